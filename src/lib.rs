@@ -1,0 +1,7 @@
+//! sacker
+pub mod aws;
+pub mod fault;
+pub mod model;
+pub mod retry;
+pub mod store;
+pub mod table;

@@ -1,0 +1,199 @@
+//! What the ledger knows of versions and tags.
+
+use super::{Actor, Digest, FileName, Invalid, Labels, Message, PackageName, TagName, Timestamp, Version};
+use serde::{Deserialize, Serialize};
+use std::{fmt, str::FromStr};
+
+/// How often the blob with some digest was collected before this object of it was stored.
+pub type Generation = u64;
+
+/// Where a blob's bytes are: its sha256, and which generation of it.
+///
+/// A generation that was condemned is never used again, so deleting it is safe however late the deletion arrives.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Address {
+    /// The sha256 of the bytes.
+    pub sha256: Digest,
+    /// The generation.
+    pub generation: Generation,
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.generation {
+            0 => write!(f, "{}", self.sha256),
+            generation => write!(f, "{}.{generation}", self.sha256),
+        }
+    }
+}
+
+impl FromStr for Address {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let Some((sha256, generation)) = text.split_once('.') else {
+            return Ok(Self { sha256: text.parse()?, generation: 0 });
+        };
+        let canonical = |n: &Generation| *n > 0 && n.to_string() == generation;
+        let generation = generation
+            .parse()
+            .ok()
+            .filter(canonical)
+            .ok_or_else(|| Invalid::new("blob address", text, "has no generation after the `.`"))?;
+        Ok(Self { sha256: sha256.parse()?, generation })
+    }
+}
+
+/// What is needed to fetch a blob and to write it as a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blob {
+    /// Where its bytes are.
+    pub address: Address,
+    /// How many bytes.
+    pub size: u64,
+    /// The name its file had, where it had one.
+    pub filename: Option<FileName>,
+    /// The permission bits its file had, where it had any.
+    pub mode: Option<Mode>,
+}
+
+/// The permission bits of a file: 0 to 0777, printed as `0644`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(from = "u32", into = "u32")]
+pub struct Mode(u32);
+
+impl From<u32> for Mode {
+    /// Keeps the permission bits alone: set-user-ID, set-group-ID and sticky are never recorded nor restored.
+    fn from(bits: u32) -> Self {
+        Self(bits & 0o777)
+    }
+}
+
+impl From<Mode> for u32 {
+    fn from(mode: Mode) -> u32 {
+        mode.0
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04o}", self.0)
+    }
+}
+
+/// What may be done with a version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// It may be tagged, downloaded, and be `latest`.
+    Active,
+    /// It may be downloaded by number; it can't be tagged and is never `latest`.
+    Yanked,
+    /// It reads as not found; its number stays spent.
+    Deleted,
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Active => "active",
+            Self::Yanked => "yanked",
+            Self::Deleted => "deleted",
+        })
+    }
+}
+
+/// All that is known of one version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Release {
+    /// The package.
+    pub package: PackageName,
+    /// Its number.
+    pub version: Version,
+    /// Its bytes.
+    pub blob: Blob,
+    /// Its labels.
+    pub labels: Labels,
+    /// What its author said of it.
+    pub message: Option<Message>,
+    /// What may be done with it.
+    pub state: State,
+    /// When it was added, by the clock of who added it.
+    pub added_at: Timestamp,
+    /// Who added it.
+    pub added_by: Actor,
+    /// The tags on it when it was read, `latest` first, then by name. Read apart from the version itself, so the
+    /// two are not one snapshot.
+    pub tags: Vec<String>,
+}
+
+/// What happened to a tag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum TagKind {
+    /// It was put on a version.
+    Move,
+    /// It was taken off.
+    Untag,
+    /// A writer whose own outcome was unknown made sure that its late copies can't land.
+    Fence,
+}
+
+impl fmt::Display for TagKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Move => "move",
+            Self::Untag => "untag",
+            Self::Fence => "fence",
+        })
+    }
+}
+
+/// One change of one tag. Where nothing had to change, the tag as it stands, with `previous` equal to `version`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TagMove {
+    /// The package.
+    pub package: PackageName,
+    /// The tag.
+    pub tag: TagName,
+    /// What it is on now.
+    pub version: Option<Version>,
+    /// What it was on before.
+    pub previous: Option<Version>,
+    /// What happened.
+    pub kind: TagKind,
+    /// The revision of the package's tag log at which it happened: it grows with every change of any tag of the
+    /// package, so it can serve as a fencing token.
+    pub rev: u64,
+    /// When, by the clock of who did it.
+    pub moved_at: Timestamp,
+    /// Who did it.
+    pub moved_by: Actor,
+    /// Why.
+    pub message: Option<Message>,
+}
+
+/// The tags of a package that are on a version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tagged {
+    /// The highest active version.
+    pub latest: Option<Version>,
+    /// The last change of each tag that is on a version, ordered by tag.
+    pub tags: Vec<TagMove>,
+}
+
+/// A package in a listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PackageSummary {
+    /// The package.
+    pub package: PackageName,
+    /// The last number given.
+    pub versions: Version,
+    /// The highest active version.
+    pub latest: Option<Version>,
+    /// The size of `latest`, in bytes.
+    pub size: Option<u64>,
+    /// When its releases were last changed.
+    pub changed_at: Timestamp,
+}

@@ -1,0 +1,130 @@
+//! Where the bytes are: a content-addressed store.
+//!
+//! A blob is found by its [`Address`] alone: its sha256 and its generation. What is stored under an address never
+//! changes, except that damaged bytes are replaced by the right ones. A blob appears whole or not at all, and is
+//! durable once `put` has returned.
+//!
+//! A store makes one try (S3 with the SDK's own quick retries inside) and never sleeps; every method is idempotent,
+//! so a caller may try again after any transient [`Fault`]. The layout under a store's prefix: `OWNER`, and
+//! `sha256/<hex>` (generation 0) or `sha256/<hex>.<generation>` for each blob.
+
+pub mod directory;
+pub mod memory;
+pub mod s3;
+
+mod content;
+
+pub use content::{Content, PART_SIZE, part_size};
+
+use crate::{
+    fault::Fault,
+    model::{Address, Timestamp},
+    table::Created,
+};
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::stream::BoxStream;
+use std::{fmt, ops::Range};
+
+/// Told of each number of bytes that went through, as it does. A try that fails and is made again counts its bytes
+/// again, so a sum may exceed the total.
+pub type Progress<'a> = &'a (dyn Fn(u64) + Send + Sync);
+
+/// What is known of an object without reading it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stat {
+    /// Its size in bytes.
+    pub size: u64,
+    /// When it was stored, by the store's clock.
+    pub modified: Timestamp,
+}
+
+/// How a blob came to be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Put {
+    /// Its bytes were sent.
+    Stored,
+    /// It was there already, with the right size and checksum; nothing was sent.
+    Present,
+    /// Something else was there under its address; the right bytes took its place.
+    Replaced,
+}
+
+/// Why a blob was not stored.
+#[derive(Debug, thiserror::Error)]
+pub enum PutError {
+    /// The file changed after it was hashed. Nothing was stored.
+    #[error("{0} changed while it was being added")]
+    Changed(std::path::PathBuf),
+    /// The store failed.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// A part of an object, as it arrives.
+pub struct Body {
+    /// Changes when the object's bytes do; opaque.
+    pub etag: String,
+    /// The size of the whole object in bytes.
+    pub size: u64,
+    /// The bytes of the range asked for.
+    pub stream: BoxStream<'static, Result<Bytes, Fault>>,
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Body").field("etag", &self.etag).field("size", &self.size).finish_non_exhaustive()
+    }
+}
+
+/// A page of a store's listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listing {
+    /// What is stored, ordered by address as text. Names that are no addresses are left out.
+    pub objects: Vec<(Address, Stat)>,
+    /// Where to go on, if there may be more; opaque.
+    pub next: Option<String>,
+}
+
+/// A content-addressed store. See the [module](self) for what all methods guarantee.
+#[async_trait]
+pub trait Store: fmt::Debug + Send + Sync {
+    /// What this store is, for people: `s3://acme-blobs/sacker`.
+    fn describe(&self) -> String;
+
+    /// Makes the bucket or directory with safe settings if there is none; never changes an existing one. Idempotent.
+    async fn create(&self) -> Result<Created, Fault>;
+
+    /// The id of the ledger that this store belongs to, if any.
+    async fn owner(&self) -> Result<Option<String>, Fault>;
+
+    /// Makes `ledger` the owner if there is none, atomically, and returns who is the owner now.
+    async fn claim(&self, ledger: &str) -> Result<String, Fault>;
+
+    /// Whether a blob is there, and its size. `None` if it is not.
+    async fn stat(&self, at: &Address) -> Result<Option<Stat>, Fault>;
+
+    /// Stores a blob, unless it is there with the right size and checksum. Durable on return. What is sent is
+    /// checked against the checksums of the hashing pass by the store itself, so that a file which changed since is
+    /// refused and can't poison an address.
+    ///
+    /// `sent` is told of the bytes as they go.
+    ///
+    /// # Errors
+    /// [`PutError::Changed`] if the file is no longer what was hashed. After a transient fault a new try goes on from
+    /// the parts that had arrived, where the store has parts.
+    async fn put(&self, at: &Address, content: &Content, sent: Progress<'_>) -> Result<Put, PutError>;
+
+    /// Reads a range of a blob's bytes; `None` if there is no such blob. The range must lie within the blob; an
+    /// empty one asks for its etag and size alone. The stream yields exactly the range's bytes or an error.
+    ///
+    /// # Errors
+    /// [`FaultKind::Contended`](crate::fault::FaultKind) if `etag` is given and is not the object's any more.
+    async fn get(&self, at: &Address, range: Range<u64>, etag: Option<&str>) -> Result<Option<Body>, Fault>;
+
+    /// Removes a blob for good (on a versioned bucket: puts a delete marker). Removing what is not there is done.
+    async fn delete(&self, at: &Address) -> Result<(), Fault>;
+
+    /// Reads a page of what is stored; `after` is the `next` of the page before.
+    async fn list(&self, after: Option<&str>) -> Result<Listing, Fault>;
+}

@@ -1,6 +1,7 @@
 //! sacker
 pub mod aws;
 pub mod fault;
+pub mod ledger;
 pub mod model;
 pub mod retry;
 pub mod store;

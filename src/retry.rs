@@ -37,19 +37,33 @@ impl Retry for Fault {
     }
 }
 
-/// How long trouble is ridden out, and what may end that early.
-#[derive(Debug)]
+/// How long trouble is ridden out, and what may end that early. Cloning shares the stop and the randomness.
+#[derive(Debug, Clone)]
 pub struct Patience {
     deadline: Duration,
     stop: Stop,
-    random: Mutex<fastrand::Rng>,
+    random: Random,
 }
 
 impl Patience {
     /// Rides out contention, throttling and outages for `deadline` without progress, or until `stop` is requested.
+    /// Randomness comes from the operating system.
     #[must_use]
-    pub fn new(deadline: Duration, stop: Stop, random: fastrand::Rng) -> Self {
-        Self { deadline, stop, random: Mutex::new(random) }
+    pub fn new(deadline: Duration, stop: Stop) -> Self {
+        Self { deadline, stop, random: Random::default() }
+    }
+
+    /// As [`new`](Self::new), with the randomness of a seed, so that a run replays.
+    #[must_use]
+    pub fn seeded(deadline: Duration, stop: Stop, seed: u64) -> Self {
+        let seeded = Mutex::new(fastrand::Rng::with_seed(seed));
+        let random = Random(Arc::new(move || seeded.lock().unwrap_or_else(PoisonError::into_inner).u128(..)));
+        Self { deadline, stop, random }
+    }
+
+    /// Of another length, with the same randomness, and not to be stopped.
+    pub(crate) fn for_settling(&self, deadline: Duration) -> Self {
+        Self { deadline, stop: Stop::new(), random: self.random.clone() }
     }
 
     /// What may end it early.
@@ -64,9 +78,10 @@ impl Patience {
         self.deadline
     }
 
-    /// A new random number, for identities and tokens.
+    /// A new random number, for identities and tokens: 122 random bits at least.
+    #[must_use]
     pub fn random(&self) -> u128 {
-        self.random.lock().unwrap_or_else(PoisonError::into_inner).u128(..)
+        (self.random.0)()
     }
 
     /// Tries until success, until an error that is not worth another try, or until the deadline passes with no
@@ -119,6 +134,21 @@ impl Patience {
     }
 }
 
+#[derive(Clone)]
+struct Random(Arc<dyn Fn() -> u128 + Send + Sync>);
+
+impl Default for Random {
+    fn default() -> Self {
+        Self(Arc::new(|| uuid::Uuid::new_v4().as_u128()))
+    }
+}
+
+impl fmt::Debug for Random {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Random")
+    }
+}
+
 /// Full jitter under an exponential cap that shrinks with age, so that the longest-waiting writer tries most often:
 /// under contention nobody starves.
 ///
@@ -152,7 +182,9 @@ impl backoff::backoff::Backoff for Jitter<'_> {
         let youth = left.as_secs_f64() / self.patience.deadline.as_secs_f64();
         let cap = cap.mul_f64(youth).max(Self::LEAST);
         self.exponent += 1;
-        let share = self.patience.random.lock().unwrap_or_else(PoisonError::into_inner).f64();
+        // The low 32 bits are random in a version 4 UUID, too.
+        let random = u32::try_from(self.patience.random() & u128::from(u32::MAX)).unwrap_or_default();
+        let share = f64::from(random) / f64::from(u32::MAX);
         Some(cap.mul_f64(share).min(left))
     }
 }

@@ -193,6 +193,15 @@ impl Labels {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
+    /// These labels and those; where both have a name, these win.
+    #[must_use]
+    pub(crate) fn and(mut self, more: &Self) -> Self {
+        for (name, value) in &more.0 {
+            self.0.entry(name.clone()).or_insert_with(|| value.clone());
+        }
+        self
+    }
+
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {

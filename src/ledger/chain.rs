@@ -1,0 +1,61 @@
+//! The hash chain along each log: it shows edits by hand, and truncation.
+//!
+//! It is not keyed, so who can write the table can recompute it; publish a head's value elsewhere to make it evidence.
+
+use crate::table::{Item, Key};
+use sha2::{Digest as _, Sha256};
+
+/// What the chain begins with: the value before a log's first entry.
+pub(super) const START: &str = "";
+
+/// The attributes of an entry that may change after it was written, and the chain's own value.
+const MUTABLE: [&str; 3] = ["chain", "more_labels", "state"];
+
+/// The chain's value at an entry: the sha256, in hex, of the value before it, a newline, and the entry's canonical
+/// form.
+///
+/// The canonical form is JSON with no white space and its names in bytewise order: the entry's immutable attributes,
+/// and its key as `pk` and `sk`.
+pub(super) fn next(previous: &str, key: &Key, entry: &Item) -> String {
+    let mut canonical = entry.clone();
+    canonical.retain(|name, _| !MUTABLE.contains(&name.as_str()));
+    canonical.insert("pk".to_owned(), key.pk.clone().into());
+    canonical.insert("sk".to_owned(), key.sk.clone().into());
+    let mut hash = Sha256::new();
+    hash.update(previous);
+    hash.update("\n");
+    // A map of serde_json is ordered by name unless the feature `preserve_order` is on, which a test excludes.
+    hash.update(serde_json::Value::Object(canonical).to_string());
+    hex::encode(hash.finalize())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn item(value: serde_json::Value) -> Item {
+        serde_json::from_value(value).unwrap()
+    }
+
+    #[test]
+    fn the_canonical_form_is_pinned() {
+        let key = Key::new("P#app", "V#0000000000000001");
+        let entry = item(json!({"when": 7, "n": 1, "labels": {"b": "2", "a": "1"}, "op": "x"}));
+        let form =
+            r#"{"labels":{"a":"1","b":"2"},"n":1,"op":"x","pk":"P#app","sk":"V#0000000000000001","when":7}"#;
+        let by_hand = hex::encode(Sha256::digest(format!("before\n{form}")));
+        assert_eq!(next("before", &key, &entry), by_hand);
+    }
+
+    #[test]
+    fn only_what_may_change_is_left_out() {
+        let key = Key::new("P#app", "V#0000000000000001");
+        let entry = item(json!({"n": 1, "state": "active"}));
+        let base = next(START, &key, &entry);
+        assert_eq!(base, next(START, &key, &item(json!({"n": 1, "state": "yanked", "chain": "y"}))));
+        assert_ne!(base, next(START, &key, &item(json!({"n": 2, "state": "active"}))));
+        assert_ne!(base, next("a", &key, &entry));
+        assert_ne!(base, next(START, &Key::new("P#app", "V#0000000000000002"), &entry));
+    }
+}

@@ -1,0 +1,192 @@
+//! Why the ledger did not do what was asked.
+//!
+//! Sorted by what a caller would do differently. Messages name the package, the version and the tag; hints and exit
+//! codes are the business of whoever shows them.
+
+use crate::{
+    fault::Fault,
+    model::{Actor, Expectation, Key, PackageName, State, TagName, Timestamp, Version},
+};
+
+/// A failure of a ledger's operation.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// What was named is not there.
+    #[error(transparent)]
+    NotFound(NotFound),
+    /// Someone else was first, or things are not as expected. Nothing was changed.
+    #[error(transparent)]
+    Conflict(Conflict),
+    /// The ledger's rules forbid it. Nothing was changed.
+    #[error(transparent)]
+    Refused(Refused),
+    /// The back end failed for longer than the deadline, or in a way that trying again does not mend. Nothing was
+    /// changed.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+    /// The change may have happened, and this could not be found out. Running it again with `key` finds out, and
+    /// never does it twice.
+    #[error("the outcome is unknown: {source}")]
+    Unknown {
+        /// The idempotency key to run it again with.
+        key: Key,
+        /// Why it is not known.
+        source: Fault,
+    },
+    /// A stop was requested before anything was committed. Nothing was changed.
+    #[error("interrupted before anything was committed")]
+    Interrupted,
+    /// What the ledger holds is not what it must be.
+    #[error("{what} is damaged: {why}")]
+    Damaged {
+        /// The item.
+        what: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The ledger was written by another release of this program.
+    #[error("the ledger has schema {found}; this program knows schema {known}")]
+    Schema {
+        /// The schema of the ledger.
+        found: u64,
+        /// The schema of this program.
+        known: u64,
+    },
+}
+
+/// What was not found.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotFound {
+    /// There is no such package.
+    #[error("there is no package {0}")]
+    Package(PackageName),
+    /// The package has no such version.
+    #[error("{package} has no version {version}; its last is {last}")]
+    Version {
+        /// The package.
+        package: PackageName,
+        /// The version.
+        version: Version,
+        /// The last number given.
+        last: Version,
+    },
+    /// The version was there and has been deleted.
+    #[error("{package} {version} was deleted")]
+    Deleted {
+        /// The package.
+        package: PackageName,
+        /// The version.
+        version: Version,
+    },
+    /// The package has no such tag, or it was taken off.
+    #[error("{package} has no tag {tag}")]
+    Tag {
+        /// The package.
+        package: PackageName,
+        /// The tag.
+        tag: TagName,
+    },
+    /// The package has versions, but none that is active.
+    #[error("{0} has no active version, so it has no latest")]
+    Latest(PackageName),
+}
+
+/// What was in the way.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Conflict {
+    /// A tag is not where it was expected to be.
+    #[error("{package} {tag} is on {}, not on {expected}{}", shown(*found), moved(by.as_ref()))]
+    Tag {
+        /// The package.
+        package: PackageName,
+        /// The tag.
+        tag: TagName,
+        /// What was expected.
+        expected: Expectation,
+        /// What it is on.
+        found: Option<Version>,
+        /// Who moved it last, and when.
+        by: Option<(Actor, Timestamp)>,
+    },
+    /// `latest` is not what it was expected to be.
+    #[error("{package} latest is {}, not {expected}", shown(*found))]
+    Latest {
+        /// The package.
+        package: PackageName,
+        /// What was expected.
+        expected: Expectation,
+        /// What it is.
+        found: Option<Version>,
+    },
+    /// The idempotency key was used for something else.
+    #[error("the key {key:?} was used for `{first}`, not for `{now}`")]
+    Key {
+        /// The key.
+        key: String,
+        /// What it was first used for.
+        first: String,
+        /// What it is used for now.
+        now: String,
+    },
+    /// Others kept being first until the deadline.
+    #[error("others kept changing {0} until the deadline")]
+    Contention(PackageName),
+}
+
+/// What was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refused {
+    /// A version that is not active can't be tagged.
+    #[error("{package} {version} is {state} and can't be tagged")]
+    NotActive {
+        /// The package.
+        package: PackageName,
+        /// The version.
+        version: Version,
+        /// What it is.
+        state: State,
+    },
+    /// The tag is protected.
+    #[error("{package} {tag} is protected ({protection})")]
+    Protected {
+        /// The package.
+        package: PackageName,
+        /// The tag.
+        tag: TagName,
+        /// How.
+        protection: String,
+    },
+    /// The package has as many versions as numbers allow.
+    #[error("{0} has used up its version numbers")]
+    Full(PackageName),
+}
+
+fn shown(version: Option<Version>) -> String {
+    version.map_or_else(|| "none".to_owned(), |version| version.to_string())
+}
+
+fn moved(by: Option<&(Actor, Timestamp)>) -> String {
+    by.map_or_else(String::new, |(who, when)| format!("; {who} moved it at {when}"))
+}
+
+impl From<NotFound> for Error {
+    fn from(error: NotFound) -> Self {
+        Self::NotFound(error)
+    }
+}
+
+impl From<Conflict> for Error {
+    fn from(error: Conflict) -> Self {
+        Self::Conflict(error)
+    }
+}
+
+impl From<Refused> for Error {
+    fn from(error: Refused) -> Self {
+        Self::Refused(error)
+    }
+}

@@ -1,0 +1,95 @@
+//! Fences: making sure that a late copy of a transaction can't land, by advancing the head that it depends on.
+
+use super::{
+    Author, Error, TableLedger,
+    commit::Snapshot,
+    items::{self, Head, ReleaseEvent, ReleaseEventKind, TagEvent, TagHead, encode},
+};
+use crate::{
+    model::{OpId, PackageName, TagKind},
+    table::{Action, Change, Condition, Item, Key, Transaction},
+};
+
+impl TableLedger {
+    /// The transaction that advances the head of `log` from what `seen` shows, with an event that says so.
+    ///
+    /// Refused if the head has moved meanwhile: then it is a fence itself.
+    pub(super) fn fence(
+        &self,
+        log: &str,
+        package: &PackageName,
+        author: &Author,
+        seen: &Snapshot,
+    ) -> Result<Transaction, Error> {
+        let op = OpId::from(self.patience().random());
+        let who = author.actor.clone();
+        let key = items::head_key(log);
+        let (rev, head, entry_key, entry) = if log == items::releases(package) {
+            let head: Option<Head> = seen.get(&key)?;
+            let rev = head.as_ref().map_or(0, |head| head.rev);
+            let when = after(self.now(), head.as_ref().map(|head| head.when));
+            let event = ReleaseEvent {
+                kind: ReleaseEventKind::Fence,
+                who,
+                when,
+                message: None,
+                op,
+                rev: rev + 1,
+                chain: String::new(),
+            };
+            let previous = head.as_ref().map_or(super::chain::START, |head| &head.chain);
+            let entry_key = items::release_event_key(package, rev + 1);
+            let (entry, chain) = chained(previous, &entry_key, encode(&event));
+            let fenced = match head {
+                Some(head) => Head { rev: rev + 1, chain, when, ..head },
+                None => Head { n: 0, latest: None, blob: None, rev: 1, chain, when },
+            };
+            (rev, encode(&fenced), entry_key, entry)
+        } else {
+            let head: Option<TagHead> = seen.get(&key)?;
+            let rev = head.as_ref().map_or(0, |head| head.rev);
+            let when = after(self.now(), head.as_ref().map(|head| head.when));
+            let event = TagEvent {
+                kind: TagKind::Fence,
+                tag: None,
+                previous: None,
+                version: None,
+                back: None,
+                who,
+                when,
+                message: None,
+                op,
+                rev: rev + 1,
+                chain: String::new(),
+            };
+            let previous = head.as_ref().map_or(super::chain::START, |head| &head.chain);
+            let entry_key = items::tag_event_key(package, rev + 1);
+            let (entry, chain) = chained(previous, &entry_key, encode(&event));
+            (rev, encode(&TagHead { rev: rev + 1, chain, when }), entry_key, entry)
+        };
+        let mut fence = Transaction::new(OpId::from(self.patience().random()).to_string());
+        fence.push(Action { key, condition: still_at(rev), change: Change::Put(head) });
+        fence.push(Action { key: entry_key, condition: Condition::Absent, change: Change::Put(entry) });
+        Ok(fence)
+    }
+}
+
+/// The condition that a head's `rev` is still the one seen; 0 for a head that was not there.
+pub(super) fn still_at(rev: u64) -> Condition {
+    if rev == 0 { Condition::Absent } else { Condition::equals("rev", rev) }
+}
+
+/// The time of an entry: now, but after the entry before it.
+pub(super) fn after(
+    now: crate::model::Timestamp,
+    last: Option<crate::model::Timestamp>,
+) -> crate::model::Timestamp {
+    last.map_or(now, |last| now.max(crate::model::Timestamp::from_millis(last.as_millis() + 1)))
+}
+
+/// An entry with its place in the chain, and that place.
+pub(super) fn chained(previous: &str, key: &Key, mut entry: Item) -> (Item, String) {
+    let chain = super::chain::next(previous, key, &entry);
+    entry.insert("chain".to_owned(), chain.clone().into());
+    (entry, chain)
+}

@@ -1,0 +1,220 @@
+//! Which version of which package is which blob, and which tag is on which version.
+//!
+//! The trait [`Ledger`] says what a ledger does and promises. [`TableLedger`] keeps the promises over any
+//! [`Table`](crate::table::Table) with one protocol, written once. With the cargo feature `weak-s3-ledger` there is a
+//! second one, `WeakS3Ledger`, which does not keep them and exists to show so.
+
+mod add;
+mod chain;
+mod commit;
+mod error;
+mod fence;
+mod items;
+mod read;
+mod table_ledger;
+mod tag;
+mod tag_log;
+#[cfg(feature = "weak-s3-ledger")]
+mod weak_s3;
+
+pub use error::{Conflict, Error, NotFound, Refused};
+pub use table_ledger::TableLedger;
+
+use crate::{
+    model::{
+        Actor, Blob, Digest, Expectation, Generation, Key, Labels, Message, OpId, PackageName,
+        PackageSummary, Release, Spec, TagMove, TagName, Tagged, Version,
+    },
+    table::Created,
+};
+use async_trait::async_trait;
+use futures_util::stream::BoxStream;
+use std::fmt;
+
+/// Who changes something, why, and under which idempotency key.
+#[derive(Debug, Clone)]
+pub struct Author {
+    /// Who.
+    pub actor: Actor,
+    /// Why.
+    pub message: Option<Message>,
+    /// With a key, a repeat of the operation changes nothing and returns the first outcome, from any machine, for
+    /// ever. A key that was used for something else is [`Conflict::Key`].
+    pub key: Option<Key>,
+}
+
+/// Which packages to list.
+#[derive(Debug, Clone, Default)]
+pub struct PackageQuery {
+    /// Only names that begin with this.
+    pub prefix: String,
+    /// Only names after this one. Need not exist.
+    pub after: Option<PackageName>,
+}
+
+/// A version to be added.
+#[derive(Debug, Clone)]
+pub struct AddRequest {
+    /// The package. It is made by its first version.
+    pub package: PackageName,
+    /// Who adds it.
+    pub author: Author,
+    /// Its labels.
+    pub labels: Labels,
+    /// Tags to be put on it in the same transaction; at most [`MAX_TAGS`], each once.
+    pub tags: Vec<TagName>,
+    /// If `latest` has the same sha256 already, add nothing; put the tags on `latest`.
+    pub if_changed: bool,
+    /// Add only if `latest` is this.
+    pub expect_latest: Option<Expectation>,
+}
+
+/// The most tags that one addition can set.
+pub const MAX_TAGS: usize = 16;
+
+/// An addition that has begun: what was read while its blob was being hashed. See [`Ledger::begin_add`].
+#[derive(Debug, Clone)]
+pub struct Draft {
+    /// The id of the ledger, which must own the store that the blob goes to.
+    pub ledger: String,
+    op: OpId,
+    seen: commit::Snapshot,
+}
+
+/// What an addition needs next. See [`Ledger::stage`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Staged {
+    /// The blob must be in the store, at this generation.
+    Upload {
+        /// The generation.
+        generation: Generation,
+        /// Whether some version needs it already, so that it should be there.
+        expected: bool,
+    },
+    /// The outcome does not depend on the blob: there is nothing to store.
+    Settled,
+}
+
+/// How an addition ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Added {
+    /// The version is there.
+    Version {
+        /// The version.
+        release: Box<Release>,
+        /// Whether this operation, now or in an earlier run with the same key, made it. If not, nothing was added:
+        /// `latest` had the same sha256.
+        new: bool,
+    },
+    /// Nothing was added: the blob was collected meanwhile, and has to be stored at this generation.
+    Restage(Generation),
+}
+
+/// A tag to be moved.
+#[derive(Debug, Clone)]
+pub struct TagRequest {
+    /// The package.
+    pub package: PackageName,
+    /// What to put it on, resolved in the same transaction.
+    pub spec: Spec,
+    /// The tag.
+    pub tag: TagName,
+    /// Move it only if it is on this.
+    pub expect: Option<Expectation>,
+    /// Who moves it.
+    pub author: Author,
+}
+
+/// A tag to be taken off.
+#[derive(Debug, Clone)]
+pub struct UntagRequest {
+    /// The package.
+    pub package: PackageName,
+    /// The tag.
+    pub tag: TagName,
+    /// Take it off only if it is on this.
+    pub expect: Option<Expectation>,
+    /// Who takes it off.
+    pub author: Author,
+}
+
+/// A ledger.
+///
+/// Guarantees of every method, unless it says otherwise:
+///
+/// - **Reads are strongly consistent.** What any client was told succeeded is seen. What is read in several pages or
+///   partitions (versions with their tags, a listing) is not one snapshot.
+/// - **Changes are atomic and serialisable**, and never overwrite what their author did not see.
+/// - **A change that returns an error changed nothing**, but for [`Error::Unknown`].
+/// - Contention, throttling and outages are ridden out until the deadline of the ledger's
+///   [`Patience`](crate::retry::Patience).
+///
+/// Every method can fail with [`Error::Fault`], [`Error::Damaged`] or [`Error::Schema`]; what it says under *Errors*
+/// comes on top.
+#[async_trait]
+pub trait Ledger: fmt::Debug + Send + Sync {
+    /// What this ledger is, for people.
+    fn describe(&self) -> String;
+
+    /// Makes the ledger if there is none, and returns its id. Never changes an existing one. Idempotent.
+    async fn create(&self) -> Result<(Created, String), Error>;
+
+    /// Every package known, in bytewise order.
+    fn packages(&self, query: &PackageQuery) -> BoxStream<'_, Result<PackageName, Error>>;
+
+    /// What a listing shows of these packages, in their order; those that do not exist are left out.
+    async fn summaries(&self, packages: &[PackageName]) -> Result<Vec<PackageSummary>, Error>;
+
+    /// Every version of a package, newest first, deleted ones too. Yields [`NotFound::Package`] if there is none.
+    fn versions(&self, package: &PackageName) -> BoxStream<'_, Result<Release, Error>>;
+
+    /// The tags of a package that are on a version.
+    ///
+    /// # Errors
+    /// [`NotFound::Package`].
+    async fn tags(&self, package: &PackageName) -> Result<Tagged, Error>;
+
+    /// Which blob a spec means now: one read.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], also for a deleted version.
+    async fn blob(&self, package: &PackageName, spec: &Spec) -> Result<(Version, Blob), Error>;
+
+    /// All that is known of what a spec means now.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], also for a deleted version.
+    async fn release(&self, package: &PackageName, spec: &Spec) -> Result<Release, Error>;
+
+    /// Begins an addition: reads what it will be decided on, while its blob is being hashed. Makes the ledger's
+    /// identity if it has none; changes nothing else.
+    async fn begin_add(&self, request: &AddRequest) -> Result<Draft, Error>;
+
+    /// Says where the blob has to be before the addition can be committed. Changes nothing.
+    ///
+    /// # Errors
+    /// As [`add`](Self::add), as far as can be told already.
+    async fn stage(&self, request: &AddRequest, sha256: &Digest, draft: &mut Draft) -> Result<Staged, Error>;
+
+    /// Commits an addition: the next version of the package is this blob. The caller must have made sure that the
+    /// blob is in the store at its address. Version numbers are dense, unique and never reused.
+    ///
+    /// # Errors
+    /// [`Conflict`] if an expectation is not met, a key was used for something else, or others kept being first;
+    /// [`Error::Interrupted`]; [`Error::Unknown`].
+    async fn add(&self, request: &AddRequest, blob: &Blob, draft: &Draft) -> Result<Added, Error>;
+
+    /// Moves a tag to what a spec means at that instant. Where it is there already, changes nothing and says so with
+    /// `previous` equal to `version`.
+    ///
+    /// # Errors
+    /// [`NotFound`] for the package, version, or the spec's tag; [`Refused`] if the version is not active or the tag
+    /// is protected; [`Conflict`] if the expectation is not met; [`Error::Interrupted`]; [`Error::Unknown`].
+    async fn tag(&self, request: &TagRequest) -> Result<TagMove, Error>;
+
+    /// Takes a tag off. Where it is off already, changes nothing and says so with `previous` none.
+    ///
+    /// # Errors
+    /// [`NotFound::Tag`] if there never was such a tag; else as [`tag`](Self::tag).
+    async fn untag(&self, request: &UntagRequest) -> Result<TagMove, Error>;
+}

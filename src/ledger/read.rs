@@ -1,0 +1,209 @@
+//! Reading the ledger.
+
+use super::{
+    Error, NotFound, PackageQuery, TableLedger,
+    commit::no_version,
+    items::{self, Head, TagItem, VersionItem, decode},
+};
+use crate::{
+    model::{Blob, PackageName, Release, Spec, State, Tagged, Version},
+    table::{Item, Key, Order, Page, Query},
+};
+use futures_util::{
+    StreamExt, TryStreamExt,
+    future::{join_all, try_join},
+    stream::{self, BoxStream, Peekable, Stream},
+};
+use std::{collections::BTreeMap, pin::Pin};
+
+/// The items of a page: DynamoDB ends a page at 1 MB in any case.
+const PAGE: u32 = 500;
+
+impl TableLedger {
+    pub(super) async fn read_blob(
+        &self,
+        package: &PackageName,
+        spec: &Spec,
+    ) -> Result<(Version, Blob), Error> {
+        match spec {
+            Spec::Version(version) => {
+                let item = self.read_version(package, *version).await?;
+                Ok((item.n, item.blob.to_blob()))
+            }
+            Spec::Tag(tag) => {
+                let key = items::tag_key(package, tag);
+                let item: Option<TagItem> = self.read(vec![key.clone()]).await?.get(&key)?;
+                item.and_then(|item| Some((item.version?, item.blob?.to_blob())))
+                    .ok_or_else(|| NotFound::Tag { package: package.clone(), tag: tag.clone() }.into())
+            }
+            Spec::Latest => {
+                let head = self.read_head(package).await?;
+                let latest = head.latest.zip(head.blob.map(|blob| blob.to_blob()));
+                latest.ok_or_else(|| NotFound::Latest(package.clone()).into())
+            }
+        }
+    }
+
+    pub(super) async fn read_release(&self, package: &PackageName, spec: &Spec) -> Result<Release, Error> {
+        // By number all reads are made at once; a tag has to be resolved first.
+        let (item, tags) = match spec {
+            Spec::Version(version) => {
+                try_join(self.read_version(package, *version), self.tags_by_version(package)).await?
+            }
+            Spec::Tag(tag) => {
+                let tags = self.read_tags(package).await?;
+                let at = tags.tags.iter().find(|moved| moved.tag == *tag).and_then(|moved| moved.version);
+                let at = at.ok_or_else(|| NotFound::Tag { package: package.clone(), tag: tag.clone() })?;
+                (self.read_version(package, at).await?, by_version(&tags))
+            }
+            Spec::Latest => {
+                let tags = self.read_tags(package).await?;
+                let at = tags.latest.ok_or_else(|| NotFound::Latest(package.clone()))?;
+                (self.read_version(package, at).await?, by_version(&tags))
+            }
+        };
+        let mut release = item.into_release(package);
+        release.tags = tags.get(&release.version).cloned().unwrap_or_default();
+        Ok(release)
+    }
+
+    pub(super) async fn read_tags(&self, package: &PackageName) -> Result<Tagged, Error> {
+        let (from, to) = items::ANY_TAG;
+        let tags = self
+            .pages(items::tags(package), from.to_owned(), to.to_owned(), Order::Ascending)
+            .map(|row| {
+                let (key, item) = row?;
+                decode::<TagItem>(&key, &item)
+            })
+            .try_filter(|item| std::future::ready(item.version.is_some()))
+            .map_ok(|item| item.into_move(package))
+            .try_collect();
+        let (head, tags) = try_join(self.read_head(package), tags).await?;
+        Ok(Tagged { latest: head.latest, tags })
+    }
+
+    pub(super) fn list_versions(&self, package: &PackageName) -> BoxStream<'_, Result<Release, Error>> {
+        let (from, to) = items::ANY_VERSION;
+        let package = package.clone();
+        let rows = self.pages(items::releases(&package), from.to_owned(), to.to_owned(), Order::Descending);
+        stream::once(async move {
+            let tags = self.tags_by_version(&package).await?;
+            Ok::<_, Error>(rows.map(move |row| {
+                let (key, item) = row?;
+                let item: VersionItem = decode(&key, &item)?;
+                let mut release = item.into_release(&package);
+                release.tags = tags.get(&release.version).cloned().unwrap_or_default();
+                Ok(release)
+            }))
+        })
+        .try_flatten()
+        .boxed()
+    }
+
+    pub(super) fn list_packages(&self, query: &PackageQuery) -> BoxStream<'_, Result<PackageName, Error>> {
+        // Names begin with a letter or digit, so "0" is below all of them.
+        let lowest = if query.prefix.is_empty() { "0".to_owned() } else { query.prefix.clone() };
+        let from = match &query.after {
+            Some(after) if *after.as_str() > *lowest => after.to_string(),
+            _ => lowest,
+        };
+        let to = format!("{}{}", query.prefix, items::HIGHEST);
+        if from > to {
+            return stream::empty().boxed();
+        }
+        let after = query.after.clone();
+        let partitions = (0..items::DIRECTORIES)
+            .map(|number| {
+                let after = after.clone();
+                self.pages(items::directory(number), from.clone(), to.clone(), Order::Ascending)
+                    .map(|row| {
+                        let (key, _) = row?;
+                        let damaged = |error: crate::model::Invalid| Error::Damaged {
+                            what: format!("the ledger's item {key}"),
+                            why: error.to_string(),
+                        };
+                        key.sk.parse::<PackageName>().map_err(damaged)
+                    })
+                    .try_filter(move |name| std::future::ready(after.as_ref() != Some(name)))
+                    .boxed()
+                    .peekable()
+            })
+            .collect();
+        merge(partitions).boxed()
+    }
+
+    async fn read_version(&self, package: &PackageName, version: Version) -> Result<VersionItem, Error> {
+        let key = items::version_key(package, version.get());
+        let item: Option<VersionItem> = self.read(vec![key.clone()]).await?.get(&key)?;
+        let item = item.ok_or_else(|| no_version(package, version, None))?;
+        if item.state == State::Deleted {
+            return Err(NotFound::Deleted { package: package.clone(), version }.into());
+        }
+        Ok(item)
+    }
+
+    async fn read_head(&self, package: &PackageName) -> Result<Head, Error> {
+        let key = items::head_key(&items::releases(package));
+        let head: Option<Head> = self.read(vec![key.clone()]).await?.get(&key)?;
+        head.filter(|head| head.n > 0).ok_or_else(|| NotFound::Package(package.clone()).into())
+    }
+
+    async fn tags_by_version(&self, package: &PackageName) -> Result<BTreeMap<Version, Vec<String>>, Error> {
+        Ok(by_version(&self.read_tags(package).await?))
+    }
+
+    /// The items of a range of a partition, page by page as they are asked for.
+    fn pages(
+        &self,
+        pk: String,
+        from: String,
+        to: String,
+        order: Order,
+    ) -> BoxStream<'_, Result<(Key, Item), Error>> {
+        let first = Query { pk, from, to, order, limit: PAGE, after: None };
+        stream::try_unfold(Some(first), move |query| async move {
+            let Some(query) = query else { return Ok::<_, Error>(None) };
+            let page = async { Ok(self.retrying(|| self.table().query(&query)).await?) };
+            let (page, ()): (Page<String>, ()) = try_join(page, self.check_schema()).await?;
+            let pk = query.pk.clone();
+            let rows: Vec<_> =
+                page.items.into_iter().map(move |(sk, item)| Ok((Key::new(&pk, sk), item))).collect();
+            let next = page.next.map(|next| Query { after: Some(next), ..query });
+            Ok(Some((stream::iter(rows), next)))
+        })
+        .try_flatten()
+        .boxed()
+    }
+}
+
+/// The names of what is on each version, `latest` first.
+fn by_version(tagged: &Tagged) -> BTreeMap<Version, Vec<String>> {
+    let mut names: BTreeMap<Version, Vec<String>> = BTreeMap::new();
+    if let Some(latest) = tagged.latest {
+        names.entry(latest).or_default().push("latest".to_owned());
+    }
+    for moved in &tagged.tags {
+        if let Some(version) = moved.version {
+            names.entry(version).or_default().push(moved.tag.to_string());
+        }
+    }
+    names
+}
+
+type Names<'a> = Peekable<BoxStream<'a, Result<PackageName, Error>>>;
+
+/// Merges ordered streams into one; their pages are read in parallel.
+fn merge(partitions: Vec<Names<'_>>) -> impl Stream<Item = Result<PackageName, Error>> + '_ {
+    stream::unfold(partitions, |mut partitions| async move {
+        let heads = join_all(partitions.iter_mut().map(|partition| Pin::new(partition).peek())).await;
+        let least = heads
+            .iter()
+            .enumerate()
+            .filter_map(|(number, head)| head.map(|head| (number, head.as_ref())))
+            // An error comes first: what follows it can't be trusted to be in order.
+            .min_by_key(|(_, head)| head.ok())
+            .map(|(number, _)| number);
+        let next = partitions[least?].next().await?;
+        Some((next, partitions))
+    })
+}

@@ -108,12 +108,19 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// checked against the checksums of the hashing pass by the store itself, so that a file which changed since is
     /// refused and can't poison an address.
     ///
-    /// `sent` is told of the bytes as they go.
+    /// `expected` says whether it should be there already: then that is asked before anything is sent. `sent` is told
+    /// of the bytes as they go.
     ///
     /// # Errors
     /// [`PutError::Changed`] if the file is no longer what was hashed. After a transient fault a new try goes on from
     /// the parts that had arrived, where the store has parts.
-    async fn put(&self, at: &Address, content: &Content, sent: Progress<'_>) -> Result<Put, PutError>;
+    async fn put(
+        &self,
+        at: &Address,
+        content: &Content,
+        expected: bool,
+        sent: Progress<'_>,
+    ) -> Result<Put, PutError>;
 
     /// Reads a range of a blob's bytes; `None` if there is no such blob. The range must lie within the blob; an
     /// empty one asks for its etag and size alone. The stream yields exactly the range's bytes or an error.

@@ -1,0 +1,202 @@
+//! `add`: the blob first, then the ledger, so that no version is ever without its blob.
+
+use super::{Client, Error, Observer, Phase, spool::blocking};
+use crate::{
+    ledger::{AddRequest, Added, MAX_TAGS, Staged},
+    model::{Address, Blob, FileName, Mode, Release},
+    retry::Pulse,
+    store::{Content, Put},
+};
+use std::{
+    collections::BTreeSet,
+    fmt,
+    io::{self, Read},
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+use tempfile::NamedTempFile;
+
+/// What to add.
+pub enum AddInput {
+    /// A regular file.
+    File(PathBuf),
+    /// All that a stream gives.
+    Stream(Box<dyn Read + Send>),
+}
+
+impl fmt::Debug for AddInput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => f.debug_tuple("File").field(path).finish(),
+            Self::Stream(_) => f.write_str("Stream"),
+        }
+    }
+}
+
+/// An addition.
+#[derive(Debug)]
+pub struct Add {
+    /// What the ledger is asked for.
+    pub request: AddRequest,
+    /// The bytes.
+    pub input: AddInput,
+    /// The file name to record, where it is not the file's own.
+    pub filename: Option<FileName>,
+}
+
+impl Client {
+    /// Stores a blob and commits it as the next version of a package. Returns the version, and whether it is new.
+    ///
+    /// Dropping the future leaves at most a blob that no version needs, for `gc`, or parts of an upload, which the
+    /// next try goes on from; but once the commit has begun it must be run to its end (see
+    /// [`Stop`](crate::retry::Stop)).
+    ///
+    /// # Errors
+    /// [`Error::Input`] and [`Error::Changed`] for the file; [`Error::NotOwner`]; and those of
+    /// [`Ledger::add`](crate::ledger::Ledger::add).
+    pub async fn add(&self, add: Add, observer: &Arc<dyn Observer>) -> Result<(Release, bool), Error> {
+        let Add { request, input, filename } = add;
+        check_tags(&request)?;
+        let source = match input {
+            AddInput::File(path) => Source::file(path, filename)?,
+            AddInput::Stream(stream) => {
+                let file = self.spool(stream, observer).await?;
+                Source { path: file.path().to_owned(), filename, mode: None, _spooled: Some(file) }
+            }
+        };
+        let begin = async { Ok(self.ledger.begin_add(&request).await?) };
+        let (content, mut draft, owner) =
+            tokio::try_join!(hash(source.path.clone(), observer), begin, self.owner())?;
+        self.check_owner(owner, &draft.ledger).await?;
+        let mut staged = self.ledger.stage(&request, content.sha256(), &mut draft).await?;
+        loop {
+            let (generation, expected) = match staged {
+                Staged::Upload { generation, expected } => (generation, Some(expected)),
+                Staged::Settled => (0, None),
+            };
+            let address = Address { sha256: content.sha256().clone(), generation };
+            if let Some(expected) = expected {
+                self.upload(&address, &content, expected, observer).await?;
+            }
+            let blob =
+                Blob { address, size: content.size(), filename: source.filename.clone(), mode: source.mode };
+            match self.ledger.add(&request, &blob, &draft).await? {
+                Added::Version { release, new } => return Ok((*release, new)),
+                Added::Restage(generation) => staged = Staged::Upload { generation, expected: false },
+            }
+        }
+    }
+
+    async fn upload(
+        &self,
+        address: &Address,
+        content: &Content,
+        expected: bool,
+        observer: &Arc<dyn Observer>,
+    ) -> Result<(), Error> {
+        let pulse = Pulse::new();
+        let sent = |bytes| {
+            pulse.beat();
+            observer.advance(bytes);
+        };
+        let doing = format!("storing {address}");
+        observer.begin(Phase::Uploading, Some(content.size()));
+        let put = || self.store.put(address, content, expected, &sent);
+        let put = self.patience.run_while(&pulse, &doing, put).await;
+        observer.end();
+        if put? == Put::Replaced {
+            observer.warn(&format!("the object {address} was damaged in the store; it has been replaced"));
+        }
+        Ok(())
+    }
+
+    async fn owner(&self) -> Result<Option<String>, Error> {
+        Ok(self.patience.run("reading the store's owner", || self.store.owner()).await?)
+    }
+
+    /// Makes sure that the store belongs to this ledger, claiming it if it is no one's.
+    pub(super) async fn check_owner(&self, owner: Option<String>, ledger: &str) -> Result<(), Error> {
+        let owner = match owner {
+            Some(owner) => owner,
+            None => self.patience.run("claiming the store", || self.store.claim(ledger)).await?,
+        };
+        if owner == ledger {
+            return Ok(());
+        }
+        Err(Error::NotOwner {
+            store: self.store.describe(),
+            owner,
+            ledger: self.ledger.describe(),
+            id: ledger.to_owned(),
+        })
+    }
+}
+
+fn check_tags(request: &AddRequest) -> Result<(), Error> {
+    if request.tags.len() > MAX_TAGS {
+        return Err(Error::Tags(format!("at most {MAX_TAGS} tags can be set at once")));
+    }
+    let mut seen = BTreeSet::new();
+    match request.tags.iter().find(|tag| !seen.insert(*tag)) {
+        Some(twice) => Err(Error::Tags(format!("the tag {twice} is given twice"))),
+        None => Ok(()),
+    }
+}
+
+/// A file to be added, and what is recorded with it.
+struct Source {
+    path: PathBuf,
+    filename: Option<FileName>,
+    mode: Option<Mode>,
+    _spooled: Option<NamedTempFile>,
+}
+
+impl Source {
+    fn file(path: PathBuf, filename: Option<FileName>) -> Result<Self, Error> {
+        let input = |why: String| Error::Input { path: path.clone(), why };
+        let metadata = std::fs::metadata(&path).map_err(|error| input(plain(&error)))?;
+        if metadata.is_dir() {
+            return Err(input("it is a directory".to_owned()));
+        }
+        if !metadata.is_file() {
+            return Err(input("it is not a regular file".to_owned()));
+        }
+        let filename = match filename {
+            Some(filename) => filename,
+            None => own_name(&path).map_err(input)?,
+        };
+        let mode = Some(Mode::from(metadata.permissions().mode()));
+        Ok(Self { path, filename: Some(filename), mode, _spooled: None })
+    }
+}
+
+fn own_name(path: &Path) -> Result<FileName, String> {
+    let name = path.file_name().ok_or("it has no file name")?;
+    let name = name.to_str().ok_or("its file name is not UTF-8")?;
+    name.parse().map_err(|invalid: crate::model::Invalid| invalid.to_string())
+}
+
+async fn hash(path: PathBuf, observer: &Arc<dyn Observer>) -> Result<Content, Error> {
+    let observer = Arc::clone(observer);
+    blocking(move || {
+        let size = std::fs::metadata(&path).map(|metadata| metadata.len()).ok();
+        observer.begin(Phase::Hashing, size);
+        let content = Content::hash(&path, &|bytes| observer.advance(bytes));
+        observer.end();
+        content.map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidData => Error::Changed(path),
+            _ => Error::Input { path, why: plain(&error) },
+        })
+    })
+    .await
+}
+
+/// What went wrong, without the number.
+fn plain(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        _ => error.to_string(),
+    }
+}

@@ -1,0 +1,239 @@
+//! `download`: a file appears whole and verified, or not at all.
+
+use super::{Client, Error, Observer, fetch::Absent, spool::blocking};
+use crate::{
+    fault::FaultKind,
+    model::{Blob, Digest, Mode, PackageName, Spec, Version},
+};
+use sha2::{Digest as _, Sha256};
+use std::{
+    fmt,
+    fs::{File, Permissions},
+    io::{self, Read, Write},
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+use tempfile::NamedTempFile;
+
+/// Where a download goes.
+pub enum Target {
+    /// To a file in this directory, by its recorded name; by the last part of the package's name if none was recorded.
+    Directory(PathBuf),
+    /// To this file, or into it if it is a directory.
+    Path(PathBuf),
+    /// To a stream, in order. What was written before a mismatch is noticed stays written.
+    Stream(Box<dyn Write + Send>),
+}
+
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Directory(path) => f.debug_tuple("Directory").field(path).finish(),
+            Self::Path(path) => f.debug_tuple("Path").field(path).finish(),
+            Self::Stream(_) => f.write_str("Stream"),
+        }
+    }
+}
+
+/// A download.
+#[derive(Debug)]
+pub struct Download {
+    /// The package.
+    pub package: PackageName,
+    /// Which version of it.
+    pub spec: Spec,
+    /// Where to.
+    pub target: Target,
+    /// Whether to replace a different file.
+    pub force: bool,
+}
+
+/// What was downloaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Downloaded {
+    /// The version that the spec meant.
+    pub version: Version,
+    /// Its blob.
+    pub blob: Blob,
+    /// The file; `None` for a stream.
+    pub path: Option<PathBuf>,
+    /// Whether the same bytes were there already.
+    pub present: bool,
+}
+
+impl Client {
+    /// Fetches a version's blob and verifies it. A file appears under its name whole, verified and durable, or not at
+    /// all. The same bytes already there: done, with the permission bits restored.
+    ///
+    /// # Errors
+    /// [`Error::Ledger`] with `NotFound`; [`Error::Exists`] for a different file unless `force`; [`Error::Lost`] and
+    /// [`Error::Damaged`] if the store does not hold what the ledger says; [`Error::Output`].
+    pub async fn download(
+        &self,
+        download: Download,
+        observer: &Arc<dyn Observer>,
+    ) -> Result<Downloaded, Error> {
+        let Download { package, spec, mut target, force } = download;
+        let mut found = self.ledger.blob(&package, &spec).await?;
+        // A blob that is missing may have been deleted, or collected and stored again, since the ledger was read.
+        for retried in [false, true] {
+            let (version, blob) = &found;
+            let fetched = match &mut target {
+                Target::Stream(sink) => {
+                    let fetched = self.fetch_to_stream(blob, &mut **sink, observer).await?;
+                    fetched.map(|()| (None, false))
+                }
+                Target::Directory(directory) => {
+                    let path = directory.join(file_name(&package, blob));
+                    self.download_to(blob, path, force, observer).await?
+                }
+                Target::Path(path) => {
+                    let path =
+                        if path.is_dir() { path.join(file_name(&package, blob)) } else { path.clone() };
+                    self.download_to(blob, path, force, observer).await?
+                }
+            };
+            if let Ok((path, present)) = fetched {
+                return Ok(Downloaded { version: *version, blob: blob.clone(), path, present });
+            }
+            let now = if retried { found.clone() } else { self.ledger.blob(&package, &spec).await? };
+            if now == found {
+                break;
+            }
+            found = now;
+        }
+        let (version, blob) = found;
+        Err(Error::Lost { package, version, address: blob.address })
+    }
+
+    async fn download_to(
+        &self,
+        blob: &Blob,
+        path: PathBuf,
+        force: bool,
+        observer: &Arc<dyn Observer>,
+    ) -> Result<Result<(Option<PathBuf>, bool), Absent>, Error> {
+        if is_there(path.clone(), blob.clone(), force).await? {
+            return Ok(Ok((Some(path), true)));
+        }
+        let directory = match path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+            _ => PathBuf::from("."),
+        };
+        let temporary = temporary_in(&directory).map_err(Error::output(&path))?;
+        let file = Arc::new(temporary.as_file().try_clone().map_err(Error::output(&path))?);
+        let fetched = self.fetch_to_file(blob, file, observer).await;
+        match fetched.map_err(|error| as_output(error, &path))? {
+            Ok(()) => {}
+            Err(absent) => return Ok(Err(absent)),
+        }
+        let mode = blob.mode;
+        blocking(move || {
+            publish(temporary, &directory, &path, mode, force)?;
+            Ok(Ok((Some(path), false)))
+        })
+        .await
+    }
+}
+
+fn file_name(package: &PackageName, blob: &Blob) -> String {
+    match &blob.filename {
+        Some(name) => name.to_string(),
+        None => package.as_str().rsplit('/').next().unwrap_or_default().to_owned(),
+    }
+}
+
+/// A file that is gone when dropped, in the directory it will stay in, with the permissions that a new file has.
+fn temporary_in(directory: &Path) -> io::Result<NamedTempFile> {
+    tempfile::Builder::new()
+        .prefix(".sacker-")
+        .suffix(".part")
+        .permissions(Permissions::from_mode(0o666))
+        .tempfile_in(directory)
+}
+
+/// Gives a complete file its name, durably.
+fn publish(
+    temporary: NamedTempFile,
+    directory: &Path,
+    path: &Path,
+    mode: Option<Mode>,
+    force: bool,
+) -> Result<(), Error> {
+    let output = || Error::output(path);
+    if let Some(mode) = mode {
+        let permissions = Permissions::from_mode(mode.into());
+        temporary.as_file().set_permissions(permissions).map_err(output())?;
+    }
+    temporary.as_file().sync_all().map_err(output())?;
+    let published = if force { temporary.persist(path) } else { temporary.persist_noclobber(path) };
+    match published {
+        Ok(_) => File::open(directory).and_then(|directory| directory.sync_all()).map_err(output()),
+        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
+            Err(Error::Exists(path.to_owned()))
+        }
+        Err(error) => Err(output()(error.error)),
+    }
+}
+
+/// Whether the file is there with the right bytes. Restores its permission bits if so.
+///
+/// # Errors
+/// [`Error::Exists`] if it is a different one and may not be replaced.
+async fn is_there(path: PathBuf, blob: Blob, force: bool) -> Result<bool, Error> {
+    blocking(move || {
+        match std::fs::symlink_metadata(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(Error::output(path)(error)),
+            Ok(_) => {}
+        }
+        // A symbolic link is followed to compare, and is itself replaced, never what it points to.
+        let same = match std::fs::metadata(&path) {
+            Ok(metadata) if metadata.is_file() => {
+                metadata.len() == blob.size
+                    && hash(&path).map_err(Error::output(&path))? == blob.address.sha256
+            }
+            Ok(_) => {
+                let source = io::Error::other("it is not a regular file");
+                return Err(Error::Output { path, source });
+            }
+            Err(_) => false,
+        };
+        if !same && !force {
+            return Err(Error::Exists(path));
+        }
+        if let (true, Some(mode)) = (same, blob.mode) {
+            let metadata = std::fs::metadata(&path).map_err(Error::output(&path))?;
+            if Mode::from(metadata.permissions().mode()) != mode {
+                std::fs::set_permissions(&path, Permissions::from_mode(mode.into()))
+                    .map_err(Error::output(&path))?;
+            }
+        }
+        Ok(same)
+    })
+    .await
+}
+
+fn hash(path: &Path) -> io::Result<Digest> {
+    let mut file = File::open(path)?;
+    let mut sha256 = Sha256::new();
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(Digest::from(<[u8; 32]>::from(sha256.finalize()))),
+            n => sha256.update(&buffer[..n]),
+        }
+    }
+}
+
+/// A failing disk is told of with the file that was to be written.
+fn as_output(error: Error, path: &Path) -> Error {
+    match error {
+        Error::Store(fault) if fault.kind == FaultKind::Disk => match fault.source.downcast::<io::Error>() {
+            Ok(source) => Error::Output { path: path.to_owned(), source: *source },
+            Err(source) => Error::Output { path: path.to_owned(), source: io::Error::other(source) },
+        },
+        other => other,
+    }
+}

@@ -1,0 +1,115 @@
+//! Why an operation did not do what was asked, where neither ledger nor store alone is to say.
+
+use crate::{
+    fault::{Fault, FaultKind},
+    ledger,
+    model::{Address, Invalid, PackageName, Version},
+    retry::{Again, Retry},
+    store::PutError,
+};
+use std::{io, path::PathBuf};
+
+/// A failure of an operation.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The ledger's answer.
+    #[error(transparent)]
+    Ledger(#[from] ledger::Error),
+    /// The store failed. Nothing was changed in the ledger.
+    #[error(transparent)]
+    Store(#[from] Fault),
+    /// A value is out of bounds.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    /// A file can't be added.
+    #[error("can't add {path}: {why}")]
+    Input {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// A file changed while it was being added. Nothing was added.
+    #[error("{0} changed while it was being added")]
+    Changed(PathBuf),
+    /// The same tag was given twice, or too many.
+    #[error("{0}")]
+    Tags(String),
+    /// The store belongs to another ledger.
+    #[error("the store {store} belongs to another ledger ({owner}), not to {ledger} ({id})")]
+    NotOwner {
+        /// The store.
+        store: String,
+        /// The id of the ledger it belongs to.
+        owner: String,
+        /// The ledger.
+        ledger: String,
+        /// Its id.
+        id: String,
+    },
+    /// The file to be written exists and is a different one.
+    #[error("{0} exists and is different")]
+    Exists(PathBuf),
+    /// A file can't be written.
+    #[error("can't write {path}: {source}")]
+    Output {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The blob of a version is not in the store.
+    #[error("the blob of {package} {version} is not in the store ({address})")]
+    Lost {
+        /// The package.
+        package: PackageName,
+        /// The version.
+        version: Version,
+        /// Where it should be.
+        address: Address,
+    },
+    /// What came from the store is not what the ledger says.
+    #[error("what came from the store is not {address}: {why}")]
+    Damaged {
+        /// What it should be.
+        address: Address,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+impl Error {
+    pub(super) fn output(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Output { path, source }
+    }
+}
+
+impl From<PutError> for Error {
+    fn from(error: PutError) -> Self {
+        match error {
+            PutError::Changed(path) => Self::Changed(path),
+            PutError::Fault(fault) => Self::Store(fault),
+        }
+    }
+}
+
+impl Retry for Error {
+    fn again(&self) -> Again {
+        match self {
+            // A change of the object while it is fetched is for the whole fetch to begin again.
+            Self::Store(fault) if fault.kind != FaultKind::Contended => fault.again(),
+            _ => Again::Never,
+        }
+    }
+}
+
+impl Retry for PutError {
+    fn again(&self) -> Again {
+        match self {
+            Self::Changed(_) => Again::Never,
+            Self::Fault(fault) => fault.again(),
+        }
+    }
+}

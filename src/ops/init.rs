@@ -1,0 +1,29 @@
+//! `init`: makes the ledger and the store, or checks them.
+
+use super::{Client, Error};
+use crate::table::Created;
+
+/// What `init` found or made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Initialised {
+    /// Whether the ledger was made.
+    pub ledger: Created,
+    /// The ledger's id.
+    pub id: String,
+    /// Whether the store was made.
+    pub store: Created,
+}
+
+impl Client {
+    /// Makes the ledger's table and the store's bucket with safe settings, or checks those that are there; makes the
+    /// ledger's identity, and the ledger the store's owner. Never changes an existing one. Idempotent.
+    ///
+    /// # Errors
+    /// [`Error::NotOwner`] if the store belongs to another ledger.
+    pub async fn init(&self) -> Result<Initialised, Error> {
+        let (ledger, id) = self.ledger.create().await?;
+        let store = self.patience.run("making the store", || self.store.create()).await?;
+        self.check_owner(None, &id).await?;
+        Ok(Initialised { ledger, id, store })
+    }
+}

@@ -1,0 +1,92 @@
+//! What can be done with a ledger and a store together: one file an operation.
+//!
+//! The order of blob and ledger steps lives here. Nothing here prints or reads the environment: progress and warnings
+//! go to an [`Observer`].
+
+mod add;
+mod download;
+mod error;
+mod fetch;
+mod info;
+mod init;
+mod list;
+mod spool;
+mod tag;
+mod tags;
+mod untag;
+mod versions;
+
+pub use add::{Add, AddInput};
+pub use download::{Download, Downloaded, Target};
+pub use error::Error;
+pub use init::Initialised;
+pub use list::Packages;
+
+use crate::{ledger::Ledger, retry::Patience, store::Store};
+use std::{fmt, path::PathBuf, sync::Arc};
+
+/// A ledger and the store that belongs to it.
+#[derive(Debug, Clone)]
+pub struct Client {
+    ledger: Arc<dyn Ledger>,
+    store: Arc<dyn Store>,
+    patience: Patience,
+    scratch: PathBuf,
+}
+
+impl Client {
+    /// Uses this ledger and this store. What comes from a stream is first written to a file in `scratch`.
+    #[must_use]
+    pub fn new(ledger: Arc<dyn Ledger>, store: Arc<dyn Store>, patience: Patience, scratch: PathBuf) -> Self {
+        Self { ledger, store, patience, scratch }
+    }
+
+    /// The ledger.
+    #[must_use]
+    pub fn ledger(&self) -> &dyn Ledger {
+        &*self.ledger
+    }
+
+    /// The store.
+    #[must_use]
+    pub fn store(&self) -> &dyn Store {
+        &*self.store
+    }
+}
+
+/// What takes a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Phase {
+    /// Reading a file to hash it.
+    Hashing,
+    /// Sending a blob to the store.
+    Uploading,
+    /// Fetching a blob from the store.
+    Downloading,
+}
+
+/// Is told how an operation gets on.
+pub trait Observer: fmt::Debug + Send + Sync {
+    /// A phase begins; `bytes` are to go through, where that is known.
+    fn begin(&self, phase: Phase, bytes: Option<u64>);
+
+    /// Some bytes went through. A try that is made again counts its bytes again.
+    fn advance(&self, bytes: u64);
+
+    /// The phase is over.
+    fn end(&self);
+
+    /// Something that a person should know.
+    fn warn(&self, warning: &str);
+}
+
+/// An observer that does not care.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Silent;
+
+impl Observer for Silent {
+    fn begin(&self, _: Phase, _: Option<u64>) {}
+    fn advance(&self, _: u64) {}
+    fn end(&self) {}
+    fn warn(&self, _: &str) {}
+}

@@ -1,0 +1,47 @@
+# What there is
+default:
+    @just --list --unsorted
+
+# All that must hold before a change lands
+ci:
+    bash .ci/run
+
+# All tests, against real back ends; arguments go to cargo test
+test *args:
+    scripts/test {{ args }}
+
+# Format the code and the Terraform module
+fmt:
+    cargo fmt --all
+    terraform fmt -recursive infra
+
+# Lint, with and without the features, and the scripts
+lint:
+    cargo fmt --all --check
+    cargo clippy --locked --all-targets -- -D warnings
+    cargo clippy --locked --all-targets --all-features -- -D warnings
+    shellcheck .ci/run scripts/backends scripts/check-infra scripts/test
+
+# Build the library's documentation
+doc *args:
+    RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --all-features {{ args }}
+
+# Check licences, bans and sources of the dependencies
+deny:
+    cargo deny --all-features check licenses bans sources
+
+# Check the dependencies for known vulnerabilities (fetches the database)
+advisories:
+    cargo deny --all-features check advisories
+
+# Check the Terraform module
+infra:
+    scripts/check-infra
+
+# Run a command against a fresh pair of back ends
+with-backends *command:
+    scripts/backends run -- {{ command }}
+
+# The optimised binary
+build:
+    cargo build --release --locked

@@ -1,0 +1,423 @@
+//! Where a ledger and a store are: their URLs, and opening what is there.
+//!
+//! | URL | as a ledger | as a store |
+//! |---|---|---|
+//! | `dynamodb://TABLE[?region=R&endpoint=URL]` | a DynamoDB table | |
+//! | `s3://BUCKET[/PREFIX][?region=R&endpoint=URL]` | only with the feature `weak-s3-ledger` | an S3 bucket |
+//! | `file:///DIR` | the embedded ledger | a directory |
+//!
+//! Credentials are never part of a URL: they come from AWS's standard configuration.
+
+use crate::{
+    aws::{Aws, Endpoint},
+    fault::Fault,
+    ledger::{Ledger, TableLedger},
+    retry::Patience,
+    store::{Store, directory::DirectoryStore, s3::S3Store},
+    table::{dynamodb::DynamoTable, sqlite::SqliteTable},
+};
+use std::{fmt, path::PathBuf, str::FromStr, sync::Arc};
+use url::Url;
+
+/// A URL that names no place a ledger or store can be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// It is not what such a URL must be.
+    #[error("{what} {url:?}: {why}")]
+    Invalid {
+        /// "ledger URL" or "store URL".
+        what: &'static str,
+        /// The URL as given; without anything that might be a password.
+        url: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// It names a ledger on S3, which this build does not have.
+    #[error("ledger URL {url:?}: a ledger on S3 is weakly consistent and loses concurrent changes")]
+    WeakLedger {
+        /// The URL as given.
+        url: String,
+    },
+}
+
+/// Where a ledger is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LedgerUrl {
+    /// In a DynamoDB table.
+    Dynamo {
+        /// The table.
+        table: String,
+        /// Settings that win over the standard configuration.
+        endpoint: Endpoint,
+    },
+    /// In an embedded database in this directory, an absolute path.
+    Directory(PathBuf),
+    /// In JSON documents on S3; weakly consistent, for tests.
+    #[cfg(feature = "weak-s3-ledger")]
+    WeakS3(Bucket),
+}
+
+/// Where a store is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StoreUrl {
+    /// In an S3 bucket.
+    S3(Bucket),
+    /// In this directory, an absolute path.
+    Directory(PathBuf),
+}
+
+/// A place in an S3 bucket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bucket {
+    /// The bucket.
+    pub bucket: String,
+    /// What every key begins with, without a `/` at either end; may be empty.
+    pub prefix: String,
+    /// Settings that win over the standard configuration.
+    pub endpoint: Endpoint,
+}
+
+/// Opens a ledger and a store. Nothing is made or checked: that is for `init`, and for what is done with them.
+///
+/// `uploads` is the folder in which this client remembers the uploads it began, so that it can go on with them.
+///
+/// # Errors
+/// [`FaultKind::Denied`](crate::fault::FaultKind) without credentials, and
+/// [`FaultKind::Misconfigured`](crate::fault::FaultKind) without a region.
+pub async fn open(
+    ledger: &LedgerUrl,
+    store: &StoreUrl,
+    aws: &Aws,
+    patience: Patience,
+    uploads: Option<PathBuf>,
+) -> Result<(Arc<dyn Ledger>, Arc<dyn Store>), Fault> {
+    let ledger: Arc<dyn Ledger> = match ledger {
+        LedgerUrl::Dynamo { table, endpoint } => {
+            let table = DynamoTable::new(aws.dynamodb(endpoint).await?, table.clone());
+            Arc::new(TableLedger::new(Arc::new(table), patience))
+        }
+        LedgerUrl::Directory(directory) => {
+            Arc::new(TableLedger::new(Arc::new(SqliteTable::open(directory)), patience))
+        }
+        #[cfg(feature = "weak-s3-ledger")]
+        LedgerUrl::WeakS3(_) => todo!("wire the weak ledger"),
+    };
+    let store: Arc<dyn Store> = match store {
+        StoreUrl::S3(Bucket { bucket, prefix, endpoint }) => {
+            Arc::new(S3Store::new(aws.s3(endpoint).await?, bucket.clone(), prefix.clone(), uploads))
+        }
+        StoreUrl::Directory(directory) => Arc::new(DirectoryStore::new(directory.clone())),
+    };
+    Ok((ledger, store))
+}
+
+impl FromStr for LedgerUrl {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let given = Given::parse("ledger URL", text)?;
+        match given.url.scheme() {
+            "dynamodb" => {
+                let table = given.host("a table")?;
+                if !matches!(given.url.path(), "" | "/") {
+                    return Err(given.invalid("a table has no path; only `?region=…` and `&endpoint=…` may follow"));
+                }
+                let plain = |b: u8| b.is_ascii_alphanumeric() || b"_.-".contains(&b);
+                if !(3..=255).contains(&table.len()) || !table.bytes().all(plain) {
+                    return Err(given.invalid("a table's name is 3 to 255 of A-Z a-z 0-9 _ . -"));
+                }
+                Ok(Self::Dynamo { endpoint: given.endpoint()?, table })
+            }
+            "file" => Ok(Self::Directory(given.directory()?)),
+            #[cfg(feature = "weak-s3-ledger")]
+            "s3" => Ok(Self::WeakS3(given.bucket()?)),
+            #[cfg(not(feature = "weak-s3-ledger"))]
+            "s3" => Err(Error::WeakLedger { url: given.shown() }),
+            scheme => Err(given.invalid(format!("unknown scheme {scheme:?}; a ledger is dynamodb:// or file:///"))),
+        }
+    }
+}
+
+impl FromStr for StoreUrl {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let given = Given::parse("store URL", text)?;
+        match given.url.scheme() {
+            "s3" => Ok(Self::S3(given.bucket()?)),
+            "file" => Ok(Self::Directory(given.directory()?)),
+            scheme => Err(given.invalid(format!("unknown scheme {scheme:?}; a store is s3:// or file:///"))),
+        }
+    }
+}
+
+impl fmt::Display for LedgerUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Dynamo { table, endpoint } => write!(f, "dynamodb://{table}{}", Query(endpoint)),
+            Self::Directory(directory) => f.write_str(&file_url(directory)),
+            #[cfg(feature = "weak-s3-ledger")]
+            Self::WeakS3(bucket) => bucket.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for StoreUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::S3(bucket) => bucket.fmt(f),
+            Self::Directory(directory) => f.write_str(&file_url(directory)),
+        }
+    }
+}
+
+impl fmt::Display for Bucket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let slash = if self.prefix.is_empty() { "" } else { "/" };
+        write!(f, "s3://{}{slash}{}{}", self.bucket, self.prefix, Query(&self.endpoint))
+    }
+}
+
+/// The parameters of a URL.
+struct Query<'a>(&'a Endpoint);
+
+impl fmt::Display for Query<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let given = [("region", &self.0.region), ("endpoint", &self.0.url)];
+        let given = given.iter().filter_map(|(name, value)| value.as_ref().map(|value| (name, value)));
+        for (number, (name, value)) in given.enumerate() {
+            let mark = if number == 0 { '?' } else { '&' };
+            // A `&`, `+`, `%` or `#` would end or change the value.
+            let value: String = url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
+            write!(f, "{mark}{name}={}", value.replace("%3A", ":").replace("%2F", "/"))?;
+        }
+        Ok(())
+    }
+}
+
+fn file_url(directory: &std::path::Path) -> String {
+    Url::from_directory_path(directory)
+        .map_or_else(|()| directory.display().to_string(), |url| url.as_str().trim_end_matches('/').to_owned())
+}
+
+/// A URL that is being read.
+struct Given<'a> {
+    what: &'static str,
+    text: &'a str,
+    url: Url,
+}
+
+impl<'a> Given<'a> {
+    fn parse(what: &'static str, text: &'a str) -> Result<Self, Error> {
+        let invalid = |why: String| Error::Invalid { what, url: text.to_owned(), why };
+        if text.trim().is_empty() {
+            return Err(invalid("it is empty".to_owned()));
+        }
+        let url = Url::parse(text).map_err(|error| match error {
+            url::ParseError::RelativeUrlWithoutBase => {
+                invalid("it has no scheme: dynamodb://, s3:// or file:///".to_owned())
+            }
+            error => invalid(error.to_string()),
+        })?;
+        let given = Self { what, text, url };
+        if !given.url.username().is_empty() || given.url.password().is_some() {
+            return Err(given.invalid("credentials don't belong in it; they come from AWS's configuration"));
+        }
+        if given.url.fragment().is_some() {
+            return Err(given.invalid("`#` begins a fragment, which it can't have"));
+        }
+        if given.url.port().is_some() {
+            return Err(given.invalid("it can't have a port; say `?endpoint=http://HOST:PORT`"));
+        }
+        Ok(given)
+    }
+
+    fn shown(&self) -> String {
+        if self.url.username().is_empty() && self.url.password().is_none() {
+            self.text.to_owned()
+        } else {
+            format!("{}://…@{}", self.url.scheme(), self.url.host_str().unwrap_or_default())
+        }
+    }
+
+    fn invalid(&self, why: impl Into<String>) -> Error {
+        Error::Invalid { what: self.what, url: self.shown(), why: why.into() }
+    }
+
+    fn host(&self, what: &str) -> Result<String, Error> {
+        match self.url.host_str() {
+            Some(host) if !host.is_empty() => Ok(host.to_owned()),
+            _ => Err(self.invalid(format!("it does not name {what}"))),
+        }
+    }
+
+    fn endpoint(&self) -> Result<Endpoint, Error> {
+        let mut endpoint = Endpoint::default();
+        for (name, value) in self.url.query_pairs() {
+            let place = match &*name {
+                "region" => &mut endpoint.region,
+                "endpoint" => &mut endpoint.url,
+                _ => return Err(self.invalid(format!("unknown parameter {name:?}; known are region and endpoint"))),
+            };
+            if value.is_empty() {
+                return Err(self.invalid(format!("the parameter {name:?} is empty")));
+            }
+            if place.replace(value.into_owned()).is_some() {
+                return Err(self.invalid(format!("the parameter {name:?} is given twice")));
+            }
+        }
+        if let Some(region) = &endpoint.region
+            && !region.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        {
+            return Err(self.invalid(format!("{region:?} is no region")));
+        }
+        if let Some(url) = &endpoint.url {
+            let http = Url::parse(url).is_ok_and(|url| {
+                matches!(url.scheme(), "http" | "https") && url.username().is_empty() && url.password().is_none()
+            });
+            if !http {
+                return Err(self.invalid("its endpoint is no http:// or https:// URL"));
+            }
+        }
+        Ok(endpoint)
+    }
+
+    fn bucket(&self) -> Result<Bucket, Error> {
+        let bucket = self.host("a bucket")?;
+        let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b".-".contains(&b);
+        if !(3..=63).contains(&bucket.len()) || !bucket.bytes().all(plain) {
+            return Err(self.invalid("a bucket's name is 3 to 63 of a-z 0-9 . -"));
+        }
+        let prefix = self.url.path();
+        let prefix = prefix.strip_prefix('/').unwrap_or(prefix);
+        let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"._-/".contains(&b);
+        if !prefix.bytes().all(plain) || prefix.len() > 512 {
+            return Err(self.invalid("a prefix is at most 512 of A-Z a-z 0-9 . _ - /"));
+        }
+        if !prefix.is_empty() && prefix.split('/').any(|segment| matches!(segment, "" | "." | "..")) {
+            return Err(self.invalid("its prefix has an empty, `.` or `..` segment"));
+        }
+        Ok(Bucket { bucket, prefix: prefix.to_owned(), endpoint: self.endpoint()? })
+    }
+
+    fn directory(&self) -> Result<PathBuf, Error> {
+        if !self.text.starts_with("file:///") {
+            return Err(self.invalid("it must be absolute: file:///DIRECTORY"));
+        }
+        if let Some((name, _)) = self.url.query_pairs().next() {
+            return Err(self.invalid(format!("unknown parameter {name:?}; a directory has none")));
+        }
+        self.url.to_file_path().map_err(|()| self.invalid("it names no path"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn why(error: &Error) -> String {
+        error.to_string()
+    }
+
+    #[test]
+    fn what_is_good_is_read_as_it_is_meant() {
+        let ledger: LedgerUrl = "dynamodb://sacker-ledger?region=eu-west-1".parse().unwrap();
+        let endpoint = Endpoint { region: Some("eu-west-1".to_owned()), url: None };
+        assert_eq!(ledger, LedgerUrl::Dynamo { table: "sacker-ledger".to_owned(), endpoint });
+        let store: StoreUrl = "s3://acme-blobs/a/b/?endpoint=http://127.0.0.1:9000".parse().unwrap();
+        let endpoint = Endpoint { region: None, url: Some("http://127.0.0.1:9000".to_owned()) };
+        let bucket = Bucket { bucket: "acme-blobs".to_owned(), prefix: "a/b".to_owned(), endpoint };
+        assert_eq!(store, StoreUrl::S3(bucket));
+        let store: StoreUrl = "file:///var/lib/a%20b".parse().unwrap();
+        assert_eq!(store, StoreUrl::Directory("/var/lib/a b".into()));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let ledgers = [
+            ("", "it is empty"),
+            ("table", "it has no scheme"),
+            ("dynamo://table", "unknown scheme \"dynamo\""),
+            ("dynamodb://", "it does not name a table"),
+            ("dynamodb://table/x", "a table has no path"),
+            ("dynamodb://a", "a table's name is"),
+            ("dynamodb://table?zone=1", "unknown parameter \"zone\""),
+            ("dynamodb://table?region=", "the parameter \"region\" is empty"),
+            ("dynamodb://table?region=a&region=b", "given twice"),
+            ("dynamodb://table?region=EU", "\"EU\" is no region"),
+            ("dynamodb://table?endpoint=ftp://x", "no http:// or https:// URL"),
+            ("dynamodb://table:8000", "it can't have a port"),
+            ("dynamodb://table#x", "fragment"),
+            ("file://relative/dir", "it must be absolute"),
+            ("file:relative", "it must be absolute"),
+            ("file:///dir?region=x", "a directory has none"),
+        ];
+        for (url, wrong) in ledgers {
+            let error = url.parse::<LedgerUrl>().expect_err(url);
+            assert!(why(&error).contains(wrong), "{url}: {error}");
+        }
+        let stores = [
+            ("dynamodb://table", "unknown scheme \"dynamodb\""),
+            ("s3://Bucket", "a bucket's name is"),
+            ("s3://bucket/a//b", "empty, `.` or `..` segment"),
+            ("s3://bucket/a b", "a prefix is"),
+        ];
+        for (url, wrong) in stores {
+            let error = url.parse::<StoreUrl>().expect_err(url);
+            assert!(why(&error).contains(wrong), "{url}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_password_is_never_shown() {
+        for url in ["s3://key:secret@bucket/x", "dynamodb://key:secret@table"] {
+            let error = match url.parse::<StoreUrl>() {
+                Err(error) => error,
+                Ok(_) => panic!("{url} is no place"),
+            };
+            assert!(!why(&error).contains("secret"), "{error}");
+        }
+    }
+
+    #[cfg(not(feature = "weak-s3-ledger"))]
+    #[test]
+    fn a_ledger_on_s3_is_refused_by_name() {
+        let url = "s3://bucket/ledger";
+        assert_eq!(url.parse::<LedgerUrl>(), Err(Error::WeakLedger { url: url.to_owned() }));
+    }
+
+    proptest! {
+        #[test]
+        fn a_url_prints_as_it_is_read(
+            bucket in "[a-z][a-z0-9-]{2,20}",
+            prefix in "([A-Za-z0-9_-]{1,8}(/[A-Za-z0-9_-]{1,8}){0,2})?",
+            region in proptest::option::of("[a-z]{2}-[a-z]{4,9}-[1-9]"),
+            port in proptest::option::of(1..65535_u16),
+        ) {
+            let url = port.map(|port| format!("http://127.0.0.1:{port}"));
+            let endpoint = Endpoint { region, url };
+            let store = StoreUrl::S3(Bucket { bucket: bucket.clone(), prefix, endpoint: endpoint.clone() });
+            prop_assert_eq!(store.to_string().parse::<StoreUrl>(), Ok(store));
+            let ledger = LedgerUrl::Dynamo { table: bucket, endpoint };
+            prop_assert_eq!(ledger.to_string().parse::<LedgerUrl>(), Ok(ledger));
+        }
+
+        #[test]
+        fn a_directory_prints_as_it_is_read(path in "(/[A-Za-z0-9 %#?é._-]{1,10}){1,3}") {
+            prop_assume!(!path.split('/').any(|segment| matches!(segment, "." | "..")));
+            let store = StoreUrl::Directory(path.into());
+            prop_assert_eq!(store.to_string().parse::<StoreUrl>(), Ok(store));
+        }
+
+        #[test]
+        fn nothing_makes_it_panic(text in ".{0,60}") {
+            let _ = text.parse::<LedgerUrl>();
+            let _ = text.parse::<StoreUrl>();
+        }
+    }
+}

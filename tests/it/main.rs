@@ -1,0 +1,10 @@
+//! Everything that is tested from outside, against real back ends, in one binary.
+
+mod aws;
+mod backends;
+mod dynamodb;
+mod layers;
+mod sqlite;
+mod store;
+mod table;
+mod wire;

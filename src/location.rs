@@ -388,10 +388,7 @@ mod tests {
     #[test]
     fn a_password_is_never_shown() {
         for url in ["s3://key:secret@bucket/x", "dynamodb://key:secret@table"] {
-            let error = match url.parse::<StoreUrl>() {
-                Err(error) => error,
-                Ok(_) => panic!("{url} is no place"),
-            };
+            let Err(error) = url.parse::<StoreUrl>() else { panic!("{url} is no place") };
             assert!(!why(&error).contains("secret"), "{error}");
         }
     }

@@ -314,6 +314,8 @@ impl<O: Operation> Commit<'_, O> {
         let source = match why {
             Stumble::Fault(fault) => fault,
             Stumble::Lost { .. } => Fault::new(FaultKind::Contended, doing, why.to_string()),
+            // The key is another operation's: nothing is unknown of this one.
+            Stumble::Final(error @ Error::Conflict(_)) => return error,
             Stumble::Final(error) => Fault::new(FaultKind::Corrupt, doing, error),
         };
         Error::Unknown { key, source }

@@ -22,6 +22,8 @@ mod weak_s3;
 
 pub use error::{Conflict, Error, NotFound, Refused};
 pub use table_ledger::TableLedger;
+#[cfg(feature = "weak-s3-ledger")]
+pub use weak_s3::WeakS3Ledger;
 
 use crate::{
     model::{

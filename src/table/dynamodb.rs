@@ -1,1 +1,281 @@
-//! stub
+//! The table in DynamoDB.
+//!
+//! Every read is [strongly consistent](https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.ReadConsistency.html)
+//! and every change is a
+//! [transaction](https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html), so that the
+//! table of one region is serialisable. It has no index: one could not be read consistently.
+
+mod canonical;
+mod create;
+mod expression;
+
+use super::{Created, Found, Item, Key, MAX_ACTIONS, Order, Page, Query, Table, TransactError, Transaction};
+use crate::{
+    aws,
+    fault::{Fault, FaultKind},
+};
+use async_trait::async_trait;
+use aws_sdk_dynamodb::{
+    Client,
+    operation::{transact_get_items::TransactGetItemsError, transact_write_items::TransactWriteItemsError},
+    types::{AttributeValue, CancellationReason, Get, KeysAndAttributes, TransactGetItem},
+};
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::atomic::AtomicBool,
+};
+use tracing::{Instrument, debug_span};
+
+/// The keys in one
+/// [`BatchGetItem`](https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html).
+const BATCH: usize = 100;
+/// How many of them are asked for at a time.
+const BATCHES: usize = 8;
+
+type Attributes = HashMap<String, AttributeValue>;
+
+/// A table in DynamoDB. It must have the string keys `pk` and `sk`, and be used by no global table in another region:
+/// conditions hold within one region only.
+#[derive(Debug)]
+pub struct DynamoTable {
+    client: Client,
+    name: String,
+    /// [`Table::create`] has made it and has not finished.
+    making: AtomicBool,
+}
+
+impl DynamoTable {
+    /// The table of that name. Nothing is asked yet. The client should come from
+    /// [`Aws::dynamodb`](crate::aws::Aws::dynamodb): retries inside it would be wrong.
+    #[must_use]
+    pub fn new(client: Client, name: impl Into<String>) -> Self {
+        Self { client, name: name.into(), making: AtomicBool::new(false) }
+    }
+
+    fn reading(&self) -> String {
+        format!("reading the table `{}`", self.name)
+    }
+
+    fn writing(&self) -> String {
+        format!("writing to the table `{}`", self.name)
+    }
+
+    async fn get_one(&self, key: &Key) -> Result<Option<Item>, Fault> {
+        let request = self.client.get_item().table_name(&self.name).set_key(Some(attributes(key)));
+        let sent = request.consistent_read(true).send();
+        let answer = sent.instrument(debug_span!("dynamodb.GetItem", table = self.name)).await;
+        let answer = answer.map_err(|error| aws::fault(self.reading(), error))?;
+        answer.item.map(|item| self.item(item).map(|(_, item)| item)).transpose()
+    }
+
+    /// Items of at most [`BATCH`] different keys, in no order.
+    async fn get_batch(&self, keys: &[&Key]) -> Result<Vec<(Key, Item)>, Fault> {
+        let wanted = keys.iter().map(|key| attributes(key)).collect();
+        let mut wanted =
+            KeysAndAttributes::builder().consistent_read(true).set_keys(Some(wanted)).build().ok();
+        let mut found = Vec::new();
+        // An answer may leave keys out when it grows too large or some partition is busy: at once again, but once.
+        for _ in 0..2 {
+            let Some(keys) = wanted.take() else { break };
+            let sent = self.client.batch_get_item().request_items(&self.name, keys).send();
+            let answer = sent.instrument(debug_span!("dynamodb.BatchGetItem", table = self.name)).await;
+            let answer = answer.map_err(|error| aws::fault(self.reading(), error))?;
+            for item in answer.responses.unwrap_or_default().into_values().flatten() {
+                found.push(self.item(item)?);
+            }
+            wanted = answer.unprocessed_keys.unwrap_or_default().into_values().next();
+        }
+        match wanted {
+            None => Ok(found),
+            Some(left) => {
+                let source = format!("{} of {} items were not read", left.keys().len(), keys.len());
+                Err(Fault::new(FaultKind::Throttled, self.reading(), source))
+            }
+        }
+    }
+
+    fn item(&self, mut attributes: Attributes) -> Result<(Key, Item), Fault> {
+        let damaged = |source: String| Fault::new(FaultKind::Corrupt, self.reading(), source);
+        let key = take_key(&mut attributes).ok_or_else(|| damaged("an item without its key".to_owned()))?;
+        let item = serde_dynamo::from_item(attributes);
+        let item = item.map_err(|error| damaged(format!("the item {key}: {error}")))?;
+        Ok((key, item))
+    }
+
+    /// What a cancelled transaction says. The reasons stand in the order of the actions.
+    fn cancelled(&self, reasons: Vec<CancellationReason>) -> TransactError {
+        // Where some conditions could not be judged, those that were are half an answer: one may have failed because
+        // of what was not seen.
+        if let Some((kind, source)) = worst(&reasons) {
+            return Fault::new(kind, self.writing(), source).into();
+        }
+        let found = |reason: CancellationReason| -> Result<Option<Found>, Fault> {
+            if reason.code() != Some("ConditionalCheckFailed") {
+                return Ok(None);
+            }
+            let there = reason.item.filter(|item| !item.is_empty());
+            Ok(Some(there.map(|item| self.item(item).map(|(_, item)| item)).transpose()?))
+        };
+        match reasons.into_iter().map(found).collect() {
+            Ok(refused) => TransactError::Refused(refused),
+            Err(fault) => TransactError::Fault(fault),
+        }
+    }
+}
+
+#[async_trait]
+impl Table for DynamoTable {
+    fn describe(&self) -> String {
+        format!("dynamodb://{}", self.name)
+    }
+
+    async fn create(&self) -> Result<Created, Fault> {
+        create::create(self).await
+    }
+
+    async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, Fault> {
+        if let [key] = keys {
+            return Ok(vec![self.get_one(key).await?]);
+        }
+        // A batch may not name a key twice.
+        let different: Vec<&Key> = keys.iter().collect::<BTreeSet<_>>().into_iter().collect();
+        let batches = different.chunks(BATCH).map(|batch| self.get_batch(batch)).collect::<Vec<_>>();
+        let found: Vec<_> = stream::iter(batches).buffer_unordered(BATCHES).try_collect().await?;
+        let found: HashMap<Key, Item> = found.into_iter().flatten().collect();
+        Ok(keys.iter().map(|key| found.get(key).cloned()).collect())
+    }
+
+    async fn get_transact(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, Fault> {
+        debug_assert!(keys.len() <= MAX_ACTIONS);
+        let mut request = self.client.transact_get_items();
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        for key in keys {
+            let get = Get::builder().table_name(&self.name).set_key(Some(attributes(key))).build();
+            let get = get.map_err(|error| Fault::new(FaultKind::Unexpected, self.reading(), error))?;
+            request = request.transact_items(TransactGetItem::builder().get(get).build());
+        }
+        let sent = request.send().instrument(debug_span!("dynamodb.TransactGetItems", table = self.name));
+        let answer = sent.await.map_err(|error| match error.as_service_error() {
+            Some(TransactGetItemsError::TransactionCanceledException(cancelled)) => {
+                let (kind, source) = worst(cancelled.cancellation_reasons())
+                    .unwrap_or((FaultKind::Unexpected, "cancelled for no reason".to_owned()));
+                Fault::new(kind, self.reading(), source)
+            }
+            _ => aws::fault(self.reading(), error),
+        })?;
+        let items = answer.responses.unwrap_or_default();
+        if items.len() != keys.len() {
+            let source = format!("{} answers to {} questions", items.len(), keys.len());
+            return Err(Fault::new(FaultKind::Unexpected, self.reading(), source));
+        }
+        let item = |item: Attributes| self.item(item).map(|(_, item)| item);
+        items
+            .into_iter()
+            .map(|there| there.item.filter(|item| !item.is_empty()).map(item).transpose())
+            .collect()
+    }
+
+    async fn query(&self, query: &Query) -> Result<Page<String>, Fault> {
+        let after = match (&query.after, query.order) {
+            (Some(after), Order::Ascending) if *after >= query.to => return Ok(NOTHING),
+            (Some(after), Order::Descending) if *after <= query.from => return Ok(NOTHING),
+            // DynamoDB refuses a start outside of the range.
+            (Some(after), Order::Ascending) => Some(after).filter(|after| **after >= query.from),
+            (Some(after), Order::Descending) => Some(after).filter(|after| **after <= query.to),
+            (None, _) => None,
+        };
+        let request = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .consistent_read(true)
+            .key_condition_expression("pk = :pk AND sk BETWEEN :from AND :to")
+            .expression_attribute_values(":pk", AttributeValue::S(query.pk.clone()))
+            .expression_attribute_values(":from", AttributeValue::S(query.from.clone()))
+            .expression_attribute_values(":to", AttributeValue::S(query.to.clone()))
+            .scan_index_forward(query.order == Order::Ascending)
+            .limit(query.limit.try_into().unwrap_or(i32::MAX))
+            .set_exclusive_start_key(after.map(|sk| attributes(&Key::new(&query.pk, sk))));
+        let sent = request.send().instrument(debug_span!("dynamodb.Query", table = self.name));
+        let answer = sent.await.map_err(|error| aws::fault(self.reading(), error))?;
+        let items = answer.items.unwrap_or_default().into_iter().map(|item| self.item(item));
+        let items = items.map(|item| item.map(|(key, item)| (key.sk, item))).collect::<Result<_, _>>()?;
+        let next = answer.last_evaluated_key.and_then(|mut last| take_key(&mut last)).map(|key| key.sk);
+        Ok(Page { items, next })
+    }
+
+    async fn scan(&self, after: Option<&Key>) -> Result<Page<Key>, Fault> {
+        let request = self.client.scan().table_name(&self.name).consistent_read(true);
+        let request = request.set_exclusive_start_key(after.map(attributes));
+        let sent = request.send().instrument(debug_span!("dynamodb.Scan", table = self.name));
+        let answer = sent.await.map_err(|error| aws::fault(self.reading(), error))?;
+        let items = answer.items.unwrap_or_default().into_iter().map(|item| self.item(item));
+        let items = items.collect::<Result<_, _>>()?;
+        Ok(Page { items, next: answer.last_evaluated_key.and_then(|mut last| take_key(&mut last)) })
+    }
+
+    async fn transact(&self, transaction: &Transaction) -> Result<(), TransactError> {
+        if transaction.actions().is_empty() {
+            return Ok(());
+        }
+        let unexpected =
+            |error: expression::Error| Fault::new(FaultKind::Unexpected, self.writing(), error.to_string());
+        let items = transaction.actions().iter().map(|action| expression::compile(&self.name, action));
+        let items = items.collect::<Result<_, _>>().map_err(unexpected)?;
+        let request = self
+            .client
+            .transact_write_items()
+            .client_request_token(transaction.token())
+            .set_transact_items(Some(items))
+            .customize()
+            .interceptor(canonical::CanonicalBody);
+        let span = debug_span!(
+            "dynamodb.TransactWriteItems",
+            table = self.name,
+            items = transaction.actions().len()
+        );
+        let Err(error) = request.send().instrument(span).await else { return Ok(()) };
+        match error.as_service_error() {
+            Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
+                Err(self.cancelled(cancelled.cancellation_reasons().to_vec()))
+            }
+            _ => Err(aws::fault(self.writing(), error).into()),
+        }
+    }
+}
+
+const NOTHING: Page<String> = Page { items: Vec::new(), next: None };
+
+fn attributes(key: &Key) -> Attributes {
+    let of = |name: &str, value: &str| (name.to_owned(), AttributeValue::S(value.to_owned()));
+    HashMap::from([of("pk", &key.pk), of("sk", &key.sk)])
+}
+
+fn take_key(attributes: &mut Attributes) -> Option<Key> {
+    let mut take = |name| match attributes.remove(name) {
+        Some(AttributeValue::S(value)) => Some(value),
+        _ => None,
+    };
+    Some(Key { pk: take("pk")?, sk: take("sk")? })
+}
+
+/// The worst reason that is no failed condition, and what it means. Nothing was changed. The codes are those of
+/// [`TransactWriteItems`](https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html).
+fn worst(reasons: &[CancellationReason]) -> Option<(FaultKind, String)> {
+    let judged = reasons.iter().filter_map(|reason| {
+        let kind = match reason.code()? {
+            "None" | "ConditionalCheckFailed" => return None,
+            "TransactionConflict" => FaultKind::Contended,
+            "ThrottlingError" | "ProvisionedThroughputExceeded" => FaultKind::Throttled,
+            // The item is malformed, or too large.
+            _ => FaultKind::Unexpected,
+        };
+        let told = [reason.code(), reason.message()].into_iter().flatten().collect::<Vec<_>>().join(": ");
+        Some((kind, told))
+    });
+    // What another try can't help must not be hidden by what it can.
+    judged.max_by_key(|(kind, _)| !kind.is_transient())
+}

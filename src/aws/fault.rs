@@ -1,0 +1,250 @@
+//! What the errors of AWS mean.
+
+use crate::fault::{Fault, FaultKind};
+use aws_credential_types::provider::error::CredentialsError;
+use aws_smithy_runtime_api::client::{
+    orchestrator::HttpResponse,
+    result::{ConnectorError, SdkError},
+};
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use std::error::Error;
+
+/// Says what an error of an SDK client means, by its error code, its HTTP status, or how it failed.
+///
+/// The codes are those of
+/// [DynamoDB](https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html), of
+/// [S3](https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html) and of
+/// [all services](https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html). What a request may meet in
+/// the normal course of things (a failed condition, a missing object, an existing bucket) is not for this function:
+/// look at the error first.
+///
+/// The source is one line for people: the service's code and message, or what the network did. It holds no secret.
+#[expect(clippy::needless_pass_by_value, reason = "so that it fits into `map_err`")]
+pub fn fault<E>(doing: impl Into<String>, error: SdkError<E, HttpResponse>) -> Fault
+where
+    E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+{
+    let doing = doing.into();
+    if let Some(error) = find::<CredentialsError>(&error) {
+        return credentials_fault(&doing, error);
+    }
+    let (kind, source) = match &error {
+        SdkError::ServiceError(context) => {
+            let status = context.raw().status().as_u16();
+            let (code, message) = (context.err().code(), context.err().message());
+            (kind(code, status), told(code, message, status))
+        }
+        // An answer that can't be read. A refusal is one whatever it says.
+        SdkError::ResponseError(context) => {
+            let status = context.raw().status().as_u16();
+            let kind = if status < 300 { FaultKind::Unavailable } else { kind(None, status) };
+            (kind, format!("HTTP {status}: {}", innermost(&error)))
+        }
+        SdkError::TimeoutError(_) => (FaultKind::Unavailable, innermost(&error)),
+        SdkError::DispatchFailure(_) => {
+            let source = innermost(&error);
+            let untrusted = ["invalid peer certificate", "InvalidContentType"];
+            let kind = if untrusted.iter().any(|sign| source.contains(sign)) {
+                FaultKind::Misconfigured
+            } else {
+                FaultKind::Unavailable
+            };
+            (kind, source)
+        }
+        _ => (FaultKind::Unexpected, innermost(&error)),
+    };
+    Fault::new(kind, doing, source)
+}
+
+/// What it means that there are no credentials.
+pub(super) fn credentials_fault(doing: &str, error: &CredentialsError) -> Fault {
+    let source = match error {
+        CredentialsError::CredentialsNotLoaded(_) => {
+            "no credentials were found: AWS_PROFILE, AWS_ACCESS_KEY_ID, or a role".to_owned()
+        }
+        error => format!("no credentials: {}", innermost(error)),
+    };
+    let unreachable = matches!(error, CredentialsError::ProviderTimedOut(_))
+        || matches!(error, CredentialsError::ProviderError(_))
+            && find::<ConnectorError>(error).is_some_and(|error| error.is_io() || error.is_timeout());
+    Fault::new(if unreachable { FaultKind::Unavailable } else { FaultKind::Denied }, doing, source)
+}
+
+fn kind(code: Option<&str>, status: u16) -> FaultKind {
+    use FaultKind::{Contended, Denied, Misconfigured, Missing, Throttled, Unavailable, Unexpected};
+    match code.unwrap_or_default() {
+        "LimitExceededException"
+        | "ProvisionedThroughputExceededException"
+        | "RequestLimitExceeded"
+        | "RequestThrottled"
+        | "RequestThrottledException"
+        | "SlowDown"
+        | "Throttling"
+        | "ThrottlingException"
+        | "TooManyRequestsException" => Throttled,
+        "ConditionalRequestConflict" | "OperationAborted" | "TransactionConflictException" => Contended,
+        // The first says that a copy of this very transaction is under way.
+        "TransactionInProgressException"
+        | "InternalError"
+        | "InternalServerError"
+        | "RequestTimeout"
+        | "RequestTimeoutException"
+        | "ServiceUnavailable"
+        | "TemporaryRedirect" => Unavailable,
+        "ResourceNotFoundException" | "TableNotFoundException" | "NoSuchBucket" => Missing,
+        "AuthorizationHeaderMalformed"
+        | "IllegalLocationConstraintException"
+        | "InvalidBucketName"
+        | "InvalidLocationConstraint"
+        | "PermanentRedirect" => Misconfigured,
+        "AccessDenied"
+        | "AccessDeniedException"
+        | "AccountProblem"
+        | "AllAccessDisabled"
+        | "ExpiredToken"
+        | "ExpiredTokenException"
+        | "IncompleteSignature"
+        | "IncompleteSignatureException"
+        | "InvalidAccessKeyId"
+        | "InvalidClientTokenId"
+        | "InvalidSignatureException"
+        | "InvalidToken"
+        | "MissingAuthenticationToken"
+        | "MissingAuthenticationTokenException"
+        | "NotSignedUp"
+        | "OptInRequired"
+        | "RequestExpired"
+        | "RequestTimeTooSkewed"
+        | "SignatureDoesNotMatch"
+        | "TokenRefreshRequired"
+        | "UnrecognizedClientException" => Denied,
+        _ => match status {
+            429 => Throttled,
+            401 | 403 | 407 => Denied,
+            300..=399 => Misconfigured,
+            // S3's answer to HEAD has no body, for which the SDK makes up a code; no other answer of AWS is without.
+            404 if code == Some("NotFound") => Missing,
+            404 | 405 if code.is_none() => Misconfigured,
+            408 | 500.. => Unavailable,
+            _ => Unexpected,
+        },
+    }
+}
+
+fn told(code: Option<&str>, message: Option<&str>, status: u16) -> String {
+    // DynamoDB's message on a wrong signature goes on with the signed request, session token and all.
+    let message = message.and_then(|message| message.lines().next()).filter(|line| !line.is_empty());
+    match (code, message) {
+        (Some(code), Some(message)) => format!("{code}: {message}"),
+        (Some(one), None) | (None, Some(one)) => format!("{one} (HTTP {status})"),
+        (None, None) => format!("HTTP {status}"),
+    }
+}
+
+/// The first in the chain of causes that is a `T`.
+fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
+    causes(error).find_map(|cause| cause.downcast_ref())
+}
+
+/// What the root of the trouble says, which is what helps; unless it is just that time ran out, for then what stands
+/// above it says which.
+fn innermost(error: &(dyn Error + 'static)) -> String {
+    let mut said: Vec<String> = causes(error).map(ToString::to_string).collect();
+    let bare = ["operation timed out", "timed out", "timeout"];
+    while said.len() > 1 && said.last().is_some_and(|last| bare.contains(&last.as_str())) {
+        said.pop();
+    }
+    said.pop().and_then(|said| said.lines().next().map(str::to_owned)).unwrap_or_default()
+}
+
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&error| error.source())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use FaultKind::*;
+
+    #[test]
+    fn codes_and_statuses() {
+        for (code, status, expected) in [
+            ("ThrottlingException", 400, Throttled),
+            ("ProvisionedThroughputExceededException", 400, Throttled),
+            ("RequestLimitExceeded", 400, Throttled),
+            ("SlowDown", 503, Throttled),
+            ("", 429, Throttled),
+            ("TransactionConflictException", 400, Contended),
+            ("ConditionalRequestConflict", 409, Contended),
+            ("OperationAborted", 409, Contended),
+            ("TransactionInProgressException", 400, Unavailable),
+            ("InternalServerError", 500, Unavailable),
+            ("ServiceUnavailable", 503, Unavailable),
+            ("RequestTimeout", 400, Unavailable),
+            ("", 500, Unavailable),
+            ("", 503, Unavailable),
+            ("SomethingNew", 502, Unavailable),
+            ("AccessDeniedException", 400, Denied),
+            ("AccessDenied", 403, Denied),
+            ("UnrecognizedClientException", 400, Denied),
+            ("InvalidAccessKeyId", 403, Denied),
+            ("SignatureDoesNotMatch", 403, Denied),
+            ("ExpiredToken", 400, Denied),
+            ("ExpiredTokenException", 400, Denied),
+            ("MissingAuthenticationToken", 403, Denied),
+            ("", 403, Denied),
+            ("ResourceNotFoundException", 400, Missing),
+            ("NoSuchBucket", 404, Missing),
+            ("NotFound", 404, Missing),
+            ("PermanentRedirect", 301, Misconfigured),
+            ("", 301, Misconfigured),
+            ("AuthorizationHeaderMalformed", 400, Misconfigured),
+            ("IllegalLocationConstraintException", 400, Misconfigured),
+            ("ValidationException", 400, Unexpected),
+            ("IdempotentParameterMismatchException", 400, Unexpected),
+            ("", 404, Misconfigured),
+            ("NoSuchUpload", 404, Unexpected),
+            ("BucketAlreadyExists", 409, Unexpected),
+            ("PreconditionFailed", 412, Unexpected),
+            ("", 400, Unexpected),
+        ] {
+            let code = Some(code).filter(|code| !code.is_empty());
+            assert_eq!(kind(code, status), expected, "{code:?}, HTTP {status}");
+        }
+    }
+
+    #[test]
+    fn what_is_told_holds_no_secret() {
+        let message = "The request signature we calculated does not match.\n\nThe Canonical String for this request \
+                       should have been\n'POST\n/\n\nx-amz-security-token:SECRET'";
+        let told = told(Some("InvalidSignatureException"), Some(message), 400);
+        assert_eq!(told, "InvalidSignatureException: The request signature we calculated does not match.");
+    }
+
+    #[test]
+    fn what_is_told_is_never_empty() {
+        assert_eq!(told(None, None, 405), "HTTP 405");
+        assert_eq!(told(Some("SlowDown"), Some(""), 503), "SlowDown (HTTP 503)");
+        assert_eq!(told(None, Some("no"), 400), "no (HTTP 400)");
+    }
+
+    #[test]
+    fn credentials() {
+        let error = || std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+        for (error, expected) in [
+            (CredentialsError::not_loaded("no providers in chain provided credentials"), Denied),
+            (CredentialsError::not_loaded(ConnectorError::io(error().into())), Denied),
+            (CredentialsError::invalid_configuration("no such profile"), Denied),
+            (CredentialsError::provider_error("the SSO session has expired"), Denied),
+            (CredentialsError::provider_error(ConnectorError::io(error().into())), Unavailable),
+            (CredentialsError::provider_timed_out(std::time::Duration::from_secs(5)), Unavailable),
+        ] {
+            assert_eq!(credentials_fault("x", &error).kind, expected, "{error:?}");
+        }
+        // However deep the SDK buries it.
+        let buried = SdkError::<aws_sdk_dynamodb::operation::get_item::GetItemError, _>::construction_failure(
+            CredentialsError::not_loaded("none"),
+        );
+        assert_eq!(fault("x", buried).kind, Denied);
+    }
+}

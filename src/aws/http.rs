@@ -1,0 +1,158 @@
+//! The HTTP client of all SDK clients: plain for `http://`, with TLS for `https://`, each made when first needed.
+//!
+//! TLS costs milliseconds to set up, as the system's certificates are read, so a request to a plain endpoint must not
+//! pay for it; and credentials may come from a service with TLS (SSO, roles) though the endpoint is plain. So the
+//! request itself decides. Proxies apply to TLS as everywhere else (`HTTPS_PROXY`, `NO_PROXY`).
+
+use aws_smithy_http_client::{
+    Connector,
+    proxy::ProxyConfig,
+    tls::{Provider, rustls_provider::CryptoMode},
+};
+use aws_smithy_runtime_api::client::{
+    http::{HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector},
+    orchestrator::HttpRequest,
+    result::ConnectorError,
+    runtime_components::RuntimeComponents,
+};
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+use tracing::debug;
+
+/// The slowest upload that is waited for: a part of 16 MiB gets over four minutes.
+const SLOWEST_UPLOAD: u64 = 64 * 1024;
+/// [May take minutes](https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html).
+const COMPLETION: Duration = Duration::from_mins(5);
+
+/// The client. Cloning shares its connections.
+#[derive(Clone, Default)]
+pub(super) struct Http(Arc<Mutex<HashMap<Pool, SharedHttpConnector>>>);
+
+/// Connections that may serve the same requests.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Pool {
+    tls: bool,
+    connect: Option<Duration>,
+}
+
+impl fmt::Debug for Http {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Http")
+    }
+}
+
+impl Http {
+    fn connector(&self, pool: Pool) -> SharedHttpConnector {
+        let mut pools = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        pools.entry(pool).or_insert_with(|| pool.build()).clone()
+    }
+}
+
+impl Pool {
+    fn build(self) -> SharedHttpConnector {
+        let mut settings = HttpConnectorSettings::builder();
+        settings.set_connect_timeout(self.connect);
+        let builder = Connector::builder().connector_settings(settings.build());
+        SharedHttpConnector::new(if self.tls {
+            builder
+                .proxy_config(ProxyConfig::from_env())
+                .tls_provider(Provider::Rustls(CryptoMode::Ring))
+                .build()
+        } else {
+            builder.build_http()
+        })
+    }
+}
+
+// `validate_base_client_config` is left alone: that of the SDK's own client sets up TLS when any client is built.
+impl HttpClient for Http {
+    fn http_connector(&self, settings: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(ByScheme { http: self.clone(), settings: settings.clone() })
+    }
+}
+
+/// Sends each request as its address says.
+#[derive(Debug)]
+struct ByScheme {
+    http: Http,
+    settings: HttpConnectorSettings,
+}
+
+impl HttpConnector for ByScheme {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let tls = !request.uri().starts_with("http://");
+        let pool = Pool { tls, connect: self.settings.connect_timeout() };
+        // The SDK's own read timeout would count the sending too, whatever there is to send.
+        let patience = self.settings.read_timeout().map(|answer| answer + allowance(&request));
+        let attempt = attempt(&request);
+        let connector = self.http.connector(pool);
+        HttpConnectorFuture::new(async move {
+            let began = Instant::now();
+            let answer = connector.call(request);
+            let answer = match patience {
+                None => answer.await,
+                Some(patience) => tokio::time::timeout(patience, answer).await.unwrap_or_else(|_| {
+                    let late = format!("no answer within {} s", patience.as_secs());
+                    Err(ConnectorError::timeout(late.into()))
+                }),
+            };
+            let status = answer.as_ref().map_or(0, |answer| answer.status().as_u16());
+            debug!(attempt, status, elapsed = ?began.elapsed(), "answered");
+            answer
+        })
+    }
+}
+
+/// Which try of the SDK this is, from its header `amz-sdk-request: attempt=1; max=3`.
+fn attempt(request: &HttpRequest) -> u32 {
+    let told = request.headers().get("amz-sdk-request").and_then(|told| told.strip_prefix("attempt="));
+    told.and_then(|told| told.split(';').next()?.parse().ok()).unwrap_or(1)
+}
+
+/// What a request gets on top of the time for an answer.
+fn allowance(request: &HttpRequest) -> Duration {
+    let bytes = request.body().content_length().unwrap_or(0);
+    let completes = request.method() == "POST" && request.uri().contains("uploadId=");
+    Duration::from_secs(bytes / SLOWEST_UPLOAD) + if completes { COMPLETION } else { Duration::ZERO }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_smithy_types::body::SdkBody;
+
+    fn request(method: &str, uri: &str, body: SdkBody) -> HttpRequest {
+        let mut request = HttpRequest::new(body);
+        request.set_method(method).unwrap();
+        request.set_uri(uri).unwrap();
+        request
+    }
+
+    #[test]
+    fn large_bodies_and_completions_get_more_time() {
+        let part = SdkBody::from(vec![0; 16 << 20]);
+        let put = request("PUT", "https://b.s3.amazonaws.com/k?partNumber=1&uploadId=u", part);
+        assert_eq!(allowance(&put), Duration::from_secs(256));
+        let get = request("GET", "https://b.s3.amazonaws.com/k", SdkBody::empty());
+        assert_eq!(allowance(&get), Duration::ZERO);
+        let complete = request("POST", "https://b.s3.amazonaws.com/k?uploadId=u", SdkBody::empty());
+        assert_eq!(allowance(&complete), COMPLETION);
+    }
+
+    #[tokio::test]
+    async fn tls_is_set_up_only_by_a_request_that_needs_it() {
+        let http = Http::default();
+        let tls = |http: &Http| http.0.lock().unwrap().keys().any(|pool| pool.tls);
+        let settings = HttpConnectorSettings::builder().build();
+        let connector = ByScheme { http: http.clone(), settings };
+        // Port 0 is nobody's: it fails at once.
+        connector.call(request("GET", "http://127.0.0.1:0/", SdkBody::empty())).await.unwrap_err();
+        assert!(!tls(&http));
+        connector.call(request("GET", "https://127.0.0.1:0/", SdkBody::empty())).await.unwrap_err();
+        assert!(tls(&http));
+    }
+}

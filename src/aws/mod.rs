@@ -1,0 +1,242 @@
+//! The only place that builds AWS SDK clients, and that says what their errors mean.
+//!
+//! All of AWS's [standard configuration](https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html)
+//! applies as the SDK reads it: profiles, regions, endpoints, SSO, roles, `credential_process`. Explicit settings win
+//! over it.
+
+mod credentials;
+mod fault;
+mod http;
+
+pub use fault::fault;
+
+use crate::fault::{Fault, FaultKind};
+use aws_config::{
+    BehaviorVersion, Region, SdkConfig,
+    default_provider::{use_dual_stack::use_dual_stack_provider, use_fips::use_fips_provider},
+    environment::EnvironmentVariableRegionProvider,
+    imds,
+    meta::region::RegionProviderChain,
+    profile::ProfileFileRegionProvider,
+    provider_config::ProviderConfig,
+    retry::RetryConfig,
+    stalled_stream_protection::StalledStreamProtectionConfig,
+    timeout::TimeoutConfig,
+};
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_s3::config::{RequestChecksumCalculation, ResponseChecksumValidation};
+use aws_types::service_config::ServiceConfigKey;
+use http::Http;
+use std::{sync::Arc, time::Duration};
+use tokio::sync::OnceCell;
+use url::Url;
+
+/// To a server that does not answer at all; the SDK's own value is about the same.
+const CONNECT: Duration = Duration::from_secs(3);
+/// One try of a request to DynamoDB, connecting included. Its answers take milliseconds, and the whole request is sent
+/// again under the same token.
+const DYNAMODB_ATTEMPT: Duration = Duration::from_secs(2);
+/// One try of a request that makes or changes a table.
+const DYNAMODB_CONTROL_ATTEMPT: Duration = Duration::from_secs(10);
+/// Until S3 begins to answer; see [`http`] for what a body or a completion is granted on top.
+const S3_ANSWER: Duration = Duration::from_secs(20);
+/// How long a download may stand still.
+const S3_STALLED: Duration = Duration::from_secs(20);
+/// With the quick retries of the SDK; a caller's come on top.
+const S3_ATTEMPTS: u32 = 3;
+/// The instance metadata service is next door or nowhere: as the AWS CLI does, ask once and for a second.
+const IMDS: Duration = Duration::from_secs(1);
+
+/// Settings of one service that win over the standard configuration.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Endpoint {
+    /// The region.
+    pub region: Option<String>,
+    /// The address of the service, `http` or `https`, where it is not AWS's own.
+    pub url: Option<String>,
+}
+
+/// Where SDK clients come from. Cloning shares connections and credentials.
+///
+/// Credentials are found when the first client is built, and renewed as they expire. TLS is set up when the first
+/// `https` request is sent, if ever.
+#[derive(Debug, Clone)]
+pub struct Aws {
+    http: Http,
+    credentials: Arc<OnceCell<SharedCredentialsProvider>>,
+}
+
+impl Aws {
+    /// Clients with AWS's standard configuration.
+    #[must_use]
+    pub fn standard() -> Self {
+        Self { http: Http::default(), credentials: Arc::default() }
+    }
+
+    /// Clients with these credentials, whatever the standard configuration says.
+    #[must_use]
+    pub fn with_credentials(access_key_id: &str, secret_access_key: &str) -> Self {
+        let keys =
+            aws_credential_types::Credentials::new(access_key_id, secret_access_key, None, None, "explicit");
+        let credentials = OnceCell::new_with(Some(SharedCredentialsProvider::new(keys)));
+        Self { http: Http::default(), credentials: Arc::new(credentials) }
+    }
+
+    /// A client of DynamoDB. It makes one try, of at most 2 s, and never retries: that is the caller's decision, since
+    /// a failed condition after a hidden retry may be the caller's own success.
+    ///
+    /// # Errors
+    /// [`FaultKind::Denied`] without credentials; [`FaultKind::Misconfigured`] without a region or with an address that
+    /// is none; [`FaultKind::Unavailable`] if the credentials come from a service that does not answer.
+    pub async fn dynamodb(&self, at: &Endpoint) -> Result<aws_sdk_dynamodb::Client, Fault> {
+        let sdk = self.configuration(at, "DynamoDB").await?;
+        let timeouts =
+            TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(DYNAMODB_ATTEMPT);
+        let config = aws_sdk_dynamodb::config::Builder::from(&sdk)
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(timeouts.build());
+        Ok(aws_sdk_dynamodb::Client::from_conf(config.build()))
+    }
+
+    /// A client of S3. It makes up to three tries of what is worth one: throttling, outages and timeouts, but not a
+    /// 409, whose meaning depends on the request. Connecting may take 3 s and an answer may take 20 s to begin, more
+    /// for a large body or a `CompleteMultipartUpload`; a download may stand still for 20 s.
+    ///
+    /// A custom endpoint is addressed by path (buckets need no DNS there), and if it is not AWS's, checksums are sent
+    /// and checked only where a request asks for them, since
+    /// [others refuse the default ones](https://github.com/awslabs/aws-sdk-rust/issues/1240); what the standard
+    /// configuration says of checksums stands.
+    ///
+    /// # Errors
+    /// As [`dynamodb`](Self::dynamodb).
+    pub async fn s3(&self, at: &Endpoint) -> Result<aws_sdk_s3::Client, Fault> {
+        let sdk = self.configuration(at, "S3").await?;
+        let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT).read_timeout(S3_ANSWER);
+        // For uploads it takes a server that thinks for a stalled one
+        // (https://github.com/awslabs/aws-sdk-rust/issues/1146, 1202); the limit by size holds for them.
+        let stalled = StalledStreamProtectionConfig::enabled().upload_enabled(false).grace_period(S3_STALLED);
+        let mut config = aws_sdk_s3::config::Builder::from(&sdk)
+            .retry_config(RetryConfig::standard().with_max_attempts(S3_ATTEMPTS))
+            .timeout_config(timeouts.build())
+            .stalled_stream_protection(stalled.build());
+        if let Some(url) = effective_url(&sdk, at, "S3") {
+            config = config.force_path_style(true);
+            // The SDK can't tell a setting from its default, so whether there is one is asked here.
+            let unset = |variable, key| !is_aws(&url) && configured(&sdk, "S3", variable, key).is_none();
+            if unset("AWS_REQUEST_CHECKSUM_CALCULATION", "request_checksum_calculation") {
+                config = config.request_checksum_calculation(RequestChecksumCalculation::WhenRequired);
+            }
+            if unset("AWS_RESPONSE_CHECKSUM_VALIDATION", "response_checksum_validation") {
+                config = config.response_checksum_validation(ResponseChecksumValidation::WhenRequired);
+            }
+        }
+        Ok(aws_sdk_s3::Client::from_conf(config.build()))
+    }
+
+    async fn configuration(&self, at: &Endpoint, service: &str) -> Result<SdkConfig, Fault> {
+        let doing = format!("connecting to {service}");
+        let providers = ProviderConfig::without_region()
+            .with_behavior_version(Some(BehaviorVersion::latest()))
+            .with_http_client(self.http.clone());
+        let (fips, dual_stack) =
+            (use_fips_provider(&providers).await, use_dual_stack_provider(&providers).await);
+        let providers = providers.with_use_fips(fips).with_use_dual_stack(dual_stack);
+        let imds = imds::Client::builder()
+            .configure(&providers)
+            .max_attempts(1)
+            .connect_timeout(IMDS)
+            .read_timeout(IMDS)
+            .build();
+        let region = match &at.region {
+            Some(region) => Some(Region::new(region.clone())),
+            None => standard_region(&providers, &imds).await,
+        };
+        let Some(region) = region else {
+            let source = "no region is set: AWS_REGION, the profile's `region`, or `region=` in the URL";
+            return Err(Fault::new(FaultKind::Misconfigured, doing, source));
+        };
+        let credentials = self
+            .credentials
+            .get_or_try_init(|| credentials::standard(&providers, &region, imds))
+            .await
+            .map_err(|error| fault::credentials_fault(&doing, &error))?;
+        let mut loader = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(self.http.clone())
+            .credentials_provider(credentials.clone())
+            .region(region);
+        if let Some(url) = &at.url {
+            loader = loader.endpoint_url(url);
+        }
+        let sdk = loader.load().await;
+        if let Some(url) = effective_url(&sdk, at, service)
+            && !Url::parse(&url).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+        {
+            let source = format!("`{url}` is no address of a service: http://HOST:PORT or https://HOST");
+            return Err(Fault::new(FaultKind::Misconfigured, doing, source));
+        }
+        Ok(sdk)
+    }
+}
+
+/// What a client's requests that make or change a table need: more time.
+pub(crate) fn dynamodb_control() -> aws_sdk_dynamodb::config::Builder {
+    let timeouts =
+        TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(DYNAMODB_CONTROL_ATTEMPT);
+    aws_sdk_dynamodb::Config::builder().timeout_config(timeouts.build())
+}
+
+/// The SDK's own [chain](https://docs.aws.amazon.com/sdkref/latest/guide/feature-region.html), but for less patience
+/// with the instance metadata service.
+async fn standard_region(providers: &ProviderConfig, imds: &imds::Client) -> Option<Region> {
+    let profile = ProfileFileRegionProvider::builder().configure(providers).build();
+    let instance = imds::region::ImdsRegionProvider::builder().configure(providers).imds_client(imds.clone());
+    RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
+        .or_else(profile)
+        .or_else(instance.build())
+        .region()
+        .await
+}
+
+/// The custom address that a service's client will use, if any: explicit, for the service, or for all services, as
+/// the [SDK itself](https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html) chooses.
+fn effective_url(sdk: &SdkConfig, at: &Endpoint, service: &str) -> Option<String> {
+    if at.url.is_some() {
+        return at.url.clone();
+    }
+    let of_service = configured(sdk, service, "AWS_ENDPOINT_URL", "endpoint_url");
+    of_service.or_else(|| sdk.endpoint_url().map(str::to_owned))
+}
+
+/// What the environment or the profile says, for the service or for all.
+fn configured(sdk: &SdkConfig, service: &str, variable: &str, key: &str) -> Option<String> {
+    let key = ServiceConfigKey::builder().service_id(service).env(variable).profile(key).build().ok()?;
+    sdk.service_config()?.load_config(key)
+}
+
+fn is_aws(url: &str) -> bool {
+    Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_ascii_lowercase)).is_some_and(|host| {
+        [".amazonaws.com", ".amazonaws.com.cn", ".api.aws"].iter().any(|domain| host.ends_with(domain))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn aws_own_addresses() {
+        for url in [
+            "https://s3.eu-west-1.amazonaws.com",
+            "https://bucket.vpce-1a2b3c.s3.us-east-1.vpce.amazonaws.com/",
+            "https://s3.cn-north-1.amazonaws.com.cn",
+            "https://s3.dualstack.us-east-1.API.AWS",
+        ] {
+            assert!(is_aws(url), "{url}");
+        }
+        for url in
+            ["http://127.0.0.1:9000", "https://amazonaws.com.example", "https://minio/amazonaws.com", ""]
+        {
+            assert!(!is_aws(url), "{url}");
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Making the table.
+
+use super::DynamoTable;
+use crate::{
+    aws,
+    fault::{Fault, FaultKind},
+    table::Created,
+};
+use aws_sdk_dynamodb::{
+    error::{ProvideErrorMetadata, SdkError},
+    operation::{
+        create_table::CreateTableError, describe_table::DescribeTableError,
+        update_continuous_backups::UpdateContinuousBackupsError,
+    },
+    types::{
+        AttributeDefinition, BillingMode, KeySchemaElement, KeyType, PointInTimeRecoverySpecification,
+        ScalarAttributeType, TableDescription, TableStatus,
+    },
+};
+use std::sync::atomic::Ordering;
+use tracing::{Instrument, debug, debug_span};
+
+const KEYS: [(&str, KeyType); 2] = [("pk", KeyType::Hash), ("sk", KeyType::Range)];
+
+/// One step towards a table that is there. While DynamoDB still works on it, that is a transient fault.
+///
+/// What is made is billed by request, protected from deletion, encrypted (as all tables are), and can be restored to
+/// any point in time of the last 35 days.
+pub(super) async fn create(table: &DynamoTable) -> Result<Created, Fault> {
+    let doing = format!("creating the table `{}`", table.name);
+    let Some(there) = describe(table, &doing).await? else {
+        make(table, &doing).await?;
+        return Err(Fault::new(FaultKind::Contended, doing, "it is being made"));
+    };
+    check(&there, &doing)?;
+    match there.table_status() {
+        Some(TableStatus::Creating) => {
+            return Err(Fault::new(FaultKind::Contended, doing, "it is being made"));
+        }
+        Some(TableStatus::Deleting) => {
+            return Err(Fault::new(FaultKind::Contended, doing, "it is being deleted"));
+        }
+        _ => {}
+    }
+    if !table.making.load(Ordering::SeqCst) {
+        return Ok(Created::Present);
+    }
+    make_restorable(table, &doing).await?;
+    table.making.store(false, Ordering::SeqCst);
+    Ok(Created::Made)
+}
+
+async fn describe(table: &DynamoTable, doing: &str) -> Result<Option<TableDescription>, Fault> {
+    let request = table.client.describe_table().table_name(&table.name).customize();
+    let sent = request.config_override(aws::dynamodb_control()).send();
+    match sent.instrument(debug_span!("dynamodb.DescribeTable", table = table.name)).await {
+        Ok(answer) => Ok(answer.table),
+        Err(error)
+            if error.as_service_error().is_some_and(DescribeTableError::is_resource_not_found_exception) =>
+        {
+            Ok(None)
+        }
+        Err(error) => Err(aws::fault(doing, error)),
+    }
+}
+
+fn check(there: &TableDescription, doing: &str) -> Result<(), Fault> {
+    let keys: Vec<_> =
+        there.key_schema().iter().map(|key| (key.attribute_name(), key.key_type().clone())).collect();
+    let strings = KEYS.iter().all(|(name, _)| {
+        there.attribute_definitions().iter().any(|attribute| {
+            attribute.attribute_name() == *name && *attribute.attribute_type() == ScalarAttributeType::S
+        })
+    });
+    if keys == KEYS && strings {
+        return Ok(());
+    }
+    let keys = keys.iter().map(|(name, kind)| format!("{name} ({kind})")).collect::<Vec<_>>().join(", ");
+    let source = format!("its keys are {keys}, not the strings pk (HASH) and sk (RANGE)");
+    Err(Fault::new(FaultKind::Misconfigured, doing, source))
+}
+
+async fn make(table: &DynamoTable, doing: &str) -> Result<(), Fault> {
+    let mut request = table
+        .client
+        .create_table()
+        .table_name(&table.name)
+        .billing_mode(BillingMode::PayPerRequest)
+        .deletion_protection_enabled(true);
+    for (name, kind) in KEYS {
+        let incomplete = |error| Fault::new(FaultKind::Unexpected, doing, error);
+        let attribute =
+            AttributeDefinition::builder().attribute_name(name).attribute_type(ScalarAttributeType::S);
+        let key = KeySchemaElement::builder().attribute_name(name).key_type(kind);
+        request = request
+            .attribute_definitions(attribute.build().map_err(incomplete)?)
+            .key_schema(key.build().map_err(incomplete)?);
+    }
+    let sent = request.customize().config_override(aws::dynamodb_control()).send();
+    match sent.instrument(debug_span!("dynamodb.CreateTable", table = table.name)).await {
+        Ok(_) => {
+            table.making.store(true, Ordering::SeqCst);
+            Ok(())
+        }
+        // Someone else was faster.
+        Err(error)
+            if error.as_service_error().is_some_and(CreateTableError::is_resource_in_use_exception) =>
+        {
+            Ok(())
+        }
+        Err(error) => Err(aws::fault(doing, error)),
+    }
+}
+
+async fn make_restorable(table: &DynamoTable, doing: &str) -> Result<(), Fault> {
+    let enabled = PointInTimeRecoverySpecification::builder().point_in_time_recovery_enabled(true).build();
+    let enabled = enabled.map_err(|error| Fault::new(FaultKind::Unexpected, doing, error))?;
+    let request = table.client.update_continuous_backups().table_name(&table.name);
+    let request = request.point_in_time_recovery_specification(enabled).customize();
+    let sent = request.config_override(aws::dynamodb_control()).send();
+    match sent.instrument(debug_span!("dynamodb.UpdateContinuousBackups", table = table.name)).await {
+        Ok(_) => Ok(()),
+        Err(SdkError::ServiceError(error)) if error.err().code() == Some("UnknownOperationException") => {
+            debug!(table = table.name, "this server has no point-in-time recovery");
+            Ok(())
+        }
+        // For a moment after the table was made.
+        Err(error)
+            if error
+                .as_service_error()
+                .is_some_and(UpdateContinuousBackupsError::is_continuous_backups_unavailable_exception) =>
+        {
+            Err(Fault::new(FaultKind::Contended, doing, "its backups are being set up"))
+        }
+        Err(error) => Err(aws::fault(doing, error)),
+    }
+}

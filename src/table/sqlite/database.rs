@@ -1,0 +1,313 @@
+//! Opening and making the database, queueing for it, and what its errors mean.
+
+use crate::fault::{Fault, FaultKind};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+use std::{
+    fs::{self, File, OpenOptions},
+    io,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
+    time::Duration,
+};
+
+/// "sack", in the [header](https://sqlite.org/fileformat2.html#application_id) of every database of ours.
+const APPLICATION_ID: i32 = 0x7361_636b;
+/// What the tables look like; in the header too.
+const LAYOUT: i32 = 1;
+/// How long SQLite itself waits for those who do not queue: readers of other processes, and hands with a shell.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// An open database of ours.
+pub(super) struct Database {
+    pub(super) connection: Connection,
+    /// It was made when it was opened.
+    pub(super) made: bool,
+    queue: File,
+}
+
+/// What to do where there is no database.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Access {
+    /// Leave it so.
+    Existing,
+    /// Make one.
+    Make,
+}
+
+impl Database {
+    /// The database in `dir`, opened if `held` does not hold it yet, or `None` if there is none and none is wanted.
+    pub(super) fn ensure<'a>(
+        held: &'a mut Option<Self>,
+        dir: &Path,
+        access: Access,
+        turn: &Turn,
+        doing: &str,
+    ) -> Result<Option<&'a mut Self>, Fault> {
+        if held.is_none() {
+            *held = Self::open(dir, access, turn, doing)?;
+        }
+        Ok(held.as_mut())
+    }
+
+    fn open(dir: &Path, access: Access, turn: &Turn, doing: &str) -> Result<Option<Self>, Fault> {
+        let disk = |error: io::Error| Fault::new(FaultKind::Disk, doing, error);
+        let path = dir.join("ledger.db");
+        if access == Access::Make {
+            make_dir(dir).map_err(disk)?;
+        } else if !path.try_exists().map_err(disk)? {
+            return Ok(None);
+        }
+        let queue = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(dir.join("ledger.lock"))
+            .map_err(disk)?;
+        let locked = turn.wait(&queue, doing)?;
+        let sql = |error| fault(doing, error);
+        let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        flags.set(OpenFlags::SQLITE_OPEN_CREATE, access == Access::Make);
+        let mut connection = Connection::open_with_flags(&path, flags).map_err(sql)?;
+        connection.busy_timeout(BUSY).map_err(sql)?;
+        let made = match recognise(&connection, doing)? {
+            Recognised::Ours => false,
+            Recognised::Empty if access == Access::Existing => return Ok(None),
+            Recognised::Empty => {
+                initialise(&mut connection).map_err(sql)?;
+                true
+            }
+        };
+        settle(&connection).map_err(sql)?;
+        drop(locked);
+        Ok(Some(Self { connection, made, queue }))
+    }
+
+    /// Waits for our turn to write; it ends when the answer is dropped.
+    pub(super) fn lock(&self, turn: &Turn, doing: &str) -> Result<Locked, Fault> {
+        turn.wait(&self.queue, doing)
+    }
+}
+
+enum Recognised {
+    Ours,
+    /// A file without anything: new, or left by a crash while it was made.
+    Empty,
+}
+
+fn recognise(connection: &Connection, doing: &str) -> Result<Recognised, Fault> {
+    let sql = |error| fault(doing, error);
+    let number = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
+    let (application, layout) =
+        (number("application_id").map_err(sql)?, number("user_version").map_err(sql)?);
+    let foreign = |what: String| Err(Fault::new(FaultKind::Misconfigured, doing, what));
+    match (application, layout) {
+        (APPLICATION_ID, LAYOUT) => Ok(Recognised::Ours),
+        (APPLICATION_ID, layout) => foreign(format!(
+            "`ledger.db` has layout {layout}, and this version of sacker knows {LAYOUT} alone"
+        )),
+        (0, 0) => {
+            let objects: u32 = connection
+                .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+                .map_err(sql)?;
+            if objects == 0 {
+                return Ok(Recognised::Empty);
+            }
+            foreign("`ledger.db` is a database of another program".to_owned())
+        }
+        _ => foreign("`ledger.db` is a database of another program".to_owned()),
+    }
+}
+
+fn initialise(connection: &mut Connection) -> Result<(), rusqlite::Error> {
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    // One transaction, so that a crash leaves an empty database or ours.
+    let change = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    change.execute_batch(
+        "CREATE TABLE items (pk TEXT, sk TEXT, item TEXT NOT NULL, PRIMARY KEY (pk, sk)) WITHOUT ROWID",
+    )?;
+    change.pragma_update(None, "application_id", APPLICATION_ID)?;
+    change.pragma_update(None, "user_version", LAYOUT)?;
+    change.commit()
+}
+
+/// What holds for a connection only, and is asked for on every one.
+fn settle(connection: &Connection) -> Result<(), rusqlite::Error> {
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    // On macOS a plain flush leaves the bytes in the drive's cache; elsewhere this changes nothing.
+    connection.pragma_update(None, "fullfsync", true)?;
+    connection.pragma_update(None, "checkpoint_fullfsync", true)
+}
+
+/// Makes a directory with its parents, readable by nobody else, and as durable as what will be in it.
+fn make_dir(dir: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    if dir.is_dir() {
+        return Ok(());
+    }
+    let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty());
+    if let Some(parent) = parent {
+        make_dir(parent)?;
+    }
+    match fs::DirBuilder::new().mode(0o700).create(dir) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => {}
+        made => made?,
+    }
+    parent.map_or(Ok(()), |parent| File::open(parent)?.sync_all())
+}
+
+/// A piece of work's place in the queue: it may be left until the work has started, and not after.
+#[derive(Clone, Default)]
+pub(super) struct Turn(Arc<AtomicU8>);
+
+const QUEUED: u8 = 0;
+const STARTED: u8 = 1;
+const LEFT: u8 = 2;
+
+impl Turn {
+    /// Leaves the queue. Whether that was still possible: then the work is never done.
+    pub(super) fn leave(&self) -> bool {
+        self.0.compare_exchange(QUEUED, LEFT, Ordering::SeqCst, Ordering::SeqCst).is_ok()
+    }
+
+    /// Leaves the queue when the answer is dropped.
+    pub(super) fn leave_on_drop(&self) -> LeaveOnDrop {
+        LeaveOnDrop(self.clone())
+    }
+
+    /// Starts the work, unless the queue was left.
+    pub(super) fn start(&self, doing: &str) -> Result<(), Fault> {
+        match self.0.compare_exchange(QUEUED, STARTED, Ordering::SeqCst, Ordering::SeqCst) {
+            Ok(_) | Err(STARTED) => Ok(()),
+            Err(_) => Err(Fault::new(FaultKind::Contended, doing, "nobody waits for it any more")),
+        }
+    }
+
+    /// Waits until the others let go of the lock, and starts the work.
+    fn wait(&self, queue: &File, doing: &str) -> Result<Locked, Fault> {
+        let disk = |error| Fault::new(FaultKind::Disk, doing, error);
+        let own = queue.try_clone().map_err(disk)?;
+        own.lock().map_err(disk)?;
+        let locked = Locked(own);
+        self.start(doing)?;
+        Ok(locked)
+    }
+}
+
+/// Leaves the queue when dropped.
+pub(super) struct LeaveOnDrop(Turn);
+
+impl Drop for LeaveOnDrop {
+    fn drop(&mut self) {
+        self.0.leave();
+    }
+}
+
+/// The lock, held. The handle shares it with the one it was cloned from, so closing it alone would not let go.
+pub(super) struct Locked(File);
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        // It can't fail on a lock that is held; and the next opener would meet it as contention.
+        let _ = self.0.unlock();
+    }
+}
+
+/// What an error of SQLite means, see its [result codes](https://sqlite.org/rescode.html).
+pub(super) fn fault(doing: &str, error: rusqlite::Error) -> Fault {
+    Fault::new(kind(&error), doing, error)
+}
+
+/// As [`fault`], for an error met while committing: after a failed flush, the log may hold the whole transaction, and
+/// a crash may bring it to life.
+pub(super) fn commit_fault(doing: &str, error: rusqlite::Error) -> Fault {
+    let kind = match error.sqlite_error_code() {
+        Some(ErrorCode::SystemIoFailure) => FaultKind::Unavailable,
+        _ => kind(&error),
+    };
+    Fault::new(kind, doing, error)
+}
+
+fn kind(error: &rusqlite::Error) -> FaultKind {
+    match error {
+        rusqlite::Error::FromSqlConversionFailure(..) | rusqlite::Error::InvalidColumnType(..) => {
+            FaultKind::Corrupt
+        }
+        _ => match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => FaultKind::Contended,
+            Some(
+                ErrorCode::DiskFull
+                | ErrorCode::SystemIoFailure
+                | ErrorCode::CannotOpen
+                | ErrorCode::ReadOnly
+                | ErrorCode::PermissionDenied
+                | ErrorCode::FileLockingProtocolFailed,
+            ) => FaultKind::Disk,
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => FaultKind::Corrupt,
+            _ => FaultKind::Unexpected,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(dir: &Path, access: Access) -> Database {
+        Database::open(dir, access, &Turn::default(), "opening").unwrap().unwrap()
+    }
+
+    #[test]
+    fn every_connection_flushes_before_it_says_done() {
+        let dir = tempfile::tempdir().unwrap();
+        for access in [Access::Make, Access::Make, Access::Existing] {
+            let database = open(dir.path(), access);
+            let number =
+                |name| database.connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+            // 2 is FULL.
+            assert_eq!(number("synchronous"), Ok(2));
+            assert_eq!(number("fullfsync"), Ok(1));
+            assert_eq!(number("checkpoint_fullfsync"), Ok(1));
+            let mode =
+                database.connection.pragma_query_value(None, "journal_mode", |row| row.get::<_, String>(0));
+            assert_eq!(mode.as_deref(), Ok("wal"));
+        }
+    }
+
+    #[test]
+    fn the_queue_can_be_left_until_the_work_starts() {
+        let turn = Turn::default();
+        drop(turn.leave_on_drop());
+        assert_eq!(turn.start("x").unwrap_err().kind, FaultKind::Contended);
+        let turn = Turn::default();
+        turn.start("x").unwrap();
+        assert!(!turn.leave());
+        turn.start("x").unwrap();
+    }
+
+    #[test]
+    fn result_codes() {
+        use rusqlite::ffi;
+        let failure = |code| rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+        for (code, expected) in [
+            (ffi::SQLITE_BUSY, FaultKind::Contended),
+            (ffi::SQLITE_BUSY_SNAPSHOT, FaultKind::Contended),
+            (ffi::SQLITE_LOCKED, FaultKind::Contended),
+            (ffi::SQLITE_FULL, FaultKind::Disk),
+            (ffi::SQLITE_IOERR_FSYNC, FaultKind::Disk),
+            (ffi::SQLITE_CANTOPEN, FaultKind::Disk),
+            (ffi::SQLITE_READONLY, FaultKind::Disk),
+            (ffi::SQLITE_PERM, FaultKind::Disk),
+            (ffi::SQLITE_CORRUPT, FaultKind::Corrupt),
+            (ffi::SQLITE_NOTADB, FaultKind::Corrupt),
+            (ffi::SQLITE_MISUSE, FaultKind::Unexpected),
+        ] {
+            assert_eq!(fault("x", failure(code)).kind, expected, "{code}");
+        }
+        assert!(commit_fault("x", failure(ffi::SQLITE_IOERR_FSYNC)).kind.is_ambiguous());
+        assert!(!commit_fault("x", failure(ffi::SQLITE_FULL)).kind.is_ambiguous());
+    }
+}

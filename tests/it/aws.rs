@@ -1,0 +1,251 @@
+//! What goes wrong between us and AWS, over real sockets.
+
+use crate::{
+    backends,
+    wire::{Server, response},
+};
+use aws_sdk_s3::primitives::ByteStream;
+use sacker::{
+    aws::{self, Aws},
+    fault::{Fault, FaultKind},
+    table::{Action, Change, Condition, Item, Key, Table, TransactError, Transaction, dynamodb::DynamoTable},
+};
+use serde_json::{Value, json};
+use std::error::Error;
+use tokio::net::TcpListener;
+
+async fn table(url: &str) -> DynamoTable {
+    DynamoTable::new(backends::aws().dynamodb(&backends::at(url.to_owned())).await.unwrap(), "table")
+}
+
+async fn read(url: &str) -> Fault {
+    table(url).await.get(&Key::new("p", "a")).await.unwrap_err()
+}
+
+fn told(fault: &Fault) -> String {
+    fault.source().unwrap().to_string()
+}
+
+#[tokio::test]
+async fn nobody_there() {
+    let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let fault = read(&format!("http://{free}")).await;
+    assert_eq!(fault.kind, FaultKind::Unavailable);
+    assert!(told(&fault).contains("refused"), "{}", told(&fault));
+}
+
+#[tokio::test]
+async fn no_answer_to_a_try_is_an_outage() {
+    let server = Server::silent().await;
+    let fault = read(&server.url).await;
+    assert_eq!(fault.kind, FaultKind::Unavailable);
+    assert!(told(&fault).contains("timeout"), "{}", told(&fault));
+    assert_eq!(server.asked().len(), 1);
+}
+
+#[tokio::test]
+async fn an_answer_cut_short() {
+    let cut =
+        "HTTP/1.1 200 OK\r\ncontent-type: application/x-amz-json-1.0\r\ncontent-length: 1000\r\n\r\n{\"It";
+    let fault = read(&Server::new(vec![cut.to_owned()]).await.url).await;
+    assert_eq!(fault.kind, FaultKind::Unavailable, "{fault:?}");
+}
+
+#[tokio::test]
+async fn another_kind_of_server() {
+    let fault = read(&Server::answering("405 Method Not Allowed", "<html></html>").await.url).await;
+    assert_eq!(fault.kind, FaultKind::Misconfigured, "{fault:?}");
+    assert!(told(&fault).contains("405"), "{}", told(&fault));
+}
+
+#[tokio::test]
+async fn an_outage_is_tried_once() {
+    let server = Server::answering("500 Internal Server Error", "{}").await;
+    let fault = read(&server.url).await;
+    assert_eq!(fault.kind, FaultKind::Unavailable, "{fault:?}");
+    assert_eq!(server.asked().len(), 1);
+}
+
+#[tokio::test]
+async fn tls_with_a_server_that_has_none() {
+    let plain = Server::answering("200 OK", "{}").await.url;
+    let fault = read(&plain.replace("http:", "https:")).await;
+    assert_eq!(fault.kind, FaultKind::Misconfigured, "{fault:?}");
+}
+
+#[tokio::test]
+async fn an_address_that_is_none() {
+    for url in ["127.0.0.1:8000", "ftp://host", "http://", ""] {
+        let at = backends::at(url.to_owned());
+        assert_eq!(backends::aws().dynamodb(&at).await.unwrap_err().kind, FaultKind::Misconfigured, "{url}");
+        assert_eq!(backends::aws().s3(&at).await.unwrap_err().kind, FaultKind::Misconfigured, "{url}");
+    }
+}
+
+#[tokio::test]
+async fn credentials_that_are_refused() {
+    // DynamoDB Local takes any key of letters and digits.
+    let aws = Aws::with_credentials("not-a-key", "secret");
+    let client = aws.dynamodb(&backends::at(backends::dynamodb())).await.unwrap();
+    let fault = DynamoTable::new(client, "table").get(&Key::new("p", "a")).await.unwrap_err();
+    assert_eq!(fault.kind, FaultKind::Denied, "{fault:?}");
+    assert!(!told(&fault).contains("secret"));
+}
+
+/// What DynamoDB says that DynamoDB Local never does.
+async fn dynamodb_says(code: &str, more: Value) -> Server {
+    let mut body =
+        json!({"__type": format!("com.amazonaws.dynamodb.v20120810#{code}"), "message": "it says so"});
+    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    Server::answering("400 Bad Request", &body.to_string()).await
+}
+
+async fn transact(server: &Server) -> TransactError {
+    let mut transaction = Transaction::new("token".to_owned());
+    for sk in ["a", "b", "c"] {
+        let change = Change::Put(Item::new());
+        transaction.push(Action { key: Key::new("p", sk), condition: Condition::Absent, change });
+    }
+    table(&server.url).await.transact(&transaction).await.unwrap_err()
+}
+
+fn faulted(error: TransactError) -> FaultKind {
+    match error {
+        TransactError::Fault(fault) => fault.kind,
+        refused @ TransactError::Refused(_) => panic!("{refused:?}"),
+    }
+}
+
+#[tokio::test]
+async fn cancelled_transactions() {
+    let item = json!({"pk": {"S": "p"}, "sk": {"S": "b"}, "n": {"N": "9007199254740992"}});
+    let failed =
+        json!({"Code": "ConditionalCheckFailed", "Message": "The conditional request failed", "Item": item});
+    let none = json!({"Code": "None"});
+    let cancelled = async |reasons: &[&Value]| {
+        let server =
+            dynamodb_says("TransactionCanceledException", json!({"CancellationReasons": reasons})).await;
+        let error = transact(&server).await;
+        assert_eq!(server.asked().len(), 1);
+        error
+    };
+    let TransactError::Refused(refused) = cancelled(&[&none, &failed, &none]).await else {
+        panic!("a fault")
+    };
+    let there = Item::from_iter([("n".to_owned(), json!(1_u64 << 53))]);
+    assert_eq!(refused, [None, Some(Some(there)), None]);
+
+    let conflict = json!({"Code": "TransactionConflict", "Message": "Transaction is ongoing for the item"});
+    let throttled = json!({"Code": "ThrottlingError"});
+    let malformed = json!({"Code": "ValidationError", "Message": "Item size has exceeded"});
+    assert_eq!(faulted(cancelled(&[&none, &conflict, &none]).await), FaultKind::Contended);
+    // Whether the first condition holds is not known, so this is no refusal.
+    assert_eq!(faulted(cancelled(&[&conflict, &failed, &none]).await), FaultKind::Contended);
+    assert_eq!(faulted(cancelled(&[&failed, &throttled, &none]).await), FaultKind::Throttled);
+    assert_eq!(faulted(cancelled(&[&malformed, &conflict, &throttled]).await), FaultKind::Unexpected);
+}
+
+#[tokio::test]
+async fn transactions_that_are_not_judged() {
+    for (code, expected) in [
+        ("TransactionInProgressException", FaultKind::Unavailable),
+        ("ProvisionedThroughputExceededException", FaultKind::Throttled),
+        ("ThrottlingException", FaultKind::Throttled),
+        ("IdempotentParameterMismatchException", FaultKind::Unexpected),
+        ("AccessDeniedException", FaultKind::Denied),
+    ] {
+        let server = dynamodb_says(code, json!({})).await;
+        assert_eq!(faulted(transact(&server).await), expected, "{code}");
+        assert_eq!(server.asked().len(), 1, "{code}");
+    }
+}
+
+#[tokio::test]
+async fn a_snapshot_in_conflict() {
+    let reasons = json!({"CancellationReasons": [{"Code": "TransactionConflict"}]});
+    let server = dynamodb_says("TransactionCanceledException", reasons).await;
+    let fault = table(&server.url).await.get_transact(&[Key::new("p", "a")]).await.unwrap_err();
+    assert_eq!(fault.kind, FaultKind::Contended);
+}
+
+#[tokio::test]
+async fn what_a_batch_leaves_out_is_asked_for_once_more() {
+    let left = json!({"table": {"Keys": [{"pk": {"S": "p"}, "sk": {"S": "b"}}], "ConsistentRead": true}});
+    let item = |sk: &str| json!({"table": [{"pk": {"S": "p"}, "sk": {"S": sk}, "was": {"S": sk}}]});
+    let part = json!({"Responses": item("a"), "UnprocessedKeys": left}).to_string();
+    let rest = json!({"Responses": item("b"), "UnprocessedKeys": {}}).to_string();
+    let keys = [Key::new("p", "a"), Key::new("p", "b")];
+
+    let server = Server::new(vec![response("200 OK", &part), response("200 OK", &rest)]).await;
+    let items = table(&server.url).await.get_many(&keys).await.unwrap();
+    assert_eq!(items.into_iter().map(|item| item.unwrap()["was"].clone()).collect::<Vec<_>>(), ["a", "b"]);
+    let asked = server.asked();
+    assert_eq!(asked.len(), 2);
+    assert!(asked[1].contains(r#""ConsistentRead":true"#), "{}", asked[1]);
+
+    let throttled = Server::new(vec![response("200 OK", &part)]).await;
+    let fault = table(&throttled.url).await.get_many(&keys).await.unwrap_err();
+    assert_eq!((fault.kind, throttled.asked().len()), (FaultKind::Throttled, 2));
+}
+
+/// DynamoDB Local is always consistent, so a read that isn't asked to be would pass every other test.
+#[tokio::test]
+async fn every_read_asks_for_consistency() {
+    let server = Server::answering("200 OK", "{}").await;
+    let table = table(&server.url).await;
+    let keys = [Key::new("p", "a"), Key::new("p", "b")];
+    let query = sacker::table::Query {
+        pk: "p".to_owned(),
+        from: "a".to_owned(),
+        to: "b".to_owned(),
+        order: sacker::table::Order::Ascending,
+        limit: 1,
+        after: None,
+    };
+    table.get(&keys[0]).await.unwrap();
+    table.get_many(&keys).await.unwrap();
+    table.query(&query).await.unwrap();
+    table.scan(None).await.unwrap();
+    let asked = server.asked();
+    assert_eq!(asked.len(), 4);
+    for request in asked {
+        assert!(request.contains(r#""ConsistentRead":true"#), "{request}");
+    }
+}
+
+#[tokio::test]
+async fn s3_at_a_custom_endpoint() {
+    let client = backends::aws().s3(&backends::at(backends::s3())).await.unwrap();
+    let bucket = backends::unique("bucket");
+    client.create_bucket().bucket(&bucket).send().await.unwrap();
+    let put = client.put_object().bucket(&bucket).key("k").body(ByteStream::from_static(b"bytes"));
+    put.send().await.unwrap();
+    let got = client.get_object().bucket(&bucket).key("k").send().await.unwrap();
+    assert_eq!(&*got.body.collect().await.unwrap().into_bytes(), b"bytes");
+
+    let missing = client.put_object().bucket(backends::unique("missing")).key("k");
+    let fault = aws::fault("storing", missing.send().await.unwrap_err());
+    assert_eq!(fault.kind, FaultKind::Missing, "{fault:?}");
+}
+
+#[tokio::test]
+async fn what_s3_is_asked_and_how_often() {
+    let conflict = "<Error><Code>ConditionalRequestConflict</Code><Message>again</Message></Error>";
+    for (status, body, expected, tries) in [
+        ("409 Conflict", conflict, FaultKind::Contended, 1),
+        ("503 Slow Down", "<Error><Code>SlowDown</Code></Error>", FaultKind::Throttled, 3),
+        ("500 Internal Server Error", "", FaultKind::Unavailable, 3),
+        ("403 Forbidden", "<Error><Code>AccessDenied</Code></Error>", FaultKind::Denied, 1),
+    ] {
+        let server = Server::answering(status, body).await;
+        let client = backends::aws().s3(&backends::at(server.url.clone())).await.unwrap();
+        let put = client.put_object().bucket("bucket").key("k").body(ByteStream::from_static(b"bytes"));
+        let fault = aws::fault("storing", put.send().await.unwrap_err());
+        assert_eq!(fault.kind, expected, "{fault:?}");
+        let asked = server.asked();
+        assert_eq!(asked.len(), tries, "{status}");
+        let request = asked[0].to_ascii_lowercase();
+        assert!(request.starts_with("put /bucket/k?"), "{request}");
+        assert!(!request.contains("x-amz-checksum") && !request.contains("x-amz-trailer"), "{request}");
+    }
+}

@@ -107,7 +107,7 @@ pub async fn open(
     };
     let store: Arc<dyn Store> = match store {
         StoreUrl::S3(Bucket { bucket, prefix, endpoint }) => {
-            Arc::new(S3Store::new(aws.s3(endpoint).await?, bucket.clone(), prefix.clone(), uploads))
+            Arc::new(S3Store::new(aws.s3(endpoint).await?, bucket, prefix, uploads))
         }
         StoreUrl::Directory(directory) => Arc::new(DirectoryStore::new(directory.clone())),
     };
@@ -123,7 +123,9 @@ impl FromStr for LedgerUrl {
             "dynamodb" => {
                 let table = given.host("a table")?;
                 if !matches!(given.url.path(), "" | "/") {
-                    return Err(given.invalid("a table has no path; only `?region=…` and `&endpoint=…` may follow"));
+                    return Err(
+                        given.invalid("a table has no path; only `?region=…` and `&endpoint=…` may follow")
+                    );
                 }
                 let plain = |b: u8| b.is_ascii_alphanumeric() || b"_.-".contains(&b);
                 if !(3..=255).contains(&table.len()) || !table.bytes().all(plain) {
@@ -136,7 +138,9 @@ impl FromStr for LedgerUrl {
             "s3" => Ok(Self::WeakS3(given.bucket()?)),
             #[cfg(not(feature = "weak-s3-ledger"))]
             "s3" => Err(Error::WeakLedger { url: given.shown() }),
-            scheme => Err(given.invalid(format!("unknown scheme {scheme:?}; a ledger is dynamodb:// or file:///"))),
+            scheme => {
+                Err(given.invalid(format!("unknown scheme {scheme:?}; a ledger is dynamodb:// or file:///")))
+            }
         }
     }
 }
@@ -199,8 +203,10 @@ impl fmt::Display for Query<'_> {
 }
 
 fn file_url(directory: &std::path::Path) -> String {
-    Url::from_directory_path(directory)
-        .map_or_else(|()| directory.display().to_string(), |url| url.as_str().trim_end_matches('/').to_owned())
+    Url::from_directory_path(directory).map_or_else(
+        |()| directory.display().to_string(),
+        |url| url.as_str().trim_end_matches('/').to_owned(),
+    )
 }
 
 /// A URL that is being read.
@@ -260,7 +266,11 @@ impl<'a> Given<'a> {
             let place = match &*name {
                 "region" => &mut endpoint.region,
                 "endpoint" => &mut endpoint.url,
-                _ => return Err(self.invalid(format!("unknown parameter {name:?}; known are region and endpoint"))),
+                _ => {
+                    return Err(
+                        self.invalid(format!("unknown parameter {name:?}; known are region and endpoint"))
+                    );
+                }
             };
             if value.is_empty() {
                 return Err(self.invalid(format!("the parameter {name:?} is empty")));
@@ -276,7 +286,9 @@ impl<'a> Given<'a> {
         }
         if let Some(url) = &endpoint.url {
             let http = Url::parse(url).is_ok_and(|url| {
-                matches!(url.scheme(), "http" | "https") && url.username().is_empty() && url.password().is_none()
+                matches!(url.scheme(), "http" | "https")
+                    && url.username().is_empty()
+                    && url.password().is_none()
             });
             if !http {
                 return Err(self.invalid("its endpoint is no http:// or https:// URL"));

@@ -13,6 +13,8 @@ pub mod memory;
 pub mod s3;
 
 mod content;
+mod files;
+mod sending;
 
 pub use content::{Content, PART_SIZE, part_size};
 

@@ -53,7 +53,7 @@ pub fn unique(what: &str) -> String {
 
 /// Patience enough for a busy machine.
 pub fn patience() -> Patience {
-    Patience::new(Duration::from_mins(1), Stop::new(), fastrand::Rng::with_seed(7))
+    Patience::new(Duration::from_mins(1), Stop::new())
 }
 
 /// A table that rides out what any may meet on a busy machine, by asking again. What is sent again is the same request

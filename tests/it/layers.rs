@@ -144,7 +144,8 @@ fn no_file_outgrows_a_reader() {
         .into_iter()
         .map(|(_, path, _)| path)
         .filter(|path| {
-            let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(path)).unwrap();
+            let text =
+                fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(path)).unwrap();
             text.lines().count() > MOST
         })
         .collect();

@@ -1,8 +1,10 @@
-//! Tests over the library's public face, against real back ends.
+//! Everything that is tested from outside, against real back ends, in one binary.
 
 mod aws;
 mod backends;
 mod dynamodb;
+mod layers;
 mod sqlite;
+mod store;
 mod table;
 mod wire;

@@ -1,0 +1,152 @@
+//! The bucket itself: made once, with safe settings.
+
+use super::{S3Store, code, fault, status};
+use crate::{
+    fault::{Fault, FaultKind},
+    table::Created,
+};
+use aws_sdk_s3::{
+    config::http::HttpResponse,
+    error::{BuildError, ProvideErrorMetadata, SdkError},
+    types::{
+        AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, BucketLocationConstraint,
+        BucketVersioningStatus, CreateBucketConfiguration, ExpirationStatus, LifecycleRule,
+        LifecycleRuleFilter, PublicAccessBlockConfiguration, ServerSideEncryption,
+        ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule,
+        VersioningConfiguration,
+    },
+};
+use std::{error::Error, sync::atomic::Ordering::Relaxed};
+use tracing::{Instrument, debug_span, warn};
+
+/// Where a bucket is made without saying where: S3
+/// [refuses](https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html) this one as a constraint.
+const DEFAULT_REGION: &str = "us-east-1";
+
+/// After how many days S3 drops the parts of an upload that was never completed.
+const ABORT_DAYS: i32 = 7;
+
+/// Makes the bucket and its settings, unless there is one.
+pub(super) async fn create(store: &S3Store) -> Result<Created, Fault> {
+    let made = match look(store).await? {
+        Created::Present => Created::Present,
+        Created::Made => make(store).await?,
+    };
+    // A bucket that an earlier try of this client made is not yet what it must be.
+    if made == Created::Made || store.unfinished.load(Relaxed) {
+        store.unfinished.store(true, Relaxed);
+        settle(store).await?;
+        store.unfinished.store(false, Relaxed);
+        return Ok(Created::Made);
+    }
+    Ok(made)
+}
+
+/// `Made` if it has yet to be made.
+async fn look(store: &S3Store) -> Result<Created, Fault> {
+    let doing = || format!("looking for the bucket {}", store.bucket);
+    let answer = store.client.head_bucket().bucket(&store.bucket).send();
+    let Err(error) = answer.instrument(debug_span!("s3.HeadBucket")).await else {
+        return Ok(Created::Present);
+    };
+    match status(&error) {
+        Some(404) => Ok(Created::Made),
+        Some(301 | 400) => {
+            let region = error.raw_response().and_then(|answer| answer.headers().get("x-amz-bucket-region"));
+            let why = match region {
+                Some(region) => format!("the bucket is in the region {region}"),
+                None => "the bucket is in another region, or its name is not valid".to_owned(),
+            };
+            Err(Fault::new(FaultKind::Misconfigured, doing(), why))
+        }
+        Some(403) => {
+            let why = "these credentials may not use it (s3:ListBucket), or it belongs to another account";
+            Err(Fault::new(FaultKind::Denied, doing(), why))
+        }
+        _ => Err(fault(doing(), error)),
+    }
+}
+
+async fn make(store: &S3Store) -> Result<Created, Fault> {
+    let doing = || format!("making the bucket {}", store.bucket);
+    let region = store.client.config().region().map(AsRef::as_ref).filter(|region| *region != DEFAULT_REGION);
+    let place = region.map(|region| {
+        CreateBucketConfiguration::builder()
+            .location_constraint(BucketLocationConstraint::from(region))
+            .build()
+    });
+    let request = store.client.create_bucket().bucket(&store.bucket).set_create_bucket_configuration(place);
+    match request.send().instrument(debug_span!("s3.CreateBucket")).await {
+        Ok(_) => Ok(Created::Made),
+        // Someone else made it just now, and sees to its settings.
+        Err(error) if code(&error) == "BucketAlreadyOwnedByYou" => Ok(Created::Present),
+        Err(error) if code(&error) == "BucketAlreadyExists" => {
+            Err(Fault::new(FaultKind::Misconfigured, doing(), "another account has a bucket of this name"))
+        }
+        Err(error) => Err(fault(doing(), error)),
+    }
+}
+
+async fn settle(store: &S3Store) -> Result<(), Fault> {
+    let (client, bucket) = (&store.client, store.bucket.as_str());
+    let built = |error: BuildError| Fault::new(FaultKind::Unexpected, "building a request", error);
+
+    let versioning = VersioningConfiguration::builder().status(BucketVersioningStatus::Enabled).build();
+    let request = client.put_bucket_versioning().bucket(bucket).versioning_configuration(versioning);
+    let answer = request.send().instrument(debug_span!("s3.PutBucketVersioning"));
+    settled(store, "versioning", answer.await)?;
+
+    let block = PublicAccessBlockConfiguration::builder()
+        .block_public_acls(true)
+        .ignore_public_acls(true)
+        .block_public_policy(true)
+        .restrict_public_buckets(true)
+        .build();
+    let request = client.put_public_access_block().bucket(bucket).public_access_block_configuration(block);
+    let answer = request.send().instrument(debug_span!("s3.PutPublicAccessBlock"));
+    settled(store, "the public access block", answer.await)?;
+
+    let by_default = ServerSideEncryptionByDefault::builder().sse_algorithm(ServerSideEncryption::Aes256);
+    let rule = ServerSideEncryptionRule::builder()
+        .apply_server_side_encryption_by_default(by_default.build().map_err(built)?)
+        .build();
+    let encryption = ServerSideEncryptionConfiguration::builder().rules(rule).build().map_err(built)?;
+    let request =
+        client.put_bucket_encryption().bucket(bucket).server_side_encryption_configuration(encryption);
+    let answer = request.send().instrument(debug_span!("s3.PutBucketEncryption"));
+    settled(store, "default encryption", answer.await)?;
+
+    let abort = AbortIncompleteMultipartUpload::builder().days_after_initiation(ABORT_DAYS).build();
+    let rule = LifecycleRule::builder()
+        .id("abort-incomplete-uploads")
+        .status(ExpirationStatus::Enabled)
+        .filter(LifecycleRuleFilter::builder().prefix("").build())
+        .abort_incomplete_multipart_upload(abort);
+    let rules = BucketLifecycleConfiguration::builder().rules(rule.build().map_err(built)?);
+    let request = client.put_bucket_lifecycle_configuration().bucket(bucket);
+    let request = request.lifecycle_configuration(rules.build().map_err(built)?);
+    let answer = request.send().instrument(debug_span!("s3.PutBucketLifecycleConfiguration"));
+    settled(store, "the rule that aborts incomplete uploads", answer.await)
+}
+
+/// A setting that the server doesn't know is done without.
+fn settled<T, E>(
+    store: &S3Store,
+    what: &str,
+    answer: Result<T, SdkError<E, HttpResponse>>,
+) -> Result<(), Fault>
+where
+    E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+{
+    let Err(error) = answer else { return Ok(()) };
+    let unknown = matches!(status(&error), Some(405 | 501))
+        || matches!(
+            code(&error),
+            "InvalidArgument" | "InvalidRequest" | "MalformedXML" | "NotImplemented" | "MethodNotAllowed"
+        );
+    if unknown {
+        warn!(bucket = store.bucket, code = code(&error), "this server does not know {what}");
+        return Ok(());
+    }
+    Err(fault(format!("setting {what} of the new bucket {}", store.bucket), error))
+}

@@ -1,0 +1,66 @@
+//! When a try to send fails: is the file still what was hashed?
+
+use super::{S3Store, body, fault, refused_bytes, status, unreadable};
+use crate::{
+    fault::{Fault, FaultKind},
+    store::{Content, PutError, files::threaded},
+};
+use aws_sdk_s3::{
+    config::http::HttpResponse,
+    error::{ProvideErrorMetadata, SdkError},
+};
+use std::{error::Error, io};
+
+impl S3Store {
+    /// A try to send failed: whether that is because the file is no longer what was hashed. `part` is what was
+    /// sent, `None` if all of it was sent before.
+    pub(super) async fn blame<E>(
+        &self,
+        content: &Content,
+        part: Option<usize>,
+        doing: String,
+        error: SdkError<E, HttpResponse>,
+    ) -> PutError
+    where
+        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+    {
+        let refused = refused_bytes(&error);
+        let conflict = status(&error) == Some(409);
+        match self.unchanged(content, part, refused).await {
+            Err(error) => error,
+            // The file is right, so the bytes were damaged on the way.
+            Ok(()) if refused => Fault::new(FaultKind::Unavailable, doing, error).into(),
+            // Another write was under way. That says nothing about what came of it.
+            Ok(()) if conflict => Fault::new(FaultKind::Contended, doing, error).into(),
+            Ok(()) => fault(doing, error).into(),
+        }
+    }
+
+    /// Makes sure that the file still has its size and, if `closely`, the bytes of a part or of all its parts.
+    pub(super) async fn unchanged(
+        &self,
+        content: &Content,
+        part: Option<usize>,
+        closely: bool,
+    ) -> Result<(), PutError> {
+        let checked = content.clone();
+        let checking = threaded(move || {
+            if !closely {
+                return Ok(std::fs::metadata(checked.path())?.len() == checked.size());
+            }
+            match part {
+                Some(part) => body::part_is_unchanged(&checked, part),
+                None => Ok(Content::hash(checked.path(), &|_| ())? == checked),
+            }
+        });
+        match checking.await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(PutError::Changed(content.path().to_owned())),
+            // `InvalidData`: its length changed while it was hashed again.
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidData) => {
+                Err(PutError::Changed(content.path().to_owned()))
+            }
+            Err(error) => Err(unreadable(content, error).into()),
+        }
+    }
+}

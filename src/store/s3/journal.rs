@@ -1,0 +1,151 @@
+//! Which multipart uploads this client began, so that it can go on with them: a small file for each.
+//!
+//! A client resumes its own uploads only. Those that S3 could list for a key may be someone else's, in the middle of
+//! it. For the same reason an entry is locked while it is in use: another process that adds the same blob meanwhile
+//! makes an upload of its own, and neither breaks the other's.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use std::{
+    fs::{self, File, TryLockError},
+    io::{self, Read, Seek, Write},
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+};
+
+/// A multipart upload that was begun.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Upload {
+    /// The bucket.
+    pub bucket: String,
+    /// The key of the object it is to become.
+    pub key: String,
+    /// Its id, given by S3.
+    pub id: String,
+    /// The size of the whole in bytes.
+    pub size: u64,
+    /// The size of every part but the last in bytes.
+    pub part_size: u64,
+}
+
+/// What is remembered for one object, locked for the life of this value. A killed process's lock is gone with it.
+#[derive(Debug)]
+pub(super) struct Entry {
+    path: PathBuf,
+    file: File,
+}
+
+impl Entry {
+    /// Where the entry for an object is.
+    pub fn path(dir: &Path, bucket: &str, key: &str) -> PathBuf {
+        // A bucket's name holds no slash.
+        dir.join(format!("{}.json", hex::encode(Sha256::digest(format!("{bucket}/{key}")))))
+    }
+
+    /// Opens the entry, or `None` if someone else has it. Blocks, but never for the lock.
+    pub fn open(path: PathBuf) -> io::Result<Option<Self>> {
+        loop {
+            if let Some(dir) = path.parent() {
+                fs::create_dir_all(dir)?;
+            }
+            let file = File::options().read(true).write(true).create(true).truncate(false).open(&path)?;
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => return Ok(None),
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
+            // Whoever had the lock before may have removed the file between our opening and locking it.
+            match fs::metadata(&path) {
+                Ok(there) if there.ino() == file.metadata()?.ino() => return Ok(Some(Self { path, file })),
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+    }
+
+    /// What is remembered. What can't be read is taken for nothing.
+    pub fn recall(&self) -> Option<Upload> {
+        let mut text = String::new();
+        (&self.file).rewind().ok()?;
+        (&self.file).take(1 << 16).read_to_string(&mut text).ok()?;
+        serde_json::from_str(&text).ok()
+    }
+
+    /// Remembers an upload, durably, in the place of what was remembered.
+    ///
+    /// It is written in place: only the holder of the lock reads it, and half of it, after a kill, reads as nothing.
+    pub fn remember(&self, upload: &Upload) -> io::Result<()> {
+        let text = serde_json::to_vec(upload)?;
+        self.file.set_len(0)?;
+        (&self.file).rewind()?;
+        (&self.file).write_all(&text)?;
+        self.file.sync_all()
+    }
+
+    /// Forgets what is remembered, and the entry with it.
+    pub fn forget(&self) -> io::Result<()> {
+        // Emptied too, for who has it open already.
+        self.file.set_len(0)?;
+        fs::remove_file(&self.path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn upload(id: &str) -> Upload {
+        Upload {
+            bucket: "bucket".to_owned(),
+            key: "sha256/0".to_owned(),
+            id: id.to_owned(),
+            size: 20 << 20,
+            part_size: 16 << 20,
+        }
+    }
+
+    #[test]
+    fn an_upload_is_remembered_until_it_is_forgotten() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = Entry::path(&dir.path().join("uploads"), "bucket", "sha256/0");
+        let open = || Entry::open(path.clone()).unwrap().unwrap();
+        assert_eq!(open().recall(), None);
+        open().remember(&upload("a long one")).unwrap();
+        open().remember(&upload("b")).unwrap();
+        assert_eq!(open().recall(), Some(upload("b")));
+        open().forget().unwrap();
+        assert!(!path.exists());
+        assert_eq!(open().recall(), None);
+    }
+
+    #[test]
+    fn an_entry_in_use_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = Entry::path(dir.path(), "bucket", "sha256/0");
+        let entry = Entry::open(path.clone()).unwrap().unwrap();
+        assert!(Entry::open(path.clone()).unwrap().is_none());
+        entry.forget().unwrap();
+        // A new file: what is locked is no longer the entry.
+        assert!(Entry::open(path).unwrap().is_some());
+    }
+
+    #[test]
+    fn what_is_damaged_reads_as_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = Entry::path(dir.path(), "bucket", "sha256/0");
+        for text in [&b"{\"bucket\":\"buc"[..], b"\xff\xfe", b"null", b"{}"] {
+            fs::write(&path, text).unwrap();
+            let entry = Entry::open(path.clone()).unwrap().unwrap();
+            assert_eq!(entry.recall(), None);
+            entry.remember(&upload("a")).unwrap();
+            assert_eq!(entry.recall(), Some(upload("a")));
+        }
+    }
+
+    #[test]
+    fn objects_have_entries_of_their_own() {
+        let path = |bucket, key| Entry::path(Path::new("uploads"), bucket, key);
+        assert_ne!(path("a", "sha256/0"), path("b", "sha256/0"));
+        assert_ne!(path("a", "sha256/0"), path("a", "sha256/0.1"));
+    }
+}

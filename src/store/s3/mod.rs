@@ -1,0 +1,319 @@
+//! A store in S3, or in a server that speaks its protocol.
+//!
+//! That nothing wrong can come to stand under an address rests on three properties of S3: it compares what it gets
+//! with the checksums that go with it
+//! ([object integrity](https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html)), it
+//! writes under the condition that nothing is there, or that what is there has a certain etag
+//! ([conditional writes](https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html)), and it is
+//! [strongly consistent](https://docs.aws.amazon.com/AmazonS3/latest/userguide/Welcome.html#ConsistencyModel).
+//! An object found under its address is taken for the blob only if its size and its checksum say so; that a write's
+//! condition failed (412) or that another write came between (409) is never taken for that.
+//!
+//! The credentials need `s3:ListBucket` on the bucket too: without it S3
+//! [answers 403](https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html) for an object that is not there.
+
+mod body;
+mod bucket;
+mod changed;
+mod faults;
+mod journal;
+mod multipart;
+mod range;
+mod single;
+
+use super::{
+    Body, Content, Listing, PART_SIZE, Progress, Put, PutError, Stat, Store,
+    sending::{belongs, exchanged, told},
+};
+use crate::aws::fault;
+use crate::{
+    fault::{Fault, FaultKind},
+    model::{Address, Timestamp},
+    table::Created,
+};
+use async_trait::async_trait;
+use aws_sdk_s3::{
+    Client,
+    config::http::HttpResponse,
+    error::{ProvideErrorMetadata, SdkError},
+    operation::head_object::HeadObjectOutput,
+    types::{ChecksumMode, ChecksumType},
+};
+use aws_smithy_types::{DateTime, base64, byte_stream::ByteStream};
+use faults::{code, refused_bytes, status};
+use futures_util::{StreamExt, stream};
+use std::{
+    error::Error,
+    fmt, io,
+    ops::Range,
+    path::PathBuf,
+    sync::{Arc, atomic::AtomicBool},
+};
+use tracing::{Instrument, debug_span, warn};
+
+/// A store under a prefix of a bucket. See the [module](self). Cloning is cheap.
+#[derive(Clone)]
+pub struct S3Store {
+    client: Client,
+    bucket: String,
+    // Empty, or ends with a slash.
+    prefix: String,
+    uploads: Option<PathBuf>,
+    unsigned: bool,
+    // This client made the bucket but not yet all of its settings.
+    unfinished: Arc<AtomicBool>,
+}
+
+/// What is found under a key.
+enum Found {
+    Nothing,
+    /// An object with the content's size and checksum.
+    Content,
+    /// Another object, or one without a checksum to compare.
+    Other {
+        etag: String,
+    },
+}
+
+impl S3Store {
+    /// The store under `prefix` (with or without slashes at its ends; empty for the whole bucket) of `bucket`.
+    ///
+    /// `uploads` is the folder in which this client remembers the multipart uploads that it began; it is made when
+    /// needed. Without one an upload that is interrupted begins anew.
+    #[must_use]
+    pub fn new(client: Client, bucket: impl Into<String>, prefix: &str, uploads: Option<PathBuf>) -> Self {
+        let prefix = match prefix.trim_matches('/') {
+            "" => String::new(),
+            prefix => format!("{prefix}/"),
+        };
+        let unfinished = Arc::default();
+        Self { client, bucket: bucket.into(), prefix, uploads, unsigned: true, unfinished }
+    }
+
+    /// Says that the client talks to this endpoint, not to that of AWS, which can't be seen from the client. Over
+    /// plain HTTP to another machine payloads are then signed, which costs a pass over the bytes and the memory for
+    /// the parts in flight.
+    #[must_use]
+    pub fn with_endpoint(mut self, endpoint: &str) -> Self {
+        self.unsigned = body::may_be_unsigned(Some(endpoint));
+        self
+    }
+
+    fn key(&self, at: &Address) -> String {
+        format!("{}sha256/{at}", self.prefix)
+    }
+
+    fn owner_key(&self) -> String {
+        format!("{}OWNER", self.prefix)
+    }
+
+    fn doing(&self, what: impl fmt::Display) -> String {
+        format!("{what} in {}", self.describe())
+    }
+
+    /// `HeadObject`; `None` if it answers 404, which is also what it says of a bucket that isn't there.
+    async fn head(
+        &self,
+        key: &str,
+        etag: Option<&str>,
+    ) -> Result<
+        Option<HeadObjectOutput>,
+        SdkError<impl ProvideErrorMetadata + Error + Send + Sync + 'static, HttpResponse>,
+    > {
+        let request =
+            self.client.head_object().bucket(&self.bucket).key(key).set_if_match(etag.map(str::to_owned));
+        let answer = request.checksum_mode(ChecksumMode::Enabled).send();
+        match answer.instrument(debug_span!("s3.HeadObject", key)).await {
+            Ok(head) => Ok(Some(head)),
+            Err(error) if status(&error) == Some(404) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Looks what is under a key, and compares.
+    async fn look(&self, key: &str, content: &Content) -> Result<Found, Fault> {
+        let doing = || self.doing(format_args!("comparing {key}"));
+        let Some(head) = self.head(key, None).await.map_err(|error| fault(doing(), error))? else {
+            return Ok(Found::Nothing);
+        };
+        if is(&head, content) {
+            return Ok(Found::Content);
+        }
+        match head.e_tag {
+            Some(etag) => Ok(Found::Other { etag }),
+            None => Err(Fault::new(FaultKind::Unexpected, doing(), "an object without an etag")),
+        }
+    }
+
+    /// A fault if the bucket itself is not there: what an object's 404 may mean where the answer has no body.
+    async fn bucket_is_there(&self, doing: impl FnOnce() -> String) -> Result<(), Fault> {
+        let answer = self.client.head_bucket().bucket(&self.bucket).send();
+        match answer.instrument(debug_span!("s3.HeadBucket")).await {
+            Err(error) if status(&error) == Some(404) => Err(Fault::new(FaultKind::Missing, doing(), error)),
+            // Whoever may read objects need not be allowed to ask for the bucket.
+            _ => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for S3Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("S3Store")
+            .field("bucket", &self.bucket)
+            .field("prefix", &self.prefix)
+            .finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Store for S3Store {
+    fn describe(&self) -> String {
+        format!("s3://{}/{}", self.bucket, self.prefix).trim_end_matches('/').to_owned()
+    }
+
+    async fn create(&self) -> Result<Created, Fault> {
+        bucket::create(self).await
+    }
+
+    async fn owner(&self) -> Result<Option<String>, Fault> {
+        let doing = || self.doing("reading the owner");
+        let key = self.owner_key();
+        let answer = self.client.get_object().bucket(&self.bucket).key(&key).send();
+        let answer = match answer.instrument(debug_span!("s3.GetObject", key)).await {
+            Ok(answer) => answer,
+            Err(error) if code(&error) == "NoSuchKey" => return Ok(None),
+            Err(error) => return Err(fault(doing(), error)),
+        };
+        let bytes = answer.body.collect().await;
+        let bytes = bytes.map_err(|error| Fault::new(FaultKind::Unavailable, doing(), error))?.to_vec();
+        let owner =
+            String::from_utf8(bytes).map_err(|error| Fault::new(FaultKind::Corrupt, doing(), error))?;
+        Ok(Some(owner.trim_end().to_owned()))
+    }
+
+    async fn claim(&self, ledger: &str) -> Result<String, Fault> {
+        if let Some(owner) = self.owner().await? {
+            return Ok(owner);
+        }
+        let doing = || self.doing("claiming the store");
+        let key = self.owner_key();
+        let request = self.client.put_object().bucket(&self.bucket).key(&key).if_none_match("*");
+        let answer = request.body(ByteStream::from(ledger.as_bytes().to_vec())).send();
+        match answer.instrument(debug_span!("s3.PutObject", key)).await {
+            Ok(_) => Ok(ledger.to_owned()),
+            Err(error) if status(&error) == Some(412) => {
+                self.owner().await?.ok_or_else(|| Fault::new(FaultKind::Contended, doing(), error))
+            }
+            Err(error) => Err(fault(doing(), error)),
+        }
+    }
+
+    async fn stat(&self, at: &Address) -> Result<Option<Stat>, Fault> {
+        let doing = || self.doing(format_args!("looking for the blob {at}"));
+        match self.head(&self.key(at), None).await {
+            Ok(Some(head)) => Ok(Some(stat(head.content_length, head.last_modified))),
+            Ok(None) => self.bucket_is_there(doing).await.map(|()| None),
+            Err(error) => Err(fault(doing(), error)),
+        }
+    }
+
+    async fn put(
+        &self,
+        at: &Address,
+        content: &Content,
+        expected: bool,
+        sent: Progress<'_>,
+    ) -> Result<Put, PutError> {
+        belongs(at, content)?;
+        let key = self.key(at);
+        let key = key.as_str();
+        let put = told(sent, |tell| async move {
+            if content.size() <= PART_SIZE {
+                single::put(self, key, content, expected, tell).await
+            } else {
+                multipart::put(self, key, content, tell).await
+            }
+        });
+        let put = put.await?;
+        if put == Put::Replaced {
+            warn!(blob = %at, store = self.describe(), "what was stored was damaged and has been replaced");
+        }
+        Ok(put)
+    }
+
+    async fn get(&self, at: &Address, range: Range<u64>, etag: Option<&str>) -> Result<Option<Body>, Fault> {
+        if !range.is_empty() {
+            return range::get(self, at, range, etag).await;
+        }
+        let doing = || self.doing(format_args!("reading the blob {at}"));
+        match self.head(&self.key(at), etag).await {
+            Ok(Some(HeadObjectOutput { e_tag: Some(etag), content_length, .. })) => {
+                let size = stat(content_length, None).size;
+                Ok(Some(Body { etag, size, stream: stream::empty().boxed() }))
+            }
+            Ok(Some(_)) => Err(Fault::new(FaultKind::Unexpected, doing(), "an object without an etag")),
+            Ok(None) => self.bucket_is_there(doing).await.map(|()| None),
+            Err(error) if status(&error) == Some(412) => Err(exchanged(doing())),
+            Err(error) => Err(fault(doing(), error)),
+        }
+    }
+
+    async fn delete(&self, at: &Address) -> Result<(), Fault> {
+        let key = self.key(at);
+        let answer = self.client.delete_object().bucket(&self.bucket).key(&key).send();
+        match answer.instrument(debug_span!("s3.DeleteObject", key)).await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(fault(self.doing(format_args!("deleting the blob {at}")), error)),
+        }
+    }
+
+    async fn list(&self, after: Option<&str>) -> Result<Listing, Fault> {
+        let prefix = format!("{}sha256/", self.prefix);
+        let request = self.client.list_objects_v2().bucket(&self.bucket).prefix(&prefix);
+        let answer = request.set_continuation_token(after.map(str::to_owned)).send();
+        let page = answer.instrument(debug_span!("s3.ListObjectsV2", prefix)).await;
+        let page = page.map_err(|error| fault(self.doing("listing the blobs"), error))?;
+        let object = |object: aws_sdk_s3::types::Object| {
+            let at = object.key.as_deref()?.strip_prefix(&prefix)?.parse().ok()?;
+            Some((at, stat(object.size, object.last_modified)))
+        };
+        let objects = page.contents.unwrap_or_default().into_iter().filter_map(object).collect();
+        Ok(Listing {
+            objects,
+            next: page.next_continuation_token.filter(|_| page.is_truncated == Some(true)),
+        })
+    }
+}
+
+/// Whether an object has the size and the checksum of a content. A checksum of its parts' checksums says nothing.
+fn is(head: &HeadObjectOutput, content: &Content) -> bool {
+    let whole = head.checksum_type != Some(ChecksumType::Composite);
+    let same = match (&head.checksum_sha256, &head.checksum_crc64_nvme) {
+        (Some(sha256), _) => *sha256 == encoded_sha256(content),
+        (None, Some(crc)) => *crc == encoded_crc(content.crc()),
+        (None, None) => false,
+    };
+    whole && same && head.content_length.and_then(|size| u64::try_from(size).ok()) == Some(content.size())
+}
+
+/// A sha256 as S3 writes it: base64.
+fn encoded_sha256(content: &Content) -> String {
+    base64::encode(content.sha256().to_bytes())
+}
+
+/// A CRC-64/NVME as S3 writes it: base64 of its bytes, the highest first.
+fn encoded_crc(crc: u64) -> String {
+    base64::encode(crc.to_be_bytes())
+}
+
+fn unreadable(content: &Content, error: io::Error) -> Fault {
+    Fault::new(FaultKind::Disk, format!("reading {}", content.path().display()), error)
+}
+
+fn stat(size: Option<i64>, modified: Option<DateTime>) -> Stat {
+    let millis = modified.and_then(|at| at.to_millis().ok()).and_then(|millis| u64::try_from(millis).ok());
+    Stat {
+        size: size.and_then(|size| u64::try_from(size).ok()).unwrap_or_default(),
+        modified: Timestamp::from_millis(millis.unwrap_or_default()),
+    }
+}

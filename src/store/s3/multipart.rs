@@ -1,0 +1,338 @@
+//! Blobs that are sent in parts, and go on where they were interrupted.
+//!
+//! See [multipart upload](https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html) and, for what may
+//! come between, [`CompleteMultipartUpload`](https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html).
+
+use super::{
+    Found, S3Store, body, code, encoded_crc, fault,
+    journal::{Entry, Upload},
+    refused_bytes,
+    single::ROUNDS,
+    status,
+};
+use crate::{
+    fault::{Fault, FaultKind},
+    store::{Content, Put, PutError, files::threaded, part_size, sending::Teller},
+};
+use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumType, CompletedMultipartUpload, CompletedPart, Part};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use std::{collections::BTreeMap, io, sync::Arc};
+use tracing::{Instrument, debug, debug_span, warn};
+
+/// How many parts of a blob are sent at once. Enough to keep a fast network busy at 16 MiB a part; more costs
+/// memory for no speed.
+const IN_FLIGHT: usize = 4;
+
+/// Why an upload came to nothing.
+enum Stop {
+    /// S3 doesn't know the upload: it was completed, aborted or swept away.
+    Gone,
+    /// The upload can't be completed any more, whatever is sent; a new one may.
+    Spoilt(PutError),
+    /// Something else failed. The upload may go on later.
+    Failed(PutError),
+}
+
+impl From<Fault> for Stop {
+    fn from(fault: Fault) -> Self {
+        Self::Failed(fault.into())
+    }
+}
+
+/// A blob on its way.
+struct Transfer<'a> {
+    store: &'a S3Store,
+    key: &'a str,
+    content: &'a Content,
+    tell: Teller,
+}
+
+/// Puts a blob as a multipart upload, unless it is there.
+pub(super) async fn put(
+    store: &S3Store,
+    key: &str,
+    content: &Content,
+    tell: Teller,
+) -> Result<Put, PutError> {
+    let transfer = Transfer { store, key, content, tell };
+    let replaced = match store.look(key, content).await? {
+        Found::Content => {
+            transfer.forsake().await;
+            return Ok(Put::Present);
+        }
+        Found::Nothing => None,
+        Found::Other { etag } => Some(etag),
+    };
+    let entry = transfer.entry().await;
+    let (upload, there) = transfer.begin(entry.as_ref()).await?;
+    let result = match transfer.send_parts(&upload, there).await {
+        Ok(parts) => transfer.complete(&upload, parts, replaced).await,
+        Err(stop) => Err(stop),
+    };
+    // Whether the upload is closed, and whether anyone may still go on with it.
+    let (result, open, over) = match result {
+        Ok(Put::Present) => (Ok(Put::Present), true, true),
+        Ok(put) => (Ok(put), false, true),
+        Err(Stop::Gone) => (transfer.after_gone().await, false, true),
+        Err(Stop::Spoilt(error)) => (Err(error), true, true),
+        Err(Stop::Failed(error)) => (Err(error), true, entry.is_none()),
+    };
+    if over {
+        if open {
+            transfer.abort(&upload.id).await;
+        }
+        if let Some(entry) = entry {
+            let forgotten = threaded(move || entry.forget());
+            transfer.logged("forgetting a finished upload", forgotten.await);
+        }
+    }
+    result
+}
+
+impl Transfer<'_> {
+    fn doing(&self) -> String {
+        self.store.doing(format_args!("storing {}", self.key))
+    }
+
+    /// The journal's entry for this blob. Without one (none is kept, someone else has it, the disk fails) the upload
+    /// goes on all the same, but can't be resumed.
+    async fn entry(&self) -> Option<Arc<Entry>> {
+        let dir = self.store.uploads.as_ref()?;
+        let path = Entry::path(dir, &self.store.bucket, self.key);
+        let entry =
+            self.logged("opening the journal of uploads", threaded(move || Entry::open(path)).await)?;
+        if entry.is_none() {
+            debug!(key = self.key, "another process is uploading this blob");
+        }
+        entry.map(Arc::new)
+    }
+
+    fn logged<T>(&self, doing: &str, result: io::Result<T>) -> Option<T> {
+        result.inspect_err(|error| warn!(key = self.key, %error, "{doing} failed")).ok()
+    }
+
+    /// Aborts what this client may have begun for a blob that is there by now.
+    async fn forsake(&self) {
+        let Some(dir) = &self.store.uploads else { return };
+        let path = Entry::path(dir, &self.store.bucket, self.key);
+        if !tokio::fs::try_exists(path).await.unwrap_or_default() {
+            return;
+        }
+        let Some(entry) = self.entry().await else { return };
+        if let Some(upload) = self.recall(&entry).await {
+            self.abort(&upload.id).await;
+        }
+        self.logged("forgetting a finished upload", threaded(move || entry.forget()).await);
+    }
+
+    /// What the journal remembers, if it is an upload of this very blob.
+    async fn recall(&self, entry: &Arc<Entry>) -> Option<Upload> {
+        let entry = Arc::clone(entry);
+        let upload =
+            self.logged("reading the journal of uploads", threaded(move || Ok(entry.recall())).await)??;
+        (upload == self.upload(upload.id.clone())).then_some(upload)
+    }
+
+    fn upload(&self, id: String) -> Upload {
+        let size = self.content.size();
+        let (bucket, key) = (self.store.bucket.clone(), self.key.to_owned());
+        Upload { bucket, key, id, size, part_size: part_size(size) }
+    }
+
+    /// The upload to go on with and the parts that it has, or a new one.
+    async fn begin(&self, entry: Option<&Arc<Entry>>) -> Result<(Upload, BTreeMap<i32, Part>), Fault> {
+        if let Some(entry) = entry
+            && let Some(upload) = self.recall(entry).await
+            && let Some(parts) = self.list_parts(&upload.id).await?
+        {
+            debug!(key = self.key, parts = parts.len(), "going on with an upload");
+            return Ok((upload, parts));
+        }
+        let request = self.store.client.create_multipart_upload().bucket(&self.store.bucket).key(self.key);
+        let request =
+            request.checksum_algorithm(ChecksumAlgorithm::Crc64Nvme).checksum_type(ChecksumType::FullObject);
+        let answer = request.send().instrument(debug_span!("s3.CreateMultipartUpload", key = self.key)).await;
+        let upload_id = answer.map_err(|error| fault(self.doing(), error))?.upload_id;
+        let upload_id = upload_id
+            .ok_or_else(|| Fault::new(FaultKind::Unexpected, self.doing(), "an upload without an id"))?;
+        let upload = self.upload(upload_id);
+        if let Some(entry) = entry {
+            let (entry, upload) = (Arc::clone(entry), upload.clone());
+            let remembered = threaded(move || entry.remember(&upload)).await;
+            self.logged("writing the journal of uploads", remembered);
+        }
+        Ok((upload, BTreeMap::new()))
+    }
+
+    /// The parts that an upload has, by number; `None` if there is no such upload.
+    async fn list_parts(&self, upload_id: &str) -> Result<Option<BTreeMap<i32, Part>>, Fault> {
+        let mut parts = BTreeMap::new();
+        let mut after = None;
+        loop {
+            let request = self.store.client.list_parts().bucket(&self.store.bucket).key(self.key);
+            let answer = request.upload_id(upload_id).set_part_number_marker(after).send();
+            let page = match answer.instrument(debug_span!("s3.ListParts", key = self.key)).await {
+                Ok(page) => page,
+                Err(error) if code(&error) == "NoSuchUpload" => return Ok(None),
+                Err(error) => return Err(fault(self.doing(), error)),
+            };
+            let listed = page.parts.unwrap_or_default().into_iter();
+            parts.extend(listed.filter_map(|part| Some((part.part_number?, part))));
+            after = page.next_part_number_marker.filter(|_| page.is_truncated == Some(true));
+            if after.is_none() {
+                return Ok(Some(parts));
+            }
+        }
+    }
+
+    /// Sends the parts that are not there with their right size and checksum.
+    async fn send_parts(
+        &self,
+        upload: &Upload,
+        mut there: BTreeMap<i32, Part>,
+    ) -> Result<Vec<CompletedPart>, Stop> {
+        let parts = self.content.part_crcs().iter().enumerate().map(|(index, crc)| {
+            let number = i32::try_from(index + 1).unwrap_or(i32::MAX);
+            (index, number, encoded_crc(*crc), there.remove(&number))
+        });
+        // Collected first: a stream can't borrow `there`.
+        let parts: Vec<_> = parts.collect();
+        let mut parts: Vec<_> = stream::iter(parts)
+            .map(|(index, number, crc, there)| async move {
+                let range = body::part_range(self.content, index);
+                let same = there.filter(|part| {
+                    part.checksum_crc64_nvme.as_ref() == Some(&crc)
+                        && part.size.and_then(|size| u64::try_from(size).ok())
+                            == Some(range.end - range.start)
+                });
+                let etag = match same.and_then(|part| part.e_tag) {
+                    Some(etag) => etag,
+                    None => self.send_part(upload, index, number, &crc).await?,
+                };
+                Ok::<_, Stop>((number, etag, crc))
+            })
+            .buffer_unordered(IN_FLIGHT)
+            .try_collect()
+            .await?;
+        parts.sort_unstable();
+        let part = |(number, etag, crc)| {
+            CompletedPart::builder().part_number(number).e_tag(etag).checksum_crc64_nvme(crc).build()
+        };
+        Ok(parts.into_iter().map(part).collect())
+    }
+
+    async fn send_part(&self, upload: &Upload, index: usize, number: i32, crc: &str) -> Result<String, Stop> {
+        let store = self.store;
+        let range = body::part_range(self.content, index);
+        let body = match body::body(self.content.path(), range, self.tell.clone(), store.unsigned).await {
+            Ok(body) => body,
+            Err(error) => {
+                store.unchanged(self.content, Some(index), true).await.map_err(spoilt_if_changed)?;
+                return Err(super::unreadable(self.content, error).into());
+            }
+        };
+        let request = store.client.upload_part().bucket(&store.bucket).key(self.key).upload_id(&upload.id);
+        // The algorithm must be named here as it was when the upload was begun.
+        let request = request
+            .part_number(number)
+            .checksum_algorithm(ChecksumAlgorithm::Crc64Nvme)
+            .checksum_crc64_nvme(crc)
+            .body(body)
+            .customize();
+        let request = if store.unsigned { request.disable_payload_signing() } else { request };
+        match request.send().instrument(debug_span!("s3.UploadPart", key = self.key, number)).await {
+            Ok(part) => part.e_tag.ok_or_else(|| {
+                Fault::new(FaultKind::Unexpected, self.doing(), "a part without an etag").into()
+            }),
+            Err(error) if code(&error) == "NoSuchUpload" => Err(Stop::Gone),
+            Err(error) => {
+                Err(spoilt_if_changed(store.blame(self.content, Some(index), self.doing(), error).await))
+            }
+        }
+    }
+
+    /// Makes the object of the parts, under the condition that nothing came to be there meanwhile, or that what is
+    /// there is what is to be replaced.
+    async fn complete(
+        &self,
+        upload: &Upload,
+        parts: Vec<CompletedPart>,
+        mut replaced: Option<String>,
+    ) -> Result<Put, Stop> {
+        let store = self.store;
+        let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
+        let size = i64::try_from(self.content.size()).unwrap_or(i64::MAX);
+        for _ in 0..ROUNDS {
+            let request = store.client.complete_multipart_upload().bucket(&store.bucket).key(self.key);
+            let request = request
+                .upload_id(&upload.id)
+                .multipart_upload(parts.clone())
+                .checksum_type(ChecksumType::FullObject)
+                .checksum_crc64_nvme(encoded_crc(self.content.crc()))
+                .mpu_object_size(size);
+            let request = match &replaced {
+                None => request.if_none_match("*"),
+                Some(etag) => request.if_match(etag),
+            };
+            // An error inside an answer of 200 comes out of the SDK as an error.
+            let answer = request.send();
+            let answer = answer.instrument(debug_span!("s3.CompleteMultipartUpload", key = self.key)).await;
+            let Err(error) = answer else {
+                return Ok(if replaced.is_none() { Put::Stored } else { Put::Replaced });
+            };
+            match (status(&error), code(&error)) {
+                (_, "NoSuchUpload") => return Err(Stop::Gone),
+                (Some(412), _) | (_, "PreconditionFailed" | "NoSuchKey") => {}
+                // Another write was under way, which says nothing about what came of it; S3 wants the parts of such
+                // an upload to be sent again. Or someone else's part took the place of ours.
+                (Some(409), _) | (_, "ConditionalRequestConflict" | "InvalidPart" | "InvalidPartOrder") => {
+                    return Err(Stop::Spoilt(Fault::new(FaultKind::Contended, self.doing(), error).into()));
+                }
+                _ if refused_bytes(&error) => {
+                    return Err(Stop::Spoilt(store.blame(self.content, None, self.doing(), error).await));
+                }
+                _ => return Err(fault(self.doing(), error).into()),
+            }
+            replaced = match store.look(self.key, self.content).await? {
+                Found::Content => return Ok(Put::Present),
+                Found::Nothing => None,
+                Found::Other { etag } => Some(etag),
+            };
+        }
+        let why = "it was replaced or removed again and again";
+        Err(Fault::new(FaultKind::Contended, self.doing(), why).into())
+    }
+
+    /// The upload is gone. If it was completed, perhaps by a request of ours whose answer was lost, the blob is
+    /// there; that *something* is there would not say so.
+    async fn after_gone(&self) -> Result<Put, PutError> {
+        match self.store.look(self.key, self.content).await? {
+            Found::Content => Ok(Put::Stored),
+            Found::Nothing | Found::Other { .. } => {
+                let why = "the upload was ended by someone else";
+                Err(Fault::new(FaultKind::Contended, self.doing(), why).into())
+            }
+        }
+    }
+
+    /// Ends an upload for good. A failure is logged alone: the bucket's lifecycle rule does it later.
+    async fn abort(&self, upload_id: &str) {
+        let request = self.store.client.abort_multipart_upload().bucket(&self.store.bucket).key(self.key);
+        let answer = request.upload_id(upload_id).send();
+        match answer.instrument(debug_span!("s3.AbortMultipartUpload", key = self.key)).await {
+            Err(error) if code(&error) != "NoSuchUpload" => {
+                let error = fault(self.doing(), error);
+                warn!(%error, "an upload could not be aborted");
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Parts of a file that has changed are of no use.
+fn spoilt_if_changed(error: PutError) -> Stop {
+    match error {
+        PutError::Changed(_) => Stop::Spoilt(error),
+        PutError::Fault(_) => Stop::Failed(error),
+    }
+}

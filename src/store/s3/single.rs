@@ -1,0 +1,62 @@
+//! Blobs that fit in one request.
+
+use super::{Found, S3Store, body, encoded_sha256, status};
+use crate::{
+    fault::{Fault, FaultKind},
+    store::{Content, Put, PutError, sending::Teller},
+};
+use tracing::{Instrument, debug_span};
+
+/// How often a put looks again after it lost a race, before it leaves that to the caller. Each round means that
+/// someone replaced or removed the object since the last.
+pub(super) const ROUNDS: usize = 3;
+
+/// Puts a blob with one `PutObject`, unless it is there; where it is expected to be, asks before sending it. S3 itself compares the bytes with their address, as the
+/// sha256 that goes with them is the address.
+pub(super) async fn put(
+    store: &S3Store,
+    key: &str,
+    content: &Content,
+    expected: bool,
+    tell: Teller,
+) -> Result<Put, PutError> {
+    let doing = || store.doing(format_args!("storing {key}"));
+    let mut replaced = None;
+    if expected {
+        replaced = match store.look(key, content).await? {
+            Found::Content => return Ok(Put::Present),
+            Found::Nothing => None,
+            Found::Other { etag } => Some(etag),
+        };
+    }
+    for _ in 0..ROUNDS {
+        let range = body::part_range(content, 0);
+        let body = match body::body(content.path(), range, tell.clone(), store.unsigned).await {
+            Ok(body) => body,
+            Err(error) => {
+                store.unchanged(content, Some(0), true).await?;
+                return Err(super::unreadable(content, error).into());
+            }
+        };
+        let request = store.client.put_object().bucket(&store.bucket).key(key).body(body);
+        let request = request.checksum_sha256(encoded_sha256(content));
+        let request = match &replaced {
+            None => request.if_none_match("*"),
+            Some(etag) => request.if_match(etag),
+        };
+        let request = request.customize();
+        let request = if store.unsigned { request.disable_payload_signing() } else { request };
+        match request.send().instrument(debug_span!("s3.PutObject", key)).await {
+            Ok(_) => return Ok(if replaced.is_none() { Put::Stored } else { Put::Replaced }),
+            // The condition failed: with `If-Match` on an object that is gone the answer is 404.
+            Err(error) if status(&error) == Some(412) || super::code(&error) == "NoSuchKey" => {}
+            Err(error) => return Err(store.blame(content, Some(0), doing(), error).await),
+        }
+        replaced = match store.look(key, content).await? {
+            Found::Content => return Ok(Put::Present),
+            Found::Nothing => None,
+            Found::Other { etag } => Some(etag),
+        };
+    }
+    Err(Fault::new(FaultKind::Contended, doing(), "it was replaced or removed again and again").into())
+}

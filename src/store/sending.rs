@@ -1,0 +1,53 @@
+//! What all back ends share when a blob is put.
+
+use super::{Content, Progress};
+use crate::{
+    fault::{Fault, FaultKind},
+    model::Address,
+};
+use std::pin::pin;
+use tokio::sync::mpsc;
+
+/// Where work that outlives a borrow tells of the bytes it sent; closed once nobody waits for the work any more.
+pub(super) type Teller = mpsc::UnboundedSender<u64>;
+
+/// Does some work and passes on to `sent` what the work tells, as it is told: a `Progress` is borrowed, while a
+/// request's body or a blocking thread must own what it uses.
+pub(super) async fn told<T, F>(sent: Progress<'_>, work: impl FnOnce(Teller) -> F) -> T
+where
+    F: Future<Output = T>,
+{
+    let (tell, mut heard) = mpsc::unbounded_channel();
+    let mut work = pin!(work(tell));
+    loop {
+        tokio::select! {
+            Some(bytes) = heard.recv() => sent(bytes),
+            done = &mut work => {
+                while let Ok(bytes) = heard.try_recv() {
+                    sent(bytes);
+                }
+                return done;
+            }
+        }
+    }
+}
+
+/// Refuses to put a content under another's address: a mistake of the caller.
+pub(super) fn belongs(at: &Address, content: &Content) -> Result<(), Fault> {
+    if at.sha256 == *content.sha256() {
+        return Ok(());
+    }
+    let why = format!("the content has the sha256 {}", content.sha256());
+    Err(Fault::new(FaultKind::Unexpected, format!("storing the blob {at}"), why))
+}
+
+/// A read of bytes that an object doesn't have: it is shorter than whoever named the range was told.
+pub(super) fn beyond(doing: String, end: u64, size: u64) -> Fault {
+    let why = format!("bytes up to {end} were asked for, but there are only {size}");
+    Fault::new(FaultKind::Corrupt, doing, why)
+}
+
+/// An object whose etag is not the one asked for.
+pub(super) fn exchanged(doing: String) -> Fault {
+    Fault::new(FaultKind::Contended, doing, "it was replaced while it was read")
+}

@@ -1,0 +1,416 @@
+//! The store in S3: MinIO, over the wire.
+
+use super::{Bench, Files, MIB, address, conformance, hash, holds, kind, list, put};
+use crate::backends;
+use async_trait::async_trait;
+use aws_sdk_s3::{
+    Client, Config,
+    config::{BehaviorVersion, Credentials, Region, RequestChecksumCalculation},
+    primitives::ByteStream,
+};
+use sacker::{
+    fault::FaultKind,
+    model::Address,
+    store::{Content, PART_SIZE, Put, PutError, Store, s3::S3Store},
+    table::Created,
+};
+use std::{
+    env, fs,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
+};
+use tempfile::TempDir;
+use tokio::{runtime::Handle, sync::Notify};
+use uuid::Uuid;
+
+/// A client for a server on this machine.
+pub fn client(endpoint: &str) -> Client {
+    let setting = |name, default: &str| env::var(name).unwrap_or_else(|_| default.to_owned());
+    let credentials = Credentials::new(
+        setting("AWS_ACCESS_KEY_ID", "test"),
+        setting("AWS_SECRET_ACCESS_KEY", "test"),
+        None,
+        None,
+        "test",
+    );
+    let config = Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .credentials_provider(credentials)
+        .region(Region::new(setting("AWS_REGION", "us-east-1")))
+        .endpoint_url(endpoint)
+        .force_path_style(true)
+        .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+        .build();
+    Client::from_conf(config)
+}
+
+/// A bucket of its own.
+struct Bucket {
+    client: Client,
+    name: String,
+    // Where the clients under test remember their uploads.
+    uploads: TempDir,
+}
+
+const PREFIX: &str = "a/prefix";
+
+impl Bucket {
+    /// A bucket that is yet to be made.
+    fn unmade() -> Self {
+        let name = format!("sacker-test-{}", Uuid::new_v4());
+        Self { client: client(&backends::s3()), name, uploads: tempfile::tempdir().unwrap() }
+    }
+
+    async fn new() -> Self {
+        let bucket = Self::unmade();
+        bucket.client.create_bucket().bucket(&bucket.name).send().await.unwrap();
+        bucket
+    }
+
+    fn uploads(&self) -> PathBuf {
+        self.uploads.path().join("to/be/made")
+    }
+
+    fn s3(&self) -> S3Store {
+        // A client of its own, as another process has.
+        S3Store::new(client(&backends::s3()), &self.name, PREFIX, Some(self.uploads()))
+    }
+
+    async fn open_uploads(&self) -> Vec<(String, String)> {
+        let answer = self.client.list_multipart_uploads().bucket(&self.name).send().await.unwrap();
+        let uploads = answer.uploads.unwrap_or_default().into_iter();
+        uploads.map(|upload| (upload.key.unwrap(), upload.upload_id.unwrap())).collect()
+    }
+
+    async fn parts(&self, key: &str, upload_id: &str) -> usize {
+        let answer = self.client.list_parts().bucket(&self.name).key(key).upload_id(upload_id).send().await;
+        answer.unwrap().parts.unwrap_or_default().len()
+    }
+
+    async fn abort_all(&self) {
+        for (key, id) in self.open_uploads().await {
+            self.client
+                .abort_multipart_upload()
+                .bucket(&self.name)
+                .key(key)
+                .upload_id(id)
+                .send()
+                .await
+                .unwrap();
+        }
+    }
+
+    fn journal(&self) -> Vec<PathBuf> {
+        let entries = fs::read_dir(self.uploads()).into_iter().flatten();
+        entries.map(|entry| entry.unwrap().path()).collect()
+    }
+}
+
+#[async_trait]
+impl Bench for Bucket {
+    fn store(&self) -> Arc<dyn Store> {
+        Arc::new(self.s3())
+    }
+
+    async fn plant(&self, name: &str, bytes: Vec<u8>) {
+        let key = format!("{PREFIX}/sha256/{name}");
+        self.client
+            .put_object()
+            .bucket(&self.name)
+            .key(key)
+            .body(ByteStream::from(bytes))
+            .send()
+            .await
+            .unwrap();
+    }
+
+    async fn litter(&self) -> Vec<String> {
+        let uploads = self.open_uploads().await.into_iter().map(|(key, _)| key);
+        uploads.chain(self.journal().into_iter().map(|path| path.display().to_string())).collect()
+    }
+}
+
+async fn bench() -> Bucket {
+    Bucket::new().await
+}
+
+conformance!(bench());
+conformance!(bench(); a_blob_of_many_parts);
+
+/// Begins to put a blob and is stopped, as by Ctrl-C, when so many bytes have been sent.
+async fn interrupted(bucket: &Bucket, content: &Content, bytes: u64) {
+    let (stop, sent) = (Notify::new(), AtomicU64::new(0));
+    let count = |n| {
+        if sent.fetch_add(n, Relaxed) + n >= bytes {
+            stop.notify_one();
+        }
+    };
+    let (store, at) = (bucket.s3(), address(content, 0));
+    tokio::select! {
+        _ = store.put(&at, content, false, &count) => panic!("it went through"),
+        () = stop.notified() => {}
+    }
+}
+
+/// Puts a blob, and does something else in the middle of it, once so many bytes have been sent.
+async fn put_with(
+    store: S3Store,
+    content: &Content,
+    bytes: u64,
+    meanwhile: impl AsyncFn() + Sync,
+) -> Result<Put, PutError> {
+    let (sent, done) = (AtomicU64::new(0), AtomicBool::new(false));
+    let count = |n| {
+        if sent.fetch_add(n, Relaxed) + n >= bytes && !done.swap(true, Relaxed) {
+            tokio::task::block_in_place(|| Handle::current().block_on(meanwhile()));
+        }
+    };
+    store.put(&address(content, 0), content, false, &count).await
+}
+
+fn contended(result: Result<Put, PutError>) {
+    match result {
+        Err(PutError::Fault(fault)) => assert_eq!(fault.kind, FaultKind::Contended),
+        result => panic!("{result:?}"),
+    }
+}
+
+const LARGE: u64 = 7 * PART_SIZE + MIB;
+
+/// So many that at least one part of 16 MiB has been answered, with four in flight.
+const SOME: u64 = 4 * PART_SIZE + MIB;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_interrupted_upload_goes_on_where_it_was() {
+    let (bucket, files) = (Bucket::new().await, Files::new());
+    let path = files.random(LARGE);
+    let content = hash(&path);
+    interrupted(&bucket, &content, SOME).await;
+    let open = bucket.open_uploads().await;
+    assert_eq!(open.len(), 1);
+    let there = bucket.parts(&open[0].0, &open[0].1).await as u64;
+    assert!(there > 0);
+
+    let sent = AtomicU64::new(0);
+    let count = |n| {
+        sent.fetch_add(n, Relaxed);
+    };
+    let at = address(&content, 0);
+    assert_eq!(bucket.s3().put(&at, &content, false, &count).await.unwrap(), Put::Stored);
+    assert!(sent.load(Relaxed) <= LARGE - there * PART_SIZE, "{} of {there} parts", sent.load(Relaxed));
+    assert!(holds(&bucket.s3(), &at, &path).await);
+    assert_eq!(bucket.litter().await, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_upload_that_is_gone_begins_anew() {
+    let (bucket, files) = (Bucket::new().await, Files::new());
+    let path = files.random(LARGE);
+    let content = hash(&path);
+    interrupted(&bucket, &content, SOME).await;
+    bucket.abort_all().await;
+    assert_eq!(put(&bucket.s3(), &content).await.unwrap(), Put::Stored);
+    assert!(holds(&bucket.s3(), &address(&content, 0), &path).await);
+    assert_eq!(bucket.litter().await, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_interrupted_upload_of_a_changed_file_is_aborted() {
+    let (bucket, files) = (Bucket::new().await, Files::new());
+    let path = files.random(LARGE);
+    let content = hash(&path);
+    interrupted(&bucket, &content, SOME).await;
+    fs::write(&path, vec![0; usize::try_from(LARGE).unwrap()]).unwrap();
+    assert!(matches!(put(&bucket.s3(), &content).await, Err(PutError::Changed(_))));
+    assert_eq!(bucket.litter().await, [""; 0]);
+    assert_eq!(bucket.s3().stat(&address(&content, 0)).await.unwrap(), None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_interrupted_upload_of_a_blob_that_came_to_be_there_is_aborted() {
+    let (bucket, files) = (Bucket::new().await, Files::new());
+    let content = hash(&files.random(LARGE));
+    interrupted(&bucket, &content, SOME).await;
+    let stranger = S3Store::new(client(&backends::s3()), &bucket.name, PREFIX, None);
+    assert_eq!(put(&stranger, &content).await.unwrap(), Put::Stored);
+    // Not the stranger's to end.
+    assert_eq!(bucket.open_uploads().await.len(), 1);
+    assert_eq!(put(&bucket.s3(), &content).await.unwrap(), Put::Present);
+    assert_eq!(bucket.litter().await, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_may_go_on_with_one_upload() {
+    let (bucket, files) = (Bucket::new().await, Files::new());
+    let path = files.random(LARGE);
+    let content = hash(&path);
+    interrupted(&bucket, &content, SOME).await;
+    let (one, two) = (bucket.s3(), bucket.s3());
+    let (one, two) = tokio::join!(put(&one, &content), put(&two, &content));
+    let mut outcomes = [one.unwrap() == Put::Stored, two.unwrap() == Put::Stored];
+    outcomes.sort_unstable();
+    assert_eq!(outcomes, [false, true]);
+    assert!(holds(&bucket.s3(), &address(&content, 0), &path).await);
+    assert_eq!(bucket.litter().await, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_damaged_journal_is_ignored() {
+    let (bucket, files) = (Bucket::new().await, Files::new());
+    let content = hash(&files.random(LARGE));
+    interrupted(&bucket, &content, SOME).await;
+    let entries = bucket.journal();
+    assert_eq!(entries.len(), 1);
+    let text = fs::read_to_string(&entries[0]).unwrap();
+    let foreign = text.replace(&bucket.name, "another-bucket");
+    assert_ne!(text, foreign);
+    for text in [&text[..text.len() / 2], &foreign] {
+        fs::write(&entries[0], text).unwrap();
+        bucket.s3().delete(&address(&content, 0)).await.unwrap();
+        assert_eq!(put(&bucket.s3(), &content).await.unwrap(), Put::Stored);
+        assert_eq!(bucket.journal(), [""; 0].map(PathBuf::from));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_vanished_upload_says_nothing_of_its_object() {
+    let (bucket, files) = (Bucket::new().await, Files::new());
+    let path = files.random(LARGE);
+    let content = hash(&path);
+    let at = address(&content, 0);
+    // Swept away in the middle and at the end, with nothing or with something else in its place.
+    for bytes in [MIB, SOME, LARGE] {
+        for there in [false, true] {
+            let result = put_with(bucket.s3(), &content, bytes, async || {
+                bucket.abort_all().await;
+                if there {
+                    bucket.plant(&at.to_string(), b"something else".to_vec()).await;
+                }
+            });
+            contended(result.await);
+            assert_eq!(bucket.litter().await, [""; 0]);
+            let expected = if there { Put::Replaced } else { Put::Stored };
+            assert_eq!(put(&bucket.s3(), &content).await.unwrap(), expected);
+            assert!(holds(&bucket.s3(), &at, &path).await);
+            bucket.s3().delete(&at).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_vanished_upload_whose_blob_is_there_is_done() {
+    let (bucket, files) = (Bucket::new().await, Files::new());
+    let content = hash(&files.random(LARGE));
+    let stranger = S3Store::new(client(&backends::s3()), &bucket.name, PREFIX, None);
+    let result = put_with(bucket.s3(), &content, LARGE, async || {
+        bucket.abort_all().await;
+        assert_eq!(put(&stranger, &content).await.unwrap(), Put::Stored);
+    });
+    result.await.unwrap();
+    assert_eq!(bucket.litter().await, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_comes_to_be_there_during_an_upload_is_compared() {
+    let (bucket, files) = (Bucket::new().await, Files::new());
+    let path = files.random(LARGE);
+    let content = hash(&path);
+    let at = address(&content, 0);
+    let result = put_with(bucket.s3(), &content, SOME, async || {
+        bucket.plant(&at.to_string(), b"something else".to_vec()).await;
+    });
+    assert_eq!(result.await.unwrap(), Put::Replaced);
+    assert!(holds(&bucket.s3(), &at, &path).await);
+    bucket.s3().delete(&at).await.unwrap();
+
+    let stranger = S3Store::new(client(&backends::s3()), &bucket.name, PREFIX, None);
+    let result = put_with(bucket.s3(), &content, SOME, async || {
+        assert_eq!(put(&stranger, &content).await.unwrap(), Put::Stored);
+    });
+    assert_eq!(result.await.unwrap(), Put::Present);
+    assert!(holds(&bucket.s3(), &at, &path).await);
+    assert_eq!(bucket.litter().await, [""; 0]);
+}
+
+/// The right bytes without any checksum, as an old program may have left them, can't be told from wrong ones.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_object_without_a_checksum_is_replaced() {
+    let (bucket, files) = (Bucket::new().await, Files::new());
+    for size in [1000, PART_SIZE + 1] {
+        let path = files.random(size);
+        let content = hash(&path);
+        bucket.plant(content.sha256().as_str(), fs::read(&path).unwrap()).await;
+        assert_eq!(put(&bucket.s3(), &content).await.unwrap(), Put::Replaced);
+        assert_eq!(put(&bucket.s3(), &content).await.unwrap(), Put::Present);
+    }
+}
+
+/// Over plain HTTP to another machine payloads are signed, and the server compares them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn signed_payloads_are_the_same_blobs() {
+    let (bucket, files) = (Bucket::new().await, Files::new());
+    for size in [0, 1000, PART_SIZE + 1] {
+        let path = files.random(size);
+        let content = hash(&path);
+        let store = bucket.s3().with_endpoint("http://minio.example.com:9000");
+        let sent = AtomicU64::new(0);
+        let count = |n| {
+            sent.fetch_add(n, Relaxed);
+        };
+        assert_eq!(store.put(&address(&content, 0), &content, false, &count).await.unwrap(), Put::Stored);
+        assert_eq!(sent.load(Relaxed), size);
+        assert!(holds(&store, &address(&content, 0), &path).await);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bucket_is_made_once_and_versioned() {
+    let bucket = Bucket::unmade();
+    let store = bucket.s3();
+    assert_eq!(store.create().await.unwrap(), Created::Made);
+    let versioning = || bucket.client.get_bucket_versioning().bucket(&bucket.name).send();
+    assert_eq!(versioning().await.unwrap().status.unwrap().as_str(), "Enabled");
+    assert_eq!(store.create().await.unwrap(), Created::Present);
+    assert_eq!(bucket.s3().create().await.unwrap(), Created::Present);
+    let files = Files::new();
+    let content = hash(&files.with(b"versioned"));
+    let at = address(&content, 0);
+    assert_eq!(put(&store, &content).await.unwrap(), Put::Stored);
+    store.delete(&at).await.unwrap();
+    assert_eq!(store.stat(&at).await.unwrap(), None);
+    assert!(store.get(&at, 0..9, None).await.unwrap().is_none());
+    assert_eq!(list(&store).await[0].objects, []);
+    assert_eq!(put(&store, &content).await.unwrap(), Put::Stored);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_existing_bucket_is_not_changed() {
+    let bucket = Bucket::new().await;
+    assert_eq!(bucket.s3().create().await.unwrap(), Created::Present);
+    let versioning = bucket.client.get_bucket_versioning().bucket(&bucket.name).send().await.unwrap();
+    assert_eq!(versioning.status, None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_missing_bucket_is_not_a_missing_blob() {
+    let (bucket, files) = (Bucket::unmade(), Files::new());
+    let store = bucket.s3();
+    let at: Address = "0".repeat(64).parse().unwrap();
+    assert_eq!(kind(store.stat(&at).await), FaultKind::Missing);
+    assert_eq!(kind(store.get(&at, 0..1, None).await), FaultKind::Missing);
+    assert_eq!(kind(store.get(&at, 0..0, None).await), FaultKind::Missing);
+    assert_eq!(kind(store.delete(&at).await), FaultKind::Missing);
+    assert_eq!(kind(store.list(None).await), FaultKind::Missing);
+    assert_eq!(kind(store.owner().await), FaultKind::Missing);
+    assert_eq!(kind(store.claim("ledger").await), FaultKind::Missing);
+    for size in [1, PART_SIZE + 1] {
+        match put(&store, &hash(&files.random(size))).await {
+            Err(PutError::Fault(fault)) => assert_eq!(fault.kind, FaultKind::Missing),
+            result => panic!("{result:?}"),
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! S3's answers that no server at hand gives: read from a script, over the wire.
+
+use super::{Files, MIB, address, hash, put, s3::client};
+use sacker::{
+    fault::FaultKind,
+    store::{Content, Put, PutError, Store, s3::S3Store},
+    table::Created,
+};
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpListener,
+    sync::{Arc, Mutex},
+};
+
+/// A status and a body.
+type Answer = (u16, String);
+
+type Script = dyn Fn(&str, usize) -> Answer + Send + Sync;
+
+/// A server that takes every request whole, keeps a note of it and answers by its script, which is told the request
+/// and how many of the kind came before.
+struct Server {
+    endpoint: String,
+    seen: Arc<Mutex<Vec<String>>>,
+}
+
+impl Server {
+    fn new(script: impl Fn(&str, usize) -> Answer + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let (script, notes): (Arc<Script>, _) = (Arc::new(script), Arc::clone(&seen));
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let (script, notes) = (Arc::clone(&script), Arc::clone(&notes));
+                std::thread::spawn(move || answer(stream.unwrap(), &*script, &notes));
+            }
+        });
+        Self { endpoint, seen }
+    }
+
+    fn store(&self) -> S3Store {
+        S3Store::new(client(&self.endpoint), "bucket", "prefix", None)
+    }
+
+    fn seen(&self) -> Vec<String> {
+        self.seen.lock().unwrap().clone()
+    }
+}
+
+fn answer(mut stream: std::net::TcpStream, script: &Script, notes: &Mutex<Vec<String>>) -> Option<()> {
+    let mut reader = BufReader::new(stream.try_clone().ok()?);
+    let mut line = String::new();
+    reader.read_line(&mut line).ok()?;
+    let (mut length, mut condition) = (0, "");
+    loop {
+        let mut header = String::new();
+        reader.read_line(&mut header).ok()?;
+        let (name, value) = header.trim_end().split_once(':').unwrap_or_default();
+        match name.to_ascii_lowercase().as_str() {
+            "" => break,
+            "content-length" => length = value.trim().parse().ok()?,
+            "if-match" => condition = " if-match",
+            "if-none-match" => condition = " if-none-match",
+            _ => {}
+        }
+    }
+    std::io::copy(&mut reader.take(length), &mut std::io::sink()).ok()?;
+    let request = operation(&line)? + condition;
+    let before = {
+        let mut notes = notes.lock().unwrap();
+        notes.push(request.clone());
+        notes.iter().filter(|note| **note == request).count() - 1
+    };
+    let (status, mut body) = script(&request, before);
+    let (mut headers, mut length) = (String::new(), body.len());
+    if request == "HeadObject" {
+        // A script's answer to it is the object's checksum; its size is one byte.
+        headers = format!("etag: \"{request}\"\r\nx-amz-checksum-sha256: {}\r\n", std::mem::take(&mut body));
+        length = 1;
+    } else if request == "UploadPart" {
+        headers.push_str("etag: \"part\"\r\n");
+    }
+    let head = format!(
+        "HTTP/1.1 {status} Scripted\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n"
+    );
+    stream.write_all((head + &body).as_bytes()).ok()
+}
+
+/// `PUT /bucket/key?partNumber=1&… HTTP/1.1` as S3 names it.
+fn operation(line: &str) -> Option<String> {
+    let mut words = line.split(' ');
+    let (method, target) = (words.next()?, words.next()?);
+    let query = target.split_once('?').map_or("", |(_, query)| query);
+    let name = match method {
+        "HEAD" => "HeadObject",
+        "PUT" if query.contains("partNumber") => "UploadPart",
+        "PUT" => "PutObject",
+        "POST" if query.contains("uploads") => "CreateMultipartUpload",
+        "POST" => "CompleteMultipartUpload",
+        "DELETE" if query.contains("uploadId") => "AbortMultipartUpload",
+        _ => "another",
+    };
+    Some(name.to_owned())
+}
+
+fn nothing() -> Answer {
+    (404, String::new())
+}
+
+fn error(status: u16, code: &str) -> Answer {
+    (status, format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>scripted</Message></Error>"))
+}
+
+fn fault_kind(result: Result<Put, PutError>) -> FaultKind {
+    match result {
+        Err(PutError::Fault(fault)) => fault.kind,
+        result => panic!("{result:?}"),
+    }
+}
+
+fn small() -> (Files, Content) {
+    let files = Files::new();
+    let content = hash(&files.with(b"1"));
+    (files, content)
+}
+
+/// The bug that loses blobs elsewhere: 409 says that another write was under way, not that it succeeded.
+#[tokio::test]
+async fn a_conflict_is_never_taken_for_presence() {
+    let (_files, content) = small();
+    let server = Server::new(|request, _| match request {
+        "PutObject if-none-match" => error(409, "ConditionalRequestConflict"),
+        _ => nothing(),
+    });
+    assert_eq!(fault_kind(put(&server.store(), &content).await), FaultKind::Contended);
+}
+
+#[tokio::test]
+async fn a_failed_condition_is_never_taken_for_presence() {
+    let (_files, content) = small();
+    // Something was there a moment ago; now there is nothing, or something else.
+    for there in [nothing(), (200, "AAAA".to_owned())] {
+        let head = there.clone();
+        let server = Server::new(move |request, _| match request {
+            "HeadObject" => head.clone(),
+            _ => error(412, "PreconditionFailed"),
+        });
+        assert_eq!(fault_kind(put(&server.store(), &content).await), FaultKind::Contended);
+        let replacing = server.seen().contains(&"PutObject if-match".to_owned());
+        assert_eq!(replacing, there.0 == 200);
+    }
+}
+
+/// Damage on the way is worth another try; a changed file is not.
+#[tokio::test]
+async fn refused_bytes_of_an_unchanged_file_are_damage_on_the_way() {
+    let (_files, content) = small();
+    for code in ["BadDigest", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch", "IncompleteBody"] {
+        let server = Server::new(move |_, _| error(400, code));
+        assert_eq!(fault_kind(put(&server.store(), &content).await), FaultKind::Unavailable, "{code}");
+    }
+}
+
+fn created() -> Answer {
+    (200, "<InitiateMultipartUploadResult><UploadId>id</UploadId></InitiateMultipartUploadResult>".to_owned())
+}
+
+fn large() -> (Files, Content) {
+    let files = Files::new();
+    let content = hash(&files.random(17 * MIB));
+    (files, content)
+}
+
+/// `CompleteMultipartUpload` can answer 200 and say in its body that it failed.
+#[tokio::test]
+async fn an_error_inside_a_good_answer_is_an_error() {
+    let (_files, content) = large();
+    let server = Server::new(|request, _| match request {
+        "CreateMultipartUpload" => created(),
+        "UploadPart" => (200, String::new()),
+        "CompleteMultipartUpload if-none-match" => error(200, "InternalError"),
+        "AbortMultipartUpload" => (204, String::new()),
+        _ => nothing(),
+    });
+    assert_eq!(fault_kind(put(&server.store(), &content).await), FaultKind::Unavailable);
+}
+
+#[tokio::test]
+async fn a_conflict_at_the_end_of_an_upload_begins_it_anew() {
+    let (_files, content) = large();
+    for (status, code) in
+        [(409, "ConditionalRequestConflict"), (200, "ConditionalRequestConflict"), (400, "InvalidPart")]
+    {
+        let uploads = tempfile::tempdir().unwrap();
+        let server = Server::new(move |request, before| match request {
+            "CreateMultipartUpload" => created(),
+            "UploadPart" => (200, String::new()),
+            "CompleteMultipartUpload if-none-match" if before == 0 => error(status, code),
+            "CompleteMultipartUpload if-none-match" => (200, "<CompleteMultipartUploadResult/>".to_owned()),
+            "AbortMultipartUpload" => (204, String::new()),
+            _ => nothing(),
+        });
+        let store = S3Store::new(client(&server.endpoint), "bucket", "", Some(uploads.path().to_owned()));
+        assert_eq!(fault_kind(put(&store, &content).await), FaultKind::Contended);
+        assert_eq!(server.seen().last().unwrap(), "AbortMultipartUpload");
+        assert_eq!(put(&store, &content).await.unwrap(), Put::Stored);
+        let begun = server.seen().iter().filter(|request| *request == "CreateMultipartUpload").count();
+        assert_eq!(begun, 2);
+        assert_eq!(uploads.path().read_dir().unwrap().count(), 0);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_cut_short_is_an_error() {
+    use futures_util::TryStreamExt;
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+            while lines.next().is_some_and(|line| line.is_ok_and(|line| !line.is_empty())) {}
+            let answer = "HTTP/1.1 206 Partial\r\nconnection: close\r\netag: \"x\"\r\ncontent-length: 4\r\n\
+                          content-range: bytes 0-9/10\r\n\r\nfour";
+            stream.write_all(answer.as_bytes()).unwrap();
+        }
+    });
+    let (_files, content) = small();
+    let store = S3Store::new(client(&endpoint), "bucket", "", None);
+    let body = store.get(&address(&content, 0), 0..10, None).await.unwrap().unwrap();
+    let result: Result<Vec<_>, _> = body.stream.try_collect().await;
+    assert_eq!(result.unwrap_err().kind, FaultKind::Unavailable);
+}
+
+/// `HeadBucket` has no body to say what is wrong.
+#[tokio::test]
+async fn a_bucket_that_cannot_be_used_is_explained() {
+    let made = Server::new(|_, _| (200, String::new()));
+    assert_eq!(made.store().create().await.unwrap(), Created::Present);
+    for (status, kind) in [
+        (301, FaultKind::Misconfigured),
+        (400, FaultKind::Misconfigured),
+        (403, FaultKind::Denied),
+        (500, FaultKind::Unavailable),
+    ] {
+        let server = Server::new(move |_, _| (status, String::new()));
+        assert_eq!(server.store().create().await.unwrap_err().kind, kind, "{status}");
+        assert!(server.seen().iter().all(|request| request == "HeadObject"));
+    }
+}
+
+/// A bucket is never left without its settings because a try failed half-way.
+#[tokio::test]
+async fn the_settings_of_a_new_bucket_are_made_in_the_end() {
+    let server = Server::new(|request, before| match (request, before) {
+        ("HeadObject", 0) => nothing(),
+        // Made; then its first setting fails, as often as the SDK tries.
+        ("PutObject", 1..=3) => error(503, "SlowDown"),
+        _ => (200, String::new()),
+    });
+    let store = server.store();
+    assert_eq!(store.create().await.unwrap_err().kind, FaultKind::Throttled);
+    assert_eq!(store.create().await.unwrap(), Created::Made);
+    assert_eq!(store.create().await.unwrap(), Created::Present);
+    let puts = server.seen().iter().filter(|request| *request == "PutObject").count();
+    assert_eq!(puts, 1 + 3 + 4);
+}

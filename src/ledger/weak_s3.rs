@@ -1,31 +1,31 @@
 //! A second ledger, in JSON documents on S3, that does not keep the promises of the first.
 
+mod document;
+
 use super::{
-    AddRequest, Added, Author, Conflict, Draft, Error, Ledger, NotFound, PackageQuery, Staged, TagRequest,
+    AddRequest, Added, Author, Draft, Error, Ledger, NotFound, PackageQuery, Refused, Staged, TagRequest,
     UntagRequest,
     fence::after,
-    items::{BlobFields, TagItem, VersionItem},
+    items::{TagItem, VersionItem},
     operation::Snapshot,
 };
 use crate::{
     aws::Objects,
     model::{
-        Blob, Digest, Key, Labels, OpId, PackageName, PackageSummary, Release, Spec, State, TagKind, TagMove,
-        TagName, Tagged, Timestamp, Version,
+        Blob, Digest, Labels, OpId, PackageName, PackageSummary, Release, Spec, State, TagMove, Tagged,
+        Timestamp, Version,
     },
     retry::Patience,
     table::Created,
 };
 use async_trait::async_trait;
+use document::{Document, Outcome, check_expectation, unchanged};
 use futures_util::{
     StreamExt, TryStreamExt,
     stream::{self, BoxStream},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
 /// A ledger of one JSON document a package, on S3, each changed by reading it, changing it, and writing it back
 /// whole, without any condition.
@@ -53,31 +53,6 @@ pub struct WeakS3Ledger {
     patience: Patience,
 }
 
-/// All that is known of a package.
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct Document {
-    versions: Vec<VersionItem>,
-    tags: BTreeMap<TagName, TagItem>,
-    /// How often a tag was changed.
-    rev: u64,
-    keys: BTreeMap<String, Remembered>,
-}
-
-/// The outcome of the operation with some idempotency key.
-#[derive(Debug, Serialize, Deserialize)]
-struct Remembered {
-    request: String,
-    #[serde(flatten)]
-    outcome: Outcome,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Outcome {
-    Added { version: Version, new: bool },
-    Moved(Box<TagItem>),
-}
-
 /// The ledger's identity.
 #[derive(Debug, Serialize, Deserialize)]
 struct Identity {
@@ -86,89 +61,6 @@ struct Identity {
 
 const IDENTITY: &str = "ledger.json";
 const PACKAGES: &str = "packages/";
-
-impl Document {
-    fn latest(&self) -> Option<&VersionItem> {
-        self.versions.last()
-    }
-
-    fn version(&self, package: &PackageName, version: Version) -> Result<&VersionItem, Error> {
-        let missing = || match self.latest() {
-            Some(last) => NotFound::Version { package: package.clone(), version, last: last.n },
-            None => NotFound::Package(package.clone()),
-        };
-        let index = usize::try_from(version.get() - 1).ok();
-        Ok(index.and_then(|index| self.versions.get(index)).ok_or_else(missing)?)
-    }
-
-    fn resolve(&self, package: &PackageName, spec: &Spec) -> Result<&VersionItem, Error> {
-        let latest = self.latest().ok_or_else(|| NotFound::Package(package.clone()))?;
-        let missing = |tag: &TagName| NotFound::Tag { package: package.clone(), tag: tag.clone() };
-        match spec {
-            Spec::Latest => Ok(latest),
-            Spec::Version(version) => self.version(package, *version),
-            Spec::Tag(tag) => {
-                let at = self.tags.get(tag).and_then(|item| item.version).ok_or_else(|| missing(tag))?;
-                self.version(package, at)
-            }
-        }
-    }
-
-    fn release(&self, package: &PackageName, item: &VersionItem) -> Release {
-        let mut release = item.clone().into_release(package);
-        if self.latest().is_some_and(|latest| latest.n == item.n) {
-            release.tags.push("latest".to_owned());
-        }
-        let on = self.tags.values().filter(|tag| tag.version == Some(item.n));
-        release.tags.extend(on.map(|tag| tag.tag.to_string()));
-        release
-    }
-
-    /// Puts a tag on a version or takes it off; where it is so already, changes nothing.
-    fn set(&mut self, tag: &TagName, target: Option<(Version, BlobFields)>, author: &Author) -> TagItem {
-        let before = self.tags.get(tag);
-        let (version, blob) = target.unzip();
-        if let Some(before) = before
-            && before.version == version
-        {
-            return TagItem { previous: version, ..before.clone() };
-        }
-        let last = self.tags.values().map(|tag| tag.when).max();
-        let item = TagItem {
-            tag: tag.clone(),
-            version,
-            blob,
-            previous: before.and_then(|before| before.version),
-            kind: if version.is_some() { TagKind::Move } else { TagKind::Untag },
-            set: self.rev + 1,
-            back: before.map(|before| before.set),
-            who: author.actor.clone(),
-            when: after(Timestamp::now(), last),
-            message: author.message.clone(),
-            protection: None,
-        };
-        self.rev += 1;
-        self.tags.insert(tag.clone(), item.clone());
-        item
-    }
-
-    /// The outcome of an earlier run with the author's key, if there was one.
-    fn remembered(&self, author: &Author, request: &str) -> Result<Option<Outcome>, Error> {
-        let Some(key) = author.key.as_ref().map(ToString::to_string) else { return Ok(None) };
-        match self.keys.get(&key) {
-            Some(first) if first.request != request => {
-                Err(Conflict::Key { key, first: first.request.clone(), now: request.to_owned() }.into())
-            }
-            first => Ok(first.map(|first| first.outcome.clone())),
-        }
-    }
-
-    fn remember(&mut self, key: Option<&Key>, request: String, outcome: Outcome) {
-        if let Some(key) = key {
-            self.keys.insert(key.to_string(), Remembered { request, outcome });
-        }
-    }
-}
 
 impl WeakS3Ledger {
     /// A ledger in these objects.
@@ -220,15 +112,12 @@ impl WeakS3Ledger {
         change: impl FnOnce(&mut Document) -> Result<TagItem, Error> + Send,
     ) -> Result<TagMove, Error> {
         let mut document = self.existing(package).await?;
-        let item = match document.remembered(author, &request)? {
-            Some(Outcome::Moved(item)) => *item,
-            _ => {
-                let item = change(&mut document)?;
-                document.remember(author.key.as_ref(), request, Outcome::Moved(Box::new(item.clone())));
-                self.write(&name(package), &document).await?;
-                item
-            }
-        };
+        if let Some(Outcome::Moved(item)) = document.remembered(author, &request)? {
+            return Ok(item.into_move(package));
+        }
+        let item = change(&mut document)?;
+        document.remember(author.key.as_ref(), request, Outcome::Moved(Box::new(item.clone())));
+        self.write(&name(package), &document).await?;
         Ok(item.into_move(package))
     }
 }
@@ -239,37 +128,6 @@ fn name(package: &PackageName) -> String {
 
 fn asked(sha256: &Digest) -> String {
     format!("add {sha256}")
-}
-
-fn check_expectation(
-    document: &Document,
-    package: &PackageName,
-    tag: &TagName,
-    expected: Option<crate::model::Expectation>,
-) -> Result<(), Error> {
-    let before = document.tags.get(tag);
-    let found = before.and_then(|before| before.version);
-    match expected {
-        Some(expected) if !expected.is_met_by(found) => {
-            let by = before.map(|before| (before.who.clone(), before.when));
-            Err(Conflict::Tag { package: package.clone(), tag: tag.clone(), expected, found, by }.into())
-        }
-        _ => Ok(()),
-    }
-}
-
-/// The version that has the content already, if the request says that it is not to be added again.
-fn unchanged(document: &Document, request: &AddRequest, sha256: &Digest) -> Result<Option<Version>, Error> {
-    let latest = document.latest();
-    match request.expect_latest {
-        Some(expected) if !expected.is_met_by(latest.map(|latest| latest.n)) => {
-            let (package, found) = (request.package.clone(), latest.map(|latest| latest.n));
-            return Err(Conflict::Latest { package, expected, found }.into());
-        }
-        _ => {}
-    }
-    let same = latest.filter(|latest| request.if_changed && latest.blob.sha256 == *sha256);
-    Ok(same.map(|latest| latest.n))
 }
 
 #[async_trait]
@@ -380,7 +238,7 @@ impl Ledger for WeakS3Ledger {
             }
             None => document.latest().map_or(0, |latest| latest.n.get()) + 1,
         };
-        let version = Version::try_from(number).map_err(|_| super::Refused::Full(package.clone()))?;
+        let version = Version::try_from(number).map_err(|_| Refused::Full(package.clone()))?;
         if unchanged.is_none() {
             document.versions.push(VersionItem {
                 n: version,

@@ -151,6 +151,38 @@ pub enum Refused {
         /// What it is.
         state: State,
     },
+    /// A version that is tagged can't be yanked or deleted.
+    #[error("{package} {version} is tagged {}", tags.join(", "))]
+    Tagged {
+        /// The package.
+        package: PackageName,
+        /// The version.
+        version: Version,
+        /// The tags on it.
+        tags: Vec<String>,
+    },
+    /// A label is never replaced.
+    #[error("{package} {version} has the label {name}={value} already")]
+    Labelled {
+        /// The package.
+        package: PackageName,
+        /// The version.
+        version: Version,
+        /// The label's name.
+        name: String,
+        /// Its value.
+        value: String,
+    },
+    /// A version can't take these labels on top of those it has.
+    #[error("{package} {version} can't take these labels: {why}")]
+    Labels {
+        /// The package.
+        package: PackageName,
+        /// The version.
+        version: Version,
+        /// Why.
+        why: String,
+    },
     /// The tag is protected.
     #[error("{package} {tag} is protected ({protection})")]
     Protected {
@@ -161,6 +193,9 @@ pub enum Refused {
         /// How.
         protection: String,
     },
+    /// This kind of ledger can't do that.
+    #[error("this kind of ledger can't do that")]
+    Unsupported,
     /// The package has as many versions as numbers allow.
     #[error("{0} has used up its version numbers")]
     Full(PackageName),

@@ -30,6 +30,8 @@ impl TableLedger {
             let when = after(self.now(), head.as_ref().map(|head| head.when));
             let event = ReleaseEvent {
                 kind: ReleaseEventKind::Fence,
+                version: None,
+                labels: crate::model::Labels::default(),
                 who,
                 when,
                 message: None,

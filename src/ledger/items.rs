@@ -148,6 +148,12 @@ pub(super) struct VersionItem {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct ReleaseEvent {
     pub kind: ReleaseEventKind,
+    /// Absent in a fence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<Version>,
+    /// The labels that were added.
+    #[serde(default, skip_serializing_if = "Labels::is_empty")]
+    pub labels: Labels,
     pub who: Actor,
     pub when: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -161,6 +167,10 @@ pub(super) struct ReleaseEvent {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum ReleaseEventKind {
+    Yank,
+    Unyank,
+    Delete,
+    Label,
     Fence,
 }
 

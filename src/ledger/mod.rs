@@ -13,6 +13,7 @@ mod idempotency;
 mod items;
 mod operation;
 mod read;
+mod release;
 mod settle;
 mod table_ledger;
 mod tag;
@@ -28,7 +29,7 @@ pub use weak_s3::WeakS3Ledger;
 use crate::{
     model::{
         Actor, Blob, Digest, Expectation, Generation, Key, Labels, Message, OpId, PackageName,
-        PackageSummary, Release, Spec, TagMove, TagName, Tagged, Version,
+        PackageSummary, Release, ReleaseChange, Spec, State, TagMove, TagName, Tagged, Version,
     },
     table::Created,
 };
@@ -166,6 +167,28 @@ pub struct UntagRequest {
     pub author: Author,
 }
 
+/// A version to be changed.
+#[derive(Debug, Clone)]
+pub struct ChangeRequest {
+    /// The package.
+    pub package: PackageName,
+    /// The version.
+    pub version: Version,
+    /// What to change.
+    pub change: ReleaseChange,
+    /// Who changes it.
+    pub author: Author,
+}
+
+/// A version that was changed, or was so already.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Changed {
+    /// The version as the change left it.
+    pub release: Release,
+    /// Its state before; the same as now where that did not change.
+    pub previous: State,
+}
+
 /// A ledger.
 ///
 /// Guarantees of every method, unless it says otherwise:
@@ -245,4 +268,14 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     /// # Errors
     /// [`NotFound::Tag`] if there never was such a tag; else as [`tag`](Self::tag).
     async fn untag(&self, request: &UntagRequest) -> Result<TagMove, Error>;
+
+    /// Changes a version: yanks, unyanks, deletes or labels it. Where it is so already, changes nothing.
+    ///
+    /// # Errors
+    /// [`NotFound`] for the package or version, also for a deleted one; [`Refused`] if it is tagged, or has a label
+    /// with another value; [`Error::Interrupted`]; [`Error::Unknown`]. [`Refused::Unsupported`] if the ledger can't.
+    async fn change(&self, request: &ChangeRequest) -> Result<Changed, Error> {
+        let _ = request;
+        Err(Refused::Unsupported.into())
+    }
 }

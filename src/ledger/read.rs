@@ -2,7 +2,7 @@
 
 use super::{
     Error, NotFound, PackageQuery, TableLedger,
-    items::{self, Head, TagItem, VersionItem, decode},
+    items::{self, Head, TagHead, TagItem, VersionItem, decode},
 };
 use crate::{
     model::{Blob, PackageName, Release, Spec, State, Tagged, Version},
@@ -155,6 +155,25 @@ impl TableLedger {
         package: &PackageName,
     ) -> Result<BTreeMap<Version, Vec<String>>, Error> {
         Ok(by_version(&self.read_tags(package).await?))
+    }
+
+    /// The rev of the head of a package's tags, and, read after it, the tags on a version but for `latest`.
+    pub(super) async fn tags_on(
+        &self,
+        package: &PackageName,
+        version: Version,
+    ) -> Result<(u64, Vec<String>), Error> {
+        let key = items::head_key(&items::tags(package));
+        let head: Option<TagHead> = self.read(vec![key.clone()]).await?.get(&key)?;
+        let (from, to) = items::ANY_TAG;
+        let on: Vec<_> = self
+            .pages(items::tags(package), from.to_owned(), to.to_owned(), Order::Ascending)
+            .map(|row| row.and_then(|(key, item)| decode::<TagItem>(&key, &item)))
+            .try_filter(|item| std::future::ready(item.version == Some(version)))
+            .map_ok(|item| item.tag.to_string())
+            .try_collect()
+            .await?;
+        Ok((head.map_or(0, |head| head.rev), on))
     }
 
     /// The items of a range of a partition, page by page as they are asked for.

@@ -1,12 +1,13 @@
 //! The ledger: the protocol over a table.
 
 use super::{
-    AddRequest, Added, Author, Draft, Error, Ledger, NotFound, PackageQuery, Staged, TagRequest,
-    UntagRequest,
+    AddRequest, Added, Author, ChangeRequest, Changed, Conflict, Draft, Error, Ledger, NotFound,
+    PackageQuery, Staged, TagRequest, UntagRequest,
     add::{self, Addition, Outcome},
     commit::Commit,
     items::{self, Meta, SCHEMA, encode},
     operation::{Context, Operation, Plan, Snapshot, decide},
+    release::{self, Changing},
 };
 use crate::{
     fault::Fault,
@@ -187,6 +188,9 @@ fn check_meta(meta: Option<&Meta>) -> Result<(), Error> {
     }
 }
 
+/// How often a change of a version looks at the package's tags again because one has moved.
+const TAG_LOOKS: usize = 100;
+
 #[async_trait]
 impl Ledger for TableLedger {
     fn describe(&self) -> String {
@@ -309,5 +313,21 @@ impl Ledger for TableLedger {
                 Err(self.explain(&request.package, &spec, error).await)
             }
         }
+    }
+
+    async fn change(&self, request: &ChangeRequest) -> Result<Changed, Error> {
+        let op = self.op_id(&request.author);
+        // As long as tags of the package keep moving, it takes another look at them.
+        for _ in 0..TAG_LOOKS {
+            let (tags_rev, tags) = self.tags_on(&request.package, request.version).await?;
+            let operation = Changing { request, tags_rev, tags };
+            let commit = Commit { ledger: self, operation: &operation, author: &request.author, op: &op };
+            if let release::Outcome::Changed(item, previous) = commit.run(None).await? {
+                let mut release = item.into_release(&request.package);
+                release.tags = operation.tags;
+                return Ok(Changed { release, previous });
+            }
+        }
+        Err(Conflict::Contention(request.package.clone()).into())
     }
 }

@@ -14,7 +14,7 @@ mod version;
 pub use digest::Digest;
 pub use name::{PackageName, TagName};
 pub use release::{
-    Address, Blob, Generation, Mode, PackageSummary, Release, State, TagKind, TagMove, Tagged,
+    Address, Blob, Generation, Mode, PackageSummary, Release, ReleaseChange, State, TagKind, TagMove, Tagged,
 };
 pub use spec::Spec;
 pub use text::{Actor, FileName, Key, Labels, Message, OpId};

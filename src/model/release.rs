@@ -103,6 +103,19 @@ impl fmt::Display for State {
     }
 }
 
+/// What can be changed of a version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReleaseChange {
+    /// Takes it out of `latest`; it can still be downloaded by number. Refused while it is tagged.
+    Yank,
+    /// Takes that back.
+    Unyank,
+    /// Makes it read as not found, for ever; its blob can be collected. Refused while it is tagged.
+    Delete,
+    /// Adds labels. Refused if it has one of them with another value.
+    Label(Labels),
+}
+
 /// All that is known of one version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Release {

@@ -202,6 +202,26 @@ impl Labels {
         self
     }
 
+    /// Those of these labels that `there` has not; or the name and the other value of one that it has differently.
+    pub(crate) fn missing_in<'a>(&'a self, there: &'a Self) -> Result<Self, (&'a str, &'a str)> {
+        let mut missing = BTreeMap::new();
+        for (name, value) in &self.0 {
+            match there.0.get(name) {
+                Some(other) if other != value => return Err((name, other)),
+                Some(_) => {}
+                None => {
+                    missing.insert(name.clone(), value.clone());
+                }
+            }
+        }
+        Ok(Self(missing))
+    }
+
+    /// These labels and those, within the bounds of labels.
+    pub(crate) fn join(&self, more: &Self) -> Result<Self, Invalid> {
+        Self::try_from(self.clone().and(more).0)
+    }
+
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -4,6 +4,7 @@
 //! go to an [`Observer`].
 
 mod add;
+mod change;
 mod download;
 mod error;
 mod fetch;

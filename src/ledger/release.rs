@@ -1,0 +1,326 @@
+//! Changing a version: yank, unyank, delete, label.
+
+use super::{
+    ChangeRequest, Error,
+    error::{NotFound, Refused},
+    fence::{after, chained, still_at},
+    idempotency::{key_read, used_for},
+    items::{
+        self, BlobFields, BlobItem, BlobState, Head, ReleaseEvent, ReleaseEventKind, VersionItem, encode,
+    },
+    operation::{Context, Operation, Plan, Proposal, Snapshot},
+    read::no_version,
+};
+use crate::{
+    model::{Labels, PackageName, ReleaseChange, State, Version},
+    table::{Action, Change, Condition, Key},
+};
+use serde_json::json;
+
+/// How many versions below a `latest` that goes are looked at at once, for the one that takes its place.
+const BELOW: u64 = 50;
+
+/// A change of a version, with what was found out about its tags.
+#[derive(Debug)]
+pub(super) struct Changing<'a> {
+    pub request: &'a ChangeRequest,
+    /// The rev of the tag log's head, read before its tags; 0 for none.
+    pub tags_rev: u64,
+    /// The tags that were on the version then.
+    pub tags: Vec<String>,
+}
+
+/// How such a change ended.
+#[derive(Debug, Clone)]
+pub(super) enum Outcome {
+    /// The version is so now; what its state was before.
+    Changed(Box<VersionItem>, State),
+    /// The tags have to be read again: one of them has moved.
+    TagsMoved,
+}
+
+/// What a plan needs to know, or what has to be read to know it.
+enum Known<T> {
+    Is(T),
+    Read(Vec<Key>),
+}
+
+impl Changing<'_> {
+    fn version_key(&self) -> Key {
+        items::version_key(&self.request.package, self.request.version.get())
+    }
+
+    /// Whether it takes the version away from its tags.
+    fn withdraws(&self) -> bool {
+        matches!(self.request.change, ReleaseChange::Yank | ReleaseChange::Delete)
+    }
+
+    fn tag_head(&self) -> Key {
+        items::head_key(&items::tags(&self.request.package))
+    }
+
+    /// The version as it will be; `None` if it is so already.
+    fn apply(&self, before: &VersionItem) -> Result<Option<VersionItem>, Error> {
+        let (package, version) = (self.request.package.clone(), self.request.version);
+        let mut item = before.clone();
+        match (&self.request.change, before.state) {
+            (ReleaseChange::Delete, State::Deleted)
+            | (ReleaseChange::Yank, State::Yanked)
+            | (ReleaseChange::Unyank, State::Active) => return Ok(None),
+            (_, State::Deleted) => return Err(NotFound::Deleted { package, version }.into()),
+            (ReleaseChange::Yank, _) => item.state = State::Yanked,
+            (ReleaseChange::Unyank, _) => item.state = State::Active,
+            (ReleaseChange::Delete, _) => item.state = State::Deleted,
+            (ReleaseChange::Label(labels), _) => {
+                let all = before.labels.clone().and(&before.more_labels);
+                let missing = labels.missing_in(&all).map_err(|(name, value)| {
+                    let name = name.to_owned();
+                    Refused::Labelled { package: package.clone(), version, name, value: value.to_owned() }
+                })?;
+                if missing.is_empty() {
+                    return Ok(None);
+                }
+                let too_many = |why: crate::model::Invalid| Refused::Labels {
+                    package: package.clone(),
+                    version,
+                    why: why.to_string(),
+                };
+                all.join(&missing).map_err(too_many)?;
+                item.more_labels = before.more_labels.join(&missing).map_err(too_many)?;
+            }
+        }
+        Ok(Some(item))
+    }
+
+    /// `latest` as it will be, or what has to be read to know.
+    fn latest(
+        &self,
+        head: &Head,
+        item: &VersionItem,
+        seen: &Snapshot,
+    ) -> Result<Known<Option<(Version, BlobFields)>>, Error> {
+        let as_it_is = || head.latest.zip(head.blob.clone());
+        if item.state == State::Active {
+            let higher = head.latest.is_none_or(|latest| item.n > latest);
+            return Ok(Known::Is(if higher { Some((item.n, item.blob.clone())) } else { as_it_is() }));
+        }
+        if head.latest != Some(item.n) {
+            return Ok(Known::Is(as_it_is()));
+        }
+        // The head's rev covers all versions, and was read before them.
+        let mut below = item.n.get();
+        while below > 1 {
+            let keys: Vec<_> = (below.saturating_sub(BELOW).max(1)..below)
+                .rev()
+                .map(|number| items::version_key(&self.request.package, number))
+                .collect();
+            if !keys.iter().all(|key| seen.contains(key)) {
+                return Ok(Known::Read(keys));
+            }
+            for key in &keys {
+                let Some(candidate) = seen.told_of::<VersionItem>(key)? else { continue };
+                if candidate.state == State::Active {
+                    return Ok(Known::Is(Some((candidate.n, candidate.blob))));
+                }
+            }
+            below -= keys.len() as u64;
+        }
+        Ok(Known::Is(None))
+    }
+
+    /// Counts one version less that needs the blob.
+    fn release_blob(&self, item: &VersionItem, seen: &Snapshot) -> Result<Known<Action>, Error> {
+        let key = items::blob_key(&item.blob.sha256);
+        let Some(blob) = seen.told_of::<BlobItem>(&key)? else { return Ok(Known::Read(vec![key])) };
+        if blob.state != BlobState::Kept || blob.generation != item.blob.generation || blob.refs == 0 {
+            return Err(Error::Damaged {
+                what: format!("the ledger's item {key}"),
+                why: format!("{} {} needs it, and it does not say so", self.request.package, item.n),
+            });
+        }
+        let condition = Condition::All(vec![
+            Condition::equals("state", "kept"),
+            Condition::equals("gen", blob.generation),
+        ]);
+        let change = Change::Update { set: crate::table::Item::new(), add: [("refs", -1)].into() };
+        Ok(Known::Is(Action { key, condition, change }))
+    }
+
+    /// The event of it, and the head after it.
+    fn entry(
+        &self,
+        head: &Head,
+        latest: Option<(Version, BlobFields)>,
+        context: &Context<'_>,
+    ) -> (Action, Action) {
+        let package = &self.request.package;
+        let (kind, labels) = match &self.request.change {
+            ReleaseChange::Yank => (ReleaseEventKind::Yank, Labels::default()),
+            ReleaseChange::Unyank => (ReleaseEventKind::Unyank, Labels::default()),
+            ReleaseChange::Delete => (ReleaseEventKind::Delete, Labels::default()),
+            ReleaseChange::Label(labels) => (ReleaseEventKind::Label, labels.clone()),
+        };
+        let rev = head.rev + 1;
+        let when = after(context.now, Some(head.when));
+        let event = ReleaseEvent {
+            kind,
+            version: Some(self.request.version),
+            labels,
+            who: context.author.actor.clone(),
+            when,
+            message: context.author.message.clone(),
+            op: context.op.clone(),
+            rev,
+            chain: String::new(),
+        };
+        let key = items::release_event_key(package, rev);
+        let (entry, chain) = chained(&head.chain, &key, encode(&event));
+        let (latest, blob) = latest.unzip();
+        let head = Head { n: head.n, latest, blob, rev, chain, when };
+        let head = Action {
+            key: items::head_key(&self.log()),
+            condition: still_at(rev - 1),
+            change: Change::Put(encode(&head)),
+        };
+        (Action { key, condition: Condition::Absent, change: Change::Put(entry) }, head)
+    }
+}
+
+impl Operation for Changing<'_> {
+    type Outcome = Outcome;
+
+    fn package(&self) -> &PackageName {
+        &self.request.package
+    }
+
+    fn asked(&self) -> String {
+        let version = self.request.version;
+        match &self.request.change {
+            ReleaseChange::Yank => format!("yank {version}"),
+            ReleaseChange::Unyank => format!("unyank {version}"),
+            ReleaseChange::Delete => format!("delete {version}"),
+            ReleaseChange::Label(labels) => {
+                let labels: Vec<_> = labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
+                format!("label {version} {}", labels.join(" "))
+            }
+        }
+    }
+
+    fn log(&self) -> String {
+        items::releases(&self.request.package)
+    }
+
+    fn reads(&self) -> Vec<Key> {
+        let mut keys = vec![items::meta_key(), items::head_key(&self.log()), self.version_key()];
+        if self.withdraws() {
+            keys.push(self.tag_head());
+        }
+        keys.extend(key_read(&self.request.author, &self.log()));
+        keys
+    }
+
+    fn needs_snapshot(&self) -> bool {
+        false
+    }
+
+    fn slots(&self, number: u64) -> Vec<Key> {
+        vec![items::release_event_key(&self.request.package, number)]
+    }
+
+    fn plan(&self, seen: &Snapshot, context: &Context<'_>) -> Result<Plan<Outcome>, Error> {
+        let package = &self.request.package;
+        let head: Option<Head> = seen.get(&items::head_key(&self.log()))?;
+        let head = head.filter(|head| head.n > 0).ok_or_else(|| NotFound::Package(package.clone()))?;
+        let before: Option<VersionItem> = seen.get(&self.version_key())?;
+        let before = before.ok_or_else(|| no_version(package, self.request.version, Some(&head)))?;
+        let Some(item) = self.apply(&before)? else {
+            let heads = vec![(self.log(), head.rev)];
+            let outcome = Outcome::Changed(Box::new(before.clone()), before.state);
+            return Ok(Plan::Unchanged { outcome, entry: self.version_key(), heads });
+        };
+        let mut heads = vec![(self.log(), head.rev)];
+        let mut actions = Vec::new();
+        if self.withdraws() {
+            let tag_head: Option<items::TagHead> = seen.get(&self.tag_head())?;
+            let rev = tag_head.map_or(0, |head| head.rev);
+            if rev != self.tags_rev {
+                return Ok(Plan::Done(Outcome::TagsMoved));
+            }
+            if !self.tags.is_empty() {
+                return Err(Refused::Tagged {
+                    package: package.clone(),
+                    version: self.request.version,
+                    tags: self.tags.clone(),
+                }
+                .into());
+            }
+            heads.push((items::tags(package), rev));
+            actions.push(Action { key: self.tag_head(), condition: still_at(rev), change: Change::Check });
+        }
+        if self.request.change == ReleaseChange::Delete {
+            match self.release_blob(&before, seen)? {
+                Known::Is(action) => actions.push(action),
+                Known::Read(keys) => return Ok(Plan::Read(keys)),
+            }
+        }
+        let latest = match self.latest(&head, &item, seen)? {
+            Known::Is(latest) => latest,
+            Known::Read(keys) => return Ok(Plan::Read(keys)),
+        };
+        let (entry, new_head) = self.entry(&head, latest, context);
+        let slot = entry.key.clone();
+        let mut set = json!({ "state": item.state });
+        if !item.more_labels.is_empty() {
+            set["more_labels"] = json!(item.more_labels);
+        }
+        let change = Change::Update { set: set.as_object().cloned().unwrap_or_default(), add: [].into() };
+        let condition = Condition::equals("state", before.state.to_string());
+        actions.extend([new_head, entry, Action { key: self.version_key(), condition, change }]);
+        let outcome = Outcome::Changed(Box::new(item), before.state);
+        let (number, entry) = (head.rev + 1, slot.clone());
+        Ok(Plan::Commit(Proposal { actions, heads, slot, number, entry, unchanged: false, outcome }))
+    }
+
+    fn recall(
+        &self,
+        entry: &Key,
+        unchanged: bool,
+        seen: &Snapshot,
+        context: &Context<'_>,
+    ) -> Result<Plan<Outcome>, Error> {
+        let key = self.version_key();
+        let Some(item) = seen.told_of::<VersionItem>(&key)? else { return Ok(Plan::Read(vec![key])) };
+        if unchanged {
+            let state = item.state;
+            return Ok(Plan::Done(Outcome::Changed(Box::new(item), state)));
+        }
+        let Some(event) = seen.told_of::<ReleaseEvent>(entry)? else {
+            return Ok(Plan::Read(vec![entry.clone()]));
+        };
+        // The version may have changed again since: the outcome is as the event left it.
+        let (was, is) = match event.kind {
+            ReleaseEventKind::Yank => (State::Active, State::Yanked),
+            ReleaseEventKind::Unyank => (State::Yanked, State::Active),
+            ReleaseEventKind::Delete => (State::Active, State::Deleted),
+            ReleaseEventKind::Label | ReleaseEventKind::Fence => (item.state, item.state),
+        };
+        let same = event.version == Some(self.request.version) && event.kind == self.kind();
+        if !same {
+            let version = event.version.map_or_else(String::new, |version| version.to_string());
+            return Err(used_for(format!("{:?} {version}", event.kind).to_lowercase(), self, context));
+        }
+        let item = VersionItem { state: is, ..item };
+        Ok(Plan::Done(Outcome::Changed(Box::new(item), was)))
+    }
+}
+
+impl Changing<'_> {
+    fn kind(&self) -> ReleaseEventKind {
+        match self.request.change {
+            ReleaseChange::Yank => ReleaseEventKind::Yank,
+            ReleaseChange::Unyank => ReleaseEventKind::Unyank,
+            ReleaseChange::Delete => ReleaseEventKind::Delete,
+            ReleaseChange::Label(_) => ReleaseEventKind::Label,
+        }
+    }
+}

@@ -237,6 +237,10 @@ impl Ledger for TableLedger {
 
     async fn add(&self, request: &AddRequest, blob: &Blob, draft: &Draft) -> Result<Added, Error> {
         let addition = Addition { request, sha256: &blob.address.sha256, blob: Some(blob) };
+        // Tags may have moved even where nothing is added: what happened must be told, whatever is requested meanwhile.
+        let Some(_committing) = self.patience.stop().begin_commit() else {
+            return Err(Error::Interrupted);
+        };
         let outcome = self.commit(&addition, &request.author, &draft.op, Some(draft.seen.clone())).await?;
         match outcome {
             Outcome::Made(item) => {

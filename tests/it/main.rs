@@ -2,6 +2,7 @@
 
 mod aws;
 mod backends;
+mod cli;
 mod dynamodb;
 mod layers;
 mod sqlite;

@@ -8,6 +8,8 @@
 //!
 //! Credentials are never part of a URL: they come from AWS's standard configuration.
 
+#[cfg(feature = "weak-s3-ledger")]
+use crate::{aws::S3Objects, ledger::WeakS3Ledger};
 use crate::{
     aws::{Aws, Endpoint},
     fault::Fault,
@@ -103,7 +105,10 @@ pub async fn open(
             Arc::new(TableLedger::new(Arc::new(SqliteTable::open(directory)), patience))
         }
         #[cfg(feature = "weak-s3-ledger")]
-        LedgerUrl::WeakS3(_) => todo!("wire the weak ledger"),
+        LedgerUrl::WeakS3(Bucket { bucket, prefix, endpoint }) => {
+            let objects = S3Objects::new(aws.s3(endpoint).await?, bucket, prefix);
+            Arc::new(WeakS3Ledger::new(Arc::new(objects), patience))
+        }
     };
     let store: Arc<dyn Store> = match store {
         StoreUrl::S3(Bucket { bucket, prefix, endpoint }) => {
@@ -388,10 +393,7 @@ mod tests {
     #[test]
     fn a_password_is_never_shown() {
         for url in ["s3://key:secret@bucket/x", "dynamodb://key:secret@table"] {
-            let error = match url.parse::<StoreUrl>() {
-                Err(error) => error,
-                Ok(_) => panic!("{url} is no place"),
-            };
+            let Err(error) = url.parse::<StoreUrl>() else { panic!("{url} is no place") };
             assert!(!why(&error).contains("secret"), "{error}");
         }
     }

@@ -7,8 +7,12 @@
 mod credentials;
 mod fault;
 mod http;
+#[cfg(feature = "weak-s3-ledger")]
+mod objects;
 
 pub use fault::fault;
+#[cfg(feature = "weak-s3-ledger")]
+pub use objects::{Objects, S3Objects};
 
 use crate::fault::{Fault, FaultKind};
 use aws_config::{

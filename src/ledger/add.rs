@@ -3,24 +3,26 @@
 use super::{
     AddRequest, Error, Staged,
     chain::START,
-    commit::{self, Context, Draft, Operation, Plan, Snapshot},
     error::{Conflict, Refused},
     fence::{after, chained, still_at},
-    items::{self, BlobItem, BlobState, Head, TagEvent, TagItem, VersionItem, decode, encode},
+    idempotency::{key_read, used_for},
+    items::{self, BlobItem, BlobState, Head, TagEvent, TagItem, VersionItem, encode},
+    operation::{Context, Operation, Plan, Proposal, Snapshot},
     tag_log::TagLog,
 };
 use crate::{
-    model::{Blob, Digest, Generation, Labels, PackageName, State, TagKind, Version},
+    model::{Blob, Digest, Generation, Labels, PackageName, State, TagKind, TagName, Version},
     table::{Action, Change, Condition, Item, Key},
 };
 use serde_json::json;
+use std::collections::BTreeSet;
 
 /// An addition of one blob, as it stands before the commit.
 #[derive(Debug)]
 pub(super) struct Addition<'a> {
     pub request: &'a AddRequest,
     pub sha256: &'a Digest,
-    /// The blob, once it is in the store.
+    /// The blob, once it is in the store where the ledger said that it has to be.
     pub blob: Option<&'a Blob>,
 }
 
@@ -30,29 +32,29 @@ pub(super) enum Outcome {
     /// This version was made, by this operation or an earlier run with its key.
     Made(Box<VersionItem>),
     /// Nothing was added: this version has the same sha256.
-    Unchanged(Version),
+    Unchanged(Box<VersionItem>),
     /// The blob has to be in the store at this generation first.
     Stage(Staged),
 }
 
 impl Addition<'_> {
-    fn log(&self) -> String {
-        items::releases(&self.request.package)
-    }
-
-    fn asked(&self) -> String {
-        format!("add {}", self.sha256)
-    }
-
     /// Where the blob has to be for a version to be committed against it.
-    pub(super) fn upload(&self, seen: &Snapshot) -> Result<Staged, Error> {
+    pub(super) fn needed(&self, seen: &Snapshot) -> Result<Staged, Error> {
         let item: Option<BlobItem> = seen.get(&items::blob_key(self.sha256))?;
         let (generation, expected) = match item {
             None => (0, false),
             Some(BlobItem { state: BlobState::Kept, generation, refs }) => (generation, refs > 0),
-            Some(BlobItem { state: BlobState::Condemned, generation, .. }) => (generation + 1, false),
+            Some(BlobItem { state: BlobState::Condemned, generation, .. }) => {
+                (generation.saturating_add(1), false)
+            }
         };
         Ok(Staged::Upload { generation, expected })
+    }
+
+    /// The blob, if it is where it has to be.
+    pub(super) fn stored(&self, seen: &Snapshot) -> Result<Option<&Blob>, Error> {
+        let Staged::Upload { generation, .. } = self.needed(seen)? else { return Ok(None) };
+        Ok(self.blob.filter(|blob| blob.address.generation == generation))
     }
 
     /// The plan where `latest` has this blob already: only the tags move.
@@ -64,38 +66,35 @@ impl Addition<'_> {
         context: &Context<'_>,
     ) -> Result<Plan<Outcome>, Error> {
         let package = &self.request.package;
+        let entry = items::version_key(package, latest.get());
+        let Some(item) = seen.told_of(&entry)? else { return Ok(Plan::Read(vec![entry])) };
+        let outcome = Outcome::Unchanged(item);
+        let mut heads = vec![(self.log(), head.rev)];
+        let tags = tags(self.request);
+        if tags.is_empty() {
+            return Ok(Plan::Unchanged { outcome, entry, heads });
+        }
         let mut entries = TagLog::open(package, seen, context)?;
-        let tags_rev = entries.seen_rev();
-        let mut moved = false;
-        for tag in &self.request.tags {
+        heads.push(entries.seen_head());
+        let (slot, number) = (entries.first_slot(), entries.seen_rev() + 1);
+        for tag in tags {
             let before: Option<TagItem> = seen.get(&items::tag_key(package, tag))?;
             if before.and_then(|before| before.version) != Some(latest) {
                 entries.set(tag, Some((latest, blob_of(head)?)), TagKind::Move)?;
-                moved = true;
             }
         }
-        let entry = items::version_key(package, latest.get());
-        let remember = commit::remember(context, &self.log(), &self.asked(), &entry, true);
-        let outcome = Outcome::Unchanged(latest);
-        if !moved && remember.is_none() {
-            return Ok(Plan::Done(outcome));
+        let mut actions = entries.close();
+        if actions.is_empty() {
+            return Ok(Plan::Unchanged { outcome, entry, heads });
         }
-        let (log, rev, slot, number) = match &remember {
-            Some(remember) => (self.log(), head.rev, remember.key.clone(), head.n),
-            None => (items::tags(package), tags_rev, entries.first_slot(), tags_rev + 1),
-        };
         // Under the rev, not `latest` alone: so that a fence stops this, too.
         let still_latest = Action {
             key: items::head_key(&self.log()),
             condition: still_at(head.rev),
             change: Change::Check,
         };
-        let mut actions = vec![still_latest];
-        if moved {
-            actions.extend(entries.close());
-        }
-        actions.extend(remember);
-        Ok(Plan::Commit(Draft { actions, log, rev, slot, number, outcome }))
+        actions.push(still_latest);
+        Ok(Plan::Commit(Proposal { actions, heads, slot, number, entry, unchanged: true, outcome }))
     }
 
     /// The plan for a new version.
@@ -105,7 +104,7 @@ impl Addition<'_> {
         head: Option<&Head>,
         seen: &Snapshot,
         context: &Context<'_>,
-    ) -> Result<Draft<Outcome>, Error> {
+    ) -> Result<Proposal<Outcome>, Error> {
         let package = &self.request.package;
         let seen_rev = head.map_or(0, |head| head.rev);
         let number = head.map_or(0, |head| head.n) + 1;
@@ -144,16 +143,18 @@ impl Addition<'_> {
         if number == 1 {
             actions.push(put(items::directory_key(package), Condition::Always, Item::new()));
         }
-        if !self.request.tags.is_empty() {
+        let mut heads = vec![(self.log(), seen_rev)];
+        let tags = tags(self.request);
+        if !tags.is_empty() {
             let mut entries = TagLog::open(package, seen, context)?;
-            for tag in &self.request.tags {
+            heads.push(entries.seen_head());
+            for tag in tags {
                 entries.set(tag, Some((version, item.blob.clone())), TagKind::Move)?;
             }
             actions.extend(entries.close());
         }
-        actions.extend(commit::remember(context, &self.log(), &self.asked(), &slot, false));
         let outcome = Outcome::Made(Box::new(item));
-        Ok(Draft { actions, log: self.log(), rev: seen_rev, slot, number, outcome })
+        Ok(Proposal { actions, heads, entry: slot.clone(), slot, number, unchanged: false, outcome })
     }
 }
 
@@ -164,6 +165,14 @@ impl Operation for Addition<'_> {
         &self.request.package
     }
 
+    fn asked(&self) -> String {
+        format!("add {}", self.sha256)
+    }
+
+    fn log(&self) -> String {
+        items::releases(&self.request.package)
+    }
+
     fn reads(&self) -> Vec<Key> {
         let mut keys = reads(self.request);
         keys.push(items::blob_key(self.sha256));
@@ -171,21 +180,20 @@ impl Operation for Addition<'_> {
     }
 
     fn needs_snapshot(&self) -> bool {
-        // Each item read is acted on under a condition of its own. What decides without being acted on is decided by
-        // one item alone.
-        false
+        needs_snapshot(self.request)
     }
 
     fn slots(&self, number: u64) -> Vec<Key> {
         let package = &self.request.package;
-        vec![items::version_key(package, number), items::tag_event_key(package, number)]
+        let mut slots = vec![items::version_key(package, number)];
+        // Only where nothing was added is the first tag's event the entry that tells of it.
+        if self.request.if_changed && !self.request.tags.is_empty() {
+            slots.push(items::tag_event_key(package, number));
+        }
+        slots
     }
 
     fn plan(&self, seen: &Snapshot, context: &Context<'_>) -> Result<Plan<Outcome>, Error> {
-        let recall = commit::remembered(seen, context.author, &self.log(), &self.asked())?;
-        if let Some(recall) = recall {
-            return Ok(recall);
-        }
         let package = &self.request.package;
         let head: Option<Head> = seen.get(&items::head_key(&self.log()))?;
         let latest = head.as_ref().and_then(|head| head.latest);
@@ -200,26 +208,48 @@ impl Operation for Addition<'_> {
         {
             return self.plan_unchanged(latest, head, seen, context);
         }
-        let staged = self.upload(seen)?;
-        let there = |blob: &&Blob| matches!(staged, Staged::Upload { generation, .. } if generation == blob.address.generation);
-        match self.blob.filter(there) {
+        match self.stored(seen)? {
             Some(blob) => self.plan_version(blob, head.as_ref(), seen, context).map(Plan::Commit),
-            None => Ok(Plan::Done(Outcome::Stage(staged))),
+            None => Ok(Plan::Done(Outcome::Stage(self.needed(seen)?))),
         }
     }
 
-    fn recall(&self, entry: &Key, item: &Item, unchanged: bool) -> Result<Outcome, Error> {
-        if entry.pk == self.log() {
-            let item: VersionItem = decode(entry, item)?;
-            return Ok(if unchanged { Outcome::Unchanged(item.n) } else { Outcome::Made(Box::new(item)) });
+    fn recall(
+        &self,
+        entry: &Key,
+        unchanged: bool,
+        seen: &Snapshot,
+        context: &Context<'_>,
+    ) -> Result<Plan<Outcome>, Error> {
+        if entry.pk != self.log() {
+            // The tags were put on the version that had this blob already.
+            let event: Option<TagEvent> = seen.told_of(entry)?;
+            let version = event.and_then(|event| event.version).ok_or_else(|| Error::Damaged {
+                what: format!("the ledger's item {entry}"),
+                why: "it names no version".to_owned(),
+            })?;
+            let entry = items::version_key(&self.request.package, version.get());
+            return self.recall(&entry, true, seen, context);
         }
-        // The tags were put on the version that had this blob already.
-        let event: TagEvent = decode(entry, item)?;
-        event.version.map(Outcome::Unchanged).ok_or_else(|| Error::Damaged {
-            what: format!("the ledger's item {entry}"),
-            why: "it names no version".to_owned(),
-        })
+        let Some(item) = seen.told_of::<Box<VersionItem>>(entry)? else {
+            return Ok(Plan::Read(vec![entry.clone()]));
+        };
+        if item.blob.sha256 != *self.sha256 {
+            return Err(used_for(format!("add {}", item.blob.sha256), self, context));
+        }
+        Ok(Plan::Done(if unchanged { Outcome::Unchanged(item) } else { Outcome::Made(item) }))
     }
+}
+
+/// The tags that an addition moves, in the order of its entries.
+pub(super) fn tags(request: &AddRequest) -> BTreeSet<&TagName> {
+    request.tags.iter().collect()
+}
+
+/// See [`Operation::needs_snapshot`].
+pub(super) fn needs_snapshot(request: &AddRequest) -> bool {
+    // Each item read is acted on under a condition of its own, but for a tag that is on `latest` already.
+    request.if_changed && !request.tags.is_empty()
 }
 
 /// What an addition is decided on, but for its blob.
@@ -227,10 +257,10 @@ pub(super) fn reads(request: &AddRequest) -> Vec<Key> {
     let package = &request.package;
     let log = items::releases(package);
     let mut keys = vec![items::meta_key(), items::head_key(&log)];
-    keys.extend(commit::key_read(&request.author, &log));
+    keys.extend(key_read(&request.author, &log));
     if !request.tags.is_empty() {
         keys.push(items::head_key(&items::tags(package)));
-        keys.extend(request.tags.iter().map(|tag| items::tag_key(package, tag)));
+        keys.extend(tags(request).into_iter().map(|tag| items::tag_key(package, tag)));
     }
     keys
 }

@@ -6,6 +6,7 @@
 use crate::{
     fault::Fault,
     model::{Actor, Expectation, Key, PackageName, State, TagName, Timestamp, Version},
+    retry::{Again, Retry},
 };
 
 /// A failure of a ledger's operation.
@@ -171,6 +172,15 @@ fn shown(version: Option<Version>) -> String {
 
 fn moved(by: Option<&(Actor, Timestamp)>) -> String {
     by.map_or_else(String::new, |(who, when)| format!("; {who} moved it at {when}"))
+}
+
+impl Retry for Error {
+    fn again(&self) -> Again {
+        match self {
+            Self::Fault(fault) => fault.again(),
+            _ => Again::Never,
+        }
+    }
 }
 
 impl From<NotFound> for Error {

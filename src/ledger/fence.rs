@@ -2,8 +2,8 @@
 
 use super::{
     Author, Error, TableLedger,
-    commit::Snapshot,
     items::{self, Head, ReleaseEvent, ReleaseEventKind, TagEvent, TagHead, encode},
+    operation::Snapshot,
 };
 use crate::{
     model::{OpId, PackageName, TagKind},
@@ -84,7 +84,7 @@ pub(super) fn after(
     now: crate::model::Timestamp,
     last: Option<crate::model::Timestamp>,
 ) -> crate::model::Timestamp {
-    last.map_or(now, |last| now.max(crate::model::Timestamp::from_millis(last.as_millis() + 1)))
+    last.map_or(now, |last| now.max(crate::model::Timestamp::from_millis(last.as_millis().saturating_add(1))))
 }
 
 /// An entry with its place in the chain, and that place.

@@ -57,8 +57,12 @@ pub(super) fn tag_event_key(package: &PackageName, rev: u64) -> Key {
     Key::new(tags(package), format!("E#{rev:016}"))
 }
 
-pub(super) fn idempotency_key(log: &str, key: &str) -> Key {
+pub(super) fn idempotency_key(log: &str, key: &crate::model::Key) -> Key {
     Key::new(log, format!("K#{key}"))
+}
+
+pub(super) fn is_idempotency_key(key: &Key) -> bool {
+    key.sk.starts_with("K#")
 }
 
 pub(super) fn blob_key(sha256: &Digest) -> Key {

@@ -9,8 +9,11 @@ mod chain;
 mod commit;
 mod error;
 mod fence;
+mod idempotency;
 mod items;
+mod operation;
 mod read;
+mod settle;
 mod table_ledger;
 mod tag;
 mod tag_log;
@@ -19,6 +22,8 @@ mod weak_s3;
 
 pub use error::{Conflict, Error, NotFound, Refused};
 pub use table_ledger::TableLedger;
+#[cfg(feature = "weak-s3-ledger")]
+pub use weak_s3::WeakS3Ledger;
 
 use crate::{
     model::{
@@ -29,7 +34,13 @@ use crate::{
 };
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
-use std::fmt;
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 /// Who changes something, why, and under which idempotency key.
 #[derive(Debug, Clone)]
@@ -78,7 +89,24 @@ pub struct Draft {
     /// The id of the ledger, which must own the store that the blob goes to.
     pub ledger: String,
     op: OpId,
-    seen: commit::Snapshot,
+    seen: operation::Snapshot,
+    /// The generation at which the caller was told last to store the blob, if any, plus one. Shared with `add`, which
+    /// borrows the draft: a version is committed against no other.
+    told: Arc<AtomicU64>,
+}
+
+impl Draft {
+    fn tell(&self, staged: Staged) {
+        let told = match staged {
+            Staged::Upload { generation, .. } => generation.saturating_add(1),
+            Staged::Settled => 0,
+        };
+        self.told.store(told, Ordering::Relaxed);
+    }
+
+    fn was_told(&self, generation: Generation) -> bool {
+        self.told.load(Ordering::Relaxed) == generation.saturating_add(1)
+    }
 }
 
 /// What an addition needs next. See [`Ledger::stage`].

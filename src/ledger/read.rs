@@ -2,7 +2,6 @@
 
 use super::{
     Error, NotFound, PackageQuery, TableLedger,
-    commit::no_version,
     items::{self, Head, TagItem, VersionItem, decode},
 };
 use crate::{
@@ -101,6 +100,9 @@ impl TableLedger {
     }
 
     pub(super) fn list_packages(&self, query: &PackageQuery) -> BoxStream<'_, Result<PackageName, Error>> {
+        if query.prefix.len() > PackageName::MAX {
+            return stream::empty().boxed();
+        }
         // Names begin with a letter or digit, so "0" is below all of them.
         let lowest = if query.prefix.is_empty() { "0".to_owned() } else { query.prefix.clone() };
         let from = match &query.after {
@@ -148,7 +150,10 @@ impl TableLedger {
         head.filter(|head| head.n > 0).ok_or_else(|| NotFound::Package(package.clone()).into())
     }
 
-    async fn tags_by_version(&self, package: &PackageName) -> Result<BTreeMap<Version, Vec<String>>, Error> {
+    pub(super) async fn tags_by_version(
+        &self,
+        package: &PackageName,
+    ) -> Result<BTreeMap<Version, Vec<String>>, Error> {
         Ok(by_version(&self.read_tags(package).await?))
     }
 
@@ -206,4 +211,12 @@ fn merge(partitions: Vec<Names<'_>>) -> impl Stream<Item = Result<PackageName, E
         let next = partitions[least?].next().await?;
         Some((next, partitions))
     })
+}
+
+/// What a missing version, or a missing package, is called.
+pub(super) fn no_version(package: &PackageName, version: Version, head: Option<&Head>) -> NotFound {
+    match head.and_then(|head| Version::try_from(head.n).ok()) {
+        Some(last) => NotFound::Version { package: package.clone(), version, last },
+        None => NotFound::Package(package.clone()),
+    }
 }

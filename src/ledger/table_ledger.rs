@@ -1,10 +1,12 @@
 //! The ledger: the protocol over a table.
 
 use super::{
-    AddRequest, Added, Draft, Error, Ledger, NotFound, PackageQuery, Staged, TagRequest, UntagRequest,
+    AddRequest, Added, Author, Draft, Error, Ledger, NotFound, PackageQuery, Staged, TagRequest,
+    UntagRequest,
     add::{self, Addition, Outcome},
-    commit::{self, Context, Operation, Plan, Snapshot},
+    commit::Commit,
     items::{self, Meta, SCHEMA, encode},
+    operation::{Context, Operation, Plan, Snapshot, decide},
 };
 use crate::{
     fault::Fault,
@@ -23,6 +25,8 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
 };
+
+const READING: &str = "reading the ledger";
 
 /// A ledger that keeps every promise of [`Ledger`], over any [`Table`].
 pub struct TableLedger {
@@ -69,15 +73,21 @@ impl TableLedger {
 
     /// Reads items, each consistently, together with the ledger's identity where that was not checked yet.
     pub(super) async fn read(&self, mut keys: Vec<Key>) -> Result<Snapshot, Error> {
-        let check = !self.schema_known.load(Ordering::Relaxed);
         let meta = items::meta_key();
-        if check && !keys.contains(&meta) {
+        if !self.schema_known.load(Ordering::Relaxed) && !keys.contains(&meta) {
             keys.push(meta);
         }
-        let items = self.retrying(|| self.table.get_many(&keys)).await?;
+        self.patience.run(READING, || self.read_once(keys.clone(), false)).await
+    }
+
+    /// One try to read items: as one snapshot, or each for itself. Checks the ledger's identity if it is among them.
+    pub(super) async fn read_once(&self, keys: Vec<Key>, one: bool) -> Result<Snapshot, Error> {
+        let items =
+            if one { self.table.get_transact(&keys).await? } else { self.table.get_many(&keys).await? };
         let snapshot = Snapshot::new(keys, items);
-        if check {
-            check_meta(snapshot.get(&items::meta_key())?.as_ref())?;
+        let meta = items::meta_key();
+        if snapshot.contains(&meta) {
+            check_meta(snapshot.get(&meta)?.as_ref())?;
             self.schema_known.store(true, Ordering::Relaxed);
         }
         Ok(snapshot)
@@ -96,7 +106,7 @@ impl TableLedger {
     where
         F: Future<Output = Result<T, Fault>>,
     {
-        self.patience.run("reading the ledger", read).await
+        self.patience.run(READING, read).await
     }
 
     /// The ledger's identity, which is made if there is none.
@@ -126,6 +136,28 @@ impl TableLedger {
         })
     }
 
+    /// The tags on a version that was added, or found to be there. No error: what was done is done.
+    async fn tags_of_added(&self, request: &AddRequest, version: Version, new: bool) -> Vec<String> {
+        if !new && let Ok(mut tags) = self.tags_by_version(&request.package).await {
+            return tags.remove(&version).unwrap_or_default();
+        }
+        let asked = add::tags(request).into_iter().map(ToString::to_string);
+        std::iter::once("latest".to_owned()).chain(asked).collect()
+    }
+
+    async fn commit<O: Operation>(&self, operation: &O, author: &Author) -> Result<O::Outcome, Error> {
+        let op = self.op_id(author);
+        Commit { ledger: self, operation, author, op: &op }.run(None).await
+    }
+
+    /// The identity of an operation: a new one, or the one that is taken up again.
+    fn op_id(&self, author: &Author) -> OpId {
+        match &author.key {
+            Some(crate::model::Key::Resume { op, .. }) => op.clone(),
+            _ => OpId::from(self.patience.random()),
+        }
+    }
+
     /// Says which of package and version is missing.
     async fn explain(&self, package: &PackageName, spec: &Spec, error: Error) -> Error {
         let Error::NotFound(not_found) = &error else { return error };
@@ -140,7 +172,7 @@ impl TableLedger {
         match (head, spec) {
             (None, _) => NotFound::Package(package.clone()).into(),
             (head, Spec::Version(version)) if !matches!(not_found, NotFound::Tag { .. }) => {
-                commit::no_version(package, *version, head.as_ref()).into()
+                super::read::no_version(package, *version, head.as_ref()).into()
             }
             _ => error,
         }
@@ -148,7 +180,7 @@ impl TableLedger {
 }
 
 /// Whether this program knows the schema of a ledger. A ledger with no identity yet is empty.
-pub(super) fn check_meta(meta: Option<&Meta>) -> Result<(), Error> {
+fn check_meta(meta: Option<&Meta>) -> Result<(), Error> {
     match meta {
         Some(meta) if meta.schema != SCHEMA => Err(Error::Schema { found: meta.schema, known: SCHEMA }),
         _ => Ok(()),
@@ -214,9 +246,10 @@ impl Ledger for TableLedger {
     }
 
     async fn begin_add(&self, request: &AddRequest) -> Result<Draft, Error> {
-        let seen = self.read(add::reads(request)).await?;
+        let (keys, one) = (add::reads(request), add::needs_snapshot(request));
+        let seen = self.patience.run(READING, || self.read_once(keys.clone(), one)).await?;
         let ledger = self.identity(seen.get(&items::meta_key())?).await?.ledger;
-        Ok(Draft { ledger, op: self.op_id(&request.author), seen })
+        Ok(Draft { ledger, op: self.op_id(&request.author), seen, told: Arc::default() })
     }
 
     async fn stage(&self, request: &AddRequest, sha256: &Digest, draft: &mut Draft) -> Result<Staged, Error> {
@@ -224,52 +257,56 @@ impl Ledger for TableLedger {
         let item = self.retrying(|| self.table.get(&key)).await?;
         draft.seen.insert(key, item);
         let addition = Addition { request, sha256, blob: None };
-        if let Some(crate::model::Key::Resume { .. }) = request.author.key {
+        let staged = if let Some(crate::model::Key::Resume { .. }) = request.author.key {
             // It may have happened already: then nothing is as expected, and only the commit can tell why.
-            return addition.upload(&draft.seen);
-        }
-        let context = Context { op: &draft.op, author: &request.author, now: self.now() };
-        Ok(match addition.plan(&draft.seen, &context)? {
-            Plan::Done(Outcome::Stage(staged)) => staged,
-            _ => Staged::Settled,
-        })
+            addition.needed(&draft.seen)?
+        } else {
+            let context = Context { op: &draft.op, author: &request.author, now: self.now() };
+            match decide(&addition, &draft.seen, &context)? {
+                Plan::Done(Outcome::Stage(staged)) => staged,
+                _ => Staged::Settled,
+            }
+        };
+        draft.tell(staged);
+        Ok(staged)
     }
 
     async fn add(&self, request: &AddRequest, blob: &Blob, draft: &Draft) -> Result<Added, Error> {
-        let addition = Addition { request, sha256: &blob.address.sha256, blob: Some(blob) };
-        // Tags may have moved even where nothing is added: what happened must be told, whatever is requested meanwhile.
+        // What happened must be told, whatever is requested while the tags are read afterwards.
         let Some(_committing) = self.patience.stop().begin_commit() else {
             return Err(Error::Interrupted);
         };
-        let outcome = self.commit(&addition, &request.author, &draft.op, Some(draft.seen.clone())).await?;
-        match outcome {
-            Outcome::Made(item) => {
-                let mut release = item.into_release(&request.package);
-                release.tags = std::iter::once("latest".to_owned())
-                    .chain(request.tags.iter().map(ToString::to_string))
-                    .collect();
-                Ok(Added::Version { release: Box::new(release), new: true })
+        // The caller stores a blob where it was told to. What it was not told to store is not there.
+        let told = draft.was_told(blob.address.generation).then_some(blob);
+        let addition = Addition { request, sha256: &blob.address.sha256, blob: told };
+        // What was seen of the blob is out of date if it was collected since.
+        let known = draft.seen.contains(&items::blob_key(addition.sha256))
+            && (told.is_none() || addition.stored(&draft.seen)?.is_some());
+        let seen = known.then(|| draft.seen.clone());
+        let commit = Commit { ledger: self, operation: &addition, author: &request.author, op: &draft.op };
+        let (item, new) = match commit.run(seen).await? {
+            Outcome::Made(item) => (item, true),
+            Outcome::Unchanged(item) => (item, false),
+            Outcome::Stage(staged) => {
+                draft.tell(staged);
+                let Staged::Upload { generation, .. } = staged else { unreachable!("a plan never says so") };
+                return Ok(Added::Restage(generation));
             }
-            Outcome::Unchanged(version) => {
-                let release = self.release(&request.package, &Spec::Version(version)).await?;
-                Ok(Added::Version { release: Box::new(release), new: false })
-            }
-            Outcome::Stage(Staged::Upload { generation, .. }) => Ok(Added::Restage(generation)),
-            Outcome::Stage(Staged::Settled) => unreachable!("a plan never says so"),
-        }
+        };
+        let mut release = item.into_release(&request.package);
+        release.tags = self.tags_of_added(request, release.version, new).await;
+        Ok(Added::Version { release: Box::new(release), new })
     }
 
     async fn tag(&self, request: &TagRequest) -> Result<TagMove, Error> {
-        let op = self.op_id(&request.author);
-        match self.commit(request, &request.author, &op, None).await {
+        match self.commit(request, &request.author).await {
             Ok(moved) => Ok(moved),
             Err(error) => Err(self.explain(&request.package, &request.spec, error).await),
         }
     }
 
     async fn untag(&self, request: &UntagRequest) -> Result<TagMove, Error> {
-        let op = self.op_id(&request.author);
-        match self.commit(request, &request.author, &op, None).await {
+        match self.commit(request, &request.author).await {
             Ok(moved) => Ok(moved),
             Err(error) => {
                 let spec = Spec::Tag(request.tag.clone());

@@ -2,14 +2,16 @@
 
 use super::{
     Error, TagRequest, UntagRequest,
-    commit::{self, Context, Draft, Operation, Plan, Snapshot},
     error::{Conflict, NotFound, Refused},
-    items::{self, BlobFields, Head, TagEvent, TagItem, VersionItem, decode},
+    idempotency::{key_read, used_for},
+    items::{self, BlobFields, Head, TagEvent, TagItem, VersionItem},
+    operation::{Context, Operation, Plan, Proposal, Snapshot},
+    read::no_version,
     tag_log::TagLog,
 };
 use crate::{
     model::{Expectation, PackageName, Spec, State, TagKind, TagMove, TagName, Version},
-    table::{Action, Change, Condition, Item, Key},
+    table::{Action, Change, Condition, Key},
 };
 
 impl Operation for TagRequest {
@@ -17,6 +19,14 @@ impl Operation for TagRequest {
 
     fn package(&self) -> &PackageName {
         &self.package
+    }
+
+    fn asked(&self) -> String {
+        format!("tag {} {}", self.spec, self.tag)
+    }
+
+    fn log(&self) -> String {
+        items::tags(&self.package)
     }
 
     fn reads(&self) -> Vec<Key> {
@@ -33,9 +43,10 @@ impl Operation for TagRequest {
     }
 
     fn needs_snapshot(&self) -> bool {
-        // The tag that is promoted is not acted on: that it has not moved follows from the head, if both were read
-        // at one instant.
-        matches!(self.spec, Spec::Tag(_))
+        // A tag that is promoted is not acted on: that it has not moved follows from the head, if both were read at
+        // one instant. And that a tag is on `latest` already must have been true at one instant, too. But a version
+        // that is tagged is active, so the tag alone tells that it is there already.
+        !matches!(self.spec, Spec::Version(_))
     }
 
     fn slots(&self, number: u64) -> Vec<Key> {
@@ -43,47 +54,36 @@ impl Operation for TagRequest {
     }
 
     fn plan(&self, seen: &Snapshot, context: &Context<'_>) -> Result<Plan<TagMove>, Error> {
-        let request = format!("tag {} {}", self.spec, self.tag);
-        let log = items::tags(&self.package);
-        if let Some(recall) = commit::remembered(seen, context.author, &log, &request)? {
-            return Ok(recall);
-        }
         let (version, blob, check) = self.target(seen)?;
         let before: Option<TagItem> = seen.get(&items::tag_key(&self.package, &self.tag))?;
         check_expectation(&self.package, &self.tag, self.expect, before.as_ref())?;
         let mut entries = TagLog::open(&self.package, seen, context)?;
-        let (rev, mut slot) = (entries.seen_rev(), entries.first_slot());
-        let outcome = match before {
+        match before {
             Some(before) if before.version == Some(version) => {
-                let entry = items::tag_event_key(&self.package, before.set);
-                let there = unchanged(before, &self.package);
-                match commit::remember(context, &log, &request, &entry, true) {
-                    None => return Ok(Plan::Done(there)),
-                    Some(remember) => {
-                        slot = remember.key.clone();
-                        let mut actions = entries.close();
-                        actions.push(remember);
-                        return Ok(Plan::Commit(Draft {
-                            actions,
-                            log,
-                            rev,
-                            slot,
-                            number: rev + 1,
-                            outcome: there,
-                        }));
-                    }
-                }
+                Ok(unchanged(before, &self.package, entries.seen_head()))
             }
-            _ => entries.set(&self.tag, Some((version, blob)), TagKind::Move)?,
-        };
-        let mut actions = entries.close();
-        actions.extend(check);
-        actions.extend(commit::remember(context, &log, &request, &slot, false));
-        Ok(Plan::Commit(Draft { actions, log, rev, slot, number: rev + 1, outcome }))
+            _ => {
+                let outcome = entries.set(&self.tag, Some((version, blob)), TagKind::Move)?;
+                Ok(committed(entries, check, outcome))
+            }
+        }
     }
 
-    fn recall(&self, entry: &Key, item: &Item, unchanged: bool) -> Result<TagMove, Error> {
-        recall(&self.package, entry, item, unchanged)
+    fn recall(
+        &self,
+        entry: &Key,
+        unchanged: bool,
+        seen: &Snapshot,
+        context: &Context<'_>,
+    ) -> Result<Plan<TagMove>, Error> {
+        let same = |found: &TagMove| {
+            let there = match self.spec {
+                Spec::Version(version) => found.version == Some(version),
+                _ => found.version.is_some(),
+            };
+            found.tag == self.tag && there
+        };
+        recall(self, entry, unchanged, seen, context, same)
     }
 }
 
@@ -100,8 +100,7 @@ impl TagRequest {
         match &self.spec {
             Spec::Version(version) => {
                 // Which of package and version is missing is found out by who shows the error.
-                let item: VersionItem =
-                    seen.get(&key)?.ok_or_else(|| commit::no_version(package, *version, None))?;
+                let item: VersionItem = seen.get(&key)?.ok_or_else(|| no_version(package, *version, None))?;
                 if item.state != State::Active {
                     let package = package.clone();
                     return Err(Refused::NotActive { package, version: *version, state: item.state }.into());
@@ -136,6 +135,14 @@ impl Operation for UntagRequest {
         &self.package
     }
 
+    fn asked(&self) -> String {
+        format!("untag {}", self.tag)
+    }
+
+    fn log(&self) -> String {
+        items::tags(&self.package)
+    }
+
     fn reads(&self) -> Vec<Key> {
         reads(&self.package, &self.tag, &self.author)
     }
@@ -149,44 +156,35 @@ impl Operation for UntagRequest {
     }
 
     fn plan(&self, seen: &Snapshot, context: &Context<'_>) -> Result<Plan<TagMove>, Error> {
-        let request = format!("untag {}", self.tag);
-        let log = items::tags(&self.package);
-        if let Some(recall) = commit::remembered(seen, context.author, &log, &request)? {
-            return Ok(recall);
-        }
         let before: Option<TagItem> = seen.get(&items::tag_key(&self.package, &self.tag))?;
         let Some(before) = before else {
             return Err(NotFound::Tag { package: self.package.clone(), tag: self.tag.clone() }.into());
         };
         check_expectation(&self.package, &self.tag, self.expect, Some(&before))?;
         let mut entries = TagLog::open(&self.package, seen, context)?;
-        let (rev, mut slot) = (entries.seen_rev(), entries.first_slot());
-        let (outcome, remember) = if before.version.is_none() {
-            let entry = items::tag_event_key(&self.package, before.set);
-            let outcome = unchanged(before, &self.package);
-            let Some(remember) = commit::remember(context, &log, &request, &entry, true) else {
-                return Ok(Plan::Done(outcome));
-            };
-            slot = remember.key.clone();
-            (outcome, Some(remember))
-        } else {
-            let outcome = entries.set(&self.tag, None, TagKind::Untag)?;
-            (outcome, commit::remember(context, &log, &request, &slot, false))
-        };
-        let mut actions = entries.close();
-        actions.extend(remember);
-        Ok(Plan::Commit(Draft { actions, log, rev, slot, number: rev + 1, outcome }))
+        if before.version.is_none() {
+            return Ok(unchanged(before, &self.package, entries.seen_head()));
+        }
+        let outcome = entries.set(&self.tag, None, TagKind::Untag)?;
+        Ok(committed(entries, None, outcome))
     }
 
-    fn recall(&self, entry: &Key, item: &Item, unchanged: bool) -> Result<TagMove, Error> {
-        recall(&self.package, entry, item, unchanged)
+    fn recall(
+        &self,
+        entry: &Key,
+        unchanged: bool,
+        seen: &Snapshot,
+        context: &Context<'_>,
+    ) -> Result<Plan<TagMove>, Error> {
+        let same = |found: &TagMove| found.tag == self.tag && found.version.is_none();
+        recall(self, entry, unchanged, seen, context, same)
     }
 }
 
 fn reads(package: &PackageName, tag: &TagName, author: &super::Author) -> Vec<Key> {
     let log = items::tags(package);
     let mut keys = vec![items::meta_key(), items::head_key(&log), items::tag_key(package, tag)];
-    keys.extend(commit::key_read(author, &log));
+    keys.extend(key_read(author, &log));
     keys
 }
 
@@ -210,19 +208,40 @@ fn check_expectation(
     }
 }
 
-/// A tag as it stands, where nothing had to change.
-fn unchanged(item: TagItem, package: &PackageName) -> TagMove {
-    TagMove { previous: item.version, ..item.into_move(package) }
+/// The plan of which this is the only entry.
+fn committed(entries: TagLog<'_>, check: Option<Action>, outcome: TagMove) -> Plan<TagMove> {
+    let (slot, number, heads) = (entries.first_slot(), entries.seen_rev() + 1, vec![entries.seen_head()]);
+    let mut actions = entries.close();
+    actions.extend(check);
+    Plan::Commit(Proposal { actions, heads, entry: slot.clone(), slot, number, unchanged: false, outcome })
 }
 
-fn recall(package: &PackageName, key: &Key, item: &Item, unchanged: bool) -> Result<TagMove, Error> {
-    let event: TagEvent = decode(key, item)?;
+/// A tag as it stands, where nothing has to change.
+fn unchanged(item: TagItem, package: &PackageName, head: (String, u64)) -> Plan<TagMove> {
+    let entry = items::tag_event_key(package, item.set);
+    let outcome = TagMove { previous: item.version, ..item.into_move(package) };
+    Plan::Unchanged { outcome, entry, heads: vec![head] }
+}
+
+/// The change that an entry tells of.
+///
+/// # Errors
+/// [`Conflict::Key`] if it is not the `same` as what is asked for: the caller's key is of another operation.
+fn recall<O: Operation<Outcome = TagMove>>(
+    operation: &O,
+    key: &Key,
+    unchanged: bool,
+    seen: &Snapshot,
+    context: &Context<'_>,
+    same: impl Fn(&TagMove) -> bool,
+) -> Result<Plan<TagMove>, Error> {
+    let Some(event) = seen.told_of::<TagEvent>(key)? else { return Ok(Plan::Read(vec![key.clone()])) };
     let tag = event.tag.ok_or_else(|| Error::Damaged {
         what: format!("the ledger's item {key}"),
         why: "it names no tag".to_owned(),
     })?;
-    Ok(TagMove {
-        package: package.clone(),
+    let found = TagMove {
+        package: operation.package().clone(),
         tag,
         version: event.version,
         previous: if unchanged { event.version } else { event.previous },
@@ -231,5 +250,13 @@ fn recall(package: &PackageName, key: &Key, item: &Item, unchanged: bool) -> Res
         moved_at: event.when,
         moved_by: event.who,
         message: event.message,
-    })
+    };
+    if same(&found) {
+        return Ok(Plan::Done(found));
+    }
+    let first = match found.version {
+        Some(version) => format!("tag {version} {}", found.tag),
+        None => format!("untag {}", found.tag),
+    };
+    Err(used_for(first, operation, context))
 }

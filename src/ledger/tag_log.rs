@@ -3,10 +3,10 @@
 use super::{
     Error,
     chain::START,
-    commit::{Context, Snapshot},
     error::Refused,
     fence::{after, chained, still_at},
     items::{self, BlobFields, TagEvent, TagHead, TagItem, encode},
+    operation::{Context, Snapshot},
 };
 use crate::{
     model::{PackageName, TagKind, TagMove, TagName, Timestamp, Version},
@@ -49,6 +49,11 @@ impl<'a> TagLog<'a> {
     /// The rev that was seen in the head; 0 if there was none.
     pub(super) fn seen_rev(&self) -> u64 {
         self.seen_rev
+    }
+
+    /// The log, and the rev that was seen in its head.
+    pub(super) fn seen_head(&self) -> (String, u64) {
+        (items::tags(self.package), self.seen_rev)
     }
 
     /// Where the first entry goes.
@@ -118,17 +123,14 @@ impl<'a> TagLog<'a> {
         Ok(item.into_move(self.package))
     }
 
-    /// The actions: the entries made and, first, the head that has advanced past them; or, if none was made, a check
-    /// that the head is still where it was seen.
+    /// The actions: the entries made and, first, the head that has advanced past them; or none, if none was made.
     pub(super) fn close(mut self) -> Vec<Action> {
-        let change = match self.when {
-            Some(when) if self.rev > self.seen_rev => {
-                Change::Put(encode(&TagHead { rev: self.rev, chain: self.chain, when }))
-            }
-            _ => Change::Check,
-        };
-        let key = items::head_key(&items::tags(self.package));
-        self.actions.insert(0, Action { key, condition: still_at(self.seen_rev), change });
+        if let Some(when) = self.when.filter(|_| self.rev > self.seen_rev) {
+            let key = items::head_key(&items::tags(self.package));
+            let head = encode(&TagHead { rev: self.rev, chain: self.chain, when });
+            let action = Action { key, condition: still_at(self.seen_rev), change: Change::Put(head) };
+            self.actions.insert(0, action);
+        }
         self.actions
     }
 }

@@ -27,7 +27,8 @@ pub struct TagName(String);
 
 impl PackageName {
     const WHAT: &'static str = "package name";
-    const MAX: usize = 200;
+    /// The most bytes that a name can have.
+    pub const MAX: usize = 200;
 
     /// The name as text.
     #[must_use]

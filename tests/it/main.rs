@@ -1,11 +1,16 @@
 //! Everything that is tested from outside, against real back ends, in one binary.
 
+mod ambiguity;
 mod aws;
 mod backends;
 mod cli;
 mod dynamodb;
+mod faults;
 mod layers;
+mod ledger;
 mod sqlite;
 mod store;
 mod table;
+#[cfg(feature = "weak-s3-ledger")]
+mod weak_s3;
 mod wire;

@@ -1,0 +1,60 @@
+//! Idempotency keys: the outcome of an operation is kept under its key, in the same transaction.
+
+use super::{
+    Author, Error,
+    error::Conflict,
+    items::{self, KeyItem},
+    operation::{Context, Operation, Snapshot},
+};
+use crate::{
+    model::Key as IdempotencyKey,
+    table::{Action, Change, Condition, Key},
+};
+
+/// The action that keeps an outcome under its key.
+///
+/// A key `OP@SLOT` is kept as well: the slot tells of the first run alone, and a later run may have used another.
+pub(super) fn remember<O: Operation>(
+    operation: &O,
+    key: &IdempotencyKey,
+    entry: &Key,
+    unchanged: bool,
+    context: &Context<'_>,
+) -> Action {
+    let item =
+        KeyItem { request: operation.asked(), entry: entry.sk.clone(), unchanged, op: context.op.clone() };
+    Action {
+        key: items::idempotency_key(&operation.log(), key),
+        condition: Condition::Absent,
+        change: Change::Put(items::encode(&item)),
+    }
+}
+
+/// Where an operation's outcome is kept, if it has a key.
+pub(super) fn key_read(author: &Author, log: &str) -> Option<Key> {
+    author.key.as_ref().map(|key| items::idempotency_key(log, key))
+}
+
+/// The entry that an earlier run with the same key made or found, if there was one, and whether it only found it.
+///
+/// # Errors
+/// [`Conflict::Key`] if the key was used for another request.
+pub(super) fn remembered<O: Operation>(
+    operation: &O,
+    seen: &Snapshot,
+    context: &Context<'_>,
+) -> Result<Option<(Key, bool)>, Error> {
+    let log = operation.log();
+    let Some(key) = key_read(context.author, &log) else { return Ok(None) };
+    let Some(item) = seen.get::<KeyItem>(&key)? else { return Ok(None) };
+    if item.request != operation.asked() {
+        return Err(used_for(item.request, operation, context));
+    }
+    Ok(Some((Key::new(log, item.entry), item.unchanged)))
+}
+
+/// The operation's key was used for something else.
+pub(super) fn used_for<O: Operation>(first: String, operation: &O, context: &Context<'_>) -> Error {
+    let key = context.author.key.as_ref().map(ToString::to_string).unwrap_or_default();
+    Conflict::Key { key, first, now: operation.asked() }.into()
+}

@@ -1,0 +1,160 @@
+//! What the weak ledger knows of one package, and what follows from it.
+
+use crate::{
+    ledger::{
+        AddRequest, Author, Conflict, Error, NotFound,
+        fence::after,
+        items::{BlobFields, TagItem, VersionItem},
+    },
+    model::{Digest, Expectation, Key, PackageName, Release, Spec, TagKind, TagName, Timestamp, Version},
+};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// All that is known of a package.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Document {
+    pub(super) versions: Vec<VersionItem>,
+    pub(super) tags: BTreeMap<TagName, TagItem>,
+    /// How often a tag was changed.
+    rev: u64,
+    keys: BTreeMap<String, Remembered>,
+}
+
+/// The outcome of the operation with some idempotency key.
+#[derive(Debug, Serialize, Deserialize)]
+struct Remembered {
+    request: String,
+    #[serde(flatten)]
+    outcome: Outcome,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Outcome {
+    Added { version: Version, new: bool },
+    Moved(Box<TagItem>),
+}
+
+impl Document {
+    pub(super) fn latest(&self) -> Option<&VersionItem> {
+        self.versions.last()
+    }
+
+    pub(super) fn version(&self, package: &PackageName, version: Version) -> Result<&VersionItem, Error> {
+        let missing = || match self.latest() {
+            Some(last) => NotFound::Version { package: package.clone(), version, last: last.n },
+            None => NotFound::Package(package.clone()),
+        };
+        let index = usize::try_from(version.get() - 1).ok();
+        Ok(index.and_then(|index| self.versions.get(index)).ok_or_else(missing)?)
+    }
+
+    pub(super) fn resolve(&self, package: &PackageName, spec: &Spec) -> Result<&VersionItem, Error> {
+        let latest = self.latest().ok_or_else(|| NotFound::Package(package.clone()))?;
+        let missing = |tag: &TagName| NotFound::Tag { package: package.clone(), tag: tag.clone() };
+        match spec {
+            Spec::Latest => Ok(latest),
+            Spec::Version(version) => self.version(package, *version),
+            Spec::Tag(tag) => {
+                let at = self.tags.get(tag).and_then(|item| item.version).ok_or_else(|| missing(tag))?;
+                self.version(package, at)
+            }
+        }
+    }
+
+    pub(super) fn release(&self, package: &PackageName, item: &VersionItem) -> Release {
+        let mut release = item.clone().into_release(package);
+        if self.latest().is_some_and(|latest| latest.n == item.n) {
+            release.tags.push("latest".to_owned());
+        }
+        let on = self.tags.values().filter(|tag| tag.version == Some(item.n));
+        release.tags.extend(on.map(|tag| tag.tag.to_string()));
+        release
+    }
+
+    /// Puts a tag on a version or takes it off; where it is so already, changes nothing.
+    pub(super) fn set(
+        &mut self,
+        tag: &TagName,
+        target: Option<(Version, BlobFields)>,
+        author: &Author,
+    ) -> TagItem {
+        let before = self.tags.get(tag);
+        let (version, blob) = target.unzip();
+        if let Some(before) = before
+            && before.version == version
+        {
+            return TagItem { previous: version, ..before.clone() };
+        }
+        let last = self.tags.values().map(|tag| tag.when).max();
+        let item = TagItem {
+            tag: tag.clone(),
+            version,
+            blob,
+            previous: before.and_then(|before| before.version),
+            kind: if version.is_some() { TagKind::Move } else { TagKind::Untag },
+            set: self.rev + 1,
+            back: before.map(|before| before.set),
+            who: author.actor.clone(),
+            when: after(Timestamp::now(), last),
+            message: author.message.clone(),
+            protection: None,
+        };
+        self.rev += 1;
+        self.tags.insert(tag.clone(), item.clone());
+        item
+    }
+
+    /// The outcome of an earlier run with the author's key, if there was one.
+    pub(super) fn remembered(&self, author: &Author, request: &str) -> Result<Option<Outcome>, Error> {
+        let Some(key) = author.key.as_ref().map(ToString::to_string) else { return Ok(None) };
+        match self.keys.get(&key) {
+            Some(first) if first.request != request => {
+                Err(Conflict::Key { key, first: first.request.clone(), now: request.to_owned() }.into())
+            }
+            first => Ok(first.map(|first| first.outcome.clone())),
+        }
+    }
+
+    pub(super) fn remember(&mut self, key: Option<&Key>, request: String, outcome: Outcome) {
+        if let Some(key) = key {
+            self.keys.insert(key.to_string(), Remembered { request, outcome });
+        }
+    }
+}
+
+pub(super) fn check_expectation(
+    document: &Document,
+    package: &PackageName,
+    tag: &TagName,
+    expected: Option<Expectation>,
+) -> Result<(), Error> {
+    let before = document.tags.get(tag);
+    let found = before.and_then(|before| before.version);
+    match expected {
+        Some(expected) if !expected.is_met_by(found) => {
+            let by = before.map(|before| (before.who.clone(), before.when));
+            Err(Conflict::Tag { package: package.clone(), tag: tag.clone(), expected, found, by }.into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The version that has the content already, if the request says that it is not to be added again.
+pub(super) fn unchanged(
+    document: &Document,
+    request: &AddRequest,
+    sha256: &Digest,
+) -> Result<Option<Version>, Error> {
+    let latest = document.latest();
+    match request.expect_latest {
+        Some(expected) if !expected.is_met_by(latest.map(|latest| latest.n)) => {
+            let (package, found) = (request.package.clone(), latest.map(|latest| latest.n));
+            return Err(Conflict::Latest { package, expected, found }.into());
+        }
+        _ => {}
+    }
+    let same = latest.filter(|latest| request.if_changed && latest.blob.sha256 == *sha256);
+    Ok(same.map(|latest| latest.n))
+}

@@ -1,0 +1,75 @@
+//! Requests and replies that are lost, late or refused: the outcome is found out, and nothing happens twice.
+//!
+//! All of it in tokio's paused time, over the table in memory.
+
+mod deadlines;
+mod lost;
+mod random;
+mod stops;
+
+use crate::{
+    faults::{Fate, Faulty},
+    ledger::audit::{Audited, audit},
+};
+use sacker::{
+    ledger::{Ledger, TableLedger},
+    retry::{Patience, Stop},
+    table::{Table, Transaction, memory::MemoryTable},
+};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+const DEADLINE: Duration = Duration::from_mins(1);
+
+/// A table, and ways to it with faults and without.
+struct Scene {
+    table: Arc<dyn Table>,
+    faulty: Arc<Faulty>,
+    ledger: TableLedger,
+    stop: Stop,
+}
+
+/// Patience whose identities no other in this process has.
+fn patience(stop: Stop) -> Patience {
+    static SEED: AtomicU64 = AtomicU64::new(0);
+    Patience::seeded(DEADLINE, stop, SEED.fetch_add(1, Ordering::Relaxed))
+}
+
+impl Scene {
+    /// A ledger with the versions 1 and 2 of `app`, and `live` on 1; what is done to it through `ledger` meets the
+    /// fates that `script` gives.
+    async fn new(script: impl FnMut(usize, &Transaction) -> Fate + Send + 'static) -> Self {
+        let table: Arc<dyn Table> = Arc::new(MemoryTable::new());
+        let sound = TableLedger::new(Arc::clone(&table), patience(Stop::new()));
+        crate::ledger::world::add_many(&sound, "app", 2).await;
+        crate::ledger::world::tag(&sound, "app", "1", "live").await;
+        let rivals = Arc::clone(&table);
+        let faulty = Faulty::new(Arc::clone(&table), script).with_rival(move || {
+            Arc::new(TableLedger::new(Arc::clone(&rivals), patience(Stop::new()))) as Arc<dyn Ledger>
+        });
+        let faulty = Arc::new(faulty);
+        let stop = Stop::new();
+        let ledger = TableLedger::new(Arc::clone(&faulty) as Arc<dyn Table>, patience(stop.clone()));
+        Self { table, faulty, ledger, stop }
+    }
+
+    /// A handle without faults, as another process would have.
+    fn sound(&self) -> TableLedger {
+        TableLedger::new(Arc::clone(&self.table), patience(Stop::new()))
+    }
+
+    async fn audit(&self) -> (usize, usize, usize) {
+        let Audited { versions, moves, fences } = audit(&*self.table, "app").await;
+        (versions, moves, fences)
+    }
+}
+
+/// The first `count` transactions meet `fate`, those after them arrive.
+fn first(count: usize, fate: Fate) -> impl FnMut(usize, &Transaction) -> Fate + Send + 'static {
+    move |number, _| if number < count { fate } else { Fate::Arrives }
+}

@@ -1,0 +1,200 @@
+//! A table that loses requests and replies, delivers late, and refuses, as it is told.
+
+use async_trait::async_trait;
+use sacker::{
+    fault::{Fault, FaultKind},
+    ledger::Ledger,
+    table::{Change, Created, Item, Key, Page, Query, Table, TransactError, Transaction},
+};
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+/// What becomes of a transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    Arrives,
+    /// It arrives, and the answer does not.
+    LosesReply,
+    /// It does not arrive, but may later: see [`Faulty::deliver_late`].
+    IsDelayed,
+    IsThrottled,
+    MeetsContention,
+    /// Someone else adds a version, or moves a tag, just before it arrives.
+    ComesSecond,
+}
+
+/// How long it takes to find that there is no answer.
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+type Script = dyn FnMut(usize, &Transaction) -> Fate + Send;
+type Rival = dyn Fn() -> Arc<dyn Ledger> + Send + Sync;
+
+/// A table with faults.
+pub struct Faulty {
+    inner: Arc<dyn Table>,
+    script: Mutex<Box<Script>>,
+    rival: Option<Box<Rival>>,
+    unreachable: AtomicBool,
+    sent: Mutex<Vec<Transaction>>,
+    late: Mutex<Vec<Transaction>>,
+}
+
+impl fmt::Debug for Faulty {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Faulty")
+    }
+}
+
+/// Whether a transaction is a fence.
+pub fn is_fence(transaction: &Transaction) -> bool {
+    transaction.actions().iter().any(|action| match &action.change {
+        Change::Put(item) => item.get("kind").is_some_and(|kind| kind == "fence"),
+        _ => false,
+    })
+}
+
+impl Faulty {
+    /// `script` says what becomes of each transaction, given how many there were before.
+    pub fn new(
+        inner: Arc<dyn Table>,
+        script: impl FnMut(usize, &Transaction) -> Fate + Send + 'static,
+    ) -> Self {
+        Self {
+            inner,
+            script: Mutex::new(Box::new(script)),
+            rival: None,
+            unreachable: AtomicBool::new(false),
+            sent: Mutex::default(),
+            late: Mutex::default(),
+        }
+    }
+
+    /// With someone else, for [`Fate::ComesSecond`].
+    pub fn with_rival(mut self, rival: impl Fn() -> Arc<dyn Ledger> + Send + Sync + 'static) -> Self {
+        self.rival = Some(Box::new(rival));
+        self
+    }
+
+    /// From now on nothing arrives, neither reads nor transactions; or all does again.
+    pub fn set_unreachable(&self, unreachable: bool) {
+        self.unreachable.store(unreachable, Ordering::Relaxed);
+    }
+
+    /// Every transaction that was sent, in order.
+    pub fn sent(&self) -> Vec<Transaction> {
+        self.sent.lock().unwrap().clone()
+    }
+
+    /// Delivers what was delayed, in order; returns how many of them changed anything.
+    pub async fn deliver_late(&self) -> usize {
+        assert!(!self.late.lock().unwrap().is_empty(), "nothing was delayed");
+        self.deliver_any().await
+    }
+
+    /// As [`deliver_late`](Self::deliver_late), if there is anything.
+    pub async fn deliver_any(&self) -> usize {
+        let late = std::mem::take(&mut *self.late.lock().unwrap());
+        let mut landed = 0;
+        for transaction in late {
+            landed += usize::from(self.inner.transact(&transaction).await.is_ok());
+        }
+        landed
+    }
+
+    async fn reach(&self) -> Result<(), Fault> {
+        if self.unreachable.load(Ordering::Relaxed) {
+            tokio::time::sleep(TIMEOUT).await;
+            return Err(fault(FaultKind::Unavailable));
+        }
+        Ok(())
+    }
+}
+
+fn fault(kind: FaultKind) -> Fault {
+    Fault::new(kind, "testing", "a fault that was asked for")
+}
+
+#[async_trait]
+impl Table for Faulty {
+    fn describe(&self) -> String {
+        self.inner.describe()
+    }
+
+    async fn create(&self) -> Result<Created, Fault> {
+        self.reach().await?;
+        self.inner.create().await
+    }
+
+    async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, Fault> {
+        self.reach().await?;
+        self.inner.get_many(keys).await
+    }
+
+    async fn get_transact(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, Fault> {
+        self.reach().await?;
+        self.inner.get_transact(keys).await
+    }
+
+    async fn query(&self, query: &Query) -> Result<Page<String>, Fault> {
+        self.reach().await?;
+        self.inner.query(query).await
+    }
+
+    async fn scan(&self, after: Option<&Key>) -> Result<Page<Key>, Fault> {
+        self.reach().await?;
+        self.inner.scan(after).await
+    }
+
+    async fn transact(&self, transaction: &Transaction) -> Result<(), TransactError> {
+        // The ledger's identity is not what these tests are about.
+        if transaction.actions().iter().any(|action| action.key.pk == "M") {
+            return self.inner.transact(transaction).await;
+        }
+        let number = {
+            let mut sent = self.sent.lock().unwrap();
+            sent.push(transaction.clone());
+            sent.len() - 1
+        };
+        let fate = (self.script.lock().unwrap())(number, transaction);
+        if self.unreachable.load(Ordering::Relaxed) || fate == Fate::IsDelayed {
+            self.late.lock().unwrap().push(transaction.clone());
+            tokio::time::sleep(TIMEOUT).await;
+            return Err(fault(FaultKind::Unavailable).into());
+        }
+        match fate {
+            Fate::Arrives | Fate::IsDelayed => self.inner.transact(transaction).await,
+            Fate::LosesReply => {
+                // Whatever it was, it is not known.
+                let _ = self.inner.transact(transaction).await;
+                tokio::time::sleep(TIMEOUT).await;
+                Err(fault(FaultKind::Unavailable).into())
+            }
+            Fate::IsThrottled => Err(fault(FaultKind::Throttled).into()),
+            Fate::MeetsContention => Err(fault(FaultKind::Contended).into()),
+            Fate::ComesSecond => {
+                let rival = self.rival.as_ref().expect("there is no rival")();
+                rivalry(&*rival, transaction).await;
+                self.inner.transact(transaction).await
+            }
+        }
+    }
+}
+
+/// Changes the log that a transaction of the package `app` is about.
+async fn rivalry(rival: &dyn Ledger, transaction: &Transaction) {
+    use crate::ledger::world::{add, tag};
+    let unique = format!("rival of {}", transaction.token());
+    if transaction.actions().iter().any(|action| action.key.pk == "P#app" && action.key.sk == "H") {
+        add(rival, "app", &unique).await;
+    } else {
+        let on = rival.tags(&"app".parse().unwrap()).await.unwrap();
+        let there = on.tags.iter().any(|at| at.tag.as_str() == "rival" && at.version.unwrap().get() == 1);
+        tag(rival, "app", if there { "2" } else { "1" }, "rival").await;
+    }
+}

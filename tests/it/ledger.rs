@@ -1,0 +1,126 @@
+//! One body of tests holds every ledger to the promises of [`Ledger`](sacker::ledger::Ledger).
+//!
+//! `for_sequential` is what any ledger must do with one writer at a time; `for_tables` looks at the table beneath as
+//! well; `for_concurrent` has many writers.
+
+pub mod audit;
+pub mod world;
+
+mod adding;
+mod blobs;
+mod concurrent;
+mod items;
+mod keys;
+mod reading;
+mod resuming;
+mod tagging;
+
+/// Makes a test of each case, in a world of its own.
+macro_rules! expand {
+    ($world:expr; $($module:ident::$case:ident)*) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                super::$module::$case(&$world).await;
+            }
+        )*
+    };
+}
+
+macro_rules! for_sequential {
+    ($world:expr) => {
+        expand! {
+            $world;
+            adding::the_first_version_makes_the_package
+            adding::numbers_are_dense_and_latest_follows
+            adding::what_is_added_is_read_back
+            adding::tags_move_with_the_version
+            adding::sixteen_tags_and_one_given_twice
+            adding::unchanged_content_adds_nothing
+            adding::unchanged_content_still_moves_tags
+            adding::latest_must_be_as_expected
+            keys::a_repeated_addition_gives_the_first_outcome
+            keys::a_repeated_unchanged_addition_gives_the_first_outcome
+            keys::a_repeated_move_gives_the_first_outcome
+            keys::a_repeated_move_that_changed_nothing_gives_the_first_outcome
+            keys::a_repeated_untag_gives_the_first_outcome
+            keys::a_key_is_good_for_one_thing
+            reading::an_empty_ledger_has_nothing
+            reading::what_is_missing_is_named
+            reading::packages_come_in_bytewise_order
+            reading::a_listing_begins_where_it_is_told
+            reading::summaries_follow_the_releases
+            reading::versions_come_newest_first
+            reading::creating_again_changes_nothing
+            tagging::tags_come_with_latest
+            tagging::a_move_tells_where_the_tag_was
+            tagging::already_there_changes_nothing
+            tagging::a_spec_is_resolved
+            tagging::a_tag_must_be_where_it_is_expected
+            tagging::what_can_not_be_tagged
+            tagging::untag_once_and_again
+            tagging::messages_are_kept
+        }
+    };
+}
+
+macro_rules! for_tables {
+    ($world:expr) => {
+        expand! {
+            $world;
+            blobs::generations_follow_the_blob_item
+            blobs::a_blob_condemned_meanwhile_is_stored_again
+            blobs::what_was_not_stored_is_not_committed
+            blobs::versions_are_counted
+            items::the_items_are_what_the_schema_says
+            items::times_grow_whatever_the_clock_says
+            items::an_unknown_schema_is_left_alone
+            items::a_malformed_item_is_damage
+            items::states_are_respected
+            items::a_protected_tag_is_left_alone
+            items::a_head_that_only_a_fence_made_is_no_package
+            reading::many_versions_come_page_by_page
+            resuming::what_landed_is_found
+            resuming::what_did_not_land_is_done_once
+            resuming::a_key_of_something_else_is_refused
+            resuming::a_rerun_in_another_slot_is_found_as_well
+        }
+    };
+}
+
+macro_rules! for_concurrent {
+    ($world:expr) => {
+        expand! {
+            $world;
+            concurrent::sixteen_adders_lose_nothing
+            concurrent::one_of_those_who_expect_the_same_wins
+            concurrent::tags_set_by_adding_and_by_tagging
+            concurrent::one_key_makes_one_version
+            concurrent::a_promotion_takes_what_the_tag_was_on
+            concurrent::unchanged_content_is_added_once
+        }
+    };
+}
+
+mod memory {
+    for_sequential!(super::world::Tables::memory());
+    for_tables!(super::world::Tables::memory());
+    for_concurrent!(super::world::Tables::memory());
+}
+
+mod sqlite {
+    for_sequential!(super::world::Tables::sqlite());
+    for_tables!(super::world::Tables::sqlite());
+    for_concurrent!(super::world::Tables::sqlite());
+}
+
+mod dynamodb {
+    for_sequential!(super::world::Tables::dynamodb().await);
+    for_tables!(super::world::Tables::dynamodb().await);
+    for_concurrent!(super::world::Tables::dynamodb().await);
+}
+
+#[cfg(feature = "weak-s3-ledger")]
+mod weak_s3 {
+    for_sequential!(super::world::Weak::new().await);
+}

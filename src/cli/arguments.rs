@@ -1,6 +1,8 @@
 //! What can be typed: the global options, and the list of commands.
 
-use super::commands::{add, completions, download, info, init, list, tag, tags, untag, versions};
+use super::commands::{
+    add, completions, delete, download, info, init, label, list, tag, tags, untag, unyank, versions, yank,
+};
 use crate::model::{Key, Message};
 use clap::{Args, ColorChoice, Parser, Subcommand};
 use std::{path::PathBuf, time::Duration};
@@ -98,6 +100,10 @@ pub(super) enum Command {
     Download(download::Args),
     Tag(tag::Args),
     Untag(untag::Args),
+    Yank(yank::Args),
+    Unyank(unyank::Args),
+    Delete(delete::Args),
+    Label(label::Args),
     Init(init::Args),
     Completions(completions::Args),
 }
@@ -105,7 +111,22 @@ pub(super) enum Command {
 impl Command {
     /// Whether it changes a ledger or a store.
     pub fn changes(&self) -> bool {
-        matches!(self, Self::Add(_) | Self::Tag(_) | Self::Untag(_) | Self::Init(_))
+        match self {
+            Self::Add(_)
+            | Self::Tag(_)
+            | Self::Untag(_)
+            | Self::Yank(_)
+            | Self::Unyank(_)
+            | Self::Delete(_)
+            | Self::Label(_)
+            | Self::Init(_) => true,
+            Self::List(_)
+            | Self::Versions(_)
+            | Self::Tags(_)
+            | Self::Info(_)
+            | Self::Download(_)
+            | Self::Completions(_) => false,
+        }
     }
 }
 

@@ -125,6 +125,12 @@ fn of_ledger(error: &ledger::Error, places: &Places) -> Vec<String> {
         E::Refused(Refused::NotActive { package, .. }) => {
             format!("nothing was changed; `sacker versions {package}` shows the active ones")
         }
+        E::Refused(Refused::Tagged { package, tags, .. }) => {
+            format!("nothing was changed; move the tags away first: `sacker untag {package} {}`", tags[0])
+        }
+        E::Refused(Refused::Labelled { package, version, .. } | Refused::Labels { package, version, .. }) => {
+            format!("nothing was changed; `sacker info {package} {version}` shows the labels it has")
+        }
         E::Refused(_) => "nothing was changed".to_owned(),
         E::Fault(fault) => return of_fault(fault, Side::Ledger, places),
         E::Unknown { key, .. } => {

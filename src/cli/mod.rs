@@ -162,6 +162,10 @@ fn execute(
             Command::Download(arguments) => commands::download::run(arguments, &mut context).await,
             Command::Tag(arguments) => commands::tag::run(arguments, &mut context).await,
             Command::Untag(arguments) => commands::untag::run(arguments, &mut context).await,
+            Command::Yank(arguments) => commands::yank::run(arguments, &mut context).await,
+            Command::Unyank(arguments) => commands::unyank::run(arguments, &mut context).await,
+            Command::Delete(arguments) => commands::delete::run(arguments, &mut context).await,
+            Command::Label(arguments) => commands::label::run(arguments, &mut context).await,
             Command::Init(arguments) => commands::init::run(&arguments, &mut context).await,
             Command::Completions(_) => unreachable!("it was done above"),
         }

@@ -2,14 +2,64 @@
 
 pub(super) mod add;
 pub(super) mod completions;
+pub(super) mod delete;
 pub(super) mod download;
 pub(super) mod info;
 pub(super) mod init;
+pub(super) mod label;
 pub(super) mod list;
 pub(super) mod tag;
 pub(super) mod tags;
 pub(super) mod untag;
+pub(super) mod unyank;
 pub(super) mod versions;
+pub(super) mod yank;
+
+use super::{Context, arguments::Change, error::Failure, json, render};
+use crate::{
+    ledger::{Author, ChangeRequest},
+    model::{PackageName, ReleaseChange, Version},
+};
+
+/// What every command that changes a version takes.
+#[derive(Debug, clap::Args)]
+struct VersionArgs {
+    /// The package
+    #[arg(value_name = "PACKAGE")]
+    package: PackageName,
+    /// The number of the version
+    #[arg(value_name = "VERSION")]
+    version: Version,
+    #[command(flatten)]
+    change: Change,
+}
+
+/// Changes a version, and says what became of it.
+async fn change(
+    of: VersionArgs,
+    change: ReleaseChange,
+    doing: &str,
+    context: &mut Context<'_>,
+) -> Result<(), Failure> {
+    let VersionArgs { package, version, change: Change { key, message } } = of;
+    let author = Author { actor: context.actor()?, message, key };
+    let doing = format!("{doing} {package} {version}");
+    let request = ChangeRequest { package, version, change, author };
+    let client = context.client().await?;
+    let changed = client.change(&request).await.map_err(context.failed(&doing))?;
+    if context.output.json {
+        return context.output.object(&json::Versioned::of(&changed.release, None));
+    }
+    match &request.change {
+        ReleaseChange::Label(labels) => {
+            for (name, value) in labels.iter() {
+                context.output.line(format!("{version}: {name}={}", render::escaped(value)))?;
+            }
+            Ok(())
+        }
+        _ => context.output.line(format!("{version}: {} -> {}", changed.previous, changed.release.state)),
+    }
+}
 
 /// Reads how many rows to show at most.
 fn limit(text: &str) -> Result<usize, String> {

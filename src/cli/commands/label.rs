@@ -1,0 +1,26 @@
+//! `label`: adds labels to a version.
+
+use super::{VersionArgs, change};
+use crate::{
+    cli::{
+        Context,
+        error::{Failure, Kind},
+    },
+    model::{Labels, ReleaseChange},
+};
+
+/// Add labels to a version; one that it has is never replaced
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Args {
+    #[command(flatten)]
+    of: VersionArgs,
+    /// The labels
+    #[arg(value_name = "NAME=VALUE", required = true)]
+    labels: Vec<String>,
+}
+
+pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result<(), Failure> {
+    let labels = Labels::parse(args.labels.iter().map(String::as_str))
+        .map_err(|invalid| Failure::new(Kind::Invalid, invalid.to_string()))?;
+    change(args.of, ReleaseChange::Label(labels), "labelling", context).await
+}

@@ -50,7 +50,7 @@ enum Next<T> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Source {
     Read,
-    /// It was read, and a refusal has carried back what has changed since: good for one more try, not for a verdict.
+    /// It was read, and a refusal has carried back what has changed since.
     Refusal,
 }
 
@@ -179,7 +179,7 @@ impl<O: Operation> Commit<'_, O> {
         known: Option<(Snapshot, Source)>,
         progress: &mut Progress<O::Outcome>,
     ) -> Result<Result<Box<Sent<O::Outcome>>, O::Outcome>, Stumble> {
-        let (mut snapshot, mut source) = match known {
+        let (mut snapshot, source) = match known {
             Some(known) => known,
             None => (self.read(progress.pending.as_ref()).await?, Source::Read),
         };
@@ -191,13 +191,7 @@ impl<O: Operation> Commit<'_, O> {
                 progress.pending = None;
             }
         }
-        let mut plan = self.decide(&mut snapshot).await;
-        if source == Source::Refusal && !matches!(plan, Ok(Plan::Commit(_))) {
-            snapshot = self.read(None).await?;
-            source = Source::Read;
-            plan = self.decide(&mut snapshot).await;
-        }
-        match (plan?, progress.pending.as_ref()) {
+        match (self.decide(&mut snapshot).await?, progress.pending.as_ref()) {
             (Plan::Commit(proposal), pending) if pending.is_none_or(|it| it.slot == proposal.slot) => {
                 let token = OpId::from(self.ledger.patience().random()).to_string();
                 let mut transaction = Transaction::new(token);

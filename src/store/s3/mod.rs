@@ -25,8 +25,8 @@ use super::{
     Body, Content, Listing, PART_SIZE, Progress, Put, PutError, Stat, Store,
     sending::{belongs, exchanged, told},
 };
-use crate::aws::fault;
 use crate::{
+    aws::fault,
     fault::{Fault, FaultKind},
     model::{Address, Timestamp},
     table::Created,
@@ -37,6 +37,7 @@ use aws_sdk_s3::{
     config::http::HttpResponse,
     error::{ProvideErrorMetadata, SdkError},
     operation::head_object::HeadObjectOutput,
+    presigning::PresigningConfig,
     types::{ChecksumMode, ChecksumType},
 };
 use aws_smithy_types::{DateTime, base64, byte_stream::ByteStream};
@@ -48,8 +49,10 @@ use std::{
     ops::Range,
     path::PathBuf,
     sync::{Arc, atomic::AtomicBool},
+    time::Duration,
 };
-use tracing::{Instrument, debug_span, warn};
+use tokio::sync::OnceCell;
+use tracing::{Instrument, debug, debug_span};
 
 /// A store under a prefix of a bucket. See the [module](self). Cloning is cheap.
 #[derive(Clone)]
@@ -59,7 +62,7 @@ pub struct S3Store {
     // Empty, or ends with a slash.
     prefix: String,
     uploads: Option<PathBuf>,
-    unsigned: bool,
+    unsigned: Arc<OnceCell<bool>>,
     // This client made the bucket but not yet all of its settings.
     unfinished: Arc<AtomicBool>,
 }
@@ -86,17 +89,20 @@ impl S3Store {
             "" => String::new(),
             prefix => format!("{prefix}/"),
         };
-        let unfinished = Arc::default();
-        Self { client, bucket: bucket.into(), prefix, uploads, unsigned: true, unfinished }
+        let (unsigned, unfinished) = (Arc::default(), Arc::default());
+        Self { client, bucket: bucket.into(), prefix, uploads, unsigned, unfinished }
     }
 
-    /// Says that the client talks to this endpoint, not to that of AWS, which can't be seen from the client. Over
-    /// plain HTTP to another machine payloads are then signed, which costs a pass over the bytes and the memory for
-    /// the parts in flight.
-    #[must_use]
-    pub fn with_endpoint(mut self, endpoint: &str) -> Self {
-        self.unsigned = body::may_be_unsigned(Some(endpoint));
-        self
+    /// Whether payloads may go unsigned; found out once. The client does not tell its endpoint, which may come from
+    /// many places, but a request that it would make does. Whatever keeps one from being made fails the real one too.
+    async fn unsigned(&self) -> bool {
+        let unsigned = self.unsigned.get_or_try_init(|| async {
+            let never_sent = PresigningConfig::expires_in(Duration::from_mins(1)).map_err(drop)?;
+            let request =
+                self.client.get_object().bucket(&self.bucket).key("OWNER").presigned(never_sent).await;
+            Ok::<_, ()>(body::may_be_unsigned(request.map_err(drop)?.uri()))
+        });
+        unsigned.await.copied().unwrap_or_default()
     }
 
     fn key(&self, at: &Address) -> String {
@@ -236,7 +242,7 @@ impl Store for S3Store {
         });
         let put = put.await?;
         if put == Put::Replaced {
-            warn!(blob = %at, store = self.describe(), "what was stored was damaged and has been replaced");
+            debug!(blob = %at, store = self.describe(), "what was stored was damaged and has been replaced");
         }
         Ok(put)
     }

@@ -223,8 +223,9 @@ impl Transfer<'_> {
 
     async fn send_part(&self, upload: &Upload, index: usize, number: i32, crc: &str) -> Result<String, Stop> {
         let store = self.store;
+        let unsigned = store.unsigned().await;
         let range = body::part_range(self.content, index);
-        let body = match body::body(self.content.path(), range, self.tell.clone(), store.unsigned).await {
+        let body = match body::body(self.content.path(), range, self.tell.clone(), unsigned).await {
             Ok(body) => body,
             Err(error) => {
                 store.unchanged(self.content, Some(index), true).await.map_err(spoilt_if_changed)?;
@@ -239,7 +240,7 @@ impl Transfer<'_> {
             .checksum_crc64_nvme(crc)
             .body(body)
             .customize();
-        let request = if store.unsigned { request.disable_payload_signing() } else { request };
+        let request = if unsigned { request.disable_payload_signing() } else { request };
         match request.send().instrument(debug_span!("s3.UploadPart", key = self.key, number)).await {
             Ok(part) => part.e_tag.ok_or_else(|| {
                 Fault::new(FaultKind::Unexpected, self.doing(), "a part without an etag").into()

@@ -11,8 +11,8 @@ use tracing::{Instrument, debug_span};
 /// someone replaced or removed the object since the last.
 pub(super) const ROUNDS: usize = 3;
 
-/// Puts a blob with one `PutObject`, unless it is there; where it is expected to be, asks before sending it. S3 itself compares the bytes with their address, as the
-/// sha256 that goes with them is the address.
+/// Puts a blob with one `PutObject`, unless it is there; asks first where it is expected to be. S3 itself compares the
+/// bytes with their address, as the sha256 that goes with them is the address.
 pub(super) async fn put(
     store: &S3Store,
     key: &str,
@@ -21,6 +21,7 @@ pub(super) async fn put(
     tell: Teller,
 ) -> Result<Put, PutError> {
     let doing = || store.doing(format_args!("storing {key}"));
+    let unsigned = store.unsigned().await;
     let mut replaced = None;
     if expected {
         replaced = match store.look(key, content).await? {
@@ -31,7 +32,7 @@ pub(super) async fn put(
     }
     for _ in 0..ROUNDS {
         let range = body::part_range(content, 0);
-        let body = match body::body(content.path(), range, tell.clone(), store.unsigned).await {
+        let body = match body::body(content.path(), range, tell.clone(), unsigned).await {
             Ok(body) => body,
             Err(error) => {
                 store.unchanged(content, Some(0), true).await?;
@@ -45,7 +46,7 @@ pub(super) async fn put(
             Some(etag) => request.if_match(etag),
         };
         let request = request.customize();
-        let request = if store.unsigned { request.disable_payload_signing() } else { request };
+        let request = if unsigned { request.disable_payload_signing() } else { request };
         match request.send().instrument(debug_span!("s3.PutObject", key)).await {
             Ok(_) => return Ok(if replaced.is_none() { Put::Stored } else { Put::Replaced }),
             // The condition failed: with `If-Match` on an object that is gone the answer is 404.

@@ -39,8 +39,8 @@ impl Server {
         Self { endpoint, seen }
     }
 
-    fn store(&self) -> S3Store {
-        S3Store::new(client(&self.endpoint), "bucket", "prefix", None)
+    async fn store(&self) -> S3Store {
+        S3Store::new(client(&self.endpoint).await, "bucket", "prefix", None)
     }
 
     fn seen(&self) -> Vec<String> {
@@ -133,7 +133,7 @@ async fn a_conflict_is_never_taken_for_presence() {
         "PutObject if-none-match" => error(409, "ConditionalRequestConflict"),
         _ => nothing(),
     });
-    assert_eq!(fault_kind(put(&server.store(), &content).await), FaultKind::Contended);
+    assert_eq!(fault_kind(put(&server.store().await, &content).await), FaultKind::Contended);
 }
 
 #[tokio::test]
@@ -146,7 +146,7 @@ async fn a_failed_condition_is_never_taken_for_presence() {
             "HeadObject" => head.clone(),
             _ => error(412, "PreconditionFailed"),
         });
-        assert_eq!(fault_kind(put(&server.store(), &content).await), FaultKind::Contended);
+        assert_eq!(fault_kind(put(&server.store().await, &content).await), FaultKind::Contended);
         let replacing = server.seen().contains(&"PutObject if-match".to_owned());
         assert_eq!(replacing, there.0 == 200);
     }
@@ -158,7 +158,7 @@ async fn refused_bytes_of_an_unchanged_file_are_damage_on_the_way() {
     let (_files, content) = small();
     for code in ["BadDigest", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch", "IncompleteBody"] {
         let server = Server::new(move |_, _| error(400, code));
-        assert_eq!(fault_kind(put(&server.store(), &content).await), FaultKind::Unavailable, "{code}");
+        assert_eq!(fault_kind(put(&server.store().await, &content).await), FaultKind::Unavailable, "{code}");
     }
 }
 
@@ -183,7 +183,7 @@ async fn an_error_inside_a_good_answer_is_an_error() {
         "AbortMultipartUpload" => (204, String::new()),
         _ => nothing(),
     });
-    assert_eq!(fault_kind(put(&server.store(), &content).await), FaultKind::Unavailable);
+    assert_eq!(fault_kind(put(&server.store().await, &content).await), FaultKind::Unavailable);
 }
 
 #[tokio::test]
@@ -201,7 +201,8 @@ async fn a_conflict_at_the_end_of_an_upload_begins_it_anew() {
             "AbortMultipartUpload" => (204, String::new()),
             _ => nothing(),
         });
-        let store = S3Store::new(client(&server.endpoint), "bucket", "", Some(uploads.path().to_owned()));
+        let store =
+            S3Store::new(client(&server.endpoint).await, "bucket", "", Some(uploads.path().to_owned()));
         assert_eq!(fault_kind(put(&store, &content).await), FaultKind::Contended);
         assert_eq!(server.seen().last().unwrap(), "AbortMultipartUpload");
         assert_eq!(put(&store, &content).await.unwrap(), Put::Stored);
@@ -227,7 +228,7 @@ async fn an_answer_that_is_cut_short_is_an_error() {
         }
     });
     let (_files, content) = small();
-    let store = S3Store::new(client(&endpoint), "bucket", "", None);
+    let store = S3Store::new(client(&endpoint).await, "bucket", "", None);
     let body = store.get(&address(&content, 0), 0..10, None).await.unwrap().unwrap();
     let result: Result<Vec<_>, _> = body.stream.try_collect().await;
     assert_eq!(result.unwrap_err().kind, FaultKind::Unavailable);
@@ -237,7 +238,7 @@ async fn an_answer_that_is_cut_short_is_an_error() {
 #[tokio::test]
 async fn a_bucket_that_cannot_be_used_is_explained() {
     let made = Server::new(|_, _| (200, String::new()));
-    assert_eq!(made.store().create().await.unwrap(), Created::Present);
+    assert_eq!(made.store().await.create().await.unwrap(), Created::Present);
     for (status, kind) in [
         (301, FaultKind::Misconfigured),
         (400, FaultKind::Misconfigured),
@@ -245,7 +246,7 @@ async fn a_bucket_that_cannot_be_used_is_explained() {
         (500, FaultKind::Unavailable),
     ] {
         let server = Server::new(move |_, _| (status, String::new()));
-        assert_eq!(server.store().create().await.unwrap_err().kind, kind, "{status}");
+        assert_eq!(server.store().await.create().await.unwrap_err().kind, kind, "{status}");
         assert!(server.seen().iter().all(|request| request == "HeadObject"));
     }
 }
@@ -259,10 +260,35 @@ async fn the_settings_of_a_new_bucket_are_made_in_the_end() {
         ("PutObject", 1..=3) => error(503, "SlowDown"),
         _ => (200, String::new()),
     });
-    let store = server.store();
+    let store = server.store().await;
     assert_eq!(store.create().await.unwrap_err().kind, FaultKind::Throttled);
     assert_eq!(store.create().await.unwrap(), Created::Made);
     assert_eq!(store.create().await.unwrap(), Created::Present);
     let puts = server.seen().iter().filter(|request| *request == "PutObject").count();
     assert_eq!(puts, 1 + 3 + 4);
+}
+
+/// A payload's sha256 is part of the signature where nothing else protects the bytes.
+#[tokio::test]
+async fn payloads_to_another_machine_are_signed() {
+    let (_files, content) = small();
+    // The second reaches this machine too, but does not look like it.
+    for (host, expected) in [("127.0.0.1", "UNSIGNED-PAYLOAD"), ("0.0.0.0", content.sha256().as_str())] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = format!("http://{host}:{}", listener.local_addr().unwrap().port());
+        let signed = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut reader = BufReader::new(stream.try_clone().unwrap());
+            let lines = reader.by_ref().lines().map_while(Result::ok);
+            let headers: Vec<_> = lines.take_while(|line| !line.is_empty()).collect();
+            reader.read_exact(&mut [0]).unwrap();
+            let answer = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+            stream.write_all(answer.as_bytes()).unwrap();
+            let name = "x-amz-content-sha256: ";
+            headers.iter().find_map(|line| line.strip_prefix(name)).unwrap().to_owned()
+        });
+        let store = S3Store::new(client(&endpoint).await, "bucket", "", None);
+        assert_eq!(put(&store, &content).await.unwrap(), Put::Stored);
+        assert_eq!(signed.join().unwrap(), expected);
+    }
 }

@@ -324,3 +324,6 @@ impl TagItem {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@
 //! second one, `WeakS3Ledger`, which does not keep them and exists to show so.
 
 mod add;
+mod audit;
 mod chain;
 mod collect;
 mod commit;
@@ -22,6 +23,7 @@ mod tag_log;
 #[cfg(feature = "weak-s3-ledger")]
 mod weak_s3;
 
+pub use audit::{Breach, Census, Mend, Rule, Tell};
 pub use collect::{Identity, Standing};
 pub use error::{Conflict, Error, NotFound, Refused};
 pub use table_ledger::TableLedger;
@@ -305,6 +307,16 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     /// [`Refused::Unsupported`] if the ledger can't.
     async fn condemn(&self, address: &Address) -> Result<bool, Error> {
         let _ = address;
+        Err(Refused::Unsupported.into())
+    }
+    /// Checks everything that the ledger holds, and tells of each breach as it is found. With `repair`, mends what can
+    /// be derived from the logs, each under the condition that it is still as it was seen; else changes nothing. May
+    /// run while others write. Returns what it went through, and which blobs the store must have.
+    ///
+    /// # Errors
+    /// [`Refused::Unsupported`] if the ledger can't. A breach is no error.
+    async fn audit(&self, repair: bool, tell: Tell<'_>) -> Result<Census, Error> {
+        let _ = (repair, tell);
         Err(Refused::Unsupported.into())
     }
 }

@@ -1,8 +1,8 @@
 //! The ledger: the protocol over a table.
 
 use super::{
-    AddRequest, Added, Author, ChangeRequest, Changed, Conflict, Draft, Error, Identity, Ledger, NotFound,
-    PackageQuery, Staged, Standing, TagRequest, UntagRequest,
+    AddRequest, Added, Author, Census, ChangeRequest, Changed, Conflict, Draft, Error, Identity, Ledger,
+    NotFound, PackageQuery, Staged, Standing, TagRequest, Tell, UntagRequest,
     add::{self, Addition, Outcome},
     commit::Commit,
     items::{self, Meta, SCHEMA, encode},
@@ -366,5 +366,8 @@ impl Ledger for TableLedger {
 
     async fn condemn(&self, address: &Address) -> Result<bool, Error> {
         self.condemn_one(address).await
+    }
+    async fn audit(&self, repair: bool, tell: Tell<'_>) -> Result<Census, Error> {
+        self.audit_all(repair, tell).await
     }
 }

@@ -1,5 +1,6 @@
 //! Collecting what no version needs, and checking what is there: operations over a ledger and a store together.
 
+mod fsck;
 mod gc;
 mod owner;
 mod race;
@@ -27,11 +28,16 @@ pub struct Site {
 
 impl Site {
     pub fn memory() -> Self {
-        let (table, store) = (Arc::new(MemoryTable::new()), Arc::new(MemoryStore::new()));
+        Self::with_store(Arc::new(MemoryStore::new()), tempfile::tempdir().unwrap())
+    }
+
+    /// In memory, with a store that hands can reach into.
+    pub fn with_store(store: Arc<MemoryStore>, dir: TempDir) -> Self {
+        let table = Arc::new(MemoryTable::new());
         Self {
             table: Box::new(move || Arc::clone(&table) as Arc<dyn Table>),
             store: Box::new(move || Arc::clone(&store) as Arc<dyn Store>),
-            dir: tempfile::tempdir().unwrap(),
+            dir,
         }
     }
 

@@ -324,10 +324,10 @@ pub async fn messages_of_changes_are_kept(world: &Tables) {
 pub async fn a_tag_and_a_yank_exclude_each_other(world: &Tables) {
     add_many(&*world.ledger(), "app", 2).await;
     for round in 0..6 {
-        let (tagger, yanker) = (world.ledger(), world.ledger());
+        let (promoter, yanker) = (world.ledger(), world.ledger());
         let spec = if round % 2 == 0 { "2" } else { "latest" };
         let mut done = at_once([
-            Box::pin(async move { tagger.tag(&tagging("app", spec, "live")).await.map(drop) })
+            Box::pin(async move { promoter.tag(&tagging("app", spec, "live")).await.map(drop) })
                 as std::pin::Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>,
             Box::pin(async move { yanker.change(&changing(2, ReleaseChange::Yank)).await.map(drop) }),
         ])

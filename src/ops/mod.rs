@@ -8,6 +8,8 @@ mod change;
 mod download;
 mod error;
 mod fetch;
+mod fsck;
+mod gc;
 mod info;
 mod init;
 mod list;
@@ -20,6 +22,8 @@ mod versions;
 pub use add::{Add, AddInput};
 pub use download::{Download, Downloaded, Target};
 pub use error::Error;
+pub use fsck::{Checked, Fsck};
+pub use gc::{Collect, Garbage};
 pub use init::Initialised;
 pub use list::Packages;
 

@@ -4,6 +4,7 @@ mod ambiguity;
 mod aws;
 mod backends;
 mod cli;
+mod collect;
 mod dynamodb;
 mod faults;
 mod layers;

@@ -147,11 +147,11 @@ proptest! {
     #[test]
     fn events_come_back(
         kind in kind(), tag in option::of(tag()), previous in option::of(version()), version in option::of(version()),
-        back in option::of(number()), at in entry(),
+        back in option::of(number()), was in option::of(state()), labels in labels(), at in entry(),
     ) {
         let (who, when, message, op, rev, chain) = at;
         comes_back(&ReleaseEvent {
-            kind: ReleaseEventKind::Fence, who: who.clone(), when, message: message.clone(), op: op.clone(), rev,
+            kind: ReleaseEventKind::Fence, version, was, labels, who: who.clone(), when, message: message.clone(), op: op.clone(), rev,
             chain: chain.clone(),
         });
         comes_back(&TagEvent { kind, tag, previous, version, back, who, when, message, op, rev, chain });
@@ -171,10 +171,10 @@ proptest! {
 
     #[test]
     fn the_rest_comes_back(
-        schema in number(), ledger in text(".{0,8}"), request in text(".{0,8}"), entry in text(".{0,8}"), unchanged: bool,
+        schema in number(), ledger in text(".{0,8}"), home in option::of(text(".{0,8}")), request in text(".{0,8}"), entry in text(".{0,8}"), unchanged: bool,
         op: u128, kept: bool, generation in number(), refs in number(),
     ) {
-        comes_back(&Meta { schema, ledger });
+        comes_back(&Meta { schema, ledger, home });
         comes_back(&KeyItem { request, entry, unchanged, op: OpId::from(op) });
         let state = if kept { BlobState::Kept } else { BlobState::Condemned };
         comes_back(&BlobItem { state, generation, refs });

@@ -1,0 +1,322 @@
+//! Proving the promises for what is stored: every log, head, tag, count and directory entry against all the others.
+//!
+//! Nothing is believed that may only look wrong because someone is writing: a package is judged by items that were
+//! read while neither of its heads moved, and the counts of a blob by two passes over the whole table between which no
+//! head moved. Memory: the items of one package at a time, a name for each package, and a small record for each
+//! distinct blob.
+
+mod count;
+mod examine;
+
+use super::{
+    Error, TableLedger,
+    items::{self, Head, decode},
+    operation::Snapshot,
+};
+use crate::{
+    model::{Address, Digest, Generation, OpId, PackageName},
+    table::{Action, Condition, Item, Key, Order, Page, Query, TransactError, Transaction},
+};
+use count::Counted;
+use examine::Package;
+use std::{
+    collections::{BTreeSet, HashMap},
+    fmt,
+};
+
+/// Which rule is broken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Rule {
+    /// An item can't be read, contradicts its own key, or has a key that no item has.
+    Form,
+    /// Versions are dense, and so are the entries of each log up to its head.
+    Dense,
+    /// A head is what its log says.
+    Head,
+    /// Each operation is done once, within a package.
+    Op,
+    /// Times grow along each log.
+    Time,
+    /// The hash chain fits.
+    Chain,
+    /// Versions are in the state, and have the later labels, that the events say.
+    State,
+    /// Tags are where their events say, on active versions.
+    Tag,
+    /// Idempotency keys lead to entries that are there.
+    Key,
+    /// The directory has every package, and nothing else.
+    Directory,
+    /// A blob's item counts the versions that need it, and keeps the generation that they need.
+    Refs,
+    /// The store has every blob that some version needs.
+    Missing,
+    /// The store's object has the size that the ledger says.
+    Size,
+    /// The store's object has the sha256 that the ledger says.
+    Bytes,
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Form => "form",
+            Self::Dense => "dense",
+            Self::Head => "head",
+            Self::Op => "op",
+            Self::Time => "time",
+            Self::Chain => "chain",
+            Self::State => "state",
+            Self::Tag => "tag",
+            Self::Key => "key",
+            Self::Directory => "directory",
+            Self::Refs => "refs",
+            Self::Missing => "missing",
+            Self::Size => "size",
+            Self::Bytes => "bytes",
+        })
+    }
+}
+
+/// What became of a breach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Mend {
+    /// It can't be derived from anything else what should be there.
+    Impossible,
+    /// It could be mended, and was not to be.
+    Possible,
+    /// It was mended.
+    Done,
+    /// It was to be mended, and someone was writing there: another run will see.
+    Overtaken,
+}
+
+/// Something that is not as it must be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Breach {
+    /// Where: the key of an item of the ledger, or the address of a blob.
+    pub place: String,
+    /// Which rule is broken.
+    pub rule: Rule,
+    /// What is wrong, for people.
+    pub what: String,
+    /// Whether it was mended.
+    pub mend: Mend,
+}
+
+impl Breach {
+    /// One that nothing can mend.
+    pub(crate) fn new(place: String, rule: Rule, what: impl Into<String>) -> Self {
+        Self { place, rule, what: what.into(), mend: Mend::Impossible }
+    }
+}
+
+/// What an audit went through, and which blobs must be in the store.
+#[derive(Debug, Default)]
+pub struct Census {
+    /// How many packages were examined.
+    pub packages: u64,
+    /// How many versions they have, deleted ones included.
+    pub versions: u64,
+    blobs: HashMap<[u8; 32], Record>,
+}
+
+/// What is known of a blob.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Record {
+    /// How many versions need it, at which generation, and how large they say it is.
+    needed: u64,
+    generation: Generation,
+    size: u64,
+}
+
+impl Census {
+    /// The blobs that must be in the store, with their sizes, in no order.
+    pub fn needed(&self) -> impl Iterator<Item = (Address, u64)> {
+        self.blobs.iter().filter(|(_, record)| record.needed > 0).map(|(sha256, record)| {
+            (Address { sha256: Digest::from(*sha256), generation: record.generation }, record.size)
+        })
+    }
+
+    /// How large a blob must be that is in the store at this address; `None` if no version needs that.
+    #[must_use]
+    pub fn size(&self, address: &Address) -> Option<u64> {
+        let record = self.blobs.get(&address.sha256.to_bytes())?;
+        (record.needed > 0 && record.generation == address.generation).then_some(record.size)
+    }
+}
+
+/// Is told of each breach as it is found.
+pub type Tell<'a> = &'a mut (dyn FnMut(Breach) + Send);
+
+/// A breach, and what would mend it.
+struct Found {
+    breach: Breach,
+    mend: Option<Vec<Action>>,
+}
+
+/// The items of a page of queries.
+const PAGE: u32 = 500;
+
+/// How often a package is read again because someone is writing to it.
+const LOOKS: usize = 20;
+
+impl TableLedger {
+    /// See [`Ledger::audit`](super::Ledger::audit).
+    pub(super) async fn audit_all(&self, repair: bool, tell: Tell<'_>) -> Result<Census, Error> {
+        self.check_schema().await?;
+        let mut census = Census::default();
+        let mut counts = Counted::default();
+        let mut examined = BTreeSet::new();
+        let mut after: Option<Key> = None;
+        loop {
+            let page = self.retrying(|| self.table().scan(after.as_ref())).await?;
+            let mut listed = Vec::new();
+            for (key, item) in &page.items {
+                counts.take(key, item);
+                match key.pk.split_at_checked(2) {
+                    Some(("P#" | "T#", name)) if !examined.contains(name) => {
+                        examined.insert(name.to_owned());
+                        match name.parse::<PackageName>() {
+                            Ok(name) => self.audit_package(&name, repair, tell).await?,
+                            Err(error) => tell(Breach::new(key.to_string(), Rule::Form, error.to_string())),
+                        }
+                    }
+                    Some(("P#" | "T#", _)) => {}
+                    Some(("B#", _)) if count::is_blob(key, item) => {}
+                    Some(("D#", _)) => listed.push(key.clone()),
+                    _ if *key == items::meta_key() => {}
+                    _ => tell(Breach::new(key.to_string(), Rule::Form, "it is no item of a ledger")),
+                }
+            }
+            self.audit_directory(listed, repair, tell).await?;
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        census.packages = counts.packages;
+        census.versions = counts.versions;
+        self.audit_counts(&counts, repair, tell).await?;
+        census.blobs = counts.into_needed();
+        Ok(census)
+    }
+
+    /// Tells of what is found, and mends it if it is to be and can be.
+    async fn settle_found(&self, found: Found, repair: bool, tell: Tell<'_>) -> Result<(), Error> {
+        let Found { mut breach, mend } = found;
+        breach.mend = match mend {
+            None => Mend::Impossible,
+            Some(_) if !repair => Mend::Possible,
+            Some(actions) => self.mend(actions).await?,
+        };
+        tell(breach);
+        Ok(())
+    }
+
+    /// Puts right what is wrong, under the condition that it is still as it was seen.
+    async fn mend(&self, actions: Vec<Action>) -> Result<Mend, Error> {
+        let mut transaction = Transaction::new(OpId::from(self.patience().random()).to_string());
+        for action in actions {
+            transaction.push(action);
+        }
+        // Sent again after no answer it is the same, and either did it or finds that it is done: then it is overtaken
+        // by itself, which the next run tells from someone else.
+        let mended = self.patience().run("mending the ledger", || async {
+            match self.table().transact(&transaction).await {
+                Ok(()) => Ok(Mend::Done),
+                Err(TransactError::Refused(_)) => Ok(Mend::Overtaken),
+                Err(TransactError::Fault(fault)) => Err(fault),
+            }
+        });
+        Ok(mended.await?)
+    }
+
+    async fn audit_package(&self, name: &PackageName, repair: bool, tell: Tell<'_>) -> Result<(), Error> {
+        let (releases, tags) = (items::releases(name), items::tags(name));
+        let heads = vec![items::head_key(&releases), items::head_key(&tags)];
+        let mut persistent: Option<BTreeSet<(String, Rule)>> = None;
+        let mut found = Vec::new();
+        for _ in 0..LOOKS {
+            let before = self.heads(&heads).await?;
+            let of_releases = self.partition(&releases).await?;
+            let of_tags = self.partition(&tags).await?;
+            let entry = items::directory_key(name);
+            let listed = self.retrying(|| self.table().get(&entry)).await?.is_some();
+            found = examine::examine(&Package { name, releases: &of_releases, tags: &of_tags, listed });
+            if found.is_empty() {
+                return Ok(());
+            }
+            if self.heads(&heads).await? == before {
+                persistent = None;
+                break;
+            }
+            // What is wrong whenever one looks is wrong.
+            let now = found.iter().map(|it| (it.breach.place.clone(), it.breach.rule)).collect();
+            persistent = Some(match persistent {
+                None => now,
+                Some(then) => then.intersection(&now).cloned().collect(),
+            });
+        }
+        for one in found {
+            let place = (one.breach.place.clone(), one.breach.rule);
+            if persistent.as_ref().is_none_or(|persistent| persistent.contains(&place)) {
+                self.settle_found(one, repair, tell).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn heads(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, Error> {
+        Ok(self.retrying(|| self.table().get_many(keys)).await?)
+    }
+
+    /// A whole partition.
+    async fn partition(&self, pk: &str) -> Result<Vec<(Key, Item)>, Error> {
+        let (from, to) = (" ".to_owned(), items::HIGHEST.to_owned());
+        let mut query =
+            Query { pk: pk.to_owned(), from, to, order: Order::Ascending, limit: PAGE, after: None };
+        let mut all = Vec::new();
+        loop {
+            let page: Page<String> = self.retrying(|| self.table().query(&query)).await?;
+            all.extend(page.items.into_iter().map(|(sk, item)| (Key::new(pk, sk), item)));
+            match page.next {
+                Some(next) => query.after = Some(next),
+                None => return Ok(all),
+            }
+        }
+    }
+
+    /// Entries of the directory must be of packages, in the partition that their name belongs to. A package's entry
+    /// and its first head are written at once, so the head, read later, must be there.
+    async fn audit_directory(&self, listed: Vec<Key>, repair: bool, tell: Tell<'_>) -> Result<(), Error> {
+        let mut named = Vec::new();
+        for key in listed {
+            match key.sk.parse::<PackageName>() {
+                Ok(name) => named.push((key, name)),
+                Err(error) => tell(Breach::new(key.to_string(), Rule::Directory, error.to_string())),
+            }
+        }
+        let heads: Vec<_> = named.iter().map(|(_, name)| items::head_key(&items::releases(name))).collect();
+        let seen = Snapshot::new(heads.clone(), self.heads(&heads).await?);
+        for ((key, name), head_key) in named.into_iter().zip(heads) {
+            // One that can't be read is told of with its package.
+            let Ok(head) = seen.get::<Head>(&head_key) else { continue };
+            let gone =
+                |condition| Action { key: key.clone(), condition, change: crate::table::Change::Delete };
+            let (what, mend) = if key != items::directory_key(&name) {
+                ("the package belongs into another partition", vec![gone(Condition::Present)])
+            } else if head.is_none_or(|head| head.n == 0) {
+                let none = Condition::Any(vec![Condition::Absent, Condition::equals("n", 0)]);
+                let still = Action { key: head_key, condition: none, change: crate::table::Change::Check };
+                ("there is no such package", vec![gone(Condition::Present), still])
+            } else {
+                continue;
+            };
+            let breach = Breach::new(key.to_string(), Rule::Directory, what);
+            self.settle_found(Found { breach, mend: Some(mend) }, repair, tell).await?;
+        }
+        Ok(())
+    }
+}

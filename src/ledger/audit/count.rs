@@ -1,0 +1,240 @@
+//! How many versions need each blob, against what the blobs' items say.
+
+use super::{
+    super::{
+        Error, TableLedger,
+        items::{self, BlobItem, BlobState, VersionItem},
+        operation::Snapshot,
+    },
+    Breach, Found, Record, Rule, Tell, decode,
+};
+use crate::{
+    model::{Digest, State},
+    table::{Action, Change, Condition, Item, Key, MAX_ACTIONS},
+};
+use sha2::{Digest as _, Sha256};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// How often blobs that look miscounted are counted again in the hope that nobody is writing.
+const RECOUNTS: usize = 3;
+
+type Sha256Bytes = [u8; 32];
+
+/// What one pass over the table finds.
+#[derive(Default)]
+pub(super) struct Counted {
+    pub packages: u64,
+    pub versions: u64,
+    blobs: HashMap<Sha256Bytes, Tally>,
+}
+
+/// One blob in one pass.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Tally {
+    record: Record,
+    /// Its versions disagree about its generation or its size.
+    torn: bool,
+    /// Its item: state, generation, count.
+    item: Option<(BlobState, u64, u64)>,
+}
+
+impl Tally {
+    fn need(&mut self, version: &VersionItem) {
+        let record = &mut self.record;
+        let same = record.generation == version.blob.generation && record.size == version.blob.size;
+        self.torn |= record.needed > 0 && !same;
+        record.needed += 1;
+        (record.generation, record.size) = (version.blob.generation, version.blob.size);
+    }
+
+    /// What is wrong with it, if anything.
+    fn wrong(&self) -> Option<String> {
+        let Record { needed, generation, .. } = self.record;
+        if self.torn {
+            return Some("versions disagree about its generation or its size".to_owned());
+        }
+        match self.item {
+            None if needed == 0 => None,
+            None => Some(format!("it is missing, and {needed} versions need it")),
+            Some((_, _, refs)) if refs != needed => {
+                Some(format!("it counts {refs} versions, and there are {needed}"))
+            }
+            Some((BlobState::Condemned, ..)) if needed > 0 => {
+                Some(format!("it is condemned, and {needed} versions need it"))
+            }
+            Some((_, at, _)) if needed > 0 && at != generation => {
+                Some(format!("it keeps generation {at}, and versions need {generation}"))
+            }
+            Some(_) => None,
+        }
+    }
+
+    /// The item as it should be, and the condition that it is as it was seen. A generation never goes back, and what
+    /// was condemned may be deleted already: neither can be mended.
+    fn mended(&self) -> Option<(Condition, Item)> {
+        let Record { needed, generation, .. } = self.record;
+        let equals = |state: &str, at: u64, refs: u64| {
+            let condition = [
+                Condition::equals("state", state),
+                Condition::equals("gen", at),
+                Condition::equals("refs", refs),
+            ];
+            Condition::All(condition.into())
+        };
+        let (condition, item) = match self.item {
+            _ if self.torn => return None,
+            None => (Condition::Absent, BlobItem { state: BlobState::Kept, generation, refs: needed }),
+            Some((BlobState::Kept, at, refs)) if needed == 0 || at == generation => {
+                let item = BlobItem { state: BlobState::Kept, generation: at, refs: needed };
+                (equals("kept", at, refs), item)
+            }
+            Some((BlobState::Condemned, at, refs)) if needed == 0 => (
+                equals("condemned", at, refs),
+                BlobItem { state: BlobState::Condemned, generation: at, refs: 0 },
+            ),
+            Some(_) => return None,
+        };
+        Some((condition, items::encode(&item)))
+    }
+}
+
+impl Counted {
+    pub(super) fn take(&mut self, key: &Key, item: &Item) {
+        self.packages += u64::from(key.pk.starts_with("P#") && key.sk == "H");
+        if let Some((sha256, version)) = version(key, item) {
+            self.versions += 1;
+            if version.state != State::Deleted {
+                self.blobs.entry(sha256).or_default().need(&version);
+            }
+        }
+        if let Some((sha256, item)) = blob(key, item) {
+            self.blobs.entry(sha256).or_default().item = Some(item);
+        }
+    }
+
+    pub(super) fn into_needed(self) -> HashMap<Sha256Bytes, Record> {
+        self.blobs.into_iter().map(|(sha256, tally)| (sha256, tally.record)).collect()
+    }
+}
+
+/// What can't be read is told of with its package.
+fn version(key: &Key, item: &Item) -> Option<(Sha256Bytes, VersionItem)> {
+    if !(key.pk.starts_with("P#") && key.sk.starts_with("V#")) {
+        return None;
+    }
+    let version: VersionItem = decode(key, item).ok()?;
+    Some((version.blob.sha256.to_bytes(), version))
+}
+
+fn blob(key: &Key, item: &Item) -> Option<(Sha256Bytes, (BlobState, u64, u64))> {
+    let sha256: Digest = key.pk.strip_prefix("B#")?.parse().ok()?;
+    let item: BlobItem = decode(key, item).ok()?;
+    Some((sha256.to_bytes(), (item.state, item.generation, item.refs)))
+}
+
+/// Whether an item is that of a blob, and can be read.
+pub(super) fn is_blob(key: &Key, item: &Item) -> bool {
+    key.sk == "B" && blob(key, item).is_some()
+}
+
+/// Some blobs counted over the whole table, and who needs them.
+#[derive(Default, PartialEq)]
+struct Pass {
+    needs: BTreeMap<Sha256Bytes, (Tally, BTreeMap<String, u64>)>,
+    /// Of all heads: the same in two passes, if none has moved between.
+    heads: u128,
+}
+
+impl TableLedger {
+    pub(super) async fn audit_counts(
+        &self,
+        counted: &Counted,
+        repair: bool,
+        tell: Tell<'_>,
+    ) -> Result<(), Error> {
+        let suspects: BTreeSet<_> =
+            counted.blobs.iter().filter(|(_, tally)| tally.wrong().is_some()).map(|(at, _)| *at).collect();
+        if suspects.is_empty() {
+            return Ok(());
+        }
+        let mut found: BTreeMap<Sha256Bytes, (Tally, BTreeMap<String, u64>, bool)> = BTreeMap::new();
+        for look in 0..RECOUNTS {
+            let first = self.pass(&suspects).await?;
+            let keys: Vec<_> = suspects.iter().map(|at| items::blob_key(&Digest::from(*at))).collect();
+            let seen = Snapshot::new(keys.clone(), self.heads(&keys).await?);
+            let quiet = self.pass(&suspects).await? == first;
+            let mut now = BTreeMap::new();
+            for (at, key) in suspects.iter().zip(&keys) {
+                let (mut tally, packages) = first.needs.get(at).cloned().unwrap_or_default();
+                // One that can't be read was told of when it was met first.
+                let Ok(item) = seen.get::<BlobItem>(key) else { continue };
+                tally.item = item.map(|item| (item.state, item.generation, item.refs));
+                if tally.wrong().is_some() {
+                    now.insert(*at, (tally, packages, quiet));
+                }
+            }
+            if look > 0 && !quiet {
+                // What looks the same wrong each time is wrong; but nothing is mended while others write.
+                now.retain(|at, (tally, ..)| found.get(at).is_some_and(|(then, ..)| then == tally));
+            }
+            found = now;
+            if quiet || found.is_empty() {
+                break;
+            }
+        }
+        for (at, (tally, packages, quiet)) in found {
+            let key = items::blob_key(&Digest::from(at));
+            let what = tally.wrong().unwrap_or_default();
+            let mend = tally.mended().filter(|_| quiet && packages.len() < MAX_ACTIONS);
+            let mend = mend.map(|(condition, item)| {
+                // Should a version be added or deleted since, the count or the head of its package has changed.
+                let unmoved = packages.iter().map(|(log, rev)| Action {
+                    key: items::head_key(log),
+                    condition: Condition::equals("rev", *rev),
+                    change: Change::Check,
+                });
+                let put = Action { key: key.clone(), condition, change: Change::Put(item) };
+                std::iter::once(put).chain(unmoved).collect()
+            });
+            let breach = Breach::new(key.to_string(), Rule::Refs, what);
+            self.settle_found(Found { breach, mend }, repair, tell).await?;
+        }
+        Ok(())
+    }
+
+    /// Counts some blobs over the whole table.
+    async fn pass(&self, suspects: &BTreeSet<Sha256Bytes>) -> Result<Pass, Error> {
+        let mut pass = Pass::default();
+        let mut revs: BTreeMap<String, u64> = BTreeMap::new();
+        let mut after: Option<Key> = None;
+        loop {
+            let page = self.retrying(|| self.table().scan(after.as_ref())).await?;
+            for (key, item) in &page.items {
+                if key.pk.starts_with("P#") && key.sk == "H" {
+                    let rev = item.get("rev").and_then(serde_json::Value::as_u64).unwrap_or_default();
+                    let hash = Sha256::digest(format!("{} {rev}", key.pk));
+                    let mut part = [0; 16];
+                    part.copy_from_slice(&hash[..16]);
+                    pass.heads = pass.heads.wrapping_add(u128::from_be_bytes(part));
+                    revs.insert(key.pk.clone(), rev);
+                }
+                let Some((at, version)) = version(key, item) else { continue };
+                if version.state != State::Deleted && suspects.contains(&at) {
+                    let (tally, packages) = pass.needs.entry(at).or_default();
+                    tally.need(&version);
+                    packages.insert(key.pk.clone(), 0);
+                }
+            }
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        for (_, packages) in pass.needs.values_mut() {
+            for (log, rev) in packages {
+                *rev = revs.get(log).copied().unwrap_or_default();
+            }
+        }
+        Ok(pass)
+    }
+}

@@ -17,7 +17,7 @@ use crate::{
     retry::{Again, Pulse, Retry},
     table::{Found, Key, TransactError, Transaction},
 };
-use std::{fmt, mem};
+use std::{fmt, mem, ops::ControlFlow};
 use tokio::sync::Mutex;
 use tracing::instrument;
 
@@ -50,7 +50,7 @@ enum Next<T> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Source {
     Read,
-    /// It was read, and a refusal has carried back what has changed since: good for one more try, not for a verdict.
+    /// It was read, and a refusal has carried back what has changed since.
     Refusal,
 }
 
@@ -149,25 +149,30 @@ impl<O: Operation> Commit<'_, O> {
     }
 
     async fn attempt(&self, progress: &mut Progress<O::Outcome>) -> Result<O::Outcome, Stumble> {
-        let sent = match mem::replace(&mut progress.next, Next::Read) {
-            Next::Resend(sent) => sent,
-            Next::Plan(snapshot, source) => match self.propose(Some((snapshot, source)), progress).await? {
-                Ok(sent) => sent,
-                Err(outcome) => return Ok(outcome),
-            },
-            Next::Read => match self.propose(None, progress).await? {
-                Ok(sent) => sent,
-                Err(outcome) => return Ok(outcome),
-            },
+        let known = match mem::replace(&mut progress.next, Next::Read) {
+            Next::Resend(sent) => return self.send(*sent, progress).await,
+            Next::Plan(snapshot, source) => Some((snapshot, source)),
+            Next::Read => None,
         };
+        match self.propose(known, progress).await? {
+            ControlFlow::Continue(sent) => self.send(sent, progress).await,
+            ControlFlow::Break(outcome) => Ok(outcome),
+        }
+    }
+
+    async fn send(
+        &self,
+        sent: Sent<O::Outcome>,
+        progress: &mut Progress<O::Outcome>,
+    ) -> Result<O::Outcome, Stumble> {
         match self.ledger.table().transact(&sent.transaction).await {
             Ok(()) => Ok(sent.proposal.outcome),
-            Err(TransactError::Refused(found)) => self.refused(*sent, found, progress).await,
+            Err(TransactError::Refused(found)) => self.refused(sent, found, progress).await,
             Err(TransactError::Fault(fault)) => {
                 if fault.kind.is_ambiguous() {
                     progress.pending = Some(Pending::of(&sent.proposal));
                 }
-                progress.next = Next::Resend(sent);
+                progress.next = Next::Resend(Box::new(sent));
                 Err(fault.into())
             }
         }
@@ -178,41 +183,35 @@ impl<O: Operation> Commit<'_, O> {
         &self,
         known: Option<(Snapshot, Source)>,
         progress: &mut Progress<O::Outcome>,
-    ) -> Result<Result<Box<Sent<O::Outcome>>, O::Outcome>, Stumble> {
-        let (mut snapshot, mut source) = match known {
+    ) -> Result<ControlFlow<O::Outcome, Sent<O::Outcome>>, Stumble> {
+        let (mut snapshot, source) = match known {
             Some(known) => known,
             None => (self.read(progress.pending.as_ref()).await?, Source::Read),
         };
         if let Some(pending) = &progress.pending {
             if let Some(outcome) = self.recognise(pending, &snapshot).await? {
-                return Ok(Err(outcome));
+                return Ok(ControlFlow::Break(outcome));
             }
             if pending.is_inert(&snapshot)? {
                 progress.pending = None;
             }
         }
-        let mut plan = self.decide(&mut snapshot).await;
-        if source == Source::Refusal && !matches!(plan, Ok(Plan::Commit(_))) {
-            snapshot = self.read(None).await?;
-            source = Source::Read;
-            plan = self.decide(&mut snapshot).await;
-        }
-        match (plan?, progress.pending.as_ref()) {
+        match (self.decide(&mut snapshot).await?, progress.pending.as_ref()) {
             (Plan::Commit(proposal), pending) if pending.is_none_or(|it| it.slot == proposal.slot) => {
                 let token = OpId::from(self.ledger.patience().random()).to_string();
                 let mut transaction = Transaction::new(token);
                 for action in &proposal.actions {
                     transaction.push(action.clone());
                 }
-                Ok(Ok(Box::new(Sent { proposal, transaction, snapshot, source })))
+                Ok(ControlFlow::Continue(Sent { proposal, transaction, snapshot, source }))
             }
-            (Plan::Done(outcome), None) => Ok(Err(outcome)),
+            (Plan::Done(outcome), None) => Ok(ControlFlow::Break(outcome)),
             (plan, Some(pending)) => {
                 // What was read may be the doing of a try that is still under way, and it must not land beside another.
                 let settled = self.settle(pending).await?;
                 progress.pending = None;
                 match (settled, plan) {
-                    (Some(outcome), _) | (None, Plan::Done(outcome)) => Ok(Err(outcome)),
+                    (Some(outcome), _) | (None, Plan::Done(outcome)) => Ok(ControlFlow::Break(outcome)),
                     (None, _) => Err(Stumble::Lost { carried: false }),
                 }
             }

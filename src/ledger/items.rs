@@ -314,3 +314,6 @@ impl TagItem {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

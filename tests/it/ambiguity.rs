@@ -4,15 +4,19 @@
 
 mod deadlines;
 mod lost;
+mod races;
 mod random;
 mod stops;
 
 use crate::{
     faults::{Fate, Faulty},
-    ledger::audit::{Audited, audit},
+    ledger::{
+        audit::{Audited, audit},
+        world::{add, tag, tags},
+    },
 };
 use sacker::{
-    ledger::{Ledger, TableLedger},
+    ledger::TableLedger,
     retry::{Patience, Stop},
     table::{Table, Transaction, memory::MemoryTable},
 };
@@ -48,11 +52,12 @@ impl Scene {
         let sound = TableLedger::new(Arc::clone(&table), patience(Stop::new()));
         crate::ledger::world::add_many(&sound, "app", 2).await;
         crate::ledger::world::tag(&sound, "app", "1", "live").await;
+        let faulty = Arc::new(Faulty::new(Arc::clone(&table), script));
         let rivals = Arc::clone(&table);
-        let faulty = Faulty::new(Arc::clone(&table), script).with_rival(move || {
-            Arc::new(TableLedger::new(Arc::clone(&rivals), patience(Stop::new()))) as Arc<dyn Ledger>
+        faulty.set_rival(move |key| {
+            let rival = TableLedger::new(Arc::clone(&rivals), patience(Stop::new()));
+            async move { compete(&rival, &key.pk).await }
         });
-        let faulty = Arc::new(faulty);
         let stop = Stop::new();
         let ledger = TableLedger::new(Arc::clone(&faulty) as Arc<dyn Table>, patience(stop.clone()));
         Self { table, faulty, ledger, stop }
@@ -61,6 +66,15 @@ impl Scene {
     /// A handle without faults, as another process would have.
     fn sound(&self) -> TableLedger {
         TableLedger::new(Arc::clone(&self.table), patience(Stop::new()))
+    }
+
+    /// What someone else does who comes first.
+    fn set_rival<F>(&self, rival: impl Fn(TableLedger) -> F + Send + Sync + 'static)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let table = Arc::clone(&self.table);
+        self.faulty.set_rival(move |_| rival(TableLedger::new(Arc::clone(&table), patience(Stop::new()))));
     }
 
     async fn audit(&self) -> (usize, usize, usize) {
@@ -72,4 +86,16 @@ impl Scene {
 /// The first `count` transactions meet `fate`, those after them arrive.
 fn first(count: usize, fate: Fate) -> impl FnMut(usize, &Transaction) -> Fate + Send + 'static {
     move |number, _| if number < count { fate } else { Fate::Arrives }
+}
+
+/// Changes a log of `app`: adds a version, or moves a tag.
+async fn compete(rival: &TableLedger, log: &str) {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    if log == "P#app" {
+        add(rival, "app", &format!("rival {number}")).await;
+    } else {
+        let there = tags(rival, "app").await.contains("rival=1");
+        tag(rival, "app", if there { "2" } else { "1" }, "rival").await;
+    }
 }

@@ -1,9 +1,9 @@
 //! A table that loses requests and replies, delivers late, and refuses, as it is told.
 
 use async_trait::async_trait;
+use futures_util::future::{BoxFuture, FutureExt};
 use sacker::{
     fault::{Fault, FaultKind},
-    ledger::Ledger,
     table::{Change, Created, Item, Key, Page, Query, Table, TransactError, Transaction},
 };
 use std::{
@@ -25,7 +25,7 @@ pub enum Fate {
     IsDelayed,
     IsThrottled,
     MeetsContention,
-    /// Someone else adds a version, or moves a tag, just before it arrives.
+    /// A rival is first.
     ComesSecond,
 }
 
@@ -33,13 +33,14 @@ pub enum Fate {
 const TIMEOUT: Duration = Duration::from_secs(2);
 
 type Script = dyn FnMut(usize, &Transaction) -> Fate + Send;
-type Rival = dyn Fn() -> Arc<dyn Ledger> + Send + Sync;
+type Rival = Arc<dyn Fn(Key) -> BoxFuture<'static, ()> + Send + Sync>;
 
 /// A table with faults.
 pub struct Faulty {
     inner: Arc<dyn Table>,
     script: Mutex<Box<Script>>,
-    rival: Option<Box<Rival>>,
+    rival: Mutex<Option<Rival>>,
+    torn: Mutex<Option<usize>>,
     unreachable: AtomicBool,
     sent: Mutex<Vec<Transaction>>,
     late: Mutex<Vec<Transaction>>,
@@ -68,17 +69,30 @@ impl Faulty {
         Self {
             inner,
             script: Mutex::new(Box::new(script)),
-            rival: None,
+            rival: Mutex::default(),
+            torn: Mutex::default(),
             unreachable: AtomicBool::new(false),
             sent: Mutex::default(),
             late: Mutex::default(),
         }
     }
 
-    /// With someone else, for [`Fate::ComesSecond`].
-    pub fn with_rival(mut self, rival: impl Fn() -> Arc<dyn Ledger> + Send + Sync + 'static) -> Self {
-        self.rival = Some(Box::new(rival));
-        self
+    /// What someone else does who comes first; it is told the first item of the transaction or of the rest of the read.
+    pub fn set_rival<F>(&self, rival: impl Fn(Key) -> F + Send + Sync + 'static)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        *self.rival.lock().unwrap() = Some(Arc::new(move |key| rival(key).boxed()));
+    }
+
+    /// Lets the rival come between the items of the next [`Table::get_many`], after so many of them.
+    pub fn tear_next_read(&self, after: usize) {
+        *self.torn.lock().unwrap() = Some(after);
+    }
+
+    async fn rival(&self, key: &Key) {
+        let rival = self.rival.lock().unwrap().clone().expect("there is no rival");
+        rival(key.clone()).await;
     }
 
     /// From now on nothing arrives, neither reads nor transactions; or all does again.
@@ -133,7 +147,12 @@ impl Table for Faulty {
 
     async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, Fault> {
         self.reach().await?;
-        self.inner.get_many(keys).await
+        let torn = self.torn.lock().unwrap().take().filter(|torn| *torn < keys.len());
+        let Some(torn) = torn else { return self.inner.get_many(keys).await };
+        let mut items = self.inner.get_many(&keys[..torn]).await?;
+        self.rival(&keys[torn]).await;
+        items.extend(self.inner.get_many(&keys[torn..]).await?);
+        Ok(items)
     }
 
     async fn get_transact(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, Fault> {
@@ -178,23 +197,9 @@ impl Table for Faulty {
             Fate::IsThrottled => Err(fault(FaultKind::Throttled).into()),
             Fate::MeetsContention => Err(fault(FaultKind::Contended).into()),
             Fate::ComesSecond => {
-                let rival = self.rival.as_ref().expect("there is no rival")();
-                rivalry(&*rival, transaction).await;
+                self.rival(&transaction.actions()[0].key).await;
                 self.inner.transact(transaction).await
             }
         }
-    }
-}
-
-/// Changes the log that a transaction of the package `app` is about.
-async fn rivalry(rival: &dyn Ledger, transaction: &Transaction) {
-    use crate::ledger::world::{add, tag};
-    let unique = format!("rival of {}", transaction.token());
-    if transaction.actions().iter().any(|action| action.key.pk == "P#app" && action.key.sk == "H") {
-        add(rival, "app", &unique).await;
-    } else {
-        let on = rival.tags(&"app".parse().unwrap()).await.unwrap();
-        let there = on.tags.iter().any(|at| at.tag.as_str() == "rival" && at.version.unwrap().get() == 1);
-        tag(rival, "app", if there { "2" } else { "1" }, "rival").await;
     }
 }

@@ -8,6 +8,7 @@ mod dynamodb;
 mod faults;
 mod layers;
 mod ledger;
+mod model;
 mod sqlite;
 mod store;
 mod table;

@@ -214,6 +214,9 @@ async fn the_key_speaks_of_the_last_try() {
         },
     )
     .await;
+    scene.set_rival(|rival| async move {
+        add(&rival, "app", "three").await;
+    });
     let request = AddRequest { if_changed: true, tags: vec![of("live")], ..adding("app") };
     let mut draft = scene.ledger.begin_add(&request).await.unwrap();
     let sha256 = crate::ledger::world::sha256("2");

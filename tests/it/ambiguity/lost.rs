@@ -4,8 +4,7 @@ use super::{Scene, first};
 use crate::{
     faults::Fate,
     ledger::world::{
-        add, adding, adding_with_key, author, blob, edit, of, sha256, tag, tagging, tags, try_add, untagging,
-        version,
+        add, adding, adding_with_key, author, blob, edit, of, sha256, tagging, try_add, untagging, version,
     },
 };
 use sacker::{
@@ -13,7 +12,6 @@ use sacker::{
     model::Release,
 };
 use serde_json::json;
-use tokio::time::Instant;
 
 async fn add_three(scene: &Scene) -> Release {
     let (release, new) = try_add(&scene.ledger, &adding("app"), "three").await.unwrap();
@@ -94,34 +92,6 @@ async fn throttling_and_contention_are_ridden_out_with_the_same_bytes() {
         assert!(sent.iter().all(|it| *it == sent[0]), "not the same bytes");
         assert_eq!(scene.audit().await, (3, 1, 0));
     }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_lost_race_is_run_again_at_once_and_then_after_a_while() {
-    for (races, at_once) in [(1, true), (2, false), (7, false)] {
-        let scene = Scene::new(first(races, Fate::ComesSecond)).await;
-        let began = Instant::now();
-        assert_eq!(add_three(&scene).await.version, version(3 + races as u64));
-        assert_eq!(began.elapsed().is_zero(), at_once, "{races} races");
-        assert_eq!(scene.audit().await, (3 + races, 1, 0));
-        let scene = Scene::new(first(races, Fate::ComesSecond)).await;
-        let began = Instant::now();
-        scene.ledger.tag(&tagging("app", "2", "live")).await.unwrap();
-        assert_eq!(began.elapsed().is_zero(), at_once, "{races} races");
-        assert_eq!(scene.audit().await, (2, 2 + races, 0));
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_promotion_is_read_again_after_a_lost_race() {
-    // What the refusal carries back does not tell where the other tag is now.
-    let scene = Scene::new(first(1, Fate::ComesSecond)).await;
-    tag(&scene.sound(), "app", "2", "rival").await;
-    let promoted = scene.ledger.tag(&tagging("app", "rival", "live")).await;
-    // The rival moved its tag from 2 to 1, where `live` is.
-    let promoted = promoted.unwrap();
-    assert_eq!((promoted.previous, promoted.version), (Some(version(1)), Some(version(1))));
-    assert_eq!(tags(&scene.sound(), "app").await, "latest=2 live=1 rival=1");
 }
 
 #[tokio::test(start_paused = true)]

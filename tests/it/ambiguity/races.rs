@@ -1,0 +1,142 @@
+//! Others who come first: just before a transaction arrives, or between the items of a read.
+
+use super::{Scene, first};
+use crate::{
+    faults::Fate,
+    ledger::world::{
+        add, adding, adding_with_key, author, edit, of, tag, tagging, tags, try_add, untag, version,
+    },
+};
+use sacker::ledger::{AddRequest, Error, Ledger, Refused, TagRequest};
+use serde_json::json;
+use std::sync::Arc;
+use tokio::time::Instant;
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_race_is_run_again_at_once_and_then_after_a_while() {
+    for (races, at_once) in [(1, true), (2, false), (7, false)] {
+        let scene = Scene::new(first(races, Fate::ComesSecond)).await;
+        let began = Instant::now();
+        let (release, _) = try_add(&scene.ledger, &adding("app"), "three").await.unwrap();
+        assert_eq!(release.version, version(3 + races as u64));
+        assert_eq!(began.elapsed().is_zero(), at_once, "{races} races");
+        assert_eq!(scene.audit().await, (3 + races, 1, 0));
+        let scene = Scene::new(first(races, Fate::ComesSecond)).await;
+        let began = Instant::now();
+        scene.ledger.tag(&tagging("app", "2", "live")).await.unwrap();
+        assert_eq!(began.elapsed().is_zero(), at_once, "{races} races");
+        assert_eq!(scene.audit().await, (2, 2 + races, 0));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_promotion_is_read_again_after_a_lost_race() {
+    // What the refusal carries back does not tell where the other tag is now.
+    let scene = Scene::new(first(1, Fate::ComesSecond)).await;
+    tag(&scene.sound(), "app", "2", "rival").await;
+    let promoted = scene.ledger.tag(&tagging("app", "rival", "live")).await;
+    // The rival moved its tag from 2 to 1, where `live` is.
+    let promoted = promoted.unwrap();
+    assert_eq!((promoted.previous, promoted.version), (Some(version(1)), Some(version(1))));
+    assert_eq!(tags(&scene.sound(), "app").await, "latest=2 live=1 rival=1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn latest_is_what_it_is_when_the_tag_moves() {
+    let scene = Scene::new(first(1, Fate::ComesSecond)).await;
+    scene.set_rival(|rival| async move {
+        add(&rival, "app", "three").await;
+    });
+    let moved = scene.ledger.tag(&tagging("app", "latest", "live")).await.unwrap();
+    assert_eq!((moved.previous, moved.version), (Some(version(1)), Some(version(3))));
+    assert_eq!(scene.audit().await, (3, 2, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_version_must_be_active_when_the_tag_moves() {
+    let scene = Scene::new(first(1, Fate::ComesSecond)).await;
+    let table = Arc::clone(&scene.table);
+    scene.faulty.set_rival(move |_| {
+        let table = Arc::clone(&table);
+        async move { edit(&*table, "P#app", "V#0000000000000002", json!({ "state": "yanked" })).await }
+    });
+    let refused = scene.ledger.tag(&tagging("app", "2", "live")).await.unwrap_err();
+    assert!(matches!(refused, Error::Refused(Refused::NotActive { .. })), "{refused:?}");
+    assert_eq!(tags(&scene.sound(), "app").await, "latest=2 live=1");
+}
+
+/// How many items any operation reads, at the most.
+const READ: usize = 8;
+
+#[tokio::test(start_paused = true)]
+async fn one_key_makes_one_version_however_it_is_read() {
+    for torn in 0..READ {
+        let scene = Scene::new(|_, _| Fate::Arrives).await;
+        scene.set_rival(|rival| async move {
+            try_add(&rival, &adding_with_key("app", "job 7"), "three").await.unwrap();
+        });
+        scene.faulty.tear_next_read(torn);
+        let (release, new) = try_add(&scene.ledger, &adding_with_key("app", "job 7"), "three").await.unwrap();
+        assert_eq!((release.version, new), (version(3), true), "torn after {torn}");
+        assert_eq!(scene.audit().await, (3, 1, 0));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_key_moves_a_tag_once_however_it_is_read() {
+    let request = TagRequest { author: author(Some("job 7")), ..tagging("app", "2", "live") };
+    for torn in 0..READ {
+        let scene = Scene::new(|_, _| Fate::Arrives).await;
+        let again = request.clone();
+        scene.set_rival(move |rival| {
+            let again = again.clone();
+            async move {
+                rival.tag(&again).await.unwrap();
+                tag(&rival, "app", "1", "live").await;
+            }
+        });
+        scene.faulty.tear_next_read(torn);
+        let moved = scene.ledger.tag(&request).await.unwrap();
+        assert_eq!((moved.previous, moved.version, moved.rev), (Some(version(1)), Some(version(2)), 2));
+        let torn = tags(&scene.sound(), "app").await == "latest=2 live=1";
+        assert_eq!(scene.audit().await, (2, if torn { 3 } else { 2 }, 0));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_move_begins_where_the_tag_is_however_it_is_read() {
+    for torn in 0..READ {
+        let scene = Scene::new(|_, _| Fate::Arrives).await;
+        scene.set_rival(|rival| async move {
+            untag(&rival, "app", "live").await;
+        });
+        scene.faulty.tear_next_read(torn);
+        let moved = scene.ledger.tag(&tagging("app", "2", "live")).await.unwrap();
+        assert_eq!(moved.version, Some(version(2)));
+        // The audit sees to it that every move began where the one before it ended.
+        scene.audit().await;
+        let request = AddRequest { tags: vec![of("live")], ..adding("app") };
+        scene.faulty.tear_next_read(torn);
+        try_add(&scene.ledger, &request, "three").await.unwrap();
+        assert_eq!(scene.audit().await.0, 3);
+        assert_eq!(tags(&scene.sound(), "app").await, "latest=3 live=3");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tag_that_seemed_to_be_there_is_moved_however_it_is_read() {
+    let request = AddRequest { if_changed: true, tags: vec![of("canary"), of("live")], ..adding("app") };
+    for torn in 0..READ {
+        let scene = Scene::new(|_, _| Fate::Arrives).await;
+        // One of the tags is on `latest` already, and then no longer.
+        tag(&scene.sound(), "app", "2", "canary").await;
+        scene.set_rival(|rival| async move {
+            tag(&rival, "app", "1", "canary").await;
+        });
+        scene.faulty.tear_next_read(torn);
+        let (release, new) = try_add(&scene.ledger, &request, "2").await.unwrap();
+        assert_eq!((release.version, new), (version(2), false));
+        assert_eq!(tags(&scene.sound(), "app").await, "latest=2 canary=2 live=2", "torn after {torn}");
+        scene.audit().await;
+    }
+}

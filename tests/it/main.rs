@@ -7,6 +7,7 @@ mod dynamodb;
 mod faults;
 mod layers;
 mod ledger;
+mod models;
 mod simulation;
 mod sqlite;
 mod store;

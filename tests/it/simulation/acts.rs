@@ -60,7 +60,7 @@ pub enum Answer {
 pub enum Told {
     Answered(Answer),
     /// Nothing was changed, and nothing is said of how things are.
-    Failed(String),
+    Failed,
     Unknown(Key),
     /// Something that must never be said, whatever fails.
     Wrong(String),
@@ -105,7 +105,10 @@ impl Act {
                 let change = match change {
                     12 => ReleaseChange::Yank,
                     13 => ReleaseChange::Unyank,
-                    14 => ReleaseChange::Label(Labels::parse([&*format!("by={message}")]).unwrap()),
+                    14 => {
+                        let label = format!("{}=done", message.replace(' ', "-"));
+                        ReleaseChange::Label(Labels::parse([&*label]).unwrap())
+                    }
                     _ => ReleaseChange::Delete,
                 };
                 Self::Change(random.u64(1..5), change)
@@ -136,7 +139,7 @@ impl Request {
         match self.try_run(client, blobs).await {
             Ok(answer) => Told::Answered(answer),
             Err(Error::Ledger(error)) => told(error),
-            Err(Error::Store(fault)) if fault.kind.is_transient() => Told::Failed(fault.to_string()),
+            Err(Error::Store(fault)) if fault.kind.is_transient() => Told::Failed,
             Err(error) => Told::Wrong(format!("{error:?}")),
         }
     }
@@ -179,10 +182,8 @@ fn told(error: ledger::Error) -> Told {
     match error {
         ledger::Error::Unknown { key, .. } => Told::Unknown(key),
         ledger::Error::Conflict(Conflict::Key { .. }) => Told::Wrong(format!("{error:?}")),
-        ledger::Error::Conflict(Conflict::Contention(_)) | ledger::Error::Interrupted => {
-            Told::Failed(error.to_string())
-        }
-        ledger::Error::Fault(fault) if fault.kind.is_transient() => Told::Failed(fault.to_string()),
+        ledger::Error::Conflict(Conflict::Contention(_)) | ledger::Error::Interrupted => Told::Failed,
+        ledger::Error::Fault(fault) if fault.kind.is_transient() => Told::Failed,
         ledger::Error::NotFound(_) | ledger::Error::Conflict(_) | ledger::Error::Refused(_) => {
             Told::Answered(Answer::Refused)
         }

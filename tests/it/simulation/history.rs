@@ -10,7 +10,7 @@ use sacker::{
 };
 use serde_json::Value;
 use stateright::semantics::{ConsistencyTester, LinearizabilityTester, SequentialSpec};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 /// One request, through all its runs.
 #[derive(Debug, Clone)]
@@ -34,13 +34,21 @@ pub enum End {
     Wrong(String),
 }
 
+impl fmt::Display for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { request: Request { package, act, message, key }, began, ended, end } = self;
+        let key = key.as_ref().map(|key| format!(" with {key}")).unwrap_or_default();
+        write!(f, "{began}-{ended} {package} {message}{key}: {act:?}: {end:?}")
+    }
+}
+
 impl Record {
     /// The end of the last run, where `loose` says whether an earlier one may have happened for all that it knows.
     pub fn conclude(told: Told, loose: bool) -> End {
         match told {
             Told::Answered(answer) => End::Answered(answer),
-            Told::Failed(_) if loose => End::Perhaps,
-            Told::Failed(_) => End::Nothing,
+            Told::Failed if loose => End::Perhaps,
+            Told::Failed => End::Nothing,
             Told::Unknown(key) => End::Unknown(key),
             Told::Wrong(why) => End::Wrong(why),
         }
@@ -67,14 +75,14 @@ pub fn check_answers(dump: &Dump, records: &[Record], breaches: &mut Breaches) {
                 Act::Add { tags: asked, .. } => tags.len() <= asked.len(),
                 _ => tags.len() <= 1,
             };
-        breaches.check(once, || format!("done twice: {record:?}: {releases:?} {tags:?}"));
+        breaches.check(once, || format!("done twice: {record}: {releases:?} {tags:?}"));
         let right = match &record.end {
             End::Answered(answer) => answered(answer, &record.request.act, &releases, &tags),
             End::Nothing => made == 0,
             End::Perhaps | End::Unknown(_) => true,
             End::Wrong(_) => false,
         };
-        breaches.check(right, || format!("not so: {record:?}: {releases:?} {tags:?}"));
+        breaches.check(right, || format!("not so: {record}: {releases:?} {tags:?}"));
     }
     for log in ["P#", "T#"] {
         check_order(dump, records, log, breaches);
@@ -250,6 +258,7 @@ pub fn check_linearizable(package: &str, records: &[Record], breaches: &mut Brea
         .filter(|record| record.request.package == package && !matches!(record.end, End::Nothing))
         .collect();
     of_package.sort_by_key(|record| record.began);
+    let told: Vec<_> = of_package.iter().map(|record| record.to_string()).collect();
     let unknown = of_package.iter().filter(|record| !matches!(record.end, End::Answered(_))).count();
     if of_package.len() > SEARCHED || unknown > UNKNOWN {
         return false;
@@ -276,7 +285,7 @@ pub fn check_linearizable(package: &str, records: &[Record], breaches: &mut Brea
         };
         valid.unwrap();
     }
-    breaches
-        .check(tester.is_consistent(), || format!("no order explains what {package}'s clients were told"));
+    let found = tester.is_consistent();
+    breaches.check(found, || format!("no order explains what was told:\n  {}", told.join("\n  ")));
     true
 }

@@ -150,7 +150,7 @@ impl World<'_> {
                             break End::Unknown(key);
                         }
                     }
-                    Some(Told::Failed(_)) if loose => {
+                    Some(Told::Failed) if loose => {
                         break request.key.clone().map_or(End::Perhaps, End::Unknown);
                     }
                     Some(told) => break Record::conclude(told, loose),

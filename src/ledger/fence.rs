@@ -31,6 +31,7 @@ impl TableLedger {
             let event = ReleaseEvent {
                 kind: ReleaseEventKind::Fence,
                 version: None,
+                was: None,
                 labels: crate::model::Labels::default(),
                 who,
                 when,

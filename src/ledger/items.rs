@@ -84,6 +84,9 @@ pub(super) fn directory_key(package: &PackageName) -> Key {
 pub(super) struct Meta {
     pub schema: u64,
     pub ledger: String,
+    /// The table that it was made in, by which a copy can be told apart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub home: Option<String>,
 }
 
 /// The head of a package's releases.
@@ -151,7 +154,10 @@ pub(super) struct ReleaseEvent {
     /// Absent in a fence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<Version>,
-    /// The labels that were added.
+    /// The version's state before it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub was: Option<State>,
+    /// The labels that were asked for.
     #[serde(default, skip_serializing_if = "Labels::is_empty")]
     pub labels: Labels,
     pub who: Actor,

@@ -6,6 +6,7 @@
 
 mod add;
 mod chain;
+mod collect;
 mod commit;
 mod error;
 mod fence;
@@ -21,6 +22,7 @@ mod tag_log;
 #[cfg(feature = "weak-s3-ledger")]
 mod weak_s3;
 
+pub use collect::{Identity, Standing};
 pub use error::{Conflict, Error, NotFound, Refused};
 pub use table_ledger::TableLedger;
 #[cfg(feature = "weak-s3-ledger")]
@@ -28,7 +30,7 @@ pub use weak_s3::WeakS3Ledger;
 
 use crate::{
     model::{
-        Actor, Blob, Digest, Expectation, Generation, Key, Labels, Message, OpId, PackageName,
+        Actor, Address, Blob, Digest, Expectation, Generation, Key, Labels, Message, OpId, PackageName,
         PackageSummary, Release, ReleaseChange, Spec, State, TagMove, TagName, Tagged, Version,
     },
     table::Created,
@@ -87,8 +89,8 @@ pub const MAX_TAGS: usize = 16;
 /// An addition that has begun: what was read while its blob was being hashed. See [`Ledger::begin_add`].
 #[derive(Debug, Clone)]
 pub struct Draft {
-    /// The id of the ledger, which must own the store that the blob goes to.
-    pub ledger: String,
+    /// The ledger, which must own the store that the blob goes to.
+    pub ledger: Identity,
     op: OpId,
     seen: operation::Snapshot,
     /// The generation at which the caller was told last to store the blob, if any, plus one. Shared with `add`, which
@@ -276,6 +278,33 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     /// with another value; [`Error::Interrupted`]; [`Error::Unknown`]. [`Refused::Unsupported`] if the ledger can't.
     async fn change(&self, request: &ChangeRequest) -> Result<Changed, Error> {
         let _ = request;
+        Err(Refused::Unsupported.into())
+    }
+    /// Which ledger this is; `None` for one that nothing was added to yet. Changes nothing.
+    ///
+    /// # Errors
+    /// [`Refused::Unsupported`] if the ledger can't tell.
+    async fn identity(&self) -> Result<Option<Identity>, Error> {
+        Err(Refused::Unsupported.into())
+    }
+
+    /// Where these objects of its store stand, in their order: any number of them, each read consistently, all
+    /// together no snapshot. Changes nothing.
+    ///
+    /// # Errors
+    /// [`Refused::Unsupported`] if the ledger can't tell.
+    async fn standings(&self, addresses: &[Address]) -> Result<Vec<Standing>, Error> {
+        let _ = addresses;
+        Err(Refused::Unsupported.into())
+    }
+
+    /// Makes sure that no version will ever need this object, unless one does already; returns whether it may be
+    /// deleted now, and for ever. Idempotent. An object that must be kept is no error.
+    ///
+    /// # Errors
+    /// [`Refused::Unsupported`] if the ledger can't.
+    async fn condemn(&self, address: &Address) -> Result<bool, Error> {
+        let _ = address;
         Err(Refused::Unsupported.into())
     }
 }

@@ -150,6 +150,7 @@ impl Changing<'_> {
     fn entry(
         &self,
         head: &Head,
+        was: State,
         latest: Option<(Version, BlobFields)>,
         context: &Context<'_>,
     ) -> (Action, Action) {
@@ -165,6 +166,7 @@ impl Changing<'_> {
         let event = ReleaseEvent {
             kind,
             version: Some(self.request.version),
+            was: Some(was),
             labels,
             who: context.author.actor.clone(),
             when,
@@ -220,7 +222,9 @@ impl Operation for Changing<'_> {
     }
 
     fn needs_snapshot(&self) -> bool {
-        false
+        // What takes the place of a `latest` that goes is read and not acted on: that it still stands follows from the
+        // head's rev, if that was read before it. So the head that a refusal carries back is of no use.
+        self.withdraws()
     }
 
     fn slots(&self, number: u64) -> Vec<Key> {
@@ -267,7 +271,7 @@ impl Operation for Changing<'_> {
             Known::Is(latest) => latest,
             Known::Read(keys) => return Ok(Plan::Read(keys)),
         };
-        let (entry, new_head) = self.entry(&head, latest, context);
+        let (entry, new_head) = self.entry(&head, before.state, latest, context);
         let slot = entry.key.clone();
         let mut set = json!({ "state": item.state });
         if !item.more_labels.is_empty() {
@@ -290,25 +294,31 @@ impl Operation for Changing<'_> {
     ) -> Result<Plan<Outcome>, Error> {
         let key = self.version_key();
         let Some(item) = seen.told_of::<VersionItem>(&key)? else { return Ok(Plan::Read(vec![key])) };
+        // The version may have changed again since: its state is as the operation left it, or found it.
+        let asked = |otherwise| match self.request.change {
+            ReleaseChange::Yank => State::Yanked,
+            ReleaseChange::Unyank => State::Active,
+            ReleaseChange::Delete => State::Deleted,
+            ReleaseChange::Label(_) => otherwise,
+        };
         if unchanged {
-            let state = item.state;
+            let state = asked(item.state);
+            let item = VersionItem { state, ..item };
             return Ok(Plan::Done(Outcome::Changed(Box::new(item), state)));
         }
         let Some(event) = seen.told_of::<ReleaseEvent>(entry)? else {
             return Ok(Plan::Read(vec![entry.clone()]));
         };
-        // The version may have changed again since: the outcome is as the event left it.
-        let (was, is) = match event.kind {
-            ReleaseEventKind::Yank => (State::Active, State::Yanked),
-            ReleaseEventKind::Unyank => (State::Yanked, State::Active),
-            ReleaseEventKind::Delete => (State::Active, State::Deleted),
-            ReleaseEventKind::Label | ReleaseEventKind::Fence => (item.state, item.state),
+        let same_labels = match &self.request.change {
+            ReleaseChange::Label(labels) => *labels == event.labels,
+            _ => true,
         };
-        let same = event.version == Some(self.request.version) && event.kind == self.kind();
-        if !same {
+        if event.version != Some(self.request.version) || event.kind != self.kind() || !same_labels {
             let version = event.version.map_or_else(String::new, |version| version.to_string());
             return Err(used_for(format!("{:?} {version}", event.kind).to_lowercase(), self, context));
         }
+        let was = event.was.unwrap_or(item.state);
+        let is = asked(was);
         let item = VersionItem { state: is, ..item };
         Ok(Plan::Done(Outcome::Changed(Box::new(item), was)))
     }

@@ -1,8 +1,8 @@
 //! The ledger: the protocol over a table.
 
 use super::{
-    AddRequest, Added, Author, ChangeRequest, Changed, Conflict, Draft, Error, Ledger, NotFound,
-    PackageQuery, Staged, TagRequest, UntagRequest,
+    AddRequest, Added, Author, ChangeRequest, Changed, Conflict, Draft, Error, Identity, Ledger, NotFound,
+    PackageQuery, Staged, Standing, TagRequest, UntagRequest,
     add::{self, Addition, Outcome},
     commit::Commit,
     items::{self, Meta, SCHEMA, encode},
@@ -12,7 +12,8 @@ use super::{
 use crate::{
     fault::Fault,
     model::{
-        Blob, Digest, OpId, PackageName, PackageSummary, Release, Spec, TagMove, Tagged, Timestamp, Version,
+        Address, Blob, Digest, OpId, PackageName, PackageSummary, Release, Spec, TagMove, Tagged, Timestamp,
+        Version,
     },
     retry::Patience,
     table::{Action, Change, Condition, Created, Key, Table, TransactError, Transaction},
@@ -110,13 +111,30 @@ impl TableLedger {
         self.patience.run(READING, read).await
     }
 
+    async fn home(&self) -> Result<Option<String>, Fault> {
+        self.retrying(|| self.table.home()).await
+    }
+
+    /// The ledger that `meta` tells of, and whether this is where it was made.
+    async fn identify(&self, meta: Meta) -> Result<Identity, Error> {
+        let here = self.home().await?;
+        let moved = |home: &String| here.as_ref().is_some_and(|here| here != home);
+        Ok(Identity { id: meta.ledger, copy_of: meta.home.filter(moved) })
+    }
+
     /// The ledger's identity, which is made if there is none.
-    async fn identity(&self, seen: Option<Meta>) -> Result<Meta, Error> {
+    async fn make_identity(&self, seen: Option<Meta>) -> Result<Meta, Error> {
         if let Some(meta) = seen {
             return Ok(meta);
         }
         let key = items::meta_key();
-        let meta = Meta { schema: SCHEMA, ledger: OpId::from(self.patience.random()).to_string() };
+        let mut home = self.home().await?;
+        if home.is_none() {
+            // What is yet to be made is nowhere.
+            self.patience.run("making the ledger", || self.table.create()).await?;
+            home = self.home().await?;
+        }
+        let meta = Meta { schema: SCHEMA, home, ledger: OpId::from(self.patience.random()).to_string() };
         let mut first = Transaction::new(OpId::from(self.patience.random()).to_string());
         first.push(Action {
             key: key.clone(),
@@ -200,7 +218,7 @@ impl Ledger for TableLedger {
     async fn create(&self) -> Result<(Created, String), Error> {
         let created = self.patience.run("making the ledger", || self.table.create()).await?;
         let key = items::meta_key();
-        let meta = self.identity(self.read(vec![key.clone()]).await?.get(&key)?).await?;
+        let meta = self.make_identity(self.read(vec![key.clone()]).await?.get(&key)?).await?;
         Ok((created, meta.ledger))
     }
 
@@ -253,7 +271,8 @@ impl Ledger for TableLedger {
         let (keys, one) = (add::reads(request), add::needs_snapshot(request));
         let read = async {
             let seen = self.patience.run(READING, || self.read_once(keys.clone(), one)).await?;
-            let ledger = self.identity(seen.get(&items::meta_key())?).await?.ledger;
+            let meta = self.make_identity(seen.get(&items::meta_key())?).await?;
+            let ledger = self.identify(meta).await?;
             Ok::<_, Error>((seen, ledger))
         };
         let (seen, ledger) = read.await.map_err(|error| error.unresolved(&request.author))?;
@@ -330,10 +349,28 @@ impl Ledger for TableLedger {
             let commit = Commit { ledger: self, operation: &operation, author: &request.author, op: &op };
             if let release::Outcome::Changed(item, previous) = commit.run(None).await? {
                 let mut release = item.into_release(&request.package);
-                release.tags = operation.tags;
+                // What was done is done, whether or not its tags can be read now.
+                let tags = self.tags_by_version(&request.package).await;
+                let tags = tags.map(|mut tags| tags.remove(&request.version).unwrap_or_default());
+                release.tags = tags.unwrap_or(operation.tags);
                 return Ok(Changed { release, previous });
             }
         }
         Err(Conflict::Contention(request.package.clone()).into())
+    }
+    async fn identity(&self) -> Result<Option<Identity>, Error> {
+        let key = items::meta_key();
+        match self.read(vec![key.clone()]).await?.get(&key)? {
+            Some(meta) => Ok(Some(self.identify(meta).await?)),
+            None => Ok(None),
+        }
+    }
+
+    async fn standings(&self, addresses: &[Address]) -> Result<Vec<Standing>, Error> {
+        self.read_standings(addresses).await
+    }
+
+    async fn condemn(&self, address: &Address) -> Result<bool, Error> {
+        self.condemn_one(address).await
     }
 }

@@ -203,7 +203,8 @@ impl Ledger for WeakS3Ledger {
     }
 
     async fn begin_add(&self, _: &AddRequest) -> Result<Draft, Error> {
-        let (_, ledger) = self.identity().await?;
+        let (_, id) = self.identity().await?;
+        let ledger = super::Identity { id, copy_of: None };
         let op = OpId::from(self.patience.random());
         Ok(Draft { ledger, op, seen: Snapshot::default(), told: Arc::default() })
     }

@@ -2,7 +2,7 @@
 
 use super::{Client, Error, Observer, Phase, spool::blocking};
 use crate::{
-    ledger::{AddRequest, Added, MAX_TAGS, Staged},
+    ledger::{AddRequest, Added, Identity, MAX_TAGS, Staged},
     model::{Address, Blob, FileName, Mode, Release},
     retry::Pulse,
     store::{Content, Put},
@@ -112,25 +112,29 @@ impl Client {
         Ok(())
     }
 
-    async fn owner(&self) -> Result<Option<String>, Error> {
+    pub(super) async fn owner(&self) -> Result<Option<String>, Error> {
         Ok(self.patience.run("reading the store's owner", || self.store.owner()).await?)
     }
 
     /// Makes sure that the store belongs to this ledger, claiming it if it is no one's.
-    pub(super) async fn check_owner(&self, owner: Option<String>, ledger: &str) -> Result<(), Error> {
+    pub(super) async fn check_owner(&self, owner: Option<String>, ledger: &Identity) -> Result<(), Error> {
         let owner = match owner {
             Some(owner) => owner,
-            None => self.patience.run("claiming the store", || self.store.claim(ledger)).await?,
+            // A copy has nothing to claim.
+            None if ledger.copy_of.is_some() => "no one".to_owned(),
+            None => self.patience.run("claiming the store", || self.store.claim(&ledger.id)).await?,
         };
-        if owner == ledger {
-            return Ok(());
-        }
-        Err(Error::NotOwner {
-            store: self.store.describe(),
-            owner,
-            ledger: self.ledger.describe(),
-            id: ledger.to_owned(),
-        })
+        self.must_own(owner, ledger)
+    }
+
+    /// Makes sure that a store with this owner is the ledger's own. A copy of the owner is not the owner.
+    pub(super) fn must_own(&self, owner: String, ledger: &Identity) -> Result<(), Error> {
+        let (owner, id) = match &ledger.copy_of {
+            None if owner == ledger.id => return Ok(()),
+            None => (owner, ledger.id.clone()),
+            Some(home) => (format!("{owner}, in {home}"), format!("a copy of {}", ledger.id)),
+        };
+        Err(Error::NotOwner { store: self.store.describe(), owner, ledger: self.ledger.describe(), id })
     }
 }
 

@@ -1,7 +1,10 @@
 //! `init`: makes the ledger and the store, or checks them.
 
 use super::{Client, Error};
-use crate::table::Created;
+use crate::{
+    ledger::{self, Identity},
+    table::Created,
+};
 
 /// What `init` found or made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +26,14 @@ impl Client {
     pub async fn init(&self) -> Result<Initialised, Error> {
         let (ledger, id) = self.ledger.create().await?;
         let store = self.patience.run("making the store", || self.store.create()).await?;
-        self.check_owner(None, &id).await?;
+        let identity = match self.ledger.identity().await {
+            Ok(Some(identity)) => identity,
+            // A ledger that can't tell whether it is a copy.
+            Ok(None) | Err(ledger::Error::Refused(_)) => Identity { id: id.clone(), copy_of: None },
+            Err(error) => return Err(error.into()),
+        };
+        let owner = self.owner().await?;
+        self.check_owner(owner, &identity).await?;
         Ok(Initialised { ledger, id, store })
     }
 }

@@ -8,6 +8,7 @@ mod change;
 mod download;
 mod error;
 mod fetch;
+mod gc;
 mod info;
 mod init;
 mod list;
@@ -20,6 +21,7 @@ mod versions;
 pub use add::{Add, AddInput};
 pub use download::{Download, Downloaded, Target};
 pub use error::Error;
+pub use gc::{Collect, Garbage};
 pub use init::Initialised;
 pub use list::Packages;
 

@@ -8,7 +8,7 @@
 //! it finds under its address: the price of a second add is that of a local read.
 
 use super::{
-    Body, Content, Listing, Progress, Put, PutError, Stat, Store,
+    Body, Content, Listing, Progress, Put, PutError, Stat, Store, Upload, Uploads,
     files::{found, make_dir, read, sync_dir, threaded},
     sending::{Teller, belongs, beyond, exchanged, told},
 };
@@ -146,6 +146,19 @@ impl DirectoryStore {
         Ok(owner)
     }
 
+    fn uploads_blocking(&self) -> io::Result<Uploads> {
+        let mut uploads = Vec::new();
+        for entry in found(fs::read_dir(self.temporaries()))?.into_iter().flatten() {
+            let entry = entry?;
+            // One that was renamed or removed meanwhile is no upload any more.
+            let Some(metadata) = found(entry.metadata())? else { continue };
+            if let (Ok(id), true) = (entry.file_name().into_string(), metadata.is_file()) {
+                uploads.push(Upload { name: format!("tmp/{id}"), id, since: stat(&metadata).modified });
+            }
+        }
+        Ok(Uploads { uploads, next: None })
+    }
+
     fn list_blocking(&self, after: Option<&str>) -> io::Result<Listing> {
         // The first names after `after`, in order: no more memory than a page, however many there are.
         let mut names = BTreeSet::new();
@@ -255,6 +268,18 @@ impl Store for DirectoryStore {
             None => Ok(()),
         })
         .await
+    }
+
+    async fn uploads(&self, _after: Option<&str>) -> Result<Uploads, Fault> {
+        let store = self.clone();
+        // At most one for each process that was killed, and swept by every `put`: few enough for a page.
+        blocking(self.doing("listing temporary files"), move || store.uploads_blocking()).await
+    }
+
+    async fn abort(&self, upload: &Upload) -> Result<(), Fault> {
+        let path = self.temporaries().join(&upload.id);
+        let doing = self.doing(format_args!("removing the temporary file {}", upload.id));
+        blocking(doing, move || found(fs::remove_file(path)).map(drop)).await
     }
 
     async fn list(&self, after: Option<&str>) -> Result<Listing, Fault> {

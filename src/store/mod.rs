@@ -88,6 +88,26 @@ pub struct Listing {
     pub next: Option<String>,
 }
 
+/// Something that was begun to be written and never became a blob.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upload {
+    /// What it was to become, for people.
+    pub name: String,
+    /// What it is known by; opaque.
+    pub id: String,
+    /// When it was begun, or last written to, by the store's clock.
+    pub since: Timestamp,
+}
+
+/// A page of uploads that are not finished.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Uploads {
+    /// The uploads, those under way included.
+    pub uploads: Vec<Upload>,
+    /// Where to go on, if there may be more; opaque.
+    pub next: Option<String>,
+}
+
 /// A content-addressed store. See the [module](self) for what all methods guarantee.
 #[async_trait]
 pub trait Store: fmt::Debug + Send + Sync {
@@ -136,4 +156,17 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// Reads a page of what is stored; `after` is the `next` of the page before.
     async fn list(&self, after: Option<&str>) -> Result<Listing, Fault>;
+
+    /// Reads a page of the uploads that are not finished; `after` is the `next` of the page before. A store whose
+    /// uploads leave nothing behind has none.
+    async fn uploads(&self, after: Option<&str>) -> Result<Uploads, Fault> {
+        let _ = after;
+        Ok(Uploads::default())
+    }
+
+    /// Aborts an upload and removes what it has stored. One that is gone is done.
+    async fn abort(&self, upload: &Upload) -> Result<(), Fault> {
+        let _ = upload;
+        Ok(())
+    }
 }

@@ -130,6 +130,13 @@ impl Table for DynamoTable {
         format!("dynamodb://{}", self.name)
     }
 
+    /// Its name and region. A copy with both in another account is not told apart: its ARN would take a permission
+    /// that publishers need not have.
+    async fn home(&self) -> Result<Option<String>, Fault> {
+        let region = self.client.config().region().map_or("", AsRef::as_ref);
+        Ok(Some(format!("dynamodb:{region}/{}", self.name)))
+    }
+
     async fn create(&self) -> Result<Created, Fault> {
         create::create(self).await
     }

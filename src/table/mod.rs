@@ -264,6 +264,12 @@ pub trait Table: fmt::Debug + Send + Sync {
     /// What this table is, for people: `dynamodb://sacker-ledger`.
     fn describe(&self) -> String;
 
+    /// Something that stays the same as long as this is the same table, and differs in a copy of it, as far as that
+    /// can be told at no cost; `None` if it can't, or if there is no table yet.
+    async fn home(&self) -> Result<Option<String>, Fault> {
+        Ok(None)
+    }
+
     /// Makes the table with safe settings if there is none, else checks that its keys are what they must be.
     /// Never changes an existing one. Idempotent.
     ///

@@ -8,6 +8,7 @@ pub mod world;
 
 mod adding;
 mod blobs;
+pub mod changing;
 mod concurrent;
 mod items;
 mod keys;
@@ -72,6 +73,16 @@ macro_rules! for_tables {
             blobs::a_blob_condemned_meanwhile_is_stored_again
             blobs::what_was_not_stored_is_not_committed
             blobs::versions_are_counted
+            changing::latest_falls_to_the_highest_active_version
+            changing::latest_falls_past_many_yanked_ones
+            changing::what_is_so_already_changes_nothing
+            changing::a_deleted_version_is_gone_and_its_number_spent
+            changing::what_is_tagged_stays
+            changing::a_blob_is_counted_down_by_each_deletion
+            changing::labels_are_added_and_never_replaced
+            changing::a_repeated_change_gives_the_first_outcome
+            changing::a_change_is_resumed
+            changing::messages_of_changes_are_kept
             items::the_items_are_what_the_schema_says
             items::times_grow_whatever_the_clock_says
             items::an_unknown_schema_is_left_alone
@@ -98,6 +109,8 @@ macro_rules! for_concurrent {
             concurrent::one_key_makes_one_version
             concurrent::a_promotion_takes_what_the_tag_was_on
             concurrent::unchanged_content_is_added_once
+            changing::a_tag_and_a_yank_exclude_each_other
+            changing::versions_yanked_at_once_leave_the_right_latest
         }
     };
 }

@@ -20,9 +20,10 @@ mod journal;
 mod multipart;
 mod range;
 mod single;
+mod uploads;
 
 use super::{
-    Body, Content, Listing, PART_SIZE, Progress, Put, PutError, Stat, Store,
+    Body, Content, Listing, PART_SIZE, Progress, Put, PutError, Stat, Store, Upload, Uploads,
     sending::{belongs, exchanged, told},
 };
 use crate::{
@@ -271,6 +272,14 @@ impl Store for S3Store {
             Ok(_) => Ok(()),
             Err(error) => Err(fault(self.doing(format_args!("deleting the blob {at}")), error)),
         }
+    }
+
+    async fn uploads(&self, after: Option<&str>) -> Result<Uploads, Fault> {
+        uploads::page(self, after).await
+    }
+
+    async fn abort(&self, upload: &Upload) -> Result<(), Fault> {
+        uploads::abort(self, upload).await
     }
 
     async fn list(&self, after: Option<&str>) -> Result<Listing, Fault> {

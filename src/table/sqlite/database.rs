@@ -17,6 +17,9 @@ use std::{
 const APPLICATION_ID: i32 = 0x7361_636b;
 /// What the tables look like; in the header too.
 const LAYOUT: i32 = 1;
+/// The file's name in its directory.
+pub(super) const FILE: &str = "ledger.db";
+
 /// How long SQLite itself waits for those who do not queue: readers of other processes, and hands with a shell.
 const BUSY: Duration = Duration::from_secs(5);
 
@@ -54,7 +57,7 @@ impl Database {
 
     fn open(dir: &Path, access: Access, turn: &Turn, doing: &str) -> Result<Option<Self>, Fault> {
         let disk = |error: io::Error| Fault::new(FaultKind::Disk, doing, error);
-        let path = dir.join("ledger.db");
+        let path = dir.join(FILE);
         if access == Access::Make {
             make_dir(dir).map_err(disk)?;
         } else if !path.try_exists().map_err(disk)? {

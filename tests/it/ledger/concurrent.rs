@@ -15,7 +15,7 @@ use std::{collections::BTreeMap, fmt::Debug, sync::Arc};
 use tokio::task::JoinSet;
 
 /// Runs writers at once, each in a task of its own.
-async fn at_once<T, F>(writers: impl IntoIterator<Item = F>) -> Vec<T>
+pub async fn at_once<T, F>(writers: impl IntoIterator<Item = F>) -> Vec<T>
 where
     T: Send + Debug + 'static,
     F: Future<Output = T> + Send + 'static,

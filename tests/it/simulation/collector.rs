@@ -1,20 +1,46 @@
-//! A collector: exactly the protocol of the design, over the bare table and store, with the ways of getting it wrong.
+//! Collectors: the product's own, and one that gets the protocol wrong where a mutant says so.
 
 use super::{mutants::Mutant, network::Link};
+use futures_util::StreamExt;
 use sacker::{
-    model::Address,
+    model::{Address, Timestamp},
+    ops::{Client, Collect},
     store::Store,
     table::{Action, Change, Condition, Key, Table, Transaction},
 };
 use serde_json::json;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
+/// Runs `gc` again and again, and kills it at any point.
+pub async fn collect(client: &Client, link: &Link, mut random: fastrand::Rng, rounds: u32) -> usize {
+    let mut deleted = 0;
+    for _ in 0..rounds {
+        link.time.pass(random.u64(1..600)).await;
+        let now = Timestamp::from_millis(1);
+        let mut garbage = client.gc(Collect { delete: true, min_age: Duration::ZERO, now });
+        let run = async {
+            // An error ends it: the next round goes on with what is left.
+            while let Some(Ok(_)) = garbage.next().await {
+                deleted += 1;
+            }
+        };
+        if random.u8(0..4) == 0 {
+            let crash = Duration::from_millis(random.u64(1..200));
+            let _ = tokio::time::timeout(crash, run).await;
+        } else {
+            run.await;
+        }
+    }
+    deleted
+}
+
+/// A collector by the letter of the design, over the bare table and store.
 pub struct Collector {
     pub table: Arc<dyn Table>,
     pub store: Arc<dyn Store>,
     pub link: Arc<Link>,
     pub random: fastrand::Rng,
-    pub mutant: Option<Mutant>,
+    pub mutant: Mutant,
 }
 
 impl Collector {
@@ -43,7 +69,7 @@ impl Collector {
             Some(blob) => {
                 let (generation, refs) = (blob["gen"].as_u64().unwrap(), blob["refs"].as_u64().unwrap());
                 let kept = blob["state"] == "kept";
-                let unneeded = refs == 0 || self.mutant == Some(Mutant::CollectorIgnoresRefs);
+                let unneeded = refs == 0 || self.mutant == Mutant::CollectorIgnoresRefs;
                 match (kept, at.generation) {
                     // Condemned before, and never to be used again.
                     (true, older) if older < generation => None,
@@ -54,21 +80,21 @@ impl Collector {
                 }
             }
         };
-        if self.mutant == Some(Mutant::DeletesBeforeCondemning) {
+        if self.mutant == Mutant::DeletesBeforeCondemning {
             let deleted = self.store.delete(at).await.is_ok();
-            self.stall().await;
+            self.link.stall().await;
             return deleted && self.condemn(condemn, &key, at.generation).await;
         }
         if !self.condemn(condemn, &key, at.generation).await {
             return false;
         }
-        self.stall().await;
+        self.link.stall().await;
         self.store.delete(at).await.is_ok()
     }
 
     fn unneeded(&self, generation: u64) -> Condition {
         let mut all = vec![is("kept", generation)];
-        if self.mutant != Some(Mutant::CollectorIgnoresRefs) {
+        if self.mutant != Mutant::CollectorIgnoresRefs {
             all.push(Condition::equals("refs", 0));
         }
         Condition::All(all)
@@ -82,15 +108,6 @@ impl Collector {
         let mut condemn = Transaction::new(format!("condemn {}", self.link.time.tick()));
         condemn.push(Action { key: key.clone(), condition, change });
         self.table.transact(&condemn).await.is_ok()
-    }
-
-    /// Now and then it stands still between two steps, for longer than anyone waits.
-    async fn stall(&mut self) {
-        match self.random.u8(0..8) {
-            0 => self.link.time.pass(self.random.u64(60_000..400_000)).await,
-            1..=3 => self.link.time.pass(self.random.u64(1..2_000)).await,
-            _ => {}
-        }
     }
 }
 

@@ -118,6 +118,15 @@ impl Link {
         FAULTS[usize::try_from(self.below(FAULTS.len() as u64)).unwrap()]
     }
 
+    /// Stands still, now and then for longer than anyone waits.
+    pub async fn stall(&self) {
+        match self.below(8) {
+            0 => self.time.pass(60_000 + self.below(400_000)).await,
+            1..=3 => self.time.pass(1 + self.below(2_000)).await,
+            _ => {}
+        }
+    }
+
     /// How long a message is under way, in milliseconds.
     pub fn latency(&self) -> u64 {
         1 + self.below(8)

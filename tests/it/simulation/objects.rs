@@ -59,6 +59,8 @@ pub struct RemoteStore {
     pub link: Arc<Link>,
     pub warehouse: Arc<Warehouse>,
     pub mutant: Option<Mutant>,
+    /// Whether whoever deletes stands still just before now and then, for longer than anyone waits.
+    pub stalls: bool,
 }
 
 impl fmt::Debug for RemoteStore {
@@ -115,6 +117,9 @@ impl Store for RemoteStore {
     }
 
     async fn delete(&self, at: &Address) -> Result<(), Fault> {
+        if self.stalls {
+            self.link.stall().await;
+        }
         self.link
             .send(|| {
                 let (warehouse, at) = (Arc::clone(&self.warehouse), at.clone());

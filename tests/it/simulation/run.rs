@@ -3,7 +3,7 @@
 use super::{
     acts::{Act, PACKAGES, Request, Told},
     audit::{Breaches, audit, dump},
-    collector::Collector,
+    collector::{Collector, collect},
     history::{End, Record, check_answers, check_linearizable},
     mutants::{Before, Mutant, Mutated},
     network::{LATEST, Link, Remote, Time},
@@ -16,7 +16,7 @@ use sacker::{
     model::{Digest, Key, Timestamp},
     ops::Client,
     retry::{Patience, Stop},
-    store::{Store, memory::MemoryStore},
+    store::memory::MemoryStore,
     table::{Table, memory::MemoryTable},
 };
 use sha2::{Digest as _, Sha256};
@@ -79,16 +79,20 @@ impl World<'_> {
 
     /// A client behind a link on which so many requests in a hundred go wrong.
     fn client(&self, number: u64, percent: u32) -> Client {
+        self.linked(number, percent, false).0
+    }
+
+    fn linked(&self, number: u64, percent: u32, stalls: bool) -> (Client, Arc<Link>) {
         let mut random = self.random(1000 + number);
         let link = Link::new(&self.time, random.u64(..), percent);
         let remote = Remote { link: Arc::clone(&link), inner: Arc::clone(&self.table) };
         let mut table: Arc<dyn Table> = Arc::new(remote);
+        let seed = random.u64(..);
         if let Some(mutant) = self.mutant {
-            let seed = random.u64(..);
             table = Arc::new(Mutated::new((table, &self.table), mutant, &self.before, &self.time, seed));
         }
         let warehouse = Arc::clone(&self.warehouse);
-        let store = Arc::new(RemoteStore { link, warehouse, mutant: self.mutant });
+        let store = RemoteStore { link: Arc::clone(&link), warehouse, mutant: self.mutant, stalls };
         let deadline = Duration::from_secs(random.choice([2, 10, 60]).unwrap());
         let patience = Patience::seeded(deadline, Stop::new(), random.u64(..));
         // Every clock is off by something of its own.
@@ -97,17 +101,23 @@ impl World<'_> {
             Timestamp::from_millis(1_000_000 + off + u64::try_from(time.elapsed().as_millis()).unwrap())
         };
         let ledger = TableLedger::with_clock(table, patience.clone(), Arc::new(clock));
-        Client::new(Arc::new(ledger), store, patience, std::env::temp_dir())
+        (Client::new(Arc::new(ledger), Arc::new(store), patience, std::env::temp_dir()), link)
     }
 
-    fn collector(&self, percent: u32) -> Collector {
-        let mut random = self.random(3);
-        let link = Link::new(&self.time, random.u64(..), percent);
-        let table = Arc::new(Remote { link: Arc::clone(&link), inner: Arc::clone(&self.table) });
-        let warehouse = Arc::clone(&self.warehouse);
-        let store: Arc<dyn Store> =
-            Arc::new(RemoteStore { link: Arc::clone(&link), warehouse, mutant: self.mutant });
-        Collector { table, store, link, random, mutant: self.mutant }
+    /// Collects, and returns how often something was deleted.
+    async fn collect(&self, percent: u32, rounds: u32) -> usize {
+        let random = self.random(3);
+        let (client, link) = self.linked(50, percent, true);
+        match self.mutant {
+            Some(mutant @ (Mutant::DeletesBeforeCondemning | Mutant::CollectorIgnoresRefs)) => {
+                let table = Arc::new(Remote { link: Arc::clone(&link), inner: Arc::clone(&self.table) });
+                let warehouse = Arc::clone(&self.warehouse);
+                let sent = Arc::clone(&link);
+                let store = RemoteStore { link: sent, warehouse, mutant: None, stalls: false };
+                Collector { table, store: Arc::new(store), link, random, mutant }.run(rounds).await
+            }
+            _ => collect(&client, &link, random, rounds).await,
+        }
     }
 
     async fn work(&self, number: u64, steps: u64, packages: usize, percent: u32) -> Vec<Record> {
@@ -194,7 +204,7 @@ async fn simulate(seed: u64, blobs: &Blobs, mutant: Option<Mutant>) -> Outcome {
     let (clients, packages) = (random.u64(2..5), random.usize(1..=PACKAGES.len()));
     let steps = random.u64(3..9);
     let work = join_all((0..clients).map(|number| world.work(number, steps, packages, percent)));
-    let (records, deleted) = join(work, world.collector(percent).run(random.u32(2..12))).await;
+    let (records, deleted) = join(work, world.collect(percent, random.u32(2..12))).await;
     let mut records = records.concat();
     let late_first = random.bool();
     if late_first {

@@ -1,0 +1,157 @@
+//! `gc`: removes the blobs that no version needs.
+//!
+//! Safe beside everything else, another `gc` included, with no grace period: an object is deleted only once the ledger
+//! has condemned its generation, against which no version can be committed any more. A crash leaves at most an object
+//! that the next run reports.
+
+use super::{Client, Error};
+use crate::{
+    ledger::{self, Standing},
+    model::{Address, Timestamp},
+    store::{Stat, Upload},
+};
+use futures_util::{
+    StreamExt, TryStreamExt,
+    stream::{self, BoxStream},
+};
+use std::time::Duration;
+
+/// How many objects are removed at once.
+const JOBS: usize = 8;
+
+/// When an upload that is not finished is taken for one that never will be.
+const ABANDONED: Duration = Duration::from_hours(24);
+
+/// What to collect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Collect {
+    /// Whether to remove it; else it is only told of.
+    pub delete: bool,
+    /// Leave alone what was stored less than this ago. A courtesy to those whose addition is under way, who would have
+    /// to store their blob again; safety does not rest on it.
+    pub min_age: Duration,
+    /// What that is counted from: the caller's clock, while the objects have their times from the store's.
+    pub now: Timestamp,
+}
+
+impl Collect {
+    /// How old objects have to be unless one says otherwise: an hour.
+    pub const MIN_AGE: Duration = Duration::from_hours(1);
+}
+
+/// What was collected, or would be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Garbage {
+    /// A blob that no version needs.
+    Blob {
+        /// Where it is, or was.
+        address: Address,
+        /// Its size in bytes.
+        size: u64,
+    },
+    /// An upload that was begun more than a day ago and never finished.
+    Upload(Upload),
+}
+
+impl Client {
+    /// Every blob in the store that no version needs, and then every abandoned upload, streamed in bounded memory;
+    /// with `delete` each is removed before it is yielded. What is told of without it is what is removed with it, as
+    /// long as nobody adds or deletes in between. Running it again goes on with what is left.
+    ///
+    /// The stream yields an error and ends where the ledger does not own the store ([`Error::NotOwner`], also for a
+    /// store that is no one's, and for a copy of the ledger), and where one of them fails.
+    #[must_use]
+    pub fn gc(&self, collect: Collect) -> BoxStream<'_, Result<Garbage, Error>> {
+        stream::once(async move {
+            self.must_be_owner().await?;
+            Ok::<_, Error>(self.blobs(collect).chain(self.abandoned(collect)))
+        })
+        .try_flatten()
+        .boxed()
+    }
+
+    /// Makes sure that the store belongs to this ledger, and claims nothing.
+    pub(super) async fn must_be_owner(&self) -> Result<(), Error> {
+        let identity = async { Ok(self.ledger.identity().await?) };
+        let (owner, identity) = tokio::try_join!(self.owner(), identity)?;
+        let owner = owner.unwrap_or_else(|| "no one".to_owned());
+        let none = || ledger::Identity { id: "nothing was ever added to it".to_owned(), copy_of: None };
+        self.must_own(owner, &identity.unwrap_or_else(none))
+    }
+
+    /// Every object in the store, page by page.
+    pub(super) fn listing(&self) -> BoxStream<'_, Result<Vec<(Address, Stat)>, Error>> {
+        stream::try_unfold(Some(None::<String>), move |after| async move {
+            let Some(after) = after else { return Ok::<_, Error>(None) };
+            let list = || self.store.list(after.as_deref());
+            let page = self.patience.run("listing the store", list).await?;
+            Ok(Some((page.objects, page.next.map(Some))))
+        })
+        .boxed()
+    }
+
+    fn blobs(&self, collect: Collect) -> BoxStream<'_, Result<Garbage, Error>> {
+        self.listing()
+            .map(move |page| async move {
+                let mut page = page?;
+                page.retain(|(_, stat)| collect.is_due(stat.modified, collect.min_age));
+                let addresses: Vec<_> = page.iter().map(|(address, _)| address.clone()).collect();
+                let standings = self.ledger.standings(&addresses).await?;
+                let garbage = page.into_iter().zip(standings).filter_map(|((address, stat), standing)| {
+                    let collectable = matches!(standing, Standing::Orphan | Standing::Condemned);
+                    collectable.then_some((address, stat.size, standing))
+                });
+                Ok::<_, Error>(stream::iter(garbage.collect::<Vec<_>>()).map(Ok::<_, Error>))
+            })
+            // The next page is read while this one is worked on.
+            .buffered(2)
+            .try_flatten()
+            .map(move |found| async move {
+                let (address, size, standing) = found?;
+                if collect.delete && !self.remove(&address, standing).await? {
+                    return Ok(None);
+                }
+                Ok(Some(Garbage::Blob { address, size }))
+            })
+            .buffered(JOBS)
+            .try_filter_map(|collected| std::future::ready(Ok(collected)))
+            .boxed()
+    }
+
+    /// Removes an object unless some version needs it by now.
+    async fn remove(&self, address: &Address, standing: Standing) -> Result<bool, Error> {
+        if standing != Standing::Condemned && !self.ledger.condemn(address).await? {
+            return Ok(false);
+        }
+        let doing = format!("deleting {address}");
+        self.patience.run(&doing, || self.store.delete(address)).await?;
+        Ok(true)
+    }
+
+    fn abandoned(&self, collect: Collect) -> BoxStream<'_, Result<Garbage, Error>> {
+        stream::try_unfold(Some(None::<String>), move |after| async move {
+            let Some(after) = after else { return Ok::<_, Error>(None) };
+            let list = || self.store.uploads(after.as_deref());
+            let page = self.patience.run("listing unfinished uploads", list).await?;
+            Ok(Some((stream::iter(page.uploads).map(Ok::<_, Error>), page.next.map(Some))))
+        })
+        .try_flatten()
+        .try_filter(move |upload| std::future::ready(collect.is_due(upload.since, ABANDONED)))
+        .and_then(move |upload| async move {
+            if collect.delete {
+                let doing = format!("aborting an upload of {}", upload.name);
+                self.patience.run(&doing, || self.store.abort(&upload)).await?;
+            }
+            Ok(Garbage::Upload(upload))
+        })
+        .boxed()
+    }
+}
+
+impl Collect {
+    /// Whether something from then is at least that old. No age at all asks no clock.
+    fn is_due(&self, since: Timestamp, age: Duration) -> bool {
+        let age = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
+        age == 0 || since.as_millis().saturating_add(age) <= self.now.as_millis()
+    }
+}

@@ -6,7 +6,7 @@
 mod blobs;
 mod heads;
 
-use stateright::{Checker, Model};
+use stateright::{Checker, HasDiscoveries, Model};
 use std::{fmt::Debug, hash::Hash};
 
 /// Explores everything; returns how many states there are.
@@ -29,6 +29,7 @@ where
     M::State: Clone + Debug + Hash + Send + Sync + PartialEq + 'static,
     M::Action: Debug + Send + Sync + Clone + PartialEq + 'static,
 {
-    let checker = model.checker().threads(2).spawn_bfs().join();
+    let found = HasDiscoveries::AllOf([property].into());
+    let checker = model.checker().threads(2).finish_when(found).spawn_bfs().join();
     checker.assert_any_discovery(property).into_actions().len()
 }

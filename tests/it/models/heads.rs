@@ -64,7 +64,7 @@ impl Ledger {
     }
 }
 
-/// What a client has read, item by item, in the order that the operation promises and no other.
+/// What a client has read, at more than one instant.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 struct Seen {
     rev: Option<usize>,
@@ -97,9 +97,10 @@ struct State {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Action {
-    ReadHead(usize),
-    ReadVersion(usize),
-    ReadTagHead(usize),
+    /// The head of releases, and the version.
+    ReadReleases(usize),
+    /// The head of tags; and the tag with it, where a condition on each makes up for their being two reads.
+    ReadTags(usize),
     ReadTag(usize),
     Send(usize),
     Arrives(usize),
@@ -112,22 +113,18 @@ impl Package {
         self.without != protection
     }
 
-    /// Which operations need what.
+    /// What has to be read yet, and may be now.
     fn reads(who: usize, seen: &Seen) -> Vec<Action> {
+        let moves = matches!(who, ADD_AND_TAG | TAG);
         let mut missing = Vec::new();
-        if who != TAG && seen.rev.is_none() {
-            missing.push(Action::ReadHead(who));
-        }
-        if who != ADD_AND_TAG && seen.state.is_none() {
-            missing.push(Action::ReadVersion(who));
-        }
+        // Withdrawing rests on this order: the head of the tags, the tags, the version with its head.
         if seen.tag_rev.is_none() {
-            missing.push(Action::ReadTagHead(who));
-        }
-        // Withdrawing rests on the head of the tags having been read before the tags; moving has a condition on both.
-        let heads_first = matches!(who, DELETE | YANK) && seen.tag_rev.is_none();
-        if seen.tag.is_none() && !heads_first {
+            missing.push(Action::ReadTags(who));
+        } else if seen.tag.is_none() {
             missing.push(Action::ReadTag(who));
+        }
+        if seen.state.is_none() && (moves || missing.is_empty()) {
+            missing.push(Action::ReadReleases(who));
         }
         missing
     }
@@ -212,8 +209,9 @@ impl Model for Package {
             releases: vec![usize::MAX],
             ..Ledger::default()
         };
-        let client = (Client::Reads(Seen::default()), 2);
-        vec![State { ledger, clients: [client; 4], sent: Vec::new() }]
+        // The one that writes both logs tries twice.
+        let client = |tries| (Client::Reads(Seen::default()), tries);
+        vec![State { ledger, clients: [client(2), client(1), client(1), client(1)], sent: Vec::new() }]
     }
 
     fn actions(&self, state: &State, actions: &mut Vec<Action>) {
@@ -264,17 +262,24 @@ impl Model for Package {
                     return None;
                 };
             }
-            Action::ReadHead(who) => next.clients[who].0.seen(|seen| {
-                (seen.rev, seen.number) = (Some(ledger.rev), ledger.versions.len());
-                seen.latest = ledger.latest;
+            Action::ReadReleases(who) => next.clients[who].0.seen(|seen| {
+                // A tag is moved whatever else becomes of the releases.
+                seen.rev = (who != TAG).then_some(ledger.rev);
+                (seen.number, seen.latest) = (ledger.versions.len(), ledger.latest);
+                seen.state = Some(ledger.versions[0].0);
             }),
-            Action::ReadVersion(who) => {
-                next.clients[who].0.seen(|seen| seen.state = Some(ledger.versions[0].0));
-            }
-            Action::ReadTagHead(who) => next.clients[who].0.seen(|seen| seen.tag_rev = Some(ledger.tag_rev)),
+            Action::ReadTags(who) => next.clients[who].0.seen(|seen| {
+                seen.tag_rev = Some(ledger.tag_rev);
+                seen.tag = matches!(who, ADD_AND_TAG | TAG).then_some(ledger.tag);
+            }),
             Action::ReadTag(who) => next.clients[who].0.seen(|seen| seen.tag = Some(ledger.tag)),
         }
         Some(next)
+    }
+
+    /// Where a protection is missing, a late copy may land for ever.
+    fn within_boundary(&self, state: &State) -> bool {
+        state.ledger.releases.len() < 6 && state.ledger.moves.len() < 6
     }
 
     fn properties(&self) -> Vec<Property<Self>> {

@@ -80,7 +80,10 @@ pub fn check_answers(dump: &Dump, records: &[Record], breaches: &mut Breaches) {
             End::Answered(answer) => answered(answer, &record.request.act, &releases, &tags),
             End::Nothing => made == 0,
             End::Perhaps | End::Unknown(_) => true,
-            End::Wrong(_) => false,
+            End::Wrong(why) => {
+                breaches.0.push(format!("must never be said: {why}"));
+                false
+            }
         };
         breaches.check(right, || format!("not so: {record}: {releases:?} {tags:?}"));
     }

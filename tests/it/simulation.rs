@@ -1,6 +1,17 @@
 //! Everything at once, from seeds: clients that add, tag, promote, withdraw and delete, and a collector, over a network
 //! that loses, delays, repeats and refuses, with crashes at any point; all in tokio's paused time, so that a seed is
 //! the same run every time.
+//!
+//! `SACKER_SEEDS=100000` runs that many; a seed that fails is printed with the command that replays it.
+//!
+//! `mutants` takes the protocol's protections away one by one, by wrappers around table, store and collector, and each
+//! must be missed. What wrappers can't reach:
+//!
+//! - `fsync` before a rename, and of the directory after it: a power cut can't be simulated here. Not covered.
+//! - SQLite's own durability and locking: `sqlite` and the conformance suite of `table`, with real processes.
+//! - Expressions and tokens as DynamoDB takes them: `wire` and `dynamodb`, against the real server.
+//! - Damaged bytes, parts and resumed uploads: `store`, against scripted and real servers.
+//! - The address of a fence, the order of a chain, and other code inside the ledger: its unit tests and `ambiguity`.
 
 mod acts;
 mod audit;

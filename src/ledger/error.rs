@@ -56,6 +56,19 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// This failure, of a run that takes up another by its `OP@SLOT`, from before it has found anything out: what
+    /// became of the other is as unknown as it was, and must not be called unchanged.
+    pub(crate) fn unresolved(self, author: &super::Author) -> Self {
+        match (self, &author.key) {
+            (Self::Fault(source), Some(key @ Key::Resume { .. })) => {
+                Self::Unknown { key: key.clone(), source }
+            }
+            (error, _) => error,
+        }
+    }
+}
+
 /// What was not found.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

@@ -269,15 +269,20 @@ impl Ledger for TableLedger {
 
     async fn begin_add(&self, request: &AddRequest) -> Result<Draft, Error> {
         let (keys, one) = (add::reads(request), add::needs_snapshot(request));
-        let seen = self.patience.run(READING, || self.read_once(keys.clone(), one)).await?;
-        let meta = self.make_identity(seen.get(&items::meta_key())?).await?;
-        let ledger = self.identify(meta).await?;
+        let read = async {
+            let seen = self.patience.run(READING, || self.read_once(keys.clone(), one)).await?;
+            let meta = self.make_identity(seen.get(&items::meta_key())?).await?;
+            let ledger = self.identify(meta).await?;
+            Ok::<_, Error>((seen, ledger))
+        };
+        let (seen, ledger) = read.await.map_err(|error| error.unresolved(&request.author))?;
         Ok(Draft { ledger, op: self.op_id(&request.author), seen, told: Arc::default() })
     }
 
     async fn stage(&self, request: &AddRequest, sha256: &Digest, draft: &mut Draft) -> Result<Staged, Error> {
         let key = items::blob_key(sha256);
-        let item = self.retrying(|| self.table.get(&key)).await?;
+        let item = self.retrying(|| self.table.get(&key)).await;
+        let item = item.map_err(|fault| Error::from(fault).unresolved(&request.author))?;
         draft.seen.insert(key, item);
         let addition = Addition { request, sha256, blob: None };
         let staged = if let Some(crate::model::Key::Resume { .. }) = request.author.key {
@@ -342,7 +347,8 @@ impl Ledger for TableLedger {
         let op = self.op_id(&request.author);
         // As long as tags of the package keep moving, it takes another look at them.
         for _ in 0..TAG_LOOKS {
-            let (tags_rev, tags) = self.tags_on(&request.package, request.version).await?;
+            let looked = self.tags_on(&request.package, request.version).await;
+            let (tags_rev, tags) = looked.map_err(|error| error.unresolved(&request.author))?;
             let operation = Changing { request, tags_rev, tags };
             let commit = Commit { ledger: self, operation: &operation, author: &request.author, op: &op };
             if let release::Outcome::Changed(item, previous) = commit.run(None).await? {

@@ -66,9 +66,10 @@ impl Client {
             }
         };
         let begin = async { Ok(self.ledger.begin_add(&request).await?) };
+        let unresolved = |error: Error| error.unresolved(&request.author);
         let (content, mut draft, owner) =
-            tokio::try_join!(hash(source.path.clone(), observer), begin, self.owner())?;
-        self.check_owner(owner, &draft.ledger).await?;
+            tokio::try_join!(hash(source.path.clone(), observer), begin, self.owner()).map_err(unresolved)?;
+        self.check_owner(owner, &draft.ledger).await.map_err(unresolved)?;
         let mut staged = self.ledger.stage(&request, content.sha256(), &mut draft).await?;
         loop {
             let (generation, expected) = match staged {
@@ -77,7 +78,7 @@ impl Client {
             };
             let address = Address { sha256: content.sha256().clone(), generation };
             if let Some(expected) = expected {
-                self.upload(&address, &content, expected, observer).await?;
+                self.upload(&address, &content, expected, observer).await.map_err(unresolved)?;
             }
             let blob =
                 Blob { address, size: content.size(), filename: source.filename.clone(), mode: source.mode };

@@ -3,7 +3,7 @@
 use crate::{
     fault::{Fault, FaultKind},
     ledger,
-    model::{Address, Invalid, PackageName, Version},
+    model::{Address, Invalid, Key, PackageName, Version},
     retry::{Again, Retry},
     store::PutError,
 };
@@ -80,6 +80,18 @@ pub enum Error {
 }
 
 impl Error {
+    /// As [`ledger::Error::unresolved`], where it is the store that failed.
+    pub(super) fn unresolved(self, author: &ledger::Author) -> Self {
+        match self {
+            Self::Store(fault)
+                if fault.kind.is_transient() && matches!(author.key, Some(Key::Resume { .. })) =>
+            {
+                ledger::Error::Fault(fault).unresolved(author).into()
+            }
+            error => error,
+        }
+    }
+
     pub(super) fn output(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| Self::Output { path, source }

@@ -10,6 +10,8 @@ mod faults;
 mod layers;
 mod ledger;
 mod model;
+mod models;
+mod simulation;
 mod sqlite;
 mod store;
 mod table;

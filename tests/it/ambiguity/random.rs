@@ -6,8 +6,8 @@ use crate::{
     ledger::world::{adding, author, of, partition, sha256, tagging, try_add},
 };
 use sacker::{
-    ledger::{AddRequest, Author, Error, Ledger, TableLedger, TagRequest},
-    model::{Key, OpId},
+    ledger::{AddRequest, Author, ChangeRequest, Error, Ledger, TableLedger, TagRequest},
+    model::{Key, OpId, ReleaseChange},
     retry::Stop,
     table::{Table, Transaction},
 };
@@ -155,4 +155,21 @@ async fn a_made_up_operation_is_no_one_s() {
     let request =
         TagRequest { author: Author { key: Some(key), ..author(None) }, ..tagging("app", "2", "live") };
     assert_eq!(scene.ledger.tag(&request).await.unwrap().version.unwrap().get(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unknown_outcome_stays_unknown_as_long_as_nothing_can_be_found_out() {
+    let scene = Scene::new(|_, _| Fate::Arrives).await;
+    let key = Key::Resume { op: OpId::from(7), slot: 3 };
+    let again = || Author { key: Some(key.clone()), ..author(None) };
+    let stays = |error: Error| matches!(error, Error::Unknown { key: told, .. } if told == key);
+    scene.faulty.set_unreachable(true);
+    let adding = AddRequest { author: again(), ..adding("app") };
+    assert!(stays(try_add(&scene.ledger, &adding, "new").await.unwrap_err()));
+    let tagging = TagRequest { author: again(), ..tagging("app", "2", "live") };
+    assert!(stays(scene.ledger.tag(&tagging).await.unwrap_err()));
+    let yank = ReleaseChange::Yank;
+    let version = 2.try_into().unwrap();
+    let changing = ChangeRequest { package: of("app"), version, change: yank, author: again() };
+    assert!(stays(scene.ledger.change(&changing).await.unwrap_err()));
 }

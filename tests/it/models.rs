@@ -1,0 +1,35 @@
+//! The protocol as small models, explored exhaustively; and each of its protections taken away, which must show.
+//!
+//! What lands late, twice, or after its sender has died: a message that was sent may arrive at any later time, any
+//! number of times, for ever; and any process may stop at any point, since exploring does not oblige it to go on.
+
+mod blobs;
+mod heads;
+
+use stateright::{Checker, HasDiscoveries, Model};
+use std::{fmt::Debug, hash::Hash};
+
+/// Explores everything; returns how many states there are.
+fn holds<M>(model: M) -> usize
+where
+    M: Model + Send + Sync + 'static,
+    M::State: Clone + Debug + Hash + Send + Sync + PartialEq + 'static,
+    M::Action: Debug + Send + Sync + Clone + PartialEq + 'static,
+{
+    let checker = model.checker().threads(2).spawn_bfs().join();
+    assert!(checker.is_done());
+    checker.assert_properties();
+    checker.unique_state_count()
+}
+
+/// Explores until the property fails; returns in how many steps.
+fn fails<M>(model: M, property: &'static str) -> usize
+where
+    M: Model + Send + Sync + 'static,
+    M::State: Clone + Debug + Hash + Send + Sync + PartialEq + 'static,
+    M::Action: Debug + Send + Sync + Clone + PartialEq + 'static,
+{
+    let found = HasDiscoveries::AllOf([property].into());
+    let checker = model.checker().threads(2).finish_when(found).spawn_bfs().join();
+    checker.assert_any_discovery(property).into_actions().len()
+}

@@ -1,0 +1,239 @@
+//! Ways of getting the protocol wrong, as wrappers around a table that is right: the product's own code is the same.
+
+use super::network::Time;
+use async_trait::async_trait;
+use sacker::{
+    fault::{Fault, FaultKind},
+    table::{Action, Change, Condition, Created, Item, Key, Page, Query, Table, TransactError, Transaction},
+};
+use serde_json::Value;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::{Arc, Mutex},
+};
+
+/// A protection that is taken away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mutant {
+    /// A blob that was collected is stored under the same address again.
+    NoGeneration,
+    /// A version is committed whatever has become of its blob.
+    UnconditionalKeep,
+    /// A head may be advanced by someone who has not seen it.
+    NoRevision,
+    /// A read may show how things were before the last change.
+    StaleReads,
+    /// Reads that must be one snapshot are not.
+    TornSnapshots,
+    /// A resend has another identity than what was sent before.
+    NewOpOnResend,
+    /// One's own entry is not recognised.
+    NoRecognition,
+    /// The head is not advanced before an unanswered change is given up.
+    NoFence,
+    /// No answer is taken for "nothing was changed".
+    LostMeansRefused,
+    /// A key is not looked at.
+    NoKeys,
+    /// A version is withdrawn without looking whether a tag was put on it meanwhile.
+    NoTagCheck,
+    /// A version is tagged without looking whether it was withdrawn meanwhile.
+    NoActiveCheck,
+    /// A tag is overwritten by someone who has not seen where it is, under a head that is not looked at.
+    NoTagRevision,
+    /// The store's 409 is read as "it is there".
+    ConflictMeansPresent,
+    /// The collector deletes, and condemns afterwards.
+    DeletesBeforeCondemning,
+    /// The collector condemns what versions need.
+    CollectorIgnoresRefs,
+}
+
+impl Mutant {
+    pub const ALL: [Self; 16] = [
+        Self::NoGeneration,
+        Self::UnconditionalKeep,
+        Self::NoRevision,
+        Self::StaleReads,
+        Self::TornSnapshots,
+        Self::NewOpOnResend,
+        Self::NoRecognition,
+        Self::NoFence,
+        Self::LostMeansRefused,
+        Self::NoKeys,
+        Self::NoTagCheck,
+        Self::NoActiveCheck,
+        Self::NoTagRevision,
+        Self::ConflictMeansPresent,
+        Self::DeletesBeforeCondemning,
+        Self::CollectorIgnoresRefs,
+    ];
+}
+
+/// What items were before their last change.
+pub type Before = Arc<Mutex<BTreeMap<Key, Option<Item>>>>;
+
+/// A table with a protection taken away, between one client and its link.
+pub struct Mutated {
+    pub inner: Arc<dyn Table>,
+    /// The table itself, without the network.
+    raw: Arc<dyn Table>,
+    pub mutant: Mutant,
+    time: Arc<Time>,
+    random: Mutex<fastrand::Rng>,
+    /// For stale reads.
+    before: Before,
+    sent: Mutex<BTreeSet<String>>,
+}
+
+impl fmt::Debug for Mutated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.mutant)
+    }
+}
+
+fn is_blob(key: &Key) -> bool {
+    key.pk.starts_with("B#")
+}
+
+fn is_fence(transaction: &Transaction) -> bool {
+    let kind = |action: &Action| match &action.change {
+        Change::Put(item) => item.get("kind").cloned(),
+        _ => None,
+    };
+    transaction.actions().iter().filter_map(kind).any(|kind| kind == "fence")
+}
+
+impl Mutated {
+    /// `before` is shared by all clients: what is stale is so for each of them.
+    pub fn new(
+        (inner, raw): (Arc<dyn Table>, &Arc<dyn Table>),
+        mutant: Mutant,
+        before: &Before,
+        time: &Arc<Time>,
+        seed: u64,
+    ) -> Self {
+        let random = Mutex::new(fastrand::Rng::with_seed(seed));
+        let (raw, before, time) = (Arc::clone(raw), Arc::clone(before), Arc::clone(time));
+        Self { inner, raw, mutant, time, random, before, sent: Mutex::default() }
+    }
+
+    fn read(&self, key: &Key, item: Option<Item>) -> Option<Item> {
+        match self.mutant {
+            Mutant::StaleReads if self.random.lock().unwrap().bool() => {
+                self.before.lock().unwrap().get(key).cloned().unwrap_or(item)
+            }
+            Mutant::NoRecognition => item.map(|mut item| {
+                if let Some(op) = item.get_mut("op") {
+                    *op = "0".repeat(32).into();
+                }
+                item
+            }),
+            Mutant::NoKeys if key.sk.starts_with("K#") => None,
+            Mutant::NoGeneration if is_blob(key) => item.filter(|item| item["state"] == "kept"),
+            _ => item,
+        }
+    }
+
+    fn mutate(&self, action: &mut Action) {
+        let head = action.key.sk == "H";
+        let check = action.change == Change::Check;
+        let free = match self.mutant {
+            Mutant::NoRevision => head,
+            Mutant::NoTagRevision => head && !check && action.key.pk.starts_with("T#"),
+            Mutant::NoTagCheck => check && head && action.key.pk.starts_with("T#"),
+            Mutant::NoActiveCheck => check && action.key.sk.starts_with("V#"),
+            Mutant::NoKeys => action.key.sk.starts_with("K#"),
+            Mutant::UnconditionalKeep | Mutant::NoGeneration => is_blob(&action.key),
+            _ => false,
+        };
+        if free || self.mutant == Mutant::NoTagRevision && action.key.sk.starts_with("t#") {
+            action.condition = Condition::Always;
+        }
+    }
+
+    /// What a transaction is about to change, as it is.
+    async fn doomed(&self, transaction: &Transaction) -> Vec<(Key, Option<Item>)> {
+        let mut items = Vec::new();
+        for action in transaction.actions().iter().filter(|action| action.change != Change::Check) {
+            items.push((action.key.clone(), self.raw.get(&action.key).await.unwrap()));
+        }
+        items
+    }
+
+    /// Gives every entry another `op`.
+    fn rename(&self, action: &mut Action) {
+        if let Change::Put(item) = &mut action.change
+            && let Some(op) = item.get_mut("op")
+        {
+            *op = Value::from(format!("{:032x}", self.time.tick()));
+        }
+    }
+}
+
+#[async_trait]
+impl Table for Mutated {
+    fn describe(&self) -> String {
+        self.inner.describe()
+    }
+
+    async fn create(&self) -> Result<Created, Fault> {
+        self.inner.create().await
+    }
+
+    async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, Fault> {
+        let items = self.inner.get_many(keys).await?;
+        Ok(keys.iter().zip(items).map(|(key, item)| self.read(key, item)).collect())
+    }
+
+    async fn get_transact(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, Fault> {
+        if self.mutant == Mutant::TornSnapshots {
+            return self.inner.get_many(keys).await;
+        }
+        let items = self.inner.get_transact(keys).await?;
+        Ok(keys.iter().zip(items).map(|(key, item)| self.read(key, item)).collect())
+    }
+
+    async fn query(&self, query: &Query) -> Result<Page<String>, Fault> {
+        self.inner.query(query).await
+    }
+
+    async fn scan(&self, after: Option<&Key>) -> Result<Page<Key>, Fault> {
+        self.inner.scan(after).await
+    }
+
+    async fn transact(&self, transaction: &Transaction) -> Result<(), TransactError> {
+        if self.mutant == Mutant::NoFence && is_fence(transaction) {
+            return Ok(());
+        }
+        let doomed = self.doomed(transaction).await;
+        let again = !self.sent.lock().unwrap().insert(transaction.token().to_owned());
+        let mut mutated = Transaction::new(transaction.token().to_owned());
+        for action in transaction.actions() {
+            let mut action = action.clone();
+            self.mutate(&mut action);
+            if again && self.mutant == Mutant::NewOpOnResend {
+                self.rename(&mut action);
+            }
+            mutated.push(action);
+        }
+        match self.inner.transact(&mutated).await {
+            Ok(()) => {
+                self.before.lock().unwrap().extend(doomed);
+                Ok(())
+            }
+            Err(TransactError::Refused(found)) => {
+                let keys = transaction.actions().iter().map(|action| &action.key);
+                let found = keys.zip(found).map(|(key, found)| found.map(|item| self.read(key, item)));
+                Err(TransactError::Refused(found.collect()))
+            }
+            Err(TransactError::Fault(fault))
+                if self.mutant == Mutant::LostMeansRefused && fault.kind == FaultKind::Unavailable =>
+            {
+                Err(Fault { kind: FaultKind::Throttled, ..fault }.into())
+            }
+            Err(fault) => Err(fault),
+        }
+    }
+}

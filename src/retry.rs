@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 use tokio::{sync::watch, time::Instant};
-use tracing::debug;
+use tracing::{Instrument, debug, debug_span};
 
 /// Whether and when a failed try is worth another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -117,6 +117,8 @@ impl Patience {
             tries += 1;
             let attempt = attempt();
             let number = tries;
+            // What a back end says of its calls is said within: so it can be told which try they belong to.
+            let attempt = attempt.instrument(debug_span!("attempt", number));
             async move {
                 attempt.await.map_err(|error| match error.again() {
                     Again::Never => backoff::Error::Permanent(error),

@@ -1,1 +1,221 @@
-//! stub
+//! The command line: arguments in, one operation called, its result rendered.
+//!
+//! The only part of the crate that prints, reads the environment, or ends the process.
+
+mod arguments;
+mod commands;
+mod config;
+mod environment;
+mod error;
+mod hints;
+mod json;
+mod notices;
+mod output;
+mod progress;
+mod render;
+mod run;
+mod trace;
+
+use crate::{
+    aws::Aws,
+    location,
+    model::Actor,
+    ops::{self, Client, Observer},
+    retry::{Patience, Stop},
+};
+use arguments::{Arguments, Command, Global};
+use clap::{ColorChoice, CommandFactory, FromArgMatches};
+use config::{Flags, Settings};
+use environment::Environment;
+use error::{Failure, Kind};
+use hints::Places;
+use notices::{Format, Notices};
+use output::Output;
+use progress::Progress;
+use std::{
+    ffi::OsString,
+    io::IsTerminal,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::PathBuf,
+    process::ExitCode,
+    sync::Arc,
+};
+
+/// Runs the command that this process was started with.
+#[must_use]
+pub fn main() -> ExitCode {
+    let run = || run(std::env::args_os().collect(), Environment::of_process());
+    // A panic has been reported by then.
+    let code = catch_unwind(AssertUnwindSafe(run)).unwrap_or(Kind::Internal.exit_code());
+    ExitCode::from(code)
+}
+
+fn run(arguments: Vec<OsString>, environment: Environment) -> u8 {
+    let parsed = match parse(arguments, &environment) {
+        Ok(parsed) => parsed,
+        Err(code) => return code,
+    };
+    let Arguments { global, command } = parsed;
+    let format = match global.json {
+        true => Format::Json,
+        false if colored(global.color, &environment, std::io::stderr().is_terminal()) => Format::Colored,
+        false => Format::Plain,
+    };
+    let notices = Arc::new(Notices::new(format, global.quiet, global.verbose > 0));
+    trace::start(global.verbose, Arc::clone(&notices));
+    let mut output = Output::new(global.json);
+    let changes = command.changes();
+    let mut done = execute(&global, command, environment, &notices, &mut output);
+    // What was found before a failure is shown, too.
+    let flushed = output.flush();
+    if done.is_ok() {
+        done = flushed
+            .map_err(|failure| if changes { failure.hint("it was done all the same") } else { failure });
+    }
+    notices.show(None);
+    match done {
+        Ok(()) => 0,
+        Err(failure) => {
+            notices.failure(&failure);
+            failure.kind.exit_code()
+        }
+    }
+}
+
+/// Reads the arguments, or answers with the exit code if that was all.
+fn parse(arguments: Vec<OsString>, environment: &Environment) -> Result<Arguments, u8> {
+    let asked =
+        |option: &str| arguments.iter().take_while(|given| *given != "--").any(|given| given == option);
+    let (json, never) = (asked("--json"), asked("--color=never"));
+    let no_color = never || environment.filled("NO_COLOR").is_some();
+    let choice = if no_color { ColorChoice::Never } else { ColorChoice::Auto };
+    let matches = Arguments::command().color(choice).try_get_matches_from(arguments);
+    matches.and_then(|matches| Arguments::from_arg_matches(&matches)).map_err(|error| {
+        if json && error.use_stderr() {
+            let notices = Notices::new(Format::Json, false, false);
+            let failure = usage(&error.render().to_string());
+            notices.failure(&failure);
+            return failure.kind.exit_code();
+        }
+        // There is nobody left to tell if this fails.
+        let _ = error.print();
+        u8::try_from(error.exit_code()).unwrap_or(Kind::Invalid.exit_code())
+    })
+}
+
+/// A usage error, from the text that the parser made of it: what is wrong, an empty line, and advice.
+fn usage(text: &str) -> Failure {
+    let message: Vec<_> = text.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
+    let message = message.join(" ");
+    let message = message.strip_prefix("error: ").unwrap_or(&message);
+    Failure::new(Kind::Invalid, message)
+        .hint("`sacker --help` shows the commands, `sacker COMMAND --help` their options")
+}
+
+fn colored(choice: ColorChoice, environment: &Environment, terminal: bool) -> bool {
+    let dumb = || environment.get("TERM").is_none_or(|term| term == "dumb");
+    match choice {
+        ColorChoice::Always => true,
+        ColorChoice::Never => false,
+        ColorChoice::Auto => terminal && environment.filled("NO_COLOR").is_none() && !dumb(),
+    }
+}
+
+fn execute(
+    global: &Global,
+    command: Command,
+    environment: Environment,
+    notices: &Arc<Notices>,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    if let Command::Completions(arguments) = command {
+        return commands::completions::run(&arguments, output);
+    }
+    let flags = Flags {
+        config: global.config.as_deref(),
+        ledger: global.ledger.as_deref(),
+        store: global.store.as_deref(),
+    };
+    let settings = Settings::find(flags, &environment)?;
+    let changes = command.changes();
+    if changes {
+        settings.allow_change(&environment)?;
+    }
+    let stop = Stop::new();
+    let bars = !global.quiet && !global.json && std::io::stderr().is_terminal();
+    let mut context = Context {
+        places: Places::new(&settings, &environment),
+        patience: Patience::new(global.deadline, stop.clone()),
+        observer: Arc::new(Progress::new(Arc::clone(notices), bars)),
+        notices: Arc::clone(notices),
+        environment,
+        output,
+        unasked: settings.embedded.filter(|_| changes),
+    };
+    run::to_the_end(&stop, notices, changes, async {
+        match command {
+            Command::List(arguments) => commands::list::run(arguments, &mut context).await,
+            Command::Versions(arguments) => commands::versions::run(arguments, &mut context).await,
+            Command::Tags(arguments) => commands::tags::run(arguments, &mut context).await,
+            Command::Info(arguments) => commands::info::run(arguments, &mut context).await,
+            Command::Add(arguments) => commands::add::run(arguments, &mut context).await,
+            Command::Download(arguments) => commands::download::run(arguments, &mut context).await,
+            Command::Tag(arguments) => commands::tag::run(arguments, &mut context).await,
+            Command::Untag(arguments) => commands::untag::run(arguments, &mut context).await,
+            Command::Init(arguments) => commands::init::run(&arguments, &mut context).await,
+            Command::Completions(_) => unreachable!("it was done above"),
+        }
+    })
+}
+
+/// What a command works with.
+#[derive(Debug)]
+struct Context<'a> {
+    places: Places,
+    patience: Patience,
+    observer: Arc<dyn Observer>,
+    notices: Arc<Notices>,
+    environment: Environment,
+    output: &'a mut Output,
+    /// Where something is about to be changed that nobody configured.
+    unasked: Option<PathBuf>,
+}
+
+impl Context<'_> {
+    /// The ledger and the store.
+    async fn client(&self) -> Result<Client, Failure> {
+        if let Some(directory) = &self.unasked {
+            let directory = directory.display();
+            self.notices.note(&format!(
+                "nothing is configured; using the embedded ledger and store under {directory}"
+            ));
+        }
+        let uploads = self.environment.cache().map(|cache| cache.join("uploads"));
+        let Places { ledger, store, .. } = &self.places;
+        let opened = location::open(ledger, store, &Aws::standard(), self.patience.clone(), uploads).await;
+        let (ledger, store) = opened.map_err(|fault| Failure::of_opening(&fault, &self.places))?;
+        Ok(Client::new(ledger, store, self.patience.clone(), self.environment.temporary()))
+    }
+
+    /// Says what was being done when an operation failed.
+    fn failed<'a>(&'a self, doing: &'a str) -> impl Fn(ops::Error) -> Failure + 'a {
+        move |error| Failure::of_operation(&error, doing, &self.places)
+    }
+
+    /// Who is recorded with a change: `SACKER_ACTOR`, or else the user and the host.
+    fn actor(&self) -> Result<Actor, Failure> {
+        const VARIABLE: &str = "SACKER_ACTOR";
+        if let Some(actor) = self.environment.get(VARIABLE) {
+            let actor = actor.to_string_lossy().parse::<Actor>();
+            return actor.map_err(|invalid| Failure::new(Kind::Invalid, format!("{VARIABLE}: {invalid}")));
+        }
+        let or_unknown = |name: whoami::Result<String>| match name {
+            Ok(name) if !name.is_empty() => name,
+            _ => "unknown".to_owned(),
+        };
+        let who = format!("{}@{}", or_unknown(whoami::username()), or_unknown(whoami::hostname()));
+        // A system may allow more than a ledger does.
+        let who: String = who.chars().filter(|c| !c.is_control()).take(64).collect();
+        who.parse().map_err(|invalid| Failure::new(Kind::Internal, format!("the user's name: {invalid}")))
+    }
+}

@@ -276,6 +276,10 @@ impl Ledger for TableLedger {
     }
 
     async fn add(&self, request: &AddRequest, blob: &Blob, draft: &Draft) -> Result<Added, Error> {
+        // What happened must be told, whatever is requested while the tags are read afterwards.
+        let Some(_committing) = self.patience.stop().begin_commit() else {
+            return Err(Error::Interrupted);
+        };
         // The caller stores a blob where it was told to. What it was not told to store is not there.
         let told = draft.was_told(blob.address.generation).then_some(blob);
         let addition = Addition { request, sha256: &blob.address.sha256, blob: told };

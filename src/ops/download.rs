@@ -128,12 +128,8 @@ impl Client {
             Ok(()) => {}
             Err(absent) => return Ok(Err(absent)),
         }
-        let mode = blob.mode;
-        blocking(move || {
-            publish(temporary, &directory, &path, mode, force)?;
-            Ok(Ok((Some(path), false)))
-        })
-        .await
+        publish(temporary, directory, &path, blob.mode, force).await?;
+        Ok(Ok((Some(path), false)))
     }
 }
 
@@ -153,23 +149,30 @@ fn temporary_in(directory: &Path) -> io::Result<NamedTempFile> {
         .tempfile_in(directory)
 }
 
-/// Gives a complete file its name, durably.
-fn publish(
+/// Gives a complete file its name, durably. If dropped, it has the name or is gone: no thread holds on to it.
+async fn publish(
     temporary: NamedTempFile,
-    directory: &Path,
+    directory: PathBuf,
     path: &Path,
     mode: Option<Mode>,
     force: bool,
 ) -> Result<(), Error> {
     let output = || Error::output(path);
-    if let Some(mode) = mode {
-        let permissions = Permissions::from_mode(mode.into());
-        temporary.as_file().set_permissions(permissions).map_err(output())?;
-    }
-    temporary.as_file().sync_all().map_err(output())?;
+    let file = temporary.as_file().try_clone().map_err(output())?;
+    let failed = output();
+    let durable = blocking(move || {
+        if let Some(mode) = mode {
+            file.set_permissions(Permissions::from_mode(mode.into()))?;
+        }
+        file.sync_all()
+    });
+    durable.await.map_err(failed)?;
     let published = if force { temporary.persist(path) } else { temporary.persist_noclobber(path) };
     match published {
-        Ok(_) => File::open(directory).and_then(|directory| directory.sync_all()).map_err(output()),
+        Ok(_) => {
+            let flush = blocking(move || File::open(directory)?.sync_all());
+            flush.await.map_err(output())
+        }
         Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
             Err(Error::Exists(path.to_owned()))
         }

@@ -15,14 +15,16 @@ impl Client {
         mut stream: Box<dyn Read + Send>,
         observer: &Arc<dyn Observer>,
     ) -> Result<NamedTempFile, Error> {
-        let scratch = self.scratch.clone();
         let observer = Arc::clone(observer);
         observer.begin(Phase::Hashing, None);
+        // Held here and not by the thread, which may be stuck in reading when this future is dropped.
+        let temporary = tempfile::Builder::new()
+            .prefix(".sacker-")
+            .tempfile_in(&self.scratch)
+            .map_err(Error::output(&self.scratch))?;
+        let path = temporary.path().to_owned();
+        let mut file = temporary.as_file().try_clone().map_err(Error::output(&path))?;
         let spooled = blocking(move || {
-            let mut file = tempfile::Builder::new()
-                .prefix(".sacker-")
-                .tempfile_in(&scratch)
-                .map_err(Error::output(&scratch))?;
             let mut buffer = vec![0; 1 << 20];
             loop {
                 let n = match stream.read(&mut buffer) {
@@ -33,20 +35,21 @@ impl Client {
                         return Err(Error::Input { path: Path::new("-").into(), why: error.to_string() });
                     }
                 };
-                file.write_all(&buffer[..n]).map_err(Error::output(file.path()))?;
+                file.write_all(&buffer[..n]).map_err(Error::output(&path))?;
                 observer.advance(n as u64);
             }
             observer.end();
-            Ok(file)
+            Ok(())
         });
-        spooled.await
+        spooled.await?;
+        Ok(temporary)
     }
 }
 
 /// Runs what blocks apart from what must not.
-pub(super) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
-) -> Result<T, Error> {
+pub(super) async fn blocking<T: Send + 'static, E: Send + 'static>(
+    work: impl FnOnce() -> Result<T, E> + Send + 'static,
+) -> Result<T, E> {
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
         Err(panic) => std::panic::resume_unwind(panic.into_panic()),

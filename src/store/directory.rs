@@ -32,7 +32,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 use tempfile::NamedTempFile;
-use tracing::{debug, warn};
+use tracing::debug;
 
 /// A store in a directory. See the [module](self).
 #[derive(Debug, Clone)]
@@ -118,7 +118,7 @@ impl DirectoryStore {
         temporary.persist(&target).map_err(|error| failed(error.error))?;
         sync_dir(&self.blobs()).map_err(failed)?;
         if there {
-            warn!(blob = %at, store = %self.describe(), "what was stored was damaged and has been replaced");
+            debug!(blob = %at, store = %self.describe(), "what was stored was damaged and has been replaced");
         }
         Ok(if there { Put::Replaced } else { Put::Stored })
     }

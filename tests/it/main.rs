@@ -3,6 +3,7 @@
 mod ambiguity;
 mod aws;
 mod backends;
+mod cli;
 mod dynamodb;
 mod faults;
 mod layers;

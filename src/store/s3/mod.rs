@@ -52,7 +52,7 @@ use std::{
     time::Duration,
 };
 use tokio::sync::OnceCell;
-use tracing::{Instrument, debug_span, warn};
+use tracing::{Instrument, debug, debug_span};
 
 /// A store under a prefix of a bucket. See the [module](self). Cloning is cheap.
 #[derive(Clone)]
@@ -242,7 +242,7 @@ impl Store for S3Store {
         });
         let put = put.await?;
         if put == Put::Replaced {
-            warn!(blob = %at, store = self.describe(), "what was stored was damaged and has been replaced");
+            debug!(blob = %at, store = self.describe(), "what was stored was damaged and has been replaced");
         }
         Ok(put)
     }

@@ -1,0 +1,153 @@
+//! What can be typed: the global options, and the list of commands.
+
+use super::commands::{add, completions, download, info, init, list, tag, tags, untag, versions};
+use crate::model::{Key, Message};
+use clap::{Args, ColorChoice, Parser, Subcommand};
+use std::{path::PathBuf, time::Duration};
+
+const AFTER_HELP: &str = "\
+Exit codes:
+    0  done, or already so
+    1  internal: a bug or an unexpected answer
+    2  invalid: usage, configuration or input
+    3  timeout: `wait` timed out
+    4  not_found: no such package, version or tag
+    5  conflict: an expectation was not met, a key names something else, or
+       contention lasted past the deadline; nothing was changed
+    6  refused: protected, yanked, deleted, tagged: policy says no
+    7  unavailable: back end out of reach or throttling past the deadline;
+       nothing was changed
+    8  integrity: bytes or ledger are not what they must be
+    9  unknown: may have happened; run it again with the --key that is printed
+   10  denied: credentials missing, expired or not allowed
+  130  interrupted before anything was committed
+
+Environment:
+  SACKER_LEDGER, SACKER_STORE, SACKER_CONFIG
+             as --ledger, --store and --config, which win over them
+  SACKER_ACTOR
+             who is recorded with a change, instead of USER@HOST
+  CI         where it is set, nothing is changed without a configuration
+  NO_COLOR   no color unless --color says so
+  XDG_DATA_HOME, XDG_CACHE_HOME, TMPDIR
+             where data, unfinished uploads and temporary files go
+  AWS_*      all of AWS's own, such as AWS_PROFILE and AWS_REGION
+
+Nothing configured at all: a ledger and a store in $XDG_DATA_HOME/sacker, by
+default ~/.local/share/sacker.";
+
+/// Manages blobs for releases: gives each package's blobs the versions 1, 2, 3 …, and moves tags over them.
+#[derive(Debug, Parser)]
+#[command(name = "sacker", version, after_long_help = AFTER_HELP, max_term_width = 80)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What every command takes, before or after its name.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub(super) struct Global {
+    /// The configuration file [default: ~/.sacker.json, which need not exist]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    #[arg(long, global = true, value_name = "URL")]
+    #[arg(help = "The ledger: dynamodb://TABLE[?region=R&endpoint=URL] or file:///DIR")]
+    pub ledger: Option<String>,
+    #[arg(long, global = true, value_name = "URL")]
+    #[arg(help = "The store: s3://BUCKET[/PREFIX][?region=R&endpoint=URL] or file:///DIR")]
+    pub store: Option<String>,
+    /// Print one JSON object a line, errors too
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// No progress, notices or warnings; only errors
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Say what is going on: each call of a back end; -vv: retries; -vvv: all
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// When to use color
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub color: ColorChoice,
+    /// How long contention, throttling or an outage is ridden out without progress: 90s, 2m
+    #[arg(long, global = true, value_name = "DURATION", default_value = "60s", value_parser = deadline)]
+    pub deadline: Duration,
+}
+
+/// What every command that changes a package takes.
+#[derive(Debug, Args)]
+pub(super) struct Change {
+    /// An idempotency key: a repeat with it changes nothing and prints the first outcome
+    #[arg(long, value_name = "KEY")]
+    pub key: Option<Key>,
+    /// Why, for the record
+    #[arg(short, long, value_name = "TEXT")]
+    pub message: Option<Message>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    List(list::Args),
+    Versions(versions::Args),
+    Tags(tags::Args),
+    Info(info::Args),
+    Add(add::Args),
+    Download(download::Args),
+    Tag(tag::Args),
+    Untag(untag::Args),
+    Init(init::Args),
+    Completions(completions::Args),
+}
+
+impl Command {
+    /// Whether it changes a ledger or a store.
+    pub fn changes(&self) -> bool {
+        matches!(self, Self::Add(_) | Self::Tag(_) | Self::Untag(_) | Self::Init(_))
+    }
+}
+
+fn deadline(text: &str) -> Result<Duration, String> {
+    let parsed: jiff::SignedDuration =
+        text.parse().map_err(|_| "not a duration such as 90s, 2m or 1h 30m".to_owned())?;
+    if parsed.is_positive() {
+        Duration::try_from(parsed).map_err(|error| error.to_string())
+    } else {
+        Err("it must be more than 0s".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn every_option_is_explained() {
+        fn check(command: &clap::Command) {
+            for argument in command.get_arguments() {
+                assert!(argument.get_help().is_some(), "{}: {}", command.get_name(), argument.get_id());
+            }
+            command.get_subcommands().for_each(check);
+        }
+        check(&Arguments::command());
+    }
+
+    #[test]
+    fn a_deadline_is_a_duration_and_more_than_nothing() {
+        assert_eq!(deadline("60s"), Ok(Duration::from_mins(1)));
+        assert_eq!(deadline("2m"), Ok(Duration::from_mins(2)));
+        assert_eq!(deadline("1h 30m"), Ok(Duration::from_mins(90)));
+        assert_eq!(deadline("250ms"), Ok(Duration::from_millis(250)));
+        for wrong in ["", "60", "0s", "-1s", "soon", "1 month"] {
+            deadline(wrong).expect_err(wrong);
+        }
+    }
+}

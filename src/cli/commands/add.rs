@@ -1,0 +1,70 @@
+//! `add`: the next version of a package.
+
+use crate::{
+    cli::{
+        Context,
+        arguments::Change,
+        error::{Failure, Kind},
+        json,
+    },
+    ledger::{AddRequest, Author},
+    model::{Expectation, FileName, Labels, PackageName, TagName},
+    ops::{Add, AddInput},
+};
+use std::path::{Path, PathBuf};
+
+/// Store a file and make it the next version of a package; prints its number
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Args {
+    /// The package, which its first version makes
+    #[arg(value_name = "PACKAGE")]
+    package: PackageName,
+    /// The file; - for standard input
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Also move this tag to it, in the same transaction; repeatable
+    #[arg(long = "tag", value_name = "TAG")]
+    tags: Vec<TagName>,
+    /// A label to record with it; repeatable
+    #[arg(long = "label", value_name = "NAME=VALUE")]
+    labels: Vec<String>,
+    /// The file name to record, instead of its own
+    #[arg(long, value_name = "NAME")]
+    filename: Option<FileName>,
+    /// Add nothing if latest has the same sha256, and print its number
+    #[arg(long)]
+    if_changed: bool,
+    /// Add it only if latest is N, or if there is none
+    #[arg(long, value_name = "N|none")]
+    expect_latest: Option<Expectation>,
+    #[command(flatten)]
+    change: Change,
+}
+
+pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result<(), Failure> {
+    let Args { package, file, tags, labels, filename, if_changed, expect_latest, change } = args;
+    let labels = Labels::parse(labels.iter().map(String::as_str))
+        .map_err(|invalid| Failure::new(Kind::Invalid, format!("--label: {invalid}")))?;
+    let stdin = file == Path::new("-");
+    let source = if stdin { "standard input".to_owned() } else { file.display().to_string() };
+    let doing = format!("adding {source} to {package}");
+    let author = Author { actor: context.actor()?, message: change.message, key: change.key };
+    let add = Add {
+        request: AddRequest { package, author, labels, tags, if_changed, expect_latest },
+        input: if stdin { AddInput::Stream(Box::new(std::io::stdin())) } else { AddInput::File(file) },
+        filename,
+    };
+    let client = context.client().await?;
+    let (release, new) = client.add(add, &context.observer).await.map_err(context.failed(&doing))?;
+    if !new {
+        context.notices.note(&format!(
+            "nothing was added: {} {} has this sha256 already",
+            release.package, release.version
+        ));
+    }
+    if context.output.json {
+        context.output.object(&json::Versioned::of(&release, Some(new)))
+    } else {
+        context.output.line(release.version.to_string())
+    }
+}

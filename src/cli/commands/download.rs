@@ -1,0 +1,64 @@
+//! `download`: a version's file.
+
+use crate::{
+    cli::{
+        Context,
+        error::{Failure, Kind},
+        json,
+    },
+    model::{PackageName, Spec},
+    ops::{self, Download, Target},
+};
+use std::{
+    os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
+};
+
+/// Fetch a version's file and verify it; prints its path
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Args {
+    /// The package
+    #[arg(value_name = "PACKAGE")]
+    package: PackageName,
+    /// Which version: a number, a tag, or latest
+    #[arg(value_name = "SPEC")]
+    spec: Spec,
+    /// Write to this file, or into this directory; - for standard output
+    ///
+    /// Otherwise it goes to the working directory, under its recorded name.
+    #[arg(short, long, value_name = "PATH")]
+    output: Option<PathBuf>,
+    /// Replace a file that is different
+    #[arg(short, long)]
+    force: bool,
+}
+
+pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result<(), Failure> {
+    let Args { package, spec, output, force } = args;
+    let stdout = output.as_deref() == Some(Path::new("-"));
+    if stdout && context.output.json {
+        let message = "--json and `-o -` both want standard output";
+        return Err(Failure::new(Kind::Invalid, message).hint("choose one of them"));
+    }
+    let doing = format!("downloading {package} {spec}");
+    let target = match output {
+        _ if stdout => Target::Stream(Box::new(std::io::stdout())),
+        Some(path) if path.as_os_str().is_empty() => {
+            return Err(Failure::new(Kind::Invalid, "-o: the path is empty"));
+        }
+        Some(path) => Target::Path(path),
+        None => Target::Directory(PathBuf::new()),
+    };
+    let client = context.client().await?;
+    let download = Download { package: package.clone(), spec, target, force };
+    let downloaded = match client.download(download, &context.observer).await {
+        Ok(downloaded) => downloaded,
+        Err(ops::Error::Output { source, .. }) if stdout => return Err(Failure::stdout(&source)),
+        Err(error) => return Err(context.failed(&doing)(error)),
+    };
+    match &downloaded.path {
+        Some(_) if context.output.json => context.output.object(&json::Fetched::of(&package, &downloaded)),
+        Some(path) => context.output.line(path.as_os_str().as_bytes()),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,31 @@
+//! `info`: all that is known of a version.
+
+use crate::{
+    cli::{Context, error::Failure, json, render},
+    model::{PackageName, Spec},
+};
+
+/// Show all that is known of a version
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Args {
+    /// The package
+    #[arg(value_name = "PACKAGE")]
+    package: PackageName,
+    /// Which version: a number, a tag, or latest
+    #[arg(value_name = "SPEC")]
+    spec: Spec,
+}
+
+pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result<(), Failure> {
+    let Args { package, spec } = args;
+    let client = context.client().await?;
+    let doing = format!("reading {package} {spec}");
+    let release = client.info(&package, &spec).await.map_err(context.failed(&doing))?;
+    if context.output.json {
+        return context.output.object(&json::Versioned::of(&release, None));
+    }
+    for line in render::info(&release) {
+        context.output.line(line)?;
+    }
+    Ok(())
+}

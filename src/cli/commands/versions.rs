@@ -1,0 +1,59 @@
+//! `versions`: the versions of a package.
+
+use crate::{
+    cli::{
+        Context,
+        error::Failure,
+        json,
+        render::{self, Digests},
+    },
+    model::PackageName,
+};
+use futures_util::TryStreamExt;
+
+/// List the versions of a package, newest first
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Args {
+    /// The package
+    #[arg(value_name = "PACKAGE")]
+    package: PackageName,
+    /// At most this many
+    #[arg(long, value_name = "N", value_parser = super::limit)]
+    limit: Option<usize>,
+    /// Only those whose sha256 begins with these digits
+    #[arg(long, value_name = "HEX", value_parser = digits)]
+    sha256: Option<String>,
+}
+
+fn digits(text: &str) -> Result<String, String> {
+    if (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_hexdigit()) {
+        Ok(text.to_ascii_lowercase())
+    } else {
+        Err("not 1 to 64 hex digits".to_owned())
+    }
+}
+
+pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result<(), Failure> {
+    let Args { package, limit, sha256 } = args;
+    let client = context.client().await?;
+    let digests = if context.output.is_terminal() { Digests::Short } else { Digests::Whole };
+    let doing = format!("listing the versions of {package}");
+    let mut versions = client.versions(&package, sha256);
+    let mut left = limit.unwrap_or(usize::MAX);
+    let mut header = !context.output.json;
+    while left > 0 {
+        // The header waits for the first answer: a failure has none.
+        let version = versions.try_next().await.map_err(context.failed(&doing))?;
+        if std::mem::take(&mut header) {
+            context.output.line(render::versions_header(digests))?;
+        }
+        let Some(release) = version else { break };
+        if context.output.json {
+            context.output.object(&json::Versioned::of(&release, None))?;
+        } else {
+            context.output.line(render::versions_row(&release, digests))?;
+        }
+        left -= 1;
+    }
+    Ok(())
+}

@@ -1,0 +1,66 @@
+//! The process's environment, handed in as a lookup so that tests need not change their own.
+
+use std::{ffi::OsString, fmt, path::PathBuf};
+
+type Lookup = dyn Fn(&str) -> Option<OsString>;
+
+/// Where variables are looked up.
+pub(super) struct Environment(Box<Lookup>);
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Environment")
+    }
+}
+
+impl Environment {
+    /// That of this process.
+    pub fn of_process() -> Self {
+        Self::new(|name| std::env::var_os(name))
+    }
+
+    pub fn new(lookup: impl Fn(&str) -> Option<OsString> + 'static) -> Self {
+        Self(Box::new(lookup))
+    }
+
+    /// A variable as it is, which may be empty.
+    pub fn get(&self, name: &str) -> Option<OsString> {
+        (self.0)(name)
+    }
+
+    /// A variable that is set and not empty.
+    pub fn filled(&self, name: &str) -> Option<OsString> {
+        self.get(name).filter(|value| !value.is_empty())
+    }
+
+    /// The user's home directory. A relative one would mean another directory in every place.
+    pub fn home(&self) -> Option<PathBuf> {
+        self.directory("HOME")
+    }
+
+    /// Where data of this program is kept.
+    pub fn data(&self) -> Option<PathBuf> {
+        self.own("XDG_DATA_HOME", ".local/share")
+    }
+
+    /// Where this program remembers what it can do without.
+    pub fn cache(&self) -> Option<PathBuf> {
+        self.own("XDG_CACHE_HOME", ".cache")
+    }
+
+    /// Where temporary files go.
+    pub fn temporary(&self) -> PathBuf {
+        self.directory("TMPDIR").unwrap_or_else(|| PathBuf::from("/tmp"))
+    }
+
+    /// The [XDG directories](https://specifications.freedesktop.org/basedir-spec/latest/): one that is not absolute
+    /// is to be ignored.
+    fn own(&self, variable: &str, below_home: &str) -> Option<PathBuf> {
+        let parent = self.directory(variable).or_else(|| Some(self.home()?.join(below_home)));
+        parent.map(|parent| parent.join("sacker"))
+    }
+
+    fn directory(&self, variable: &str) -> Option<PathBuf> {
+        self.filled(variable).map(PathBuf::from).filter(|path| path.is_absolute())
+    }
+}

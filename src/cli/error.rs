@@ -1,0 +1,218 @@
+//! What a failure is for whoever ran the command: its kind, its exit code, what happened, and what to do next.
+//!
+//! The errors of the library know nothing of this; every one of them gets its meaning here.
+
+use super::{
+    config,
+    hints::{self, Places},
+    render::{plain, without_number},
+};
+use crate::{
+    fault::{Fault, FaultKind},
+    ledger, ops,
+};
+use std::{error::Error, io};
+
+/// The kinds of failure. Their names and codes are never changed once released.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Kind {
+    Internal,
+    Invalid,
+    NotFound,
+    Conflict,
+    Refused,
+    Unavailable,
+    Integrity,
+    Unknown,
+    Denied,
+    Interrupted,
+    /// Nobody reads what is printed any more: the end, and no failure.
+    Closed,
+}
+
+impl Kind {
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Closed => 0,
+            Self::Internal => 1,
+            Self::Invalid => 2,
+            // 3 is that of `wait`.
+            Self::NotFound => 4,
+            Self::Conflict => 5,
+            Self::Refused => 6,
+            Self::Unavailable => 7,
+            Self::Integrity => 8,
+            Self::Unknown => 9,
+            Self::Denied => 10,
+            Self::Interrupted => 130,
+        }
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Internal => "internal",
+            Self::Invalid => "invalid",
+            Self::NotFound => "not_found",
+            Self::Conflict => "conflict",
+            Self::Refused => "refused",
+            Self::Unavailable => "unavailable",
+            Self::Integrity => "integrity",
+            Self::Unknown => "unknown",
+            Self::Denied => "denied",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
+/// Why a command failed, ready to be shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Failure {
+    pub kind: Kind,
+    /// What was being done, to what, where; and what went wrong.
+    pub message: String,
+    /// What to do next.
+    pub hints: Vec<String>,
+    /// What lies beneath, the nearest first.
+    pub causes: Vec<String>,
+}
+
+impl Failure {
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), hints: Vec::new(), causes: Vec::new() }
+    }
+
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    pub fn interrupted() -> Self {
+        Self::new(Kind::Interrupted, "interrupted before anything was committed")
+    }
+
+    /// What is meant for stdout can't be written.
+    pub fn stdout(error: &io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return Self::new(Kind::Closed, "nobody reads any more");
+        }
+        Self::new(Kind::Invalid, format!("can't write to standard output: {}", plain(error)))
+    }
+
+    /// An operation's error, met while doing something: "moving the tag live of app".
+    pub fn of_operation(error: &ops::Error, doing: &str, places: &Places) -> Self {
+        let message = match location(error, places) {
+            Some(place) => format!("{doing} in {place}: {}", said(error)),
+            None => format!("{doing}: {}", said(error)),
+        };
+        let hints = hints::of_operation(error, places);
+        Self { kind: kind(error), message, hints, causes: causes(error) }
+    }
+
+    /// A fault met before anything was asked for.
+    pub fn of_opening(fault: &Fault, places: &Places) -> Self {
+        Self {
+            kind: kind_of_fault(fault.kind),
+            message: said_by_fault(fault),
+            hints: hints::of_fault(fault, hints::Side::Either, places),
+            causes: causes(fault),
+        }
+    }
+}
+
+impl From<config::Error> for Failure {
+    fn from(error: config::Error) -> Self {
+        use config::Error as E;
+        let message = match &error {
+            E::Read { source, .. } => format!("{error}: {}", plain(source)),
+            E::Parse { source, .. } => format!("{error}: {}", without_place(source)),
+            _ => error.to_string(),
+        };
+        Self { kind: Kind::Invalid, message, hints: hints::of_configuration(&error), causes: causes(&error) }
+    }
+}
+
+fn kind(error: &ops::Error) -> Kind {
+    use ops::Error as E;
+    match error {
+        E::Ledger(error) => kind_of_ledger(error),
+        E::Store(fault) => kind_of_fault(fault.kind),
+        E::Exists(_) => Kind::Refused,
+        E::Lost { .. } | E::Damaged { .. } => Kind::Integrity,
+        E::Invalid(_)
+        | E::Input { .. }
+        | E::Changed(_)
+        | E::Tags(_)
+        | E::NotOwner { .. }
+        | E::Output { .. } => Kind::Invalid,
+    }
+}
+
+fn kind_of_ledger(error: &ledger::Error) -> Kind {
+    use ledger::Error as E;
+    match error {
+        E::NotFound(_) => Kind::NotFound,
+        E::Conflict(_) => Kind::Conflict,
+        E::Refused(_) => Kind::Refused,
+        E::Fault(fault) => kind_of_fault(fault.kind),
+        E::Unknown { .. } => Kind::Unknown,
+        E::Interrupted => Kind::Interrupted,
+        E::Damaged { .. } => Kind::Integrity,
+        E::Schema { .. } => Kind::Invalid,
+    }
+}
+
+fn kind_of_fault(kind: FaultKind) -> Kind {
+    match kind {
+        FaultKind::Throttled | FaultKind::Contended | FaultKind::Unavailable => Kind::Unavailable,
+        FaultKind::Denied => Kind::Denied,
+        FaultKind::Missing | FaultKind::Misconfigured | FaultKind::Disk => Kind::Invalid,
+        FaultKind::Corrupt => Kind::Integrity,
+        FaultKind::Unexpected => Kind::Internal,
+    }
+}
+
+/// Where it went wrong, unless that is clear from what is said.
+fn location(error: &ops::Error, places: &Places) -> Option<String> {
+    match error {
+        ops::Error::Ledger(ledger::Error::Interrupted) => None,
+        ops::Error::Ledger(_) => Some(places.ledger.to_string()),
+        ops::Error::Store(_) | ops::Error::Lost { .. } | ops::Error::Damaged { .. } => {
+            Some(places.store.to_string())
+        }
+        _ => None,
+    }
+}
+
+/// What went wrong, in one line.
+fn said(error: &ops::Error) -> String {
+    use ops::Error as E;
+    match error {
+        E::Ledger(ledger::Error::Fault(fault)) | E::Store(fault) => said_by_fault(fault),
+        E::Ledger(ledger::Error::Unknown { source, .. }) => {
+            format!("the outcome is unknown: {}", said_by_fault(source))
+        }
+        // The file is in what was being done.
+        E::Input { why, .. } => why.clone(),
+        E::Output { path, source } => format!("can't write {}: {}", path.display(), plain(source)),
+        error => error.to_string(),
+    }
+}
+
+/// With what lies right beneath: without it, nobody knows what to do.
+fn said_by_fault(fault: &Fault) -> String {
+    format!("{fault}: {}", without_number(&fault.source.to_string()))
+}
+
+fn causes(error: &(dyn Error + 'static)) -> Vec<String> {
+    std::iter::successors(error.source(), |&cause| cause.source()).map(ToString::to_string).collect()
+}
+
+/// Without the place at its end, which is shown with the file.
+fn without_place(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    text.rsplit_once(" at line ").map_or(text.clone(), |(text, _)| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests;

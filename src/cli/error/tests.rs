@@ -1,0 +1,271 @@
+//! Every error of the library, as it is shown.
+
+use super::*;
+use crate::{
+    cli::{config::Settings, environment::Environment},
+    ledger::{Conflict, NotFound, Refused},
+    model::{Address, Expectation, PackageName, State, TagName, Version},
+};
+use insta::assert_snapshot;
+
+fn places(ledger: &str, store: &str) -> Places {
+    let settings =
+        Settings { ledger: ledger.parse().unwrap(), store: store.parse().unwrap(), embedded: None };
+    Places::new(&settings, &Environment::new(|_| None))
+}
+
+fn cloud() -> Places {
+    places("dynamodb://table", "s3://bucket/blobs")
+}
+
+fn show(error: &ops::Error, places: &Places) -> String {
+    let Failure { kind, message, hints, .. } = Failure::of_operation(error, "doing it", places);
+    let first = format!("{} {}: {message}", kind.exit_code(), kind.name());
+    format!("{}\n", [first].into_iter().chain(hints).collect::<Vec<_>>().join("\n  "))
+}
+
+fn all(errors: impl IntoIterator<Item = ops::Error>, places: &Places) -> String {
+    errors.into_iter().map(|error| show(&error, places)).collect()
+}
+
+fn app() -> PackageName {
+    "app".parse().unwrap()
+}
+
+fn live() -> TagName {
+    "live".parse().unwrap()
+}
+
+fn version(number: u64) -> Version {
+    Version::try_from(number).unwrap()
+}
+
+fn fault(kind: FaultKind) -> Fault {
+    Fault::new(kind, "talking to it", io::Error::other("the root of it"))
+}
+
+const FAULTS: [FaultKind; 9] = [
+    FaultKind::Throttled,
+    FaultKind::Contended,
+    FaultKind::Unavailable,
+    FaultKind::Denied,
+    FaultKind::Missing,
+    FaultKind::Misconfigured,
+    FaultKind::Disk,
+    FaultKind::Corrupt,
+    FaultKind::Unexpected,
+];
+
+#[test]
+fn faults_of_the_ledger() {
+    let faults = FAULTS.map(|kind| ops::Error::Ledger(fault(kind).into()));
+    assert_snapshot!(all(faults, &cloud()), @"
+    7 unavailable: doing it in dynamodb://table: talking to it: too many requests: the root of it
+      nothing was changed; run it again, or with a longer --deadline
+    7 unavailable: doing it in dynamodb://table: talking to it: someone else is changing it: the root of it
+      nothing was changed; run it again, or with a longer --deadline
+    7 unavailable: doing it in dynamodb://table: talking to it: no usable answer: the root of it
+      nothing was changed; check the network, and run it again
+    10 denied: doing it in dynamodb://table: talking to it: access denied: the root of it
+      give credentials that may do this, as to AWS's own tools: AWS_PROFILE, AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY, `aws sso login`, or a role
+    2 invalid: doing it in dynamodb://table: talking to it: it does not exist: the root of it
+      `sacker init` makes it; or check its name and region
+    2 invalid: doing it in dynamodb://table: talking to it: it can't be used with these settings: the root of it
+      check the region and the address: AWS_REGION, the profile, `region` and `endpoint` in dynamodb://table
+    2 invalid: doing it in dynamodb://table: talking to it: the local disk failed: the root of it
+      check the file, and the disk of this machine
+    8 integrity: doing it in dynamodb://table: talking to it: what is stored there is damaged: the root of it
+      dynamodb://table is damaged: look at it, or restore it from a backup
+    1 internal: doing it in dynamodb://table: talking to it: unexpected answer: the root of it
+      -v shows what was asked; if the answer is a mystery, please report it
+    ");
+    let faults = FAULTS.map(|kind| ops::Error::Ledger(fault(kind).into()));
+    assert_snapshot!(all(faults, &places("file:///l", "s3://bucket")), @"
+    7 unavailable: doing it in file:///l: talking to it: too many requests: the root of it
+      nothing was changed; run it again, or with a longer --deadline
+    7 unavailable: doing it in file:///l: talking to it: someone else is changing it: the root of it
+      nothing was changed; run it again, or with a longer --deadline
+    7 unavailable: doing it in file:///l: talking to it: no usable answer: the root of it
+      nothing was changed; check the network, and run it again
+    10 denied: doing it in file:///l: talking to it: access denied: the root of it
+      check the permissions of file:///l
+    2 invalid: doing it in file:///l: talking to it: it does not exist: the root of it
+      `sacker init` makes it; or check its name and region
+    2 invalid: doing it in file:///l: talking to it: it can't be used with these settings: the root of it
+      check file:///l
+    2 invalid: doing it in file:///l: talking to it: the local disk failed: the root of it
+      check the disk with file:///l
+    8 integrity: doing it in file:///l: talking to it: what is stored there is damaged: the root of it
+      file:///l is damaged: look at it, or restore it from a backup
+    1 internal: doing it in file:///l: talking to it: unexpected answer: the root of it
+      -v shows what was asked; if the answer is a mystery, please report it
+    ");
+}
+
+#[test]
+fn faults_of_the_store() {
+    let address = "s3://bucket/blobs?endpoint=http://127.0.0.1:9";
+    let faults = FAULTS.map(|kind| ops::Error::Store(fault(kind)));
+    assert_snapshot!(all(faults, &places("dynamodb://table", address)), @"
+    7 unavailable: doing it in s3://bucket/blobs?endpoint=http://127.0.0.1:9: talking to it: too many requests: the root of it
+      nothing was changed; run it again, or with a longer --deadline
+    7 unavailable: doing it in s3://bucket/blobs?endpoint=http://127.0.0.1:9: talking to it: someone else is changing it: the root of it
+      nothing was changed; run it again, or with a longer --deadline
+    7 unavailable: doing it in s3://bucket/blobs?endpoint=http://127.0.0.1:9: talking to it: no usable answer: the root of it
+      nothing was changed; check that http://127.0.0.1:9 (`endpoint` in s3://bucket/blobs?endpoint=http://127.0.0.1:9) is right and answers
+    10 denied: doing it in s3://bucket/blobs?endpoint=http://127.0.0.1:9: talking to it: access denied: the root of it
+      give credentials that may do this, as to AWS's own tools: AWS_PROFILE, AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY, `aws sso login`, or a role
+    2 invalid: doing it in s3://bucket/blobs?endpoint=http://127.0.0.1:9: talking to it: it does not exist: the root of it
+      `sacker init` makes it; or check its name and region
+    2 invalid: doing it in s3://bucket/blobs?endpoint=http://127.0.0.1:9: talking to it: it can't be used with these settings: the root of it
+      check the region and the address: AWS_REGION, the profile, `region` and `endpoint` in s3://bucket/blobs?endpoint=http://127.0.0.1:9
+    2 invalid: doing it in s3://bucket/blobs?endpoint=http://127.0.0.1:9: talking to it: the local disk failed: the root of it
+      check the file, and the disk of this machine
+    8 integrity: doing it in s3://bucket/blobs?endpoint=http://127.0.0.1:9: talking to it: what is stored there is damaged: the root of it
+      s3://bucket/blobs?endpoint=http://127.0.0.1:9 is damaged: look at it, or restore it from a backup
+    1 internal: doing it in s3://bucket/blobs?endpoint=http://127.0.0.1:9: talking to it: unexpected answer: the root of it
+      -v shows what was asked; if the answer is a mystery, please report it
+    ");
+    let full = Fault::new(FaultKind::Disk, "storing it", io::Error::from(io::ErrorKind::StorageFull));
+    assert_snapshot!(show(&ops::Error::Store(full), &places("file:///l", "file:///s")), @"
+    2 invalid: doing it in file:///s: storing it: the local disk failed: no storage space
+      free space at file:///s
+    ");
+}
+
+#[test]
+fn what_the_ledger_answers() {
+    let tag = |found| Conflict::Tag {
+        package: app(),
+        tag: live(),
+        expected: Expectation::Version(version(40)),
+        found,
+        by: None,
+    };
+    let answers: Vec<ledger::Error> = vec![
+        NotFound::Package("web/front".parse().unwrap()).into(),
+        NotFound::Version { package: app(), version: version(9), last: version(3) }.into(),
+        NotFound::Deleted { package: app(), version: version(2) }.into(),
+        NotFound::Tag { package: app(), tag: live() }.into(),
+        NotFound::Latest(app()).into(),
+        tag(Some(version(41))).into(),
+        tag(None).into(),
+        Conflict::Latest { package: app(), expected: Expectation::None, found: Some(version(3)) }.into(),
+        Conflict::Key { key: "k".to_owned(), first: "tag 1 live".to_owned(), now: "tag 2 live".to_owned() }
+            .into(),
+        Conflict::Contention(app()).into(),
+        Refused::NotActive { package: app(), version: version(2), state: State::Yanked }.into(),
+        Refused::Protected { package: app(), tag: live(), protection: "write-once".to_owned() }.into(),
+        Refused::Full(app()).into(),
+        ledger::Error::Unknown {
+            key: "0123456789abcdef0123456789abcdef@42".parse().unwrap(),
+            source: fault(FaultKind::Unavailable),
+        },
+        ledger::Error::Interrupted,
+        ledger::Error::Damaged { what: "the item X".to_owned(), why: "it is odd".to_owned() },
+        ledger::Error::Schema { found: 2, known: 1 },
+    ];
+    assert_snapshot!(all(answers.into_iter().map(ops::Error::Ledger), &cloud()), @r#"
+    4 not_found: doing it in dynamodb://table: there is no package web/front
+      `sacker list --prefix web/` shows those with such names
+    4 not_found: doing it in dynamodb://table: app has no version 9; its last is 3
+      `sacker versions app` shows those there are
+    4 not_found: doing it in dynamodb://table: app 2 was deleted
+      `sacker versions app` shows those there are
+    4 not_found: doing it in dynamodb://table: app has no tag live
+      `sacker tags app` shows those there are
+    4 not_found: doing it in dynamodb://table: app has no active version, so it has no latest
+      `sacker versions app` shows those there are
+    5 conflict: doing it in dynamodb://table: app live is on 41, not on 40
+      nothing was changed; `sacker info app live` shows what it is on
+    5 conflict: doing it in dynamodb://table: app live is on none, not on 40
+      nothing was changed; `sacker tags app` shows the tags there are
+    5 conflict: doing it in dynamodb://table: app latest is 3, not none
+      nothing was added; `sacker versions app --limit 5` shows the last ones
+    5 conflict: doing it in dynamodb://table: the key "k" was used for `tag 1 live`, not for `tag 2 live`
+      nothing was changed; a key stands for one change for ever: use another for another
+    5 conflict: doing it in dynamodb://table: others kept changing app until the deadline
+      nothing was changed; run it again, or with a longer --deadline
+    6 refused: doing it in dynamodb://table: app 2 is yanked and can't be tagged
+      nothing was changed; `sacker versions app` shows the active ones
+    6 refused: doing it in dynamodb://table: app live is protected (write-once)
+      nothing was changed
+    6 refused: doing it in dynamodb://table: app has used up its version numbers
+      nothing was changed
+    9 unknown: doing it in dynamodb://table: the outcome is unknown: talking to it: no usable answer: the root of it
+      run it again with `--key 0123456789abcdef0123456789abcdef@42`: that finds out, and never does it twice
+    130 interrupted: doing it: interrupted before anything was committed
+    8 integrity: doing it in dynamodb://table: the item X is damaged: it is odd
+      it was changed by hand, or by something else than sacker: look at it, or restore it from a backup
+    2 invalid: doing it in dynamodb://table: the ledger has schema 2; this program knows schema 1
+      use a release of sacker that knows schema 2
+    "#);
+}
+
+#[test]
+fn what_operations_answer() {
+    let address: Address = "a".repeat(64).parse().unwrap();
+    let not_owner = || ops::Error::NotOwner {
+        store: "s3://bucket/blobs".to_owned(),
+        owner: "1".to_owned(),
+        ledger: "dynamodb://table".to_owned(),
+        id: "2".to_owned(),
+    };
+    let output = |kind| ops::Error::Output { path: "to/file".into(), source: io::Error::from(kind) };
+    let answers = [
+        ops::Error::Invalid("".parse::<PackageName>().unwrap_err()),
+        ops::Error::Input { path: "f".into(), why: "there is no such file".to_owned() },
+        ops::Error::Changed("f".into()),
+        ops::Error::Tags("the tag a is given twice".to_owned()),
+        not_owner(),
+        ops::Error::Exists("f".into()),
+        output(io::ErrorKind::StorageFull),
+        output(io::ErrorKind::NotFound),
+        output(io::ErrorKind::PermissionDenied),
+        output(io::ErrorKind::Other),
+        ops::Error::Lost { package: app(), version: version(3), address: address.clone() },
+        ops::Error::Damaged { address, why: "its sha256 is another".to_owned() },
+    ];
+    assert_snapshot!(all(answers, &cloud()), @r#"
+    2 invalid: doing it: package name "" is empty
+    2 invalid: doing it: there is no such file
+      give a regular file that can be read, or - for standard input
+    2 invalid: doing it: f changed while it was being added
+      nothing was added; add it again when nobody is writing to it
+    2 invalid: doing it: the tag a is given twice
+    2 invalid: doing it: the store s3://bucket/blobs belongs to another ledger (1), not to dynamodb://table (2)
+      use the ledger that the store belongs to, or give this one a store of its own: another prefix, such as s3://bucket/OTHER
+    6 refused: doing it: f exists and is different
+      -f replaces it; -o PATH writes to another file
+    2 invalid: doing it: can't write to/file: no storage space
+      free space at to
+    2 invalid: doing it: can't write to/file: entity not found
+      make the directory to first
+    2 invalid: doing it: can't write to/file: permission denied
+      check the permissions of to
+    2 invalid: doing it: can't write to/file: other error
+      -o PATH writes to another file
+    8 integrity: doing it in s3://bucket/blobs: the blob of app 3 is not in the store (aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa)
+      adding the right file again stores its bytes anew; a versioned bucket still has the old ones
+    8 integrity: doing it in s3://bucket/blobs: what came from the store is not aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa: its sha256 is another
+      adding the right file again stores its bytes anew; a versioned bucket still has the old ones
+    "#);
+    assert_snapshot!(show(&not_owner(), &places("file:///l", "file:///s")), @"
+    2 invalid: doing it: the store s3://bucket/blobs belongs to another ledger (1), not to dynamodb://table (2)
+      use the ledger that the store belongs to, or give this one a store of its own: another directory
+    ");
+}
+
+#[test]
+fn the_chain_beneath_is_kept_for_those_who_ask() {
+    let error = ops::Error::Store(fault(FaultKind::Disk));
+    assert_eq!(Failure::of_operation(&error, "doing it", &cloud()).causes, ["the root of it"]);
+}
+
+#[test]
+fn a_pipe_that_nobody_reads_is_no_failure() {
+    let closed = Failure::stdout(&io::Error::from(io::ErrorKind::BrokenPipe));
+    assert_eq!((closed.kind, closed.kind.exit_code()), (Kind::Closed, 0));
+    let full = Failure::stdout(&io::Error::from(io::ErrorKind::StorageFull));
+    assert_eq!(full.kind.exit_code(), 2);
+}

@@ -1,0 +1,251 @@
+//! What to do next.
+
+use super::config::{self, Settings};
+use super::environment::Environment;
+use crate::{
+    aws::Endpoint,
+    fault::{Fault, FaultKind},
+    ledger::{self, Conflict, NotFound, Refused},
+    location::{self, Bucket, LedgerUrl, StoreUrl},
+    model::PackageName,
+    ops,
+};
+use std::{io, path::Path};
+
+/// Where things are, as far as hints go into it.
+#[derive(Debug, Clone)]
+pub(super) struct Places {
+    pub ledger: LedgerUrl,
+    pub store: StoreUrl,
+    /// The addresses that AWS's own variables give, by the variable.
+    addresses: Vec<(&'static str, String)>,
+}
+
+impl Places {
+    pub fn new(settings: &Settings, environment: &Environment) -> Self {
+        let variables = ["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"];
+        let address = |name| Some((name, environment.filled(name)?.into_string().ok()?));
+        Self {
+            ledger: settings.ledger.clone(),
+            store: settings.store.clone(),
+            addresses: variables.into_iter().filter_map(address).collect(),
+        }
+    }
+
+    fn endpoint(&self, side: Side) -> Option<&Endpoint> {
+        let ledger = match &self.ledger {
+            LedgerUrl::Dynamo { endpoint, .. } => Some(endpoint),
+            LedgerUrl::Directory(_) => None,
+            #[cfg(feature = "weak-s3-ledger")]
+            LedgerUrl::WeakS3(Bucket { endpoint, .. }) => Some(endpoint),
+        };
+        let store = match &self.store {
+            StoreUrl::S3(Bucket { endpoint, .. }) => Some(endpoint),
+            StoreUrl::Directory(_) => None,
+        };
+        match side {
+            Side::Ledger => ledger,
+            Side::Store => store,
+            Side::Either => ledger.or(store),
+        }
+    }
+
+    fn url(&self, side: Side) -> String {
+        match side {
+            Side::Ledger => self.ledger.to_string(),
+            Side::Store => self.store.to_string(),
+            Side::Either => format!("{} and {}", self.ledger, self.store),
+        }
+    }
+
+    /// The address that is called, and who says so, if it is not AWS's own.
+    fn address(&self, side: Side) -> Option<String> {
+        if let Some(url) = &self.endpoint(side)?.url {
+            return Some(format!("{url} (`endpoint` in {})", self.url(side)));
+        }
+        let other = match side {
+            Side::Ledger => "AWS_ENDPOINT_URL_S3",
+            Side::Store => "AWS_ENDPOINT_URL_DYNAMODB",
+            Side::Either => "",
+        };
+        let (variable, url) = self.addresses.iter().find(|(variable, _)| *variable != other)?;
+        Some(format!("{url} ({variable})"))
+    }
+}
+
+/// Which back end it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    Ledger,
+    Store,
+    Either,
+}
+
+const CREDENTIALS: &str = "give credentials that may do this, as to AWS's own tools: AWS_PROFILE, AWS_ACCESS_KEY_ID \
+                           with AWS_SECRET_ACCESS_KEY, `aws sso login`, or a role";
+
+pub(super) fn of_operation(error: &ops::Error, places: &Places) -> Vec<String> {
+    use ops::Error as E;
+    let hint = match error {
+        E::Ledger(error) => return of_ledger(error, places),
+        E::Store(fault) => return of_fault(fault, Side::Store, places),
+        E::Input { .. } => "give a regular file that can be read, or - for standard input".to_owned(),
+        E::Changed(_) => "nothing was added; add it again when nobody is writing to it".to_owned(),
+        E::NotOwner { .. } => of_another_ledger(&places.store),
+        E::Exists(_) => "-f replaces it; -o PATH writes to another file".to_owned(),
+        E::Output { path, source } => return of_output(path, source),
+        E::Lost { .. } | E::Damaged { .. } => {
+            "adding the right file again stores its bytes anew; a versioned bucket still has the old ones"
+                .to_owned()
+        }
+        E::Invalid(_) | E::Tags(_) => return Vec::new(),
+    };
+    vec![hint]
+}
+
+fn of_ledger(error: &ledger::Error, places: &Places) -> Vec<String> {
+    use ledger::Error as E;
+    let hint = match error {
+        E::NotFound(error) => of_not_found(error),
+        E::Conflict(Conflict::Tag { package, tag, found: Some(_), .. }) => {
+            format!("nothing was changed; `sacker info {package} {tag}` shows what it is on")
+        }
+        E::Conflict(Conflict::Tag { package, .. }) => {
+            format!("nothing was changed; `sacker tags {package}` shows the tags there are")
+        }
+        E::Conflict(Conflict::Latest { package, .. }) => {
+            format!("nothing was added; `sacker versions {package} --limit 5` shows the last ones")
+        }
+        E::Conflict(Conflict::Key { .. }) => {
+            "nothing was changed; a key stands for one change for ever: use another for another".to_owned()
+        }
+        E::Conflict(Conflict::Contention(_)) => {
+            "nothing was changed; run it again, or with a longer --deadline".to_owned()
+        }
+        E::Refused(Refused::NotActive { package, .. }) => {
+            format!("nothing was changed; `sacker versions {package}` shows the active ones")
+        }
+        E::Refused(_) => "nothing was changed".to_owned(),
+        E::Fault(fault) => return of_fault(fault, Side::Ledger, places),
+        E::Unknown { key, .. } => {
+            format!("run it again with `--key {key}`: that finds out, and never does it twice")
+        }
+        E::Interrupted => return Vec::new(),
+        E::Damaged { .. } => {
+            "it was changed by hand, or by something else than sacker: look at it, or restore it from \
+                              a backup"
+                .to_owned()
+        }
+        E::Schema { found, .. } => format!("use a release of sacker that knows schema {found}"),
+    };
+    vec![hint]
+}
+
+fn of_not_found(error: &NotFound) -> String {
+    match error {
+        NotFound::Package(package) => {
+            format!("`sacker list --prefix {}` shows those with such names", beginning(package))
+        }
+        NotFound::Version { package, .. } | NotFound::Deleted { package, .. } | NotFound::Latest(package) => {
+            format!("`sacker versions {package}` shows those there are")
+        }
+        NotFound::Tag { package, .. } => format!("`sacker tags {package}` shows those there are"),
+    }
+}
+
+/// What a mistyped name most likely has in common with the right one.
+fn beginning(package: &PackageName) -> &str {
+    let name = package.as_str();
+    name.rfind('/').map_or(&name[..1], |slash| &name[..=slash])
+}
+
+pub(super) fn of_fault(fault: &Fault, side: Side, places: &Places) -> Vec<String> {
+    let hint = match fault.kind {
+        FaultKind::Throttled | FaultKind::Contended => {
+            "nothing was changed; run it again, or with a longer --deadline".to_owned()
+        }
+        FaultKind::Unavailable => match places.address(side) {
+            Some(address) => format!("nothing was changed; check that {address} is right and answers"),
+            None => "nothing was changed; check the network, and run it again".to_owned(),
+        },
+        FaultKind::Denied if places.endpoint(side).is_some() => CREDENTIALS.to_owned(),
+        FaultKind::Denied => format!("check the permissions of {}", places.url(side)),
+        FaultKind::Missing => "`sacker init` makes it; or check its name and region".to_owned(),
+        FaultKind::Misconfigured if places.endpoint(side).is_some() => {
+            format!(
+                "check the region and the address: AWS_REGION, the profile, `region` and `endpoint` in {}",
+                places.url(side)
+            )
+        }
+        FaultKind::Misconfigured => format!("check {}", places.url(side)),
+        // It is the file that was to be sent, or fetched.
+        FaultKind::Disk if places.endpoint(side).is_some() => {
+            "check the file, and the disk of this machine".to_owned()
+        }
+        FaultKind::Disk => match io_kind(fault) {
+            Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge) => {
+                format!("free space at {}", places.url(side))
+            }
+            Some(io::ErrorKind::PermissionDenied) => format!("check the permissions of {}", places.url(side)),
+            _ => format!("check the disk with {}", places.url(side)),
+        },
+        FaultKind::Corrupt => {
+            format!("{} is damaged: look at it, or restore it from a backup", places.url(side))
+        }
+        FaultKind::Unexpected => {
+            "-v shows what was asked; if the answer is a mystery, please report it".to_owned()
+        }
+    };
+    vec![hint]
+}
+
+fn io_kind(fault: &Fault) -> Option<io::ErrorKind> {
+    fault.source.downcast_ref::<io::Error>().map(io::Error::kind)
+}
+
+fn of_another_ledger(store: &StoreUrl) -> String {
+    let own = match store {
+        StoreUrl::S3(Bucket { bucket, .. }) => format!("another prefix, such as s3://{bucket}/OTHER"),
+        StoreUrl::Directory(_) => "another directory".to_owned(),
+    };
+    format!("use the ledger that the store belongs to, or give this one a store of its own: {own}")
+}
+
+fn of_output(path: &Path, error: &io::Error) -> Vec<String> {
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let hint = match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+            format!("free space at {}", directory.display())
+        }
+        io::ErrorKind::NotFound => format!("make the directory {} first", directory.display()),
+        io::ErrorKind::PermissionDenied => format!("check the permissions of {}", directory.display()),
+        _ => "-o PATH writes to another file".to_owned(),
+    };
+    vec![hint]
+}
+
+pub(super) fn of_configuration(error: &config::Error) -> Vec<String> {
+    use config::Error as E;
+    let hint = match error {
+        E::Url { source: location::Error::WeakLedger { .. }, .. } => {
+            "use dynamodb://TABLE with s3:// as the store; only for tests, the cargo feature `weak-s3-ledger` builds \
+             the ledger on S3"
+        }
+        E::Half { missing: "store", .. } => {
+            "give the other one too: --store, SACKER_STORE, or `store` in the file"
+        }
+        E::Half { .. } => "give the other one too: --ledger, SACKER_LEDGER, or `ledger` in the file",
+        E::Empty(_) => "give it a value, or unset it",
+        E::Url { .. } | E::NotText(_) => return Vec::new(),
+        E::Read { .. } => "check --config and SACKER_CONFIG",
+        E::Parse { .. } => {
+            r#"it looks like this: {"ledger": "dynamodb://TABLE", "store": "s3://BUCKET/PREFIX"}"#
+        }
+        E::NoHome => "set HOME, or give --ledger and --store",
+        E::Ci => {
+            "nothing was changed; set SACKER_LEDGER and SACKER_STORE: a pipeline does not publish to its own disk by \
+             accident"
+        }
+    };
+    vec![hint.to_owned()]
+}

@@ -1,0 +1,205 @@
+//! What programs read: one JSON object a line, whose field names are never removed once released.
+
+use super::error::Failure;
+use crate::{
+    model::{Labels, PackageName, PackageSummary, Release, State, TagMove, TagName, Version},
+    ops::{Downloaded, Initialised},
+    table::Created,
+};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// A version.
+#[derive(Debug, Serialize)]
+pub(super) struct Versioned<'a> {
+    package: &'a PackageName,
+    version: Version,
+    sha256: &'a str,
+    size: u64,
+    filename: Option<&'a str>,
+    mode: Option<String>,
+    labels: &'a Labels,
+    message: Option<&'a str>,
+    state: State,
+    added_at: String,
+    added_by: &'a str,
+    tags: &'a [String],
+    /// Of `add` alone: whether this operation made it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    new: Option<bool>,
+}
+
+impl<'a> Versioned<'a> {
+    pub fn of(release: &'a Release, new: Option<bool>) -> Self {
+        Self {
+            package: &release.package,
+            version: release.version,
+            sha256: release.blob.address.sha256.as_str(),
+            size: release.blob.size,
+            filename: release.blob.filename.as_ref().map(AsRef::as_ref),
+            mode: release.blob.mode.map(|mode| mode.to_string()),
+            labels: &release.labels,
+            message: release.message.as_ref().map(AsRef::as_ref),
+            state: release.state,
+            added_at: release.added_at.to_string(),
+            added_by: release.added_by.as_str(),
+            tags: &release.tags,
+            new,
+        }
+    }
+}
+
+/// A tag, or a move of one.
+#[derive(Debug, Serialize)]
+pub(super) struct Tagging<'a> {
+    package: &'a PackageName,
+    tag: &'a str,
+    version: Option<Version>,
+    previous: Option<Version>,
+    kind: Option<String>,
+    rev: Option<u64>,
+    moved_at: Option<String>,
+    moved_by: Option<&'a str>,
+    message: Option<&'a str>,
+}
+
+impl<'a> Tagging<'a> {
+    pub fn of(moved: &'a TagMove) -> Self {
+        Self {
+            package: &moved.package,
+            tag: TagName::as_str(&moved.tag),
+            version: moved.version,
+            previous: moved.previous,
+            kind: Some(moved.kind.to_string()),
+            rev: Some(moved.rev),
+            moved_at: Some(moved.moved_at.to_string()),
+            moved_by: Some(moved.moved_by.as_str()),
+            message: moved.message.as_ref().map(AsRef::as_ref),
+        }
+    }
+
+    /// `latest` moves by itself, so nobody moved it.
+    pub fn latest(package: &'a PackageName, version: Version) -> Self {
+        Self {
+            package,
+            tag: "latest",
+            version: Some(version),
+            previous: None,
+            kind: None,
+            rev: None,
+            moved_at: None,
+            moved_by: None,
+            message: None,
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Package<'a> {
+    pub package: &'a PackageName,
+}
+
+/// A package with what `list -l` says of it.
+#[derive(Debug, Serialize)]
+pub(super) struct Summary<'a> {
+    package: &'a PackageName,
+    versions: Version,
+    latest: Option<Version>,
+    size: Option<u64>,
+    changed_at: String,
+}
+
+impl<'a> Summary<'a> {
+    pub fn of(summary: &'a PackageSummary) -> Self {
+        Self {
+            package: &summary.package,
+            versions: summary.versions,
+            latest: summary.latest,
+            size: summary.size,
+            changed_at: summary.changed_at.to_string(),
+        }
+    }
+}
+
+/// What `download` did.
+#[derive(Debug, Serialize)]
+pub(super) struct Fetched<'a> {
+    package: &'a PackageName,
+    version: Version,
+    sha256: &'a str,
+    size: u64,
+    path: Option<String>,
+    /// Whether the same bytes were there already.
+    present: bool,
+}
+
+impl<'a> Fetched<'a> {
+    pub fn of(package: &'a PackageName, downloaded: &'a Downloaded) -> Self {
+        Self {
+            package,
+            version: downloaded.version,
+            sha256: downloaded.blob.address.sha256.as_str(),
+            size: downloaded.blob.size,
+            path: downloaded.path.as_ref().map(|path| path.to_string_lossy().into_owned()),
+            present: downloaded.present,
+        }
+    }
+}
+
+/// What `init` found or made.
+#[derive(Debug, Serialize)]
+pub(super) struct Ready<'a> {
+    ledger: &'a str,
+    ledger_made: bool,
+    ledger_id: &'a str,
+    store: &'a str,
+    store_made: bool,
+}
+
+impl<'a> Ready<'a> {
+    pub fn of(made: &'a Initialised, ledger: &'a str, store: &'a str) -> Self {
+        Self {
+            ledger,
+            ledger_made: made.ledger == Created::Made,
+            ledger_id: &made.id,
+            store,
+            store_made: made.store == Created::Made,
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Failed<'a> {
+    kind: &'static str,
+    message: &'a str,
+    hint: Option<String>,
+    exit_code: u8,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    causes: Option<&'a [String]>,
+}
+
+/// An error; with what lies beneath, if that is wanted.
+pub(super) fn failure(failure: &Failure, causes: bool) -> String {
+    let failed = Failed {
+        kind: failure.kind.name(),
+        message: &failure.message,
+        hint: (!failure.hints.is_empty()).then(|| failure.hints.join("; ")),
+        exit_code: failure.kind.exit_code(),
+        causes: causes.then_some(&failure.causes),
+    };
+    object("error", &failed)
+}
+
+/// A notice, a warning, or a line of the trace.
+pub(super) fn notice(what: &str, text: &str) -> String {
+    object(what, &BTreeMap::from([("message", text)]))
+}
+
+fn object(name: &str, value: &impl Serialize) -> String {
+    line(&BTreeMap::from([(name, value)]))
+}
+
+/// A line of JSON.
+pub(super) fn line(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("strings, numbers and maps of them are always JSON")
+}

@@ -1,0 +1,123 @@
+//! What goes to stderr: notices, warnings, the trace, and errors; never into the middle of a progress bar.
+
+use super::{
+    error::{Failure, Kind},
+    json,
+    render::escaped,
+};
+use clap::builder::styling::{AnsiColor, Style};
+use indicatif::ProgressBar;
+use std::{
+    fmt,
+    io::{self, Write},
+    sync::{Mutex, PoisonError},
+};
+
+/// What lines look like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Format {
+    Plain,
+    Colored,
+    Json,
+}
+
+/// Where everything but data is said.
+#[derive(Debug)]
+pub(super) struct Notices {
+    format: Format,
+    quiet: bool,
+    /// Whether errors show what lies beneath.
+    verbose: bool,
+    bar: Mutex<Option<ProgressBar>>,
+}
+
+const ERROR: Style = AnsiColor::Red.on_default().bold();
+const WARNING: Style = AnsiColor::Yellow.on_default().bold();
+const NOTE: Style = AnsiColor::Cyan.on_default().bold();
+const DIM: Style = Style::new().dimmed();
+
+impl Notices {
+    pub fn new(format: Format, quiet: bool, verbose: bool) -> Self {
+        Self { format, quiet, verbose, bar: Mutex::new(None) }
+    }
+
+    /// Something that is good to know. Not with `-q`.
+    pub fn note(&self, text: &str) {
+        if !self.quiet {
+            self.say("note", NOTE, text);
+        }
+    }
+
+    /// Something that should be looked at. Not with `-q`.
+    pub fn warn(&self, text: &str) {
+        if !self.quiet {
+            self.say("warning", WARNING, text);
+        }
+    }
+
+    /// What goes on beneath.
+    pub fn trace(&self, text: &str) {
+        self.say("trace", DIM, text);
+    }
+
+    /// Why the command failed, and what to do next.
+    pub fn failure(&self, failure: &Failure) {
+        if failure.kind == Kind::Closed {
+            return;
+        }
+        if self.format == Format::Json {
+            self.lines(&json::failure(failure, self.verbose));
+            return;
+        }
+        let mut text = self.said("error", ERROR, &failure.message);
+        if self.verbose {
+            for cause in &failure.causes {
+                text.push_str("\n  because: ");
+                text.push_str(&escaped(cause));
+            }
+        }
+        for hint in &failure.hints {
+            text.push('\n');
+            text.push_str(&self.said("hint", NOTE, hint));
+        }
+        self.lines(&text);
+    }
+
+    /// What is printed goes above this bar, as long as it is there.
+    pub fn show(&self, bar: Option<ProgressBar>) {
+        let before = std::mem::replace(&mut *self.bar(), bar);
+        if let Some(before) = before {
+            before.finish_and_clear();
+        }
+    }
+
+    fn lines(&self, text: &str) {
+        let line = format!("{}\n", text.trim_end());
+        // There is nobody left to tell if this fails.
+        let write = || drop(io::stderr().write_all(line.as_bytes()));
+        match &*self.bar() {
+            Some(bar) => bar.suspend(write),
+            None => write(),
+        }
+    }
+
+    fn say(&self, what: &str, style: Style, text: &str) {
+        if self.format == Format::Json {
+            self.lines(&json::notice(what, text));
+        } else {
+            self.lines(&self.said(what, style, text));
+        }
+    }
+
+    fn said(&self, what: &str, style: Style, text: &str) -> String {
+        let text = escaped(text);
+        match self.format {
+            Format::Colored => format!("{style}{what}:{style:#} {text}"),
+            _ => format!("{what}: {text}"),
+        }
+    }
+
+    fn bar(&self) -> impl std::ops::DerefMut<Target = Option<ProgressBar>> + fmt::Debug {
+        self.bar.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,45 @@
+//! What goes to stdout: data, and nothing else.
+
+use super::{error::Failure, json};
+use serde::Serialize;
+use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
+
+/// Standard output, as lines.
+#[derive(Debug)]
+pub(super) struct Output {
+    /// Whether to print JSON.
+    pub json: bool,
+    terminal: bool,
+    buffer: BufWriter<Stdout>,
+}
+
+impl Output {
+    pub fn new(json: bool) -> Self {
+        let stdout = io::stdout();
+        // The handle's own buffer is flushed at every line, which costs a call to the system for each.
+        Self { json, terminal: stdout.is_terminal(), buffer: BufWriter::with_capacity(1 << 16, stdout) }
+    }
+
+    /// Whether it is read by a person.
+    pub fn is_terminal(&self) -> bool {
+        self.terminal
+    }
+
+    pub fn line(&mut self, text: impl AsRef<[u8]>) -> Result<(), Failure> {
+        self.write(text.as_ref()).map_err(|error| Failure::stdout(&error))
+    }
+
+    pub fn object(&mut self, value: &impl Serialize) -> Result<(), Failure> {
+        self.line(json::line(value))
+    }
+
+    pub fn flush(&mut self) -> Result<(), Failure> {
+        self.buffer.flush().map_err(|error| Failure::stdout(&error))
+    }
+
+    fn write(&mut self, text: &[u8]) -> io::Result<()> {
+        self.buffer.write_all(text)?;
+        self.buffer.write_all(b"\n")?;
+        if self.terminal { self.buffer.flush() } else { Ok(()) }
+    }
+}

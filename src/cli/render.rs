@@ -1,0 +1,193 @@
+//! What people read: tables, sizes, times, and text that can't play tricks on a terminal.
+
+use crate::model::{Digest, PackageSummary, Release, Timestamp, Version};
+use std::{fmt::Write, io};
+
+/// How a sha256 is shown in a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Digests {
+    Whole,
+    /// The first 12 digits: for people, at a terminal.
+    Short,
+}
+
+impl Digests {
+    const SHORT: usize = 12;
+
+    fn width(self) -> usize {
+        match self {
+            Self::Whole => 64,
+            Self::Short => Self::SHORT,
+        }
+    }
+
+    fn show(self, digest: &Digest) -> &str {
+        &digest.as_str()[..self.width()]
+    }
+}
+
+/// Columns have fixed widths, so that a row can be printed as soon as it is known.
+pub(super) fn versions_header(digests: Digests) -> String {
+    let width = digests.width();
+    format!("{:>7}  {:7}  {:>10}  {:20}  {:width$}  TAGS", "VERSION", "STATE", "SIZE", "ADDED", "SHA256")
+}
+
+pub(super) fn versions_row(release: &Release, digests: Digests) -> String {
+    let row = format!(
+        "{:>7}  {:7}  {:>10}  {:20}  {}  {}",
+        release.version,
+        release.state,
+        size(release.blob.size),
+        seconds(release.added_at),
+        digests.show(&release.blob.address.sha256),
+        release.tags.join(" "),
+    );
+    row.trim_end().to_owned()
+}
+
+pub(super) fn packages_header() -> String {
+    format!("{:32}  {:>7}  {:>10}  CHANGED", "PACKAGE", "LATEST", "SIZE")
+}
+
+pub(super) fn packages_row(summary: &PackageSummary) -> String {
+    let size = summary.size.map_or_else(|| "-".to_owned(), size);
+    let latest = summary.latest.map_or_else(|| "-".to_owned(), |version| version.to_string());
+    format!("{:32}  {latest:>7}  {size:>10}  {}", summary.package, seconds(summary.changed_at))
+}
+
+pub(super) fn tags_table<'a>(rows: impl Iterator<Item = (&'a str, Version)> + Clone) -> Vec<String> {
+    let width = rows.clone().map(|(tag, _)| tag.len()).chain(["TAG".len()]).max().unwrap_or_default();
+    let header = format!("{:width$}  VERSION", "TAG");
+    std::iter::once(header).chain(rows.map(|(tag, version)| format!("{tag:width$}  {version:>7}"))).collect()
+}
+
+/// All of a version, as `key: value` lines. What it does not have is left out.
+pub(super) fn info(release: &Release) -> Vec<String> {
+    let mut lines = vec![
+        format!("package: {}", release.package),
+        format!("version: {}", release.version),
+        format!("sha256: {}", release.blob.address.sha256),
+        format!("size: {}", release.blob.size),
+    ];
+    let mut line = |key: &str, value: String| lines.push(format!("{key}: {value}"));
+    if let Some(filename) = &release.blob.filename {
+        line("filename", escaped(filename.as_str()));
+    }
+    if let Some(mode) = release.blob.mode {
+        line("mode", mode.to_string());
+    }
+    for (name, value) in release.labels.iter() {
+        line(&format!("label.{name}"), escaped(value));
+    }
+    if let Some(message) = &release.message {
+        // A line of a message can't be taken for a line of ours.
+        let folded: Vec<_> =
+            message.as_str().split('\n').map(|line| escaped(&line.replace('\t', " "))).collect();
+        line("message", folded.join("\n    "));
+    }
+    line("state", release.state.to_string());
+    line("added_at", release.added_at.to_string());
+    line("added_by", escaped(release.added_by.as_str()));
+    if !release.tags.is_empty() {
+        line("tags", release.tags.join(" "));
+    }
+    lines
+}
+
+/// A move of a tag: `live: 41 -> 42`.
+pub(super) fn moved(tag: &str, from: Option<Version>, to: Option<Version>) -> String {
+    let shown =
+        |version: Option<Version>| version.map_or_else(|| "none".to_owned(), |version| version.to_string());
+    format!("{tag}: {} -> {}", shown(from), shown(to))
+}
+
+/// A size as people say it: `1.5 MiB`.
+pub(super) fn size(bytes: u64) -> String {
+    const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+    if bytes < 1024 {
+        return format!("{bytes} B");
+    }
+    // In tenths and rounded before the unit is chosen, so that 1024.0 KiB is 1.0 MiB.
+    let tenths = |unit: usize| {
+        let unit = 1_u128 << (10 * (unit + 1));
+        (u128::from(bytes) * 10 + unit / 2) / unit
+    };
+    let unit = (0..UNITS.len()).find(|unit| tenths(*unit) < 10_240).unwrap_or(UNITS.len() - 1);
+    let tenths = tenths(unit);
+    format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
+}
+
+/// A time to the second.
+fn seconds(at: Timestamp) -> String {
+    let at = at.to_string();
+    at.split_once('.').map_or(at.clone(), |(seconds, _)| format!("{seconds}Z"))
+}
+
+/// What went wrong, without the number of the operating system.
+pub(super) fn plain(error: &io::Error) -> String {
+    without_number(&error.to_string()).to_owned()
+}
+
+pub(super) fn without_number(text: &str) -> &str {
+    text.split_once(" (os error ").map_or(text, |(text, _)| text)
+}
+
+/// Text from elsewhere, with what would move a cursor, change a color or turn the direction of writing made visible.
+pub(super) fn escaped(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        let turns = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        if c.is_control() || turns {
+            let _ = write!(shown, "{}", c.escape_default());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_rounded_before_their_unit_is_chosen() {
+        let sizes = [
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (1024, "1.0 KiB"),
+            (1536, "1.5 KiB"),
+            (1_048_524, "1023.9 KiB"),
+            (1_048_525, "1.0 MiB"),
+            (1_572_864, "1.5 MiB"),
+            (5 << 30, "5.0 GiB"),
+            (u64::MAX, "16.0 EiB"),
+        ];
+        for (bytes, shown) in sizes {
+            assert_eq!(size(bytes), shown, "{bytes}");
+        }
+    }
+
+    #[test]
+    fn nothing_reaches_a_terminal_that_would_move_it() {
+        assert_eq!(escaped("plain é 漢 🙂"), "plain é 漢 🙂");
+        assert_eq!(escaped("\x1b[2Jgone\r\n\u{9b}x\u{7f}"), "\\u{1b}[2Jgone\\r\\n\\u{9b}x\\u{7f}");
+        assert_eq!(escaped("a\u{202e}b"), "a\\u{202e}b");
+    }
+
+    #[test]
+    fn tables_have_their_columns_under_each_other() {
+        let version = |n: u64| Version::try_from(n).unwrap();
+        let rows = [("latest", version(42)), ("canary-of-the-month", version(1_000_000_000))];
+        let table = tags_table(rows.into_iter());
+        assert_eq!(
+            table,
+            [
+                "TAG                  VERSION",
+                "latest                    42",
+                "canary-of-the-month  1000000000"
+            ]
+        );
+        assert_eq!(tags_table(std::iter::empty()), ["TAG  VERSION"]);
+    }
+}

@@ -1,0 +1,87 @@
+//! Running a command to its end, or to a signal.
+
+use super::{error::Failure, notices::Notices};
+use crate::retry::Stop;
+use std::{process, sync::Arc, time::Duration};
+use tokio::{
+    runtime::{Builder, Runtime},
+    signal::unix::{Signal, SignalKind, signal},
+};
+
+/// How long what was dropped may take to tidy up after itself.
+const TIDYING: Duration = Duration::from_millis(300);
+/// How long a reader of stdout that doesn't read can hold up the end of what only reads.
+const BLOCKED: Duration = Duration::from_secs(2);
+/// More are of no use: transfers wait for the network or the disk.
+const MOST_THREADS: usize = 4;
+
+/// Runs `work` until it is done, or a signal comes and nothing has to be settled first. `changes` says whether it may
+/// commit something.
+pub(super) fn to_the_end<T>(
+    stop: &Stop,
+    notices: &Arc<Notices>,
+    changes: bool,
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    let internal =
+        |error: std::io::Error| Failure::new(super::error::Kind::Internal, format!("can't start: {error}"));
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
+    let runtime =
+        Builder::new_multi_thread().worker_threads(threads).enable_all().build().map_err(internal)?;
+    let running = Running(Some(runtime));
+    let runtime = running.0.as_ref().expect("it is taken when dropped");
+    let _inside = runtime.enter();
+    let signals = Signals::new().map_err(internal)?;
+    runtime.spawn(signals.obey(stop.clone(), Arc::clone(notices), changes));
+    runtime.block_on(async {
+        tokio::select! {
+            // What is done is done, whatever was requested.
+            biased;
+            done = work => done,
+            () = stop.may_drop() => Err(Failure::interrupted()),
+        }
+    })
+}
+
+/// A runtime that never waits for threads that are stuck in reading stdin or in hashing.
+struct Running(Option<Runtime>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_timeout(TIDYING);
+        }
+    }
+}
+
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    /// The first signal requests a stop, the second ends the process.
+    async fn obey(mut self, stop: Stop, notices: Arc<Notices>, changes: bool) {
+        self.next().await;
+        stop.request();
+        // Most work ends here. What goes on is settling a commit, or is stuck in writing to stdout.
+        if tokio::time::timeout(BLOCKED, self.next()).await.is_err() && changes {
+            notices.note(
+                "finding out what became of the change, for at most 10 s; interrupt again to stop at once",
+            );
+            self.next().await;
+        }
+        process::exit(super::error::Kind::Interrupted.exit_code().into());
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! Where the ledger and the store are, and `init`.
+
+use super::sandbox::Sandbox;
+use insta::assert_snapshot;
+
+#[test]
+fn with_no_configuration_a_change_says_where_it_goes() {
+    let sandbox = Sandbox::new();
+    sandbox.write("f", "x");
+    assert_snapshot!(sandbox.run(&["init"]), @"
+    exit 0
+    1| ledger: file://[HOME]/.local/share/sacker/ledger (made), id [ID]
+    1| store: file://[HOME]/.local/share/sacker/store (made)
+    2| note: nothing is configured; using the embedded ledger and store under [HOME]/.local/share/sacker
+    ");
+    assert_snapshot!(sandbox.run(&["init", "--json"]), @r#"
+    exit 0
+    1| {"ledger":"file://[HOME]/.local/share/sacker/ledger","ledger_made":false,"ledger_id":"[ID]","store":"file://[HOME]/.local/share/sacker/store","store_made":false}
+    2| {"note":{"message":"nothing is configured; using the embedded ledger and store under [HOME]/.local/share/sacker"}}
+    "#);
+    assert_snapshot!(sandbox.run(&["add", "app", "f", "--json"]), @r#"
+    exit 0
+    1| {"package":"app","version":1,"sha256":"2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881","size":1,"filename":"f","mode":"0644","labels":{},"message":null,"state":"active","added_at":"[TIME]","added_by":"tester@host","tags":["latest"],"new":true}
+    2| {"note":{"message":"nothing is configured; using the embedded ledger and store under [HOME]/.local/share/sacker"}}
+    "#);
+    assert_snapshot!(sandbox.run(&["add", "app", "f", "-q"]), @"
+    exit 0
+    1| 2
+    ");
+    assert_snapshot!(sandbox.run(&["tag", "app", "1", "live"]), @"
+    exit 0
+    1| live: none -> 1
+    2| note: nothing is configured; using the embedded ledger and store under [HOME]/.local/share/sacker
+    ");
+    assert_snapshot!(sandbox.run(&["untag", "app", "live"]), @"
+    exit 0
+    1| live: 1 -> none
+    2| note: nothing is configured; using the embedded ledger and store under [HOME]/.local/share/sacker
+    ");
+    assert_snapshot!(sandbox.run(&["list"]), @"
+    exit 0
+    1| app
+    ");
+}
+
+#[test]
+fn a_pipeline_without_configuration_changes_nothing() {
+    let sandbox = Sandbox::new().set("CI", "true");
+    sandbox.write("f", "x");
+    assert_snapshot!(sandbox.run(&["add", "app", "f"]), @"
+    exit 2
+    2| error: nothing is configured, and CI is set
+    2| hint: nothing was changed; set SACKER_LEDGER and SACKER_STORE: a pipeline does not publish to its own disk by accident
+    ");
+    assert_snapshot!(sandbox.run(&["tag", "app", "1", "live"]), @"
+    exit 2
+    2| error: nothing is configured, and CI is set
+    2| hint: nothing was changed; set SACKER_LEDGER and SACKER_STORE: a pipeline does not publish to its own disk by accident
+    ");
+    assert_snapshot!(sandbox.run(&["untag", "app", "live", "--json"]), @r#"
+    exit 2
+    2| {"error":{"kind":"invalid","message":"nothing is configured, and CI is set","hint":"nothing was changed; set SACKER_LEDGER and SACKER_STORE: a pipeline does not publish to its own disk by accident","exit_code":2}}
+    "#);
+    assert_snapshot!(sandbox.run(&["init"]), @"
+    exit 2
+    2| error: nothing is configured, and CI is set
+    2| hint: nothing was changed; set SACKER_LEDGER and SACKER_STORE: a pipeline does not publish to its own disk by accident
+    ");
+    assert_snapshot!(sandbox.run(&["list"]), @"exit 0");
+    assert!(!sandbox.data().exists());
+    let (ledger, store) =
+        (format!("file://{}/l", sandbox.home().display()), format!("file://{}/s", sandbox.home().display()));
+    assert_snapshot!(sandbox.run(&["add", "app", "f", "--ledger", &ledger, "--store", &store]), @"
+    exit 0
+    1| 1
+    ");
+}
+
+#[test]
+fn the_file_in_the_home_is_read() {
+    let sandbox = Sandbox::new();
+    let home = sandbox.home().display();
+    sandbox.write(".sacker.json", format!(r#"{{"ledger": "file://{home}/l", "store": "file://{home}/s"}}"#));
+    sandbox.write("f", "x");
+    assert_snapshot!(sandbox.run(&["init"]), @"
+    exit 0
+    1| ledger: file://[HOME]/l (made), id [ID]
+    1| store: file://[HOME]/s (made)
+    ");
+    assert_snapshot!(sandbox.run(&["add", "app", "f"]), @"
+    exit 0
+    1| 1
+    ");
+    assert!(sandbox.path("l").is_dir() && sandbox.path("s").is_dir() && !sandbox.data().exists());
+}
+
+#[test]
+fn a_configuration_that_is_wrong_says_how() {
+    let sandbox = Sandbox::new();
+    sandbox.write("unknown.json", "{\n  \"ledger\": \"file:///l\",\n  \"bucket\": \"b\"\n}");
+    sandbox.write("broken.json", "{ \"ledger\": ");
+    sandbox.write("half.json", r#"{"store": "file:///s"}"#);
+    assert_snapshot!(sandbox.run(&["list", "--config", "missing.json"]), @"
+    exit 2
+    2| error: can't read the configuration file missing.json: No such file or directory
+    2| hint: check --config and SACKER_CONFIG
+    ");
+    assert_snapshot!(sandbox.run(&["list", "--config", "unknown.json"]), @r#"
+    exit 2
+    2| error: the configuration file unknown.json, line 3, column 10: unknown field `bucket`, expected `ledger` or `store`
+    2| hint: it looks like this: {"ledger": "dynamodb://TABLE", "store": "s3://BUCKET/PREFIX"}
+    "#);
+    assert_snapshot!(sandbox.run(&["list", "--config", "broken.json", "--json"]), @r#"
+    exit 2
+    2| {"error":{"kind":"invalid","message":"the configuration file broken.json, line 1, column 12: EOF while parsing a value","hint":"it looks like this: {\"ledger\": \"dynamodb://TABLE\", \"store\": \"s3://BUCKET/PREFIX\"}","exit_code":2}}
+    "#);
+    assert_snapshot!(sandbox.run(&["list", "--config", "half.json"]), @"
+    exit 2
+    2| error: `store` in half.json gives a store, but there is no ledger
+    2| hint: give the other one too: --ledger, SACKER_LEDGER, or `ledger` in the file
+    ");
+    assert_snapshot!(sandbox.run(&["list", "--ledger", "file:///l"]), @"
+    exit 2
+    2| error: --ledger gives a ledger, but there is no store
+    2| hint: give the other one too: --store, SACKER_STORE, or `store` in the file
+    ");
+    assert_snapshot!(sandbox.run(&["--ledger", "file:///l", "list", "--store", "http://x"]), @r#"
+    exit 2
+    2| error: --store: store URL "http://x": unknown scheme "http"; a store is s3:// or file:///
+    "#);
+    assert_snapshot!(sandbox.run(&["list", "--ledger", "dynamo://eu-west-1/t", "--store", "file:///s"]), @r#"
+    exit 2
+    2| error: --ledger: ledger URL "dynamo://eu-west-1/t": unknown scheme "dynamo"; a ledger is dynamodb:// or file:///
+    "#);
+    assert_snapshot!(sandbox.run(&["list", "--ledger", "file://relative", "--store", "file:///s"]), @r#"
+    exit 2
+    2| error: --ledger: ledger URL "file://relative": it must be absolute: file:///DIRECTORY
+    "#);
+    assert_snapshot!(sandbox.run(&["list", "--ledger", "dynamodb://table?zone=a", "--store", "file:///s"]), @r#"
+    exit 2
+    2| error: --ledger: ledger URL "dynamodb://table?zone=a": unknown parameter "zone"; known are region and endpoint
+    "#);
+}
+
+#[test]
+fn an_empty_variable_is_an_error() {
+    for name in ["SACKER_LEDGER", "SACKER_STORE", "SACKER_CONFIG"] {
+        let shown = Sandbox::new().set(name, "").run(&["list"]);
+        assert_eq!(
+            shown,
+            format!("exit 2\n2| error: {name} is set, but empty\n2| hint: give it a value, or unset it\n")
+        );
+    }
+    let sandbox = Sandbox::new().set("SACKER_ACTOR", "");
+    sandbox.write("f", "x");
+    assert_snapshot!(sandbox.run(&["add", "app", "f", "-q"]), @r#"
+    exit 2
+    2| error: SACKER_ACTOR: actor "" is empty
+    "#);
+}
+
+#[test]
+fn without_a_home_the_default_has_no_place() {
+    let sandbox = Sandbox::new();
+    let output = sandbox.command(&["list"]).env_remove("HOME").output().unwrap();
+    assert_snapshot!(sandbox.shown(&output), @"
+    exit 2
+    2| error: nothing is configured, and there is no place for the default: HOME is not set to an absolute path
+    2| hint: set HOME, or give --ledger and --store
+    ");
+}
+
+#[cfg(not(feature = "weak-s3-ledger"))]
+#[test]
+fn a_ledger_on_s3_is_refused_with_the_reason() {
+    let sandbox =
+        Sandbox::new().set("SACKER_LEDGER", "s3://bucket/ledger").set("SACKER_STORE", "s3://bucket/blobs");
+    assert_snapshot!(sandbox.run(&["list"]), @r#"
+    exit 2
+    2| error: SACKER_LEDGER: ledger URL "s3://bucket/ledger": a ledger on S3 is weakly consistent and loses concurrent changes
+    2| hint: use dynamodb://TABLE with s3:// as the store; only for tests, the cargo feature `weak-s3-ledger` builds the ledger on S3
+    "#);
+    assert_snapshot!(sandbox.run(&["list", "--json"]), @r#"
+    exit 2
+    2| {"error":{"kind":"invalid","message":"SACKER_LEDGER: ledger URL \"s3://bucket/ledger\": a ledger on S3 is weakly consistent and loses concurrent changes","hint":"use dynamodb://TABLE with s3:// as the store; only for tests, the cargo feature `weak-s3-ledger` builds the ledger on S3","exit_code":2}}
+    "#);
+}
+
+#[test]
+fn a_store_belongs_to_one_ledger() {
+    let sandbox = Sandbox::new();
+    let url = |name: &str| format!("file://{}", sandbox.path(name).display());
+    sandbox.write("f", "x");
+    sandbox.ok(&["init", "--ledger", &url("first"), "--store", &url("store")]);
+    assert_snapshot!(sandbox.run(&["init", "--ledger", &url("second"), "--store", &url("store")]), @"
+    exit 2
+    2| error: making the ledger and the store: the store file://[HOME]/store belongs to another ledger ([ID]), not to file://[HOME]/second ([ID])
+    2| hint: use the ledger that the store belongs to, or give this one a store of its own: another directory
+    ");
+    assert_snapshot!(sandbox.run(&["add", "app", "f", "--ledger", &url("second"), "--store", &url("store")]), @"
+    exit 2
+    2| error: adding f to app: the store file://[HOME]/store belongs to another ledger ([ID]), not to file://[HOME]/second ([ID])
+    2| hint: use the ledger that the store belongs to, or give this one a store of its own: another directory
+    ");
+    assert_eq!(sandbox.ok(&["list", "--ledger", &url("second"), "--store", &url("store")]), "");
+}

@@ -1,0 +1,273 @@
+//! Help, versions, completions, and how arguments are read.
+
+use super::sandbox::Sandbox;
+use insta::assert_snapshot;
+
+#[test]
+fn the_help_explains_every_option_and_exit_code() {
+    let sandbox = Sandbox::new();
+    assert_snapshot!(sandbox.run(&["--help"]), @"
+    exit 0
+    1| Manages blobs for releases: gives each package's blobs the versions 1, 2, 3 …,
+    1| and moves tags over them
+    1|
+    1| Usage: sacker [OPTIONS] <COMMAND>
+    1|
+    1| Commands:
+    1|   list         List the packages, by name
+    1|   versions     List the versions of a package, newest first
+    1|   tags         List the tags of a package: latest first, then by name
+    1|   info         Show all that is known of a version
+    1|   add          Store a file and make it the next version of a package; prints
+    1|                its number
+    1|   download     Fetch a version's file and verify it; prints its path
+    1|   tag          Move a tag to a version, atomically with finding out which that
+    1|                is
+    1|   untag        Remove a tag; one that is removed already is fine
+    1|   init         Make the ledger and the store with safe settings, or check those
+    1|                that are there
+    1|   completions  Print a script with which a shell completes commands and options
+    1|   help         Print this message or the help of the given subcommand(s)
+    1|
+    1| Options:
+    1|   -h, --help
+    1|           Print help (see a summary with '-h')
+    1|
+    1|   -V, --version
+    1|           Print version
+    1|
+    1| Global options:
+    1|       --config <FILE>
+    1|           The configuration file [default: ~/.sacker.json, which need not exist]
+    1|
+    1|       --ledger <URL>
+    1|           The ledger: dynamodb://TABLE[?region=R&endpoint=URL] or file:///DIR
+    1|
+    1|       --store <URL>
+    1|           The store: s3://BUCKET[/PREFIX][?region=R&endpoint=URL] or file:///DIR
+    1|
+    1|       --json
+    1|           Print one JSON object a line, errors too
+    1|
+    1|   -q, --quiet
+    1|           No progress, notices or warnings; only errors
+    1|
+    1|   -v, --verbose...
+    1|           Say what is going on: each call of a back end; -vv: retries; -vvv: all
+    1|
+    1|       --color <WHEN>
+    1|           When to use color
+    1|
+    1|           [default: auto]
+    1|           [possible values: auto, always, never]
+    1|
+    1|       --deadline <DURATION>
+    1|           How long contention, throttling or an outage is ridden out without
+    1|           progress: 90s, 2m
+    1|
+    1|           [default: 60s]
+    1|
+    1| Exit codes:
+    1|     0  done, or already so
+    1|     1  internal: a bug or an unexpected answer
+    1|     2  invalid: usage, configuration or input
+    1|     3  timeout: `wait` timed out
+    1|     4  not_found: no such package, version or tag
+    1|     5  conflict: an expectation was not met, a key names something else, or
+    1|        contention lasted past the deadline; nothing was changed
+    1|     6  refused: protected, yanked, deleted, tagged: policy says no
+    1|     7  unavailable: back end out of reach or throttling past the deadline;
+    1|        nothing was changed
+    1|     8  integrity: bytes or ledger are not what they must be
+    1|     9  unknown: may have happened; run it again with the --key that is printed
+    1|    10  denied: credentials missing, expired or not allowed
+    1|   130  interrupted before anything was committed
+    1|
+    1| Environment:
+    1|   SACKER_LEDGER, SACKER_STORE, SACKER_CONFIG
+    1|              as --ledger, --store and --config, which win over them
+    1|   SACKER_ACTOR
+    1|              who is recorded with a change, instead of USER@HOST
+    1|   CI         where it is set, nothing is changed without a configuration
+    1|   NO_COLOR   no color unless --color says so
+    1|   XDG_DATA_HOME, XDG_CACHE_HOME, TMPDIR
+    1|              where data, unfinished uploads and temporary files go
+    1|   AWS_*      all of AWS's own, such as AWS_PROFILE and AWS_REGION
+    1|
+    1| Nothing configured at all: a ledger and a store in $XDG_DATA_HOME/sacker, by
+    1| default ~/.local/share/sacker.
+    ");
+    let help = sandbox.ok(&["--help"]);
+    assert!(help.lines().all(|line| line.chars().count() <= 80), "it fits a terminal");
+}
+
+#[test]
+fn each_command_has_its_help() {
+    let sandbox = Sandbox::new();
+    assert_snapshot!(sandbox.run(&["add", "-h"]), @"
+    exit 0
+    1| Store a file and make it the next version of a package; prints its number
+    1|
+    1| Usage: sacker add [OPTIONS] <PACKAGE> <FILE>
+    1|
+    1| Arguments:
+    1|   <PACKAGE>  The package, which its first version makes
+    1|   <FILE>     The file; - for standard input
+    1|
+    1| Options:
+    1|       --tag <TAG>               Also move this tag to it, in the same
+    1|                                 transaction; repeatable
+    1|       --label <NAME=VALUE>      A label to record with it; repeatable
+    1|       --filename <NAME>         The file name to record, instead of its own
+    1|       --if-changed              Add nothing if latest has the same sha256, and
+    1|                                 print its number
+    1|       --expect-latest <N|none>  Add it only if latest is N, or if there is none
+    1|       --key <KEY>               An idempotency key: a repeat with it changes
+    1|                                 nothing and prints the first outcome
+    1|   -m, --message <TEXT>          Why, for the record
+    1|   -h, --help                    Print help
+    1|
+    1| Global options:
+    1|       --config <FILE>        The configuration file [default: ~/.sacker.json,
+    1|                              which need not exist]
+    1|       --ledger <URL>         The ledger:
+    1|                              dynamodb://TABLE[?region=R&endpoint=URL] or
+    1|                              file:///DIR
+    1|       --store <URL>          The store:
+    1|                              s3://BUCKET[/PREFIX][?region=R&endpoint=URL] or
+    1|                              file:///DIR
+    1|       --json                 Print one JSON object a line, errors too
+    1|   -q, --quiet                No progress, notices or warnings; only errors
+    1|   -v, --verbose...           Say what is going on: each call of a back end; -vv:
+    1|                              retries; -vvv: all
+    1|       --color <WHEN>         When to use color [default: auto] [possible values:
+    1|                              auto, always, never]
+    1|       --deadline <DURATION>  How long contention, throttling or an outage is
+    1|                              ridden out without progress: 90s, 2m [default: 60s]
+    ");
+    for command in
+        ["list", "versions", "tags", "info", "add", "download", "tag", "untag", "init", "completions"]
+    {
+        for option in ["-h", "--help"] {
+            let help = sandbox.ok(&[command, option]);
+            assert!(help.contains(&format!("Usage: sacker {command}")), "{help}");
+            assert!(help.lines().all(|line| line.chars().count() <= 80), "{help}");
+        }
+    }
+}
+
+#[test]
+fn the_version_is_that_of_the_crate() {
+    let sandbox = Sandbox::new();
+    assert_eq!(sandbox.ok(&["-V"]), concat!("sacker ", env!("CARGO_PKG_VERSION"), "\n"));
+}
+
+#[test]
+fn completions_need_no_configuration() {
+    let sandbox = Sandbox::new().set("SACKER_LEDGER", "");
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        assert!(sandbox.ok(&["completions", shell]).contains("if-changed"), "{shell}");
+    }
+    assert_snapshot!(sandbox.run(&["completions", "csh"]), @"
+    exit 2
+    2| error: invalid value 'csh' for '<SHELL>'
+    2|   [possible values: bash, elvish, fish, powershell, zsh]
+    2|
+    2|   tip: a similar value exists: 'zsh'
+    2|
+    2| For more information, try '--help'.
+    ");
+}
+
+#[test]
+fn wrong_usage_is_explained() {
+    let sandbox = Sandbox::new();
+    assert_snapshot!(sandbox.run(&["ad", "app", "f"]), @"
+    exit 2
+    2| error: unrecognized subcommand 'ad'
+    2|
+    2|   tip: a similar subcommand exists: 'add'
+    2|
+    2| Usage: sacker [OPTIONS] <COMMAND>
+    2|
+    2| For more information, try '--help'.
+    ");
+    assert_snapshot!(sandbox.run(&["add", "app"]), @"
+    exit 2
+    2| error: the following required arguments were not provided:
+    2|   <FILE>
+    2|
+    2| Usage: sacker add <PACKAGE> <FILE>
+    2|
+    2| For more information, try '--help'.
+    ");
+    assert_snapshot!(sandbox.run(&["add", "app", "--json"]), @r#"
+    exit 2
+    2| {"error":{"kind":"invalid","message":"the following required arguments were not provided: <FILE>","hint":"`sacker --help` shows the commands, `sacker COMMAND --help` their options","exit_code":2}}
+    "#);
+    assert_snapshot!(sandbox.run(&["info", "app", "live", "--expect", "1", "--json"]), @r#"
+    exit 2
+    2| {"error":{"kind":"invalid","message":"unexpected argument '--expect' found","hint":"`sacker --help` shows the commands, `sacker COMMAND --help` their options","exit_code":2}}
+    "#);
+    assert_snapshot!(sandbox.run(&["list", "--deadline", "0s"]), @"
+    exit 2
+    2| error: invalid value '0s' for '--deadline <DURATION>': it must be more than 0s
+    2|
+    2| For more information, try '--help'.
+    ");
+    assert_snapshot!(sandbox.run(&["list", "--deadline", "60"]), @"
+    exit 2
+    2| error: invalid value '60' for '--deadline <DURATION>': not a duration such as 90s, 2m or 1h 30m
+    2|
+    2| For more information, try '--help'.
+    ");
+    assert_snapshot!(sandbox.run(&["list", "--color", "blue"]), @"
+    exit 2
+    2| error: invalid value 'blue' for '--color <WHEN>'
+    2|   [possible values: auto, always, never]
+    2|
+    2| For more information, try '--help'.
+    ");
+}
+
+#[test]
+fn global_options_stand_before_or_after_the_command() {
+    let sandbox = Sandbox::with_app();
+    assert_eq!(sandbox.ok(&["--json", "info", "app", "1"]), sandbox.ok(&["info", "app", "1", "--json"]));
+    assert_eq!(
+        sandbox.ok(&["-q", "--deadline", "5s", "list"]),
+        sandbox.ok(&["list", "--deadline", "2m", "-q"])
+    );
+}
+
+#[test]
+fn color_is_used_only_where_it_is_wanted() {
+    let colored = |sandbox: &Sandbox, arguments: &[&str]| {
+        sandbox.command(arguments).output().unwrap().stderr.contains(&0x1b)
+    };
+    let sandbox = Sandbox::new();
+    assert!(!colored(&sandbox, &["info", "app", "1"]), "a pipe is no terminal");
+    assert!(colored(&sandbox, &["info", "app", "1", "--color", "always"]));
+    assert!(!colored(&sandbox, &["info", "app", "1", "--color", "never"]));
+    assert!(!colored(&sandbox, &["info", "app", "1", "--color", "always", "--json"]));
+}
+
+#[test]
+fn verbose_shows_each_call() {
+    let sandbox = Sandbox::with_app();
+    assert_snapshot!(sandbox.run(&["-v", "tag", "app", "2", "live"]), @"
+    exit 0
+    1| live: 1 -> 2
+    2| note: nothing is configured; using the embedded ledger and store under [HOME]/.local/share/sacker
+    2| trace: sqlite doing=reading the ledger in `[HOME]/.local/share/sacker/ledger`: [N] ms, attempt 1
+    2| trace: sqlite doing=writing to the ledger in `[HOME]/.local/share/sacker/ledger`: [N] ms, attempt 1
+    2| trace: commit package=app: [N] ms
+    ");
+    // Reads go side by side, and one that is not needed any more is not waited for.
+    let shown = sandbox.run(&["-v", "info", "app", "9", "--json"]);
+    let traced = |line: &str| {
+        line.starts_with("2| {\"trace\":{\"message\":\"sqlite ") && line.ends_with("attempt 1\"}}")
+    };
+    assert!(shown.lines().any(traced), "{shown}");
+    assert!(shown.ends_with("\"exit_code\":4,\"causes\":[]}}\n"), "{shown}");
+}

@@ -1,0 +1,17 @@
+//! The program as it is run: what it prints, where, and how it exits.
+//!
+//! Snapshots show the exit code, then stdout as `1|` lines and stderr as `2|` lines. To see and accept changes:
+//! `cargo insta test --review`.
+
+mod add;
+mod configuration;
+mod download;
+mod help;
+mod list;
+mod processes;
+mod sandbox;
+mod servers;
+mod show;
+mod signals;
+mod tag;
+mod trouble;

@@ -1,0 +1,282 @@
+//! The main job on the real servers: DynamoDB Local and MinIO.
+
+use super::sandbox::Sandbox;
+use crate::backends;
+use insta::assert_snapshot;
+use std::{
+    env,
+    io::{Read, Write},
+    net::{Shutdown, TcpListener, TcpStream},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+};
+
+/// On a table and a bucket of its own, which are not there yet.
+fn sandbox() -> Sandbox {
+    let table = backends::unique("cli");
+    let ledger = format!("dynamodb://{table}?endpoint={}", backends::dynamodb());
+    let bucket = backends::unique("cli");
+    let bucket = &bucket[..bucket.len().min(63)];
+    let store = format!("s3://{bucket}/blobs?endpoint={}", backends::s3());
+    let mut sandbox = Sandbox::new().set("SACKER_LEDGER", ledger).set("SACKER_STORE", store);
+    for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"] {
+        let value =
+            env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run the tests with `scripts/test`"));
+        sandbox = sandbox.set(name, value);
+    }
+    sandbox
+}
+
+/// Without the names that differ from run to run.
+fn run(sandbox: &Sandbox, arguments: &[&str]) -> String {
+    let mut shown = sandbox.run(arguments);
+    for name in ["SACKER_LEDGER", "SACKER_STORE"] {
+        let url = sandbox.variable(name);
+        shown = shown.replace(url, &format!("[{name}]"));
+        let name = url.split("://").nth(1).unwrap().split(['?', '/']).next().unwrap();
+        shown = shown.replace(name, "[NAME]");
+    }
+    shown
+}
+
+#[test]
+fn the_main_job() {
+    let sandbox = sandbox();
+    sandbox.write("one", "first");
+    sandbox.write("two", vec![7; 20 << 20]);
+    assert_snapshot!(run(&sandbox, &["init"]), @"
+    exit 0
+    1| ledger: [SACKER_LEDGER] (made), id [ID]
+    1| store: [SACKER_STORE] (made)
+    2| warning: this server does not know the public access block bucket=[NAME] code=MalformedXML
+    2| warning: this server does not know default encryption bucket=[NAME] code=NotImplemented
+    2| warning: this server does not know the rule that aborts incomplete uploads bucket=[NAME] code=InvalidArgument
+    ");
+    assert_snapshot!(run(&sandbox, &["init"]), @"
+    exit 0
+    1| ledger: [SACKER_LEDGER] (was there), id [ID]
+    1| store: [SACKER_STORE] (was there)
+    ");
+    assert_snapshot!(run(&sandbox, &["list"]), @"exit 0");
+    assert_snapshot!(run(
+        &sandbox,
+        &["add", "app", "one", "--tag", "live", "--label", "commit=1f3", "-m", "why"]
+    ), @"
+    exit 0
+    1| 1
+    ");
+    assert_snapshot!(run(&sandbox, &["add", "app", "two", "--key", "build 2"]), @"
+    exit 0
+    1| 2
+    ");
+    assert_snapshot!(run(&sandbox, &["add", "app", "two", "--key", "build 2"]), @"
+    exit 0
+    1| 2
+    ");
+    assert_snapshot!(run(&sandbox, &["add", "app", "two", "--if-changed"]), @"
+    exit 0
+    1| 2
+    2| note: nothing was added: app 2 has this sha256 already
+    ");
+    assert_snapshot!(run(&sandbox, &["add", "app", "one", "--expect-latest", "1"]), @"
+    exit 5
+    2| error: adding one to app in [SACKER_LEDGER]: app latest is 2, not 1
+    2| hint: nothing was added; `sacker versions app --limit 5` shows the last ones
+    ");
+    assert_snapshot!(run(&sandbox, &["versions", "app"]), @"
+    exit 0
+    1| VERSION  STATE          SIZE  ADDED                 SHA256                                                            TAGS
+    1|       2  active     20.0 MiB  [TIME]  92bfec7ec8cf2f28a714e46dcce73e643a632e5613aea37245cf56c9689f9ff9  latest
+    1|       1  active          5 B  [TIME]  a7937b64b8caa58f03721bb6bacf5c78cb235febe0e70b1b84cd99541461a08e  live
+    ");
+    assert_snapshot!(run(&sandbox, &["tag", "app", "latest", "canary"]), @"
+    exit 0
+    1| canary: none -> 2
+    ");
+    assert_snapshot!(run(&sandbox, &["tag", "app", "canary", "live", "--expect", "1"]), @"
+    exit 0
+    1| live: 1 -> 2
+    ");
+    assert_snapshot!(run(&sandbox, &["tags", "app"]), @"
+    exit 0
+    1| TAG     VERSION
+    1| latest        2
+    1| canary        2
+    1| live          2
+    ");
+    assert_snapshot!(run(&sandbox, &["info", "app", "live", "--json"]), @r#"
+    exit 0
+    1| {"package":"app","version":2,"sha256":"92bfec7ec8cf2f28a714e46dcce73e643a632e5613aea37245cf56c9689f9ff9","size":20971520,"filename":"two","mode":"0644","labels":{},"message":null,"state":"active","added_at":"[TIME]","added_by":"tester@host","tags":["latest","canary","live"]}
+    "#);
+    assert_snapshot!(run(&sandbox, &["download", "app", "live", "-o", "copy"]), @"
+    exit 0
+    1| copy
+    ");
+    assert!(std::fs::read(sandbox.path("copy")).unwrap() == vec![7; 20 << 20], "the same bytes come back");
+    assert_snapshot!(run(&sandbox, &["download", "app", "1", "-o", "-"]), @"
+    exit 0
+    1| first
+    ");
+    assert_snapshot!(run(&sandbox, &["untag", "app", "canary"]), @"
+    exit 0
+    1| canary: 2 -> none
+    ");
+    assert_snapshot!(run(&sandbox, &["list", "-l"]), @"
+    exit 0
+    1| PACKAGE                            LATEST        SIZE  CHANGED
+    1| app                                     2    20.0 MiB  [TIME]
+    ");
+}
+
+#[test]
+fn a_table_or_bucket_that_is_missing_is_made_by_init() {
+    let sandbox = sandbox();
+    sandbox.write("f", "x");
+    assert_snapshot!(run(&sandbox, &["list"]), @"
+    exit 2
+    2| error: listing the packages in [SACKER_LEDGER]: reading the table `[NAME]`: it does not exist: ResourceNotFoundException: Cannot do operations on a non-existent table
+    2| hint: `sacker init` makes it; or check its name and region
+    ");
+    assert_snapshot!(run(&sandbox, &["add", "app", "f"]), @"
+    exit 2
+    2| error: adding f to app in [SACKER_STORE]: reading the owner in s3://[NAME]/blobs: it does not exist: NoSuchBucket: The specified bucket does not exist
+    2| hint: `sacker init` makes it; or check its name and region
+    ");
+    let elsewhere = format!("file://{}", sandbox.path("store").display());
+    sandbox.ok(&["init", "--store", &elsewhere]);
+    assert_snapshot!(run(&sandbox, &["add", "app", "f", "--json"]), @r#"
+    exit 2
+    2| {"error":{"kind":"invalid","message":"adding f to app in [SACKER_STORE]: reading the owner in s3://[NAME]/blobs: it does not exist: NoSuchBucket: The specified bucket does not exist","hint":"`sacker init` makes it; or check its name and region","exit_code":2}}
+    "#);
+    sandbox.ok(&["init"]);
+    assert_snapshot!(run(&sandbox, &["add", "app", "f"]), @"
+    exit 0
+    1| 1
+    ");
+}
+
+#[test]
+fn a_store_that_belongs_to_another_ledger_is_refused() {
+    let (sandbox, other) = (sandbox(), sandbox());
+    sandbox.write("f", "x");
+    sandbox.ok(&["init"]);
+    other.ok(&["init"]);
+    let refused = run(&sandbox, &["add", "app", "f", "--ledger", other.variable("SACKER_LEDGER")]);
+    assert!(refused.starts_with("exit 2\n2| error: adding f to app: the store "), "{refused}");
+    assert!(refused.contains("belongs to another ledger"), "{refused}");
+}
+
+#[test]
+fn wrong_credentials_are_denied() {
+    let sandbox = sandbox();
+    sandbox.write("f", "x");
+    sandbox.ok(&["init"]);
+    let sandbox = sandbox.set("AWS_SECRET_ACCESS_KEY", "wrong");
+    // DynamoDB Local takes any secret; MinIO does not.
+    let shown = run(&sandbox, &["add", "app", "f", "--json"]);
+    assert!(shown.starts_with("exit 10\n2| {\"error\":{\"kind\":\"denied\""), "{shown}");
+}
+
+#[test]
+fn each_call_is_shown_with_its_duration_and_attempt() {
+    let sandbox = sandbox();
+    sandbox.write("f", "x");
+    sandbox.ok(&["init"]);
+    let shown = run(&sandbox, &["-v", "add", "app", "f"]);
+    for call in ["dynamodb.TransactWriteItems", "s3.PutObject"] {
+        let line =
+            shown.lines().find(|line| line.contains(call)).unwrap_or_else(|| panic!("{call}: {shown}"));
+        assert!(line.ends_with(" ms, attempt 1"), "{line}");
+    }
+}
+
+/// Loses the answers to writes: the first one alone, or from then on everything.
+#[derive(Clone, Copy, PartialEq)]
+enum Losing {
+    OneAnswer,
+    AllFromThen,
+}
+
+/// Stands between the program and DynamoDB Local, and loses what it is told to. Gives its address.
+fn losing(what: Losing) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let server = backends::dynamodb().trim_start_matches("http://").to_owned();
+    let lost = Arc::new(AtomicBool::new(false));
+    thread::spawn(move || {
+        for client in listener.incoming() {
+            let (mut client, lost) = (client.unwrap(), Arc::clone(&lost));
+            if what == Losing::AllFromThen && lost.load(Ordering::SeqCst) {
+                continue;
+            }
+            let mut server = TcpStream::connect(&server).unwrap();
+            let (mut to_client, mut from_server) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+            let doomed = Arc::new(AtomicBool::new(false));
+            let (watched, everything) = (Arc::clone(&doomed), Arc::clone(&lost));
+            thread::spawn(move || {
+                copy(&mut client, &mut server, |bytes| {
+                    let write = String::from_utf8_lossy(bytes).contains(".TransactWriteItems");
+                    if write && !lost.swap(true, Ordering::SeqCst) {
+                        doomed.store(true, Ordering::SeqCst);
+                    }
+                    true
+                });
+            });
+            thread::spawn(move || {
+                copy(&mut from_server, &mut to_client, |_| {
+                    let all = what == Losing::AllFromThen && everything.load(Ordering::SeqCst);
+                    !all && !watched.load(Ordering::SeqCst)
+                });
+            });
+        }
+    });
+    address
+}
+
+/// Passes on what comes, until it ends or `pass` says no.
+fn copy(from: &mut TcpStream, to: &mut TcpStream, mut pass: impl FnMut(&[u8]) -> bool) {
+    let mut buffer = vec![0; 1 << 16];
+    while let Ok(n @ 1..) = from.read(&mut buffer) {
+        if !pass(&buffer[..n]) || to.write_all(&buffer[..n]).is_err() {
+            break;
+        }
+    }
+    // Either may be gone.
+    let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
+}
+
+#[test]
+fn a_lost_answer_is_found_out() {
+    let sandbox = sandbox();
+    sandbox.write("f", "x");
+    sandbox.ok(&["init"]);
+    let ledger = sandbox.variable("SACKER_LEDGER").replace(&backends::dynamodb(), &losing(Losing::OneAnswer));
+    assert_snapshot!(run(&sandbox, &["add", "app", "f", "--ledger", &ledger]), @"
+    exit 0
+    1| 1
+    ");
+    assert_eq!(sandbox.ok(&["versions", "app", "--json"]).lines().count(), 1);
+}
+
+#[test]
+fn an_unknown_outcome_comes_with_the_key_to_find_it_out() {
+    let sandbox = sandbox();
+    sandbox.write("f", "x");
+    sandbox.ok(&["init"]);
+    let ledger =
+        sandbox.variable("SACKER_LEDGER").replace(&backends::dynamodb(), &losing(Losing::AllFromThen));
+    let arguments = ["add", "app", "f", "--json", "--deadline", "1s", "--ledger", &ledger];
+    let output = sandbox.command(&arguments).output().unwrap();
+    assert_eq!(output.status.code(), Some(9), "{}", sandbox.shown(&output));
+    let error: serde_json::Value = serde_json::from_slice(&output.stderr).unwrap();
+    assert_eq!(error["error"]["kind"], "unknown");
+    let hint = error["error"]["hint"].as_str().unwrap();
+    let key = hint.split_once("--key ").unwrap().1.split_once('`').unwrap().0;
+    for _ in 0..2 {
+        assert_eq!(sandbox.ok(&["add", "app", "f", "--key", key]), "1\n");
+    }
+    assert_eq!(sandbox.ok(&["versions", "app", "--json"]).lines().count(), 1);
+}

@@ -2,6 +2,7 @@
 
 use super::{Client, Error, Observer, Phase, spool::blocking};
 use crate::{
+    failpoint::reach,
     ledger::{AddRequest, Added, MAX_TAGS, Staged},
     model::{Address, Blob, FileName, Mode, Release},
     retry::Pulse,
@@ -68,7 +69,9 @@ impl Client {
         let begin = async { Ok(self.ledger.begin_add(&request).await?) };
         let (content, mut draft, owner) =
             tokio::try_join!(hash(source.path.clone(), observer), begin, self.owner())?;
+        reach("add-hashed");
         self.check_owner(owner, &draft.ledger).await?;
+        reach("add-owned");
         let mut staged = self.ledger.stage(&request, content.sha256(), &mut draft).await?;
         loop {
             let (generation, expected) = match staged {
@@ -77,7 +80,9 @@ impl Client {
             };
             let address = Address { sha256: content.sha256().clone(), generation };
             if let Some(expected) = expected {
+                reach("add-staged");
                 self.upload(&address, &content, expected, observer).await?;
+                reach("add-uploaded");
             }
             let blob =
                 Blob { address, size: content.size(), filename: source.filename.clone(), mode: source.mode };
@@ -98,6 +103,7 @@ impl Client {
         let pulse = Pulse::new();
         let sent = |bytes| {
             pulse.beat();
+            reach("add-sending");
             observer.advance(bytes);
         };
         let doing = format!("storing {address}");

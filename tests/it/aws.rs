@@ -52,6 +52,16 @@ async fn an_answer_cut_short() {
 }
 
 #[tokio::test]
+async fn an_answer_that_was_damaged_on_its_way() {
+    let body = r#"{"Item":{"pk":{"S":"p"},"sk":{"S":"a"}}}"#;
+    // Of another body.
+    let answer = response("200 OK\r\nx-amz-crc32: 1", body);
+    let fault = read(&Server::new(vec![answer]).await.url).await;
+    assert_eq!(fault.kind, FaultKind::Unavailable, "{fault:?}");
+    assert!(told(&fault).contains("checksum"), "{}", told(&fault));
+}
+
+#[tokio::test]
 async fn another_kind_of_server() {
     let fault = read(&Server::answering("405 Method Not Allowed", "<html></html>").await.url).await;
     assert_eq!(fault.kind, FaultKind::Misconfigured, "{fault:?}");

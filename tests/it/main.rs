@@ -6,8 +6,11 @@ mod backends;
 mod cli;
 mod dynamodb;
 mod faults;
+#[cfg(feature = "failpoints")]
+mod kills;
 mod layers;
 mod ledger;
+mod proxy;
 mod sqlite;
 mod store;
 mod table;

@@ -121,6 +121,8 @@ fn kind(code: Option<&str>, status: u16) -> FaultKind {
         _ => match status {
             429 => Throttled,
             401 | 403 | 407 => Denied,
+            // Of an answer that can't be read, some come out of the SDK as errors of the service. It may have been done.
+            200..=299 => Unavailable,
             300..=399 => Misconfigured,
             // S3's answer to HEAD has no body, for which the SDK makes up a code; no other answer of AWS is without.
             404 if code == Some("NotFound") => Missing,
@@ -182,6 +184,7 @@ mod tests {
             ("ServiceUnavailable", 503, Unavailable),
             ("RequestTimeout", 400, Unavailable),
             ("", 500, Unavailable),
+            ("", 200, Unavailable),
             ("", 503, Unavailable),
             ("SomethingNew", 502, Unavailable),
             ("AccessDeniedException", 400, Denied),

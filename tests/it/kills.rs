@@ -69,7 +69,7 @@ impl World {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         runtime.block_on(async {
             let table: Box<dyn Table> = match self.place {
-                Place::Embedded => Box::new(SqliteTable::open(self.sandbox.data().join("ledger"))),
+                Place::Embedded => Box::new(SqliteTable::open(&self.sandbox.data().join("ledger"))),
                 Place::Servers => {
                     let url = self.sandbox.variable("SACKER_LEDGER");
                     let name = url.trim_start_matches("dynamodb://").split('?').next().unwrap();

@@ -28,6 +28,12 @@ pub(crate) fn set_up() -> impl Drop {
     fail::FailScenario::setup()
 }
 
+/// What stands in for the failpoints where there are none.
+#[cfg(not(feature = "failpoints"))]
+pub(crate) struct NoFailpoints;
+
 /// Does nothing.
 #[cfg(not(feature = "failpoints"))]
-pub(crate) fn set_up() {}
+pub(crate) fn set_up() -> NoFailpoints {
+    NoFailpoints
+}

@@ -121,13 +121,12 @@ fn kind(code: Option<&str>, status: u16) -> FaultKind {
         _ => match status {
             429 => Throttled,
             401 | 403 | 407 => Denied,
-            // Of an answer that can't be read, some come out of the SDK as errors of the service. It may have been done.
-            200..=299 => Unavailable,
             300..=399 => Misconfigured,
             // S3's answer to HEAD has no body, for which the SDK makes up a code; no other answer of AWS is without.
             404 if code == Some("NotFound") => Missing,
             404 | 405 if code.is_none() => Misconfigured,
-            408 | 500.. => Unavailable,
+            // An answer of 200 that can't be read may come out of the SDK as an error of the service: it may be done.
+            200..=299 | 408 | 500.. => Unavailable,
             _ => Unexpected,
         },
     }

@@ -69,22 +69,9 @@ pub(super) enum Error {
 /// The file `~/.sacker.json`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct File {
+struct File {
     ledger: Option<String>,
     store: Option<String>,
-}
-
-#[cfg(fuzzing)]
-impl File {
-    /// Reads what a file says.
-    pub fn parse(text: &str) -> Result<(Option<LedgerUrl>, Option<StoreUrl>), Error> {
-        let path = PathBuf::from(FILE);
-        let file: Self =
-            serde_json::from_str(text).map_err(|source| Error::Parse { path: path.clone(), source })?;
-        let ledger = file.ledger.map(|url| parse((Origin::File(path.clone(), "ledger"), url)));
-        let store = file.store.map(|url| parse((Origin::File(path, "store"), url)));
-        Ok((ledger.transpose()?, store.transpose()?))
-    }
 }
 
 const FILE: &str = ".sacker.json";

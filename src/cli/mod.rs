@@ -51,14 +51,6 @@ pub fn main() -> ExitCode {
     ExitCode::from(code)
 }
 
-/// Whether a configuration file with this text can be used.
-#[cfg(fuzzing)]
-#[doc(hidden)]
-#[must_use]
-pub fn check_config(text: &str) -> bool {
-    config::File::parse(text).is_ok()
-}
-
 fn run(arguments: Vec<OsString>, environment: Environment) -> u8 {
     let parsed = match parse(arguments, &environment) {
         Ok(parsed) => parsed,

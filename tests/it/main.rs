@@ -6,6 +6,7 @@ mod backends;
 mod cli;
 mod dynamodb;
 mod faults;
+mod garbage;
 #[cfg(feature = "failpoints")]
 mod kills;
 mod layers;

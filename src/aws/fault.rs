@@ -125,7 +125,8 @@ fn kind(code: Option<&str>, status: u16) -> FaultKind {
             // S3's answer to HEAD has no body, for which the SDK makes up a code; no other answer of AWS is without.
             404 if code == Some("NotFound") => Missing,
             404 | 405 if code.is_none() => Misconfigured,
-            408 | 500.. => Unavailable,
+            // An answer of 200 that can't be read may come out of the SDK as an error of the service: it may be done.
+            200..=299 | 408 | 500.. => Unavailable,
             _ => Unexpected,
         },
     }
@@ -182,6 +183,7 @@ mod tests {
             ("ServiceUnavailable", 503, Unavailable),
             ("RequestTimeout", 400, Unavailable),
             ("", 500, Unavailable),
+            ("", 200, Unavailable),
             ("", 503, Unavailable),
             ("SomethingNew", 502, Unavailable),
             ("AccessDeniedException", 400, Denied),

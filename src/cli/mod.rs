@@ -18,7 +18,7 @@ mod trace;
 
 use crate::{
     aws::Aws,
-    location,
+    failpoint, location,
     model::Actor,
     ops::{self, Client, Observer},
     retry::{Patience, Stop},
@@ -44,6 +44,7 @@ use std::{
 /// Runs the command that this process was started with.
 #[must_use]
 pub fn main() -> ExitCode {
+    let _failpoints = failpoint::set_up();
     let run = || run(std::env::args_os().collect(), Environment::of_process());
     // A panic has been reported by then.
     let code = catch_unwind(AssertUnwindSafe(run)).unwrap_or(Kind::Internal.exit_code());

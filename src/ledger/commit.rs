@@ -12,6 +12,7 @@ use super::{
     settle::{Pending, carries},
 };
 use crate::{
+    failpoint::reach,
     fault::{Fault, FaultKind},
     model::{Key as IdempotencyKey, OpId},
     retry::{Again, Pulse, Retry},
@@ -165,7 +166,10 @@ impl<O: Operation> Commit<'_, O> {
         sent: Sent<O::Outcome>,
         progress: &mut Progress<O::Outcome>,
     ) -> Result<O::Outcome, Stumble> {
-        match self.ledger.table().transact(&sent.transaction).await {
+        reach("commit-planned");
+        let answer = self.ledger.table().transact(&sent.transaction).await;
+        reach("commit-answered");
+        match answer {
             Ok(()) => Ok(sent.proposal.outcome),
             Err(TransactError::Refused(found)) => self.refused(sent, found, progress).await,
             Err(TransactError::Fault(fault)) => {

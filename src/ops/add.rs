@@ -2,6 +2,7 @@
 
 use super::{Client, Error, Observer, Phase, spool::blocking};
 use crate::{
+    failpoint::reach,
     ledger::{AddRequest, Added, Identity, MAX_TAGS, Staged},
     model::{Address, Blob, FileName, Mode, Release},
     retry::Pulse,
@@ -69,7 +70,9 @@ impl Client {
         let unresolved = |error: Error| error.unresolved(&request.author);
         let (content, mut draft, owner) =
             tokio::try_join!(hash(source.path.clone(), observer), begin, self.owner()).map_err(unresolved)?;
+        reach("add-hashed");
         self.check_owner(owner, &draft.ledger).await.map_err(unresolved)?;
+        reach("add-owned");
         let mut staged = self.ledger.stage(&request, content.sha256(), &mut draft).await?;
         loop {
             let (generation, expected) = match staged {
@@ -78,7 +81,9 @@ impl Client {
             };
             let address = Address { sha256: content.sha256().clone(), generation };
             if let Some(expected) = expected {
+                reach("add-staged");
                 self.upload(&address, &content, expected, observer).await.map_err(unresolved)?;
+                reach("add-uploaded");
             }
             let blob =
                 Blob { address, size: content.size(), filename: source.filename.clone(), mode: source.mode };
@@ -99,6 +104,7 @@ impl Client {
         let pulse = Pulse::new();
         let sent = |bytes| {
             pulse.beat();
+            reach("add-sending");
             observer.advance(bytes);
         };
         let doing = format!("storing {address}");

@@ -2,6 +2,7 @@
 
 use super::{Client, Error, Observer, fetch::Absent, spool::blocking};
 use crate::{
+    failpoint::reach,
     fault::FaultKind,
     model::{Blob, Digest, Mode, PackageName, Spec, Version},
 };
@@ -167,9 +168,11 @@ async fn publish(
         file.sync_all()
     });
     durable.await.map_err(failed)?;
+    reach("download-complete");
     let published = if force { temporary.persist(path) } else { temporary.persist_noclobber(path) };
     match published {
         Ok(_) => {
+            reach("download-named");
             let flush = blocking(move || File::open(directory)?.sync_all());
             flush.await.map_err(output())
         }

@@ -2,6 +2,7 @@
 
 use super::{Client, Error, Observer, Phase, spool::blocking};
 use crate::{
+    failpoint::reach,
     fault::{Fault, FaultKind},
     model::{Address, Blob, Digest},
     retry::Pulse,
@@ -184,6 +185,7 @@ impl<'a> Fetch<'a> {
                 let start = at.fetch_add(length, Ordering::Relaxed);
                 land(start, chunk)?;
                 self.pulse.beat();
+                reach("download-writing");
                 self.observer.advance(length);
             }
             Ok(Some(()))

@@ -13,6 +13,7 @@ use super::{
     sending::{Teller, belongs, beyond, exchanged, told},
 };
 use crate::{
+    failpoint::reach,
     fault::{Fault, FaultKind},
     model::{Address, Digest, Timestamp},
     table::Created,
@@ -115,6 +116,7 @@ impl DirectoryStore {
         copy(content, temporary.as_file_mut(), tell, &failed)?;
         temporary.as_file().sync_all().map_err(failed)?;
         // Over whatever is there: everyone who renames to this name has checked the same bytes.
+        reach("blob-complete");
         temporary.persist(&target).map_err(|error| failed(error.error))?;
         sync_dir(&self.blobs()).map_err(failed)?;
         if there {
@@ -134,6 +136,7 @@ impl DirectoryStore {
         let mut temporary = self.temporary()?;
         temporary.write_all(ledger.as_bytes())?;
         temporary.as_file().sync_all()?;
+        reach("owner-complete");
         // It appears with all its text, and only if there is none.
         let owner = match temporary.persist_noclobber(self.owner_file()) {
             Ok(_) => ledger.to_owned(),

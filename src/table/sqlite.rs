@@ -8,7 +8,10 @@
 mod database;
 
 use super::{Created, Item, Key, Order, Page, Query, Table, TransactError, Transaction, decide};
-use crate::fault::{Fault, FaultKind};
+use crate::{
+    failpoint::reach,
+    fault::{Fault, FaultKind},
+};
 use async_trait::async_trait;
 use database::{Access, Database, Turn};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, named_params, params};
@@ -208,6 +211,7 @@ impl Table for SqliteTable {
             for (key, after) in decide(&transaction, |key| get(&change, key).map_err(failed))? {
                 put(&change, &key, after).map_err(failed)?;
             }
+            reach("sqlite-written");
             change.commit().map_err(|error| database::commit_fault(doing, error).into())
         })
         .await

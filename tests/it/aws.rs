@@ -51,6 +51,26 @@ async fn an_answer_cut_short() {
     assert_eq!(fault.kind, FaultKind::Unavailable, "{fault:?}");
 }
 
+/// What was asked for may have been done.
+#[tokio::test]
+async fn an_answer_that_cant_be_read() {
+    for body in [r#"{"Item":{"pk":{"S":"p"},"#, r#"{"Item":7,"Responses":7,"ConsumedCapacity":7}"#, "\u{1}"] {
+        let server = Server::answering("200 OK", body).await;
+        assert_eq!(read(&server.url).await.kind, FaultKind::Unavailable, "{body}");
+        assert_eq!(faulted(transact(&server).await), FaultKind::Unavailable, "{body}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_was_damaged_on_its_way() {
+    let body = r#"{"Item":{"pk":{"S":"p"},"sk":{"S":"a"}}}"#;
+    // Of another body.
+    let answer = response("200 OK\r\nx-amz-crc32: 1", body);
+    let fault = read(&Server::new(vec![answer]).await.url).await;
+    assert_eq!(fault.kind, FaultKind::Unavailable, "{fault:?}");
+    assert!(told(&fault).contains("checksum"), "{}", told(&fault));
+}
+
 #[tokio::test]
 async fn another_kind_of_server() {
     let fault = read(&Server::answering("405 Method Not Allowed", "<html></html>").await.url).await;

@@ -7,10 +7,14 @@ mod cli;
 mod collect;
 mod dynamodb;
 mod faults;
+mod garbage;
+#[cfg(feature = "failpoints")]
+mod kills;
 mod layers;
 mod ledger;
 mod model;
 mod models;
+mod proxy;
 mod simulation;
 mod sqlite;
 mod store;

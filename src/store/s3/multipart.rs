@@ -11,6 +11,7 @@ use super::{
     status,
 };
 use crate::{
+    failpoint::reach,
     fault::{Fault, FaultKind},
     store::{Content, Put, PutError, files::threaded, part_size, sending::Teller},
 };
@@ -277,7 +278,9 @@ impl Transfer<'_> {
             };
             // An error inside an answer of 200 comes out of the SDK as an error.
             let answer = request.send();
+            reach("parts-sent");
             let answer = answer.instrument(debug_span!("s3.CompleteMultipartUpload", key = self.key)).await;
+            reach("parts-completed");
             let Err(error) = answer else {
                 return Ok(if replaced.is_none() { Put::Stored } else { Put::Replaced });
             };

@@ -15,7 +15,7 @@ use std::{
 };
 
 /// On a table and a bucket of its own, which are not there yet.
-fn sandbox() -> Sandbox {
+pub fn sandbox() -> Sandbox {
     let table = backends::unique("cli");
     let ledger = format!("dynamodb://{table}?endpoint={}", backends::dynamodb());
     let bucket = backends::unique("cli");

@@ -1,0 +1,85 @@
+//! Many at work while a quarter of all requests meets trouble.
+
+use super::{
+    Message, Proxy,
+    bench::{Bench, LARGE, add, download, tag},
+    fate::{Fate, fates, is_dynamodb},
+};
+use crate::backends;
+use futures_util::future::join_all;
+use sacker::model::Expectation;
+use std::{collections::BTreeMap, fs, path::PathBuf, sync::Mutex};
+
+const WRITERS: usize = 4;
+/// What each of them adds, one of which is large.
+const ADDS: usize = 6;
+const PERCENT: u32 = 25;
+
+/// Fates by a seed. Bits are turned round only where something compares: elsewhere that is what TLS is for, and
+/// `single` shows what comes of it.
+fn weather(seed: u64) -> impl Fn(&Message) -> Fate + Send + Sync + 'static {
+    let random = Mutex::new(fastrand::Rng::with_seed(seed));
+    move |request| {
+        let kind = request.kind();
+        let mut fates = fates(&kind);
+        fates.retain(|fate| match fate {
+            Fate::FlipsReply => is_dynamodb(&kind),
+            Fate::FlipsRequest => matches!(kind.as_str(), "PutObject" | "UploadPart"),
+            _ => true,
+        });
+        let mut random = random.lock().unwrap();
+        let fair = random.u32(..100) >= PERCENT;
+        let at = random.usize(..fates.len());
+        if fair { Fate::Passes } else { fates[at] }
+    }
+}
+
+/// Adds, promotes with an expectation, and fetches: everyone the same package, each with a tag of its own.
+async fn write(bench: &Bench, writer: usize, dynamodb: &str, s3: &str) -> Vec<(u64, PathBuf)> {
+    let client = bench.client(dynamodb, s3).await;
+    let name = format!("w{writer}");
+    let mut added = Vec::new();
+    let mut on = Expectation::None;
+    for number in 0..ADDS {
+        let file = bench.file(if number == 2 { LARGE } else { 50 + number });
+        let version = add(&client, "app", &file, None, None).await.unwrap();
+        tag(&client, "app", version, &name, on, None).await.unwrap();
+        on = Expectation::Version(version.try_into().unwrap());
+        let to = bench.path("download");
+        assert_eq!(download(&client, "app", &name, &to).await.unwrap(), version);
+        assert!(fs::read(&to).unwrap() == fs::read(&file).unwrap());
+        fs::remove_file(to).unwrap();
+        added.push((version, file));
+    }
+    added
+}
+
+async fn storm(seed: u64) {
+    println!("seed {seed}");
+    let bench = Bench::new().await;
+    let dynamodb = Proxy::new(&backends::dynamodb(), weather(seed)).await;
+    let s3 = Proxy::new(&backends::s3(), weather(seed + 1)).await;
+    let writers = (0..WRITERS).map(|writer| write(&bench, writer, &dynamodb.url, &s3.url));
+    let mut added = join_all(writers).await.concat();
+    added.sort();
+
+    let versions: Vec<_> = added.iter().map(|(version, _)| *version).collect();
+    let all = WRITERS * ADDS;
+    assert_eq!(versions, (1..=all as u64).collect::<Vec<_>>(), "one was lost, or given twice");
+    let audited = bench.audit("app").await;
+    assert_eq!((audited.versions, audited.moves), (all, all));
+    for (version, file) in &added {
+        assert!(bench.holds("app", *version, file).await);
+    }
+    let log = [dynamodb.log(), s3.log()].concat();
+    let mut fates = BTreeMap::<String, usize>::new();
+    for (_, fate) in &log {
+        *fates.entry(format!("{fate:?}")).or_default() += 1;
+    }
+    println!("{} requests, {} fences: {fates:#?}", log.len(), audited.fences);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_lost_doubled_or_failed_in_a_storm() {
+    storm(1).await;
+}

@@ -134,7 +134,7 @@ fn every_protection_is_missed_when_it_is_taken_away() {
         let caught =
             outcomes.iter().find_map(|(seed, outcome)| Some((seed, outcome.breaches.iter().find(bites)?)));
         match caught {
-            Some((seed, breach)) => println!("{mutant:?}: seed {seed}: {:.160}", breach),
+            Some((seed, breach)) => println!("{mutant:?}: seed {seed}: {breach:.160}"),
             None => survived.push(mutant),
         }
     }

@@ -73,6 +73,7 @@ struct Seen {
     state: Option<Version>,
     latest: Option<usize>,
     tag_rev: Option<usize>,
+    #[expect(clippy::option_option, reason = "whether it was read, and whether there is a tag")]
     tag: Option<Option<usize>>,
 }
 
@@ -134,8 +135,8 @@ impl Package {
         let untagged = seen.tag.flatten() != Some(0);
         match who {
             ADD_AND_TAG => true,
-            TAG => seen.state == Some(Version::Active) && untagged,
             DELETE => seen.state != Some(Version::Deleted) && untagged,
+            // Both begin with an active version.
             _ => seen.state == Some(Version::Active) && untagged,
         }
     }
@@ -289,11 +290,7 @@ impl Model for Package {
             }),
             Property::always("no move is overwritten unseen", |_, state: &State| {
                 let mut on = None;
-                state
-                    .ledger
-                    .moves
-                    .iter()
-                    .all(|entry| std::mem::replace(&mut on, Some(entry.version)) == entry.previous)
+                state.ledger.moves.iter().all(|entry| on.replace(entry.version) == entry.previous)
             }),
             Property::always("latest is the highest active", |_, state: &State| {
                 state.ledger.latest == state.ledger.highest()

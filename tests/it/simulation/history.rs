@@ -261,7 +261,7 @@ pub fn check_linearizable(package: &str, records: &[Record], breaches: &mut Brea
         .filter(|record| record.request.package == package && !matches!(record.end, End::Nothing))
         .collect();
     of_package.sort_by_key(|record| record.began);
-    let told: Vec<_> = of_package.iter().map(|record| record.to_string()).collect();
+    let told: Vec<_> = of_package.iter().map(ToString::to_string).collect();
     let unknown = of_package.iter().filter(|record| !matches!(record.end, End::Answered(_))).count();
     if of_package.len() > SEARCHED || unknown > UNKNOWN {
         return false;

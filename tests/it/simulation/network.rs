@@ -18,8 +18,8 @@ use std::{
 };
 use tokio::{sync::oneshot, time::Instant};
 
-/// How long it takes to find that there is no answer.
-pub const TIMEOUT: Duration = Duration::from_secs(2);
+/// How many milliseconds it takes to find that there is no answer.
+const TIMEOUT: u64 = 2_000;
 /// After this nothing is under way any more.
 pub const LATEST: Duration = Duration::from_mins(40);
 
@@ -174,7 +174,7 @@ impl Link {
             self.time.pass(self.latency()).await;
             return Ok(result);
         }
-        tokio::time::sleep(TIMEOUT).await;
+        self.time.pass(TIMEOUT).await;
         Err(fault(FaultKind::Unavailable))
     }
 
@@ -182,7 +182,7 @@ impl Link {
     pub async fn ask(&self) -> Result<(), Fault> {
         match self.fate() {
             Fate::RequestLost | Fate::ReplyLost | Fate::Delayed => {
-                tokio::time::sleep(TIMEOUT).await;
+                self.time.pass(TIMEOUT).await;
                 Err(fault(FaultKind::Unavailable))
             }
             Fate::Throttled => {

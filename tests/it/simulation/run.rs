@@ -92,16 +92,19 @@ impl World<'_> {
             table = Arc::new(Mutated::new((table, &self.table), mutant, &self.before, &self.time, seed));
         }
         let warehouse = Arc::clone(&self.warehouse);
-        let store = RemoteStore { link: Arc::clone(&link), warehouse, mutant: self.mutant, stalls };
+        // Table and store are asked at once, in an order that must not matter: each has a luck of its own.
+        let other = Link::new(&self.time, random.u64(..), percent);
+        let store = RemoteStore { link: other, warehouse, mutant: self.mutant, stalls };
         let deadline = Duration::from_secs(random.choice([2, 10, 60]).unwrap());
-        let patience = Patience::seeded(deadline, Stop::new(), random.u64(..));
+        let mut patience = || Patience::seeded(deadline, Stop::new(), random.u64(..));
+        let (of_ledger, of_client) = (patience(), patience());
         // Every clock is off by something of its own.
         let (time, off) = (Arc::clone(&self.time), random.u64(0..20_000));
         let clock = move || {
             Timestamp::from_millis(1_000_000 + off + u64::try_from(time.elapsed().as_millis()).unwrap())
         };
-        let ledger = TableLedger::with_clock(table, patience.clone(), Arc::new(clock));
-        (Client::new(Arc::new(ledger), Arc::new(store), patience, std::env::temp_dir()), link)
+        let ledger = TableLedger::with_clock(table, of_ledger, Arc::new(clock));
+        (Client::new(Arc::new(ledger), Arc::new(store), of_client, std::env::temp_dir()), link)
     }
 
     /// Collects, and returns how often something was deleted.

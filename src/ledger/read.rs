@@ -1,11 +1,11 @@
 //! Reading the ledger.
 
 use super::{
-    Error, NotFound, PackageQuery, TableLedger,
+    ChangeRequest, Error, NotFound, PackageQuery, TableLedger,
     items::{self, Head, TagHead, TagItem, VersionItem, decode},
 };
 use crate::{
-    model::{Blob, PackageName, Release, Spec, State, Tagged, Version},
+    model::{Blob, Digest, PackageName, Release, ReleaseChange, Spec, State, Tagged, Version},
     table::{Item, Key, Order, Page, Query},
 };
 use futures_util::{
@@ -155,6 +155,16 @@ impl TableLedger {
         package: &PackageName,
     ) -> Result<BTreeMap<Version, Vec<String>>, Error> {
         Ok(by_version(&self.read_tags(package).await?))
+    }
+
+    /// The blob of a version that is to be deleted, if there is such a version.
+    pub(super) async fn blob_to_delete(&self, request: &ChangeRequest) -> Result<Option<Digest>, Error> {
+        if request.change != ReleaseChange::Delete {
+            return Ok(None);
+        }
+        let key = items::version_key(&request.package, request.version.get());
+        let item: Option<VersionItem> = self.read(vec![key.clone()]).await?.get(&key)?;
+        Ok(item.map(|item| item.blob.sha256))
     }
 
     /// The rev of the head of a package's tags, and, read after it, the tags on a version but for `latest`.

@@ -12,7 +12,7 @@ use super::{
     read::no_version,
 };
 use crate::{
-    model::{Labels, PackageName, ReleaseChange, State, Version},
+    model::{Digest, Labels, PackageName, ReleaseChange, State, Version},
     table::{Action, Change, Condition, Key},
 };
 use serde_json::json;
@@ -28,6 +28,9 @@ pub(super) struct Changing<'a> {
     pub tags_rev: u64,
     /// The tags that were on the version then.
     pub tags: Vec<String>,
+    /// The blob of a version that is to be deleted, so that its count is read in one snapshot with the version: read
+    /// later, another deletion of it could have come between.
+    pub blob: Option<Digest>,
 }
 
 /// How such a change ended.
@@ -35,8 +38,8 @@ pub(super) struct Changing<'a> {
 pub(super) enum Outcome {
     /// The version is so now; what its state was before.
     Changed(Box<VersionItem>, State),
-    /// The tags have to be read again: one of them has moved.
-    TagsMoved,
+    /// The tags and the blob have to be looked at again: a tag has moved, or the version has come to be.
+    LookAgain,
 }
 
 /// What a plan needs to know, or what has to be read to know it.
@@ -128,10 +131,10 @@ impl Changing<'_> {
         Ok(Known::Is(None))
     }
 
-    /// Counts one version less that needs the blob.
-    fn release_blob(&self, item: &VersionItem, seen: &Snapshot) -> Result<Known<Action>, Error> {
+    /// Counts one version less that needs the blob; `None` if that was not read.
+    fn release_blob(&self, item: &VersionItem, seen: &Snapshot) -> Result<Option<Action>, Error> {
         let key = items::blob_key(&item.blob.sha256);
-        let Some(blob) = seen.told_of::<BlobItem>(&key)? else { return Ok(Known::Read(vec![key])) };
+        let Some(blob) = seen.told_of::<BlobItem>(&key)? else { return Ok(None) };
         if blob.state != BlobState::Kept || blob.generation != item.blob.generation || blob.refs == 0 {
             return Err(Error::Damaged {
                 what: format!("the ledger's item {key}"),
@@ -143,7 +146,7 @@ impl Changing<'_> {
             Condition::equals("gen", blob.generation),
         ]);
         let change = Change::Update { set: crate::table::Item::new(), add: [("refs", -1)].into() };
-        Ok(Known::Is(Action { key, condition, change }))
+        Ok(Some(Action { key, condition, change }))
     }
 
     /// The event of it, and the head after it.
@@ -217,6 +220,7 @@ impl Operation for Changing<'_> {
         if self.withdraws() {
             keys.push(self.tag_head());
         }
+        keys.extend(self.blob.as_ref().map(items::blob_key));
         keys.extend(key_read(&self.request.author, &self.log()));
         keys
     }
@@ -248,7 +252,7 @@ impl Operation for Changing<'_> {
             let tag_head: Option<items::TagHead> = seen.get(&self.tag_head())?;
             let rev = tag_head.map_or(0, |head| head.rev);
             if rev != self.tags_rev {
-                return Ok(Plan::Done(Outcome::TagsMoved));
+                return Ok(Plan::Done(Outcome::LookAgain));
             }
             if !self.tags.is_empty() {
                 return Err(Refused::Tagged {
@@ -263,8 +267,8 @@ impl Operation for Changing<'_> {
         }
         if self.request.change == ReleaseChange::Delete {
             match self.release_blob(&before, seen)? {
-                Known::Is(action) => actions.push(action),
-                Known::Read(keys) => return Ok(Plan::Read(keys)),
+                Some(action) => actions.push(action),
+                None => return Ok(Plan::Done(Outcome::LookAgain)),
             }
         }
         let latest = match self.latest(&head, &item, seen)? {

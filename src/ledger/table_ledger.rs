@@ -19,7 +19,7 @@ use crate::{
     table::{Action, Change, Condition, Created, Key, Table, TransactError, Transaction},
 };
 use async_trait::async_trait;
-use futures_util::stream::BoxStream;
+use futures_util::{future::try_join, stream::BoxStream};
 use std::{
     fmt,
     sync::{
@@ -347,9 +347,10 @@ impl Ledger for TableLedger {
         let op = self.op_id(&request.author);
         // As long as tags of the package keep moving, it takes another look at them.
         for _ in 0..TAG_LOOKS {
-            let looked = self.tags_on(&request.package, request.version).await;
-            let (tags_rev, tags) = looked.map_err(|error| error.unresolved(&request.author))?;
-            let operation = Changing { request, tags_rev, tags };
+            let tags = self.tags_on(&request.package, request.version);
+            let looked = try_join(tags, self.blob_to_delete(request)).await;
+            let ((tags_rev, tags), blob) = looked.map_err(|error| error.unresolved(&request.author))?;
+            let operation = Changing { request, tags_rev, tags, blob };
             let commit = Commit { ledger: self, operation: &operation, author: &request.author, op: &op };
             if let release::Outcome::Changed(item, previous) = commit.run(None).await? {
                 let mut release = item.into_release(&request.package);
@@ -362,6 +363,7 @@ impl Ledger for TableLedger {
         }
         Err(Conflict::Contention(request.package.clone()).into())
     }
+
     async fn identity(&self) -> Result<Option<Identity>, Error> {
         let key = items::meta_key();
         match self.read(vec![key.clone()]).await?.get(&key)? {

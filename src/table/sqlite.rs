@@ -17,7 +17,6 @@ use database::{Access, Database, Turn};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, named_params, params};
 use std::{
     fmt,
-    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -120,18 +119,6 @@ impl Table for SqliteTable {
     fn describe(&self) -> String {
         let dir = &self.shared.dir;
         url::Url::from_file_path(dir).map_or_else(|()| format!("file://{}", dir.display()), String::from)
-    }
-
-    /// The number of its file, which stays when the directory is renamed or mounted elsewhere, and not when the file is
-    /// copied or restored.
-    async fn home(&self) -> Result<Option<String>, Fault> {
-        let path = self.shared.dir.join(database::FILE);
-        blocking(self.reading(), move |_, doing| match std::fs::metadata(path) {
-            Ok(metadata) => Ok(Some(format!("file {}", metadata.ino()))),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(Fault::new(FaultKind::Disk, doing, error)),
-        })
-        .await
     }
 
     async fn create(&self) -> Result<Created, Fault> {

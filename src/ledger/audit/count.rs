@@ -150,6 +150,7 @@ impl TableLedger {
         &self,
         counted: &Counted,
         repair: bool,
+        lower: bool,
         tell: Tell<'_>,
     ) -> Result<(), Error> {
         let suspects: BTreeSet<_> =
@@ -185,7 +186,8 @@ impl TableLedger {
         for (at, (tally, packages, quiet)) in found {
             let key = items::blob_key(&Digest::from(at));
             let what = tally.wrong().unwrap_or_default();
-            let mend = tally.mended().filter(|_| quiet && packages.len() < MAX_ACTIONS);
+            let raised = tally.item.is_none_or(|(_, _, refs)| refs < tally.record.needed);
+            let mend = tally.mended().filter(|_| quiet && (lower || raised) && packages.len() < MAX_ACTIONS);
             let mend = mend.map(|(condition, item)| {
                 // Should a version be added or deleted since, the count or the head of its package has changed.
                 let unmoved = packages.iter().map(|(log, rev)| Action {

@@ -50,13 +50,9 @@ async fn race(site: Site, rounds: usize) {
     let added = Arc::new(AtomicUsize::new(PACKAGES.len()));
     let mut writers = JoinSet::new();
     for number in 0..3_usize {
-        let (site, collected, added) = (Arc::clone(&site), Arc::clone(&collected), Arc::clone(&added));
+        let (site, added) = (Arc::clone(&site), Arc::clone(&added));
         writers.spawn(async move {
-            // At least so many, and until they have met.
-            for round in 0.. {
-                if round >= rounds && collected.load(Ordering::Relaxed) > 2 {
-                    break;
-                }
+            for round in 0..rounds {
                 added.fetch_add(1, Ordering::Relaxed);
                 let content = format!("content {}", (number + round) % 3);
                 let release = site.add(PACKAGES[(number + round) % 2], &content).await;

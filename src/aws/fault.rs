@@ -34,10 +34,12 @@ where
             let (code, message) = (context.err().code(), context.err().message());
             (kind(code, status), told(code, message, status))
         }
-        // An answer that can't be read. A refusal is one whatever it says.
+        // An answer that can't be read. Where someone else answers than AWS, or AWS lets nobody in, it is one whatever it
+        // says; but a 400 may be anything: a conflict that another try gets over, or what is wrong with the request.
         SdkError::ResponseError(context) => {
             let status = context.raw().status().as_u16();
-            let kind = if status < 300 { FaultKind::Unavailable } else { kind(None, status) };
+            let kind =
+                if status < 300 || status == 400 { FaultKind::Unavailable } else { kind(None, status) };
             (kind, format!("HTTP {status}: {}", innermost(&error)))
         }
         SdkError::TimeoutError(_) => (FaultKind::Unavailable, innermost(&error)),

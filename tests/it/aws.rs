@@ -61,6 +61,14 @@ async fn an_answer_that_cant_be_read() {
     }
 }
 
+/// It may have said that another try will do.
+#[tokio::test]
+async fn a_refusal_cut_short() {
+    let cut = "HTTP/1.1 400 Bad Request\r\ncontent-type: application/x-amz-json-1.0\r\ncontent-length: 1000\r\n\r\n{\"__ty";
+    let fault = read(&Server::new(vec![cut.to_owned()]).await.url).await;
+    assert_eq!(fault.kind, FaultKind::Unavailable, "{fault:?}");
+}
+
 #[tokio::test]
 async fn an_answer_that_was_damaged_on_its_way() {
     let body = r#"{"Item":{"pk":{"S":"p"},"sk":{"S":"a"}}}"#;

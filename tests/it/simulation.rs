@@ -35,7 +35,7 @@ use std::{
 /// How many seeds are run where `SACKER_SEEDS` does not say.
 const SEEDS: u64 = 2_000;
 /// How many seeds a mutant may survive.
-const BITES: u64 = 2_000;
+const BITES: u64 = 12_000;
 
 fn setting(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|value| value.parse().unwrap_or_else(|_| panic!("{name} is no number")))

@@ -24,6 +24,12 @@ fn the_help_explains_every_option_and_exit_code() {
     1|   tag          Move a tag to a version, atomically with finding out which that
     1|                is
     1|   untag        Remove a tag; one that is removed already is fine
+    1|   yank         Take a version out of latest; it can still be downloaded by its
+    1|                number
+    1|   unyank       Put a yanked version back: it can be tagged, and be latest
+    1|   delete       Delete a version for good: its number stays spent, its bytes can
+    1|                be collected
+    1|   label        Add labels to a version; one that it has is never replaced
     1|   init         Make the ledger and the store with safe settings, or check those
     1|                that are there
     1|   completions  Print a script with which a shell completes commands and options

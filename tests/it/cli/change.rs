@@ -1,0 +1,191 @@
+//! Changing versions, collecting what is left over, and checking it all.
+
+use super::sandbox::Sandbox;
+use insta::assert_snapshot;
+
+/// Two versions, the first of them live.
+fn sandbox() -> Sandbox {
+    let sandbox = Sandbox::new();
+    for (content, tags) in [("one", &["--tag", "live"][..]), ("two", &[])] {
+        sandbox.write("app.txt", content);
+        let add = [&["add", "app", "app.txt", "-q"], tags].concat();
+        sandbox.ok(&add);
+    }
+    sandbox
+}
+
+#[test]
+fn a_yanked_version_is_not_latest_until_it_is_unyanked() {
+    let sandbox = sandbox();
+    assert_snapshot!(sandbox.run(&["yank", "app", "2", "-m", "it leaks"]), @"
+    exit 0
+    1| 2: active -> yanked
+    2| note: nothing is configured; using the embedded ledger and store under [HOME]/.local/share/sacker
+    ");
+    assert_snapshot!(sandbox.run(&["yank", "app", "2", "-q"]), @"
+    exit 0
+    1| 2: yanked -> yanked
+    ");
+    assert_snapshot!(sandbox.run(&["tags", "app"]), @"
+    exit 0
+    1| TAG     VERSION
+    1| latest        1
+    1| live          1
+    ");
+    assert_snapshot!(sandbox.run(&["tag", "app", "2", "live", "-q"]), @"
+    exit 6
+    2| error: moving the tag live of app to 2 in file://[HOME]/.local/share/sacker/ledger: app 2 is yanked and can't be tagged
+    2| hint: nothing was changed; `sacker versions app` shows the active ones
+    ");
+    assert_snapshot!(sandbox.run(&["unyank", "app", "2", "-q", "--json"]), @r#"
+    exit 0
+    1| {"package":"app","version":2,"sha256":"3fc4ccfe745870e2c0d99f71f30ff0656c8dedd41cc1d7d3d376b0dbe685e2f3","size":3,"filename":"app.txt","mode":"0644","labels":{},"message":null,"state":"active","added_at":"[TIME]","added_by":"tester@host","tags":["latest"]}
+    "#);
+    assert_snapshot!(sandbox.run(&["tags", "app"]), @"
+    exit 0
+    1| TAG     VERSION
+    1| latest        2
+    1| live          1
+    ");
+}
+
+#[test]
+fn what_is_tagged_is_neither_yanked_nor_deleted() {
+    let sandbox = sandbox();
+    assert_snapshot!(sandbox.run(&["yank", "app", "1", "-q"]), @"
+    exit 6
+    2| error: yanking app 1 in file://[HOME]/.local/share/sacker/ledger: app 1 is tagged live
+    2| hint: nothing was changed; move the tags away first: `sacker untag app live`
+    ");
+    assert_snapshot!(sandbox.run(&["delete", "app", "1", "-q"]), @"
+    exit 6
+    2| error: deleting app 1 in file://[HOME]/.local/share/sacker/ledger: app 1 is tagged live
+    2| hint: nothing was changed; move the tags away first: `sacker untag app live`
+    ");
+    assert_snapshot!(sandbox.run(&["delete", "app", "3", "-q"]), @"
+    exit 4
+    2| error: deleting app 3 in file://[HOME]/.local/share/sacker/ledger: app has no version 3; its last is 2
+    2| hint: `sacker versions app` shows those there are
+    ");
+}
+
+#[test]
+fn a_label_is_added_and_never_replaced() {
+    let sandbox = sandbox();
+    assert_snapshot!(sandbox.run(&["label", "app", "1", "tests=passed", "by=ann", "-q"]), @"
+    exit 0
+    1| 1: by=ann
+    1| 1: tests=passed
+    ");
+    assert_snapshot!(sandbox.run(&["label", "app", "1", "tests=failed", "-q"]), @"
+    exit 6
+    2| error: labelling app 1 in file://[HOME]/.local/share/sacker/ledger: app 1 has the label tests=passed already
+    2| hint: nothing was changed; `sacker info app 1` shows the labels it has
+    ");
+    assert_snapshot!(sandbox.run(&["label", "app", "1", "tests", "-q"]), @r#"
+    exit 2
+    2| error: label "tests" is not of the form NAME=VALUE
+    "#);
+    assert_snapshot!(sandbox.run(&["info", "app", "1"]), @"
+    exit 0
+    1| package: app
+    1| version: 1
+    1| sha256: 7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed
+    1| size: 3
+    1| filename: app.txt
+    1| mode: 0644
+    1| label.by: ann
+    1| label.tests: passed
+    1| state: active
+    1| added_at: [TIME]
+    1| added_by: tester@host
+    1| tags: live
+    ");
+}
+
+#[test]
+fn a_deleted_version_is_collected_and_its_number_stays_spent() {
+    let sandbox = sandbox();
+    assert_snapshot!(sandbox.run(&["delete", "app", "2", "--key", "clean-up", "-q"]), @"
+    exit 0
+    1| 2: active -> deleted
+    ");
+    assert_snapshot!(sandbox.run(&["delete", "app", "2", "--key", "clean-up", "-q"]), @"
+    exit 0
+    1| 2: active -> deleted
+    ");
+    assert_snapshot!(sandbox.run(&["info", "app", "2"]), @"
+    exit 4
+    2| error: reading app 2 in file://[HOME]/.local/share/sacker/ledger: app 2 was deleted
+    2| hint: `sacker versions app` shows those there are
+    ");
+    assert_snapshot!(sandbox.run(&["gc"]), @"
+    exit 2
+    2| error: unrecognized subcommand 'gc'
+    2|
+    2| Usage: sacker [OPTIONS] <COMMAND>
+    2|
+    2| For more information, try '--help'.
+    ");
+    assert_snapshot!(sandbox.run(&["gc", "--min-age", "0s"]), @"
+    exit 2
+    2| error: unrecognized subcommand 'gc'
+    2|
+    2| Usage: sacker [OPTIONS] <COMMAND>
+    2|
+    2| For more information, try '--help'.
+    ");
+    assert_snapshot!(sandbox.run(&["gc", "--min-age", "0s", "--delete", "--json", "-q"]), @r#"
+    exit 2
+    2| {"error":{"kind":"invalid","message":"unrecognized subcommand 'gc'","hint":"`sacker --help` shows the commands, `sacker COMMAND --help` their options","exit_code":2}}
+    "#);
+    assert_snapshot!(sandbox.run(&["gc", "--min-age", "0s"]), @"
+    exit 2
+    2| error: unrecognized subcommand 'gc'
+    2|
+    2| Usage: sacker [OPTIONS] <COMMAND>
+    2|
+    2| For more information, try '--help'.
+    ");
+    sandbox.write("app.txt", "two");
+    assert_snapshot!(sandbox.run(&["add", "app", "app.txt", "-q"]), @"
+    exit 0
+    1| 3
+    ");
+    assert_snapshot!(sandbox.run(&["fsck", "--read-data"]), @"
+    exit 2
+    2| error: unrecognized subcommand 'fsck'
+    2|
+    2| Usage: sacker [OPTIONS] <COMMAND>
+    2|
+    2| For more information, try '--help'.
+    ");
+}
+
+#[test]
+fn what_is_wrong_is_named_by_fsck() {
+    let sandbox = sandbox();
+    let store = ".local/share/sacker/store/sha256";
+    let one = "7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed";
+    std::fs::remove_file(sandbox.path(&format!("{store}/{one}"))).unwrap();
+    assert_snapshot!(sandbox.run(&["fsck"]), @"
+    exit 2
+    2| error: unrecognized subcommand 'fsck'
+    2|
+    2| Usage: sacker [OPTIONS] <COMMAND>
+    2|
+    2| For more information, try '--help'.
+    ");
+    assert_snapshot!(sandbox.run(&["fsck", "--json", "-q"]), @r#"
+    exit 2
+    2| {"error":{"kind":"invalid","message":"unrecognized subcommand 'fsck'","hint":"`sacker --help` shows the commands, `sacker COMMAND --help` their options","exit_code":2}}
+    "#);
+    assert_snapshot!(sandbox.run(&["fsck", "--repair", "--read-data=101"]), @"
+    exit 2
+    2| error: unrecognized subcommand 'fsck'
+    2|
+    2| Usage: sacker [OPTIONS] <COMMAND>
+    2|
+    2| For more information, try '--help'.
+    ");
+}

@@ -1,7 +1,8 @@
 //! What can be typed: the global options, and the list of commands.
 
 use super::commands::{
-    add, completions, delete, download, info, init, label, list, tag, tags, untag, unyank, versions, yank,
+    add, completions, delete, download, fsck, gc, info, init, label, list, tag, tags, untag, unyank,
+    versions, yank,
 };
 use crate::model::{Key, Message};
 use clap::{Args, ColorChoice, Parser, Subcommand};
@@ -104,6 +105,8 @@ pub(super) enum Command {
     Unyank(unyank::Args),
     Delete(delete::Args),
     Label(label::Args),
+    Gc(gc::Args),
+    Fsck(fsck::Args),
     Init(init::Args),
     Completions(completions::Args),
 }
@@ -120,6 +123,8 @@ impl Command {
             | Self::Delete(_)
             | Self::Label(_)
             | Self::Init(_) => true,
+            Self::Gc(arguments) => arguments.delete,
+            Self::Fsck(arguments) => arguments.repair,
             Self::List(_)
             | Self::Versions(_)
             | Self::Tags(_)
@@ -131,12 +136,9 @@ impl Command {
 }
 
 fn deadline(text: &str) -> Result<Duration, String> {
-    let parsed: jiff::SignedDuration =
-        text.parse().map_err(|_| "not a duration such as 90s, 2m or 1h 30m".to_owned())?;
-    if parsed.is_positive() {
-        Duration::try_from(parsed).map_err(|error| error.to_string())
-    } else {
-        Err("it must be more than 0s".to_owned())
+    match super::commands::duration(text)? {
+        Duration::ZERO => Err("it must be more than 0s".to_owned()),
+        duration => Ok(duration),
     }
 }
 

@@ -2,8 +2,9 @@
 
 use super::error::Failure;
 use crate::{
+    ledger::{Breach, Mend},
     model::{Labels, PackageName, PackageSummary, Release, State, TagMove, TagName, Version},
-    ops::{Downloaded, Initialised},
+    ops::{Downloaded, Garbage, Initialised},
     table::Created,
 };
 use serde::Serialize;
@@ -164,6 +165,53 @@ impl<'a> Ready<'a> {
             ledger_id: &made.id,
             store,
             store_made: made.store == Created::Made,
+        }
+    }
+}
+
+/// What `gc` found; a blob, or an upload that was never finished.
+#[derive(Debug, Serialize)]
+pub(super) struct Collected<'a> {
+    sha256: Option<&'a str>,
+    generation: Option<u64>,
+    size: Option<u64>,
+    upload: Option<&'a str>,
+    removed: bool,
+}
+
+impl<'a> Collected<'a> {
+    pub fn of(found: &'a Garbage, removed: bool) -> Self {
+        match found {
+            Garbage::Blob { address, size } => Self {
+                sha256: Some(address.sha256.as_str()),
+                generation: Some(address.generation),
+                size: Some(*size),
+                upload: None,
+                removed,
+            },
+            Garbage::Upload(upload) => {
+                Self { sha256: None, generation: None, size: None, upload: Some(&upload.name), removed }
+            }
+        }
+    }
+}
+
+/// What `fsck` found.
+#[derive(Debug, Serialize)]
+pub(super) struct Broken<'a> {
+    rule: String,
+    place: &'a str,
+    what: &'a str,
+    mended: bool,
+}
+
+impl<'a> Broken<'a> {
+    pub fn of(breach: &'a Breach) -> Self {
+        Self {
+            rule: breach.rule.to_string(),
+            place: &breach.place,
+            what: &breach.what,
+            mended: breach.mend == Mend::Done,
         }
     }
 }

@@ -167,6 +167,8 @@ fn execute(
             Command::Unyank(arguments) => commands::unyank::run(arguments, &mut context).await,
             Command::Delete(arguments) => commands::delete::run(arguments, &mut context).await,
             Command::Label(arguments) => commands::label::run(arguments, &mut context).await,
+            Command::Gc(arguments) => commands::gc::run(arguments, &mut context).await,
+            Command::Fsck(arguments) => commands::fsck::run(arguments, &mut context).await,
             Command::Init(arguments) => commands::init::run(&arguments, &mut context).await,
             Command::Completions(_) => unreachable!("it was done above"),
         }

@@ -117,6 +117,16 @@ pub(super) fn size(bytes: u64) -> String {
     format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
 }
 
+/// So many of something: `1 blob`, `2 blobs`, `3 breaches`.
+pub(super) fn counted(count: u64, what: &str) -> String {
+    let ending = match what {
+        _ if count == 1 => "",
+        what if what.ends_with("ch") => "es",
+        _ => "s",
+    };
+    format!("{count} {what}{ending}")
+}
+
 /// A time to the second.
 fn seconds(at: Timestamp) -> String {
     let at = at.to_string();

@@ -4,6 +4,8 @@ pub(super) mod add;
 pub(super) mod completions;
 pub(super) mod delete;
 pub(super) mod download;
+pub(super) mod fsck;
+pub(super) mod gc;
 pub(super) mod info;
 pub(super) mod init;
 pub(super) mod label;
@@ -20,6 +22,7 @@ use crate::{
     ledger::{Author, ChangeRequest},
     model::{PackageName, ReleaseChange, Version},
 };
+use std::time::Duration;
 
 /// What every command that changes a version takes.
 #[derive(Debug, clap::Args)]
@@ -67,4 +70,11 @@ fn limit(text: &str) -> Result<usize, String> {
         Ok(0) | Err(_) => Err("not a whole number above 0".to_owned()),
         Ok(limit) => Ok(limit),
     }
+}
+
+/// Reads a duration such as 90s, 2m or 1h 30m; none is negative.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    let parsed: jiff::SignedDuration =
+        text.parse().map_err(|_| "not a duration such as 90s, 2m or 1h 30m".to_owned())?;
+    Duration::try_from(parsed).map_err(|_| "it is negative".to_owned())
 }

@@ -120,32 +120,21 @@ fn a_deleted_version_is_collected_and_its_number_stays_spent() {
     2| hint: `sacker versions app` shows those there are
     ");
     assert_snapshot!(sandbox.run(&["gc"]), @"
-    exit 2
-    2| error: unrecognized subcommand 'gc'
-    2|
-    2| Usage: sacker [OPTIONS] <COMMAND>
-    2|
-    2| For more information, try '--help'.
+    exit 0
+    2| note: 0 blobs, 0 B, to be removed with --delete
     ");
     assert_snapshot!(sandbox.run(&["gc", "--min-age", "0s"]), @"
-    exit 2
-    2| error: unrecognized subcommand 'gc'
-    2|
-    2| Usage: sacker [OPTIONS] <COMMAND>
-    2|
-    2| For more information, try '--help'.
+    exit 0
+    1| 3fc4ccfe745870e2c0d99f71f30ff0656c8dedd41cc1d7d3d376b0dbe685e2f3
+    2| note: 1 blob, 3 B, to be removed with --delete
     ");
     assert_snapshot!(sandbox.run(&["gc", "--min-age", "0s", "--delete", "--json", "-q"]), @r#"
-    exit 2
-    2| {"error":{"kind":"invalid","message":"unrecognized subcommand 'gc'","hint":"`sacker --help` shows the commands, `sacker COMMAND --help` their options","exit_code":2}}
+    exit 0
+    1| {"sha256":"3fc4ccfe745870e2c0d99f71f30ff0656c8dedd41cc1d7d3d376b0dbe685e2f3","generation":0,"size":3,"upload":null,"removed":true}
     "#);
     assert_snapshot!(sandbox.run(&["gc", "--min-age", "0s"]), @"
-    exit 2
-    2| error: unrecognized subcommand 'gc'
-    2|
-    2| Usage: sacker [OPTIONS] <COMMAND>
-    2|
-    2| For more information, try '--help'.
+    exit 0
+    2| note: 0 blobs, 0 B, to be removed with --delete
     ");
     sandbox.write("app.txt", "two");
     assert_snapshot!(sandbox.run(&["add", "app", "app.txt", "-q"]), @"
@@ -153,12 +142,8 @@ fn a_deleted_version_is_collected_and_its_number_stays_spent() {
     1| 3
     ");
     assert_snapshot!(sandbox.run(&["fsck", "--read-data"]), @"
-    exit 2
-    2| error: unrecognized subcommand 'fsck'
-    2|
-    2| Usage: sacker [OPTIONS] <COMMAND>
-    2|
-    2| For more information, try '--help'.
+    exit 0
+    2| note: checked 1 package, 3 versions, 2 blobs, and the bytes of 2
     ");
 }
 
@@ -169,22 +154,20 @@ fn what_is_wrong_is_named_by_fsck() {
     let one = "7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed";
     std::fs::remove_file(sandbox.path(&format!("{store}/{one}"))).unwrap();
     assert_snapshot!(sandbox.run(&["fsck"]), @"
-    exit 2
-    2| error: unrecognized subcommand 'fsck'
-    2|
-    2| Usage: sacker [OPTIONS] <COMMAND>
-    2|
-    2| For more information, try '--help'.
+    exit 8
+    1| missing  7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed: it is not in the store
+    2| note: checked 1 package, 2 versions, 2 blobs, and the bytes of 0
+    2| error: 1 breach found, 1 not mended
+    2| hint: `sacker fsck --repair` mends what can be derived from the logs
     ");
     assert_snapshot!(sandbox.run(&["fsck", "--json", "-q"]), @r#"
-    exit 2
-    2| {"error":{"kind":"invalid","message":"unrecognized subcommand 'fsck'","hint":"`sacker --help` shows the commands, `sacker COMMAND --help` their options","exit_code":2}}
+    exit 8
+    1| {"rule":"missing","place":"7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed","what":"it is not in the store","mended":false}
+    2| {"error":{"kind":"integrity","message":"1 breach found, 1 not mended","hint":"`sacker fsck --repair` mends what can be derived from the logs","exit_code":8}}
     "#);
     assert_snapshot!(sandbox.run(&["fsck", "--repair", "--read-data=101"]), @"
     exit 2
-    2| error: unrecognized subcommand 'fsck'
-    2|
-    2| Usage: sacker [OPTIONS] <COMMAND>
+    2| error: invalid value '101' for '--read-data[=<PERCENT>]': 101 is not in 0..=100
     2|
     2| For more information, try '--help'.
     ");

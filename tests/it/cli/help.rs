@@ -30,6 +30,10 @@ fn the_help_explains_every_option_and_exit_code() {
     1|   delete       Delete a version for good: its number stays spent, its bytes can
     1|                be collected
     1|   label        Add labels to a version; one that it has is never replaced
+    1|   gc           Report the blobs that no version needs; remove them only with
+    1|                --delete
+    1|   fsck         Check everything that the ledger holds, and that the store has
+    1|                every blob; exits with 8 if something is wrong
     1|   init         Make the ledger and the store with safe settings, or check those
     1|                that are there
     1|   completions  Print a script with which a shell completes commands and options

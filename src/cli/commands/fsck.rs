@@ -1,0 +1,80 @@
+//! `fsck`: proves the promises for what is stored.
+
+use crate::{
+    cli::{
+        Context,
+        error::{Failure, Kind},
+        json, render,
+    },
+    ledger::{Breach, Mend},
+    ops::Fsck,
+};
+use std::sync::Arc;
+
+/// Check everything that the ledger holds, and that the store has every blob; exits with 8 if something is wrong
+///
+/// It may run while others write, and changes nothing unless told to.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Args {
+    /// Read and hash the blobs too: all, or so many in a hundred, chosen at random
+    #[arg(long, value_name = "PERCENT", num_args = 0..=1, require_equals = true, default_value = "0")]
+    #[arg(default_missing_value = "100", hide_default_value = true)]
+    #[arg(value_parser = clap::value_parser!(u8).range(0..=100))]
+    read_data: u8,
+    /// Mend what can be derived from the logs; never the logs themselves
+    #[arg(long)]
+    pub repair: bool,
+}
+
+pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result<(), Failure> {
+    let Args { read_data, repair } = args;
+    let client = context.client().await?;
+    let observer = Arc::clone(&context.observer);
+    let output = &mut *context.output;
+    let mut printed = Ok(());
+    let mut tell = |breach: Breach| {
+        if printed.is_ok() {
+            printed = if output.json {
+                output.object(&json::Broken::of(&breach))
+            } else {
+                output.line(line(&breach))
+            };
+        }
+    };
+    let checked = client.fsck(Fsck { repair, read_data }, &observer, &mut tell).await;
+    printed?;
+    let checked = checked.map_err(context.failed("checking"))?;
+    context.notices.note(&format!(
+        "checked {}, {}, {}, and the bytes of {}",
+        render::counted(checked.packages, "package"),
+        render::counted(checked.versions, "version"),
+        render::counted(checked.blobs, "blob"),
+        checked.read
+    ));
+    match (checked.breaches, checked.breaches - checked.mended) {
+        (0, _) => Ok(()),
+        (mended, 0) => {
+            context.notices.note(&format!("{} found, all mended", render::counted(mended, "breach")));
+            Ok(())
+        }
+        (breaches, left) => {
+            let message = format!("{} found, {left} not mended", render::counted(breaches, "breach"));
+            let hint = if repair {
+                "what is left can't be derived from the logs: look at it, or restore it from a backup"
+            } else {
+                "`sacker fsck --repair` mends what can be derived from the logs"
+            };
+            Err(Failure::new(Kind::Integrity, message).hint(hint))
+        }
+    }
+}
+
+fn line(breach: &Breach) -> String {
+    let mend = match breach.mend {
+        Mend::Impossible => "",
+        Mend::Possible => " (can be mended)",
+        Mend::Done => " (mended)",
+        Mend::Overtaken => " (not mended: someone is writing there)",
+    };
+    format!("{}  {}: {}{mend}", breach.rule, render::escaped(&breach.place), render::escaped(&breach.what))
+}

@@ -1,0 +1,55 @@
+//! `gc`: removes the blobs that no version needs.
+
+use crate::{
+    cli::{Context, error::Failure, json, render},
+    model::Timestamp,
+    ops::{Collect, Garbage},
+};
+use futures_util::TryStreamExt;
+use std::time::Duration;
+
+/// Report the blobs that no version needs; remove them only with --delete
+///
+/// It is safe beside everything else, another gc included.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Args {
+    /// Remove them
+    #[arg(long)]
+    pub delete: bool,
+    /// Leave alone what was stored less than this ago
+    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = super::duration)]
+    min_age: Duration,
+}
+
+pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result<(), Failure> {
+    let Args { delete, min_age } = args;
+    let client = context.client().await?;
+    let doing = if delete { "collecting" } else { "looking for what can be collected" };
+    let mut garbage = client.gc(Collect { delete, min_age, now: Timestamp::now() });
+    let (mut blobs, mut bytes, mut uploads) = (0_u64, 0_u64, 0_u64);
+    while let Some(found) = garbage.try_next().await.map_err(context.failed(doing))? {
+        match &found {
+            Garbage::Blob { address, size } => {
+                blobs += 1;
+                bytes += size;
+                if !context.output.json {
+                    context.output.line(address.sha256.as_str())?;
+                }
+            }
+            Garbage::Upload(_) => uploads += 1,
+        }
+        if context.output.json {
+            context.output.object(&json::Collected::of(&found, delete))?;
+        }
+    }
+    let done = if delete { "removed" } else { "to be removed with --delete" };
+    context.notices.note(&format!("{}, {}, {done}", render::counted(blobs, "blob"), render::size(bytes)));
+    if uploads > 0 {
+        let done = if delete { "aborted" } else { "to be aborted with --delete" };
+        context.notices.note(&format!(
+            "{}, begun over a day ago and never finished, {done}",
+            render::counted(uploads, "upload")
+        ));
+    }
+    Ok(())
+}

@@ -4,6 +4,7 @@ use super::sandbox::Sandbox;
 use insta::assert_snapshot;
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "it is one page")]
 fn the_help_explains_every_option_and_exit_code() {
     let sandbox = Sandbox::new();
     assert_snapshot!(sandbox.run(&["--help"]), @"

@@ -52,6 +52,7 @@
 //!         tags: vec![],
 //!         if_changed: false,
 //!         expect_latest: None,
+//!         confirm: vec![],
 //!     },
 //!     input: AddInput::Stream(Box::new(&b"the build"[..])),
 //!     filename: Some("app.txt".parse()?),
@@ -65,6 +66,8 @@
 //!     spec: "1".parse()?,
 //!     tag: "live".parse()?,
 //!     expect: None,
+//!     require: vec![],
+//!     confirm: false,
 //!     author,
 //! };
 //! assert_eq!(client.tag(&request).await?.version, Some(release.version));

@@ -84,6 +84,18 @@ impl Patience {
         (self.random.0)()
     }
 
+    /// Sleeps about so long, half of it more or less, so that many who wait for the same thing don't ask all at once.
+    pub async fn pause(&self, about: Duration) {
+        tokio::time::sleep(about.mul_f64(0.5 + self.share())).await;
+    }
+
+    /// A random number from 0 to 1.
+    fn share(&self) -> f64 {
+        // The low 32 bits are random in a version 4 UUID, too.
+        let random = u32::try_from(self.random() & u128::from(u32::MAX)).unwrap_or_default();
+        f64::from(random) / f64::from(u32::MAX)
+    }
+
     /// Tries until success, until an error that is not worth another try, or until the deadline passes with no
     /// success; the last error is returned. What is tried must be idempotent.
     ///
@@ -184,10 +196,7 @@ impl backoff::backoff::Backoff for Jitter<'_> {
         let youth = left.as_secs_f64() / self.patience.deadline.as_secs_f64();
         let cap = cap.mul_f64(youth).max(Self::LEAST);
         self.exponent += 1;
-        // The low 32 bits are random in a version 4 UUID, too.
-        let random = u32::try_from(self.patience.random() & u128::from(u32::MAX)).unwrap_or_default();
-        let share = f64::from(random) / f64::from(u32::MAX);
-        Some(cap.mul_f64(share).min(left))
+        Some(cap.mul_f64(self.patience.share()).min(left))
     }
 }
 

@@ -1,8 +1,8 @@
 //! What can be typed: the global options, and the list of commands.
 
 use super::commands::{
-    add, completions, delete, download, fsck, gc, info, init, label, list, tag, tags, untag, unyank,
-    versions, yank,
+    add, apply, completions, delete, download, fsck, gc, history, info, init, label, list, protect, rollback,
+    tag, tags, unprotect, untag, unyank, versions, wait, yank,
 };
 use crate::model::{Key, Message};
 use clap::{Args, ColorChoice, Parser, Subcommand};
@@ -101,6 +101,12 @@ pub(super) enum Command {
     Download(download::Args),
     Tag(tag::Args),
     Untag(untag::Args),
+    Rollback(rollback::Args),
+    Apply(apply::Args),
+    History(history::Args),
+    Wait(wait::Args),
+    Protect(protect::Args),
+    Unprotect(unprotect::Args),
     Yank(yank::Args),
     Unyank(unyank::Args),
     Delete(delete::Args),
@@ -118,17 +124,23 @@ impl Command {
             Self::Add(_)
             | Self::Tag(_)
             | Self::Untag(_)
+            | Self::Rollback(_)
+            | Self::Protect(_)
+            | Self::Unprotect(_)
             | Self::Yank(_)
             | Self::Unyank(_)
             | Self::Delete(_)
             | Self::Label(_)
             | Self::Init(_) => true,
+            Self::Apply(arguments) => !arguments.dry_run,
             Self::Gc(arguments) => arguments.delete,
             Self::Fsck(arguments) => arguments.repair,
             Self::List(_)
             | Self::Versions(_)
             | Self::Tags(_)
             | Self::Info(_)
+            | Self::History(_)
+            | Self::Wait(_)
             | Self::Download(_)
             | Self::Completions(_) => false,
         }

@@ -18,6 +18,7 @@ use std::{error::Error, io};
 pub(super) enum Kind {
     Internal,
     Invalid,
+    Timeout,
     NotFound,
     Conflict,
     Refused,
@@ -36,7 +37,7 @@ impl Kind {
             Self::Closed => 0,
             Self::Internal => 1,
             Self::Invalid => 2,
-            // 3 is that of `wait`.
+            Self::Timeout => 3,
             Self::NotFound => 4,
             Self::Conflict => 5,
             Self::Refused => 6,
@@ -53,6 +54,7 @@ impl Kind {
             Self::Closed => "closed",
             Self::Internal => "internal",
             Self::Invalid => "invalid",
+            Self::Timeout => "timeout",
             Self::NotFound => "not_found",
             Self::Conflict => "conflict",
             Self::Refused => "refused",
@@ -137,6 +139,7 @@ fn kind(error: &ops::Error) -> Kind {
     match error {
         E::Ledger(error) => kind_of_ledger(error),
         E::Store(fault) => kind_of_fault(fault.kind),
+        E::TimedOut { .. } => Kind::Timeout,
         E::Exists(_) => Kind::Refused,
         E::Lost { .. } | E::Damaged { .. } => Kind::Integrity,
         E::Invalid(_)
@@ -153,13 +156,22 @@ fn kind_of_ledger(error: &ledger::Error) -> Kind {
     match error {
         E::NotFound(_) => Kind::NotFound,
         E::Conflict(_) => Kind::Conflict,
+        E::Refused(ledger::Refused::TooLarge { .. }) => Kind::Invalid,
         E::Refused(_) => Kind::Refused,
+        E::Moves { failed, .. } => kind_of_moves(failed),
         E::Fault(fault) => kind_of_fault(fault.kind),
         E::Unknown { .. } => Kind::Unknown,
         E::Interrupted => Kind::Interrupted,
         E::Damaged { .. } => Kind::Integrity,
         E::Schema { .. } => Kind::Invalid,
     }
+}
+
+/// Of several, that which trying again helps least against.
+fn kind_of_moves(failed: &[ledger::Failed]) -> Kind {
+    let kinds: Vec<_> = failed.iter().map(|failed| kind_of_ledger(&failed.error)).collect();
+    let order = [Kind::NotFound, Kind::Refused, Kind::Conflict];
+    order.into_iter().find(|kind| kinds.contains(kind)).unwrap_or(Kind::Internal)
 }
 
 fn kind_of_fault(kind: FaultKind) -> Kind {
@@ -176,7 +188,7 @@ fn kind_of_fault(kind: FaultKind) -> Kind {
 fn location(error: &ops::Error, places: &Places) -> Option<String> {
     match error {
         ops::Error::Ledger(ledger::Error::Interrupted) => None,
-        ops::Error::Ledger(_) => Some(places.ledger.to_string()),
+        ops::Error::Ledger(_) | ops::Error::TimedOut { .. } => Some(places.ledger.to_string()),
         ops::Error::Store(_) | ops::Error::Lost { .. } | ops::Error::Damaged { .. } => {
             Some(places.store.to_string())
         }

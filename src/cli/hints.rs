@@ -7,7 +7,7 @@ use crate::{
     fault::{Fault, FaultKind},
     ledger::{self, Conflict, NotFound, Refused},
     location::{self, Bucket, LedgerUrl, StoreUrl},
-    model::PackageName,
+    model::{PackageName, Protection},
     ops,
 };
 use std::{io, path::Path};
@@ -98,6 +98,11 @@ pub(super) fn of_operation(error: &ops::Error, places: &Places) -> Vec<String> {
             "adding the right file again stores its bytes anew; a versioned bucket still has the old ones"
                 .to_owned()
         }
+        E::TimedOut { package, spec, .. } => {
+            format!(
+                "nothing is wrong with waiting on: --timeout gives it longer; `sacker info {package} {spec}` shows it now"
+            )
+        }
         E::Invalid(_) | E::Tags(_) => return Vec::new(),
     };
     vec![hint]
@@ -131,7 +136,34 @@ fn of_ledger(error: &ledger::Error, places: &Places) -> Vec<String> {
         E::Refused(Refused::Labelled { package, version, .. } | Refused::Labels { package, version, .. }) => {
             format!("nothing was changed; `sacker info {package} {version}` shows the labels it has")
         }
+        E::Conflict(Conflict::NotApplied { package, tag, .. }) => {
+            format!("nothing was changed; `sacker history {package} {tag}` shows what happened since")
+        }
+        E::Conflict(Conflict::OtherPlan { .. }) => {
+            "nothing was changed; give the plan as it was applied, or move each tag by itself".to_owned()
+        }
+        E::Refused(Refused::Protected { package, tag, protection }) => match protection {
+            Protection::Confirm => format!("nothing was changed; if you mean it: `--confirm {tag}`"),
+            Protection::WriteOnce => {
+                format!("nothing was changed; if you mean it: `sacker unprotect {package} {tag}` first")
+            }
+        },
+        E::Refused(Refused::Rollback { package, tag, nearest: Some(nearest), .. }) => {
+            format!("nothing was changed; the nearest: `sacker rollback {package} {tag} --to {nearest}`")
+        }
+        E::Refused(Refused::Rollback { package, tag, .. }) => {
+            format!("nothing was changed; `sacker history {package} {tag}` shows where it was")
+        }
+        E::Refused(Refused::Gates { package, version, .. }) => {
+            format!("nothing was changed; `sacker info {package} {version}` shows the version")
+        }
+        E::Refused(Refused::TooLarge { .. }) => {
+            "nothing was changed; make it two plans: a move takes 2 items, and 1 for the version unless it is promoted \
+             from a tag; a package takes 1 more, and a key 1"
+                .to_owned()
+        }
         E::Refused(_) => "nothing was changed".to_owned(),
+        E::Moves { .. } => "nothing was changed; -n shows what would be, once it can be".to_owned(),
         E::Fault(fault) => return of_fault(fault, Side::Ledger, places),
         E::Unknown { key, .. } => {
             format!("run it again with `--key {key}`: that finds out, and never does it twice")
@@ -154,6 +186,11 @@ fn of_not_found(error: &NotFound) -> String {
         }
         NotFound::Version { package, .. } | NotFound::Deleted { package, .. } | NotFound::Latest(package) => {
             format!("`sacker versions {package}` shows those there are")
+        }
+        NotFound::Past { package, tag, .. }
+        | NotFound::Then { package, tag, .. }
+        | NotFound::Never { package, tag, .. } => {
+            format!("`sacker history {package} {tag}` shows where it was")
         }
         NotFound::Tag { package, .. } => format!("`sacker tags {package}` shows those there are"),
     }

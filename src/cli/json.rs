@@ -3,7 +3,9 @@
 use super::error::Failure;
 use crate::{
     ledger::{Breach, Mend},
-    model::{Labels, PackageName, PackageSummary, Release, State, TagMove, TagName, Version},
+    model::{
+        Event, Labels, PackageName, PackageSummary, Protection, Release, State, TagMove, TagName, Version,
+    },
     ops::{Downloaded, Garbage, Initialised},
     table::Created,
 };
@@ -25,6 +27,9 @@ pub(super) struct Versioned<'a> {
     added_at: String,
     added_by: &'a str,
     tags: &'a [String],
+    /// Where it was found by a tag: the revision at which that was last changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rev: Option<u64>,
     /// Of `add` alone: whether this operation made it.
     #[serde(skip_serializing_if = "Option::is_none")]
     new: Option<bool>,
@@ -45,6 +50,7 @@ impl<'a> Versioned<'a> {
             added_at: release.added_at.to_string(),
             added_by: release.added_by.as_str(),
             tags: &release.tags,
+            rev: release.rev,
             new,
         }
     }
@@ -62,6 +68,9 @@ pub(super) struct Tagging<'a> {
     moved_at: Option<String>,
     moved_by: Option<&'a str>,
     message: Option<&'a str>,
+    /// How it is protected, if it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    protection: Option<Protection>,
 }
 
 impl<'a> Tagging<'a> {
@@ -76,6 +85,7 @@ impl<'a> Tagging<'a> {
             moved_at: Some(moved.moved_at.to_string()),
             moved_by: Some(moved.moved_by.as_str()),
             message: moved.message.as_ref().map(AsRef::as_ref),
+            protection: moved.protection,
         }
     }
 
@@ -91,6 +101,44 @@ impl<'a> Tagging<'a> {
             moved_at: None,
             moved_by: None,
             message: None,
+            protection: None,
+        }
+    }
+}
+
+/// An entry of a package's history.
+#[derive(Debug, Serialize)]
+pub(super) struct Happened<'a> {
+    package: &'a PackageName,
+    kind: String,
+    tag: Option<&'a str>,
+    version: Option<Version>,
+    previous: Option<Version>,
+    labels: &'a Labels,
+    protection: Option<Protection>,
+    message: Option<&'a str>,
+    /// The log whose revision `rev` is.
+    log: &'static str,
+    rev: u64,
+    at: String,
+    by: &'a str,
+}
+
+impl<'a> Happened<'a> {
+    pub fn of(event: &'a Event) -> Self {
+        Self {
+            package: &event.package,
+            kind: event.kind.to_string(),
+            tag: event.tag.as_ref().map(TagName::as_str),
+            version: event.version,
+            previous: event.previous,
+            labels: &event.labels,
+            protection: event.protection,
+            message: event.message.as_ref().map(AsRef::as_ref),
+            log: if event.kind.is_of_tags() { "tags" } else { "releases" },
+            rev: event.rev,
+            at: event.at.to_string(),
+            by: event.by.as_str(),
         }
     }
 }

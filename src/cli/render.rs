@@ -1,6 +1,6 @@
 //! What people read: tables, sizes, times, and text that can't play tricks on a terminal.
 
-use crate::model::{Digest, PackageSummary, Release, Timestamp, Version};
+use crate::model::{Digest, Event, EventKind, PackageSummary, Release, Timestamp, Version};
 use std::{fmt::Write, io};
 
 /// How a sha256 is shown in a table.
@@ -91,6 +91,9 @@ pub(super) fn info(release: &Release) -> Vec<String> {
     if !release.tags.is_empty() {
         line("tags", release.tags.join(" "));
     }
+    if let Some(rev) = release.rev {
+        line("rev", rev.to_string());
+    }
     lines
 }
 
@@ -99,6 +102,31 @@ pub(super) fn moved(tag: &str, from: Option<Version>, to: Option<Version>) -> St
     let shown =
         |version: Option<Version>| version.map_or_else(|| "none".to_owned(), |version| version.to_string());
     format!("{tag}: {} -> {}", shown(from), shown(to))
+}
+
+pub(super) fn history_header() -> String {
+    format!("{:20}  {:>5}  {:9}  {:24}  BY", "AT", "REV", "EVENT", "WHAT")
+}
+
+/// An event in one line: a message does not break it.
+pub(super) fn history_row(event: &Event) -> String {
+    let log = if event.kind.is_of_tags() { 't' } else { 'r' };
+    let version = |version: Option<Version>| version.map_or_else(String::new, |version| version.to_string());
+    let what = match (&event.tag, event.kind, event.protection) {
+        (Some(tag), EventKind::Protect, Some(protection)) => format!("{tag}: {protection}"),
+        (Some(tag), EventKind::Unprotect, _) => tag.to_string(),
+        (Some(tag), _, _) => moved(tag.as_str(), event.previous, event.version),
+        (None, EventKind::Label, _) => {
+            let labels = event.labels.iter().map(|(name, value)| format!(" {name}={}", escaped(value)));
+            format!("{}:{}", version(event.version), labels.collect::<String>())
+        }
+        (None, _, _) => version(event.version),
+    };
+    let message = event.message.as_ref().map_or_else(String::new, |message| {
+        format!(": {}", escaped(&message.as_str().replace(['\n', '\t'], " ")))
+    });
+    let (at, rev) = (seconds(event.at), format!("{log}{}", event.rev));
+    format!("{at:20}  {rev:>5}  {:9}  {what:24}  {}{message}", event.kind, escaped(event.by.as_str()))
 }
 
 /// A size as people say it: `1.5 MiB`.

@@ -7,11 +7,11 @@ use super::{
     fence::{after, chained, still_at},
     idempotency::{key_read, used_for},
     items::{self, BlobItem, BlobState, Head, TagEvent, TagItem, VersionItem, encode},
-    operation::{Context, Operation, Plan, Proposal, Snapshot},
-    tag_log::TagLog,
+    operation::{Context, Moves, Operation, Plan, Proposal, Snapshot, Told},
+    tag_log::{Allowed, TagLog, allow},
 };
 use crate::{
-    model::{Blob, Digest, Generation, Labels, PackageName, State, TagKind, TagName, Version},
+    model::{Blob, Digest, Generation, Labels, PackageName, State, TagName, Version},
     table::{Action, Change, Condition, Item, Key},
 };
 use serde_json::json;
@@ -57,6 +57,10 @@ impl Addition<'_> {
         Ok(self.blob.filter(|blob| blob.address.generation == generation))
     }
 
+    fn allow<'s>(&'s self, tag: &'s TagName, seen: &Snapshot) -> Result<Allowed<'s>, Error> {
+        allow(&self.request.package, tag, self.request.confirm.contains(tag), seen)
+    }
+
     /// The plan where `latest` has this blob already: only the tags move.
     fn plan_unchanged(
         &self,
@@ -72,7 +76,7 @@ impl Addition<'_> {
         let mut heads = vec![(self.log(), head.rev)];
         let tags = tags(self.request);
         if tags.is_empty() {
-            return Ok(Plan::Unchanged { outcome, entry, heads });
+            return Ok(Plan::Unchanged { outcome, entry, moves: Moves::new(), heads });
         }
         let mut entries = TagLog::open(package, seen, context)?;
         heads.push(entries.seen_head());
@@ -80,12 +84,12 @@ impl Addition<'_> {
         for tag in tags {
             let before: Option<TagItem> = seen.get(&items::tag_key(package, tag))?;
             if before.and_then(|before| before.version) != Some(latest) {
-                entries.set(tag, Some((latest, blob_of(head)?)), TagKind::Move)?;
+                entries.put(self.allow(tag, seen)?, Some((latest, blob_of(head)?)));
             }
         }
         let mut actions = entries.close();
         if actions.is_empty() {
-            return Ok(Plan::Unchanged { outcome, entry, heads });
+            return Ok(Plan::Unchanged { outcome, entry, moves: Moves::new(), heads });
         }
         // Under the rev, not `latest` alone: so that a fence stops this, too.
         let still_latest = Action {
@@ -94,7 +98,8 @@ impl Addition<'_> {
             change: Change::Check,
         };
         actions.push(still_latest);
-        Ok(Plan::Commit(Proposal { actions, heads, slot, number, entry, unchanged: true, outcome }))
+        let (unchanged, moves) = (true, Moves::new());
+        Ok(Plan::Commit(Proposal { actions, heads, slot, number, entry, unchanged, moves, outcome }))
     }
 
     /// The plan for a new version.
@@ -149,12 +154,13 @@ impl Addition<'_> {
             let mut entries = TagLog::open(package, seen, context)?;
             heads.push(entries.seen_head());
             for tag in tags {
-                entries.set(tag, Some((version, item.blob.clone())), TagKind::Move)?;
+                entries.put(self.allow(tag, seen)?, Some((version, item.blob.clone())));
             }
             actions.extend(entries.close());
         }
         let outcome = Outcome::Made(Box::new(item));
-        Ok(Proposal { actions, heads, entry: slot.clone(), slot, number, unchanged: false, outcome })
+        let (entry, unchanged, moves) = (slot.clone(), false, Moves::new());
+        Ok(Proposal { actions, heads, entry, slot, number, unchanged, moves, outcome })
     }
 }
 
@@ -214,13 +220,8 @@ impl Operation for Addition<'_> {
         }
     }
 
-    fn recall(
-        &self,
-        entry: &Key,
-        unchanged: bool,
-        seen: &Snapshot,
-        context: &Context<'_>,
-    ) -> Result<Plan<Outcome>, Error> {
+    fn recall(&self, told: &Told, seen: &Snapshot, context: &Context<'_>) -> Result<Plan<Outcome>, Error> {
+        let entry = &told.entry;
         if entry.pk != self.log() {
             // The tags were put on the version that had this blob already.
             let event: Option<TagEvent> = seen.told_of(entry)?;
@@ -229,7 +230,7 @@ impl Operation for Addition<'_> {
                 why: "it names no version".to_owned(),
             })?;
             let entry = items::version_key(&self.request.package, version.get());
-            return self.recall(&entry, true, seen, context);
+            return self.recall(&Told { entry, unchanged: true, ..told.clone() }, seen, context);
         }
         let Some(item) = seen.told_of::<Box<VersionItem>>(entry)? else {
             return Ok(Plan::Read(vec![entry.clone()]));
@@ -237,7 +238,7 @@ impl Operation for Addition<'_> {
         if item.blob.sha256 != *self.sha256 {
             return Err(used_for(format!("add {}", item.blob.sha256), self, context));
         }
-        Ok(Plan::Done(if unchanged { Outcome::Unchanged(item) } else { Outcome::Made(item) }))
+        Ok(Plan::Done(if told.unchanged { Outcome::Unchanged(item) } else { Outcome::Made(item) }))
     }
 }
 

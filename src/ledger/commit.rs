@@ -8,7 +8,7 @@
 use super::{
     Author, Error, TableLedger,
     error::Conflict,
-    operation::{Context, Operation, Plan, Proposal, Snapshot, decide, recall},
+    operation::{Context, Operation, Plan, Proposal, Snapshot, Told, decide, recall},
     settle::{Pending, carries},
 };
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
     fault::{Fault, FaultKind},
     model::{Key as IdempotencyKey, OpId},
     retry::{Again, Pulse, Retry},
-    table::{Found, Key, TransactError, Transaction},
+    table::{Found, TransactError, Transaction},
 };
 use std::{fmt, mem, ops::ControlFlow};
 use tokio::sync::Mutex;
@@ -255,6 +255,16 @@ impl<O: Operation> Commit<'_, O> {
         Err(Stumble::Lost { carried })
     }
 
+    /// What it would come to now. Changes nothing.
+    pub(super) async fn foresee(&self) -> Result<O::Outcome, Error> {
+        let mut snapshot = self.read(None).await?;
+        Ok(match self.decide(&mut snapshot).await? {
+            Plan::Done(outcome) | Plan::Unchanged { outcome, .. } => outcome,
+            Plan::Commit(proposal) => proposal.outcome,
+            Plan::Read(_) => unreachable!("more was read"),
+        })
+    }
+
     pub(super) fn context(&self) -> Context<'_> {
         Context { op: self.op, author: self.author, now: self.ledger.now() }
     }
@@ -265,15 +275,9 @@ impl<O: Operation> Commit<'_, O> {
     }
 
     /// The outcome that an entry tells of.
-    pub(super) async fn recall(
-        &self,
-        entry: &Key,
-        unchanged: bool,
-        mut snapshot: Snapshot,
-    ) -> Result<O::Outcome, Error> {
+    pub(super) async fn recall(&self, told: &Told, mut snapshot: Snapshot) -> Result<O::Outcome, Error> {
         let context = self.context();
-        let plan =
-            self.reading(&mut snapshot, |seen| recall(self.operation, entry, unchanged, seen, &context));
+        let plan = self.reading(&mut snapshot, |seen| recall(self.operation, told, seen, &context));
         match plan.await? {
             Plan::Done(outcome) => Ok(outcome),
             _ => unreachable!("an entry is recalled by reading alone"),

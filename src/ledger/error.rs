@@ -5,7 +5,7 @@
 
 use crate::{
     fault::Fault,
-    model::{Actor, Expectation, Key, PackageName, State, TagName, Timestamp, Version},
+    model::{Actor, Expectation, Gate, Key, PackageName, Protection, State, TagName, Timestamp, Version},
     retry::{Again, Retry},
 };
 
@@ -26,6 +26,14 @@ pub enum Error {
     /// changed.
     #[error(transparent)]
     Fault(#[from] Fault),
+    /// Some moves of a plan can't be made, for these reasons. Nothing was changed.
+    #[error("{} of {of} moves can't be made: {}", failed.len(), listed(failed))]
+    Moves {
+        /// What failed, in the plan's order: of kinds not found, conflict, or refused.
+        failed: Vec<Failed>,
+        /// How many moves there are.
+        of: usize,
+    },
     /// The change may have happened, and this could not be found out. Running it again with `key` finds out, and
     /// never does it twice.
     #[error("the outcome is unknown: {source}")]
@@ -69,6 +77,21 @@ impl Error {
     }
 }
 
+/// A move of a plan that can't be made.
+#[derive(Debug)]
+pub struct Failed {
+    /// The package.
+    pub package: PackageName,
+    /// The tag.
+    pub tag: TagName,
+    /// Why.
+    pub error: Error,
+}
+
+fn listed(failed: &[Failed]) -> String {
+    failed.iter().map(|failed| failed.error.to_string()).collect::<Vec<_>>().join("; ")
+}
+
 /// What was not found.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -102,6 +125,36 @@ pub enum NotFound {
         /// The tag.
         tag: TagName,
     },
+    /// The tag does not go back so far, or was on no version then.
+    #[error("{package} {tag} was on no version {}", moves_ago(*steps))]
+    Past {
+        /// The package.
+        package: PackageName,
+        /// The tag.
+        tag: TagName,
+        /// How many rollbacks.
+        steps: u16,
+    },
+    /// The tag was on no version at that time.
+    #[error("{package} {tag} was on no version at {at}")]
+    Then {
+        /// The package.
+        package: PackageName,
+        /// The tag.
+        tag: TagName,
+        /// The time.
+        at: Timestamp,
+    },
+    /// The tag was never on that version.
+    #[error("{package} {tag} was never on {version}")]
+    Never {
+        /// The package.
+        package: PackageName,
+        /// The tag.
+        tag: TagName,
+        /// The version.
+        version: Version,
+    },
     /// The package has versions, but none that is active.
     #[error("{0} has no active version, so it has no latest")]
     Latest(PackageName),
@@ -134,6 +187,24 @@ pub enum Conflict {
         expected: Expectation,
         /// What it is.
         found: Option<Version>,
+    },
+    /// A tag is not where an application of the plan that still stands has put it.
+    #[error("{package} {tag} is on {}, and not because of this plan{}", shown(*found), moved(by.as_ref()))]
+    NotApplied {
+        /// The package.
+        package: PackageName,
+        /// The tag.
+        tag: TagName,
+        /// What it is on.
+        found: Option<Version>,
+        /// Who moved it last, and when.
+        by: Option<(Actor, Timestamp)>,
+    },
+    /// What was applied moved more than the plan that is to be taken back.
+    #[error("what was applied moved {moved} as well, which is not in this plan")]
+    OtherPlan {
+        /// The package and tag.
+        moved: String,
     },
     /// The idempotency key was used for something else.
     #[error("the key {key:?} was used for `{first}`, not for `{now}`")]
@@ -204,7 +275,39 @@ pub enum Refused {
         /// The tag.
         tag: TagName,
         /// How.
-        protection: String,
+        protection: Protection,
+    },
+    /// The tag can't be put back.
+    #[error("{package} {tag} can't be put back{}", unfit(*to))]
+    Rollback {
+        /// The package.
+        package: PackageName,
+        /// The tag.
+        tag: TagName,
+        /// What it was on, and the state of that; `None` if it was on no version.
+        to: Option<(Version, State)>,
+        /// The nearest version further back that it can be put on, if there is one.
+        nearest: Option<Version>,
+    },
+    /// A gate is shut.
+    #[error("{package} {version} does not pass {}", shut(failed))]
+    Gates {
+        /// The package.
+        package: PackageName,
+        /// The tag that was to be put on the version.
+        tag: TagName,
+        /// The version.
+        version: Version,
+        /// The gates that are shut.
+        failed: Vec<GateFailure>,
+    },
+    /// The plan is more than one transaction can hold.
+    #[error("the plan takes {needed} items in one transaction, which holds {most}")]
+    TooLarge {
+        /// How many items it takes.
+        needed: usize,
+        /// How many there can be.
+        most: usize,
     },
     /// This kind of ledger can't do that.
     #[error("this kind of ledger can't do that")]
@@ -212,6 +315,31 @@ pub enum Refused {
     /// The package has as many versions as numbers allow.
     #[error("{0} has used up its version numbers")]
     Full(PackageName),
+}
+
+/// A gate that is shut.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GateFailure {
+    /// The gate.
+    pub gate: Gate,
+    /// What was found instead, for people.
+    pub found: String,
+}
+
+fn shut(failed: &[GateFailure]) -> String {
+    let each = |GateFailure { gate, found }: &GateFailure| format!("{gate} ({found})");
+    failed.iter().map(each).collect::<Vec<_>>().join(", ")
+}
+
+fn unfit(to: Option<(Version, State)>) -> String {
+    match to {
+        Some((version, state)) => format!(" to {version}, which is {state}"),
+        None => ": it was on no version before".to_owned(),
+    }
+}
+
+fn moves_ago(steps: u16) -> String {
+    if steps == 1 { "before".to_owned() } else { format!("{steps} moves ago") }
 }
 
 fn shown(version: Option<Version>) -> String {

@@ -3,10 +3,10 @@
 use super::{
     Author, Error, TableLedger,
     items::{self, Head, ReleaseEvent, ReleaseEventKind, TagEvent, TagHead, encode},
-    operation::Snapshot,
+    operation::{Moves, Snapshot},
 };
 use crate::{
-    model::{OpId, PackageName, TagKind},
+    model::{OpId, TagKind},
     table::{Action, Change, Condition, Item, Key, Transaction},
 };
 
@@ -14,17 +14,11 @@ impl TableLedger {
     /// The transaction that advances the head of `log` from what `seen` shows, with an event that says so.
     ///
     /// Refused if the head has moved meanwhile: then it is a fence itself.
-    pub(super) fn fence(
-        &self,
-        log: &str,
-        package: &PackageName,
-        author: &Author,
-        seen: &Snapshot,
-    ) -> Result<Transaction, Error> {
+    pub(super) fn fence(&self, log: &str, author: &Author, seen: &Snapshot) -> Result<Transaction, Error> {
         let op = OpId::from(self.patience().random());
         let who = author.actor.clone();
         let key = items::head_key(log);
-        let (rev, head, entry_key, entry) = if log == items::releases(package) {
+        let (rev, head, entry_key, entry) = if items::is_releases(log) {
             let head: Option<Head> = seen.get(&key)?;
             let rev = head.as_ref().map_or(0, |head| head.rev);
             let when = after(self.now(), head.as_ref().map(|head| head.when));
@@ -41,7 +35,7 @@ impl TableLedger {
                 chain: String::new(),
             };
             let previous = head.as_ref().map_or(super::chain::START, |head| &head.chain);
-            let entry_key = items::release_event_key(package, rev + 1);
+            let entry_key = items::fence_key(log, rev + 1);
             let (entry, chain) = chained(previous, &entry_key, encode(&event));
             let fenced = match head {
                 Some(head) => Head { rev: rev + 1, chain, when, ..head },
@@ -58,6 +52,8 @@ impl TableLedger {
                 previous: None,
                 version: None,
                 back: None,
+                protection: None,
+                moves: Moves::new(),
                 who,
                 when,
                 message: None,
@@ -66,7 +62,7 @@ impl TableLedger {
                 chain: String::new(),
             };
             let previous = head.as_ref().map_or(super::chain::START, |head| &head.chain);
-            let entry_key = items::tag_event_key(package, rev + 1);
+            let entry_key = items::fence_key(log, rev + 1);
             let (entry, chain) = chained(previous, &entry_key, encode(&event));
             (rev, encode(&TagHead { rev: rev + 1, chain, when }), entry_key, entry)
         };

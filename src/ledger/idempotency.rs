@@ -4,7 +4,7 @@ use super::{
     Author, Error,
     error::Conflict,
     items::{self, KeyItem},
-    operation::{Context, Operation, Snapshot},
+    operation::{Context, Operation, Snapshot, Told},
 };
 use crate::{
     model::Key as IdempotencyKey,
@@ -14,15 +14,9 @@ use crate::{
 /// The action that keeps an outcome under its key.
 ///
 /// A key `OP@SLOT` is kept as well: the slot tells of the first run alone, and a later run may have used another.
-pub(super) fn remember<O: Operation>(
-    operation: &O,
-    key: &IdempotencyKey,
-    entry: &Key,
-    unchanged: bool,
-    context: &Context<'_>,
-) -> Action {
-    let item =
-        KeyItem { request: operation.asked(), entry: entry.sk.clone(), unchanged, op: context.op.clone() };
+pub(super) fn remember<O: Operation>(operation: &O, key: &IdempotencyKey, told: &Told) -> Action {
+    let Told { entry, op, unchanged, moves } = told.clone();
+    let item = KeyItem { request: operation.asked(), entry: entry.sk, unchanged, moves, op };
     Action {
         key: items::idempotency_key(&operation.log(), key),
         condition: Condition::Absent,
@@ -35,7 +29,7 @@ pub(super) fn key_read(author: &Author, log: &str) -> Option<Key> {
     author.key.as_ref().map(|key| items::idempotency_key(log, key))
 }
 
-/// The entry that an earlier run with the same key made or found, if there was one, and whether it only found it.
+/// What an earlier run with the same key came to, if there was one.
 ///
 /// # Errors
 /// [`Conflict::Key`] if the key was used for another request.
@@ -43,14 +37,14 @@ pub(super) fn remembered<O: Operation>(
     operation: &O,
     seen: &Snapshot,
     context: &Context<'_>,
-) -> Result<Option<(Key, bool)>, Error> {
+) -> Result<Option<Told>, Error> {
     let log = operation.log();
     let Some(key) = key_read(context.author, &log) else { return Ok(None) };
     let Some(item) = seen.get::<KeyItem>(&key)? else { return Ok(None) };
     if item.request != operation.asked() {
         return Err(used_for(item.request, operation, context));
     }
-    Ok(Some((Key::new(log, item.entry), item.unchanged)))
+    Ok(Some(item.told(&log)))
 }
 
 /// The operation's key was used for something else.

@@ -3,11 +3,14 @@
 //! This is the whole schema (see `ARCHITECTURE.md` for the table of it). Numbers in sort keys have 16 digits, so
 //! that their bytewise order is their numeric order up to 2^53.
 
-use super::Error;
+use super::{
+    Error,
+    operation::{Moves, Told},
+};
 use crate::{
     model::{
         Actor, Address, Blob, Digest, FileName, Generation, Labels, Message, Mode, OpId, PackageName,
-        Release, State, TagKind, TagMove, TagName, Timestamp, Version,
+        Protection, Release, State, TagKind, TagMove, TagName, Timestamp, Version,
     },
     table::{Item, Key},
 };
@@ -23,6 +26,8 @@ pub(super) const DIRECTORIES: u8 = 4;
 /// Below and above every name that an item of some kind can have, for queries.
 pub(super) const ANY_VERSION: (&str, &str) = ("V#", "V#~");
 pub(super) const ANY_TAG: (&str, &str) = ("t#", "t#~");
+pub(super) const ANY_RELEASE_EVENT: (&str, &str) = ("A#", "A#~");
+pub(super) const ANY_TAG_EVENT: (&str, &str) = ("E#", "E#~");
 pub(super) const HIGHEST: &str = "~";
 
 pub(super) fn releases(package: &PackageName) -> String {
@@ -31,6 +36,11 @@ pub(super) fn releases(package: &PackageName) -> String {
 
 pub(super) fn tags(package: &PackageName) -> String {
     format!("T#{package}")
+}
+
+/// Whether a log is one of releases; else it is one of tags.
+pub(super) fn is_releases(log: &str) -> bool {
+    log.starts_with("P#")
 }
 
 pub(super) fn meta_key() -> Key {
@@ -55,6 +65,12 @@ pub(super) fn tag_key(package: &PackageName, tag: &TagName) -> Key {
 
 pub(super) fn tag_event_key(package: &PackageName, rev: u64) -> Key {
     Key::new(tags(package), format!("E#{rev:016}"))
+}
+
+/// Where the fence of a log goes that has this rev.
+pub(super) fn fence_key(log: &str, rev: u64) -> Key {
+    let kind = if is_releases(log) { 'A' } else { 'E' };
+    Key::new(log, format!("{kind}#{rev:016}"))
 }
 
 pub(super) fn idempotency_key(log: &str, key: &crate::model::Key) -> Key {
@@ -201,9 +217,8 @@ pub(super) struct TagItem {
     pub when: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<Message>,
-    /// How it is protected, if it is.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub protection: Option<String>,
+    pub protection: Option<Protection>,
 }
 
 /// An event of a package's tags.
@@ -220,6 +235,12 @@ pub(super) struct TagEvent {
     /// The rev of the event whose version a rollback would restore.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub back: Option<u64>,
+    /// How the tag is protected after it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub protection: Option<Protection>,
+    /// In the first entry of a plan: the entries of all its moves.
+    #[serde(default, skip_serializing_if = "Moves::is_empty")]
+    pub moves: Moves,
     pub who: Actor,
     pub when: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -239,7 +260,18 @@ pub(super) struct KeyItem {
     /// Whether things were so already and the entry is an older one.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unchanged: bool,
+    /// The outcome of a plan: the entries of all its moves.
+    #[serde(default, skip_serializing_if = "Moves::is_empty")]
+    pub moves: Moves,
     pub op: OpId,
+}
+
+impl KeyItem {
+    /// What it leads to, in its log.
+    pub(super) fn told(self, log: &str) -> Told {
+        let Self { entry, unchanged, moves, op, .. } = self;
+        Told { entry: Key::new(log, entry), op, unchanged, moves }
+    }
 }
 
 /// What is known of a blob, whoever needs it.
@@ -311,6 +343,7 @@ impl VersionItem {
             added_at: self.when,
             added_by: self.who,
             tags: Vec::new(),
+            rev: None,
         }
     }
 }
@@ -327,7 +360,26 @@ impl TagItem {
             moved_at: self.when,
             moved_by: self.who,
             message: self.message,
+            protection: self.protection,
         }
+    }
+}
+
+impl TagEvent {
+    /// As the change of a tag that it tells of; `None` for one that is of no tag.
+    pub(super) fn into_move(self, package: &PackageName) -> Option<TagMove> {
+        Some(TagMove {
+            package: package.clone(),
+            tag: self.tag?,
+            version: self.version,
+            previous: self.previous,
+            kind: self.kind,
+            rev: self.rev,
+            moved_at: self.when,
+            moved_by: self.who,
+            message: self.message,
+            protection: self.protection,
+        })
     }
 }
 

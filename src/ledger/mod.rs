@@ -9,36 +9,46 @@ mod audit;
 mod chain;
 mod collect;
 mod commit;
+mod entries;
 mod error;
 mod fence;
+mod history;
 mod idempotency;
 mod items;
+mod moves;
 mod operation;
+mod past;
+mod protect;
 mod read;
 mod release;
 mod settle;
 mod table_ledger;
-mod tag;
 mod tag_log;
+mod target;
+mod undo;
 #[cfg(feature = "weak-s3-ledger")]
 mod weak_s3;
 
 pub use audit::{Breach, Census, Mend, Rule, Tell};
 pub use collect::{Identity, Standing};
-pub use error::{Conflict, Error, NotFound, Refused};
+pub use error::{Conflict, Error, Failed, GateFailure, NotFound, Refused};
 pub use table_ledger::TableLedger;
 #[cfg(feature = "weak-s3-ledger")]
 pub use weak_s3::WeakS3Ledger;
 
 use crate::{
     model::{
-        Actor, Address, Blob, Digest, Expectation, Generation, Key, Labels, Message, OpId, PackageName,
-        PackageSummary, Release, ReleaseChange, Spec, State, TagMove, TagName, Tagged, Version,
+        Actor, Address, Blob, Digest, Event, Expectation, Gate, Generation, Key, Labels, Message, OpId,
+        PackageName, PackageSummary, Plan, Protection, Release, ReleaseChange, Spec, State, TagMove, TagName,
+        Tagged, Version,
     },
     table::Created,
 };
 use async_trait::async_trait;
-use futures_util::stream::BoxStream;
+use futures_util::{
+    StreamExt,
+    stream::{self, BoxStream},
+};
 use std::{
     fmt,
     sync::{
@@ -83,6 +93,8 @@ pub struct AddRequest {
     pub if_changed: bool,
     /// Add only if `latest` is this.
     pub expect_latest: Option<Expectation>,
+    /// Those of the tags that are confirmed, where they are protected so that their moves need that.
+    pub confirm: Vec<TagName>,
 }
 
 /// The most tags that one addition can set.
@@ -154,6 +166,10 @@ pub struct TagRequest {
     pub tag: TagName,
     /// Move it only if it is on this.
     pub expect: Option<Expectation>,
+    /// Move it only if all of this is true of that version.
+    pub require: Vec<Gate>,
+    /// Whether the move is confirmed, where the tag is protected so that its moves need that.
+    pub confirm: bool,
     /// Who moves it.
     pub author: Author,
 }
@@ -167,7 +183,48 @@ pub struct UntagRequest {
     pub tag: TagName,
     /// Take it off only if it is on this.
     pub expect: Option<Expectation>,
+    /// As in [`TagRequest`].
+    pub confirm: bool,
     /// Who takes it off.
+    pub author: Author,
+}
+
+/// A tag to be put back to where it was.
+#[derive(Debug, Clone)]
+pub struct RollbackRequest {
+    /// The package.
+    pub package: PackageName,
+    /// The tag.
+    pub tag: TagName,
+    /// Put it back to this version, which it was on at some time; else to where it was before.
+    pub to: Option<Version>,
+    /// As in [`TagRequest`].
+    pub confirm: bool,
+    /// Who puts it back.
+    pub author: Author,
+}
+
+/// Moves of tags of many packages, to be made together or not at all.
+#[derive(Debug, Clone)]
+pub struct ApplyRequest {
+    /// The moves. Its message is not used: see `author`.
+    pub plan: Plan,
+    /// Take this plan back, instead of making its moves.
+    pub undo: bool,
+    /// Who makes them.
+    pub author: Author,
+}
+
+/// A tag to be protected.
+#[derive(Debug, Clone)]
+pub struct ProtectRequest {
+    /// The package.
+    pub package: PackageName,
+    /// The tag. It need not be on a version, nor ever have been.
+    pub tag: TagName,
+    /// How; `None` takes its protection away.
+    pub protection: Option<Protection>,
+    /// Who protects it.
     pub author: Author,
 }
 
@@ -272,6 +329,57 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     /// # Errors
     /// [`NotFound::Tag`] if there never was such a tag; else as [`tag`](Self::tag).
     async fn untag(&self, request: &UntagRequest) -> Result<TagMove, Error>;
+
+    /// Puts a tag back to where it was before: the version of its event `back`. Again, it goes further back, never to
+    /// and fro. Where it is there already, changes nothing.
+    ///
+    /// # Errors
+    /// [`NotFound::Tag`]; [`NotFound::Past`] if it was nowhere before, or never on that version; [`Refused::Rollback`] if it
+    /// can't be put there; else as [`tag`](Self::tag).
+    async fn rollback(&self, request: &RollbackRequest) -> Result<TagMove, Error> {
+        let _ = request;
+        Err(Refused::Unsupported.into())
+    }
+
+    /// Makes all moves of a plan in one transaction, or none of them; returns them in the plan's order. All are resolved
+    /// against the state before the plan. A tag that is there already stays, and still stands there at the commit.
+    ///
+    /// To undo, it puts each tag back to where it was before one and the same application of the plan, if they all stand
+    /// where that put them.
+    ///
+    /// # Errors
+    /// [`Error::Moves`] names every move that can't be made, and why; of a plan of one move, that move's own error.
+    /// [`Refused::TooLarge`] if it takes more than one transaction can hold; [`Error::Interrupted`]; [`Error::Unknown`].
+    async fn apply(&self, request: &ApplyRequest) -> Result<Vec<TagMove>, Error> {
+        let _ = request;
+        Err(Refused::Unsupported.into())
+    }
+
+    /// What [`apply`](Self::apply) would do now. Changes nothing.
+    ///
+    /// # Errors
+    /// As [`apply`](Self::apply).
+    async fn preview(&self, request: &ApplyRequest) -> Result<Vec<TagMove>, Error> {
+        let _ = request;
+        Err(Refused::Unsupported.into())
+    }
+
+    /// Protects a tag, or takes its protection away; an event of its own. Where it is so already, changes nothing.
+    ///
+    /// # Errors
+    /// [`NotFound::Package`]; [`NotFound::Tag`] if there is nothing to take away; [`Refused::Protected`] if it is protected
+    /// in another way; [`Conflict`]; [`Error::Interrupted`]; [`Error::Unknown`].
+    async fn protect(&self, request: &ProtectRequest) -> Result<TagMove, Error> {
+        let _ = request;
+        Err(Refused::Unsupported.into())
+    }
+
+    /// All that happened to a package, or to one tag of it, newest first. The two logs of the package are read page by
+    /// page and merged by time: together they are no snapshot. Yields [`NotFound`] if there is no such package or tag.
+    fn history(&self, package: &PackageName, tag: Option<&TagName>) -> BoxStream<'_, Result<Event, Error>> {
+        let _ = (package, tag);
+        stream::once(async { Err(Refused::Unsupported.into()) }).boxed()
+    }
 
     /// Changes a version: yanks, unyanks, deletes or labels it. Where it is so already, changes nothing.
     ///

@@ -68,7 +68,7 @@ pub(super) enum Plan<T> {
     /// Nothing.
     Done(T),
     /// Nothing, since things are so already; `entry` tells of it as long as these heads are at these revs.
-    Unchanged { outcome: T, entry: Key, heads: Vec<(String, u64)> },
+    Unchanged { outcome: T, entry: Key, moves: Moves, heads: Vec<(String, u64)> },
     /// This.
     Commit(Proposal<T>),
 }
@@ -88,7 +88,30 @@ pub(super) struct Proposal<T> {
     /// idempotency key leads to.
     pub entry: Key,
     pub unchanged: bool,
+    /// See [`Told`].
+    pub moves: Moves,
     pub outcome: T,
+}
+
+/// Which entry tells of each move of a plan: its rev in its package's tag log, by package and tag with a space between.
+pub(super) type Moves = BTreeMap<String, u64>;
+
+/// Where the outcome of an operation that was done earlier is told.
+#[derive(Debug, Clone)]
+pub(super) struct Told {
+    pub entry: Key,
+    /// The operation that came to it. An entry that carries another was there already.
+    pub op: OpId,
+    /// Whether nothing had to be changed, as far as `entry` goes.
+    pub unchanged: bool,
+    /// Of a plan: the entries of all its moves. Empty where `entry` itself names them, or is the only one.
+    pub moves: Moves,
+}
+
+/// What a plan needs to know, or what has to be read to know it.
+pub(super) enum Known<T> {
+    Is(T),
+    Read(Vec<Key>),
 }
 
 /// A change of one package, as the protocol sees it.
@@ -119,8 +142,7 @@ pub(super) trait Operation: Sync {
     /// The outcome that an entry in `seen` tells of, as [`Plan::Done`]; or [`Plan::Read`]. Pure.
     fn recall(
         &self,
-        entry: &Key,
-        unchanged: bool,
+        told: &Told,
         seen: &Snapshot,
         context: &Context<'_>,
     ) -> Result<Plan<Self::Outcome>, Error>;
@@ -132,30 +154,36 @@ pub(super) fn decide<O: Operation>(
     seen: &Snapshot,
     context: &Context<'_>,
 ) -> Result<Plan<O::Outcome>, Error> {
-    if let Some((entry, unchanged)) = remembered(operation, seen, context)? {
-        return recall(operation, &entry, unchanged, seen, context);
+    if let Some(told) = remembered(operation, seen, context)? {
+        return recall(operation, &told, seen, context);
     }
     let plan = operation.plan(seen, context)?;
     let key = context.author.key.as_ref();
     Ok(match (plan, key) {
         (Plan::Unchanged { outcome, .. }, None) => Plan::Done(outcome),
-        (Plan::Unchanged { outcome, entry, heads }, Some(key)) => {
+        (Plan::Unchanged { outcome, entry, moves, heads }, Some(key)) => {
             let check = |(log, rev): &(String, u64)| Action {
                 key: items::head_key(log),
                 condition: still_at(*rev),
                 change: Change::Check,
             };
             let mut actions: Vec<_> = heads.iter().map(check).collect();
-            let remember = idempotency::remember(operation, key, &entry, true, context);
+            let told = Told { entry, op: context.op.clone(), unchanged: true, moves };
+            let remember = idempotency::remember(operation, key, &told);
             let slot = remember.key.clone();
             actions.push(remember);
+            let Told { entry, moves, .. } = told;
             // With a key, no one is shown the number.
-            Plan::Commit(Proposal { actions, heads, slot, number: 0, entry, unchanged: true, outcome })
+            Plan::Commit(Proposal { actions, heads, slot, number: 0, entry, unchanged: true, moves, outcome })
         }
         (Plan::Commit(mut proposal), Some(key)) => {
-            let Proposal { entry, unchanged, .. } = &proposal;
-            let remember = idempotency::remember(operation, key, entry, *unchanged, context);
-            proposal.actions.push(remember);
+            let told = Told {
+                entry: proposal.entry.clone(),
+                op: context.op.clone(),
+                unchanged: proposal.unchanged,
+                moves: proposal.moves.clone(),
+            };
+            proposal.actions.push(idempotency::remember(operation, key, &told));
             Plan::Commit(proposal)
         }
         (plan, _) => plan,
@@ -165,14 +193,13 @@ pub(super) fn decide<O: Operation>(
 /// The outcome that an entry tells of, as [`Plan::Done`]; or [`Plan::Read`]. Pure.
 pub(super) fn recall<O: Operation>(
     operation: &O,
-    entry: &Key,
-    unchanged: bool,
+    told: &Told,
     seen: &Snapshot,
     context: &Context<'_>,
 ) -> Result<Plan<O::Outcome>, Error> {
-    if seen.contains(entry) {
-        operation.recall(entry, unchanged, seen, context)
+    if seen.contains(&told.entry) {
+        operation.recall(told, seen, context)
     } else {
-        Ok(Plan::Read(vec![entry.clone()]))
+        Ok(Plan::Read(vec![told.entry.clone()]))
     }
 }

@@ -29,6 +29,11 @@ impl TableLedger {
                 let item = self.read_version(package, *version).await?;
                 Ok((item.n, item.blob.to_blob()))
             }
+            Spec::Past(..) | Spec::At(..) => {
+                let version = self.version_then(package, spec).await?;
+                let item = self.read_version(package, version).await?;
+                Ok((item.n, item.blob.to_blob()))
+            }
             Spec::Tag(tag) => {
                 let key = items::tag_key(package, tag);
                 let item: Option<TagItem> = self.read(vec![key.clone()]).await?.get(&key)?;
@@ -45,15 +50,22 @@ impl TableLedger {
 
     pub(super) async fn read_release(&self, package: &PackageName, spec: &Spec) -> Result<Release, Error> {
         // By number all reads are made at once; a tag has to be resolved first.
+        let mut rev = None;
         let (item, tags) = match spec {
             Spec::Version(version) => {
                 try_join(self.read_version(package, *version), self.tags_by_version(package)).await?
             }
+            Spec::Past(..) | Spec::At(..) => {
+                let version = self.version_then(package, spec).await?;
+                try_join(self.read_version(package, version), self.tags_by_version(package)).await?
+            }
             Spec::Tag(tag) => {
                 let tags = self.read_tags(package).await?;
-                let at = tags.tags.iter().find(|moved| moved.tag == *tag).and_then(|moved| moved.version);
+                let at = tags.tags.iter().find(|moved| moved.tag == *tag);
+                let at = at.and_then(|moved| Some((moved.version?, moved.rev)));
                 let at = at.ok_or_else(|| NotFound::Tag { package: package.clone(), tag: tag.clone() })?;
-                (self.read_version(package, at).await?, by_version(&tags))
+                rev = Some(at.1);
+                (self.read_version(package, at.0).await?, by_version(&tags))
             }
             Spec::Latest => {
                 let tags = self.read_tags(package).await?;
@@ -63,6 +75,7 @@ impl TableLedger {
         };
         let mut release = item.into_release(package);
         release.tags = tags.get(&release.version).cloned().unwrap_or_default();
+        release.rev = rev;
         Ok(release)
     }
 
@@ -144,7 +157,7 @@ impl TableLedger {
         Ok(item)
     }
 
-    async fn read_head(&self, package: &PackageName) -> Result<Head, Error> {
+    pub(super) async fn read_head(&self, package: &PackageName) -> Result<Head, Error> {
         let key = items::head_key(&items::releases(package));
         let head: Option<Head> = self.read(vec![key.clone()]).await?.get(&key)?;
         head.filter(|head| head.n > 0).ok_or_else(|| NotFound::Package(package.clone()).into())
@@ -187,7 +200,7 @@ impl TableLedger {
     }
 
     /// The items of a range of a partition, page by page as they are asked for.
-    fn pages(
+    pub(super) fn pages(
         &self,
         pk: String,
         from: String,

@@ -8,7 +8,7 @@ use super::{
     items::{
         self, BlobFields, BlobItem, BlobState, Head, ReleaseEvent, ReleaseEventKind, VersionItem, encode,
     },
-    operation::{Context, Operation, Plan, Proposal, Snapshot},
+    operation::{Context, Known, Moves, Operation, Plan, Proposal, Snapshot, Told},
     read::no_version,
 };
 use crate::{
@@ -40,12 +40,6 @@ pub(super) enum Outcome {
     Changed(Box<VersionItem>, State),
     /// The tags and the blob have to be looked at again: a tag has moved, or the version has come to be.
     LookAgain,
-}
-
-/// What a plan needs to know, or what has to be read to know it.
-enum Known<T> {
-    Is(T),
-    Read(Vec<Key>),
 }
 
 impl Changing<'_> {
@@ -244,7 +238,7 @@ impl Operation for Changing<'_> {
         let Some(item) = self.apply(&before)? else {
             let heads = vec![(self.log(), head.rev)];
             let outcome = Outcome::Changed(Box::new(before.clone()), before.state);
-            return Ok(Plan::Unchanged { outcome, entry: self.version_key(), heads });
+            return Ok(Plan::Unchanged { outcome, entry: self.version_key(), moves: Moves::new(), heads });
         };
         let mut heads = vec![(self.log(), head.rev)];
         let mut actions = Vec::new();
@@ -286,16 +280,11 @@ impl Operation for Changing<'_> {
         actions.extend([new_head, entry, Action { key: self.version_key(), condition, change }]);
         let outcome = Outcome::Changed(Box::new(item), before.state);
         let (number, entry) = (head.rev + 1, slot.clone());
-        Ok(Plan::Commit(Proposal { actions, heads, slot, number, entry, unchanged: false, outcome }))
+        let (unchanged, moves) = (false, Moves::new());
+        Ok(Plan::Commit(Proposal { actions, heads, slot, number, entry, unchanged, moves, outcome }))
     }
 
-    fn recall(
-        &self,
-        entry: &Key,
-        unchanged: bool,
-        seen: &Snapshot,
-        context: &Context<'_>,
-    ) -> Result<Plan<Outcome>, Error> {
+    fn recall(&self, told: &Told, seen: &Snapshot, context: &Context<'_>) -> Result<Plan<Outcome>, Error> {
         let key = self.version_key();
         let Some(item) = seen.told_of::<VersionItem>(&key)? else { return Ok(Plan::Read(vec![key])) };
         // The version may have changed again since: its state is as the operation left it, or found it.
@@ -305,13 +294,13 @@ impl Operation for Changing<'_> {
             ReleaseChange::Delete => State::Deleted,
             ReleaseChange::Label(_) => otherwise,
         };
-        if unchanged {
+        if told.unchanged {
             let state = asked(item.state);
             let item = VersionItem { state, ..item };
             return Ok(Plan::Done(Outcome::Changed(Box::new(item), state)));
         }
-        let Some(event) = seen.told_of::<ReleaseEvent>(entry)? else {
-            return Ok(Plan::Read(vec![entry.clone()]));
+        let Some(event) = seen.told_of::<ReleaseEvent>(&told.entry)? else {
+            return Ok(Plan::Read(vec![told.entry.clone()]));
         };
         let same_labels = match &self.request.change {
             ReleaseChange::Label(labels) => *labels == event.labels,

@@ -4,7 +4,7 @@ use super::{
     Error,
     commit::{Commit, Stumble},
     items::{self, KeyItem},
-    operation::{Operation, Proposal, Snapshot},
+    operation::{Moves, Operation, Proposal, Snapshot, Told},
 };
 use crate::{
     fault::{Fault, FaultKind},
@@ -85,13 +85,13 @@ impl<O: Operation> Commit<'_, O> {
     ) -> Result<Option<O::Outcome>, Error> {
         let slot = &pending.slot;
         let Some(item) = seen.item(slot).filter(|item| carries(item, self.op)) else { return Ok(None) };
-        let (entry, unchanged) = if items::is_idempotency_key(slot) {
-            let item: KeyItem = items::decode(slot, item)?;
-            (Key::new(&slot.pk, item.entry), item.unchanged)
+        let told = if items::is_idempotency_key(slot) {
+            items::decode::<KeyItem>(slot, item)?.told(&slot.pk)
         } else {
-            (slot.clone(), false)
+            let (entry, op) = (slot.clone(), self.op.clone());
+            Told { entry, op, unchanged: false, moves: Moves::new() }
         };
-        self.recall(&entry, unchanged, seen.clone()).await.map(Some)
+        self.recall(&told, seen.clone()).await.map(Some)
     }
 
     /// Finds out what became of a try: `Some` if it landed; `None` if it is certain that it did not and will not. Has
@@ -131,7 +131,7 @@ impl<O: Operation> Commit<'_, O> {
         let logs: BTreeSet<&str> = open.iter().map(|pending| pending.log()).collect();
         for log in logs {
             debug!(log, "making sure that a late copy can't land");
-            let fence = self.ledger.fence(log, self.operation.package(), self.author, &seen)?;
+            let fence = self.ledger.fence(log, self.author, &seen)?;
             match table.transact(&fence).await {
                 Ok(()) => {}
                 // Moved by someone else, which serves as well; or by the very copy.

@@ -1,19 +1,23 @@
 //! The ledger: the protocol over a table.
 
 use super::{
-    AddRequest, Added, Author, Census, ChangeRequest, Changed, Conflict, Draft, Error, Identity, Ledger,
-    NotFound, PackageQuery, Staged, Standing, TagRequest, Tell, UntagRequest,
+    AddRequest, Added, ApplyRequest, Author, Census, ChangeRequest, Changed, Conflict, Draft, Error, Failed,
+    Identity, Ledger, NotFound, PackageQuery, ProtectRequest, RollbackRequest, Staged, Standing, TagRequest,
+    Tell, UntagRequest,
     add::{self, Addition, Outcome},
     commit::Commit,
     items::{self, Meta, SCHEMA, encode},
+    moves::Moving,
     operation::{Context, Operation, Plan, Snapshot, decide},
     release::{self, Changing},
+    target::{Move, To},
+    undo::Undoing,
 };
 use crate::{
     fault::Fault,
     model::{
-        Address, Blob, Digest, OpId, PackageName, PackageSummary, Release, Spec, TagMove, Tagged, Timestamp,
-        Version,
+        Address, Blob, Digest, Event, OpId, PackageName, PackageSummary, Release, Spec, TagMove, TagName,
+        Tagged, Timestamp, Version,
     },
     retry::Patience,
     table::{Action, Change, Condition, Created, Key, Table, TransactError, Transaction},
@@ -164,6 +168,18 @@ impl TableLedger {
         std::iter::once("latest".to_owned()).chain(asked).collect()
     }
 
+    async fn move_one(&self, the_move: Move, author: &Author) -> Result<TagMove, Error> {
+        let mut moved = self.commit(&Moving::one(the_move, author.clone()), author).await?;
+        Ok(moved.pop().expect("one tag was to be moved"))
+    }
+
+    /// What an operation would come to now.
+    async fn foresee<O: Operation>(&self, operation: &O, author: &Author) -> Result<O::Outcome, Error> {
+        let op = self.op_id(author);
+        let commit = Commit { ledger: self, operation, author, op: &op };
+        self.patience.run(READING, || commit.foresee()).await
+    }
+
     async fn commit<O: Operation>(&self, operation: &O, author: &Author) -> Result<O::Outcome, Error> {
         let op = self.op_id(author);
         Commit { ledger: self, operation, author, op: &op }.run(None).await
@@ -194,6 +210,33 @@ impl TableLedger {
                 super::read::no_version(package, *version, head.as_ref()).into()
             }
             _ => error,
+        }
+    }
+}
+
+impl TableLedger {
+    /// Says of each move of a plan which of package and version is missing.
+    async fn explain_moves(&self, request: &ApplyRequest, error: Error) -> Error {
+        let spec_of = |package: &PackageName, tag: &TagName| {
+            let planned = request.plan.moves().iter().find(|it| it.package == *package && it.tag == *tag);
+            planned.and_then(|it| it.to.clone()).unwrap_or_else(|| Spec::Tag(tag.clone()))
+        };
+        match error {
+            Error::Moves { failed, of } => {
+                let mut explained = Vec::new();
+                for Failed { package, tag, error } in failed {
+                    let error = self.explain(&package, &spec_of(&package, &tag), error).await;
+                    explained.push(Failed { package, tag, error });
+                }
+                Error::Moves { failed: explained, of }
+            }
+            error => match request.plan.moves() {
+                [only] => {
+                    let spec = spec_of(&only.package, &only.tag);
+                    self.explain(&only.package, &spec, error).await
+                }
+                _ => error,
+            },
         }
     }
 }
@@ -327,20 +370,85 @@ impl Ledger for TableLedger {
     }
 
     async fn tag(&self, request: &TagRequest) -> Result<TagMove, Error> {
-        match self.commit(request, &request.author).await {
+        let TagRequest { package, spec, tag, expect, require, confirm, author } = request.clone();
+        let moved = async {
+            let to = self.destination(&package, &spec).await.map_err(|error| error.unresolved(&author))?;
+            let the_move = Move { package: package.clone(), tag, to, expect, require, confirmed: confirm };
+            self.move_one(the_move, &author).await
+        };
+        match moved.await {
             Ok(moved) => Ok(moved),
-            Err(error) => Err(self.explain(&request.package, &request.spec, error).await),
+            Err(error) => Err(self.explain(&package, &spec, error).await),
         }
     }
 
     async fn untag(&self, request: &UntagRequest) -> Result<TagMove, Error> {
-        match self.commit(request, &request.author).await {
+        let UntagRequest { package, tag, expect, confirm, author } = request.clone();
+        let spec = Spec::Tag(tag.clone());
+        let the_move = Move { package, tag, to: To::Off, expect, require: Vec::new(), confirmed: confirm };
+        match self.move_one(the_move, &author).await {
             Ok(moved) => Ok(moved),
-            Err(error) => {
-                let spec = Spec::Tag(request.tag.clone());
-                Err(self.explain(&request.package, &spec, error).await)
-            }
+            Err(error) => Err(self.explain(&request.package, &spec, error).await),
         }
+    }
+
+    async fn rollback(&self, request: &RollbackRequest) -> Result<TagMove, Error> {
+        let RollbackRequest { package, tag, to, confirm, author } = request.clone();
+        let spec = Spec::Tag(tag.clone());
+        let moved = async {
+            let to = match to {
+                None => To::Back,
+                Some(version) => {
+                    let found = self.last_on(&package, &tag, version).await;
+                    To::BackTo(version, found.map_err(|error| error.unresolved(&author))?)
+                }
+            };
+            let (package, require) = (package.clone(), Vec::new());
+            let the_move = Move { package, tag, to, expect: None, require, confirmed: confirm };
+            self.move_one(the_move, &author).await
+        };
+        match moved.await {
+            Ok(moved) => Ok(moved),
+            Err(error) => Err(self.explain(&package, &spec, error).await),
+        }
+    }
+
+    async fn apply(&self, request: &ApplyRequest) -> Result<Vec<TagMove>, Error> {
+        let applied = async {
+            let moves = self.moves_of(request).await.map_err(|error| error.unresolved(&request.author))?;
+            if request.undo {
+                self.commit(&Undoing::new(request, moves)?, &request.author).await
+            } else {
+                self.commit(&Moving::plan(moves, request.author.clone())?, &request.author).await
+            }
+        };
+        match applied.await {
+            Ok(moved) => Ok(moved),
+            Err(error) => Err(self.explain_moves(request, error).await),
+        }
+    }
+
+    async fn preview(&self, request: &ApplyRequest) -> Result<Vec<TagMove>, Error> {
+        let foreseen = async {
+            let moves = self.moves_of(request).await?;
+            if request.undo {
+                self.foresee(&Undoing::new(request, moves)?, &request.author).await
+            } else {
+                self.foresee(&Moving::plan(moves, request.author.clone())?, &request.author).await
+            }
+        };
+        match foreseen.await {
+            Ok(moved) => Ok(moved),
+            Err(error) => Err(self.explain_moves(request, error).await),
+        }
+    }
+
+    async fn protect(&self, request: &ProtectRequest) -> Result<TagMove, Error> {
+        self.commit(request, &request.author).await
+    }
+
+    fn history(&self, package: &PackageName, tag: Option<&TagName>) -> BoxStream<'_, Result<Event, Error>> {
+        self.read_history(package, tag)
     }
 
     async fn change(&self, request: &ChangeRequest) -> Result<Changed, Error> {

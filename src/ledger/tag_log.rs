@@ -6,22 +6,63 @@ use super::{
     error::Refused,
     fence::{after, chained, still_at},
     items::{self, BlobFields, TagEvent, TagHead, TagItem, encode},
-    operation::{Context, Snapshot},
+    operation::{Context, Moves, Snapshot},
 };
 use crate::{
-    model::{PackageName, TagKind, TagMove, TagName, Timestamp, Version},
+    model::{PackageName, Protection, TagKind, TagMove, TagName, Timestamp, Version},
     table::{Action, Change, Condition, Key},
 };
+
+/// A tag that may be moved, as it stands. The only way of getting one is [`allow`], so no entry goes round protection.
+pub(super) struct Allowed<'a> {
+    tag: &'a TagName,
+    before: Option<TagItem>,
+}
+
+/// Sees whether a tag may be moved.
+///
+/// # Errors
+/// [`Refused::Protected`].
+pub(super) fn allow<'a>(
+    package: &PackageName,
+    tag: &'a TagName,
+    confirmed: bool,
+    seen: &Snapshot,
+) -> Result<Allowed<'a>, Error> {
+    let before: Option<TagItem> = seen.get(&items::tag_key(package, tag))?;
+    let protection = before.as_ref().and_then(|before| {
+        before.protection.filter(|protection| match protection {
+            Protection::WriteOnce => before.version.is_some(),
+            Protection::Confirm => !confirmed,
+        })
+    });
+    match protection {
+        None => Ok(Allowed { tag, before }),
+        Some(protection) => {
+            Err(Refused::Protected { package: package.clone(), tag: tag.clone(), protection }.into())
+        }
+    }
+}
+
+/// What an entry says, but for what follows from where it stands.
+struct Entry<'a> {
+    tag: &'a TagName,
+    before: Option<TagItem>,
+    kind: TagKind,
+    target: Option<(Version, BlobFields)>,
+    back: Option<u64>,
+    protection: Option<Protection>,
+}
 
 /// Changes of one package's tags under one head, to be committed together.
 pub(super) struct TagLog<'a> {
     package: &'a PackageName,
     context: &'a Context<'a>,
-    seen: &'a Snapshot,
     seen_rev: u64,
     rev: u64,
     chain: String,
     when: Option<Timestamp>,
+    leads: Moves,
     actions: Vec<Action>,
 }
 
@@ -29,7 +70,7 @@ impl<'a> TagLog<'a> {
     /// Begins at the head in `seen`.
     pub(super) fn open(
         package: &'a PackageName,
-        seen: &'a Snapshot,
+        seen: &Snapshot,
         context: &'a Context<'a>,
     ) -> Result<Self, Error> {
         let head: Option<TagHead> = seen.get(&items::head_key(&items::tags(package)))?;
@@ -37,11 +78,11 @@ impl<'a> TagLog<'a> {
         Ok(Self {
             package,
             context,
-            seen,
             seen_rev: rev,
             rev,
             when: head.as_ref().map(|head| head.when),
             chain: head.map_or_else(|| START.to_owned(), |head| head.chain),
+            leads: Moves::new(),
             actions: Vec::new(),
         })
     }
@@ -61,21 +102,47 @@ impl<'a> TagLog<'a> {
         items::tag_event_key(self.package, self.seen_rev + 1)
     }
 
-    /// Puts a tag on a version, or takes it off.
-    pub(super) fn set(
+    /// Lets the next entry tell of all these moves.
+    pub(super) fn lead(&mut self, moves: &Moves) {
+        self.leads.clone_from(moves);
+    }
+
+    /// Puts a tag on a version, or takes it off. A rollback restores what it was on before.
+    pub(super) fn put(&mut self, allowed: Allowed<'a>, target: Option<(Version, BlobFields)>) -> TagMove {
+        let Allowed { tag, before } = allowed;
+        let kind = if target.is_some() { TagKind::Move } else { TagKind::Untag };
+        let back = before.as_ref().map(|before| before.set);
+        let protection = before.as_ref().and_then(|before| before.protection);
+        self.enter(Entry { tag, before, kind, target, back, protection })
+    }
+
+    /// Puts a tag back to where it was. A rollback goes on from there: to the version of the event `back`.
+    pub(super) fn put_back(
         &mut self,
-        tag: &TagName,
+        allowed: Allowed<'a>,
         target: Option<(Version, BlobFields)>,
-        kind: TagKind,
-    ) -> Result<TagMove, Error> {
-        let key = items::tag_key(self.package, tag);
-        let before: Option<TagItem> = self.seen.get(&key)?;
-        // Protection is written by a release of this program that knows it; this one must not override it.
-        if let Some(protection) = before.as_ref().and_then(|before| before.protection.clone()) {
-            return Err(
-                Refused::Protected { package: self.package.clone(), tag: tag.clone(), protection }.into()
-            );
-        }
+        back: Option<u64>,
+    ) -> TagMove {
+        let Allowed { tag, before } = allowed;
+        let protection = before.as_ref().and_then(|before| before.protection);
+        self.enter(Entry { tag, before, kind: TagKind::Rollback, target, back, protection })
+    }
+
+    /// Protects a tag, or takes its protection away, and leaves it where it is.
+    pub(super) fn protect(
+        &mut self,
+        tag: &'a TagName,
+        before: Option<TagItem>,
+        protection: Option<Protection>,
+    ) -> TagMove {
+        let kind = if protection.is_some() { TagKind::Protect } else { TagKind::Unprotect };
+        let target = before.as_ref().and_then(|before| before.version.zip(before.blob.clone()));
+        let back = before.as_ref().and_then(|before| before.back);
+        self.enter(Entry { tag, before, kind, target, back, protection })
+    }
+
+    fn enter(&mut self, entry: Entry<'_>) -> TagMove {
+        let Entry { tag, before, kind, target, back, protection } = entry;
         let author = self.context.author;
         self.rev += 1;
         let when = after(self.context.now, self.when);
@@ -85,7 +152,9 @@ impl<'a> TagLog<'a> {
             tag: Some(tag.clone()),
             previous: before.as_ref().and_then(|before| before.version),
             version,
-            back: before.as_ref().map(|before| before.set),
+            back,
+            protection,
+            moves: std::mem::take(&mut self.leads),
             who: author.actor.clone(),
             when,
             message: author.message.clone(),
@@ -102,25 +171,21 @@ impl<'a> TagLog<'a> {
             previous: event.previous,
             kind,
             set: self.rev,
-            back: event.back,
+            back,
             who: event.who,
             when,
             message: event.message,
-            protection: None,
+            protection,
         };
         let unmoved = match &before {
             Some(before) => Condition::equals("set", before.set),
             None => Condition::Absent,
         };
-        let put = Change::Put(encode(&item));
-        self.actions.push(Action { key, condition: unmoved, change: put });
-        self.actions.push(Action {
-            key: event_key,
-            condition: Condition::Absent,
-            change: Change::Put(entry),
-        });
+        let put = |key, condition, item| Action { key, condition, change: Change::Put(item) };
+        self.actions.push(put(items::tag_key(self.package, tag), unmoved, encode(&item)));
+        self.actions.push(put(event_key, Condition::Absent, entry));
         (self.chain, self.when) = (chain, Some(when));
-        Ok(item.into_move(self.package))
+        item.into_move(self.package)
     }
 
     /// The actions: the entries made and, first, the head that has advanced past them; or none, if none was made.
@@ -132,5 +197,11 @@ impl<'a> TagLog<'a> {
             self.actions.insert(0, action);
         }
         self.actions
+    }
+
+    /// The check that the log is still as it was seen, where something rests on it and nothing is entered.
+    pub(super) fn check(&self) -> Action {
+        let key = items::head_key(&items::tags(self.package));
+        Action { key, condition: still_at(self.seen_rev), change: Change::Check }
     }
 }

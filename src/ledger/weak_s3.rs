@@ -267,7 +267,11 @@ impl Ledger for WeakS3Ledger {
     }
 
     async fn tag(&self, request: &TagRequest) -> Result<TagMove, Error> {
-        let TagRequest { package, spec, tag, expect, author } = request;
+        let TagRequest { package, spec, tag, expect, require, confirm: _, author } = request;
+        // It protects nothing, so there is nothing to confirm.
+        if !require.is_empty() {
+            return Err(Refused::Unsupported.into());
+        }
         let asked = format!("tag {spec} {tag}");
         let change = |document: &mut Document| {
             let target = document.resolve(package, spec)?;
@@ -279,7 +283,7 @@ impl Ledger for WeakS3Ledger {
     }
 
     async fn untag(&self, request: &UntagRequest) -> Result<TagMove, Error> {
-        let UntagRequest { package, tag, expect, author } = request;
+        let UntagRequest { package, tag, expect, confirm: _, author } = request;
         let change = |document: &mut Document| {
             if !document.tags.contains_key(tag) {
                 return Err(NotFound::Tag { package: package.clone(), tag: tag.clone() }.into());

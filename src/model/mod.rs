@@ -4,7 +4,10 @@
 //! This module depends on nothing else of the crate.
 
 mod digest;
+mod event;
+mod gate;
 mod name;
+mod plan;
 mod release;
 mod spec;
 mod text;
@@ -12,13 +15,17 @@ mod time;
 mod version;
 
 pub use digest::Digest;
+pub use event::{Event, EventKind};
+pub use gate::Gate;
 pub use name::{PackageName, TagName};
+pub use plan::{Plan, PlannedMove};
 pub use release::{
-    Address, Blob, Generation, Mode, PackageSummary, Release, ReleaseChange, State, TagKind, TagMove, Tagged,
+    Address, Blob, Generation, Mode, PackageSummary, Protection, Release, ReleaseChange, State, TagKind,
+    TagMove, Tagged,
 };
 pub use spec::Spec;
 pub use text::{Actor, FileName, Key, Labels, Message, OpId};
-pub use time::Timestamp;
+pub use time::{Length, Moment, Timestamp};
 pub use version::{Expectation, Version};
 
 /// A value that is not what its type allows.

@@ -138,6 +138,9 @@ pub struct Release {
     /// The tags on it when it was read, `latest` first, then by name. Read apart from the version itself, so the
     /// two are not one snapshot.
     pub tags: Vec<String>,
+    /// Where it was found by a tag: the revision at which that tag was last changed. It grows with every change of
+    /// the tag, so a deployer can refuse an instruction that is older than one it has seen (a fencing token).
+    pub rev: Option<u64>,
 }
 
 /// What happened to a tag.
@@ -147,8 +150,14 @@ pub struct Release {
 pub enum TagKind {
     /// It was put on a version.
     Move,
+    /// It was put back to where it was before.
+    Rollback,
     /// It was taken off.
     Untag,
+    /// It was protected.
+    Protect,
+    /// Its protection was taken away.
+    Unprotect,
     /// A writer whose own outcome was unknown made sure that its late copies can't land.
     Fence,
 }
@@ -157,7 +166,10 @@ impl fmt::Display for TagKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Move => "move",
+            Self::Rollback => "rollback",
             Self::Untag => "untag",
+            Self::Protect => "protect",
+            Self::Unprotect => "unprotect",
             Self::Fence => "fence",
         })
     }
@@ -185,6 +197,27 @@ pub struct TagMove {
     pub moved_by: Actor,
     /// Why.
     pub message: Option<Message>,
+    /// How it is protected.
+    pub protection: Option<Protection>,
+}
+
+/// What keeps a tag from being moved by a slip. Whoever can move a tag can also take its protection away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Protection {
+    /// Once it is on a version, it stays there.
+    WriteOnce,
+    /// Whoever moves it has to give its name once more.
+    Confirm,
+}
+
+impl fmt::Display for Protection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::WriteOnce => "write-once",
+            Self::Confirm => "confirm",
+        })
+    }
 }
 
 /// The tags of a package that are on a version.

@@ -1,17 +1,18 @@
 //! Specs: the ways of naming a version of a package.
 
-use super::{Invalid, TagName, Version};
+use super::{Invalid, Moment, TagName, Version};
 use std::{fmt, str::FromStr};
 
-/// A way of naming a version of a package: by number, by tag, or as `latest`.
-///
-/// A tag's past (`live~1`, `live@{…}`) has its place in the syntax and is refused by name until it is built.
+/// A way of naming a version of a package: by number, by tag, as `latest`, or by a tag's past.
 ///
 /// ```
 /// use sacker::model::Spec;
 /// assert!(matches!("42".parse(), Ok(Spec::Version(_))));
 /// assert!(matches!("live".parse(), Ok(Spec::Tag(_))));
 /// assert!(matches!("latest".parse(), Ok(Spec::Latest)));
+/// assert!(matches!("live~1".parse(), Ok(Spec::Past(_, 1))));
+/// assert!(matches!("live@{2026-05-01T10:00:00Z}".parse(), Ok(Spec::At(..))));
+/// assert!(matches!("live@{2h ago}".parse(), Ok(Spec::At(..))));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -22,21 +23,56 @@ pub enum Spec {
     Tag(TagName),
     /// The highest active version.
     Latest,
+    /// The version that this tag would be on after so many rollbacks: 1 to [`Spec::MAX_BACK`].
+    Past(TagName, u16),
+    /// The version that this tag was on at a point in time, by the times recorded in its log.
+    At(TagName, Moment),
+}
+
+impl Spec {
+    const WHAT: &'static str = "version or tag";
+    /// The furthest that a spec can go back, in rollbacks.
+    pub const MAX_BACK: u16 = 1000;
+
+    fn past(text: &str, tag: &str, steps: &str) -> Result<Self, Invalid> {
+        let plain = !steps.is_empty() && !steps.starts_with('0') && steps.bytes().all(|b| b.is_ascii_digit());
+        let steps = steps.parse().ok().filter(|steps| plain && (1..=Self::MAX_BACK).contains(steps));
+        let rule = || format!("does not end in how many moves to go back, 1 to {}: `live~1`", Self::MAX_BACK);
+        let steps = steps.ok_or_else(|| Invalid::new(Self::WHAT, text, rule()))?;
+        Ok(Self::Past(Self::tag_with_past(text, tag)?, steps))
+    }
+
+    fn at(text: &str, tag: &str, moment: &str) -> Result<Self, Invalid> {
+        let moment = moment.strip_prefix('{').and_then(|moment| moment.strip_suffix('}'));
+        let rule = "does not give its time in braces: `live@{2026-05-01T10:00:00Z}`, `live@{2h ago}`";
+        let moment = moment.ok_or_else(|| Invalid::new(Self::WHAT, text, rule))?;
+        Ok(Self::At(Self::tag_with_past(text, tag)?, moment.parse()?))
+    }
+
+    fn tag_with_past(text: &str, tag: &str) -> Result<TagName, Invalid> {
+        if tag == "latest" {
+            let rule = "asks for the past of `latest`, which has none: it is the highest active version";
+            return Err(Invalid::new(Self::WHAT, text, rule));
+        }
+        tag.parse()
+    }
 }
 
 impl FromStr for Spec {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        const WHAT: &str = "version or tag";
         if text.is_empty() {
-            return Err(Invalid::new(WHAT, text, "is empty"));
+            return Err(Invalid::new(Self::WHAT, text, "is empty"));
         }
         if text == "latest" {
             return Ok(Self::Latest);
         }
-        if text.contains(['~', '@']) {
-            return Err(Invalid::new(WHAT, text, "names a tag's past, which this build cannot read yet"));
+        if let Some((tag, moment)) = text.split_once('@') {
+            return Self::at(text, tag, moment);
+        }
+        if let Some((tag, steps)) = text.split_once('~') {
+            return Self::past(text, tag, steps);
         }
         if text.starts_with(|c: char| c.is_ascii_digit()) {
             return text.parse().map(Self::Version);
@@ -51,6 +87,8 @@ impl fmt::Display for Spec {
             Self::Version(version) => version.fmt(f),
             Self::Tag(tag) => tag.fmt(f),
             Self::Latest => f.pad("latest"),
+            Self::Past(tag, steps) => write!(f, "{tag}~{steps}"),
+            Self::At(tag, moment) => write!(f, "{tag}@{{{moment}}}"),
         }
     }
 }

@@ -1,7 +1,9 @@
 //! Points in time.
 
+use super::Invalid;
+use jiff::{SignedDuration, Span, SpanRelativeTo};
 use serde::{Deserialize, Serialize};
-use std::fmt;
+use std::{fmt, str::FromStr, time::Duration};
 
 /// A point in time in milliseconds since the Unix epoch, printed as RFC 3339 in UTC.
 ///
@@ -39,5 +41,108 @@ impl fmt::Display for Timestamp {
             // A time past the year 9999 can only come from an item edited by hand.
             .unwrap_or(jiff::Timestamp::MAX);
         f.pad(&format!("{at:.3}"))
+    }
+}
+
+impl FromStr for Timestamp {
+    type Err = Invalid;
+
+    /// Reads RFC 3339, with its offset from UTC; what is finer than a millisecond is cut off.
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let at: Option<jiff::Timestamp> = text.parse().ok();
+        at.and_then(|at| u64::try_from(at.as_millisecond()).ok())
+            .map(Self)
+            .ok_or_else(|| Invalid::new("time", text, "is not like 2026-05-01T10:00:00Z"))
+    }
+}
+
+impl Timestamp {
+    /// How long after `earlier` this is; zero if it is before it.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+}
+
+/// A point in time as a person names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Moment {
+    /// By the calendar.
+    Time(Timestamp),
+    /// So long before now, whenever that is.
+    Ago(Length),
+}
+
+impl Moment {
+    /// The point in time that it is, at `now`.
+    #[must_use]
+    pub fn as_of(self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::Time(at) => at,
+            Self::Ago(length) => {
+                let millis = u64::try_from(length.as_duration().as_millis()).unwrap_or(u64::MAX);
+                Timestamp(now.0.saturating_sub(millis))
+            }
+        }
+    }
+}
+
+impl FromStr for Moment {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        if let Some(length) = text.strip_suffix(" ago") {
+            return length.parse().map(Self::Ago);
+        }
+        text.parse().map(Self::Time).map_err(|error: Invalid| Invalid {
+            rule: "is not like `2026-05-01T10:00:00Z` or `2h ago`".to_owned(),
+            ..error
+        })
+    }
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Time(at) => at.fmt(f),
+            Self::Ago(length) => write!(f, "{length} ago"),
+        }
+    }
+}
+
+/// A length of time as a person gives it: `90s`, `2h 30m`, `3d`. A day is 24 hours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Length(Duration);
+
+impl Length {
+    /// How long it is.
+    #[must_use]
+    pub const fn as_duration(self) -> Duration {
+        self.0
+    }
+}
+
+impl From<Duration> for Length {
+    fn from(duration: Duration) -> Self {
+        Self(duration)
+    }
+}
+
+impl FromStr for Length {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let span: Option<Span> = text.parse().ok();
+        let exact = span.and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()).ok());
+        let exact = exact.filter(|_| !text.contains("ago"));
+        let exact = exact.and_then(|exact| Duration::try_from(exact).ok());
+        exact.map(Self).ok_or_else(|| Invalid::new("duration", text, "is not like 90s, 2h 30m or 3d"))
+    }
+}
+
+impl fmt::Display for Length {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let exact = SignedDuration::try_from(self.0).unwrap_or(SignedDuration::MAX);
+        write!(f, "{exact:#}")
     }
 }

@@ -3,7 +3,7 @@
 use crate::{
     fault::{Fault, FaultKind},
     ledger,
-    model::{Address, Invalid, Key, PackageName, Version},
+    model::{Address, Invalid, Key, PackageName, Spec, Version},
     retry::{Again, Retry},
     store::PutError,
 };
@@ -47,6 +47,16 @@ pub enum Error {
         ledger: String,
         /// Its id.
         id: String,
+    },
+    /// What was waited for has not come to be in time.
+    #[error("{package} {spec} {}", match found { Some(version) => format!("is on {version}"), None => "is not there".to_owned() })]
+    TimedOut {
+        /// The package.
+        package: PackageName,
+        /// What was waited for.
+        spec: Spec,
+        /// What it led to at the last look.
+        found: Option<Version>,
     },
     /// The file to be written exists and is a different one.
     #[error("{0} exists and is different")]

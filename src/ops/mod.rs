@@ -4,20 +4,25 @@
 //! go to an [`Observer`].
 
 mod add;
+mod apply;
 mod change;
 mod download;
 mod error;
 mod fetch;
 mod fsck;
 mod gc;
+mod history;
 mod info;
 mod init;
 mod list;
+mod protect;
+mod rollback;
 mod spool;
 mod tag;
 mod tags;
 mod untag;
 mod versions;
+mod wait;
 
 pub use add::{Add, AddInput};
 pub use download::{Download, Downloaded, Target};
@@ -26,6 +31,7 @@ pub use fsck::{Checked, Fsck};
 pub use gc::{Collect, Garbage};
 pub use init::Initialised;
 pub use list::Packages;
+pub use wait::{POLL, Wait};
 
 use crate::{ledger::Ledger, retry::Patience, store::Store};
 use std::{fmt, path::PathBuf, sync::Arc};

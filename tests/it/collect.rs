@@ -112,6 +112,7 @@ impl Site {
             tags: Vec::new(),
             if_changed: false,
             expect_latest: None,
+            confirm: Vec::new(),
         };
         let add = Add { request, input: AddInput::File(self.file(content)), filename: None };
         Ok(self.client().add(add, &silent()).await?.0)

@@ -37,12 +37,15 @@ pub(in crate::cli) struct Args {
     /// Add it only if latest is N, or if there is none
     #[arg(long, value_name = "N|none")]
     expect_latest: Option<Expectation>,
+    /// The name of a --tag again, where it is protected so that its moves need that; repeatable
+    #[arg(long, value_name = "TAG")]
+    confirm: Vec<TagName>,
     #[command(flatten)]
     change: Change,
 }
 
 pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result<(), Failure> {
-    let Args { package, file, tags, labels, filename, if_changed, expect_latest, change } = args;
+    let Args { package, file, tags, labels, filename, if_changed, expect_latest, confirm, change } = args;
     let labels = Labels::parse(labels.iter().map(String::as_str))
         .map_err(|invalid| Failure::new(Kind::Invalid, format!("--label: {invalid}")))?;
     let stdin = file == Path::new("-");
@@ -50,7 +53,7 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
     let doing = format!("adding {source} to {package}");
     let author = Author { actor: context.actor()?, message: change.message, key: change.key };
     let add = Add {
-        request: AddRequest { package, author, labels, tags, if_changed, expect_latest },
+        request: AddRequest { package, author, labels, tags, if_changed, expect_latest, confirm },
         input: if stdin { AddInput::Stream(Box::new(std::io::stdin())) } else { AddInput::File(file) },
         filename,
     };

@@ -20,7 +20,7 @@ pub(in crate::cli) struct Args {
     /// The package
     #[arg(value_name = "PACKAGE")]
     package: PackageName,
-    /// Which version: a number, a tag, or latest
+    /// Which version: a number, a tag, latest, or a tag's past
     #[arg(value_name = "SPEC")]
     spec: Spec,
     /// Write to this file, or into this directory; - for standard output

@@ -1,26 +1,37 @@
 //! The commands: one file each.
 
 pub(super) mod add;
+pub(super) mod apply;
 pub(super) mod completions;
 pub(super) mod delete;
 pub(super) mod download;
 pub(super) mod fsck;
 pub(super) mod gc;
+pub(super) mod history;
 pub(super) mod info;
 pub(super) mod init;
 pub(super) mod label;
 pub(super) mod list;
+pub(super) mod protect;
+pub(super) mod rollback;
 pub(super) mod tag;
 pub(super) mod tags;
+pub(super) mod unprotect;
 pub(super) mod untag;
 pub(super) mod unyank;
 pub(super) mod versions;
+pub(super) mod wait;
 pub(super) mod yank;
 
-use super::{Context, arguments::Change, error::Failure, json, render};
+use super::{
+    Context,
+    arguments::Change,
+    error::{Failure, Kind},
+    json, render,
+};
 use crate::{
     ledger::{Author, ChangeRequest},
-    model::{PackageName, ReleaseChange, Version},
+    model::{PackageName, ReleaseChange, TagMove, TagName, Version},
 };
 use std::time::Duration;
 
@@ -61,6 +72,26 @@ async fn change(
             Ok(())
         }
         _ => context.output.line(format!("{version}: {} -> {}", changed.previous, changed.release.state)),
+    }
+}
+
+/// Says what became of a tag.
+fn show_move(moved: &TagMove, context: &mut Context<'_>) -> Result<(), Failure> {
+    if context.output.json {
+        context.output.object(&json::Tagging::of(moved))
+    } else {
+        context.output.line(render::moved(moved.tag.as_str(), moved.previous, moved.version))
+    }
+}
+
+/// Whether a move is confirmed: the name of another tag is a slip.
+fn confirmed(tag: &TagName, confirm: Option<&TagName>) -> Result<bool, Failure> {
+    match confirm {
+        Some(given) if given != tag => {
+            let message = format!("--confirm {given}: the tag to be moved is {tag}");
+            Err(Failure::new(Kind::Invalid, message).hint(format!("nothing was changed; `--confirm {tag}`")))
+        }
+        given => Ok(given.is_some()),
     }
 }
 

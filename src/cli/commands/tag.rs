@@ -1,9 +1,9 @@
 //! `tag`: moves a tag.
 
 use crate::{
-    cli::{Context, arguments::Change, error::Failure, json, render},
+    cli::{Context, arguments::Change, error::Failure},
     ledger::{Author, TagRequest},
-    model::{Expectation, PackageName, Spec, TagName},
+    model::{Expectation, Gate, PackageName, Spec, TagName},
 };
 
 /// Move a tag to a version, atomically with finding out which that is
@@ -12,7 +12,7 @@ pub(in crate::cli) struct Args {
     /// The package
     #[arg(value_name = "PACKAGE")]
     package: PackageName,
-    /// Which version: a number, a tag, or latest
+    /// Which version: a number, a tag, latest, or a tag's past
     #[arg(value_name = "SPEC")]
     spec: Spec,
     /// The tag
@@ -21,20 +21,23 @@ pub(in crate::cli) struct Args {
     /// Move it only if it is on N, or on no version
     #[arg(long, value_name = "N|none")]
     expect: Option<Expectation>,
+    /// Move it only if this is true of the version: label:NAME=VALUE, tag:TAG or age:2h; repeatable
+    #[arg(long, value_name = "GATE")]
+    require: Vec<Gate>,
+    /// The tag's name again, where it is protected so that its moves need that
+    #[arg(long, value_name = "TAG")]
+    confirm: Option<TagName>,
     #[command(flatten)]
     change: Change,
 }
 
 pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result<(), Failure> {
-    let Args { package, spec, tag, expect, change } = args;
+    let Args { package, spec, tag, expect, require, confirm, change } = args;
+    let confirm = super::confirmed(&tag, confirm.as_ref())?;
     let author = Author { actor: context.actor()?, message: change.message, key: change.key };
     let doing = format!("moving the tag {tag} of {package} to {spec}");
-    let request = TagRequest { package, spec, tag, expect, author };
+    let request = TagRequest { package, spec, tag, expect, require, confirm, author };
     let client = context.client().await?;
     let moved = client.tag(&request).await.map_err(context.failed(&doing))?;
-    if context.output.json {
-        context.output.object(&json::Tagging::of(&moved))
-    } else {
-        context.output.line(render::moved(moved.tag.as_str(), moved.previous, moved.version))
-    }
+    super::show_move(&moved, context)
 }

@@ -1,7 +1,7 @@
 //! `untag`: takes a tag off.
 
 use crate::{
-    cli::{Context, arguments::Change, error::Failure, json, render},
+    cli::{Context, arguments::Change, error::Failure},
     ledger::{Author, UntagRequest},
     model::{Expectation, PackageName, TagName},
 };
@@ -15,23 +15,23 @@ pub(in crate::cli) struct Args {
     /// The tag
     #[arg(value_name = "TAG")]
     tag: TagName,
-    /// Remove it only if it is on N
-    #[arg(long, value_name = "N")]
+    /// Remove it only if it is on N, or on no version
+    #[arg(long, value_name = "N|none")]
     expect: Option<Expectation>,
+    /// The tag's name again, where it is protected so that its moves need that
+    #[arg(long, value_name = "TAG")]
+    confirm: Option<TagName>,
     #[command(flatten)]
     change: Change,
 }
 
 pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result<(), Failure> {
-    let Args { package, tag, expect, change } = args;
+    let Args { package, tag, expect, confirm, change } = args;
+    let confirm = super::confirmed(&tag, confirm.as_ref())?;
     let author = Author { actor: context.actor()?, message: change.message, key: change.key };
     let doing = format!("removing the tag {tag} of {package}");
-    let request = UntagRequest { package, tag, expect, author };
+    let request = UntagRequest { package, tag, expect, confirm, author };
     let client = context.client().await?;
     let moved = client.untag(&request).await.map_err(context.failed(&doing))?;
-    if context.output.json {
-        context.output.object(&json::Tagging::of(&moved))
-    } else {
-        context.output.line(render::moved(moved.tag.as_str(), moved.previous, moved.version))
-    }
+    super::show_move(&moved, context)
 }

@@ -155,7 +155,8 @@ fn what_the_ledger_answers() {
             .into(),
         Conflict::Contention(app()).into(),
         Refused::NotActive { package: app(), version: version(2), state: State::Yanked }.into(),
-        Refused::Protected { package: app(), tag: live(), protection: "write-once".to_owned() }.into(),
+        Refused::Protected { package: app(), tag: live(), protection: crate::model::Protection::WriteOnce }
+            .into(),
         Refused::Full(app()).into(),
         ledger::Error::Unknown {
             key: "0123456789abcdef0123456789abcdef@42".parse().unwrap(),

@@ -323,6 +323,7 @@ fn tags(package: &Package<'_>, versions: &BTreeMap<Version, VersionItem>, findin
     }
     let mut walked = findings.walk(&log, entries, true);
     events.sort_by_key(|(_, event)| event.rev);
+    let by_rev: BTreeMap<u64, &TagEvent> = events.iter().map(|(_, event)| (event.rev, event)).collect();
     let mut last: BTreeMap<String, &TagEvent> = BTreeMap::new();
     for (key, event) in &events {
         let Some(tag) = &event.tag else {
@@ -331,9 +332,8 @@ fn tags(package: &Package<'_>, versions: &BTreeMap<Version, VersionItem>, findin
             }
             continue;
         };
-        let previous = last.insert(format!("t#{tag}"), event);
-        let expected = (previous.and_then(|it| it.version), previous.map(|it| it.rev));
-        if (event.previous, event.back) != expected {
+        let before = last.insert(format!("t#{tag}"), event);
+        if !follows(event, before, &by_rev) {
             findings.add(key, Rule::Tag, "it does not begin where the tag was");
         }
     }
@@ -356,6 +356,33 @@ fn tags(package: &Package<'_>, versions: &BTreeMap<Version, VersionItem>, findin
         None => compare_heads(&items::head_key(&log), 0, None, derived, &walked, findings),
     }
     keys_lead_somewhere(package.tags, findings);
+}
+
+/// Whether an event of a tag can come after the one before it.
+fn follows(event: &TagEvent, before: Option<&TagEvent>, by_rev: &BTreeMap<u64, &TagEvent>) -> bool {
+    let was = before.and_then(|it| it.version);
+    let protected = before.and_then(|it| it.protection);
+    let goes_on = match event.kind {
+        TagKind::Move => event.version.is_some() && event.back == before.map(|it| it.rev),
+        TagKind::Untag => event.version.is_none() && event.back == before.map(|it| it.rev),
+        // It restores an earlier event of the tag, and goes on from there; or undoes the first.
+        TagKind::Rollback => {
+            let restores =
+                |it: &&TagEvent| it.tag == event.tag && (it.version, it.back) == (event.version, event.back);
+            let undoes_the_first = event.version.is_none() && before.is_some_and(|it| it.back.is_none());
+            by_rev.range(..event.rev).map(|(_, it)| *it).any(|it| restores(&it)) || undoes_the_first
+        }
+        TagKind::Protect | TagKind::Unprotect => {
+            event.version == was && event.back == before.and_then(|it| it.back)
+        }
+        TagKind::Fence => false,
+    };
+    let protects = match event.kind {
+        TagKind::Protect => event.protection.is_some(),
+        TagKind::Unprotect => event.protection.is_none() && protected.is_some(),
+        _ => event.protection == protected,
+    };
+    event.previous == was && goes_on && protects
 }
 
 /// A tag against its last event.
@@ -396,8 +423,7 @@ fn compare_tags(
         who: event.who.clone(),
         when: event.when,
         message: event.message.clone(),
-        // No event tells of it yet.
-        protection: item.as_ref().and_then(|item| item.protection.clone()),
+        protection: event.protection,
     });
     if item.as_ref().map(encode).as_ref() == Some(&derived) {
         return;

@@ -69,8 +69,19 @@ fn state() -> impl Strategy<Value = State> {
     prop_oneof![Just(State::Active), Just(State::Yanked), Just(State::Deleted)]
 }
 
+fn protection() -> impl Strategy<Value = Protection> {
+    prop_oneof![Just(Protection::WriteOnce), Just(Protection::Confirm)]
+}
+
 fn kind() -> impl Strategy<Value = TagKind> {
-    prop_oneof![Just(TagKind::Move), Just(TagKind::Untag), Just(TagKind::Fence)]
+    prop_oneof![
+        Just(TagKind::Move),
+        Just(TagKind::Rollback),
+        Just(TagKind::Untag),
+        Just(TagKind::Protect),
+        Just(TagKind::Unprotect),
+        Just(TagKind::Fence)
+    ]
 }
 
 fn tag() -> impl Strategy<Value = TagName> {
@@ -148,20 +159,23 @@ proptest! {
     fn events_come_back(
         kind in kind(), tag in option::of(tag()), previous in option::of(version()), version in option::of(version()),
         back in option::of(number()), was in option::of(state()), labels in labels(), at in entry(),
+        protection in option::of(protection()), moves in btree_map(text(".{1,8}"), number(), 0..3),
     ) {
         let (who, when, message, op, rev, chain) = at;
         comes_back(&ReleaseEvent {
             kind: ReleaseEventKind::Fence, version, was, labels, who: who.clone(), when, message: message.clone(), op: op.clone(), rev,
             chain: chain.clone(),
         });
-        comes_back(&TagEvent { kind, tag, previous, version, back, who, when, message, op, rev, chain });
+        comes_back(&TagEvent {
+            kind, tag, previous, version, back, protection, moves, who, when, message, op, rev, chain,
+        });
     }
 
     #[test]
     fn tags_come_back(
         tag in tag(), version in option::of(version()), blob in option::of(blob()), previous in option::of(version()),
         kind in kind(), set in number(), back in option::of(number()), at in entry(),
-        protection in option::of(text(".{1,8}")),
+        protection in option::of(protection()),
     ) {
         let (who, when, message, ..) = at;
         comes_back(&TagItem {
@@ -172,10 +186,10 @@ proptest! {
     #[test]
     fn the_rest_comes_back(
         schema in number(), ledger in text(".{0,8}"), home in option::of(text(".{0,8}")), request in text(".{0,8}"), entry in text(".{0,8}"), unchanged: bool,
-        op: u128, kept: bool, generation in number(), refs in number(),
+        moves in btree_map(text(".{1,8}"), number(), 0..3), op: u128, kept: bool, generation in number(), refs in number(),
     ) {
         comes_back(&Meta { schema, ledger, home });
-        comes_back(&KeyItem { request, entry, unchanged, op: OpId::from(op) });
+        comes_back(&KeyItem { request, entry, unchanged, moves, op: OpId::from(op) });
         let state = if kept { BlobState::Kept } else { BlobState::Condemned };
         comes_back(&BlobItem { state, generation, refs });
     }

@@ -2,7 +2,7 @@
 
 use crate::{
     ledger::{
-        AddRequest, Author, Conflict, Error, NotFound,
+        AddRequest, Author, Conflict, Error, NotFound, Refused,
         fence::after,
         items::{BlobFields, TagItem, VersionItem},
     },
@@ -56,6 +56,7 @@ impl Document {
         match spec {
             Spec::Latest => Ok(latest),
             Spec::Version(version) => self.version(package, *version),
+            Spec::Past(..) | Spec::At(..) => Err(Refused::Unsupported.into()),
             Spec::Tag(tag) => {
                 let at = self.tags.get(tag).and_then(|item| item.version).ok_or_else(|| missing(tag))?;
                 self.version(package, at)

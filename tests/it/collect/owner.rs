@@ -55,6 +55,7 @@ async fn drill(site: &Site, copy: Arc<dyn Table>) {
         tags: Vec::new(),
         if_changed: false,
         expect_latest: None,
+        confirm: Vec::new(),
     };
     let add = Add { request, input: AddInput::File(site.file("from the copy")), filename: None };
     assert!(matches!(client.add(add, &silent()).await, Err(Error::NotOwner { .. })));

@@ -126,6 +126,7 @@ pub fn adding(package: &str) -> AddRequest {
         tags: Vec::new(),
         if_changed: false,
         expect_latest: None,
+        confirm: Vec::new(),
     }
 }
 
@@ -164,11 +165,19 @@ pub async fn add_many(ledger: &dyn Ledger, package: &str, count: u64) {
 }
 
 pub fn tagging(package: &str, spec: &str, tag: &str) -> TagRequest {
-    TagRequest { package: of(package), spec: of(spec), tag: of(tag), expect: None, author: author(None) }
+    TagRequest {
+        package: of(package),
+        spec: of(spec),
+        tag: of(tag),
+        expect: None,
+        require: Vec::new(),
+        confirm: false,
+        author: author(None),
+    }
 }
 
 pub fn untagging(package: &str, tag: &str) -> UntagRequest {
-    UntagRequest { package: of(package), tag: of(tag), expect: None, author: author(None) }
+    UntagRequest { package: of(package), tag: of(tag), expect: None, confirm: false, author: author(None) }
 }
 
 pub async fn tag(ledger: &dyn Ledger, package: &str, spec: &str, tag: &str) -> TagMove {

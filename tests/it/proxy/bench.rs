@@ -110,6 +110,7 @@ pub async fn add(
         tags: tag.into_iter().map(of).collect(),
         if_changed: false,
         expect_latest: None,
+        confirm: Vec::new(),
     };
     let add = Add { request, input: AddInput::File(file.to_owned()), filename: None };
     let (release, new) = client.add(add, &observer()).await?;
@@ -128,7 +129,17 @@ pub async fn tag(
 ) -> Result<(), Error> {
     let spec = of(&version.to_string());
     let (package, tag, author) = (of(package), of(tag), author(key));
-    let moved = client.tag(&TagRequest { package, spec, tag, expect: Some(expected), author }).await?;
+    let moved = client
+        .tag(&TagRequest {
+            package,
+            spec,
+            tag,
+            expect: Some(expected),
+            require: Vec::new(),
+            confirm: false,
+            author,
+        })
+        .await?;
     assert_eq!(moved.version.map(sacker::model::Version::get), Some(version));
     Ok(())
 }

@@ -149,18 +149,37 @@ impl Request {
         Ok(match self.act.clone() {
             Act::Add { blob, tags, if_changed, expect } => {
                 let labels = Labels::default();
-                let request = AddRequest { package, author, labels, tags, if_changed, expect_latest: expect };
+                let request = AddRequest {
+                    package,
+                    author,
+                    labels,
+                    tags,
+                    if_changed,
+                    expect_latest: expect,
+                    confirm: Vec::new(),
+                };
                 let add = Add { request, input: AddInput::File(blobs[blob].clone()), filename: None };
                 let observer: Arc<dyn Observer> = Arc::new(Silent);
                 let (release, new) = client.add(add, &observer).await?;
                 Answer::Added { version: release.version.get(), new }
             }
             Act::Tag { spec, tag, expect } => {
-                let moved = client.tag(&TagRequest { package, spec, tag, expect, author }).await?;
+                let moved = client
+                    .tag(&TagRequest {
+                        package,
+                        spec,
+                        tag,
+                        expect,
+                        require: Vec::new(),
+                        confirm: false,
+                        author,
+                    })
+                    .await?;
                 moved_to(&moved)
             }
             Act::Untag { tag, expect } => {
-                let moved = client.untag(&UntagRequest { package, tag, expect, author }).await?;
+                let moved =
+                    client.untag(&UntagRequest { package, tag, expect, confirm: false, author }).await?;
                 moved_to(&moved)
             }
             Act::Change(version, change) => {

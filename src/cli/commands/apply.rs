@@ -1,0 +1,93 @@
+//! `apply`: moves tags of many packages, all or none.
+
+use crate::{
+    cli::{
+        Context,
+        arguments::Change,
+        error::{Failure, Kind},
+        json,
+        render::{self, plain},
+    },
+    ledger::{ApplyRequest, Author},
+    model::Plan,
+};
+use std::{
+    io::Read,
+    path::{Path, PathBuf},
+};
+
+/// Move tags of many packages in one transaction: all, or none
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = PLAN)]
+pub(in crate::cli) struct Args {
+    /// The plan, a JSON file; - for standard input
+    #[arg(value_name = "PLAN")]
+    plan: PathBuf,
+    /// Show what would change, and change nothing
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+    /// Take the plan back, if every tag in it still stands where one and the same apply put it
+    #[arg(long)]
+    undo: bool,
+    #[command(flatten)]
+    change: Change,
+}
+
+const PLAN: &str = r#"A plan, in which only package, tag and to must be given:
+  {"message": "release 7", "moves": [
+    {"package": "web", "tag": "live", "to": "canary", "expect": 41},
+    {"package": "api", "tag": "live", "to": 12, "require": ["age:2h"],
+     "confirm": "live"},
+    {"package": "old", "tag": "live", "to": null}
+  ]}
+
+to: a spec, or null to remove the tag; all are resolved against the state
+before the plan. At most 25 packages, and 100 items in the transaction: 1 for
+a package, 2 for a move, 1 more for a move to anything but another tag, 1 for
+a key. So 25 packages go, one tag each; with --key, 24 unless some of them are
+promoted from a tag."#;
+
+/// Larger than any plan can be.
+const LARGEST: u64 = 1 << 20;
+
+pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result<(), Failure> {
+    let Args { plan: path, dry_run, undo, change } = args;
+    let plan: Plan = read(&path)?
+        .parse()
+        .map_err(|invalid| Failure::new(Kind::Invalid, format!("{}: {invalid}", path.display())))
+        .map_err(|failure| failure.hint("nothing was changed; `sacker apply --help` shows a plan"))?;
+    let message = change.message.or_else(|| plan.message().filter(|_| !undo).cloned());
+    let author = Author { actor: context.actor()?, message, key: change.key };
+    let request = ApplyRequest { plan, undo, author };
+    let doing = format!("{} the plan {}", if undo { "taking back" } else { "applying" }, path.display());
+    let client = context.client().await?;
+    let moved = if dry_run { client.preview(&request).await } else { client.apply(&request).await };
+    for moved in moved.map_err(context.failed(&doing))? {
+        if context.output.json {
+            context.output.object(&json::Tagging::of(&moved))?;
+        } else {
+            let line = render::moved(moved.tag.as_str(), moved.previous, moved.version);
+            context.output.line(format!("{} {line}", moved.package))?;
+        }
+    }
+    if dry_run {
+        context.notices.note("nothing was changed");
+    }
+    Ok(())
+}
+
+fn read(path: &Path) -> Result<String, Failure> {
+    let mut text = String::new();
+    let source: std::io::Result<Box<dyn Read>> = match path.to_str() {
+        Some("-") => Ok(Box::new(std::io::stdin())),
+        _ => std::fs::File::open(path).map(|file| Box::new(file) as Box<dyn Read>),
+    };
+    let read = source.and_then(|source| source.take(LARGEST + 1).read_to_string(&mut text));
+    let failed =
+        |why: String| Failure::new(Kind::Invalid, format!("can't read the plan {}: {why}", path.display()));
+    match read {
+        Ok(bytes) if bytes as u64 > LARGEST => Err(failed("it is larger than 1 MiB".to_owned())),
+        Ok(_) => Ok(text),
+        Err(error) => Err(failed(plain(&error))),
+    }
+}

@@ -1,0 +1,46 @@
+//! `history`: who did what, and when.
+
+use crate::{
+    cli::{Context, error::Failure, json, render},
+    model::{PackageName, TagName},
+};
+use futures_util::TryStreamExt;
+
+/// List what happened to a package, or to one tag of it, newest first
+///
+/// Times are those of the clocks of who did it, raised where needed so that they grow.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Args {
+    /// The package
+    #[arg(value_name = "PACKAGE")]
+    package: PackageName,
+    /// Only what happened to this tag
+    #[arg(value_name = "TAG")]
+    tag: Option<TagName>,
+    /// At most this many
+    #[arg(long, value_name = "N", value_parser = super::limit)]
+    limit: Option<usize>,
+}
+
+pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result<(), Failure> {
+    let Args { package, tag, limit } = args;
+    let client = context.client().await?;
+    let doing = format!("reading the history of {package}");
+    let mut events = client.history(&package, tag.as_ref());
+    let mut left = limit.unwrap_or(usize::MAX);
+    let mut header = !context.output.json;
+    while left > 0 {
+        let event = events.try_next().await.map_err(context.failed(&doing))?;
+        if std::mem::take(&mut header) {
+            context.output.line(render::history_header())?;
+        }
+        let Some(event) = event else { break };
+        if context.output.json {
+            context.output.object(&json::Happened::of(&event))?;
+        } else {
+            context.output.line(render::history_row(&event))?;
+        }
+        left -= 1;
+    }
+    Ok(())
+}

@@ -1,0 +1,37 @@
+//! `rollback`: puts a tag back to where it was.
+
+use crate::{
+    cli::{Context, arguments::Change, error::Failure},
+    ledger::{Author, RollbackRequest},
+    model::{PackageName, TagName, Version},
+};
+
+/// Put a tag back to where it was before; again: further back
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Args {
+    /// The package
+    #[arg(value_name = "PACKAGE")]
+    package: PackageName,
+    /// The tag
+    #[arg(value_name = "TAG")]
+    tag: TagName,
+    /// Put it back to this version, which it was on at some time
+    #[arg(long, value_name = "VERSION")]
+    to: Option<Version>,
+    /// The tag's name again, where it is protected so that its moves need that
+    #[arg(long, value_name = "TAG")]
+    confirm: Option<TagName>,
+    #[command(flatten)]
+    change: Change,
+}
+
+pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result<(), Failure> {
+    let Args { package, tag, to, confirm, change } = args;
+    let confirm = super::confirmed(&tag, confirm.as_ref())?;
+    let author = Author { actor: context.actor()?, message: change.message, key: change.key };
+    let doing = format!("putting back the tag {tag} of {package}");
+    let request = RollbackRequest { package, tag, to, confirm, author };
+    let client = context.client().await?;
+    let moved = client.rollback(&request).await.map_err(context.failed(&doing))?;
+    super::show_move(&moved, context)
+}

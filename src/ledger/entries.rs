@@ -1,0 +1,184 @@
+//! Entries in the tag logs of several packages, as one transaction; and reading back what they tell.
+
+use super::{
+    Author, Error,
+    idempotency::{key_read, used_for},
+    items::{self, TagEvent},
+    operation::{Context, Known, Moves, Operation, Plan, Proposal, Snapshot, Told},
+    tag_log::TagLog,
+};
+use crate::{
+    model::{PackageName, TagMove, TagName},
+    table::{Action, Key},
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The entries that changes of tags make, under a head for each package.
+pub(super) struct Entries<'a> {
+    logs: BTreeMap<&'a PackageName, TagLog<'a>>,
+    /// How many new entries were announced for each package.
+    announced: BTreeMap<&'a PackageName, u64>,
+    /// The rev of the entry that tells of each tag.
+    told: BTreeMap<(&'a PackageName, &'a TagName), u64>,
+    is_plan: bool,
+    checks: Vec<Action>,
+}
+
+impl<'a> Entries<'a> {
+    /// Begins at the heads in `seen`. Of a plan, the first entry tells of all.
+    pub(super) fn open(
+        packages: BTreeSet<&'a PackageName>,
+        is_plan: bool,
+        seen: &Snapshot,
+        context: &'a Context<'a>,
+    ) -> Result<Self, Error> {
+        let logs = packages.into_iter().map(|package| Ok((package, TagLog::open(package, seen, context)?)));
+        let logs = logs.collect::<Result<_, Error>>()?;
+        Ok(Self { logs, announced: BTreeMap::new(), told: BTreeMap::new(), is_plan, checks: Vec::new() })
+    }
+
+    /// Says of each tag which entry will tell of it: one that is there, or else the next of its package. All are to be
+    /// announced, in order, before the first is made.
+    pub(super) fn announce(&mut self, package: &'a PackageName, tag: &'a TagName, there: Option<u64>) {
+        let rev = there.unwrap_or_else(|| {
+            let before = self.announced.entry(package).or_default();
+            *before += 1;
+            self.logs[package].seen_rev() + *before
+        });
+        self.told.insert((package, tag), rev);
+        if self.is_plan {
+            let moves = self.moves();
+            if let Some(log) = self.leader().and_then(|leader| self.logs.get_mut(leader)) {
+                log.lead(&moves);
+            }
+        }
+    }
+
+    /// Where the next entry of a package goes.
+    pub(super) fn log(&mut self, package: &PackageName) -> &mut TagLog<'a> {
+        self.logs.get_mut(package).expect("the log of each package was opened")
+    }
+
+    /// What has to hold as well.
+    pub(super) fn check(&mut self, check: Option<Action>) {
+        self.checks.extend(check);
+    }
+
+    /// The first package that gets an entry.
+    fn leader(&self) -> Option<&'a PackageName> {
+        self.announced.keys().next().copied()
+    }
+
+    fn moves(&self) -> Moves {
+        if !self.is_plan {
+            return Moves::new();
+        }
+        self.told.iter().map(|((package, tag), rev)| (name(package, tag), *rev)).collect()
+    }
+
+    /// The plan that makes them.
+    pub(super) fn close(self, outcome: Vec<TagMove>) -> Plan<Vec<TagMove>> {
+        let heads = self.logs.values().map(TagLog::seen_head).collect();
+        let moves = self.moves();
+        // The key of an operation is in the log of its first package, and leads to an entry there.
+        let ((package, _), rev) = self.told.first_key_value().expect("there is a tag");
+        let entry = items::tag_event_key(package, *rev);
+        let Some(leader) = self.leader() else {
+            return Plan::Unchanged { outcome, entry, moves, heads };
+        };
+        let log = &self.logs[leader];
+        let (slot, number) = (log.first_slot(), log.seen_rev() + 1);
+        let mut actions = Vec::new();
+        for (package, log) in self.logs {
+            if self.announced.contains_key(package) {
+                actions.extend(log.close());
+            } else {
+                actions.push(log.check());
+            }
+        }
+        actions.extend(self.checks);
+        Plan::Commit(Proposal { actions, heads, slot, number, entry, unchanged: false, moves, outcome })
+    }
+}
+
+/// What a change of tags is decided on: the heads, these items, and what its key leads to.
+pub(super) fn reads(
+    packages: &BTreeSet<&PackageName>,
+    author: &Author,
+    more: impl Iterator<Item = Key>,
+) -> Vec<Key> {
+    let mut keys = vec![items::meta_key()];
+    keys.extend(packages.iter().map(|package| items::head_key(&items::tags(package))));
+    keys.extend(packages.first().and_then(|first| key_read(author, &items::tags(first))));
+    for key in more {
+        if !keys.contains(&key) {
+            keys.push(key);
+        }
+    }
+    keys
+}
+
+/// A tag that stays where it is.
+pub(super) fn stayed(of: TagMove) -> TagMove {
+    TagMove { previous: of.version, ..of }
+}
+
+/// What an entry tells of one tag.
+pub(super) fn recall_one(
+    package: &PackageName,
+    entry: &Key,
+    told: &Told,
+    seen: &Snapshot,
+) -> Result<Known<TagMove>, Error> {
+    let Some(event) = seen.told_of::<TagEvent>(entry)? else { return Ok(Known::Read(vec![entry.clone()])) };
+    let stays = told.unchanged || event.op != told.op;
+    let found = event.into_move(package).ok_or_else(|| Error::Damaged {
+        what: format!("the ledger's item {entry}"),
+        why: "it names no tag".to_owned(),
+    })?;
+    Ok(Known::Is(if stays { stayed(found) } else { found }))
+}
+
+/// What became of all tags of a plan.
+///
+/// # Errors
+/// [`Conflict::Key`](super::Conflict::Key) if these are not its tags.
+pub(super) fn recall_plan<'a, O: Operation<Outcome = Vec<TagMove>>>(
+    operation: &O,
+    tags: impl Iterator<Item = (&'a PackageName, &'a TagName)>,
+    told: &Told,
+    seen: &Snapshot,
+    context: &Context<'_>,
+) -> Result<Plan<Vec<TagMove>>, Error> {
+    let mut moves = told.moves.clone();
+    if moves.is_empty() {
+        let Some(leader) = seen.told_of::<TagEvent>(&told.entry)? else {
+            return Ok(Plan::Read(vec![told.entry.clone()]));
+        };
+        moves = leader.moves;
+    }
+    let (mut outcome, mut missing) = (Vec::new(), Vec::new());
+    let all = moves.len();
+    for (package, tag) in tags {
+        let Some(rev) = moves.get(&name(package, tag)) else {
+            return Err(used_for("another change".to_owned(), operation, context));
+        };
+        match recall_one(package, &items::tag_event_key(package, *rev), told, seen)? {
+            Known::Is(found) => outcome.push(found),
+            Known::Read(keys) => missing.extend(keys),
+        }
+    }
+    if !missing.is_empty() {
+        return Ok(Plan::Read(missing));
+    }
+    if outcome.len() == all {
+        Ok(Plan::Done(outcome))
+    } else {
+        Err(used_for("another plan".to_owned(), operation, context))
+    }
+}
+
+/// What a tag of a package is called among the moves of a plan. Neither name has a space.
+pub(super) fn name(package: &PackageName, tag: &TagName) -> String {
+    format!("{package} {tag}")
+}

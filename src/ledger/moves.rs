@@ -1,0 +1,238 @@
+//! Moving tags: one, or those of a plan.
+
+use super::{
+    Author, Error,
+    entries::{Entries, reads, recall_one, recall_plan, stayed},
+    error::{Failed, NotFound, Refused},
+    idempotency::used_for,
+    items::{self, TagItem},
+    operation::{Context, Known, Operation, Plan, Snapshot, Told},
+    tag_log::{Allowed, allow},
+    target::{Move, Target, To},
+};
+use crate::{
+    model::{PackageName, Spec, TagMove, TagName},
+    table::{Key, MAX_ACTIONS},
+};
+use sha2::{Digest as _, Sha256};
+use std::collections::BTreeSet;
+
+/// Moves that are to be made together or not at all.
+#[derive(Debug)]
+pub(super) struct Moving {
+    moves: Vec<Move>,
+    author: Author,
+    /// Whether they are a plan, which its entries tell of, so that it can be taken back.
+    is_plan: bool,
+}
+
+/// What is to be done with one tag.
+enum Decision<'a> {
+    /// It is there already.
+    Stay(TagItem),
+    Go(Allowed<'a>, Option<Target>),
+}
+
+impl Moving {
+    pub(super) fn one(the_move: Move, author: Author) -> Self {
+        Self { moves: vec![the_move], author, is_plan: false }
+    }
+
+    /// # Errors
+    /// [`Refused::TooLarge`].
+    pub(super) fn plan(moves: Vec<Move>, author: Author) -> Result<Self, Error> {
+        let moving = Self { moves, author, is_plan: true };
+        let keyed = usize::from(moving.author.key.is_some());
+        let actions: usize = moving.moves.iter().map(Move::actions).sum();
+        fits((actions + moving.packages().len() + keyed).max(moving.reads().len()))?;
+        Ok(moving)
+    }
+
+    fn packages(&self) -> BTreeSet<&PackageName> {
+        self.moves.iter().map(|it| &it.package).collect()
+    }
+
+    /// What to do with each tag, in order; or every reason why it can't be done.
+    fn decide<'a>(
+        &'a self,
+        seen: &Snapshot,
+        context: &Context<'_>,
+    ) -> Result<Known<Vec<Decision<'a>>>, Error> {
+        collect(self.moves.iter().map(|the_move| {
+            let place = (&the_move.package, &the_move.tag);
+            (place, decide(the_move, seen, context))
+        }))
+    }
+}
+
+/// Sees whether so many items are within what one transaction can hold.
+pub(super) fn fits(needed: usize) -> Result<(), Error> {
+    if needed > MAX_ACTIONS {
+        return Err(Refused::TooLarge { needed, most: MAX_ACTIONS }.into());
+    }
+    Ok(())
+}
+
+/// What is known of each of several tags, in order.
+///
+/// # Errors
+/// Every reason why it can't be done, by tag; of one tag alone, its own; damage at once.
+pub(super) fn collect<'a, T>(
+    each: impl ExactSizeIterator<Item = ((&'a PackageName, &'a TagName), Result<Known<T>, Error>)>,
+) -> Result<Known<Vec<T>>, Error> {
+    let total = each.len();
+    let (mut known, mut missing, mut failed) = (Vec::new(), Vec::new(), Vec::new());
+    for ((package, tag), one) in each {
+        match one {
+            Ok(Known::Is(one)) => known.push(one),
+            Ok(Known::Read(keys)) => missing.extend(keys),
+            Err(error @ (Error::NotFound(_) | Error::Conflict(_) | Error::Refused(_))) => {
+                failed.push(Failed { package: package.clone(), tag: tag.clone(), error });
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    if !missing.is_empty() {
+        let missing: BTreeSet<_> = missing.into_iter().collect();
+        return Ok(Known::Read(missing.into_iter().collect()));
+    }
+    if total == 1
+        && let Some(only) = failed.pop()
+    {
+        return Err(only.error);
+    }
+    if failed.is_empty() { Ok(Known::Is(known)) } else { Err(Error::Moves { failed, of: total }) }
+}
+
+/// What tells a plan from others: the sha256 of its moves, without their conditions.
+pub(super) fn fingerprint(moves: &[Move]) -> String {
+    let mut hash = Sha256::new();
+    for Move { package, tag, to, .. } in moves {
+        let to = match to {
+            To::Spec(spec) | To::Fixed(spec, _) => spec.to_string(),
+            To::Off | To::Back | To::BackTo(..) => "none".to_owned(),
+        };
+        hash.update(format!("{package} {tag} {to}\n"));
+    }
+    hex::encode(hash.finalize())
+}
+
+fn decide<'a>(
+    the_move: &'a Move,
+    seen: &Snapshot,
+    context: &Context<'_>,
+) -> Result<Known<Decision<'a>>, Error> {
+    let Move { package, tag, to, .. } = the_move;
+    let before: Option<TagItem> = seen.get(&items::tag_key(package, tag))?;
+    if before.is_none() && matches!(to, To::Off | To::Back | To::BackTo(..)) {
+        return Err(NotFound::Tag { package: package.clone(), tag: tag.clone() }.into());
+    }
+    the_move.check_expectation(before.as_ref())?;
+    let target = match the_move.target(seen)? {
+        Known::Is(target) => target,
+        Known::Read(keys) => return Ok(Known::Read(keys)),
+    };
+    let version = target.as_ref().map(|target| target.version);
+    if let Some(version) = version
+        && let Known::Read(keys) = the_move.gates(version, seen, context)?
+    {
+        return Ok(Known::Read(keys));
+    }
+    Ok(Known::Is(match before {
+        Some(before) if before.version == version => Decision::Stay(before),
+        _ => Decision::Go(allow(package, tag, the_move.confirmed, seen)?, target),
+    }))
+}
+
+impl Operation for Moving {
+    type Outcome = Vec<TagMove>;
+
+    fn package(&self) -> &PackageName {
+        &self.moves[0].package
+    }
+
+    fn asked(&self) -> String {
+        match &self.moves[..] {
+            [only] if !self.is_plan => only.asked(),
+            _ => format!("apply {}", fingerprint(&self.moves)),
+        }
+    }
+
+    fn log(&self) -> String {
+        items::tags(self.packages().first().expect("there is a move"))
+    }
+
+    fn reads(&self) -> Vec<Key> {
+        reads(&self.packages(), &self.author, self.moves.iter().flat_map(Move::reads))
+    }
+
+    fn needs_snapshot(&self) -> bool {
+        self.is_plan || self.moves.iter().any(Move::needs_snapshot)
+    }
+
+    fn slots(&self, number: u64) -> Vec<Key> {
+        self.packages().into_iter().map(|package| items::tag_event_key(package, number)).collect()
+    }
+
+    fn plan(&self, seen: &Snapshot, context: &Context<'_>) -> Result<Plan<Vec<TagMove>>, Error> {
+        let decisions = match self.decide(seen, context)? {
+            Known::Is(decisions) => decisions,
+            Known::Read(keys) => return Ok(Plan::Read(keys)),
+        };
+        let mut entries = Entries::open(self.packages(), self.is_plan, seen, context)?;
+        for (the_move, decision) in self.moves.iter().zip(&decisions) {
+            let stays = match decision {
+                Decision::Stay(item) => Some(item.set),
+                Decision::Go(..) => None,
+            };
+            entries.announce(&the_move.package, &the_move.tag, stays);
+        }
+        let mut outcome = Vec::new();
+        for (the_move, decision) in self.moves.iter().zip(decisions) {
+            let package = &the_move.package;
+            outcome.push(match decision {
+                Decision::Stay(item) => stayed(item.into_move(package)),
+                Decision::Go(allowed, None) => entries.log(package).put(allowed, None),
+                Decision::Go(allowed, Some(Target { version, blob, check, back })) => {
+                    entries.check(check);
+                    let log = entries.log(package);
+                    match back {
+                        None => log.put(allowed, Some((version, blob))),
+                        Some(back) => log.put_back(allowed, Some((version, blob)), back),
+                    }
+                }
+            });
+        }
+        Ok(entries.close(outcome))
+    }
+
+    fn recall(
+        &self,
+        told: &Told,
+        seen: &Snapshot,
+        context: &Context<'_>,
+    ) -> Result<Plan<Vec<TagMove>>, Error> {
+        if self.is_plan {
+            let tags = self.moves.iter().map(|it| (&it.package, &it.tag));
+            return recall_plan(self, tags, told, seen, context);
+        }
+        let only = &self.moves[0];
+        let found = match recall_one(&only.package, &told.entry, told, seen)? {
+            Known::Is(found) => found,
+            Known::Read(keys) => return Ok(Plan::Read(keys)),
+        };
+        let there = match &only.to {
+            To::Spec(Spec::Version(version)) | To::BackTo(version, _) => found.version == Some(*version),
+            To::Off => found.version.is_none(),
+            To::Spec(_) | To::Fixed(..) | To::Back => found.version.is_some(),
+        };
+        if found.tag == only.tag && there {
+            return Ok(Plan::Done(vec![found]));
+        }
+        let first = match found.version {
+            Some(version) => format!("tag {version} {}", found.tag),
+            None => format!("untag {}", found.tag),
+        };
+        Err(used_for(first, self, context))
+    }
+}

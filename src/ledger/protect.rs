@@ -1,0 +1,94 @@
+//! Protecting a tag, and taking its protection away.
+
+use super::{
+    Error, ProtectRequest,
+    entries::{reads, recall_one, stayed},
+    error::{NotFound, Refused},
+    idempotency::used_for,
+    items::{self, Head, TagItem},
+    operation::{Context, Known, Moves, Operation, Plan, Proposal, Snapshot, Told},
+    tag_log::TagLog,
+};
+use crate::{
+    model::{PackageName, TagMove},
+    table::Key,
+};
+
+impl Operation for ProtectRequest {
+    type Outcome = TagMove;
+
+    fn package(&self) -> &PackageName {
+        &self.package
+    }
+
+    fn asked(&self) -> String {
+        match self.protection {
+            Some(protection) => format!("protect {} --{protection}", self.tag),
+            None => format!("unprotect {}", self.tag),
+        }
+    }
+
+    fn log(&self) -> String {
+        items::tags(&self.package)
+    }
+
+    fn reads(&self) -> Vec<Key> {
+        // A package stays for ever, so that it is there needs no condition.
+        let more =
+            [items::tag_key(&self.package, &self.tag), items::head_key(&items::releases(&self.package))];
+        reads(&[&self.package].into(), &self.author, more.into_iter())
+    }
+
+    fn needs_snapshot(&self) -> bool {
+        false
+    }
+
+    fn slots(&self, number: u64) -> Vec<Key> {
+        vec![items::tag_event_key(&self.package, number)]
+    }
+
+    fn plan(&self, seen: &Snapshot, context: &Context<'_>) -> Result<Plan<TagMove>, Error> {
+        let Self { package, tag, protection, .. } = self;
+        let head: Option<Head> = seen.get(&items::head_key(&items::releases(package)))?;
+        if head.is_none_or(|head| head.n == 0) {
+            return Err(NotFound::Package(package.clone()).into());
+        }
+        let before: Option<TagItem> = seen.get(&items::tag_key(package, tag))?;
+        if before.is_none() && protection.is_none() {
+            return Err(NotFound::Tag { package: package.clone(), tag: tag.clone() }.into());
+        }
+        let mut entries = TagLog::open(package, seen, context)?;
+        let heads = vec![entries.seen_head()];
+        let there = before.as_ref().and_then(|before| before.protection);
+        match (before, there) {
+            (Some(before), there) if there == *protection => {
+                let entry = items::tag_event_key(package, before.set);
+                let outcome = stayed(before.into_move(package));
+                return Ok(Plan::Unchanged { outcome, entry, moves: Moves::new(), heads });
+            }
+            // One kind in place of the other would loosen it without a word.
+            (_, Some(there)) if protection.is_some() => {
+                let (package, tag) = (package.clone(), tag.clone());
+                return Err(Refused::Protected { package, tag, protection: there }.into());
+            }
+            (before, _) => {
+                let (slot, number) = (entries.first_slot(), entries.seen_rev() + 1);
+                let outcome = entries.protect(tag, before, *protection);
+                let (actions, entry) = (entries.close(), slot.clone());
+                let (unchanged, moves) = (false, Moves::new());
+                Ok(Plan::Commit(Proposal { actions, heads, slot, number, entry, unchanged, moves, outcome }))
+            }
+        }
+    }
+
+    fn recall(&self, told: &Told, seen: &Snapshot, context: &Context<'_>) -> Result<Plan<TagMove>, Error> {
+        let found = match recall_one(&self.package, &told.entry, told, seen)? {
+            Known::Is(found) => found,
+            Known::Read(keys) => return Ok(Plan::Read(keys)),
+        };
+        if found.tag == self.tag && found.protection == self.protection {
+            return Ok(Plan::Done(found));
+        }
+        Err(used_for(format!("{} {}", found.kind, found.tag), self, context))
+    }
+}

@@ -1,0 +1,327 @@
+//! What a move puts a tag on, and whether that may be. Pure: over what was read.
+
+use super::{
+    Error,
+    error::{Conflict, GateFailure, NotFound, Refused},
+    items::{self, BlobFields, Head, TagEvent, TagItem, VersionItem},
+    operation::{Context, Known, Snapshot},
+    read::no_version,
+};
+use crate::{
+    model::{Expectation, Gate, PackageName, Spec, State, TagName, Version},
+    table::{Action, Change, Condition, Key},
+};
+
+/// How far back a refusal looks for a version that a tag could be put back to.
+const NEAREST: usize = 20;
+
+/// One move of a tag that is asked for.
+#[derive(Debug, Clone)]
+pub(super) struct Move {
+    pub package: PackageName,
+    pub tag: TagName,
+    pub to: To,
+    pub expect: Option<Expectation>,
+    pub require: Vec<Gate>,
+    pub confirmed: bool,
+}
+
+/// Where a tag is to go.
+#[derive(Debug, Clone)]
+pub(super) enum To {
+    /// To what this means at the commit.
+    Spec(Spec),
+    /// To this version, which is what the spec means for ever: it names a time.
+    Fixed(Spec, Version),
+    Off,
+    /// To where it was before.
+    Back,
+    /// To this version, where it was at the event with this rev.
+    BackTo(Version, u64),
+}
+
+/// What a tag is put on.
+pub(super) struct Target {
+    pub version: Version,
+    pub blob: BlobFields,
+    /// What has to be true of it at the commit.
+    pub check: Option<Action>,
+    /// Of a tag that is put back: where it goes from there.
+    pub back: Option<Option<u64>>,
+}
+
+impl Move {
+    /// What it is called.
+    pub(super) fn asked(&self) -> String {
+        let tag = &self.tag;
+        match &self.to {
+            To::Spec(spec) | To::Fixed(spec, _) => format!("tag {spec} {tag}"),
+            To::Off => format!("untag {tag}"),
+            To::Back => format!("rollback {tag}"),
+            To::BackTo(version, _) => format!("rollback {tag} --to {version}"),
+        }
+    }
+
+    /// What it is decided on, beside the head of the package's tags.
+    pub(super) fn reads(&self) -> Vec<Key> {
+        let package = &self.package;
+        let mut keys = vec![items::tag_key(package, &self.tag)];
+        keys.extend(match &self.to {
+            To::Spec(Spec::Version(version)) | To::Fixed(_, version) | To::BackTo(version, _) => {
+                Some(items::version_key(package, version.get()))
+            }
+            To::Spec(Spec::Tag(tag) | Spec::Past(tag, _) | Spec::At(tag, _)) => {
+                Some(items::tag_key(package, tag))
+            }
+            To::Spec(Spec::Latest) => Some(items::head_key(&items::releases(package))),
+            To::Off | To::Back => None,
+        });
+        keys.extend(self.require.iter().filter_map(|gate| match gate {
+            Gate::Tag(tag) => Some(items::tag_key(package, tag)),
+            Gate::Label { .. } | Gate::Age(_) => None,
+        }));
+        keys
+    }
+
+    /// Whether what it reads has to be one snapshot.
+    pub(super) fn needs_snapshot(&self) -> bool {
+        // A tag that is promoted is not acted on: that it has not moved follows from the head, if both were read at one
+        // instant. And that a tag is on `latest` already must have been true at one instant, too. But a version that is
+        // tagged is active, so the tag alone tells that it is there already.
+        let promotes = match &self.to {
+            To::Spec(spec) => !matches!(spec, Spec::Version(_)),
+            To::Fixed(..) | To::Off | To::Back | To::BackTo(..) => false,
+        };
+        promotes || self.require.iter().any(|gate| matches!(gate, Gate::Tag(_)))
+    }
+
+    /// The most actions that it takes in a transaction, beside the head of the package's tags.
+    pub(super) fn actions(&self) -> usize {
+        match self.to {
+            To::Spec(Spec::Tag(_)) | To::Off => 2,
+            _ => 3,
+        }
+    }
+
+    /// Sees whether the tag is where it is expected to be.
+    pub(super) fn check_expectation(&self, before: Option<&TagItem>) -> Result<(), Error> {
+        let found = before.and_then(|before| before.version);
+        match self.expect {
+            Some(expected) if !expected.is_met_by(found) => Err(Conflict::Tag {
+                package: self.package.clone(),
+                tag: self.tag.clone(),
+                expected,
+                found,
+                by: before.map(|before| (before.who.clone(), before.when)),
+            }
+            .into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// What the tag goes on; `None` if it is taken off.
+    pub(super) fn target(&self, seen: &Snapshot) -> Result<Known<Option<Target>>, Error> {
+        let known = match &self.to {
+            To::Spec(Spec::Version(version)) | To::Fixed(_, version) => self.version(*version, None, seen)?,
+            To::Spec(Spec::Tag(source)) => Known::Is(self.promoted(source, seen)?),
+            To::Spec(Spec::Latest) => Known::Is(self.latest(seen)?),
+            To::Spec(Spec::Past(source, steps)) => match self.past(source, *steps, seen)? {
+                Known::Read(keys) => Known::Read(keys),
+                Known::Is(event) => {
+                    let steps = *steps;
+                    let (package, tag) = (self.package.clone(), source.clone());
+                    let version = event.version.ok_or(NotFound::Past { package, tag, steps })?;
+                    self.version(version, None, seen)?
+                }
+            },
+            To::Spec(Spec::At(..)) => unreachable!("a time is resolved before the commit"),
+            To::Back => match self.past(&self.tag, 1, seen)? {
+                Known::Read(keys) => Known::Read(keys),
+                Known::Is(event) => self.put_back(&event, seen)?,
+            },
+            To::BackTo(version, rev) => {
+                let key = items::tag_event_key(&self.package, *rev);
+                match seen.told_of::<TagEvent>(&key)? {
+                    None => Known::Read(vec![key]),
+                    Some(event) if event.version == Some(*version) => self.put_back(&event, seen)?,
+                    Some(_) => unreachable!("an event never changes"),
+                }
+            }
+            To::Off => return Ok(Known::Is(None)),
+        };
+        Ok(match known {
+            Known::Is(target) => Known::Is(Some(target)),
+            Known::Read(keys) => Known::Read(keys),
+        })
+    }
+
+    fn version(
+        &self,
+        version: Version,
+        back: Option<Option<u64>>,
+        seen: &Snapshot,
+    ) -> Result<Known<Target>, Error> {
+        let package = &self.package;
+        let key = items::version_key(package, version.get());
+        if !seen.contains(&key) {
+            return Ok(Known::Read(vec![key]));
+        }
+        // Which of package and version is missing is found out by who shows the error.
+        let item: VersionItem = seen.get(&key)?.ok_or_else(|| no_version(package, version, None))?;
+        if item.state != State::Active {
+            return Err(Refused::NotActive { package: package.clone(), version, state: item.state }.into());
+        }
+        let check = Action { key, condition: Condition::equals("state", "active"), change: Change::Check };
+        Ok(Known::Is(Target { version, blob: item.blob, check: Some(check), back }))
+    }
+
+    fn promoted(&self, source: &TagName, seen: &Snapshot) -> Result<Target, Error> {
+        let package = &self.package;
+        let item: Option<TagItem> = seen.get(&items::tag_key(package, source))?;
+        let target = item.and_then(|item| Some((item.version?, item.blob?)));
+        let (version, blob) =
+            target.ok_or_else(|| NotFound::Tag { package: package.clone(), tag: source.clone() })?;
+        // A tagged version is active, and the head's rev says that this tag is still on it.
+        Ok(Target { version, blob, check: None, back: None })
+    }
+
+    fn latest(&self, seen: &Snapshot) -> Result<Target, Error> {
+        let package = &self.package;
+        let key = items::head_key(&items::releases(package));
+        let head: Option<Head> = seen.get(&key)?;
+        let head = head.filter(|head| head.n > 0).ok_or_else(|| NotFound::Package(package.clone()))?;
+        let (version, blob) = head.latest.zip(head.blob).ok_or_else(|| NotFound::Latest(package.clone()))?;
+        let condition = Condition::equals("latest", version.get());
+        let check = Action { key, condition, change: Change::Check };
+        Ok(Target { version, blob, check: Some(check), back: None })
+    }
+
+    /// The event that a tag would be put back to by so many rollbacks.
+    fn past(&self, tag: &TagName, steps: u16, seen: &Snapshot) -> Result<Known<TagEvent>, Error> {
+        let package = &self.package;
+        let item: Option<TagItem> = seen.get(&items::tag_key(package, tag))?;
+        let item = item.ok_or_else(|| NotFound::Tag { package: package.clone(), tag: tag.clone() })?;
+        back_by(package, tag, item.back, steps, |rev| {
+            let key = items::tag_event_key(package, rev);
+            Ok(match seen.told_of(&key)? {
+                Some(event) => Known::Is(event),
+                None => Known::Read(vec![key]),
+            })
+        })
+    }
+
+    /// The version of an earlier event, if the tag can be put on it again.
+    pub(super) fn put_back(&self, event: &TagEvent, seen: &Snapshot) -> Result<Known<Target>, Error> {
+        let refused = match event.version {
+            None => None,
+            Some(version) => match self.version(version, Some(event.back), seen) {
+                Err(Error::Refused(Refused::NotActive { state, .. })) => Some((version, state)),
+                other => return other,
+            },
+        };
+        Ok(match self.nearest(event.back, seen)? {
+            Known::Read(keys) => Known::Read(keys),
+            Known::Is(nearest) => {
+                let (package, tag) = (self.package.clone(), self.tag.clone());
+                return Err(Refused::Rollback { package, tag, to: refused, nearest }.into());
+            }
+        })
+    }
+
+    /// The nearest version further back that the tag can be put on.
+    fn nearest(&self, mut back: Option<u64>, seen: &Snapshot) -> Result<Known<Option<Version>>, Error> {
+        for _ in 0..NEAREST {
+            let Some(rev) = back else { break };
+            let key = items::tag_event_key(&self.package, rev);
+            let Some(event) = seen.told_of::<TagEvent>(&key)? else { return Ok(Known::Read(vec![key])) };
+            if let Some(version) = event.version {
+                let key = items::version_key(&self.package, version.get());
+                let Some(item) = seen.told_of::<VersionItem>(&key)? else {
+                    return Ok(Known::Read(vec![key]));
+                };
+                if item.state == State::Active {
+                    return Ok(Known::Is(Some(version)));
+                }
+            }
+            back = event.back;
+        }
+        Ok(Known::Is(None))
+    }
+
+    /// Sees whether the gates are open for a version. What is read of a label or an age holds for ever; a tag's place
+    /// follows from the head.
+    pub(super) fn gates(
+        &self,
+        version: Version,
+        seen: &Snapshot,
+        context: &Context<'_>,
+    ) -> Result<Known<()>, Error> {
+        if self.require.is_empty() {
+            return Ok(Known::Is(()));
+        }
+        let package = &self.package;
+        let key = items::version_key(package, version.get());
+        let Some(item) = seen.told_of::<VersionItem>(&key)? else { return Ok(Known::Read(vec![key])) };
+        let mut failed = Vec::new();
+        for gate in &self.require {
+            let found = match gate {
+                Gate::Label { name, value } => {
+                    let labels = item.labels.clone().and(&item.more_labels);
+                    match labels.iter().find(|(there, _)| there == name) {
+                        Some((_, there)) if there == value => continue,
+                        Some((_, there)) => format!("it has {name}={there}"),
+                        None => format!("it has no label {name}"),
+                    }
+                }
+                Gate::Tag(tag) => {
+                    let there: Option<TagItem> = seen.get(&items::tag_key(package, tag))?;
+                    match there.and_then(|there| there.version) {
+                        Some(there) if there == version => continue,
+                        Some(there) => format!("{tag} is on {there}"),
+                        None => format!("{tag} is on no version"),
+                    }
+                }
+                Gate::Age(least) => {
+                    let age = context.now.since(item.when);
+                    if age >= least.as_duration() {
+                        continue;
+                    }
+                    let seconds = std::time::Duration::from_secs(age.as_secs());
+                    format!("it was added {} ago", crate::model::Length::from(seconds))
+                }
+            };
+            failed.push(GateFailure { gate: gate.clone(), found });
+        }
+        if failed.is_empty() {
+            return Ok(Known::Is(()));
+        }
+        let (package, tag) = (package.clone(), self.tag.clone());
+        Err(Refused::Gates { package, tag, version, failed }.into())
+    }
+}
+
+/// Follows a tag's way back by so many rollbacks, from what its last event has as `back`.
+///
+/// # Errors
+/// [`NotFound::Past`] if it does not reach so far; those of `event`.
+pub(super) fn back_by(
+    package: &PackageName,
+    tag: &TagName,
+    mut back: Option<u64>,
+    steps: u16,
+    event: impl Fn(u64) -> Result<Known<TagEvent>, Error>,
+) -> Result<Known<TagEvent>, Error> {
+    let nowhere = || NotFound::Past { package: package.clone(), tag: tag.clone(), steps };
+    let mut steps_left = steps;
+    loop {
+        let found = match event(back.ok_or_else(nowhere)?)? {
+            Known::Is(found) => found,
+            Known::Read(keys) => return Ok(Known::Read(keys)),
+        };
+        steps_left -= 1;
+        if steps_left == 0 {
+            return Ok(Known::Is(found));
+        }
+        back = found.back;
+    }
+}

@@ -1,0 +1,207 @@
+//! Taking a plan back.
+
+use super::{
+    ApplyRequest, Error,
+    entries::{Entries, name, reads, recall_plan, stayed},
+    error::Conflict,
+    items::{self, TagEvent, TagItem},
+    moves::{collect, fingerprint, fits},
+    operation::{Context, Known, Operation, Plan, Snapshot, Told},
+    tag_log::{Allowed, allow},
+    target::{Move, Target},
+};
+use crate::{
+    model::{PackageName, TagKind, TagMove},
+    table::Key,
+};
+use std::collections::BTreeSet;
+
+/// Putting each tag of a plan back to where it was before the plan was applied, if all of them still stand where one and
+/// the same application put them.
+#[derive(Debug)]
+pub(super) struct Undoing<'a> {
+    request: &'a ApplyRequest,
+    moves: Vec<Move>,
+}
+
+/// What is to be done with one tag.
+enum Decision<'a> {
+    /// The plan found it there and did not move it.
+    Stay(TagItem),
+    /// It goes back there, and from there to the version of that event.
+    Go(Allowed<'a>, Option<Target>, Option<u64>),
+}
+
+impl<'a> Undoing<'a> {
+    /// # Errors
+    /// [`Refused::TooLarge`](super::Refused::TooLarge).
+    pub(super) fn new(request: &'a ApplyRequest, moves: Vec<Move>) -> Result<Self, Error> {
+        let undoing = Self { request, moves };
+        let keyed = usize::from(request.author.key.is_some());
+        fits(3 * undoing.moves.len() + undoing.packages().len() + keyed)?;
+        Ok(undoing)
+    }
+
+    fn packages(&self) -> BTreeSet<&PackageName> {
+        self.moves.iter().map(|it| &it.package).collect()
+    }
+
+    /// Each tag with its last event, where there is one.
+    fn standing(&self, seen: &Snapshot) -> Result<Known<Vec<Option<(TagItem, TagEvent)>>>, Error> {
+        let (mut standing, mut missing) = (Vec::new(), Vec::new());
+        for Move { package, tag, .. } in &self.moves {
+            let Some(item) = seen.get::<TagItem>(&items::tag_key(package, tag))? else {
+                standing.push(None);
+                continue;
+            };
+            let key = items::tag_event_key(package, item.set);
+            match seen.told_of(&key)? {
+                Some(event) => standing.push(Some((item, event))),
+                None => missing.push(key),
+            }
+        }
+        Ok(if missing.is_empty() { Known::Is(standing) } else { Known::Read(missing) })
+    }
+
+    /// The application that stands, if one does: its first entry, which tells of all its moves.
+    fn leader<'s>(&self, standing: &'s [Option<(TagItem, TagEvent)>]) -> Option<&'s TagEvent> {
+        let applied = |event: &&TagEvent| {
+            !event.moves.is_empty() && matches!(event.kind, TagKind::Move | TagKind::Untag)
+        };
+        let matching = |event: &&TagEvent| {
+            let stands = |(the_move, standing): &(&Move, &Option<(TagItem, TagEvent)>)| {
+                let rev = event.moves.get(&name(&the_move.package, &the_move.tag));
+                rev.is_some() && rev == standing.as_ref().map(|(item, _)| &item.set)
+            };
+            (self.moves.iter().zip(standing).filter(stands).count(), event.when)
+        };
+        standing.iter().flatten().map(|(_, event)| event).filter(applied).max_by_key(matching)
+    }
+
+    fn decide(
+        &'a self,
+        the_move: &'a Move,
+        standing: Option<&(TagItem, TagEvent)>,
+        leader: Option<&TagEvent>,
+        seen: &Snapshot,
+    ) -> Result<Known<Decision<'a>>, Error> {
+        let Move { package, tag, confirmed, .. } = the_move;
+        let rev = leader.and_then(|leader| leader.moves.get(&name(package, tag)));
+        let (Some(leader), Some((item, event))) =
+            (leader, standing.filter(|(item, _)| rev == Some(&item.set)))
+        else {
+            return Err(Conflict::NotApplied {
+                package: package.clone(),
+                tag: tag.clone(),
+                found: standing.and_then(|(item, _)| item.version),
+                by: standing.map(|(item, _)| (item.who.clone(), item.when)),
+            }
+            .into());
+        };
+        if event.op != leader.op {
+            return Ok(Known::Is(Decision::Stay(item.clone())));
+        }
+        let before = match event.back {
+            None => None,
+            Some(rev) => {
+                let key = items::tag_event_key(package, rev);
+                match seen.told_of::<TagEvent>(&key)? {
+                    Some(before) => Some(before),
+                    None => return Ok(Known::Read(vec![key])),
+                }
+            }
+        };
+        let target = match &before {
+            Some(before) if before.version.is_some() => match the_move.put_back(before, seen)? {
+                Known::Is(target) => Some(target),
+                Known::Read(keys) => return Ok(Known::Read(keys)),
+            },
+            _ => None,
+        };
+        let allowed = allow(package, tag, *confirmed, seen)?;
+        Ok(Known::Is(Decision::Go(allowed, target, before.and_then(|before| before.back))))
+    }
+}
+
+impl Operation for Undoing<'_> {
+    type Outcome = Vec<TagMove>;
+
+    fn package(&self) -> &PackageName {
+        &self.moves[0].package
+    }
+
+    fn asked(&self) -> String {
+        format!("apply --undo {}", fingerprint(&self.moves))
+    }
+
+    fn log(&self) -> String {
+        items::tags(self.packages().first().expect("there is a move"))
+    }
+
+    fn reads(&self) -> Vec<Key> {
+        let tags = self.moves.iter().map(|it| items::tag_key(&it.package, &it.tag));
+        reads(&self.packages(), &self.request.author, tags)
+    }
+
+    fn needs_snapshot(&self) -> bool {
+        true
+    }
+
+    fn slots(&self, number: u64) -> Vec<Key> {
+        self.packages().into_iter().map(|package| items::tag_event_key(package, number)).collect()
+    }
+
+    fn plan(&self, seen: &Snapshot, context: &Context<'_>) -> Result<Plan<Vec<TagMove>>, Error> {
+        let standing = match self.standing(seen)? {
+            Known::Is(standing) => standing,
+            Known::Read(keys) => return Ok(Plan::Read(keys)),
+        };
+        let leader = self.leader(&standing);
+        let decisions = collect(self.moves.iter().zip(&standing).map(|(the_move, standing)| {
+            let place = (&the_move.package, &the_move.tag);
+            (place, self.decide(the_move, standing.as_ref(), leader, seen))
+        }));
+        let decisions = match decisions? {
+            Known::Is(decisions) => decisions,
+            Known::Read(keys) => return Ok(Plan::Read(keys)),
+        };
+        let planned: BTreeSet<_> = self.moves.iter().map(|it| name(&it.package, &it.tag)).collect();
+        let mut others = leader.into_iter().flat_map(|leader| leader.moves.keys());
+        if let Some(other) = others.find(|other| !planned.contains(*other)) {
+            return Err(Conflict::OtherPlan { moved: other.clone() }.into());
+        }
+        let mut entries = Entries::open(self.packages(), true, seen, context)?;
+        for (the_move, decision) in self.moves.iter().zip(&decisions) {
+            let stays = match decision {
+                Decision::Stay(item) => Some(item.set),
+                Decision::Go(..) => None,
+            };
+            entries.announce(&the_move.package, &the_move.tag, stays);
+        }
+        let mut outcome = Vec::new();
+        for (the_move, decision) in self.moves.iter().zip(decisions) {
+            let package = &the_move.package;
+            outcome.push(match decision {
+                Decision::Stay(item) => stayed(item.into_move(package)),
+                Decision::Go(allowed, target, back) => {
+                    let target = target.map(|Target { version, blob, check, .. }| {
+                        entries.check(check);
+                        (version, blob)
+                    });
+                    entries.log(package).put_back(allowed, target, back)
+                }
+            });
+        }
+        Ok(entries.close(outcome))
+    }
+
+    fn recall(
+        &self,
+        told: &Told,
+        seen: &Snapshot,
+        context: &Context<'_>,
+    ) -> Result<Plan<Vec<TagMove>>, Error> {
+        let tags = self.moves.iter().map(|it| (&it.package, &it.tag));
+        recall_plan(self, tags, told, seen, context)
+    }
+}

@@ -1,0 +1,153 @@
+//! Plans: moves of tags of many packages that happen together or not at all.
+
+use super::{Expectation, Gate, Invalid, Message, PackageName, Spec, TagName};
+use serde::{Deserialize, Deserializer, de::Error as _};
+use std::{collections::BTreeSet, str::FromStr};
+
+/// Moves of tags that happen together or not at all.
+///
+/// Its JSON, in which only `message`, `expect`, `require` and `confirm` can be left out:
+///
+/// ```
+/// let plan: sacker::model::Plan = r#"{
+///     "message": "release 7",
+///     "moves": [
+///         {"package": "web", "tag": "live", "to": "canary", "expect": 41, "require": ["age:2h"]},
+///         {"package": "api", "tag": "live", "to": 12, "expect": "none", "confirm": "live"},
+///         {"package": "old", "tag": "live", "to": null}
+///     ]
+/// }"#.parse()?;
+/// assert_eq!(plan.moves().len(), 3);
+/// # Ok::<_, sacker::model::Invalid>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    message: Option<Message>,
+    moves: Vec<PlannedMove>,
+}
+
+/// One move of a [`Plan`].
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedMove {
+    /// The package.
+    pub package: PackageName,
+    /// The tag.
+    pub tag: TagName,
+    /// What to put it on; `None` takes it off. All are resolved against the state before the plan.
+    #[serde(deserialize_with = "to")]
+    pub to: Option<Spec>,
+    /// Move it only if it is on this.
+    #[serde(default, deserialize_with = "expect")]
+    pub expect: Option<Expectation>,
+    /// Move it only if this is true of what it is put on.
+    #[serde(default, deserialize_with = "require")]
+    pub require: Vec<Gate>,
+    /// The tag's name again, for one that is protected so that its moves need that.
+    #[serde(default)]
+    pub confirm: Option<TagName>,
+}
+
+impl Plan {
+    const WHAT: &'static str = "plan";
+    /// The most packages that a plan can have.
+    pub const MAX_PACKAGES: usize = 25;
+
+    /// A plan of these moves.
+    ///
+    /// # Errors
+    /// No move; a tag moved twice; a gate on a tag that is taken off; more than [`Plan::MAX_PACKAGES`] packages.
+    pub fn new(message: Option<Message>, moves: Vec<PlannedMove>) -> Result<Self, Invalid> {
+        let invalid = |given: &str, rule: String| Err(Invalid::new(Self::WHAT, given, rule));
+        if moves.is_empty() {
+            return invalid("moves", "is empty".to_owned());
+        }
+        let (mut tags, mut packages) = (BTreeSet::new(), BTreeSet::new());
+        for PlannedMove { package, tag, to, require, confirm, .. } in &moves {
+            let given = format!("{package} {tag}");
+            if !tags.insert((package, tag)) {
+                return invalid(&given, "is moved twice".to_owned());
+            }
+            if to.is_none() && !require.is_empty() {
+                return invalid(&given, "has a gate, and is taken off".to_owned());
+            }
+            if confirm.as_ref().is_some_and(|confirm| confirm != tag) {
+                return invalid(&given, "is confirmed by another tag's name".to_owned());
+            }
+            packages.insert(package);
+        }
+        if packages.len() > Self::MAX_PACKAGES {
+            let rule = format!("packages are more than {}, which is the limit", Self::MAX_PACKAGES);
+            return invalid(&packages.len().to_string(), rule);
+        }
+        Ok(Self { message, moves })
+    }
+
+    /// What its author says of it.
+    #[must_use]
+    pub fn message(&self) -> Option<&Message> {
+        self.message.as_ref()
+    }
+
+    /// Its moves: at least one, each of another tag.
+    #[must_use]
+    pub fn moves(&self) -> &[PlannedMove] {
+        &self.moves
+    }
+}
+
+impl FromStr for Plan {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Written {
+            #[serde(default)]
+            message: Option<Message>,
+            moves: Vec<PlannedMove>,
+        }
+        let written: Written = serde_json::from_str(text)
+            .map_err(|error| Invalid::new(Self::WHAT, "file", format!("can't be read: {error}")))?;
+        Self::new(written.message, written.moves)
+    }
+}
+
+/// A number, or text.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "not a number or a text")]
+enum Scalar {
+    Number(u64),
+    Text(String),
+}
+
+impl Scalar {
+    fn parse<'de, T: FromStr<Err = Invalid>, D: Deserializer<'de>>(self) -> Result<T, D::Error> {
+        let text = match self {
+            Self::Number(number) => number.to_string(),
+            Self::Text(text) => text,
+        };
+        text.parse().map_err(D::Error::custom)
+    }
+}
+
+/// Must be there, if only as `null`: what is forgotten must not take a tag off.
+fn to<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Spec>, D::Error> {
+    let to: Option<Scalar> = Option::deserialize(deserializer)?;
+    to.map(Scalar::parse::<Spec, D>).transpose()
+}
+
+/// `null` could mean either of two things.
+fn expect<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Expectation>, D::Error> {
+    match Option::deserialize(deserializer)? {
+        Some(scalar) => Scalar::parse::<_, D>(scalar).map(Some),
+        None => {
+            Err(D::Error::custom("`expect` is null; write \"none\" to expect no version, or leave it out"))
+        }
+    }
+}
+
+fn require<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Gate>, D::Error> {
+    let gates: Vec<String> = Vec::deserialize(deserializer)?;
+    gates.iter().map(|gate| gate.parse().map_err(D::Error::custom)).collect()
+}

@@ -99,9 +99,7 @@ pub(super) fn of_operation(error: &ops::Error, places: &Places) -> Vec<String> {
                 .to_owned()
         }
         E::TimedOut { package, spec, .. } => {
-            format!(
-                "nothing is wrong with waiting on: --timeout gives it longer; `sacker info {package} {spec}` shows it now"
-            )
+            format!("a longer --timeout waits longer; `sacker info {package} {spec}` shows it as it is now")
         }
         E::Invalid(_) | E::Tags(_) => return Vec::new(),
     };

@@ -107,8 +107,12 @@ impl FromStr for Plan {
             message: Option<Message>,
             moves: Vec<PlannedMove>,
         }
-        let written: Written = serde_json::from_str(text)
-            .map_err(|error| Invalid::new(Self::WHAT, "file", format!("can't be read: {error}")))?;
+        let written: Written = serde_json::from_str(text).map_err(|error| {
+            let place = format!("line {}, column {}", error.line(), error.column());
+            let why = error.to_string();
+            let why = why.rsplit_once(" at line ").map_or(why.as_str(), |(why, _)| why);
+            Invalid::new("plan at", &place, format!("can't be read: {why}"))
+        })?;
         Self::new(written.message, written.moves)
     }
 }

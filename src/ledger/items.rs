@@ -241,6 +241,9 @@ pub(super) struct TagEvent {
     /// In the first entry of a plan: the entries of all its moves.
     #[serde(default, skip_serializing_if = "Moves::is_empty")]
     pub moves: Moves,
+    /// In every other entry of a plan: the package and rev of the first.
+    #[serde(default, skip_serializing_if = "Moves::is_empty")]
+    pub led_by: Moves,
     pub who: Actor,
     pub when: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]

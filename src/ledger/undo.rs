@@ -63,19 +63,42 @@ impl<'a> Undoing<'a> {
         Ok(if missing.is_empty() { Known::Is(standing) } else { Known::Read(missing) })
     }
 
-    /// The application that stands, if one does: its first entry, which tells of all its moves.
-    fn leader<'s>(&self, standing: &'s [Option<(TagItem, TagEvent)>]) -> Option<&'s TagEvent> {
-        let applied = |event: &&TagEvent| {
-            !event.moves.is_empty() && matches!(event.kind, TagKind::Move | TagKind::Untag)
-        };
-        let matching = |event: &&TagEvent| {
+    /// The application of which the most stands, if any does: its first entry, which tells of all its moves.
+    fn leader(
+        &self,
+        standing: &[Option<(TagItem, TagEvent)>],
+        seen: &Snapshot,
+    ) -> Result<Known<Option<TagEvent>>, Error> {
+        let (mut leaders, mut missing) = (Vec::new(), Vec::new());
+        for (_, event) in standing.iter().flatten() {
+            if !event.moves.is_empty() {
+                leaders.push(event.clone());
+            }
+            for (package, rev) in &event.led_by {
+                let package: PackageName = package.parse().map_err(|error| Error::Damaged {
+                    what: format!("an event of the tags of {}", self.moves[0].package),
+                    why: format!("{error}"),
+                })?;
+                let key = items::tag_event_key(&package, *rev);
+                match seen.told_of::<TagEvent>(&key)? {
+                    Some(leader) => leaders.push(leader),
+                    None if missing.contains(&key) => {}
+                    None => missing.push(key),
+                }
+            }
+        }
+        if !missing.is_empty() {
+            return Ok(Known::Read(missing));
+        }
+        let applied = |event: &TagEvent| matches!(event.kind, TagKind::Move | TagKind::Untag);
+        let matching = |event: &TagEvent| {
             let stands = |(the_move, standing): &(&Move, &Option<(TagItem, TagEvent)>)| {
                 let rev = event.moves.get(&name(&the_move.package, &the_move.tag));
                 rev.is_some() && rev == standing.as_ref().map(|(item, _)| &item.set)
             };
             (self.moves.iter().zip(standing).filter(stands).count(), event.when)
         };
-        standing.iter().flatten().map(|(_, event)| event).filter(applied).max_by_key(matching)
+        Ok(Known::Is(leaders.into_iter().filter(applied).max_by_key(matching)))
     }
 
     fn decide(
@@ -156,7 +179,11 @@ impl Operation for Undoing<'_> {
             Known::Is(standing) => standing,
             Known::Read(keys) => return Ok(Plan::Read(keys)),
         };
-        let leader = self.leader(&standing);
+        let leader = match self.leader(&standing, seen)? {
+            Known::Is(leader) => leader,
+            Known::Read(keys) => return Ok(Plan::Read(keys)),
+        };
+        let leader = leader.as_ref();
         let decisions = collect(self.moves.iter().zip(&standing).map(|(the_move, standing)| {
             let place = (&the_move.package, &the_move.tag);
             (place, self.decide(the_move, standing.as_ref(), leader, seen))

@@ -167,7 +167,7 @@ proptest! {
             chain: chain.clone(),
         });
         comes_back(&TagEvent {
-            kind, tag, previous, version, back, protection, moves, who, when, message, op, rev, chain,
+            kind, tag, previous, version, back, protection, led_by: moves.clone(), moves, who, when, message, op, rev, chain,
         });
     }
 

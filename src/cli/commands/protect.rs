@@ -2,7 +2,7 @@
 
 use crate::{
     cli::{Context, arguments::Change, error::Failure, json},
-    ledger::{Author, ProtectRequest},
+    ledger::ProtectRequest,
     model::{PackageName, Protection, TagName},
 };
 
@@ -46,13 +46,13 @@ pub(super) async fn protect(
     context: &mut Context<'_>,
 ) -> Result<(), Failure> {
     let TagArgs { package, tag, change } = of;
-    let author = Author { actor: context.actor()?, message: change.message, key: change.key };
+    let client = context.client().await?;
+    let author = context.author(change).await?;
     let doing = match protection {
         Some(_) => format!("protecting the tag {tag} of {package}"),
         None => format!("unprotecting the tag {tag} of {package}"),
     };
     let request = ProtectRequest { package, tag, protection, author };
-    let client = context.client().await?;
     let done = client.protect(&request).await.map_err(context.failed(&doing))?;
     if context.output.json {
         return context.output.object(&json::Tagging::of(&done));

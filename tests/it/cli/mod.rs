@@ -10,6 +10,7 @@ mod download;
 mod help;
 mod list;
 mod processes;
+mod requests;
 pub mod sandbox;
 pub mod servers;
 mod show;

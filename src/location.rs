@@ -142,7 +142,7 @@ impl FromStr for LedgerUrl {
             #[cfg(feature = "weak-s3-ledger")]
             "s3" => Ok(Self::WeakS3(given.bucket()?)),
             #[cfg(not(feature = "weak-s3-ledger"))]
-            "s3" => Err(Error::WeakLedger { url: given.shown() }),
+            "s3" => Err(Error::WeakLedger { url: shown(text) }),
             scheme => {
                 Err(given.invalid(format!("unknown scheme {scheme:?}; a ledger is dynamodb:// or file:///")))
             }
@@ -210,8 +210,26 @@ impl fmt::Display for Query<'_> {
 fn file_url(directory: &std::path::Path) -> String {
     Url::from_directory_path(directory).map_or_else(
         |()| directory.display().to_string(),
-        |url| url.as_str().trim_end_matches('/').to_owned(),
+        // The root's own slash stays.
+        |url| match url.as_str().trim_end_matches('/') {
+            "file:" => "file:///".to_owned(),
+            url => url.to_owned(),
+        },
     )
+}
+
+/// A URL as it is shown: without anything that might be a password, be it the URL's or its endpoint's, and also where
+/// it can't be read as a URL.
+fn shown(text: &str) -> String {
+    let end = |sign: &str| text.rfind(sign).map(|at| at + sign.len());
+    match end("@").max(end("%40")) {
+        // A directory's path may hold one.
+        Some(end) if !text.starts_with("file:///") => {
+            let scheme = text.split_once("://").map_or("", |(scheme, _)| scheme);
+            format!("{scheme}://…@{}", &text[end..])
+        }
+        _ => text.to_owned(),
+    }
 }
 
 /// A URL that is being read.
@@ -223,7 +241,7 @@ struct Given<'a> {
 
 impl<'a> Given<'a> {
     fn parse(what: &'static str, text: &'a str) -> Result<Self, Error> {
-        let invalid = |why: String| Error::Invalid { what, url: text.to_owned(), why };
+        let invalid = |why: String| Error::Invalid { what, url: shown(text), why };
         if text.trim().is_empty() {
             return Err(invalid("it is empty".to_owned()));
         }
@@ -246,16 +264,8 @@ impl<'a> Given<'a> {
         Ok(given)
     }
 
-    fn shown(&self) -> String {
-        if self.url.username().is_empty() && self.url.password().is_none() {
-            self.text.to_owned()
-        } else {
-            format!("{}://…@{}", self.url.scheme(), self.url.host_str().unwrap_or_default())
-        }
-    }
-
     fn invalid(&self, why: impl Into<String>) -> Error {
-        Error::Invalid { what: self.what, url: self.shown(), why: why.into() }
+        Error::Invalid { what: self.what, url: shown(self.text), why: why.into() }
     }
 
     fn host(&self, what: &str) -> Result<String, Error> {
@@ -352,6 +362,11 @@ mod tests {
         assert_eq!(store, StoreUrl::S3(bucket));
         let store: StoreUrl = "file:///var/lib/a%20b".parse().unwrap();
         assert_eq!(store, StoreUrl::Directory("/var/lib/a b".into()));
+        let root: StoreUrl = "file:///".parse().unwrap();
+        assert_eq!(
+            (root.clone(), root.to_string()),
+            (StoreUrl::Directory("/".into()), "file:///".to_owned())
+        );
     }
 
     #[test]
@@ -392,10 +407,22 @@ mod tests {
 
     #[test]
     fn a_password_is_never_shown() {
-        for url in ["s3://key:secret@bucket/x", "dynamodb://key:secret@table"] {
-            let Err(error) = url.parse::<StoreUrl>() else { panic!("{url} is no place") };
-            assert!(!why(&error).contains("secret"), "{error}");
+        for url in [
+            "s3://key:secret@bucket/x",
+            "dynamodb://key:secret@table",
+            "dynamodb://key:secret@",
+            "s3://key:secret@bucket:99999",
+            "s3://key:se/cret@bucket:secret@x",
+            "file://key:secret@host/directory",
+            "s3://bucket?endpoint=http://key:secret@host",
+            "s3://bucket?endpoint=http%3A%2F%2Fkey%3Asecret%40host",
+        ] {
+            for error in [url.parse::<StoreUrl>().unwrap_err(), url.parse::<LedgerUrl>().unwrap_err()] {
+                assert!(!why(&error).contains("secret") && why(&error).contains("://…@"), "{error}");
+            }
         }
+        let error = "file:///home/ann@example.org?x".parse::<StoreUrl>().unwrap_err();
+        assert!(why(&error).contains("/home/ann@example.org?x"), "{error}");
     }
 
     #[cfg(not(feature = "weak-s3-ledger"))]

@@ -11,6 +11,8 @@ mod collect;
 mod commit;
 mod error;
 mod fence;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod idempotency;
 mod items;
 mod operation;

@@ -14,14 +14,13 @@ use futures_util::StreamExt;
 use libfuzzer_sys::fuzz_target;
 use sacker::{
     fault::{Fault, FaultKind},
-    model::Address,
-    store::{Content, Put, PutError, Store, s3::S3Store},
+    store::{Put, PutError, Store, s3::S3Store},
 };
-use sacker_fuzz::http::{Loss, Reply, Server, Status, run};
-use std::{
-    io::Write,
-    sync::{Arc, LazyLock, Mutex},
+use sacker_fuzz::{
+    blob::Blob,
+    http::{Loss, Reply, Server, Status, run},
 };
+use std::sync::{Arc, LazyLock, Mutex};
 
 #[derive(Arbitrary, Debug)]
 struct Input {
@@ -136,27 +135,6 @@ struct Exchange {
     /// Whether a write was sent under a condition.
     conditional: bool,
     answer: Answer,
-}
-
-struct Blob {
-    content: Content,
-    address: Address,
-    sha256: String,
-    crc: String,
-    // Removed when dropped.
-    _file: tempfile::NamedTempFile,
-}
-
-impl Blob {
-    fn new(size: usize) -> Self {
-        let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
-        file.write_all(&vec![7; size]).expect("a temporary file");
-        let content = Content::hash(file.path(), &|_| ()).expect("a temporary file");
-        let address = Address { sha256: content.sha256().clone(), generation: 0 };
-        let sha256 = aws_smithy_types::base64::encode(content.sha256().to_bytes());
-        let crc = aws_smithy_types::base64::encode(content.crc().to_be_bytes());
-        Self { content, address, sha256, crc, _file: file }
-    }
 }
 
 static SMALL: LazyLock<Blob> = LazyLock::new(|| Blob::new(1000));

@@ -1,5 +1,7 @@
 //! What the fuzz targets share.
 
+pub mod attributes;
+pub mod blob;
 pub mod http;
 
 use std::{

@@ -8,6 +8,8 @@ mod commands;
 mod config;
 mod environment;
 mod error;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod hints;
 mod json;
 mod notices;

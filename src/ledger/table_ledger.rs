@@ -10,6 +10,7 @@ use super::{
     release::{self, Changing},
 };
 use crate::{
+    failpoint::reach,
     fault::Fault,
     model::{
         Address, Blob, Digest, OpId, PackageName, PackageSummary, Release, Spec, TagMove, Tagged, Timestamp,
@@ -350,9 +351,11 @@ impl Ledger for TableLedger {
             let tags = self.tags_on(&request.package, request.version);
             let looked = try_join(tags, self.blob_to_delete(request)).await;
             let ((tags_rev, tags), blob) = looked.map_err(|error| error.unresolved(&request.author))?;
+            reach("change-looked");
             let operation = Changing { request, tags_rev, tags, blob };
             let commit = Commit { ledger: self, operation: &operation, author: &request.author, op: &op };
             if let release::Outcome::Changed(item, previous) = commit.run(None).await? {
+                reach("change-done");
                 let mut release = item.into_release(&request.package);
                 // What was done is done, whether or not its tags can be read now.
                 let tags = self.tags_by_version(&request.package).await;

@@ -6,6 +6,7 @@
 
 use super::{Client, Error};
 use crate::{
+    failpoint::reach,
     ledger::{self, Standing},
     model::{Address, Timestamp},
     store::{Stat, Upload},
@@ -94,6 +95,7 @@ impl Client {
         self.listing()
             .map(move |page| async move {
                 let mut page = page?;
+                reach("gc-page");
                 page.retain(|(_, stat)| collect.is_due(stat.modified, collect.min_age));
                 let addresses: Vec<_> = page.iter().map(|(address, _)| address.clone()).collect();
                 let standings = self.ledger.standings(&addresses).await?;
@@ -123,8 +125,10 @@ impl Client {
         if standing != Standing::Condemned && !self.ledger.condemn(address).await? {
             return Ok(false);
         }
+        reach("gc-condemned");
         let doing = format!("deleting {address}");
         self.patience.run(&doing, || self.store.delete(address)).await?;
+        reach("gc-deleted");
         Ok(true)
     }
 

@@ -78,7 +78,7 @@ impl Scene {
     }
 
     async fn audit(&self) -> (usize, usize, usize) {
-        let Audited { versions, moves, fences } = audit(&*self.table, "app").await;
+        let Audited { versions, moves, fences, .. } = audit(&*self.table, "app").await;
         (versions, moves, fences)
     }
 }

@@ -1,12 +1,13 @@
 //! The main job on the real servers: DynamoDB Local and MinIO.
 
-use super::sandbox::Sandbox;
+use super::sandbox::{Sandbox, signal};
 use crate::backends;
 use insta::assert_snapshot;
 use std::{
     env,
-    io::{Read, Write},
+    io::{BufRead, BufReader, Read, Write},
     net::{Shutdown, TcpListener, TcpStream},
+    process::Stdio,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -280,4 +281,36 @@ fn an_unknown_outcome_comes_with_the_key_to_find_it_out() {
         assert_eq!(sandbox.ok(&["add", "app", "f", "--key", key]), "1\n");
     }
     assert_eq!(sandbox.ok(&["versions", "app", "--json"]).lines().count(), 1);
+}
+
+/// The first Ctrl-C has it find out what became of the change, which here takes for ever; the second ends that, and says
+/// how to go on.
+#[test]
+fn a_second_interrupt_stops_at_once() {
+    let sandbox = sandbox();
+    sandbox.write("f", "x");
+    sandbox.ok(&["init"]);
+    let direct = sandbox.variable("SACKER_LEDGER").to_owned();
+    let ledger = direct.replace(&backends::dynamodb(), &losing(Losing::AllFromThen));
+    let mut command = sandbox.command(&["add", "app", "f", "-vv", "--ledger", &ledger]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    let mut said = String::new();
+    let mut until = |what: &str| {
+        while !said.lines().last().is_some_and(|line| line.contains(what)) {
+            assert!(stderr.read_line(&mut said).unwrap() > 0, "{what}: {said}");
+        }
+    };
+    until("will try again: changing app");
+    signal(&child, "INT");
+    until("will try again: finding out what became of a change of app");
+    signal(&child, "INT");
+    until("hint: ");
+    let hint = said.lines().last().unwrap();
+    assert!(said.contains("error: adding f to app in ") && said.contains("interrupted again\n"), "{said}");
+    let key = hint.split_once("--key ").unwrap().1.split_once('`').unwrap().0.to_owned();
+    assert_eq!(child.wait().unwrap().code(), Some(9), "{said}");
+    assert_eq!(sandbox.ok(&["add", "app", "f", "--key", &key]), "1\n");
+    assert_eq!(sandbox.ok(&["versions", "app", "--json"]).lines().count(), 1);
+    assert_eq!(sandbox.ok(&["fsck"]), "");
 }

@@ -13,8 +13,10 @@ mod version;
 
 pub use digest::Digest;
 pub use name::{PackageName, TagName};
+pub(crate) use release::epoch;
 pub use release::{
     Address, Blob, Generation, Mode, PackageSummary, Release, ReleaseChange, State, TagKind, TagMove, Tagged,
+    first_generation,
 };
 pub use spec::Spec;
 pub use text::{Actor, FileName, Key, Labels, Message, OpId};

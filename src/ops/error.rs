@@ -47,6 +47,8 @@ pub enum Error {
         ledger: String,
         /// Its id.
         id: String,
+        /// Whether it is a copy of another, such as a restored table.
+        is_copy: bool,
     },
     /// The file to be written exists and is a different one.
     #[error("{0} exists and is different")]

@@ -4,6 +4,7 @@
 //! go to an [`Observer`].
 
 mod add;
+mod adopt;
 mod change;
 mod download;
 mod error;
@@ -20,6 +21,7 @@ mod untag;
 mod versions;
 
 pub use add::{Add, AddInput};
+pub use adopt::Adopted;
 pub use download::{Download, Downloaded, Target};
 pub use error::Error;
 pub use fsck::{Checked, Fsck};

@@ -1,5 +1,6 @@
 //! Collecting what no version needs, and checking what is there: operations over a ledger and a store together.
 
+mod adopt;
 mod fsck;
 mod gc;
 mod owner;

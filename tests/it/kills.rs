@@ -5,6 +5,7 @@
 //! store, which a later `add` removes; both belong to nobody and are never read. An upload in parts is gone on with. At the
 //! end of each test `fsck` goes over all that is left, the bytes included.
 
+mod adopting;
 mod collecting;
 mod releases;
 

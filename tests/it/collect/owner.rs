@@ -78,10 +78,8 @@ async fn a_directory_that_was_moved_or_restored_is_the_ledger_still() {
     assert_eq!(gc(&client, collect(true)).await.unwrap(), []);
 }
 
-#[tokio::test]
-async fn a_restored_copy_of_a_table_collects_nothing() {
-    let site = Site::cloud(false).await;
-    site.add("app", "one").await;
+/// A copy of the site's table under another name, as a restore makes it.
+pub async fn copied(site: &Site) -> DynamoTable {
     let client = backends::aws().dynamodb(&backends::at(backends::dynamodb())).await.unwrap();
     let copy = DynamoTable::new(client, backends::unique("copy"));
     patience().run("making a table", || copy.create()).await.unwrap();
@@ -95,8 +93,15 @@ async fn a_restored_copy_of_a_table_collects_nothing() {
         }
         after = page.next;
         if after.is_none() {
-            break;
+            return copy;
         }
     }
+}
+
+#[tokio::test]
+async fn a_restored_copy_of_a_table_collects_nothing() {
+    let site = Site::cloud(false).await;
+    site.add("app", "one").await;
+    let copy = copied(&site).await;
     drill(&site, Arc::new(copy)).await;
 }

@@ -3,8 +3,9 @@
 mod adopt;
 mod fsck;
 mod gc;
-mod owner;
+pub mod owner;
 mod race;
+mod uploads;
 
 use crate::backends;
 use futures_util::TryStreamExt;

@@ -308,16 +308,17 @@ async fn payloads_to_another_machine_are_signed() {
 
 /// A page of a bucket's unfinished uploads, as S3 writes it.
 fn uploads(listed: &[(&str, &str)], truncated: bool) -> Answer {
-    let mut xml = "<?xml version=\"1.0\"?><ListMultipartUploadsResult>".to_owned();
-    for (key, id) in listed {
-        xml += &format!(
-            "<Upload><Key>{key}</Key><UploadId>{id}</UploadId><Initiated>2026-01-02T03:04:05.000Z</Initiated></Upload>"
-        );
-    }
-    // The markers are those of the last one listed: https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListMultipartUploads.html
+    let upload = |(key, id): &(&str, &str)| {
+        let since = "2026-01-02T03:04:05.000Z";
+        format!("<Upload><Key>{key}</Key><UploadId>{id}</UploadId><Initiated>{since}</Initiated></Upload>")
+    };
+    let listing: String = listed.iter().map(upload).collect();
+    // The markers are those of the last one listed.
     let (key, id) = listed.last().copied().unwrap_or_default();
-    xml += &format!("<NextKeyMarker>{key}</NextKeyMarker><NextUploadIdMarker>{id}</NextUploadIdMarker>");
-    (200, xml + &format!("<IsTruncated>{truncated}</IsTruncated></ListMultipartUploadsResult>"))
+    let next = format!("<NextKeyMarker>{key}</NextKeyMarker><NextUploadIdMarker>{id}</NextUploadIdMarker>");
+    let truncated = format!("<IsTruncated>{truncated}</IsTruncated>");
+    let name = "ListMultipartUploadsResult";
+    (200, format!("<?xml version=\"1.0\"?><{name}>{listing}{next}{truncated}</{name}>"))
 }
 
 #[tokio::test]

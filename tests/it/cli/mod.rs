@@ -4,6 +4,7 @@
 //! `cargo insta test --review`.
 
 mod add;
+mod adopt;
 mod change;
 mod configuration;
 mod download;

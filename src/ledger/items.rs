@@ -11,7 +11,7 @@ use crate::{
     },
     table::{Item, Key},
 };
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 use sha2::{Digest as _, Sha256};
 
 /// The number of the schema that this module reads and writes.
@@ -79,9 +79,30 @@ pub(super) fn directory_key(package: &PackageName) -> Key {
     Key::new(directory(first % DIRECTORIES), package.as_str())
 }
 
+/// Reads a number of an item: up to 2^53, so that what is one more is a number, too. A higher one was written by hand.
+fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let number = u64::deserialize(deserializer)?;
+    if number > Version::MAX {
+        return Err(serde::de::Error::custom(format_args!("{number} is more than 2^53")));
+    }
+    Ok(number)
+}
+
+fn number_if_any<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    Option::<Number>::deserialize(deserializer).map(|number| number.map(|Number(number)| number))
+}
+
+#[derive(Deserialize)]
+struct Number(#[serde(deserialize_with = "number")] u64);
+
+fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+    number(deserializer).map(Timestamp::from_millis)
+}
+
 /// The ledger's own identity: schema number and a random id, made once.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Meta {
+    #[serde(deserialize_with = "number")]
     pub schema: u64,
     pub ledger: String,
     /// The table that it was made in, by which a copy can be told apart.
@@ -93,22 +114,27 @@ pub(super) struct Meta {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Head {
     /// Last number given; 0 in a head that a fence made, where there is no package yet.
+    #[serde(deserialize_with = "number")]
     pub n: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub latest: Option<Version>,
     /// The blob of `latest`, so that reading it is one read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub blob: Option<BlobFields>,
+    #[serde(deserialize_with = "number")]
     pub rev: u64,
     pub chain: String,
+    #[serde(deserialize_with = "time")]
     pub when: Timestamp,
 }
 
 /// The head of a package's tags.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct TagHead {
+    #[serde(deserialize_with = "number")]
     pub rev: u64,
     pub chain: String,
+    #[serde(deserialize_with = "time")]
     pub when: Timestamp,
 }
 
@@ -117,8 +143,9 @@ pub(super) struct TagHead {
 pub(super) struct BlobFields {
     pub sha256: Digest,
     /// Generation.
-    #[serde(rename = "gen")]
+    #[serde(rename = "gen", deserialize_with = "number")]
     pub generation: Generation,
+    #[serde(deserialize_with = "number")]
     pub size: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub filename: Option<FileName>,
@@ -139,10 +166,12 @@ pub(super) struct VersionItem {
     pub more_labels: Labels,
     pub state: State,
     pub who: Actor,
+    #[serde(deserialize_with = "time")]
     pub when: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<Message>,
     pub op: OpId,
+    #[serde(deserialize_with = "number")]
     pub rev: u64,
     pub chain: String,
 }
@@ -161,10 +190,12 @@ pub(super) struct ReleaseEvent {
     #[serde(default, skip_serializing_if = "Labels::is_empty")]
     pub labels: Labels,
     pub who: Actor,
+    #[serde(deserialize_with = "time")]
     pub when: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<Message>,
     pub op: OpId,
+    #[serde(deserialize_with = "number")]
     pub rev: u64,
     pub chain: String,
 }
@@ -193,11 +224,13 @@ pub(super) struct TagItem {
     pub previous: Option<Version>,
     pub kind: TagKind,
     /// The rev of its last event.
+    #[serde(deserialize_with = "number")]
     pub set: u64,
     /// That event's `back`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "number_if_any")]
     pub back: Option<u64>,
     pub who: Actor,
+    #[serde(deserialize_with = "time")]
     pub when: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<Message>,
@@ -218,13 +251,15 @@ pub(super) struct TagEvent {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<Version>,
     /// The rev of the event whose version a rollback would restore.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "number_if_any")]
     pub back: Option<u64>,
     pub who: Actor,
+    #[serde(deserialize_with = "time")]
     pub when: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<Message>,
     pub op: OpId,
+    #[serde(deserialize_with = "number")]
     pub rev: u64,
     pub chain: String,
 }
@@ -246,9 +281,10 @@ pub(super) struct KeyItem {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct BlobItem {
     pub state: BlobState,
-    #[serde(rename = "gen")]
+    #[serde(rename = "gen", deserialize_with = "number")]
     pub generation: Generation,
     /// How many versions that are not deleted need it.
+    #[serde(deserialize_with = "number")]
     pub refs: u64,
 }
 

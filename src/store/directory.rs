@@ -8,8 +8,8 @@
 //! it finds under its address: the price of a second add is that of a local read.
 
 use super::{
-    Body, Content, Listing, Progress, Put, PutError, Stat, Store, Upload, Uploads,
-    files::{found, make_dir, read, sync_dir, threaded},
+    Body, Content, Listing, OWNER_MOST, Progress, Put, PutError, Stat, Store, Upload, Uploads,
+    files::{found, make_dir, make_private_dir, read, sync_dir, threaded},
     sending::{Teller, belongs, beyond, exchanged, told},
 };
 use crate::{
@@ -25,7 +25,7 @@ use sha2::{Digest as _, Sha256};
 use std::{
     collections::BTreeSet,
     fs::{self, File, Metadata, Permissions},
-    io::{self, Write},
+    io::{self, Read, Write},
     ops::Range,
     os::unix::fs::{FileExt, MetadataExt, PermissionsExt},
     path::PathBuf,
@@ -72,14 +72,21 @@ impl DirectoryStore {
         self.dir.join("OWNER")
     }
 
+    /// Makes one of the store's own directories. The store itself, if it has to be made, is for its maker alone, whose
+    /// files may be private; who shares it makes it, or opens it, first.
+    fn make(&self, own: PathBuf) -> io::Result<PathBuf> {
+        make_private_dir(&self.dir)?;
+        make_dir(&own)?;
+        Ok(own)
+    }
+
     fn doing(&self, what: impl std::fmt::Display) -> String {
         format!("{what} in {}", self.dir.display())
     }
 
     /// A temporary file that everyone may read and nobody changes by accident, as far as the umask lets.
     fn temporary(&self) -> io::Result<NamedTempFile> {
-        let dir = self.temporaries();
-        make_dir(&dir)?;
+        let dir = self.make(self.temporaries())?;
         tempfile::Builder::new().permissions(Permissions::from_mode(0o444)).tempfile_in(dir)
     }
 
@@ -110,7 +117,7 @@ impl DirectoryStore {
             Err(error) if error.kind() == io::ErrorKind::NotFound => false,
             Err(error) => return Err(failed(error).into()),
         };
-        make_dir(&self.blobs()).map_err(failed)?;
+        self.make(self.blobs()).map_err(failed)?;
         self.clean_up();
         let mut temporary = self.temporary().map_err(failed)?;
         copy(content, temporary.as_file_mut(), tell, &failed)?;
@@ -126,7 +133,10 @@ impl DirectoryStore {
     }
 
     fn read_owner(&self) -> io::Result<Option<String>> {
-        Ok(found(fs::read_to_string(self.owner_file()))?.map(|owner| owner.trim_end().to_owned()))
+        let Some(file) = found(File::open(self.owner_file()))? else { return Ok(None) };
+        let mut owner = Vec::new();
+        file.take(OWNER_MOST).read_to_end(&mut owner)?;
+        Ok(Some(String::from_utf8_lossy(&owner).trim_end().to_owned()))
     }
 
     fn claim_blocking(&self, ledger: &str) -> io::Result<String> {
@@ -205,7 +215,7 @@ impl Store for DirectoryStore {
             if dir.is_dir() {
                 return Ok(Created::Present);
             }
-            make_dir(&dir)?;
+            make_private_dir(&dir)?;
             Ok(Created::Made)
         })
         .await

@@ -1,6 +1,7 @@
 //! Everything that is tested from outside, against real back ends, in one binary.
 
 mod ambiguity;
+mod attacks;
 mod aws;
 mod backends;
 mod cli;

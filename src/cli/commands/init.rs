@@ -1,7 +1,7 @@
 //! `init`: makes the ledger and the store.
 
 use crate::{
-    cli::{Context, error::Failure, json},
+    cli::{Context, error::Failure, json, render},
     table::Created,
 };
 
@@ -20,6 +20,10 @@ pub(in crate::cli) async fn run(_: &Args, context: &mut Context<'_>) -> Result<(
         Created::Made => "made",
         Created::Present => "was there",
     };
-    context.output.line(format!("ledger: {ledger} ({}), id {}", done(made.ledger), made.id))?;
+    context.output.line(format!(
+        "ledger: {ledger} ({}), id {}",
+        done(made.ledger),
+        render::escaped(&made.id)
+    ))?;
     context.output.line(format!("store: {store} ({})", done(made.store)))
 }

@@ -23,7 +23,7 @@ mod single;
 mod uploads;
 
 use super::{
-    Body, Content, Listing, PART_SIZE, Progress, Put, PutError, Stat, Store, Upload, Uploads,
+    Body, Content, Listing, OWNER_MOST, PART_SIZE, Progress, Put, PutError, Stat, Store, Upload, Uploads,
     sending::{belongs, exchanged, told},
 };
 use crate::{
@@ -52,7 +52,7 @@ use std::{
     sync::{Arc, atomic::AtomicBool},
     time::Duration,
 };
-use tokio::sync::OnceCell;
+use tokio::{io::AsyncReadExt, sync::OnceCell};
 use tracing::{Instrument, debug, debug_span};
 
 /// A store under a prefix of a bucket. See the [module](self). Cloning is cheap.
@@ -191,11 +191,11 @@ impl Store for S3Store {
             Err(error) if code(&error) == "NoSuchKey" => return Ok(None),
             Err(error) => return Err(fault(doing(), error)),
         };
-        let bytes = answer.body.collect().await;
-        let bytes = bytes.map_err(|error| Fault::new(FaultKind::Unavailable, doing(), error))?.to_vec();
-        let owner =
-            String::from_utf8(bytes).map_err(|error| Fault::new(FaultKind::Corrupt, doing(), error))?;
-        Ok(Some(owner.trim_end().to_owned()))
+        let mut owner = Vec::new();
+        let mut body = answer.body.into_async_read().take(OWNER_MOST);
+        let read = body.read_to_end(&mut owner).await;
+        read.map_err(|error| Fault::new(FaultKind::Unavailable, doing(), error))?;
+        Ok(Some(String::from_utf8_lossy(&owner).trim_end().to_owned()))
     }
 
     async fn claim(&self, ledger: &str) -> Result<String, Fault> {

@@ -4,6 +4,7 @@
 mod edits;
 mod items;
 mod objects;
+mod permissions;
 mod places;
 mod secrets;
 mod targets;

@@ -86,6 +86,16 @@ fn an_edit_of_the_ledgers_own_identity_stops_what_changes_something() {
     assert_eq!(edited("ledger", json!(7)), [8, 8, 8]);
 }
 
+#[test]
+fn other_bytes_under_a_number_do_not_reach_who_follows_a_tag() {
+    let sandbox = sandbox();
+    edit(&sandbox, "P#app", V1, |item| {
+        item["sha256"] = sha256("two").into();
+    });
+    let bytes = |spec: &str| sandbox.ok(&["download", "app", spec, "-o", "-"]);
+    assert_eq!((bytes("1"), bytes("live")), ("two".to_owned(), "one".to_owned()), "as `SECURITY.md` says");
+}
+
 /// The chain's value at an entry, by the words of `ARCHITECTURE.md` and with none of the ledger's code.
 fn chain(previous: &str, pk: &str, sk: &str, entry: &Value) -> String {
     let mut entry = entry.as_object().unwrap().clone();

@@ -2,6 +2,7 @@
 
 use super::{Client, Error, Observer, fetch::Absent, spool::blocking};
 use crate::{
+    durable,
     failpoint::reach,
     fault::FaultKind,
     model::{Blob, Digest, Mode, PackageName, Spec, Version},
@@ -163,20 +164,19 @@ async fn publish(
 ) -> Result<(), Error> {
     let output = || Error::output(path);
     let file = temporary.as_file().try_clone().map_err(output())?;
-    let failed = output();
+    let (failed, written) = (output(), temporary.path().to_owned());
     let durable = blocking(move || {
         if let Some(mode) = mode {
             file.set_permissions(Permissions::from_mode(mode.into()))?;
         }
-        file.sync_all()
+        durable::flush(&file, &written)
     });
     durable.await.map_err(failed)?;
     reach("download-complete");
-    let published = if force { temporary.persist(path) } else { temporary.persist_noclobber(path) };
-    match published {
-        Ok(_) => {
+    match durable::name(temporary, path, force) {
+        Ok(()) => {
             reach("download-named");
-            let flush = blocking(move || File::open(directory)?.sync_all());
+            let flush = blocking(move || durable::flush_directory(&directory));
             flush.await.map_err(output())
         }
         Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {

@@ -9,10 +9,11 @@
 
 use super::{
     Body, Content, Listing, OWNER_MOST, Progress, Put, PutError, Stat, Store, Upload, Uploads,
-    files::{found, make_dir, make_private_dir, read, sync_dir, threaded},
+    files::{found, make_dir, make_private_dir, read, threaded},
     sending::{Teller, belongs, beyond, exchanged, told},
 };
 use crate::{
+    durable::{self, flush_directory},
     failpoint::reach,
     fault::{Fault, FaultKind},
     model::{Address, Digest, Timestamp},
@@ -109,7 +110,9 @@ impl DirectoryStore {
             Ok(file) => {
                 if holds(&file, content).map_err(failed)? {
                     // Whoever wrote it may have died before it was durable, or have been another program.
-                    file.sync_all().and_then(|()| sync_dir(&self.blobs())).map_err(failed)?;
+                    durable::flush(&file, &target)
+                        .and_then(|()| flush_directory(&self.blobs()))
+                        .map_err(failed)?;
                     return Ok(Put::Present);
                 }
                 true
@@ -121,11 +124,11 @@ impl DirectoryStore {
         self.clean_up();
         let mut temporary = self.temporary().map_err(failed)?;
         copy(content, temporary.as_file_mut(), tell, &failed)?;
-        temporary.as_file().sync_all().map_err(failed)?;
+        durable::flush(temporary.as_file(), temporary.path()).map_err(failed)?;
         // Over whatever is there: everyone who renames to this name has checked the same bytes.
         reach("blob-complete");
-        temporary.persist(&target).map_err(|error| failed(error.error))?;
-        sync_dir(&self.blobs()).map_err(failed)?;
+        durable::name(temporary, &target, true).map_err(|error| failed(error.error))?;
+        flush_directory(&self.blobs()).map_err(failed)?;
         if there {
             debug!(blob = %at, store = %self.describe(), "what was stored was damaged and has been replaced");
         }
@@ -145,17 +148,17 @@ impl DirectoryStore {
         }
         let mut temporary = self.temporary()?;
         temporary.write_all(ledger.as_bytes())?;
-        temporary.as_file().sync_all()?;
+        durable::flush(temporary.as_file(), temporary.path())?;
         reach("owner-complete");
         // It appears with all its text, and only if there is none.
-        let owner = match temporary.persist_noclobber(self.owner_file()) {
-            Ok(_) => ledger.to_owned(),
+        let owner = match durable::name(temporary, &self.owner_file(), false) {
+            Ok(()) => ledger.to_owned(),
             Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
                 self.read_owner()?.ok_or(error.error)?
             }
             Err(error) => return Err(error.error),
         };
-        sync_dir(&self.dir)?;
+        flush_directory(&self.dir)?;
         Ok(owner)
     }
 
@@ -277,7 +280,7 @@ impl Store for DirectoryStore {
         let (path, blobs) = (self.blob(at), self.blobs());
         let doing = self.doing(format_args!("deleting the blob {at}"));
         blocking(doing, move || match found(fs::remove_file(path))? {
-            Some(()) => sync_dir(&blobs),
+            Some(()) => flush_directory(&blobs),
             None => Ok(()),
         })
         .await

@@ -1,7 +1,8 @@
 //! Files and directories: what the standard library leaves to be done.
 
+use crate::durable::flush_directory;
 use std::{
-    fs::{self, File},
+    fs,
     io::{self, Read},
     os::unix::fs::DirBuilderExt,
     path::Path,
@@ -31,12 +32,7 @@ fn make(dir: &Path, mode: u32) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => {}
         result => result?,
     }
-    sync_dir(parent)
-}
-
-/// Makes what was renamed or removed in a directory durable.
-pub(super) fn sync_dir(dir: &Path) -> io::Result<()> {
-    File::open(dir)?.sync_all()
+    flush_directory(parent)
 }
 
 /// What is not there is no error.

@@ -6,6 +6,7 @@ mod aws;
 mod backends;
 mod cli;
 mod collect;
+mod durability;
 mod dynamodb;
 mod faults;
 mod garbage;

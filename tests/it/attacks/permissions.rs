@@ -147,8 +147,7 @@ async fn asked(site: &Site, command: &str) -> Asked {
         }
         other => panic!("{other}"),
     }
-    let asked = witness.asked.lock().unwrap().clone();
-    asked
+    witness.asked.lock().unwrap().clone()
 }
 
 /// The package `app` of two versions, `live` on the second unless the first is to be taken away, and a blob too many.

@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     aws::{Aws, Endpoint},
+    durable,
     model::Actor,
 };
 use sha2::{Digest, Sha256};
@@ -93,7 +94,7 @@ async fn ask(aws: &Aws, ledger: &Endpoint, file: &Path) {
         // Whole or not at all, whoever reads it meanwhile.
         let mut whole = tempfile::NamedTempFile::new_in(&directory)?;
         std::io::Write::write_all(&mut whole, found.as_bytes())?;
-        whole.persist(file)?;
+        durable::name(whole, file, true)?;
         Ok(())
     };
     if let Err(error) = keep() {

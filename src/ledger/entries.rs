@@ -47,9 +47,10 @@ impl<'a> Entries<'a> {
         });
         self.told.insert((package, tag), rev);
         if self.is_plan {
-            let moves = self.moves();
-            if let Some(log) = self.leader().and_then(|leader| self.logs.get_mut(leader)) {
-                log.lead(&moves);
+            // The leader can change with each that is announced, and only one may tell of all.
+            let (moves, leader, none) = (self.moves(), self.leader(), Moves::new());
+            for (package, log) in &mut self.logs {
+                log.lead(if Some(*package) == leader { &moves } else { &none });
             }
         }
     }

@@ -50,5 +50,16 @@ pub(super) fn remembered<O: Operation>(
 /// The operation's key was used for something else.
 pub(super) fn used_for<O: Operation>(first: String, operation: &O, context: &Context<'_>) -> Error {
     let key = context.author.key.as_ref().map(ToString::to_string).unwrap_or_default();
-    Conflict::Key { key, first, now: operation.asked() }.into()
+    Conflict::Key { key, first: readable(&first), now: readable(&operation.asked()) }.into()
+}
+
+/// A request as it is recorded; of a plan, the beginning of its sha256.
+fn readable(request: &str) -> String {
+    const SHOWN: usize = 8;
+    match request.rsplit_once(' ') {
+        Some((apply @ ("apply" | "apply --undo"), sha256)) => {
+            format!("{apply} PLAN (sha256 {}…)", sha256.get(..SHOWN).unwrap_or(sha256))
+        }
+        _ => request.to_owned(),
+    }
 }

@@ -11,7 +11,7 @@ use super::{
     target::{Move, Target},
 };
 use crate::{
-    model::{PackageName, TagKind, TagMove},
+    model::{OpId, PackageName, TagKind, TagMove},
     table::Key,
 };
 use std::collections::BTreeSet;
@@ -78,14 +78,29 @@ impl<'a> Undoing<'a> {
         standing.iter().flatten().map(|(_, event)| event).filter(applied).max_by_key(matching)
     }
 
+    /// The change that most of the tags stand by, where no application stands whole: only the others are in the way.
+    fn most(standing: &[Option<(TagItem, TagEvent)>]) -> Option<&OpId> {
+        let by = |op: &OpId| standing.iter().flatten().filter(|(_, event)| event.op == *op).count();
+        let put = |event: &&TagEvent| matches!(event.kind, TagKind::Move | TagKind::Untag);
+        let ops = standing.iter().flatten().map(|(_, event)| event).filter(put).map(|event| &event.op);
+        ops.max_by_key(|op| by(op)).filter(|op| (2..standing.len()).contains(&by(op)))
+    }
+
     fn decide(
         &'a self,
         the_move: &'a Move,
         standing: Option<&(TagItem, TagEvent)>,
         leader: Option<&TagEvent>,
+        most: Option<&OpId>,
         seen: &Snapshot,
     ) -> Result<Known<Decision<'a>>, Error> {
         let Move { package, tag, confirmed, .. } = the_move;
+        if let Some((item, event)) = standing
+            && leader.is_none()
+            && most == Some(&event.op)
+        {
+            return Ok(Known::Is(Decision::Stay(item.clone())));
+        }
         let rev = leader.and_then(|leader| leader.moves.get(&name(package, tag)));
         let (Some(leader), Some((item, event))) =
             (leader, standing.filter(|(item, _)| rev == Some(&item.set)))
@@ -94,6 +109,7 @@ impl<'a> Undoing<'a> {
                 package: package.clone(),
                 tag: tag.clone(),
                 found: standing.and_then(|(item, _)| item.version),
+                kind: standing.map(|(item, _)| item.kind),
                 by: standing.map(|(item, _)| (item.who.clone(), item.when)),
             }
             .into());
@@ -157,9 +173,10 @@ impl Operation for Undoing<'_> {
             Known::Read(keys) => return Ok(Plan::Read(keys)),
         };
         let leader = self.leader(&standing);
+        let most = Self::most(&standing);
         let decisions = collect(self.moves.iter().zip(&standing).map(|(the_move, standing)| {
             let place = (&the_move.package, &the_move.tag);
-            (place, self.decide(the_move, standing.as_ref(), leader, seen))
+            (place, self.decide(the_move, standing.as_ref(), leader, most, seen))
         }));
         let decisions = match decisions? {
             Known::Is(decisions) => decisions,

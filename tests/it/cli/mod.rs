@@ -4,15 +4,20 @@
 //! `cargo insta test --review`.
 
 mod add;
+mod apply;
 mod change;
 mod configuration;
 mod download;
 mod help;
+mod history;
 mod list;
 mod processes;
+mod protect;
+mod rollback;
 pub mod sandbox;
 pub mod servers;
 mod show;
 mod signals;
 mod tag;
 mod trouble;
+mod wait;

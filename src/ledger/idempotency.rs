@@ -53,13 +53,13 @@ pub(super) fn used_for<O: Operation>(first: String, operation: &O, context: &Con
     Conflict::Key { key, first: readable(&first), now: readable(&operation.asked()) }.into()
 }
 
-/// A request as it is recorded; of a plan, the beginning of its sha256.
+/// A request as it is recorded; of the sha256 of a file or a plan, only the beginning.
 fn readable(request: &str) -> String {
     const SHOWN: usize = 8;
-    match request.rsplit_once(' ') {
-        Some((apply @ ("apply" | "apply --undo"), sha256)) => {
-            format!("{apply} PLAN (sha256 {}…)", sha256.get(..SHOWN).unwrap_or(sha256))
-        }
-        _ => request.to_owned(),
-    }
+    let (what, of) = match request.rsplit_once(' ') {
+        Some((what @ "add", sha256)) => (format!("{what} FILE"), sha256),
+        Some((what @ ("apply" | "apply --undo"), sha256)) => (format!("{what} PLAN"), sha256),
+        _ => return request.to_owned(),
+    };
+    format!("{what} (sha256 {}…)", of.get(..SHOWN).unwrap_or(of))
 }

@@ -22,3 +22,4 @@ mod table;
 #[cfg(feature = "weak-s3-ledger")]
 mod weak_s3;
 mod wire;
+mod workflows;

@@ -15,6 +15,7 @@ mod processes;
 mod protect;
 mod rollback;
 pub mod sandbox;
+mod schema;
 pub mod servers;
 mod show;
 mod signals;

@@ -146,7 +146,7 @@ impl Sandbox {
     }
 
     /// Without what differs from run to run: the home, times, identities and durations.
-    fn masked(&self, text: &str) -> String {
+    pub fn masked(&self, text: &str) -> String {
         let text = text.replace(self.home.to_str().unwrap(), "[HOME]");
         let mut masked = String::new();
         let mut rest = text.as_str();

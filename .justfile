@@ -10,17 +10,27 @@ ci:
 test *args:
     scripts/test {{ args }}
 
+# Fuzz every target, or those that are named, for so many seconds each
+fuzz seconds='600' *targets:
+    scripts/fuzz {{ seconds }} {{ targets }}
+
+# Keep the few inputs that cover what all those found so far for a target do
+fuzz-keep target:
+    scripts/fuzz keep {{ target }}
+
 # Format the code and the Terraform module
 fmt:
     cargo fmt --all
+    cargo fmt --manifest-path fuzz/Cargo.toml
     terraform fmt -recursive infra
 
 # Lint, with and without the features, and the scripts
 lint:
     cargo fmt --all --check
+    cargo fmt --manifest-path fuzz/Cargo.toml --check
     cargo clippy --locked --all-targets -- -D warnings
     cargo clippy --locked --all-targets --all-features -- -D warnings
-    shellcheck .ci/run scripts/backends scripts/check-infra scripts/test
+    shellcheck .ci/run fuzz/rustc scripts/backends scripts/check-infra scripts/fuzz scripts/test
 
 # Build the library's documentation
 doc *args:

@@ -96,3 +96,10 @@ pub mod ops;
 pub mod retry;
 pub mod store;
 pub mod table;
+
+/// What `fuzz/` can't reach from outside. No part of the interface.
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing {
+    pub use crate::{cli::fuzzing::configuration, ledger::fuzzing::Record};
+}

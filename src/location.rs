@@ -18,7 +18,12 @@ use crate::{
     store::{Store, directory::DirectoryStore, s3::S3Store},
     table::{dynamodb::DynamoTable, sqlite::SqliteTable},
 };
-use std::{fmt, path::PathBuf, str::FromStr, sync::Arc};
+use std::{
+    fmt,
+    path::{Component, PathBuf},
+    str::FromStr,
+    sync::Arc,
+};
 use url::Url;
 
 /// A URL that names no place a ledger or store can be.
@@ -142,7 +147,7 @@ impl FromStr for LedgerUrl {
             #[cfg(feature = "weak-s3-ledger")]
             "s3" => Ok(Self::WeakS3(given.bucket()?)),
             #[cfg(not(feature = "weak-s3-ledger"))]
-            "s3" => Err(Error::WeakLedger { url: given.shown() }),
+            "s3" => Err(Error::WeakLedger { url: shown(text) }),
             scheme => {
                 Err(given.invalid(format!("unknown scheme {scheme:?}; a ledger is dynamodb:// or file:///")))
             }
@@ -210,8 +215,26 @@ impl fmt::Display for Query<'_> {
 fn file_url(directory: &std::path::Path) -> String {
     Url::from_directory_path(directory).map_or_else(
         |()| directory.display().to_string(),
-        |url| url.as_str().trim_end_matches('/').to_owned(),
+        // The root's own slash stays.
+        |url| match url.as_str().trim_end_matches('/') {
+            "file:" => "file:///".to_owned(),
+            url => url.to_owned(),
+        },
     )
+}
+
+/// A URL as it is shown: without anything that might be a password, be it the URL's or its endpoint's, and also where
+/// it can't be read as a URL.
+fn shown(text: &str) -> String {
+    let end = |sign: &str| text.rfind(sign).map(|at| at + sign.len());
+    match end("@").max(end("%40")) {
+        // A directory's path may hold one.
+        Some(end) if !text.starts_with("file:///") => {
+            let scheme = text.split_once("://").map_or("", |(scheme, _)| scheme);
+            format!("{scheme}://…@{}", &text[end..])
+        }
+        _ => text.to_owned(),
+    }
 }
 
 /// A URL that is being read.
@@ -223,7 +246,7 @@ struct Given<'a> {
 
 impl<'a> Given<'a> {
     fn parse(what: &'static str, text: &'a str) -> Result<Self, Error> {
-        let invalid = |why: String| Error::Invalid { what, url: text.to_owned(), why };
+        let invalid = |why: String| Error::Invalid { what, url: shown(text), why };
         if text.trim().is_empty() {
             return Err(invalid("it is empty".to_owned()));
         }
@@ -246,16 +269,8 @@ impl<'a> Given<'a> {
         Ok(given)
     }
 
-    fn shown(&self) -> String {
-        if self.url.username().is_empty() && self.url.password().is_none() {
-            self.text.to_owned()
-        } else {
-            format!("{}://…@{}", self.url.scheme(), self.url.host_str().unwrap_or_default())
-        }
-    }
-
     fn invalid(&self, why: impl Into<String>) -> Error {
-        Error::Invalid { what: self.what, url: self.shown(), why: why.into() }
+        Error::Invalid { what: self.what, url: shown(self.text), why: why.into() }
     }
 
     fn host(&self, what: &str) -> Result<String, Error> {
@@ -328,110 +343,14 @@ impl<'a> Given<'a> {
         if let Some((name, _)) = self.url.query_pairs().next() {
             return Err(self.invalid(format!("unknown parameter {name:?}; a directory has none")));
         }
-        self.url.to_file_path().map_err(|()| self.invalid("it names no path"))
+        let path = self.url.to_file_path().map_err(|()| self.invalid("it names no path"))?;
+        // The URL has none of its own, but a `%2F` may have hidden one.
+        if path.components().any(|part| part == Component::ParentDir) {
+            return Err(self.invalid("its path has a `..` segment"));
+        }
+        Ok(path)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn why(error: &Error) -> String {
-        error.to_string()
-    }
-
-    #[test]
-    fn what_is_good_is_read_as_it_is_meant() {
-        let ledger: LedgerUrl = "dynamodb://sacker-ledger?region=eu-west-1".parse().unwrap();
-        let endpoint = Endpoint { region: Some("eu-west-1".to_owned()), url: None };
-        assert_eq!(ledger, LedgerUrl::Dynamo { table: "sacker-ledger".to_owned(), endpoint });
-        let store: StoreUrl = "s3://acme-blobs/a/b/?endpoint=http://127.0.0.1:9000".parse().unwrap();
-        let endpoint = Endpoint { region: None, url: Some("http://127.0.0.1:9000".to_owned()) };
-        let bucket = Bucket { bucket: "acme-blobs".to_owned(), prefix: "a/b".to_owned(), endpoint };
-        assert_eq!(store, StoreUrl::S3(bucket));
-        let store: StoreUrl = "file:///var/lib/a%20b".parse().unwrap();
-        assert_eq!(store, StoreUrl::Directory("/var/lib/a b".into()));
-    }
-
-    #[test]
-    fn what_is_wrong_is_named() {
-        let ledgers = [
-            ("", "it is empty"),
-            ("table", "it has no scheme"),
-            ("dynamo://table", "unknown scheme \"dynamo\""),
-            ("dynamodb://", "it does not name a table"),
-            ("dynamodb://table/x", "a table has no path"),
-            ("dynamodb://a", "a table's name is"),
-            ("dynamodb://table?zone=1", "unknown parameter \"zone\""),
-            ("dynamodb://table?region=", "the parameter \"region\" is empty"),
-            ("dynamodb://table?region=a&region=b", "given twice"),
-            ("dynamodb://table?region=EU", "\"EU\" is no region"),
-            ("dynamodb://table?endpoint=ftp://x", "no http:// or https:// URL"),
-            ("dynamodb://table:8000", "it can't have a port"),
-            ("dynamodb://table#x", "fragment"),
-            ("file://relative/dir", "it must be absolute"),
-            ("file:relative", "it must be absolute"),
-            ("file:///dir?region=x", "a directory has none"),
-        ];
-        for (url, wrong) in ledgers {
-            let error = url.parse::<LedgerUrl>().expect_err(url);
-            assert!(why(&error).contains(wrong), "{url}: {error}");
-        }
-        let stores = [
-            ("dynamodb://table", "unknown scheme \"dynamodb\""),
-            ("s3://Bucket", "a bucket's name is"),
-            ("s3://bucket/a//b", "empty, `.` or `..` segment"),
-            ("s3://bucket/a b", "a prefix is"),
-        ];
-        for (url, wrong) in stores {
-            let error = url.parse::<StoreUrl>().expect_err(url);
-            assert!(why(&error).contains(wrong), "{url}: {error}");
-        }
-    }
-
-    #[test]
-    fn a_password_is_never_shown() {
-        for url in ["s3://key:secret@bucket/x", "dynamodb://key:secret@table"] {
-            let Err(error) = url.parse::<StoreUrl>() else { panic!("{url} is no place") };
-            assert!(!why(&error).contains("secret"), "{error}");
-        }
-    }
-
-    #[cfg(not(feature = "weak-s3-ledger"))]
-    #[test]
-    fn a_ledger_on_s3_is_refused_by_name() {
-        let url = "s3://bucket/ledger";
-        assert_eq!(url.parse::<LedgerUrl>(), Err(Error::WeakLedger { url: url.to_owned() }));
-    }
-
-    proptest! {
-        #[test]
-        fn a_url_prints_as_it_is_read(
-            bucket in "[a-z][a-z0-9-]{2,20}",
-            prefix in "([A-Za-z0-9_-]{1,8}(/[A-Za-z0-9_-]{1,8}){0,2})?",
-            region in proptest::option::of("[a-z]{2}-[a-z]{4,9}-[1-9]"),
-            port in proptest::option::of(1..65535_u16),
-        ) {
-            let url = port.map(|port| format!("http://127.0.0.1:{port}"));
-            let endpoint = Endpoint { region, url };
-            let store = StoreUrl::S3(Bucket { bucket: bucket.clone(), prefix, endpoint: endpoint.clone() });
-            prop_assert_eq!(store.to_string().parse::<StoreUrl>(), Ok(store));
-            let ledger = LedgerUrl::Dynamo { table: bucket, endpoint };
-            prop_assert_eq!(ledger.to_string().parse::<LedgerUrl>(), Ok(ledger));
-        }
-
-        #[test]
-        fn a_directory_prints_as_it_is_read(path in "(/[A-Za-z0-9 %#?é._-]{1,10}){1,3}") {
-            prop_assume!(!path.split('/').any(|segment| matches!(segment, "." | "..")));
-            let store = StoreUrl::Directory(path.into());
-            prop_assert_eq!(store.to_string().parse::<StoreUrl>(), Ok(store));
-        }
-
-        #[test]
-        fn nothing_makes_it_panic(text in ".{0,60}") {
-            let _ = text.parse::<LedgerUrl>();
-            let _ = text.parse::<StoreUrl>();
-        }
-    }
-}
+mod tests;

@@ -136,7 +136,7 @@ fn kind(code: Option<&str>, status: u16) -> FaultKind {
 
 fn told(code: Option<&str>, message: Option<&str>, status: u16) -> String {
     // DynamoDB's message on a wrong signature goes on with the signed request, session token and all.
-    let message = message.and_then(|message| message.lines().next()).filter(|line| !line.is_empty());
+    let [code, message] = [code, message].map(|text| text?.lines().next().filter(|line| !line.is_empty()));
     match (code, message) {
         (Some(code), Some(message)) => format!("{code}: {message}"),
         (Some(one), None) | (None, Some(one)) => format!("{one} (HTTP {status})"),
@@ -230,6 +230,7 @@ mod tests {
         assert_eq!(told(None, None, 405), "HTTP 405");
         assert_eq!(told(Some("SlowDown"), Some(""), 503), "SlowDown (HTTP 503)");
         assert_eq!(told(None, Some("no"), 400), "no (HTTP 400)");
+        assert_eq!(told(Some("Slow\nDown"), Some("\n"), 503), "Slow (HTTP 503)");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! applies as the SDK reads it: profiles, regions, endpoints, SSO, roles, `credential_process`. Explicit settings win
 //! over it.
 
+mod caller;
 mod credentials;
 mod fault;
 mod http;

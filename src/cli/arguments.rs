@@ -38,7 +38,8 @@ Environment:
   SACKER_LEDGER, SACKER_STORE, SACKER_CONFIG
              as --ledger, --store and --config, which win over them
   SACKER_ACTOR
-             who is recorded with a change, instead of USER@HOST
+             who is recorded with a change, instead of the AWS identity or,
+             where that is not known, USER@HOST
   CI         where it is set, nothing is changed without a configuration
   NO_COLOR   no color unless --color says so
   XDG_DATA_HOME, XDG_CACHE_HOME, TMPDIR

@@ -69,9 +69,9 @@ pub(super) enum Error {
 /// The file `~/.sacker.json`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
-    ledger: Option<String>,
-    store: Option<String>,
+pub(super) struct File {
+    pub ledger: Option<String>,
+    pub store: Option<String>,
 }
 
 const FILE: &str = ".sacker.json";
@@ -149,7 +149,15 @@ fn read(path: &Path, must_exist: bool) -> Result<File, Error> {
         Err(error) if error.kind() == io::ErrorKind::NotFound && !must_exist => return Ok(File::default()),
         Err(source) => return Err(Error::Read { path: path.to_owned(), source }),
     };
-    serde_json::from_str(&text).map_err(|source| Error::Parse { path: path.to_owned(), source })
+    parse_file(path, &text)
+}
+
+/// Reads the text of a configuration file.
+pub(super) fn parse_file(path: &Path, text: &str) -> Result<File, Error> {
+    // serde would also take a list of the values.
+    serde_json::from_str::<serde_json::Map<_, _>>(text)
+        .and_then(|_| serde_json::from_str(text))
+        .map_err(|source| Error::Parse { path: path.to_owned(), source })
 }
 
 fn parse<T: FromStr<Err = location::Error>>((origin, url): (Origin, String)) -> Result<T, Error> {
@@ -261,6 +269,9 @@ mod tests {
         let (place, why) = told("{\n\n ledger }");
         assert_eq!(place, ", line 3, column 2");
         assert!(why.contains("key must be a string"), "{why}");
+        let (place, why) = told(r#"["dynamodb://abc", "s3://abc"]"#);
+        assert_eq!(place, ", line 1, column 0");
+        assert!(why.contains("invalid type: sequence, expected a map"), "{why}");
     }
 
     #[test]

@@ -32,6 +32,14 @@ impl Places {
         }
     }
 
+    /// Where the ledger is on DynamoDB.
+    pub fn dynamodb(&self) -> Option<&Endpoint> {
+        match &self.ledger {
+            LedgerUrl::Dynamo { endpoint, .. } => Some(endpoint),
+            _ => None,
+        }
+    }
+
     fn endpoint(&self, side: Side) -> Option<&Endpoint> {
         let ledger = match &self.ledger {
             LedgerUrl::Dynamo { endpoint, .. } => Some(endpoint),

@@ -2,11 +2,14 @@
 //!
 //! The only part of the crate that prints, reads the environment, or ends the process.
 
+mod actor;
 mod arguments;
 mod commands;
 mod config;
 mod environment;
 mod error;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod hints;
 mod json;
 mod notices;
@@ -18,12 +21,14 @@ mod trace;
 
 use crate::{
     aws::Aws,
-    failpoint, location,
-    model::Actor,
+    failpoint,
+    ledger::Author,
+    location,
     ops::{self, Client, Observer},
     retry::{Patience, Stop},
 };
-use arguments::{Arguments, Command, Global};
+use actor::Identity;
+use arguments::{Arguments, Change, Command, Global};
 use clap::{ColorChoice, CommandFactory, FromArgMatches};
 use config::{Flags, Settings};
 use environment::Environment;
@@ -152,9 +157,11 @@ fn execute(
         environment,
         output,
         unasked: settings.embedded.filter(|_| changes),
+        aws: Aws::standard(),
+        identity: Identity::default(),
     };
     run::to_the_end(&stop, notices, changes, async {
-        match command {
+        let done = match command {
             Command::List(arguments) => commands::list::run(arguments, &mut context).await,
             Command::Versions(arguments) => commands::versions::run(arguments, &mut context).await,
             Command::Tags(arguments) => commands::tags::run(arguments, &mut context).await,
@@ -177,7 +184,13 @@ fn execute(
             Command::Fsck(arguments) => commands::fsck::run(arguments, &mut context).await,
             Command::Init(arguments) => commands::init::run(&arguments, &mut context).await,
             Command::Completions(_) => unreachable!("it was done above"),
+        };
+        if context.identity.is_asked_for() {
+            // Nobody waits for it who reads the answer; a failure to write that is told of when all is done.
+            let _ = context.output.flush();
+            context.identity.linger().await;
         }
+        done
     })
 }
 
@@ -192,6 +205,8 @@ struct Context<'a> {
     output: &'a mut Output,
     /// Where something is about to be changed that nobody configured.
     unasked: Option<PathBuf>,
+    aws: Aws,
+    identity: Identity,
 }
 
 impl Context<'_> {
@@ -205,7 +220,7 @@ impl Context<'_> {
         }
         let uploads = self.environment.cache().map(|cache| cache.join("uploads"));
         let Places { ledger, store, .. } = &self.places;
-        let opened = location::open(ledger, store, &Aws::standard(), self.patience.clone(), uploads).await;
+        let opened = location::open(ledger, store, &self.aws, self.patience.clone(), uploads).await;
         let (ledger, store) = opened.map_err(|fault| Failure::of_opening(&fault, &self.places))?;
         Ok(Client::new(ledger, store, self.patience.clone(), self.environment.temporary()))
     }
@@ -215,20 +230,10 @@ impl Context<'_> {
         move |error| Failure::of_operation(&error, doing, &self.places)
     }
 
-    /// Who is recorded with a change: `SACKER_ACTOR`, or else the user and the host.
-    fn actor(&self) -> Result<Actor, Failure> {
-        const VARIABLE: &str = "SACKER_ACTOR";
-        if let Some(actor) = self.environment.get(VARIABLE) {
-            let actor = actor.to_string_lossy().parse::<Actor>();
-            return actor.map_err(|invalid| Failure::new(Kind::Invalid, format!("{VARIABLE}: {invalid}")));
-        }
-        let or_unknown = |name: whoami::Result<String>| match name {
-            Ok(name) if !name.is_empty() => name,
-            _ => "unknown".to_owned(),
-        };
-        let who = format!("{}@{}", or_unknown(whoami::username()), or_unknown(whoami::hostname()));
-        // A system may allow more than a ledger does.
-        let who: String = who.chars().filter(|c| !c.is_control()).take(64).collect();
-        who.parse().map_err(|invalid| Failure::new(Kind::Internal, format!("the user's name: {invalid}")))
+    /// Who makes a change, why, and under which key. A client must have been made before.
+    async fn author(&mut self, change: Change) -> Result<Author, Failure> {
+        let ledger = self.places.dynamodb();
+        let actor = self.identity.actor(&self.environment, &self.aws, ledger).await?;
+        Ok(Author { actor, message: change.message, key: change.key })
     }
 }

@@ -21,6 +21,8 @@ pub(super) struct Entries<'a> {
     /// The rev of the entry that tells of each tag.
     told: BTreeMap<(&'a PackageName, &'a TagName), u64>,
     is_plan: bool,
+    /// Whether the entries know which of them is the first.
+    led: bool,
     checks: Vec<Action>,
 }
 
@@ -34,7 +36,14 @@ impl<'a> Entries<'a> {
     ) -> Result<Self, Error> {
         let logs = packages.into_iter().map(|package| Ok((package, TagLog::open(package, seen, context)?)));
         let logs = logs.collect::<Result<_, Error>>()?;
-        Ok(Self { logs, announced: BTreeMap::new(), told: BTreeMap::new(), is_plan, checks: Vec::new() })
+        Ok(Self {
+            logs,
+            announced: BTreeMap::new(),
+            told: BTreeMap::new(),
+            is_plan,
+            led: false,
+            checks: Vec::new(),
+        })
     }
 
     /// Says of each tag which entry will tell of it: one that is there, or else the next of its package. All are to be
@@ -46,18 +55,24 @@ impl<'a> Entries<'a> {
             self.logs[package].seen_rev() + *before
         });
         self.told.insert((package, tag), rev);
-        if self.is_plan {
-            // The leader can change with each that is announced, and only one may tell of all.
-            let (moves, leader, none) = (self.moves(), self.leader(), Moves::new());
-            for (package, log) in &mut self.logs {
-                log.lead(if Some(*package) == leader { &moves } else { &none });
-            }
-        }
     }
 
     /// Where the next entry of a package goes.
     pub(super) fn log(&mut self, package: &PackageName) -> &mut TagLog<'a> {
+        if self.is_plan && !std::mem::replace(&mut self.led, true) {
+            self.lead();
+        }
         self.logs.get_mut(package).expect("the log of each package was opened")
+    }
+
+    /// Lets the first entry of all tell of all moves, and every other one lead to it.
+    fn lead(&mut self) {
+        let moves = self.moves();
+        let Some(leader) = self.leader() else { return };
+        let at: Moves = [(leader.to_string(), self.logs[leader].seen_rev() + 1)].into();
+        for (package, log) in &mut self.logs {
+            log.lead(if *package == leader { moves.clone() } else { Moves::new() }, at.clone());
+        }
     }
 
     /// What has to hold as well.

@@ -54,6 +54,7 @@ impl TableLedger {
                 back: None,
                 protection: None,
                 moves: Moves::new(),
+                led_by: Moves::new(),
                 who,
                 when,
                 message: None,

@@ -13,7 +13,7 @@ use futures_util::{
     future::join_all,
     stream::{self, BoxStream, Peekable},
 };
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 use std::pin::Pin;
 
 type Events<'a> = Peekable<BoxStream<'a, Result<Event, Error>>>;
@@ -50,7 +50,7 @@ impl TableLedger {
     }
 
     /// The records of a range of a log.
-    pub(super) fn events<T: DeserializeOwned + Send + 'static>(
+    pub(super) fn events<T: Serialize + DeserializeOwned + Send + 'static>(
         &self,
         log: String,
         from: String,

@@ -15,6 +15,7 @@ use crate::{
     table::{Item, Key},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 /// The number of the schema that this module reads and writes.
@@ -241,6 +242,9 @@ pub(super) struct TagEvent {
     /// In the first entry of a plan: the entries of all its moves.
     #[serde(default, skip_serializing_if = "Moves::is_empty")]
     pub moves: Moves,
+    /// In every other entry of a plan: the package and rev of the first.
+    #[serde(default, skip_serializing_if = "Moves::is_empty")]
+    pub led_by: Moves,
     pub who: Actor,
     pub when: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -295,16 +299,33 @@ pub(super) enum BlobState {
 /// Writes a record as an item.
 pub(super) fn encode(record: &impl Serialize) -> Item {
     match serde_json::to_value(record) {
-        Ok(serde_json::Value::Object(item)) => item,
+        Ok(Value::Object(item)) => item,
         // Every record above is a struct of strings, numbers and maps of them.
         other => unreachable!("a record is no item: {other:?}"),
     }
 }
 
-/// Reads a record back from an item.
-pub(super) fn decode<T: DeserializeOwned>(key: &Key, item: &Item) -> Result<T, Error> {
-    serde_json::from_value(serde_json::Value::Object(item.clone()))
-        .map_err(|error| Error::Damaged { what: format!("the ledger's item {key}"), why: error.to_string() })
+/// Reads a record back from an item. Attributes that the record does not know are let be.
+pub(super) fn decode<T: Serialize + DeserializeOwned>(key: &Key, item: &Item) -> Result<T, Error> {
+    let damaged = |why: String| Error::Damaged { what: format!("the ledger's item {key}"), why };
+    let record =
+        serde_json::from_value(Value::Object(item.clone())).map_err(|error| damaged(error.to_string()))?;
+    // serde also takes a list for a record, and `{"kept": null}` for a word. A condition on what was read would then
+    // hold for nothing that is stored.
+    match encode(&record).iter().find(|(name, read)| !item.get(*name).is_some_and(|it| says(it, read))) {
+        None => Ok(record),
+        Some((name, _)) => Err(damaged(format!("`{name}` is not as it is written"))),
+    }
+}
+
+/// Whether what is stored is what was read of it, but for attributes that are not known.
+fn says(stored: &Value, read: &Value) -> bool {
+    match (stored, read) {
+        (Value::Object(stored), Value::Object(read)) => {
+            read.iter().all(|(name, read)| stored.get(name).is_some_and(|it| says(it, read)))
+        }
+        (stored, read) => stored == read,
+    }
 }
 
 impl BlobFields {

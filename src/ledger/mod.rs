@@ -12,6 +12,8 @@ mod commit;
 mod entries;
 mod error;
 mod fence;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod history;
 mod idempotency;
 mod items;

@@ -10,7 +10,7 @@ use crate::{
     model::{OpId, PackageName, Timestamp},
     table::{Action, Change, Item, Key},
 };
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 use std::collections::BTreeMap;
 
 /// Items as they were read; `None` for one that was not there.
@@ -23,12 +23,12 @@ impl Snapshot {
     }
 
     /// The record at `key`. One that was not read counts as absent.
-    pub(super) fn get<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<T>, Error> {
+    pub(super) fn get<T: Serialize + DeserializeOwned>(&self, key: &Key) -> Result<Option<T>, Error> {
         self.item(key).map(|item| decode(key, item)).transpose()
     }
 
     /// The record at `key`, which another item tells of; `None` if it was not read.
-    pub(super) fn told_of<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<T>, Error> {
+    pub(super) fn told_of<T: Serialize + DeserializeOwned>(&self, key: &Key) -> Result<Option<T>, Error> {
         match self.0.get(key) {
             None => Ok(None),
             Some(Some(item)) => decode(key, item).map(Some),

@@ -11,7 +11,7 @@ use crate::{
     model::OpId,
     table::{Item, Key, TransactError},
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::{collections::BTreeSet, time::Duration};
 use tracing::debug;
 
@@ -66,7 +66,7 @@ impl Pending {
 }
 
 /// What both kinds of head have.
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 struct Revision {
     rev: u64,
 }

@@ -63,6 +63,7 @@ pub(super) struct TagLog<'a> {
     chain: String,
     when: Option<Timestamp>,
     leads: Moves,
+    led_by: Moves,
     actions: Vec<Action>,
 }
 
@@ -83,6 +84,7 @@ impl<'a> TagLog<'a> {
             when: head.as_ref().map(|head| head.when),
             chain: head.map_or_else(|| START.to_owned(), |head| head.chain),
             leads: Moves::new(),
+            led_by: Moves::new(),
             actions: Vec::new(),
         })
     }
@@ -102,9 +104,9 @@ impl<'a> TagLog<'a> {
         items::tag_event_key(self.package, self.seen_rev + 1)
     }
 
-    /// Lets the next entry tell of all these moves.
-    pub(super) fn lead(&mut self, moves: &Moves) {
-        self.leads.clone_from(moves);
+    /// Lets the next entry tell of all these moves, if there are any, and every other one lead to where that is told.
+    pub(super) fn lead(&mut self, moves: Moves, at: Moves) {
+        (self.leads, self.led_by) = (moves, at);
     }
 
     /// Puts a tag on a version, or takes it off. A rollback restores what it was on before.
@@ -147,6 +149,7 @@ impl<'a> TagLog<'a> {
         self.rev += 1;
         let when = after(self.context.now, self.when);
         let (version, blob) = target.unzip();
+        let moves = std::mem::take(&mut self.leads);
         let event = TagEvent {
             kind,
             tag: Some(tag.clone()),
@@ -154,7 +157,8 @@ impl<'a> TagLog<'a> {
             version,
             back,
             protection,
-            moves: std::mem::take(&mut self.leads),
+            led_by: if moves.is_empty() { self.led_by.clone() } else { Moves::new() },
+            moves,
             who: author.actor.clone(),
             when,
             message: author.message.clone(),

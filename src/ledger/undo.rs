@@ -11,7 +11,7 @@ use super::{
     target::{Move, Target},
 };
 use crate::{
-    model::{OpId, PackageName, TagKind, TagMove},
+    model::{PackageName, TagKind, TagMove},
     table::Key,
 };
 use std::collections::BTreeSet;
@@ -63,27 +63,42 @@ impl<'a> Undoing<'a> {
         Ok(if missing.is_empty() { Known::Is(standing) } else { Known::Read(missing) })
     }
 
-    /// The application that stands, if one does: its first entry, which tells of all its moves.
-    fn leader<'s>(&self, standing: &'s [Option<(TagItem, TagEvent)>]) -> Option<&'s TagEvent> {
-        let applied = |event: &&TagEvent| {
-            !event.moves.is_empty() && matches!(event.kind, TagKind::Move | TagKind::Untag)
-        };
-        let matching = |event: &&TagEvent| {
+    /// The application of which the most stands, if any does: its first entry, which tells of all its moves.
+    fn leader(
+        &self,
+        standing: &[Option<(TagItem, TagEvent)>],
+        seen: &Snapshot,
+    ) -> Result<Known<Option<TagEvent>>, Error> {
+        let (mut leaders, mut missing) = (Vec::new(), Vec::new());
+        for (_, event) in standing.iter().flatten() {
+            if !event.moves.is_empty() {
+                leaders.push(event.clone());
+            }
+            for (package, rev) in &event.led_by {
+                let package: PackageName = package.parse().map_err(|error| Error::Damaged {
+                    what: format!("an event of the tags of {}", self.moves[0].package),
+                    why: format!("{error}"),
+                })?;
+                let key = items::tag_event_key(&package, *rev);
+                match seen.told_of::<TagEvent>(&key)? {
+                    Some(leader) => leaders.push(leader),
+                    None if missing.contains(&key) => {}
+                    None => missing.push(key),
+                }
+            }
+        }
+        if !missing.is_empty() {
+            return Ok(Known::Read(missing));
+        }
+        let applied = |event: &TagEvent| matches!(event.kind, TagKind::Move | TagKind::Untag);
+        let matching = |event: &TagEvent| {
             let stands = |(the_move, standing): &(&Move, &Option<(TagItem, TagEvent)>)| {
                 let rev = event.moves.get(&name(&the_move.package, &the_move.tag));
                 rev.is_some() && rev == standing.as_ref().map(|(item, _)| &item.set)
             };
             (self.moves.iter().zip(standing).filter(stands).count(), event.when)
         };
-        standing.iter().flatten().map(|(_, event)| event).filter(applied).max_by_key(matching)
-    }
-
-    /// The change that most of the tags stand by, where no application stands whole: only the others are in the way.
-    fn most(standing: &[Option<(TagItem, TagEvent)>]) -> Option<&OpId> {
-        let by = |op: &OpId| standing.iter().flatten().filter(|(_, event)| event.op == *op).count();
-        let put = |event: &&TagEvent| matches!(event.kind, TagKind::Move | TagKind::Untag);
-        let ops = standing.iter().flatten().map(|(_, event)| event).filter(put).map(|event| &event.op);
-        ops.max_by_key(|op| by(op)).filter(|op| (2..standing.len()).contains(&by(op)))
+        Ok(Known::Is(leaders.into_iter().filter(applied).max_by_key(matching)))
     }
 
     fn decide(
@@ -91,16 +106,9 @@ impl<'a> Undoing<'a> {
         the_move: &'a Move,
         standing: Option<&(TagItem, TagEvent)>,
         leader: Option<&TagEvent>,
-        most: Option<&OpId>,
         seen: &Snapshot,
     ) -> Result<Known<Decision<'a>>, Error> {
         let Move { package, tag, confirmed, .. } = the_move;
-        if let Some((item, event)) = standing
-            && leader.is_none()
-            && most == Some(&event.op)
-        {
-            return Ok(Known::Is(Decision::Stay(item.clone())));
-        }
         let rev = leader.and_then(|leader| leader.moves.get(&name(package, tag)));
         let (Some(leader), Some((item, event))) =
             (leader, standing.filter(|(item, _)| rev == Some(&item.set)))
@@ -172,11 +180,14 @@ impl Operation for Undoing<'_> {
             Known::Is(standing) => standing,
             Known::Read(keys) => return Ok(Plan::Read(keys)),
         };
-        let leader = self.leader(&standing);
-        let most = Self::most(&standing);
+        let leader = match self.leader(&standing, seen)? {
+            Known::Is(leader) => leader,
+            Known::Read(keys) => return Ok(Plan::Read(keys)),
+        };
+        let leader = leader.as_ref();
         let decisions = collect(self.moves.iter().zip(&standing).map(|(the_move, standing)| {
             let place = (&the_move.package, &the_move.tag);
-            (place, self.decide(the_move, standing.as_ref(), leader, most, seen))
+            (place, self.decide(the_move, standing.as_ref(), leader, seen))
         }));
         let decisions = match decisions? {
             Known::Is(decisions) => decisions,

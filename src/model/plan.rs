@@ -76,7 +76,7 @@ impl Plan {
             packages.insert(package);
         }
         if packages.len() > Self::MAX_PACKAGES {
-            let rule = format!("packages is too large: at most {} are allowed", Self::MAX_PACKAGES);
+            let rule = format!("packages is too large: no more than {} are allowed", Self::MAX_PACKAGES);
             return Err(Invalid::new("a plan of", &packages.len().to_string(), rule));
         }
         Ok(Self { message, moves })

@@ -98,13 +98,17 @@ impl DynamoTable {
     fn item(&self, mut attributes: Attributes) -> Result<(Key, Item), Fault> {
         let damaged = |source: String| Fault::new(FaultKind::Corrupt, self.reading(), source);
         let key = take_key(&mut attributes).ok_or_else(|| damaged("an item without its key".to_owned()))?;
+        // A type that is newer than the SDK, at which serde_dynamo would panic.
+        if !attributes.values().all(is_known) {
+            return Err(damaged(format!("the item {key} has an attribute of a type that is not known")));
+        }
         let item = serde_dynamo::from_item(attributes);
         let item = item.map_err(|error| damaged(format!("the item {key}: {error}")))?;
         Ok((key, item))
     }
 
     /// What a cancelled transaction says. The reasons stand in the order of the actions.
-    fn cancelled(&self, reasons: Vec<CancellationReason>) -> TransactError {
+    fn cancelled(&self, reasons: Vec<CancellationReason>, actions: usize) -> TransactError {
         // Where some conditions could not be judged, those that were are half an answer: one may have failed because
         // of what was not seen.
         if let Some((kind, source)) = worst(&reasons) {
@@ -117,9 +121,13 @@ impl DynamoTable {
             let there = reason.item.filter(|item| !item.is_empty());
             Ok(Some(there.map(|item| self.item(item).map(|(_, item)| item)).transpose()?))
         };
-        match reasons.into_iter().map(found).collect() {
-            Ok(refused) => TransactError::Refused(refused),
-            Err(fault) => TransactError::Fault(fault),
+        let refused: Result<Vec<_>, _> = reasons.into_iter().map(found).collect();
+        match refused {
+            Ok(refused) if refused.len() == actions && refused.iter().any(Option::is_some) => {
+                TransactError::Refused(refused)
+            }
+            Ok(_) => Fault::new(FaultKind::Unexpected, self.writing(), "cancelled for no reason").into(),
+            Err(fault) => fault.into(),
         }
     }
 }
@@ -247,7 +255,8 @@ impl Table for DynamoTable {
         let Err(error) = request.send().instrument(span).await else { return Ok(()) };
         match error.as_service_error() {
             Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
-                Err(self.cancelled(cancelled.cancellation_reasons().to_vec()))
+                let reasons = cancelled.cancellation_reasons().to_vec();
+                Err(self.cancelled(reasons, transaction.actions().len()))
             }
             _ => Err(aws::fault(self.writing(), error).into()),
         }
@@ -259,6 +268,14 @@ const NOTHING: Page<String> = Page { items: Vec::new(), next: None };
 fn attributes(key: &Key) -> Attributes {
     let of = |name: &str, value: &str| (name.to_owned(), AttributeValue::S(value.to_owned()));
     HashMap::from([of("pk", &key.pk), of("sk", &key.sk)])
+}
+
+fn is_known(value: &AttributeValue) -> bool {
+    match value {
+        AttributeValue::L(values) => values.iter().all(is_known),
+        AttributeValue::M(values) => values.values().all(is_known),
+        value => !value.is_unknown(),
+    }
 }
 
 fn take_key(attributes: &mut Attributes) -> Option<Key> {

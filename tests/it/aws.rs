@@ -80,6 +80,19 @@ async fn an_answer_that_was_damaged_on_its_way() {
 }
 
 #[tokio::test]
+async fn an_attribute_of_a_type_of_tomorrow() {
+    for value in [r#"{"V":[1]}"#, r#"{"M":{"a":{"L":[{"V":[1]}]}}}"#] {
+        let body = format!(r#"{{"Item":{{"pk":{{"S":"p"}},"sk":{{"S":"a"}},"x":{value}}}}}"#);
+        let fault = read(&Server::answering("200 OK", &body).await.url).await;
+        assert_eq!(fault.kind, FaultKind::Corrupt, "{fault:?}");
+        assert!(
+            told(&fault).contains("p/a") && told(&fault).contains("a type that is not known"),
+            "{fault:?}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn another_kind_of_server() {
     let fault = read(&Server::answering("405 Method Not Allowed", "<html></html>").await.url).await;
     assert_eq!(fault.kind, FaultKind::Misconfigured, "{fault:?}");
@@ -171,6 +184,10 @@ async fn cancelled_transactions() {
     assert_eq!(faulted(cancelled(&[&conflict, &failed, &none]).await), FaultKind::Contended);
     assert_eq!(faulted(cancelled(&[&failed, &throttled, &none]).await), FaultKind::Throttled);
     assert_eq!(faulted(cancelled(&[&malformed, &conflict, &throttled]).await), FaultKind::Unexpected);
+    // Not a reason for each action, or none that is a reason: no one was first.
+    for reasons in [&[][..], &[&failed], &[&none, &none, &none]] {
+        assert_eq!(faulted(cancelled(reasons).await), FaultKind::Unexpected);
+    }
 }
 
 #[tokio::test]

@@ -10,10 +10,14 @@ mod adding;
 mod blobs;
 pub mod changing;
 mod concurrent;
+mod guards;
+mod history;
 mod items;
 mod keys;
+mod plans;
 mod reading;
 mod resuming;
+mod rollback;
 mod tagging;
 
 /// Makes a test of each case, in a world of its own.
@@ -83,6 +87,30 @@ macro_rules! for_tables {
             changing::a_repeated_change_gives_the_first_outcome
             changing::a_change_is_resumed
             changing::messages_of_changes_are_kept
+            guards::write_once_stays
+            guards::confirm_needs_the_name_again
+            guards::protection_is_an_event
+            guards::gates_are_conditions_of_the_move
+            guards::gates_in_a_plan
+            history::everything_is_told_newest_first
+            history::what_is_not_there_has_no_history
+            history::a_long_history_comes_page_by_page
+            plans::all_moves_are_made
+            plans::or_none_and_every_reason_is_named
+            plans::what_is_there_already_stays
+            plans::two_tags_change_places
+            plans::a_repeated_plan_gives_the_first_outcome
+            plans::a_plan_that_did_not_land_is_resumed_once
+            plans::a_release_is_taken_back
+            plans::what_has_moved_on_is_not_taken_back
+            plans::what_can_not_be_restored_is_named
+            plans::limits_are_checked_first
+            rollback::again_goes_further_back
+            rollback::a_tag_that_was_taken_off_comes_back
+            rollback::back_to_any_earlier_one
+            rollback::what_is_not_active_is_refused_with_the_nearest
+            rollback::a_repeated_rollback_gives_the_first_outcome
+            rollback::the_past_is_named
             items::the_items_are_what_the_schema_says
             items::times_grow_whatever_the_clock_says
             items::an_unknown_schema_is_left_alone
@@ -109,6 +137,8 @@ macro_rules! for_concurrent {
             concurrent::one_key_makes_one_version
             concurrent::a_promotion_takes_what_the_tag_was_on
             concurrent::unchanged_content_is_added_once
+            plans::no_snapshot_ever_sees_half
+            plans::a_plan_and_single_moves_exclude_each_other
             changing::a_tag_and_a_yank_exclude_each_other
             changing::versions_yanked_at_once_leave_the_right_latest
         }

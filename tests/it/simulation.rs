@@ -21,6 +21,7 @@ mod mutants;
 mod network;
 mod objects;
 mod run;
+mod specification;
 
 use mutants::Mutant;
 use run::{Blobs, Outcome, run};
@@ -90,14 +91,17 @@ fn whatever_happens_the_promises_hold() {
     }
     let sum = |of: fn(&Outcome) -> usize| outcomes.iter().map(|(_, outcome)| of(outcome)).sum::<usize>();
     println!(
-        "{} seeds: {} requests, {} answered, {} unknown and found out, {} crashed, {} fences, {} objects \
-         collected, {} histories searched",
+        "{} seeds: {} requests, {} answered, {} unknown and found out, {} crashed, {} fences, {} plans of both \
+         packages applied, {} taken back, {} rollbacks, {} objects collected, {} histories searched",
         outcomes.len(),
         sum(|outcome| outcome.requests),
         sum(|outcome| outcome.answered),
         sum(|outcome| outcome.unknown),
         sum(|outcome| outcome.crashed),
         sum(|outcome| outcome.fences),
+        sum(|outcome| outcome.applied),
+        sum(|outcome| outcome.undone),
+        sum(|outcome| outcome.rolled_back),
         sum(|outcome| outcome.deleted),
         sum(|outcome| outcome.searched),
     );
@@ -107,6 +111,9 @@ fn whatever_happens_the_promises_hold() {
             ("unknown", sum(|outcome| outcome.unknown)),
             ("crashed", sum(|outcome| outcome.crashed)),
             ("fences", sum(|outcome| outcome.fences)),
+            ("applied", sum(|outcome| outcome.applied)),
+            ("undone", sum(|outcome| outcome.undone)),
+            ("rolled back", sum(|outcome| outcome.rolled_back)),
             ("collected", sum(|outcome| outcome.deleted)),
             ("searched", sum(|outcome| outcome.searched)),
         ] {

@@ -7,7 +7,7 @@ use crate::{
         error::{Failure, Kind},
         json,
     },
-    ledger::{AddRequest, Author},
+    ledger::AddRequest,
     model::{Expectation, FileName, Labels, PackageName, TagName},
     ops::{Add, AddInput},
 };
@@ -51,13 +51,13 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
     let stdin = file == Path::new("-");
     let source = if stdin { "standard input".to_owned() } else { file.display().to_string() };
     let doing = format!("adding {source} to {package}");
-    let author = Author { actor: context.actor()?, message: change.message, key: change.key };
+    let client = context.client().await?;
+    let author = context.author(change).await?;
     let add = Add {
         request: AddRequest { package, author, labels, tags, if_changed, expect_latest, confirm },
         input: if stdin { AddInput::Stream(Box::new(std::io::stdin())) } else { AddInput::File(file) },
         filename,
     };
-    let client = context.client().await?;
     let (release, new) = client.add(add, &context.observer).await.map_err(context.failed(&doing))?;
     if !new {
         context.notices.note(&format!(

@@ -8,7 +8,7 @@ use crate::{
         json,
         render::{self, plain},
     },
-    ledger::{ApplyRequest, Author},
+    ledger::ApplyRequest,
     model::Plan,
 };
 use std::{
@@ -60,11 +60,11 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
         .parse()
         .map_err(|invalid| Failure::new(Kind::Invalid, format!("reading {}: {invalid}", the_plan(&path))))
         .map_err(|failure| failure.hint("nothing was changed; `sacker apply --help` shows a plan"))?;
-    let message = change.message.or_else(|| plan.message().filter(|_| !undo).cloned());
-    let author = Author { actor: context.actor()?, message, key: change.key };
-    let request = ApplyRequest { plan, undo, author };
+    let message = change.message.clone().or_else(|| plan.message().filter(|_| !undo).cloned());
     let doing = format!("{} {}", if undo { "taking back" } else { "applying" }, the_plan(&path));
     let client = context.client().await?;
+    let author = context.author(Change { message, ..change }).await?;
+    let request = ApplyRequest { plan, undo, author };
     let moved = if dry_run { client.preview(&request).await } else { client.apply(&request).await };
     for moved in moved.map_err(context.failed(&doing))? {
         if context.output.json {

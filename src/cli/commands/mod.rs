@@ -30,7 +30,7 @@ use super::{
     json, render,
 };
 use crate::{
-    ledger::{Author, ChangeRequest},
+    ledger::ChangeRequest,
     model::{PackageName, ReleaseChange, TagMove, TagName, Version},
 };
 use std::time::Duration;
@@ -55,11 +55,11 @@ async fn change(
     doing: &str,
     context: &mut Context<'_>,
 ) -> Result<(), Failure> {
-    let VersionArgs { package, version, change: Change { key, message } } = of;
-    let author = Author { actor: context.actor()?, message, key };
+    let VersionArgs { package, version, change: by } = of;
     let doing = format!("{doing} {package} {version}");
-    let request = ChangeRequest { package, version, change, author };
     let client = context.client().await?;
+    let author = context.author(by).await?;
+    let request = ChangeRequest { package, version, change, author };
     let changed = client.change(&request).await.map_err(context.failed(&doing))?;
     if context.output.json {
         return context.output.object(&json::Versioned::of(&changed.release, None));

@@ -7,7 +7,7 @@ use crate::{
         error::{Failure, Kind},
         json,
     },
-    ledger::{Author, ProtectRequest},
+    ledger::ProtectRequest,
     model::{PackageName, Protection, TagName},
 };
 
@@ -51,13 +51,13 @@ pub(super) async fn protect(
     context: &mut Context<'_>,
 ) -> Result<(), Failure> {
     let TagArgs { package, tag, change } = of;
-    let author = Author { actor: context.actor()?, message: change.message, key: change.key };
+    let client = context.client().await?;
+    let author = context.author(change).await?;
     let doing = match protection {
         Some(_) => format!("protecting the tag {tag} of {package}"),
         None => format!("unprotecting the tag {tag} of {package}"),
     };
     let request = ProtectRequest { package, tag, protection, author };
-    let client = context.client().await?;
     let done = client.protect(&request).await.map_err(|error| {
         let failure = context.failed(&doing)(error);
         match failure.kind {

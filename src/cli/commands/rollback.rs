@@ -2,7 +2,7 @@
 
 use crate::{
     cli::{Context, arguments::Change, error::Failure},
-    ledger::{Author, RollbackRequest},
+    ledger::RollbackRequest,
     model::{PackageName, TagName, Version},
 };
 
@@ -28,10 +28,10 @@ pub(in crate::cli) struct Args {
 pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result<(), Failure> {
     let Args { package, tag, to, confirm, change } = args;
     let confirm = super::confirmed(&tag, confirm.as_ref())?;
-    let author = Author { actor: context.actor()?, message: change.message, key: change.key };
+    let client = context.client().await?;
+    let author = context.author(change).await?;
     let doing = format!("putting back the tag {tag} of {package}");
     let request = RollbackRequest { package, tag, to, confirm, author };
-    let client = context.client().await?;
     let moved = client.rollback(&request).await.map_err(context.failed(&doing))?;
     super::show_move(&moved, context)
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     cli::{Context, arguments::Change, error::Failure},
-    ledger::{Author, TagRequest},
+    ledger::TagRequest,
     model::{Expectation, Gate, PackageName, Spec, TagName},
 };
 
@@ -34,10 +34,10 @@ pub(in crate::cli) struct Args {
 pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result<(), Failure> {
     let Args { package, spec, tag, expect, require, confirm, change } = args;
     let confirm = super::confirmed(&tag, confirm.as_ref())?;
-    let author = Author { actor: context.actor()?, message: change.message, key: change.key };
+    let client = context.client().await?;
+    let author = context.author(change).await?;
     let doing = format!("moving the tag {tag} of {package} to {spec}");
     let request = TagRequest { package, spec, tag, expect, require, confirm, author };
-    let client = context.client().await?;
     let moved = client.tag(&request).await.map_err(context.failed(&doing))?;
     super::show_move(&moved, context)
 }

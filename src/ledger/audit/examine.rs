@@ -14,7 +14,7 @@ use crate::{
     model::{Labels, PackageName, State, TagKind, Timestamp, Version},
     table::{Action, Change, Condition, Item, Key},
 };
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The items of a package.
@@ -58,7 +58,7 @@ impl Findings {
         self.0.push(Found { breach: Breach::new(place.to_string(), rule, what), mend });
     }
 
-    fn read<T: DeserializeOwned>(&mut self, key: &Key, item: &Item) -> Option<T> {
+    fn read<T: Serialize + DeserializeOwned>(&mut self, key: &Key, item: &Item) -> Option<T> {
         match decode(key, item) {
             Ok(record) => Some(record),
             Err(Error::Damaged { why, .. }) => {

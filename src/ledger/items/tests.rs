@@ -107,7 +107,7 @@ fn any_json() -> impl Strategy<Value = Value> {
     })
 }
 
-fn decodes_or_is_damaged<T: DeserializeOwned>(item: &Item) {
+fn decodes_or_is_damaged<T: Serialize + DeserializeOwned>(item: &Item) {
     let key = Key::new("P#app", "V#1");
     match decode::<T>(&key, item) {
         Ok(_) => {}
@@ -126,6 +126,29 @@ fn all_decode_or_are_damaged(item: &Item) {
     decodes_or_is_damaged::<TagEvent>(item);
     decodes_or_is_damaged::<KeyItem>(item);
     decodes_or_is_damaged::<BlobItem>(item);
+}
+
+#[test]
+fn what_only_looks_like_a_record_is_damaged() {
+    let key = Key::new("P#app", "H");
+    let why = |item: Value| match item {
+        Value::Object(item) if item.contains_key("refs") => decode::<BlobItem>(&key, &item).map(drop),
+        Value::Object(item) => decode::<Head>(&key, &item).map(drop),
+        other => panic!("{other} is no item"),
+    };
+    let sha256 = "0".repeat(64);
+    let head =
+        |blob: Value| json!({"n": 1, "latest": 1, "blob": blob, "rev": 1, "chain": "", "when": 1, "new": 1});
+    why(head(json!({"sha256": sha256, "gen": 0, "size": 1, "mode": 0o755, "new": 1}))).unwrap();
+    why(head(Value::Null)).unwrap();
+    for (item, name) in [
+        (head(json!([sha256, 0, 1, null, null])), "blob"),
+        (head(json!({"sha256": sha256, "gen": 0, "size": 1, "mode": 0o100_755})), "blob"),
+        (json!({"state": {"kept": null}, "gen": 0, "refs": 1}), "state"),
+    ] {
+        let told = why(item).unwrap_err().to_string();
+        assert_eq!(told, format!("the ledger's item P#app/H is damaged: `{name}` is not as it is written"));
+    }
 }
 
 proptest! {
@@ -167,7 +190,7 @@ proptest! {
             chain: chain.clone(),
         });
         comes_back(&TagEvent {
-            kind, tag, previous, version, back, protection, moves, who, when, message, op, rev, chain,
+            kind, tag, previous, version, back, protection, led_by: moves.clone(), moves, who, when, message, op, rev, chain,
         });
     }
 

@@ -141,8 +141,8 @@ fn a_part_of_a_plan_is_not_taken_back() {
     };
     assert_snapshot!(half("web", r#""canary""#), @"
     exit 5
-    2| error: taking back the plan half.json in file://[HOME]/.local/share/sacker/ledger: web live is on 2, and this plan did not put it there; tester@host moved it at [TIME]
-    2| hint: nothing was changed; `sacker history web live` shows what happened since
+    2| error: taking back the plan half.json in file://[HOME]/.local/share/sacker/ledger: the plan that was applied moved api live too, which is not in this one
+    2| hint: nothing was changed; give the plan as it was applied, or move each tag by itself
     ");
     assert_snapshot!(half("api", "2"), @"
     exit 5

@@ -13,6 +13,7 @@ mod history;
 mod list;
 mod processes;
 mod protect;
+mod requests;
 mod rollback;
 pub mod sandbox;
 mod schema;

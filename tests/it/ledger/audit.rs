@@ -65,6 +65,25 @@ fn check_log(pk: &str, head: Option<&Item>, entries: &[(String, Item)]) {
     }
 }
 
+/// Where a rollback would go from an event of a tag, given the one before it.
+fn check_back<'a>(event: &Item, before: Option<&Item>, mut all: impl Iterator<Item = &'a Item>) {
+    let back = event.get("back");
+    match text(event, "kind") {
+        "move" | "untag" => assert_eq!(back, before.map(|before| &before["rev"])),
+        "protect" | "unprotect" => assert_eq!(back, before.and_then(|before| before.get("back"))),
+        "rollback" => {
+            let same = |it: &&Item, name: &str| it.get(name) == event.get(name);
+            let restored = |it: &&Item| {
+                number(it, "rev") < number(event, "rev")
+                    && ["tag", "version", "back"].iter().all(|name| same(it, name))
+            };
+            let first = event.get("version").is_none() && before.is_some_and(|it| !it.contains_key("back"));
+            assert!(all.any(|it| restored(&it)) || first, "it restores nothing: {event:?}");
+        }
+        other => panic!("an event {other}"),
+    }
+}
+
 fn beginning<'a>(items: &'a [(String, Item)], prefix: &str) -> Vec<&'a (String, Item)> {
     items.iter().filter(|(sk, _)| sk.starts_with(prefix)).collect()
 }
@@ -123,14 +142,14 @@ pub async fn audit(table: &dyn Table, package: &str) -> Audited {
         let before = last.insert(tag, event);
         let previous = before.and_then(|before| before.get("version"));
         assert_eq!(event.get("previous"), previous, "{sk} overwrote what it did not see");
-        assert_eq!(event.get("back"), before.map(|before| &before["rev"]));
+        check_back(event, before, events.iter().map(|(_, item)| item));
     }
     let items = beginning(&of_tags, "t#");
     assert_eq!(items.len(), last.len());
     for (sk, item) in items {
         let event = last[sk.strip_prefix("t#").unwrap()];
         assert_eq!(item["set"], event["rev"]);
-        for same in ["version", "previous", "back", "who", "when", "message", "kind"] {
+        for same in ["version", "previous", "back", "who", "when", "message", "kind", "protection"] {
             assert_eq!(item.get(same), event.get(same), "{sk}: {same}");
         }
         if let Some(version) = item.get("version").and_then(Value::as_u64) {

@@ -215,5 +215,5 @@ fn a_plan_follows_its_rules() {
         plan(&moves.iter().map(String::as_str).collect::<Vec<_>>())
     };
     assert_eq!(of(25).unwrap().moves().len(), 25);
-    assert!(of(26).unwrap_err().contains("at most 25"));
+    assert!(of(26).unwrap_err().contains("no more than 25"));
 }

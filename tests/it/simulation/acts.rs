@@ -1,8 +1,14 @@
 //! What clients do: drawn from a seed, done through the operations that the command line uses.
 
 use sacker::{
-    ledger::{self, AddRequest, Author, ChangeRequest, Conflict, TagRequest, UntagRequest},
-    model::{Expectation, Key, Labels, ReleaseChange, Spec, State, TagName},
+    ledger::{
+        self, AddRequest, ApplyRequest, Author, ChangeRequest, Conflict, ProtectRequest, RollbackRequest,
+        TagRequest, UntagRequest,
+    },
+    model::{
+        Expectation, Gate, Key, Labels, Plan, PlannedMove, Protection, ReleaseChange, Spec, State, TagName,
+        Version,
+    },
     ops::{Add, AddInput, Client, Error, Observer, Silent},
 };
 use std::{path::PathBuf, sync::Arc};
@@ -24,7 +30,17 @@ pub enum Act {
         spec: Spec,
         tag: TagName,
         expect: Option<Expectation>,
+        /// Only what this tag is on.
+        require: Option<TagName>,
     },
+    /// To where it was before, or to this version.
+    Rollback(TagName, Option<u64>),
+    /// Moves of tags of any package: to a spec or, with none, off. Or taking such a plan back.
+    Apply {
+        moves: Vec<(&'static str, TagName, Option<Spec>)>,
+        undo: bool,
+    },
+    Protect(TagName, Option<Protection>),
     Untag {
         tag: TagName,
         expect: Option<Expectation>,
@@ -45,6 +61,9 @@ pub enum Answer {
         previous: Option<u64>,
         rev: u64,
     },
+    /// Of each move of a plan: the version and the previous one.
+    Applied(Vec<(Option<u64>, Option<u64>)>),
+    Protected(Option<Protection>),
     /// What the state was before, and what it is.
     Changed {
         was: State,
@@ -80,12 +99,13 @@ fn sometimes<T>(random: &mut fastrand::Rng, make: impl FnOnce(&mut fastrand::Rng
 impl Act {
     pub fn draw(random: &mut fastrand::Rng, blobs: usize, message: &str) -> Self {
         let tag = |random: &mut fastrand::Rng| random.choice(TAGS).unwrap().parse::<TagName>().unwrap();
-        let spec = |random: &mut fastrand::Rng| match random.u64(0..7) {
+        let spec = |random: &mut fastrand::Rng| match random.u64(0..8) {
             0 | 1 => Spec::Latest,
             2 | 3 => Spec::Tag(tag(random)),
+            7 => Spec::Past(tag(random), random.u16(1..3)),
             number => Spec::Version((number - 3).try_into().unwrap()),
         };
-        match random.u8(0..20) {
+        match random.u8(0..26) {
             0..=6 => {
                 let both = random.u8(0..8) == 0;
                 let mut tags = sometimes(random, tag).into_iter().collect::<Vec<_>>();
@@ -98,7 +118,31 @@ impl Act {
             }
             7..=10 => {
                 let expect = sometimes(random, version_or_none);
-                Self::Tag { spec: spec(random), tag: tag(random), expect }
+                let require = sometimes(random, tag);
+                Self::Tag { spec: spec(random), tag: tag(random), expect, require }
+            }
+            20 | 21 => Self::Rollback(tag(random), sometimes(random, |random| random.u64(1..4))),
+            22..=24 => {
+                let all =
+                    PACKAGES.iter().flat_map(|package| TAGS.map(|tag| (*package, tag.parse().unwrap())));
+                // Mostly the same few plans, so that some are there to be taken back.
+                let mut moves: Vec<_> =
+                    all.map(|(package, tag)| (package, tag, Some(Spec::Latest))).collect();
+                if random.bool() {
+                    moves.retain(|_| random.bool());
+                    for (_, _, to) in &mut moves {
+                        *to = (random.u8(0..6) > 0).then(|| spec(random));
+                    }
+                }
+                let all = [(PACKAGES[0], TAGS[0].parse().unwrap(), Some(Spec::Latest))];
+                Self::Apply {
+                    moves: if moves.is_empty() { all.to_vec() } else { moves },
+                    undo: random.u8(0..3) == 0,
+                }
+            }
+            25 => {
+                let how = [None, None, Some(Protection::WriteOnce), Some(Protection::Confirm)];
+                Self::Protect(tag(random), random.choice(how).unwrap())
             }
             11 => Self::Untag { tag: tag(random), expect: sometimes(random, version_or_none) },
             change @ 12..=16 => {
@@ -163,19 +207,32 @@ impl Request {
                 let (release, new) = client.add(add, &observer).await?;
                 Answer::Added { version: release.version.get(), new }
             }
-            Act::Tag { spec, tag, expect } => {
-                let moved = client
-                    .tag(&TagRequest {
-                        package,
-                        spec,
-                        tag,
-                        expect,
-                        require: Vec::new(),
-                        confirm: false,
-                        author,
-                    })
-                    .await?;
-                moved_to(&moved)
+            Act::Tag { spec, tag, expect, require } => {
+                let require = require.into_iter().map(Gate::Tag).collect();
+                let request = TagRequest { package, spec, tag, expect, require, confirm: false, author };
+                moved_to(&client.tag(&request).await?)
+            }
+            Act::Rollback(tag, to) => {
+                let to = to.map(|to| to.try_into().unwrap());
+                let request = RollbackRequest { package, tag, to, confirm: false, author };
+                moved_to(&client.rollback(&request).await?)
+            }
+            Act::Apply { moves, undo } => {
+                let planned = |(package, tag, to): (&str, _, _)| PlannedMove {
+                    package: package.parse().unwrap(),
+                    tag,
+                    to,
+                    expect: None,
+                    require: Vec::new(),
+                    confirm: None,
+                };
+                let plan = Plan::new(None, moves.into_iter().map(planned).collect()).unwrap();
+                let moved = client.apply(&ApplyRequest { plan, undo, author }).await?;
+                Answer::Applied(moved.iter().map(|it| (number(it.version), number(it.previous))).collect())
+            }
+            Act::Protect(tag, protection) => {
+                let request = ProtectRequest { package, tag, protection, author };
+                Answer::Protected(client.protect(&request).await?.protection)
             }
             Act::Untag { tag, expect } => {
                 let moved =
@@ -192,8 +249,11 @@ impl Request {
     }
 }
 
+fn number(version: Option<Version>) -> Option<u64> {
+    version.map(Version::get)
+}
+
 fn moved_to(moved: &sacker::model::TagMove) -> Answer {
-    let number = |version: Option<sacker::model::Version>| version.map(sacker::model::Version::get);
     Answer::Moved { version: number(moved.version), previous: number(moved.previous), rev: moved.rev }
 }
 
@@ -203,9 +263,10 @@ fn told(error: ledger::Error) -> Told {
         ledger::Error::Conflict(Conflict::Key { .. }) => Told::Wrong(format!("{error:?}")),
         ledger::Error::Conflict(Conflict::Contention(_)) | ledger::Error::Interrupted => Told::Failed,
         ledger::Error::Fault(fault) if fault.kind.is_transient() => Told::Failed,
-        ledger::Error::NotFound(_) | ledger::Error::Conflict(_) | ledger::Error::Refused(_) => {
-            Told::Answered(Answer::Refused)
-        }
+        ledger::Error::NotFound(_)
+        | ledger::Error::Conflict(_)
+        | ledger::Error::Refused(_)
+        | ledger::Error::Moves { .. } => Told::Answered(Answer::Refused),
         error => Told::Wrong(format!("{error:?}")),
     }
 }

@@ -1,16 +1,20 @@
 //! What clients did and were told, held against what the ledger holds and against every order it may have happened in.
 
 use super::{
-    acts::{Act, Answer, Request, Told},
+    acts::{Act, Answer, PACKAGES, Request, Told},
     audit::{Breaches, Dump, beginning, number, text},
+    specification::World,
 };
 use sacker::{
-    model::{Expectation, Key, ReleaseChange, Spec, State},
+    model::{Key, ReleaseChange},
     table::Item,
 };
 use serde_json::Value;
-use stateright::semantics::{ConsistencyTester, LinearizabilityTester, SequentialSpec};
-use std::{collections::BTreeMap, fmt};
+use stateright::semantics::{ConsistencyTester, LinearizabilityTester};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 /// One request, through all its runs.
 #[derive(Debug, Clone)]
@@ -43,6 +47,23 @@ impl fmt::Display for Record {
 }
 
 impl Record {
+    /// In how many packages it moved a tag, if it applied a plan, or if it took one back.
+    pub fn moves(&self, back: bool) -> usize {
+        let (Act::Apply { moves, undo }, End::Answered(Answer::Applied(answers))) =
+            (&self.request.act, &self.end)
+        else {
+            return 0;
+        };
+        let moved = moves.iter().zip(answers).filter(|(_, (version, previous))| version != previous);
+        let packages: BTreeSet<_> = moved.map(|((package, ..), _)| package).collect();
+        if *undo == back { packages.len() } else { 0 }
+    }
+
+    /// Whether it put a tag back.
+    pub fn rolls_back(&self) -> bool {
+        matches!((&self.request.act, &self.end), (Act::Rollback(..), End::Answered(Answer::Moved { .. })))
+    }
+
     /// The end of the last run, where `loose` says whether an earlier one may have happened for all that it knows.
     pub fn conclude(told: Told, loose: bool) -> End {
         match told {
@@ -55,30 +76,40 @@ impl Record {
     }
 }
 
-/// The entries that a request made: in the log of releases and of tags.
-fn entries<'a>(dump: &'a Dump, request: &Request) -> (Vec<&'a Item>, Vec<&'a Item>) {
-    let of = |pk: String, kinds: &'static [&'static str]| -> Vec<&'a Item> {
-        let Some(items) = dump.get(&pk) else { return Vec::new() };
-        let entries = kinds.iter().flat_map(|kind| beginning(items, kind)).map(|(_, item)| item);
-        entries.filter(|item| text(item, "message") == request.message).collect()
+/// The entries that a request made, with their packages: in the logs of releases and of tags.
+struct Made<'a> {
+    releases: Vec<(&'static str, &'a Item)>,
+    tags: Vec<(&'static str, &'a Item)>,
+}
+
+fn made<'a>(dump: &'a Dump, request: &Request) -> Made<'a> {
+    let of = |log: &str, kinds: &'static [&'static str]| -> Vec<(&'static str, &'a Item)> {
+        let mut all = Vec::new();
+        for package in PACKAGES {
+            let Some(items) = dump.get(&format!("{log}{package}")) else { continue };
+            let entries = kinds.iter().flat_map(|kind| beginning(items, kind)).map(|(_, item)| item);
+            let own = entries.filter(|item| text(item, "message") == request.message);
+            all.extend(own.map(|item| (package, item)));
+        }
+        all
     };
-    (of(format!("P#{}", request.package), &["V#", "A#"]), of(format!("T#{}", request.package), &["E#"]))
+    Made { releases: of("P#", &["V#", "A#"]), tags: of("T#", &["E#"]) }
 }
 
 /// Holds every answer against the entries that its request made, and their order against real time.
 pub fn check_answers(dump: &Dump, records: &[Record], breaches: &mut Breaches) {
     for record in records {
-        let (releases, tags) = entries(dump, &record.request);
-        let made = releases.len() + tags.len();
+        let Made { releases, tags } = made(dump, &record.request);
         let once = releases.len() <= 1
             && match &record.request.act {
                 Act::Add { tags: asked, .. } => tags.len() <= asked.len(),
+                Act::Apply { moves, .. } => tags.len() <= moves.len(),
                 _ => tags.len() <= 1,
             };
         breaches.check(once, || format!("done twice: {record}: {releases:?} {tags:?}"));
         let right = match &record.end {
             End::Answered(answer) => answered(answer, &record.request.act, &releases, &tags),
-            End::Nothing => made == 0,
+            End::Nothing => releases.is_empty() && tags.is_empty(),
             End::Perhaps | End::Unknown(_) => true,
             End::Wrong(why) => {
                 breaches.0.push(format!("must never be said: {why}"));
@@ -92,10 +123,12 @@ pub fn check_answers(dump: &Dump, records: &[Record], breaches: &mut Breaches) {
     }
 }
 
-fn answered(answer: &Answer, act: &Act, releases: &[&Item], tags: &[&Item]) -> bool {
+type Entries<'a> = [(&'static str, &'a Item)];
+
+fn answered(answer: &Answer, act: &Act, releases: &Entries<'_>, tags: &Entries<'_>) -> bool {
     match answer {
         Answer::Added { version, new: true } => {
-            matches!(releases, [item] if number(item, "n") == *version)
+            matches!(releases, [(_, item)] if number(item, "n") == *version)
                 && matches!(act, Act::Add { tags: asked, .. } if asked.len() == tags.len())
         }
         Answer::Added { new: false, .. } => releases.is_empty(),
@@ -103,9 +136,13 @@ fn answered(answer: &Answer, act: &Act, releases: &[&Item], tags: &[&Item]) -> b
         Answer::Moved { version, previous, rev } => {
             let is =
                 |item: &Item, name, value: &Option<u64>| item.get(name).and_then(Value::as_u64) == *value;
-            matches!(tags, [item] if number(item, "rev") == *rev
+            matches!(tags, [(_, item)] if number(item, "rev") == *rev
                 && is(item, "version", version) && is(item, "previous", previous))
         }
+        Answer::Applied(moves) => {
+            tags.len() == moves.iter().filter(|(version, previous)| version != previous).count()
+        }
+        Answer::Protected(_) => releases.is_empty(),
         Answer::Changed { was, is } => {
             let label = matches!(act, Act::Change(_, ReleaseChange::Label(_)));
             releases.len() == usize::from(was != is || label)
@@ -119,9 +156,9 @@ fn answered(answer: &Answer, act: &Act, releases: &[&Item], tags: &[&Item]) -> b
 fn check_order(dump: &Dump, records: &[Record], log: &str, breaches: &mut Breaches) {
     let mut packages: BTreeMap<&str, Vec<(u64, u64, u64)>> = BTreeMap::new();
     for record in records.iter().filter(|record| matches!(record.end, End::Answered(_))) {
-        let (releases, tags) = entries(dump, &record.request);
-        for item in if log == "P#" { releases } else { tags } {
-            let of_package = packages.entry(record.request.package).or_default();
+        let Made { releases, tags } = made(dump, &record.request);
+        for (package, item) in if log == "P#" { releases } else { tags } {
+            let of_package = packages.entry(package).or_default();
             of_package.push((number(item, "rev"), record.began, record.ended));
         }
     }
@@ -135,155 +172,42 @@ fn check_order(dump: &Dump, records: &[Record], log: &str, breaches: &mut Breach
     }
 }
 
-/// A package as a single caller would see it: the specification that histories are held to.
-#[derive(Debug, Clone, Default)]
-pub struct Package {
-    versions: Vec<(usize, State)>,
-    tags: BTreeMap<String, Option<u64>>,
-}
-
-impl Package {
-    fn latest(&self) -> Option<u64> {
-        let at = self.versions.iter().rposition(|(_, state)| *state == State::Active)?;
-        Some(at as u64 + 1)
-    }
-
-    fn state(&self, version: u64) -> Option<State> {
-        Some(self.versions.get(usize::try_from(version).ok()? - 1)?.1)
-    }
-
-    fn resolve(&self, spec: &Spec) -> Option<u64> {
-        match spec {
-            Spec::Latest => self.latest(),
-            Spec::Tag(tag) => *self.tags.get(tag.as_str())?,
-            Spec::Version(version) => {
-                self.state(version.get()).filter(|state| *state != State::Deleted).map(|_| version.get())
-            }
-            _ => None,
-        }
-    }
-
-    fn add(&mut self, act: &Act) -> Option<Answer> {
-        let Act::Add { blob, tags, if_changed, expect } = act else { return None };
-        let latest = self.latest();
-        met(*expect, latest)?;
-        let same = |latest: &u64| self.versions[usize::try_from(*latest).unwrap() - 1].0 == *blob;
-        let there = latest.filter(|latest| *if_changed && same(latest));
-        if there.is_none() {
-            self.versions.push((*blob, State::Active));
-        }
-        let version = there.unwrap_or(self.versions.len() as u64);
-        for tag in tags {
-            self.tags.insert(tag.to_string(), Some(version));
-        }
-        Some(Answer::Added { version, new: there.is_none() })
-    }
-
-    fn change(&mut self, version: u64, change: &ReleaseChange) -> Option<Answer> {
-        let was = self.state(version)?;
-        let is = match change {
-            ReleaseChange::Yank => State::Yanked,
-            ReleaseChange::Unyank => State::Active,
-            ReleaseChange::Delete => State::Deleted,
-            ReleaseChange::Label(_) => was,
-        };
-        let label = matches!(change, ReleaseChange::Label(_));
-        if was == is && !label {
-            return Some(Answer::Changed { was, is });
-        }
-        let withdraws = matches!(change, ReleaseChange::Yank | ReleaseChange::Delete);
-        let tagged = withdraws && self.tags.values().any(|on| *on == Some(version));
-        if was == State::Deleted || tagged {
-            return None;
-        }
-        self.versions[usize::try_from(version).unwrap() - 1].1 = is;
-        Some(Answer::Changed { was, is })
-    }
-
-    /// `None`: refused.
-    fn apply(&mut self, act: &Act) -> Option<Answer> {
-        match act {
-            Act::Add { .. } => self.add(act),
-            Act::Tag { spec, tag, expect } => {
-                let version = self.resolve(spec)?;
-                if self.state(version)? != State::Active {
-                    return None;
-                }
-                let previous = self.tags.get(tag.as_str()).copied().flatten();
-                met(*expect, previous)?;
-                self.tags.insert(tag.to_string(), Some(version));
-                Some(Answer::Moved { version: Some(version), previous, rev: 0 })
-            }
-            Act::Untag { tag, expect } => {
-                let on = self.tags.get_mut(tag.as_str())?;
-                met(*expect, *on)?;
-                Some(Answer::Moved { version: None, previous: on.take(), rev: 0 })
-            }
-            Act::Change(version, change) => self.change(*version, change),
-            Act::Read(spec) => self.resolve(spec).map(Answer::Read),
-        }
-    }
-}
-
-fn met(expect: Option<Expectation>, found: Option<u64>) -> Option<()> {
-    let found = found.map(|found| found.try_into().unwrap());
-    expect.is_none_or(|expect| expect.is_met_by(found)).then_some(())
-}
-
-impl SequentialSpec for Package {
-    type Op = Act;
-    type Ret = Answer;
-
-    fn invoke(&mut self, act: &Act) -> Answer {
-        self.apply(act).unwrap_or(Answer::Refused)
-    }
-
-    fn is_valid_step(&mut self, act: &Act, answer: &Answer) -> bool {
-        match (self.invoke(act), answer) {
-            // Revisions count the moves of all tags, and fences: their order is checked above.
-            (Answer::Moved { version, previous, .. }, Answer::Moved { version: v, previous: p, .. }) => {
-                (version, previous) == (*v, *p)
-            }
-            (is, told) => is == *told,
-        }
-    }
-}
-
 /// The most requests in a history that is searched for an order, and the most of unknown outcome among them: each of
 /// these multiplies the orders that there are.
 const SEARCHED: usize = 24;
 const UNKNOWN: usize = 2;
 
-/// Searches for an order of a package's history that explains every answer. Returns whether it was small enough.
-pub fn check_linearizable(package: &str, records: &[Record], breaches: &mut Breaches) -> bool {
-    let mut of_package: Vec<_> = records
+/// Searches for an order of what happened to these packages that explains every answer. Returns whether it was small
+/// enough.
+fn search(packages: &[&str], records: &[Record], breaches: &mut Breaches) -> bool {
+    let mut of_packages: Vec<_> = records
         .iter()
-        .filter(|record| record.request.package == package && !matches!(record.end, End::Nothing))
+        .filter(|record| packages.contains(&record.request.package) && !matches!(record.end, End::Nothing))
         .collect();
-    of_package.sort_by_key(|record| record.began);
-    let told: Vec<_> = of_package.iter().map(ToString::to_string).collect();
-    let unknown = of_package.iter().filter(|record| !matches!(record.end, End::Answered(_))).count();
-    if of_package.len() > SEARCHED || unknown > UNKNOWN {
+    of_packages.sort_by_key(|record| record.began);
+    let told: Vec<_> = of_packages.iter().map(ToString::to_string).collect();
+    let unknown = of_packages.iter().filter(|record| !matches!(record.end, End::Answered(_))).count();
+    if of_packages.len() > SEARCHED || unknown > UNKNOWN {
         return false;
     }
     // As few threads as their overlaps allow: the search is over ways to interleave these.
     let mut free_since: Vec<u64> = Vec::new();
     let mut events = BTreeMap::new();
-    for record in of_package {
+    for record in of_packages {
         let answer = if let End::Answered(answer) = &record.end { Some(answer.clone()) } else { None };
         let ended = if answer.is_some() { record.ended } else { u64::MAX };
         let thread = free_since.iter().position(|since| *since < record.began).unwrap_or(free_since.len());
         free_since.resize(free_since.len().max(thread + 1), 0);
         free_since[thread] = ended;
-        events.insert(record.began, (thread, Err(&record.request.act)));
+        events.insert(record.began, (thread, Err((record.request.package, &record.request.act))));
         if let Some(answer) = answer {
             events.insert(ended, (thread, Ok(answer)));
         }
     }
-    let mut tester = LinearizabilityTester::new(Package::default());
+    let mut tester = LinearizabilityTester::new(World::default());
     for (thread, event) in events.into_values() {
         let valid = match event {
-            Err(act) => tester.on_invoke(thread, act.clone()).map(drop),
+            Err((package, act)) => tester.on_invoke(thread, (package, act.clone())).map(drop),
             Ok(answer) => tester.on_return(thread, answer).map(drop),
         };
         valid.unwrap();
@@ -291,4 +215,13 @@ pub fn check_linearizable(package: &str, records: &[Record], breaches: &mut Brea
     let found = tester.is_consistent();
     breaches.check(found, || format!("no order explains what was told:\n  {}", told.join("\n  ")));
     true
+}
+
+/// Searches for an order: of each package by itself, unless a plan makes them one. Returns how many were searched.
+pub fn check_linearizable(records: &[Record], breaches: &mut Breaches) -> usize {
+    let planned = |record: &Record| matches!(record.request.act, Act::Apply { .. });
+    if records.iter().any(|record| planned(record) && !matches!(record.end, End::Nothing)) {
+        return usize::from(search(&PACKAGES, records, breaches));
+    }
+    PACKAGES.iter().filter(|package| search(&[package], records, breaches)).count()
 }

@@ -55,6 +55,10 @@ pub struct Outcome {
     pub crashed: usize,
     pub deleted: usize,
     pub fences: usize,
+    /// Plans that moved something in both packages, and plans that were taken back.
+    pub applied: usize,
+    pub undone: usize,
+    pub rolled_back: usize,
     /// How many histories were searched for an order.
     pub searched: usize,
     /// Of the whole of the items, to compare runs by.
@@ -131,7 +135,13 @@ impl World<'_> {
         for step in 0..steps {
             self.time.pass(random.u64(1..60)).await;
             let message = format!("request {number}.{step}");
-            let act = Act::draw(&mut random, self.blobs.paths.len(), &message);
+            let act = match records.last().map(|record: &Record| &record.request.act) {
+                // Who has applied a plan often takes it back.
+                Some(Act::Apply { moves, undo: false }) if random.bool() => {
+                    Act::Apply { moves: moves.clone(), undo: true }
+                }
+                _ => Act::draw(&mut random, self.blobs.paths.len(), &message),
+            };
             let reads = matches!(act, Act::Read(_));
             let key = (!reads && random.u8(0..3) == 0).then(|| format!("key {message}").parse().unwrap());
             let package = PACKAGES[random.usize(0..packages)];
@@ -229,18 +239,20 @@ async fn judge(world: &World<'_>, records: &[Record]) -> Outcome {
     let mut breaches = Breaches(breaches);
     breaches.0.extend(world.warehouse.lost());
     check_answers(&items, records, &mut breaches);
-    let searched = PACKAGES.iter().filter(|package| check_linearizable(package, records, &mut breaches));
-    let searched = searched.count();
-    let count = |of: &dyn Fn(&End) -> bool| records.iter().filter(|record| of(&record.end)).count();
+    let searched = check_linearizable(records, &mut breaches);
+    let count = |of: &dyn Fn(&Record) -> bool| records.iter().filter(|record| of(record)).count();
     Outcome {
         requests: records.len(),
-        answered: count(&|end| matches!(end, End::Answered(_))),
-        crashed: count(&|end| matches!(end, End::Perhaps)),
+        answered: count(&|record| matches!(record.end, End::Answered(_))),
+        crashed: count(&|record| matches!(record.end, End::Perhaps)),
         fences: items
             .values()
             .flat_map(BTreeMap::values)
             .filter(|item| item.get("kind").is_some_and(|kind| kind == "fence"))
             .count(),
+        applied: count(&|record| record.moves(false) > 1),
+        undone: count(&|record| record.moves(true) > 0),
+        rolled_back: count(&Record::rolls_back),
         searched,
         digest: hex::encode(Sha256::digest(format!("{items:?}{records:?}"))),
         breaches: breaches.0,

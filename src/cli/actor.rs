@@ -1,0 +1,136 @@
+//! Who is recorded with a change.
+//!
+//! `SACKER_ACTOR`, or else the AWS identity where it is known, or else the user and the host. The identity is asked for
+//! once, beside the change that is under way, and kept in a file for the changes after it: no change waits for it.
+
+use super::{
+    environment::Environment,
+    error::{Failure, Kind},
+};
+use crate::{
+    aws::{Aws, Endpoint},
+    model::Actor,
+};
+use sha2::{Digest, Sha256};
+use std::{
+    fs,
+    io::ErrorKind,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+use tokio::task::JoinHandle;
+
+const VARIABLE: &str = "SACKER_ACTOR";
+/// How long the end of a command is held up, once for some credentials, so that the next one knows their identity.
+const LINGER: Duration = Duration::from_millis(500);
+/// After so long it is asked again, where the answer was none.
+const FORGET: Duration = Duration::from_hours(24);
+
+/// Finds out who it is.
+#[derive(Debug, Default)]
+pub(super) struct Identity {
+    asking: Option<JoinHandle<()>>,
+}
+
+impl Identity {
+    /// Who is recorded with a change that goes to a ledger: at `ledger`, if that is on DynamoDB. A client must have been
+    /// built before.
+    pub async fn actor(
+        &mut self,
+        environment: &Environment,
+        aws: &Aws,
+        ledger: Option<&Endpoint>,
+    ) -> Result<Actor, Failure> {
+        if let Some(actor) = environment.get(VARIABLE) {
+            let actor = actor.to_string_lossy().parse::<Actor>();
+            return actor.map_err(|invalid| Failure::new(Kind::Invalid, format!("{VARIABLE}: {invalid}")));
+        }
+        if let (Some(ledger), Some(cache)) = (ledger, environment.cache())
+            && let Some(key) = aws.access_key_id().await
+        {
+            let file = cache.join("identities").join(hex::encode(Sha256::digest(key)));
+            match kept(&file) {
+                Some(Some(actor)) => return Ok(actor),
+                Some(None) => {}
+                None => {
+                    let (aws, ledger) = (aws.clone(), ledger.clone());
+                    self.asking = Some(tokio::spawn(async move { ask(&aws, &ledger, &file).await }));
+                }
+            }
+        }
+        of_system()
+    }
+
+    /// Whether an answer may be about to come in.
+    pub fn is_asked_for(&self) -> bool {
+        self.asking.is_some()
+    }
+
+    /// Lets an answer come in that is about to.
+    pub async fn linger(&mut self) {
+        if let Some(asking) = self.asking.take() {
+            let _ = tokio::time::timeout(LINGER, asking).await;
+        }
+    }
+}
+
+/// What is known of an identity: `None` if nothing is, `Some(None)` if it is known not to be found out.
+fn kept(file: &Path) -> Option<Option<Actor>> {
+    let text = fs::read_to_string(file).ok()?;
+    if !text.is_empty() {
+        return text.parse().ok().map(Some);
+    }
+    let age = fs::metadata(file).ok()?.modified().ok()?.elapsed().unwrap_or_default();
+    (age < FORGET).then_some(None)
+}
+
+/// What can't be kept will be asked for again.
+async fn ask(aws: &Aws, ledger: &Endpoint, file: &Path) {
+    let found = aws.caller(ledger).await.ok().flatten().unwrap_or_default();
+    let keep = || -> std::io::Result<()> {
+        let directory: PathBuf = file.parent().map(Path::to_owned).ok_or(ErrorKind::NotFound)?;
+        fs::create_dir_all(&directory)?;
+        // Whole or not at all, whoever reads it meanwhile.
+        let mut whole = tempfile::NamedTempFile::new_in(&directory)?;
+        std::io::Write::write_all(&mut whole, found.as_bytes())?;
+        whole.persist(file)?;
+        Ok(())
+    };
+    if let Err(error) = keep() {
+        tracing::debug!(%error, "can't keep the AWS identity in {}", file.display());
+    }
+}
+
+fn of_system() -> Result<Actor, Failure> {
+    let or_unknown = |name: whoami::Result<String>| match name {
+        Ok(name) if !name.is_empty() => name,
+        _ => "unknown".to_owned(),
+    };
+    let who = format!("{}@{}", or_unknown(whoami::username()), or_unknown(whoami::hostname()));
+    // A system may allow more than a ledger does.
+    let who: String = who.chars().filter(|c| !c.is_control()).take(64).collect();
+    who.parse().map_err(|invalid| Failure::new(Kind::Internal, format!("the user's name: {invalid}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_is_read_back_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("key");
+        assert_eq!(kept(&file), None);
+        fs::write(&file, "arn:aws:iam::123456789012:user/ann").unwrap();
+        assert_eq!(kept(&file).unwrap().unwrap().as_str(), "arn:aws:iam::123456789012:user/ann");
+        // Damaged, it is asked for again.
+        fs::write(&file, "a\nb").unwrap();
+        assert_eq!(kept(&file), None);
+        // It could not be found out, lately.
+        fs::write(&file, "").unwrap();
+        assert_eq!(kept(&file), Some(None));
+        let long_ago = std::time::SystemTime::now() - 2 * FORGET;
+        fs::File::options().write(true).open(&file).unwrap().set_modified(long_ago).unwrap();
+        assert_eq!(kept(&file), None);
+    }
+}

@@ -1,0 +1,115 @@
+use super::*;
+use proptest::prelude::*;
+
+fn why(error: &Error) -> String {
+    error.to_string()
+}
+
+#[test]
+fn what_is_good_is_read_as_it_is_meant() {
+    let ledger: LedgerUrl = "dynamodb://sacker-ledger?region=eu-west-1".parse().unwrap();
+    let endpoint = Endpoint { region: Some("eu-west-1".to_owned()), url: None };
+    assert_eq!(ledger, LedgerUrl::Dynamo { table: "sacker-ledger".to_owned(), endpoint });
+    let store: StoreUrl = "s3://acme-blobs/a/b/?endpoint=http://127.0.0.1:9000".parse().unwrap();
+    let endpoint = Endpoint { region: None, url: Some("http://127.0.0.1:9000".to_owned()) };
+    let bucket = Bucket { bucket: "acme-blobs".to_owned(), prefix: "a/b".to_owned(), endpoint };
+    assert_eq!(store, StoreUrl::S3(bucket));
+    let store: StoreUrl = "file:///var/lib/a%20b".parse().unwrap();
+    assert_eq!(store, StoreUrl::Directory("/var/lib/a b".into()));
+    let root: StoreUrl = "file:///".parse().unwrap();
+    assert_eq!((root.clone(), root.to_string()), (StoreUrl::Directory("/".into()), "file:///".to_owned()));
+}
+
+#[test]
+fn what_is_wrong_is_named() {
+    let ledgers = [
+        ("", "it is empty"),
+        ("table", "it has no scheme"),
+        ("dynamo://table", "unknown scheme \"dynamo\""),
+        ("dynamodb://", "it does not name a table"),
+        ("dynamodb://table/x", "a table has no path"),
+        ("dynamodb://a", "a table's name is"),
+        ("dynamodb://table?zone=1", "unknown parameter \"zone\""),
+        ("dynamodb://table?region=", "the parameter \"region\" is empty"),
+        ("dynamodb://table?region=a&region=b", "given twice"),
+        ("dynamodb://table?region=EU", "\"EU\" is no region"),
+        ("dynamodb://table?endpoint=ftp://x", "no http:// or https:// URL"),
+        ("dynamodb://table:8000", "it can't have a port"),
+        ("dynamodb://table#x", "fragment"),
+        ("file://relative/dir", "it must be absolute"),
+        ("file:relative", "it must be absolute"),
+        ("file:///dir?region=x", "a directory has none"),
+        ("file:///dir/%2e%2e%2fetc", "its path has a `..` segment"),
+    ];
+    for (url, wrong) in ledgers {
+        let error = url.parse::<LedgerUrl>().expect_err(url);
+        assert!(why(&error).contains(wrong), "{url}: {error}");
+    }
+    let stores = [
+        ("dynamodb://table", "unknown scheme \"dynamodb\""),
+        ("s3://Bucket", "a bucket's name is"),
+        ("s3://bucket/a//b", "empty, `.` or `..` segment"),
+        ("s3://bucket/a b", "a prefix is"),
+    ];
+    for (url, wrong) in stores {
+        let error = url.parse::<StoreUrl>().expect_err(url);
+        assert!(why(&error).contains(wrong), "{url}: {error}");
+    }
+}
+
+#[test]
+fn a_password_is_never_shown() {
+    for url in [
+        "s3://key:secret@bucket/x",
+        "dynamodb://key:secret@table",
+        "dynamodb://key:secret@",
+        "s3://key:secret@bucket:99999",
+        "s3://key:se/cret@bucket:secret@x",
+        "file://key:secret@host/directory",
+        "s3://bucket?endpoint=http://key:secret@host",
+        "s3://bucket?endpoint=http%3A%2F%2Fkey%3Asecret%40host",
+    ] {
+        for error in [url.parse::<StoreUrl>().unwrap_err(), url.parse::<LedgerUrl>().unwrap_err()] {
+            assert!(!why(&error).contains("secret") && why(&error).contains("://…@"), "{error}");
+        }
+    }
+    let error = "file:///home/ann@example.org?x".parse::<StoreUrl>().unwrap_err();
+    assert!(why(&error).contains("/home/ann@example.org?x"), "{error}");
+}
+
+#[cfg(not(feature = "weak-s3-ledger"))]
+#[test]
+fn a_ledger_on_s3_is_refused_by_name() {
+    let url = "s3://bucket/ledger";
+    assert_eq!(url.parse::<LedgerUrl>(), Err(Error::WeakLedger { url: url.to_owned() }));
+}
+
+proptest! {
+    #[test]
+    fn a_url_prints_as_it_is_read(
+        bucket in "[a-z][a-z0-9-]{2,20}",
+        prefix in "([A-Za-z0-9_-]{1,8}(/[A-Za-z0-9_-]{1,8}){0,2})?",
+        region in proptest::option::of("[a-z]{2}-[a-z]{4,9}-[1-9]"),
+        port in proptest::option::of(1..65535_u16),
+    ) {
+        let url = port.map(|port| format!("http://127.0.0.1:{port}"));
+        let endpoint = Endpoint { region, url };
+        let store = StoreUrl::S3(Bucket { bucket: bucket.clone(), prefix, endpoint: endpoint.clone() });
+        prop_assert_eq!(store.to_string().parse::<StoreUrl>(), Ok(store));
+        let ledger = LedgerUrl::Dynamo { table: bucket, endpoint };
+        prop_assert_eq!(ledger.to_string().parse::<LedgerUrl>(), Ok(ledger));
+    }
+
+    #[test]
+    fn a_directory_prints_as_it_is_read(path in "(/[A-Za-z0-9 %#?é._-]{1,10}){1,3}") {
+        prop_assume!(!path.split('/').any(|segment| matches!(segment, "." | "..")));
+        let store = StoreUrl::Directory(path.into());
+        prop_assert_eq!(store.to_string().parse::<StoreUrl>(), Ok(store));
+    }
+
+    #[test]
+    fn nothing_makes_it_panic(text in ".{0,60}") {
+        let _ = text.parse::<LedgerUrl>();
+        let _ = text.parse::<StoreUrl>();
+    }
+}

@@ -1,0 +1,80 @@
+//! How many requests of the ledger each command makes, counted from what `-v` tells of each call.
+
+use super::{sandbox::Sandbox, servers};
+use insta::assert_snapshot;
+use std::fmt::Write;
+
+/// The calls of DynamoDB that a command made, by name: some are made at once, and answered in any order.
+fn calls(sandbox: &Sandbox, arguments: &[&str]) -> String {
+    let mut all = vec!["-v"];
+    all.extend(arguments);
+    let shown = sandbox.run(&all);
+    assert!(shown.starts_with("exit 0"), "{shown}");
+    let mut called: Vec<_> =
+        shown.lines().filter_map(|line| line.split_once("dynamodb.")?.1.split([' ', ':']).next()).collect();
+    called.sort_unstable();
+    format!("{}: {}\n", arguments.join(" "), called.join(", "))
+}
+
+#[test]
+fn requests_of_each_command() {
+    let sandbox = servers::sandbox();
+    sandbox.write("one", "first");
+    sandbox.write("two", "second");
+    let plan = r#"{"moves": [{"package": "app", "tag": "live", "to": 2}, {"package": "web", "tag": "live", "to": "canary"}]}"#;
+    sandbox.write("plan.json", plan);
+    sandbox.run(&["init"]);
+    let mut all = String::new();
+    for arguments in [
+        &["add", "app", "one"][..],
+        &["add", "app", "two"],
+        &["add", "web", "two", "--tag", "canary"],
+        &["tag", "app", "1", "live"],
+        &["tag", "app", "2", "live"],
+        &["tag", "app", "live", "canary"],
+        &["tag", "app", "1", "live", "--require", "age:0s"],
+        &["rollback", "app", "live"],
+        &["rollback", "app", "live", "--to", "1"],
+        &["apply", "plan.json"],
+        &["apply", "plan.json", "--undo"],
+        &["protect", "app", "live", "--confirm"],
+        &["unprotect", "app", "live"],
+        &["untag", "app", "live"],
+        &["info", "app", "1"],
+        &["info", "app", "canary"],
+        &["info", "app", "live~1"],
+        &["download", "app", "canary", "-o", "there"],
+        &["wait", "app", "canary"],
+        &["history", "app"],
+        &["history", "app", "live"],
+        &["tags", "app"],
+        &["versions", "app"],
+    ] {
+        write!(all, "{}", calls(&sandbox, arguments)).unwrap();
+    }
+    assert_snapshot!(all, @"
+    add app one: BatchGetItem, GetItem, TransactWriteItems
+    add app two: BatchGetItem, GetItem, TransactWriteItems
+    add web two --tag canary: BatchGetItem, GetItem, TransactWriteItems
+    tag app 1 live: BatchGetItem, TransactWriteItems
+    tag app 2 live: BatchGetItem, TransactWriteItems
+    tag app live canary: TransactGetItems, TransactWriteItems
+    tag app 1 live --require age:0s: BatchGetItem, TransactWriteItems
+    rollback app live: BatchGetItem, GetItem, GetItem, TransactWriteItems
+    rollback app live --to 1: BatchGetItem, GetItem, GetItem, Query, TransactWriteItems
+    apply plan.json: TransactGetItems, TransactWriteItems
+    apply plan.json --undo: BatchGetItem, GetItem, GetItem, TransactGetItems, TransactWriteItems
+    protect app live --confirm: BatchGetItem, TransactWriteItems
+    unprotect app live: BatchGetItem, TransactWriteItems
+    untag app live: BatchGetItem, TransactWriteItems
+    info app 1: BatchGetItem, BatchGetItem, GetItem, Query
+    info app canary: BatchGetItem, GetItem, GetItem, Query
+    info app live~1: BatchGetItem, GetItem, GetItem, GetItem, Query
+    download app canary -o there: BatchGetItem
+    wait app canary: BatchGetItem, GetItem, GetItem, Query
+    history app: GetItem, GetItem, GetItem, Query, Query, Query
+    history app live: GetItem, Query
+    tags app: BatchGetItem, GetItem, Query
+    versions app: BatchGetItem, GetItem, Query, Query
+    ");
+}

@@ -1,0 +1,105 @@
+//! What happened to a package, as it is told.
+
+use super::{
+    plans::{applying, moving},
+    rollback::{change, rolling_back},
+    world::{Tables, World, add, add_many, adding, author, of, tag, tagging, try_add, untag},
+};
+use futures_util::TryStreamExt;
+use sacker::{
+    ledger::{AddRequest, Author, Error, Ledger, NotFound, ProtectRequest, TagRequest},
+    model::{Event, Labels, Protection, ReleaseChange},
+};
+
+async fn history(ledger: &dyn Ledger, package: &str, tag: Option<&str>) -> Result<Vec<Event>, Error> {
+    ledger.history(&of(package), tag.map(of).as_ref()).try_collect().await
+}
+
+fn shown(events: &[Event]) -> Vec<String> {
+    let number = |version: Option<_>| version.map_or(0, u64::from);
+    let one = |it: &Event| {
+        let tag = it.tag.as_ref().map_or(String::new(), |tag| format!("{tag} "));
+        let log = if it.kind.is_of_tags() { 't' } else { 'r' };
+        format!("{log}{} {} {tag}{}>{}", it.rev, it.kind, number(it.previous), number(it.version))
+    };
+    events.iter().map(one).collect()
+}
+
+pub async fn everything_is_told_newest_first(world: &Tables) {
+    let ledger = world.ledger();
+    let labels = Labels::parse(["commit=abc"]).unwrap();
+    let request = AddRequest { labels: labels.clone(), tags: vec![of("canary")], ..adding("app") };
+    try_add(&*ledger, &request, "one").await.unwrap();
+    add(&*ledger, "app", "two").await;
+    tag(&*ledger, "app", "1", "live").await;
+    let why = Author { actor: of("ann@ops"), message: Some(of("a good\nreason")), key: None };
+    ledger.tag(&TagRequest { author: why, ..tagging("app", "2", "live") }).await.unwrap();
+    ledger.rollback(&rolling_back("app", "live")).await.unwrap();
+    let protect =
+        |protection| ProtectRequest { package: of("app"), tag: of("live"), protection, author: author(None) };
+    ledger.protect(&protect(Some(Protection::WriteOnce))).await.unwrap();
+    ledger.protect(&protect(None)).await.unwrap();
+    untag(&*ledger, "app", "live").await;
+    change(&*ledger, 2, ReleaseChange::Label(Labels::parse(["tests=passed"]).unwrap())).await;
+    change(&*ledger, 2, ReleaseChange::Yank).await;
+    change(&*ledger, 2, ReleaseChange::Unyank).await;
+    change(&*ledger, 2, ReleaseChange::Delete).await;
+    ledger.apply(&applying(&moving(&[("app", "live", "1", "")]))).await.unwrap();
+    let events = history(&*world.ledger(), "app", None).await.unwrap();
+    assert!(events.windows(2).all(|pair| pair[0].at >= pair[1].at));
+    let mut told = shown(&events);
+    let of_tags: Vec<_> = told.extract_if(.., |it| it.starts_with('t')).collect();
+    assert_eq!(
+        of_tags,
+        [
+            "t8 move live 0>1",
+            "t7 untag live 1>0",
+            "t6 unprotect live 1>1",
+            "t5 protect live 1>1",
+            "t4 rollback live 2>1",
+            "t3 move live 1>2",
+            "t2 move live 0>1",
+            "t1 move canary 0>1",
+        ]
+    );
+    let of_releases =
+        ["r6 delete 0>2", "r5 unyank 0>2", "r4 yank 0>2", "r3 label 0>2", "r2 add 0>2", "r1 add 0>1"];
+    assert_eq!(told, of_releases);
+    let find = |rev, tags| events.iter().find(|it| it.rev == rev && it.kind.is_of_tags() == tags).unwrap();
+    let moved = find(3, true);
+    assert_eq!((moved.by.as_str(), moved.message.clone()), ("ann@ops", Some(of("a good\nreason"))));
+    assert_eq!(find(5, true).protection, Some(Protection::WriteOnce));
+    assert_eq!(find(1, false).labels, labels);
+    assert_eq!(find(3, false).labels, Labels::parse(["tests=passed"]).unwrap());
+    let live = history(&*ledger, "app", Some("live")).await.unwrap();
+    assert_eq!(live.len(), 7);
+    assert_eq!(shown(&history(&*ledger, "app", Some("canary")).await.unwrap()), ["t1 move canary 0>1"]);
+}
+
+pub async fn what_is_not_there_has_no_history(world: &Tables) {
+    let ledger = world.ledger();
+    let missing = async |package: &str, tag| match history(&*ledger, package, tag).await.unwrap_err() {
+        Error::NotFound(error) => error,
+        other => panic!("{other:?}"),
+    };
+    assert!(matches!(missing("app", None).await, NotFound::Package(_)));
+    assert!(matches!(missing("app", Some("live")).await, NotFound::Package(_)));
+    add(&*ledger, "app", "one").await;
+    assert!(matches!(missing("app", Some("live")).await, NotFound::Tag { .. }));
+    assert_eq!(history(&*ledger, "app", None).await.unwrap().len(), 1);
+}
+
+pub async fn a_long_history_comes_page_by_page(world: &Tables) {
+    let ledger = world.ledger();
+    add_many(&*ledger, "app", 2).await;
+    for number in 0..world.many / 2 {
+        tag(&*ledger, "app", &(number % 2 + 1).to_string(), "live").await;
+    }
+    let events = history(&*ledger, "app", Some("live")).await.unwrap();
+    let revs: Vec<_> = events.iter().map(|it| it.rev).collect();
+    assert_eq!(revs, (1..=world.many / 2).rev().collect::<Vec<_>>());
+    // A time in its middle is found, too.
+    let middle = &events[events.len() / 2];
+    let spec = format!("live@{{{}}}", middle.at);
+    assert_eq!(Some(ledger.blob(&of("app"), &of(&spec)).await.unwrap().0), middle.version);
+}

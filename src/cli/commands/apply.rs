@@ -90,9 +90,10 @@ fn the_plan(path: &Path) -> String {
 
 fn read(path: &Path) -> Result<String, Failure> {
     let mut text = String::new();
-    let source: std::io::Result<Box<dyn Read>> = match path == Path::new("-") {
-        true => Ok(Box::new(std::io::stdin())),
-        false => std::fs::File::open(path).map(|file| Box::new(file) as Box<dyn Read>),
+    let source: std::io::Result<Box<dyn Read>> = if path == Path::new("-") {
+        Ok(Box::new(std::io::stdin()))
+    } else {
+        std::fs::File::open(path).map(|file| Box::new(file) as Box<dyn Read>)
     };
     let read = source.and_then(|source| source.take(LARGEST + 1).read_to_string(&mut text));
     let failed = |why: String| Failure::new(Kind::Invalid, format!("can't read {}: {why}", the_plan(path)));

@@ -208,8 +208,8 @@ fn what_the_ledger_answers() {
     "#);
 }
 
-fn by() -> Option<(Actor, Timestamp)> {
-    Some(("ann@host".parse().unwrap(), Timestamp::from_millis(1_777_629_600_000)))
+fn by() -> (Actor, Timestamp) {
+    ("ann@host".parse().unwrap(), Timestamp::from_millis(1_777_629_600_000))
 }
 
 #[test]
@@ -220,7 +220,7 @@ fn what_the_ledger_answers_of_a_tag() {
         expected: Expectation::None,
         found: Some(version(41)),
         kind: Some(kind),
-        by: by(),
+        by: Some(by()),
     };
     let back = |to, nearest| Refused::Rollback { package: app(), tag: live(), to, nearest };
     let yanked = Some((version(2), State::Yanked));
@@ -288,7 +288,7 @@ fn what_the_ledger_answers_of_a_plan() {
         tag: live(),
         found,
         kind: Some(TagKind::Move),
-        by: by(),
+        by: Some(by()),
     };
     let missing = || failed("web", NotFound::Package("web".parse().unwrap()).into());
     let refused = || {

@@ -17,7 +17,7 @@ resource "aws_dynamodb_table" "ledger" {
     type = "S"
   }
 
-  # A restored copy is older than the store: read about adopting a store before sacker is pointed at one.
+  # A restored copy is older than the store: `sacker init --adopt-store` makes the store its own (see the README).
   point_in_time_recovery {
     enabled                 = true
     recovery_period_in_days = var.point_in_time_recovery_days

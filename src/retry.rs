@@ -237,6 +237,7 @@ pub struct Stop(Arc<watch::Sender<Stopping>>);
 #[derive(Debug, Clone, Copy, Default)]
 struct Stopping {
     requested: bool,
+    insisted: bool,
     commits: usize,
 }
 
@@ -250,6 +251,22 @@ impl Stop {
     /// Requests a stop. Idempotent.
     pub fn request(&self) {
         self.0.send_modify(|stopping| stopping.requested = true);
+    }
+
+    /// Requests a stop at once: what became of a commit is not to be found out any more. Idempotent.
+    pub fn insist(&self) {
+        self.0.send_modify(|stopping| (stopping.requested, stopping.insisted) = (true, true));
+    }
+
+    /// Returns when a stop at once has been requested.
+    pub async fn insisted(&self) {
+        self.wait(|stopping| stopping.insisted).await;
+    }
+
+    /// Whether something has to be settled before a stop.
+    #[must_use]
+    pub fn is_committing(&self) -> bool {
+        self.0.borrow().commits > 0
     }
 
     /// Whether a stop was requested.

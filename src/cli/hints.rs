@@ -99,6 +99,12 @@ pub(super) fn of_operation(error: &ops::Error, places: &Places) -> Vec<String> {
         E::Store(fault) => return of_fault(fault, Side::Store, places),
         E::Input { .. } => "give a regular file that can be read, or - for standard input".to_owned(),
         E::Changed(_) => "nothing was added; add it again when nobody is writing to it".to_owned(),
+        // Never offered to a ledger of its own, to which everything in another's store is garbage.
+        E::NotOwner { is_copy: true, .. } => {
+            "use the ledger that this is a copy of; only if this one is to take its \
+                                              place, `sacker init --adopt-store`"
+                .to_owned()
+        }
         E::NotOwner { .. } => of_another_ledger(&places.store),
         E::Exists(_) => "-f replaces it; -o PATH writes to another file".to_owned(),
         E::Output { path, source } => return of_output(path, source),

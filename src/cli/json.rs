@@ -203,16 +203,34 @@ pub(super) struct Ready<'a> {
     ledger_id: &'a str,
     store: &'a str,
     store_made: bool,
+    /// Of `--adopt-store` alone: whether it was adopted now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    adopted: Option<bool>,
+    #[serde(flatten)]
+    adoption: Option<Adoption<'a>>,
+}
+
+/// How a store was adopted: who it belonged to, and the generation from which on blobs are added.
+#[derive(Debug, Serialize)]
+struct Adoption<'a> {
+    former_owner: Option<&'a str>,
+    generation: u64,
 }
 
 impl<'a> Ready<'a> {
-    pub fn of(made: &'a Initialised, ledger: &'a str, store: &'a str) -> Self {
+    pub fn of(made: &'a Initialised, ledger: &'a str, store: &'a str, adopting: bool) -> Self {
+        let adoption = made.adopted.as_ref().map(|adopted| Adoption {
+            former_owner: adopted.former.as_deref(),
+            generation: adopted.generation,
+        });
         Self {
             ledger,
             ledger_made: made.ledger == Created::Made,
             ledger_id: &made.id,
             store,
             store_made: made.store == Created::Made,
+            adopted: adopting.then_some(adoption.is_some()),
+            adoption,
         }
     }
 }

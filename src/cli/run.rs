@@ -1,6 +1,9 @@
 //! Running a command to its end, or to a signal.
 
-use super::{error::Failure, notices::Notices};
+use super::{
+    error::{Failure, Kind},
+    notices::Notices,
+};
 use crate::retry::Stop;
 use std::{process, sync::Arc, time::Duration};
 use tokio::{
@@ -23,8 +26,7 @@ pub(super) fn to_the_end<T>(
     changes: bool,
     work: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {
-    let internal =
-        |error: std::io::Error| Failure::new(super::error::Kind::Internal, format!("can't start: {error}"));
+    let internal = |error: std::io::Error| Failure::new(Kind::Internal, format!("can't start: {error}"));
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
     let runtime =
         Builder::new_multi_thread().worker_threads(threads).enable_all().build().map_err(internal)?;
@@ -75,7 +77,16 @@ impl Signals {
             );
             self.next().await;
         }
-        process::exit(super::error::Kind::Interrupted.exit_code().into());
+        stop.insist();
+        if stop.is_committing() {
+            // Whoever is finding out says under which key to go on. What is stuck in a call can't.
+            let _ = tokio::time::timeout(TIDYING, self.next()).await;
+            let failure = Failure::new(Kind::Unknown, "the outcome is unknown: interrupted again")
+                .hint("run it again with its --key, if it had one; else look first at what is there");
+            notices.failure(&failure);
+            process::exit(Kind::Unknown.exit_code().into());
+        }
+        process::exit(Kind::Interrupted.exit_code().into());
     }
 
     async fn next(&mut self) {

@@ -11,7 +11,7 @@ use super::{
     tag_log::{Allowed, TagLog, allow},
 };
 use crate::{
-    model::{Blob, Digest, Generation, Labels, PackageName, State, TagName, Version},
+    model::{Blob, Digest, Generation, Labels, PackageName, State, TagName, Version, first_generation},
     table::{Action, Change, Condition, Item, Key},
 };
 use serde_json::json;
@@ -22,6 +22,8 @@ use std::collections::BTreeSet;
 pub(super) struct Addition<'a> {
     pub request: &'a AddRequest,
     pub sha256: &'a Digest,
+    /// The epoch of the store that the ledger was found to own.
+    pub epoch: u64,
     /// The blob, once it is in the store where the ledger said that it has to be.
     pub blob: Option<&'a Blob>,
 }
@@ -38,11 +40,15 @@ pub(super) enum Outcome {
 }
 
 impl Addition<'_> {
+    pub(super) fn blob_key(&self) -> Key {
+        items::blob_key(self.sha256, self.epoch)
+    }
+
     /// Where the blob has to be for a version to be committed against it.
     pub(super) fn needed(&self, seen: &Snapshot) -> Result<Staged, Error> {
-        let item: Option<BlobItem> = seen.get(&items::blob_key(self.sha256))?;
+        let item: Option<BlobItem> = seen.get(&self.blob_key())?;
         let (generation, expected) = match item {
-            None => (0, false),
+            None => (first_generation(self.epoch), false),
             Some(BlobItem { state: BlobState::Kept, generation, refs }) => (generation, refs > 0),
             Some(BlobItem { state: BlobState::Condemned, generation, .. }) => {
                 (generation.saturating_add(1), false)
@@ -181,7 +187,7 @@ impl Operation for Addition<'_> {
 
     fn reads(&self) -> Vec<Key> {
         let mut keys = reads(self.request);
-        keys.push(items::blob_key(self.sha256));
+        keys.push(self.blob_key());
         keys
     }
 
@@ -272,13 +278,15 @@ fn keep(blob: &Blob) -> Action {
     let is = |state: &str, generation: Generation| {
         Condition::All(vec![Condition::equals("state", state), Condition::equals("gen", generation)])
     };
-    let before = match generation {
-        0 => Condition::Absent,
-        generation => is("condemned", generation - 1),
+    let epoch = blob.address.epoch();
+    let before = if generation == first_generation(epoch) {
+        Condition::Absent
+    } else {
+        is("condemned", generation - 1)
     };
     let set = json!({ "state": "kept", "gen": generation });
     Action {
-        key: items::blob_key(&blob.address.sha256),
+        key: items::blob_key(&blob.address.sha256, epoch),
         condition: Condition::Any(vec![before, is("kept", generation)]),
         change: Change::Update {
             set: set.as_object().cloned().unwrap_or_default(),

@@ -119,8 +119,11 @@ pub struct Census {
     pub packages: u64,
     /// How many versions they have, deleted ones included.
     pub versions: u64,
-    blobs: HashMap<[u8; 32], Record>,
+    blobs: HashMap<Spot, Record>,
 }
+
+/// A blob in one epoch: its sha256, and the epoch.
+type Spot = ([u8; 32], u64);
 
 /// What is known of a blob.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -134,7 +137,7 @@ struct Record {
 impl Census {
     /// The blobs that must be in the store, with their sizes, in no order.
     pub fn needed(&self) -> impl Iterator<Item = (Address, u64)> {
-        self.blobs.iter().filter(|(_, record)| record.needed > 0).map(|(sha256, record)| {
+        self.blobs.iter().filter(|(_, record)| record.needed > 0).map(|((sha256, _), record)| {
             (Address { sha256: Digest::from(*sha256), generation: record.generation }, record.size)
         })
     }
@@ -142,7 +145,7 @@ impl Census {
     /// How large a blob must be that is in the store at this address; `None` if no version needs that.
     #[must_use]
     pub fn size(&self, address: &Address) -> Option<u64> {
-        let record = self.blobs.get(&address.sha256.to_bytes())?;
+        let record = self.blobs.get(&(address.sha256.to_bytes(), address.epoch()))?;
         (record.needed > 0 && record.generation == address.generation).then_some(record.size)
     }
 }

@@ -7,16 +7,17 @@
 
 use super::{
     Error, TableLedger,
-    items::{self, BlobItem, BlobState},
+    items::{self, BlobItem, BlobState, Meta},
+    operation::Snapshot,
 };
 use crate::{
     fault::Fault,
-    model::{Address, OpId},
+    model::{Address, OpId, first_generation},
     retry::{Again, Retry},
     table::{Action, Change, Condition, Key, TransactError, Transaction},
 };
 use serde_json::json;
-use std::fmt;
+use std::{cmp::Ordering, fmt};
 
 /// What a ledger knows of an object in its store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -31,21 +32,18 @@ pub enum Standing {
     Strange,
 }
 
-/// Which ledger a table holds, and whether it is that ledger or a copy.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity {
-    /// The ledger's id: random, made once, and the same in a copy.
-    pub id: String,
-    /// Where the ledger was made, if the table is somewhere else: then it is a copy, or was moved.
-    pub copy_of: Option<String>,
-}
-
-/// Where an object stands, given its blob's item.
-fn standing(address: &Address, item: Option<&BlobItem>) -> Standing {
+/// Where an object stands, given its blob's item in the epoch of its address, and the ledger's own epoch.
+fn standing(address: &Address, item: Option<&BlobItem>, epoch: u64) -> Standing {
     let generation = address.generation;
+    let unknown = match address.epoch().cmp(&epoch) {
+        // A former owner of the store put it there after this ledger was copied, and nothing is added there any more.
+        Ordering::Less => Standing::Orphan,
+        Ordering::Equal => Standing::Strange,
+        Ordering::Greater => return Standing::Strange,
+    };
     match item {
-        None if generation == 0 => Standing::Orphan,
-        None => Standing::Strange,
+        None if generation == first_generation(address.epoch()) => Standing::Orphan,
+        None => unknown,
         Some(item) if generation < item.generation => Standing::Condemned,
         Some(item) => match (item.state, generation - item.generation) {
             (BlobState::Kept, 0) if item.refs == 0 => Standing::Orphan,
@@ -53,9 +51,20 @@ fn standing(address: &Address, item: Option<&BlobItem>) -> Standing {
             (BlobState::Condemned, 0) => Standing::Condemned,
             // An upload whose commit has not come, and may yet.
             (BlobState::Condemned, 1) => Standing::Orphan,
-            _ => Standing::Strange,
+            // They may be the last bytes of what a version needs elsewhere.
+            (BlobState::Kept, _) if item.refs > 0 => Standing::Strange,
+            _ => unknown,
         },
     }
+}
+
+fn blob_key(address: &Address) -> Key {
+    items::blob_key(&address.sha256, address.epoch())
+}
+
+/// The ledger's epoch.
+fn epoch(seen: &Snapshot) -> Result<u64, Error> {
+    Ok(seen.get::<Meta>(&items::meta_key())?.map_or(0, |meta| meta.epoch))
 }
 
 /// The transaction that condemns an orphan.
@@ -67,7 +76,7 @@ fn condemning(token: String, address: &Address, key: &Key, item: Option<&BlobIte
     let condition = match item {
         None => Condition::Absent,
         Some(item) if item.state == BlobState::Kept => {
-            let [state, at] = is("kept", generation);
+            let [state, at] = is("kept", item.generation);
             Condition::All(vec![state, at, Condition::equals("refs", 0)])
         }
         Some(item) => Condition::All(is("condemned", item.generation).into()),
@@ -121,20 +130,21 @@ impl From<Fault> for Stumble {
 
 impl TableLedger {
     pub(super) async fn read_standings(&self, addresses: &[Address]) -> Result<Vec<Standing>, Error> {
-        let keys: Vec<_> = addresses.iter().map(|address| items::blob_key(&address.sha256)).collect();
-        let seen = self.read(keys.clone()).await?;
+        let keys: Vec<_> = addresses.iter().map(blob_key).collect();
+        let seen = self.read(keys.iter().cloned().chain([items::meta_key()]).collect()).await?;
+        let epoch = epoch(&seen)?;
         let standings = addresses.iter().zip(&keys);
-        standings.map(|(address, key)| Ok(standing(address, seen.get(key)?.as_ref()))).collect()
+        standings.map(|(address, key)| Ok(standing(address, seen.get(key)?.as_ref(), epoch))).collect()
     }
 
     pub(super) async fn condemn_one(&self, address: &Address) -> Result<bool, Error> {
         self.check_schema().await?;
         let doing = format!("condemning {address}");
-        let key = items::blob_key(&address.sha256);
+        let key = blob_key(address);
         let attempt = || async {
-            let seen = self.read_once(vec![key.clone()], false).await?;
+            let seen = self.read_once(vec![key.clone(), items::meta_key()], false).await?;
             let item: Option<BlobItem> = seen.get(&key)?;
-            match standing(address, item.as_ref()) {
+            match standing(address, item.as_ref(), epoch(&seen)?) {
                 Standing::Condemned => return Ok(true),
                 Standing::Needed | Standing::Strange => return Ok(false),
                 Standing::Orphan => {}
@@ -166,22 +176,34 @@ mod tests {
     #[test]
     fn what_may_be_done_with_an_object() {
         use BlobState::{Condemned, Kept};
-        let cases = [
-            (0, None, Standing::Orphan),
-            (1, None, Standing::Strange),
-            (0, Some((Kept, 0, 0)), Standing::Orphan),
-            (0, Some((Kept, 0, 2)), Standing::Needed),
-            (1, Some((Kept, 0, 2)), Standing::Strange),
-            (1, Some((Kept, 0, 0)), Standing::Strange),
-            (0, Some((Kept, 1, 2)), Standing::Condemned),
-            (1, Some((Condemned, 2, 0)), Standing::Condemned),
-            (2, Some((Condemned, 2, 0)), Standing::Condemned),
-            (3, Some((Condemned, 2, 0)), Standing::Orphan),
-            (4, Some((Condemned, 2, 0)), Standing::Strange),
-        ];
-        for (generation, item, expected) in cases {
+        let check = |generation, item: Option<(BlobState, u64, u64)>, epoch, expected| {
             let item = item.map(|(state, generation, refs)| BlobItem { state, generation, refs });
-            assert_eq!(standing(&at(generation), item.as_ref()), expected, "{generation} {item:?}");
+            let found = standing(&at(generation), item.as_ref(), epoch);
+            assert_eq!(found, expected, "{generation} {item:?} in epoch {epoch}");
+        };
+        // In the ledger's own epoch; and as what is left of it, where that differs, once it has adopted a store.
+        let cases = [
+            (0, None, Standing::Orphan, None),
+            (1, None, Standing::Strange, Some(Standing::Orphan)),
+            (0, Some((Kept, 0, 0)), Standing::Orphan, None),
+            (0, Some((Kept, 0, 2)), Standing::Needed, None),
+            (1, Some((Kept, 0, 2)), Standing::Strange, None),
+            (1, Some((Kept, 0, 0)), Standing::Strange, Some(Standing::Orphan)),
+            (0, Some((Kept, 1, 2)), Standing::Condemned, None),
+            (1, Some((Condemned, 2, 0)), Standing::Condemned, None),
+            (2, Some((Condemned, 2, 0)), Standing::Condemned, None),
+            (3, Some((Condemned, 2, 0)), Standing::Orphan, None),
+            (4, Some((Condemned, 2, 0)), Standing::Strange, Some(Standing::Orphan)),
+        ];
+        for (generation, item, own, older) in cases {
+            for epoch in [0, 3] {
+                let first = first_generation(epoch);
+                let item = item.map(|(state, at, refs)| (state, first + at, refs));
+                check(first + generation, item, epoch, own);
+                check(first + generation, item, epoch + 1, older.unwrap_or(own));
+            }
         }
+        // Of an epoch that is not this ledger's yet.
+        check(first_generation(1), None, 0, Standing::Strange);
     }
 }

@@ -82,8 +82,10 @@ pub(super) fn is_idempotency_key(key: &Key) -> bool {
     key.sk.starts_with("K#")
 }
 
-pub(super) fn blob_key(sha256: &Digest) -> Key {
-    Key::new(format!("B#{sha256}"), "B")
+/// Each epoch counts a blob for itself.
+pub(super) fn blob_key(sha256: &Digest, epoch: u64) -> Key {
+    let sk = if epoch == 0 { "B".to_owned() } else { format!("B#{epoch:016}") };
+    Key::new(format!("B#{sha256}"), sk)
 }
 
 pub(super) fn directory(number: u8) -> String {
@@ -104,6 +106,14 @@ pub(super) struct Meta {
     /// The table that it was made in, by which a copy can be told apart.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub home: Option<String>,
+    /// Which epoch of its store it adds to: raised whenever it adopts one.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub epoch: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// The head of a package's releases.

@@ -16,6 +16,7 @@ mod fence;
 pub(crate) mod fuzzing;
 mod history;
 mod idempotency;
+mod identity;
 mod items;
 mod moves;
 mod operation;
@@ -32,8 +33,9 @@ mod undo;
 mod weak_s3;
 
 pub use audit::{Breach, Census, Mend, Rule, Tell};
-pub use collect::{Identity, Standing};
+pub use collect::Standing;
 pub use error::{Conflict, Error, Failed, GateFailure, NotFound, Refused};
+pub use identity::Identity;
 pub use table_ledger::TableLedger;
 #[cfg(feature = "weak-s3-ledger")]
 pub use weak_s3::WeakS3Ledger;
@@ -397,6 +399,16 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     /// # Errors
     /// [`Refused::Unsupported`] if the ledger can't tell.
     async fn identity(&self) -> Result<Option<Identity>, Error> {
+        Err(Refused::Unsupported.into())
+    }
+
+    /// Gives the ledger another id, which no copy of it has, and this epoch, unless it is not `seen` any more, and makes
+    /// the place where it is its home. Returns what it is then. What it is to adopt has to be given to it afterwards.
+    ///
+    /// # Errors
+    /// [`Refused::Unsupported`] if the ledger can't.
+    async fn adopt(&self, seen: &Identity, epoch: u64) -> Result<Identity, Error> {
+        let _ = (seen, epoch);
         Err(Refused::Unsupported.into())
     }
 

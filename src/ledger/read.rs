@@ -5,7 +5,7 @@ use super::{
     items::{self, Head, TagHead, TagItem, VersionItem, decode},
 };
 use crate::{
-    model::{Blob, Digest, PackageName, Release, ReleaseChange, Spec, State, Tagged, Version},
+    model::{Address, Blob, PackageName, Release, ReleaseChange, Spec, State, Tagged, Version},
     table::{Item, Key, Order, Page, Query},
 };
 use futures_util::{
@@ -171,13 +171,13 @@ impl TableLedger {
     }
 
     /// The blob of a version that is to be deleted, if there is such a version.
-    pub(super) async fn blob_to_delete(&self, request: &ChangeRequest) -> Result<Option<Digest>, Error> {
+    pub(super) async fn blob_to_delete(&self, request: &ChangeRequest) -> Result<Option<Address>, Error> {
         if request.change != ReleaseChange::Delete {
             return Ok(None);
         }
         let key = items::version_key(&request.package, request.version.get());
         let item: Option<VersionItem> = self.read(vec![key.clone()]).await?.get(&key)?;
-        Ok(item.map(|item| item.blob.sha256))
+        Ok(item.map(|item| item.blob.to_blob().address))
     }
 
     /// The rev of the head of a package's tags, and, read after it, the tags on a version but for `latest`.

@@ -12,7 +12,7 @@ use super::{
     read::no_version,
 };
 use crate::{
-    model::{Digest, Labels, PackageName, ReleaseChange, State, Version},
+    model::{Address, Labels, PackageName, ReleaseChange, State, Version, epoch},
     table::{Action, Change, Condition, Key},
 };
 use serde_json::json;
@@ -30,7 +30,7 @@ pub(super) struct Changing<'a> {
     pub tags: Vec<String>,
     /// The blob of a version that is to be deleted, so that its count is read in one snapshot with the version: read
     /// later, another deletion of it could have come between.
-    pub blob: Option<Digest>,
+    pub blob: Option<Address>,
 }
 
 /// How such a change ended.
@@ -127,7 +127,7 @@ impl Changing<'_> {
 
     /// Counts one version less that needs the blob; `None` if that was not read.
     fn release_blob(&self, item: &VersionItem, seen: &Snapshot) -> Result<Option<Action>, Error> {
-        let key = items::blob_key(&item.blob.sha256);
+        let key = items::blob_key(&item.blob.sha256, epoch(item.blob.generation));
         let Some(blob) = seen.told_of::<BlobItem>(&key)? else { return Ok(None) };
         if blob.state != BlobState::Kept || blob.generation != item.blob.generation || blob.refs == 0 {
             return Err(Error::Damaged {
@@ -214,7 +214,7 @@ impl Operation for Changing<'_> {
         if self.withdraws() {
             keys.push(self.tag_head());
         }
-        keys.extend(self.blob.as_ref().map(items::blob_key));
+        keys.extend(self.blob.as_ref().map(|blob| items::blob_key(&blob.sha256, blob.epoch())));
         keys.extend(key_read(&self.request.author, &self.log()));
         keys
     }

@@ -95,15 +95,20 @@ impl<O: Operation> Commit<'_, O> {
     }
 
     /// Finds out what became of a try: `Some` if it landed; `None` if it is certain that it did not and will not. Has
-    /// time of its own, and no one can stop it.
+    /// time of its own, and only a stop at once ends it early.
     pub(super) async fn settle(&self, pending: &Pending) -> Result<Option<O::Outcome>, Stumble> {
         let doing = format!("finding out what became of a change of {}", self.operation.package());
         let patience = self.ledger.patience().for_settling(SETTLING);
         let pending = std::slice::from_ref(pending);
         let settle = patience.run(&doing, || self.settle_once(pending));
-        tokio::time::timeout(SETTLING, settle).await.unwrap_or_else(|_| {
-            Err(Fault::new(FaultKind::Unavailable, doing.clone(), "no answer in time").into())
-        })
+        let unknown = |why: &str| Err(Fault::new(FaultKind::Unavailable, doing.clone(), why).into());
+        tokio::select! {
+            biased;
+            settled = tokio::time::timeout(SETTLING, settle) => {
+                settled.unwrap_or_else(|_| unknown("no answer in time"))
+            }
+            () = self.ledger.patience().stop().insisted() => unknown("interrupted again"),
+        }
     }
 
     /// One try to find out what became of tries, of which at most one can have landed.

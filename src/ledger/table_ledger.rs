@@ -6,7 +6,7 @@ use super::{
     Tell, UntagRequest,
     add::{self, Addition, Outcome},
     commit::Commit,
-    items::{self, Meta, SCHEMA, encode},
+    items::{self, Meta, SCHEMA},
     moves::Moving,
     operation::{Context, Operation, Plan, Snapshot, decide},
     release::{self, Changing},
@@ -14,13 +14,14 @@ use super::{
     undo::Undoing,
 };
 use crate::{
+    failpoint::reach,
     fault::Fault,
     model::{
         Address, Blob, Digest, Event, OpId, PackageName, PackageSummary, Release, Spec, TagMove, TagName,
         Tagged, Timestamp, Version,
     },
     retry::Patience,
-    table::{Action, Change, Condition, Created, Key, Table, TransactError, Transaction},
+    table::{Created, Key, Table},
 };
 use async_trait::async_trait;
 use futures_util::{future::try_join, stream::BoxStream};
@@ -113,50 +114,6 @@ impl TableLedger {
         F: Future<Output = Result<T, Fault>>,
     {
         self.patience.run(READING, read).await
-    }
-
-    async fn home(&self) -> Result<Option<String>, Fault> {
-        self.retrying(|| self.table.home()).await
-    }
-
-    /// The ledger that `meta` tells of, and whether this is where it was made.
-    async fn identify(&self, meta: Meta) -> Result<Identity, Error> {
-        let here = self.home().await?;
-        let moved = |home: &String| here.as_ref().is_some_and(|here| here != home);
-        Ok(Identity { id: meta.ledger, copy_of: meta.home.filter(moved) })
-    }
-
-    /// The ledger's identity, which is made if there is none.
-    async fn make_identity(&self, seen: Option<Meta>) -> Result<Meta, Error> {
-        if let Some(meta) = seen {
-            return Ok(meta);
-        }
-        let key = items::meta_key();
-        let mut home = self.home().await?;
-        if home.is_none() {
-            // What is yet to be made is nowhere.
-            self.patience.run("making the ledger", || self.table.create()).await?;
-            home = self.home().await?;
-        }
-        let meta = Meta { schema: SCHEMA, home, ledger: OpId::from(self.patience.random()).to_string() };
-        let mut first = Transaction::new(OpId::from(self.patience.random()).to_string());
-        first.push(Action {
-            key: key.clone(),
-            condition: Condition::Absent,
-            change: Change::Put(encode(&meta)),
-        });
-        let made = self.patience.run("making the ledger's identity", || async {
-            match self.table.transact(&first).await {
-                Ok(()) | Err(TransactError::Refused(_)) => Ok(()),
-                Err(TransactError::Fault(fault)) => Err(fault),
-            }
-        });
-        made.await?;
-        // Whoever was first: what stands there counts.
-        self.read(vec![key.clone()]).await?.get(&key)?.ok_or_else(|| Error::Damaged {
-            what: "the ledger's identity".to_owned(),
-            why: "it vanished as soon as it was made".to_owned(),
-        })
     }
 
     /// The tags on a version that was added, or found to be there. No error: what was done is done.
@@ -323,11 +280,11 @@ impl Ledger for TableLedger {
     }
 
     async fn stage(&self, request: &AddRequest, sha256: &Digest, draft: &mut Draft) -> Result<Staged, Error> {
-        let key = items::blob_key(sha256);
+        let addition = Addition { request, sha256, epoch: draft.ledger.epoch, blob: None };
+        let key = addition.blob_key();
         let item = self.retrying(|| self.table.get(&key)).await;
         let item = item.map_err(|fault| Error::from(fault).unresolved(&request.author))?;
         draft.seen.insert(key, item);
-        let addition = Addition { request, sha256, blob: None };
         let staged = if let Some(crate::model::Key::Resume { .. }) = request.author.key {
             // It may have happened already: then nothing is as expected, and only the commit can tell why.
             addition.needed(&draft.seen)?
@@ -349,9 +306,10 @@ impl Ledger for TableLedger {
         };
         // The caller stores a blob where it was told to. What it was not told to store is not there.
         let told = draft.was_told(blob.address.generation).then_some(blob);
-        let addition = Addition { request, sha256: &blob.address.sha256, blob: told };
+        let epoch = draft.ledger.epoch;
+        let addition = Addition { request, sha256: &blob.address.sha256, epoch, blob: told };
         // What was seen of the blob is out of date if it was collected since.
-        let known = draft.seen.contains(&items::blob_key(addition.sha256))
+        let known = draft.seen.contains(&addition.blob_key())
             && (told.is_none() || addition.stored(&draft.seen)?.is_some());
         let seen = known.then(|| draft.seen.clone());
         let commit = Commit { ledger: self, operation: &addition, author: &request.author, op: &draft.op };
@@ -458,9 +416,11 @@ impl Ledger for TableLedger {
             let tags = self.tags_on(&request.package, request.version);
             let looked = try_join(tags, self.blob_to_delete(request)).await;
             let ((tags_rev, tags), blob) = looked.map_err(|error| error.unresolved(&request.author))?;
+            reach("change-looked");
             let operation = Changing { request, tags_rev, tags, blob };
             let commit = Commit { ledger: self, operation: &operation, author: &request.author, op: &op };
             if let release::Outcome::Changed(item, previous) = commit.run(None).await? {
+                reach("change-done");
                 let mut release = item.into_release(&request.package);
                 // What was done is done, whether or not its tags can be read now.
                 let tags = self.tags_by_version(&request.package).await;
@@ -478,6 +438,10 @@ impl Ledger for TableLedger {
             Some(meta) => Ok(Some(self.identify(meta).await?)),
             None => Ok(None),
         }
+    }
+
+    async fn adopt(&self, seen: &Identity, epoch: u64) -> Result<Identity, Error> {
+        self.change_identity(seen, epoch).await
     }
 
     async fn standings(&self, addresses: &[Address]) -> Result<Vec<Standing>, Error> {

@@ -204,7 +204,7 @@ impl Ledger for WeakS3Ledger {
 
     async fn begin_add(&self, _: &AddRequest) -> Result<Draft, Error> {
         let (_, id) = self.identity().await?;
-        let ledger = super::Identity { id, copy_of: None };
+        let ledger = super::Identity { id, epoch: 0, copy_of: None };
         let op = OpId::from(self.patience.random());
         Ok(Draft { ledger, op, seen: Snapshot::default(), told: Arc::default() })
     }

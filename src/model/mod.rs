@@ -19,9 +19,10 @@ pub use event::{Event, EventKind};
 pub use gate::Gate;
 pub use name::{PackageName, TagName};
 pub use plan::{Plan, PlannedMove};
+pub(crate) use release::epoch;
 pub use release::{
     Address, Blob, Generation, Mode, PackageSummary, Protection, Release, ReleaseChange, State, TagKind,
-    TagMove, Tagged,
+    TagMove, Tagged, first_generation,
 };
 pub use spec::Spec;
 pub use text::{Actor, FileName, Key, Labels, Message, OpId};

@@ -18,6 +18,31 @@ pub struct Address {
     pub generation: Generation,
 }
 
+impl Address {
+    /// How many generations an epoch has: more than any blob is ever collected times.
+    const EPOCH: Generation = 1_000_000_000;
+
+    /// The last epoch of which all generations are numbers that every JSON reader keeps exact.
+    pub const LAST_EPOCH: u64 = (1 << 53) / Self::EPOCH - 1;
+
+    /// The epoch that the generation belongs to: how many times its store had been adopted by another ledger.
+    #[must_use]
+    pub fn epoch(&self) -> u64 {
+        epoch(self.generation)
+    }
+}
+
+/// The epoch that a generation belongs to.
+pub(crate) fn epoch(generation: Generation) -> u64 {
+    generation / Address::EPOCH
+}
+
+/// The first generation of an epoch.
+#[must_use]
+pub fn first_generation(epoch: u64) -> Generation {
+    epoch.saturating_mul(Address::EPOCH)
+}
+
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.generation {

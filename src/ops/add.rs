@@ -128,7 +128,10 @@ impl Client {
             Some(owner) => owner,
             // A copy has nothing to claim.
             None if ledger.copy_of.is_some() => "no one".to_owned(),
-            None => self.patience.run("claiming the store", || self.store.claim(&ledger.id)).await?,
+            None => {
+                let mark = ledger.mark();
+                self.patience.run("claiming the store", || self.store.claim(&mark)).await?
+            }
         };
         self.must_own(owner, ledger)
     }
@@ -136,11 +139,12 @@ impl Client {
     /// Makes sure that a store with this owner is the ledger's own. A copy of the owner is not the owner.
     pub(super) fn must_own(&self, owner: String, ledger: &Identity) -> Result<(), Error> {
         let (owner, id) = match &ledger.copy_of {
-            None if owner == ledger.id => return Ok(()),
+            None if owner == ledger.mark() => return Ok(()),
             None => (owner, ledger.id.clone()),
             Some(home) => (format!("{owner}, in {home}"), format!("a copy of {}", ledger.id)),
         };
-        Err(Error::NotOwner { store: self.store.describe(), owner, ledger: self.ledger.describe(), id })
+        let (store, is_copy) = (self.store.describe(), ledger.copy_of.is_some());
+        Err(Error::NotOwner { store, owner, ledger: self.ledger.describe(), id, is_copy })
     }
 }
 

@@ -47,6 +47,8 @@ pub enum Error {
         ledger: String,
         /// Its id.
         id: String,
+        /// Whether it is a copy of another, such as a restored table.
+        is_copy: bool,
     },
     /// What was waited for has not come to be in time.
     #[error("the time is up, and {package} {spec} {}", match found { Some(version) => format!("is on {version}"), None => "is not there".to_owned() })]

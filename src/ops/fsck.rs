@@ -66,7 +66,7 @@ impl Client {
         let (mut blobs, mut read) = (0, 0);
         for (address, size) in census.needed() {
             blobs += 1;
-            if !present.contains(&address.sha256.to_bytes()) {
+            if !present.contains(&spot(&address)) {
                 if let Some(breach) = self.check_object(&address, size).await? {
                     count(breach);
                 }
@@ -81,12 +81,12 @@ impl Client {
     }
 
     /// The needed blobs that the store lists with the right size.
-    async fn present(&self, census: &Census) -> Result<HashSet<[u8; 32]>, Error> {
+    async fn present(&self, census: &Census) -> Result<HashSet<([u8; 32], u64)>, Error> {
         let mut present = HashSet::new();
         let mut pages = self.listing();
         while let Some(page) = pages.try_next().await? {
             let right = page.into_iter().filter(|(address, stat)| census.size(address) == Some(stat.size));
-            present.extend(right.map(|(address, _)| address.sha256.to_bytes()));
+            present.extend(right.map(|(address, _)| spot(&address)));
         }
         Ok(present)
     }
@@ -130,4 +130,9 @@ impl Client {
         let gone = matches!(standing[..], [Standing::Condemned]);
         Ok((!gone).then(|| Breach::new(address.to_string(), rule, what)))
     }
+}
+
+/// What is enough to tell needed addresses apart: in each epoch a blob is needed at one generation.
+fn spot(address: &Address) -> ([u8; 32], u64) {
+    (address.sha256.to_bytes(), address.epoch())
 }

@@ -6,6 +6,7 @@
 
 use super::{Client, Error};
 use crate::{
+    failpoint::reach,
     ledger::{self, Standing},
     model::{Address, Timestamp},
     store::{Stat, Upload},
@@ -75,7 +76,8 @@ impl Client {
         let identity = async { Ok(self.ledger.identity().await?) };
         let (owner, identity) = tokio::try_join!(self.owner(), identity)?;
         let owner = owner.unwrap_or_else(|| "no one".to_owned());
-        let none = || ledger::Identity { id: "nothing was ever added to it".to_owned(), copy_of: None };
+        let none =
+            || ledger::Identity { id: "nothing was ever added to it".to_owned(), epoch: 0, copy_of: None };
         self.must_own(owner, &identity.unwrap_or_else(none))
     }
 
@@ -94,6 +96,11 @@ impl Client {
         self.listing()
             .map(move |page| async move {
                 let mut page = page?;
+                reach("gc-page");
+                if collect.delete {
+                    // It may have been adopted since.
+                    self.must_be_owner().await?;
+                }
                 page.retain(|(_, stat)| collect.is_due(stat.modified, collect.min_age));
                 let addresses: Vec<_> = page.iter().map(|(address, _)| address.clone()).collect();
                 let standings = self.ledger.standings(&addresses).await?;
@@ -123,8 +130,10 @@ impl Client {
         if standing != Standing::Condemned && !self.ledger.condemn(address).await? {
             return Ok(false);
         }
+        reach("gc-condemned");
         let doing = format!("deleting {address}");
         self.patience.run(&doing, || self.store.delete(address)).await?;
+        reach("gc-deleted");
         Ok(true)
     }
 

@@ -1,6 +1,6 @@
 //! `init`: makes the ledger and the store, or checks them.
 
-use super::{Client, Error};
+use super::{Adopted, Client, Error};
 use crate::{
     ledger::{self, Identity},
     table::Created,
@@ -15,6 +15,8 @@ pub struct Initialised {
     pub id: String,
     /// Whether the store was made.
     pub store: Created,
+    /// The adoption of the store, if it was adopted now.
+    pub adopted: Option<Adopted>,
 }
 
 impl Client {
@@ -24,16 +26,22 @@ impl Client {
     /// # Errors
     /// [`Error::NotOwner`] if the store belongs to another ledger.
     pub async fn init(&self) -> Result<Initialised, Error> {
+        let (made, identity) = self.make().await?;
+        let owner = self.owner().await?;
+        self.check_owner(owner, &identity).await?;
+        Ok(made)
+    }
+
+    /// Makes the ledger and the store where they are not there, and says which ledger it is.
+    pub(super) async fn make(&self) -> Result<(Initialised, Identity), Error> {
         let (ledger, id) = self.ledger.create().await?;
         let store = self.patience.run("making the store", || self.store.create()).await?;
         let identity = match self.ledger.identity().await {
             Ok(Some(identity)) => identity,
             // A ledger that can't tell whether it is a copy.
-            Ok(None) | Err(ledger::Error::Refused(_)) => Identity { id: id.clone(), copy_of: None },
+            Ok(None) | Err(ledger::Error::Refused(_)) => Identity { id: id.clone(), epoch: 0, copy_of: None },
             Err(error) => return Err(error.into()),
         };
-        let owner = self.owner().await?;
-        self.check_owner(owner, &identity).await?;
-        Ok(Initialised { ledger, id, store })
+        Ok((Initialised { ledger, id, store, adopted: None }, identity))
     }
 }

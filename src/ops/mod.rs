@@ -4,6 +4,7 @@
 //! go to an [`Observer`].
 
 mod add;
+mod adopt;
 mod apply;
 mod change;
 mod download;
@@ -25,6 +26,7 @@ mod versions;
 mod wait;
 
 pub use add::{Add, AddInput};
+pub use adopt::Adopted;
 pub use download::{Download, Downloaded, Target};
 pub use error::Error;
 pub use fsck::{Checked, Fsck};

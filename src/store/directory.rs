@@ -7,10 +7,12 @@
 //! Nothing is kept beside a blob that would tell whether it is still right, so `put` reads and hashes the file that
 //! it finds under its address: the price of a second add is that of a local read.
 
+mod owner;
+
 use super::{
     Body, Content, Listing, Progress, Put, PutError, Stat, Store, Upload, Uploads,
     files::{found, make_dir, read, sync_dir, threaded},
-    sending::{Teller, belongs, beyond, exchanged, told},
+    sending::{Teller, belongs, beyond, exchanged, told, unowned},
 };
 use crate::{
     failpoint::reach,
@@ -68,10 +70,6 @@ impl DirectoryStore {
         self.dir.join("tmp")
     }
 
-    fn owner_file(&self) -> PathBuf {
-        self.dir.join("OWNER")
-    }
-
     fn doing(&self, what: impl std::fmt::Display) -> String {
         format!("{what} in {}", self.dir.display())
     }
@@ -123,30 +121,6 @@ impl DirectoryStore {
             debug!(blob = %at, store = %self.describe(), "what was stored was damaged and has been replaced");
         }
         Ok(if there { Put::Replaced } else { Put::Stored })
-    }
-
-    fn read_owner(&self) -> io::Result<Option<String>> {
-        Ok(found(fs::read_to_string(self.owner_file()))?.map(|owner| owner.trim_end().to_owned()))
-    }
-
-    fn claim_blocking(&self, ledger: &str) -> io::Result<String> {
-        if let Some(owner) = self.read_owner()? {
-            return Ok(owner);
-        }
-        let mut temporary = self.temporary()?;
-        temporary.write_all(ledger.as_bytes())?;
-        temporary.as_file().sync_all()?;
-        reach("owner-complete");
-        // It appears with all its text, and only if there is none.
-        let owner = match temporary.persist_noclobber(self.owner_file()) {
-            Ok(_) => ledger.to_owned(),
-            Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
-                self.read_owner()?.ok_or(error.error)?
-            }
-            Err(error) => return Err(error.error),
-        };
-        sync_dir(&self.dir)?;
-        Ok(owner)
     }
 
     fn uploads_blocking(&self) -> io::Result<Uploads> {
@@ -219,6 +193,13 @@ impl Store for DirectoryStore {
     async fn claim(&self, ledger: &str) -> Result<String, Fault> {
         let (store, ledger) = (self.clone(), ledger.to_owned());
         blocking(self.doing("claiming the store"), move || store.claim_blocking(&ledger)).await
+    }
+
+    async fn replace_owner(&self, from: &str, to: &str) -> Result<String, Fault> {
+        let (store, from, to) = (self.clone(), from.to_owned(), to.to_owned());
+        let doing = self.doing("replacing the owner");
+        let owner = blocking(doing, move || store.replace_owner_blocking(&from, &to)).await?;
+        owner.ok_or_else(|| unowned(self.describe()))
     }
 
     async fn stat(&self, at: &Address) -> Result<Option<Stat>, Fault> {

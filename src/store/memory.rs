@@ -2,7 +2,7 @@
 
 use super::{
     Body, Content, Listing, Progress, Put, PutError, Stat, Store,
-    sending::{belongs, beyond, exchanged},
+    sending::{belongs, beyond, exchanged, unowned},
 };
 use crate::{
     fault::{Fault, FaultKind},
@@ -106,6 +106,15 @@ impl Store for MemoryStore {
 
     async fn claim(&self, ledger: &str) -> Result<String, Fault> {
         Ok(self.state().owner.get_or_insert_with(|| ledger.to_owned()).clone())
+    }
+
+    async fn replace_owner(&self, from: &str, to: &str) -> Result<String, Fault> {
+        let mut state = self.state();
+        let owner = state.owner.as_mut().ok_or_else(|| unowned(self.describe()))?;
+        if owner == from {
+            to.clone_into(owner);
+        }
+        Ok(owner.clone())
     }
 
     async fn stat(&self, at: &Address) -> Result<Option<Stat>, Fault> {

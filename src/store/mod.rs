@@ -123,6 +123,13 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Makes `ledger` the owner if there is none, atomically, and returns who is the owner now.
     async fn claim(&self, ledger: &str) -> Result<String, Fault>;
 
+    /// Makes `to` the owner if `from` is, atomically, and returns who is the owner now. Idempotent: no owner that was
+    /// replaced ever comes back.
+    ///
+    /// # Errors
+    /// [`FaultKind::Contended`](crate::fault::FaultKind) if there is no owner.
+    async fn replace_owner(&self, from: &str, to: &str) -> Result<String, Fault>;
+
     /// Whether a blob is there, and its size. `None` if it is not.
     async fn stat(&self, at: &Address) -> Result<Option<Stat>, Fault>;
 

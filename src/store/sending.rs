@@ -51,3 +51,8 @@ pub(super) fn beyond(doing: String, end: u64, size: u64) -> Fault {
 pub(super) fn exchanged(doing: String) -> Fault {
     Fault::new(FaultKind::Contended, doing, "it was replaced while it was read")
 }
+
+/// A store without an owner, where one was to be replaced.
+pub(super) fn unowned(store: impl std::fmt::Display) -> Fault {
+    Fault::new(FaultKind::Contended, format!("replacing the owner of {store}"), "it has none any more")
+}

@@ -78,7 +78,9 @@ impl Scene {
     }
 
     async fn audit(&self) -> (usize, usize, usize) {
-        let Audited { versions, moves, fences } = audit(&*self.table, "app").await;
+        let Audited { versions, moves, fences, revs } = audit(&*self.table, "app").await;
+        // Each version is an entry of the log, and so is each fence that is not one of the tags'.
+        assert!((versions..=versions + fences).contains(&usize::try_from(revs).unwrap()));
         (versions, moves, fences)
     }
 }

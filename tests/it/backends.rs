@@ -23,6 +23,11 @@ pub fn s3() -> String {
     address("SACKER_TEST_S3", "MinIO")
 }
 
+/// The address of moto's server: an S3 that lists unfinished uploads by prefix, all begun on one day in 2010.
+pub fn moto() -> String {
+    address("SACKER_TEST_MOTO", "moto")
+}
+
 fn address(variable: &str, server: &str) -> String {
     env::var(variable).unwrap_or_else(|_| {
         panic!("no {server}: run the tests with `scripts/test`, which installs and starts it")

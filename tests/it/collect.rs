@@ -1,9 +1,11 @@
 //! Collecting what no version needs, and checking what is there: operations over a ledger and a store together.
 
+mod adopt;
 mod fsck;
 mod gc;
-mod owner;
+pub mod owner;
 mod race;
+mod uploads;
 
 use crate::backends;
 use futures_util::TryStreamExt;

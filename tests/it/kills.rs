@@ -2,7 +2,12 @@
 //! happened, with one version, its blob, and a ledger that is right in every item.
 //!
 //! What a kill may leave: `.sacker-*.part` beside the target of a download, and a file in the `tmp` of a directory
-//! store, which a later `add` removes; both belong to nobody and are never read. An upload in parts is gone on with.
+//! store, which a later `add` removes; both belong to nobody and are never read. An upload in parts is gone on with. At the
+//! end of each test `fsck` goes over all that is left, the bytes included.
+
+mod adopting;
+mod collecting;
+mod releases;
 
 use crate::{
     backends,
@@ -51,8 +56,14 @@ impl World {
 
     /// Runs the program until it gets to a step, and kills it there. Nothing has been said by then.
     fn killed_at(&self, step: &str, arguments: &[&str]) {
+        self.killed_after(0, step, arguments);
+    }
+
+    /// As [`killed_at`](Self::killed_at), but it passes the step so many times before.
+    fn killed_after(&self, times: usize, step: &str, arguments: &[&str]) {
         let sign = self.sandbox.path("sign");
-        let failpoints = format!("{step}=return({})", sign.display());
+        let pass = if times > 0 { format!("{times}*off->") } else { String::new() };
+        let failpoints = format!("{step}={pass}return({})", sign.display());
         let mut command = self.sandbox.command(arguments);
         command.env("FAILPOINTS", failpoints).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
@@ -92,6 +103,11 @@ impl World {
         fs::remove_file(found).unwrap();
     }
 
+    /// Every promise holds for all that is there.
+    fn is_sound(&self) {
+        assert_eq!(self.sandbox.ok(&["fsck", "--read-data"]), "");
+    }
+
     /// What is remembered of uploads.
     fn journal(&self) -> usize {
         let uploads = self.sandbox.path(".cache/sacker/uploads");
@@ -112,6 +128,7 @@ fn each_step_of_add(place: Place, size: usize, steps: &[&str]) {
         world.holds_once(step, "f", 1);
         assert_eq!(world.journal(), 0, "{step}");
     }
+    world.is_sound();
     println!("killed and right: {steps:?}");
 }
 
@@ -176,6 +193,7 @@ fn each_step_of_moving_and_removing_a_tag() {
             }
             world.holds_once(step, "f", 2);
         }
+        world.is_sound();
     }
 }
 
@@ -203,6 +221,7 @@ fn each_step_of_a_download() {
             assert_eq!(world.sandbox.files(step).len(), if named { 1 } else { 2 });
         }
         world.holds_once("app", "f", 0);
+        world.is_sound();
     }
 }
 
@@ -215,4 +234,5 @@ fn a_store_that_was_being_claimed() {
     world.file("f", 10);
     assert_eq!(world.sandbox.ok(&["add", "app", "f"]), "1\n");
     world.holds_once("app", "f", 0);
+    world.is_sound();
 }

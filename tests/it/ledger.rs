@@ -7,6 +7,7 @@ pub mod audit;
 pub mod world;
 
 mod adding;
+mod adopting;
 mod blobs;
 pub mod changing;
 mod concurrent;
@@ -73,6 +74,8 @@ macro_rules! for_tables {
     ($world:expr) => {
         expand! {
             $world;
+            adopting::an_identity_is_changed_by_one_who_saw_it
+            adopting::each_epoch_has_generations_and_counts_of_its_own
             blobs::generations_follow_the_blob_item
             blobs::a_blob_condemned_meanwhile_is_stored_again
             blobs::what_was_not_stored_is_not_committed

@@ -1,25 +1,53 @@
 //! `init`: makes the ledger and the store.
 
 use crate::{
-    cli::{Context, error::Failure, json},
+    cli::{Context, error::Failure, json, render},
+    ops::Adopted,
     table::Created,
 };
 
 /// Make the ledger and the store with safe settings, or check those that are there
 #[derive(Debug, clap::Args)]
-pub(in crate::cli) struct Args {}
+pub(in crate::cli) struct Args {
+    /// Make a store that belongs to another ledger this one's, as after a restore; the other is refused from then on
+    #[arg(long)]
+    adopt_store: bool,
+}
 
-pub(in crate::cli) async fn run(_: &Args, context: &mut Context<'_>) -> Result<(), Failure> {
+pub(in crate::cli) async fn run(args: &Args, context: &mut Context<'_>) -> Result<(), Failure> {
     let client = context.client().await?;
-    let made = client.init().await.map_err(context.failed("making the ledger and the store"))?;
+    let made = if args.adopt_store {
+        client.adopt().await.map_err(context.failed("adopting the store"))?
+    } else {
+        client.init().await.map_err(context.failed("making the ledger and the store"))?
+    };
     let (ledger, store) = (context.places.ledger.to_string(), context.places.store.to_string());
     if context.output.json {
-        return context.output.object(&json::Ready::of(&made, &ledger, &store));
+        context.output.object(&json::Ready::of(&made, &ledger, &store, args.adopt_store))?;
+    } else {
+        let done = |created| match created {
+            Created::Made => "made",
+            Created::Present => "was there",
+        };
+        context.output.line(format!("ledger: {ledger} ({}), id {}", done(made.ledger), made.id))?;
+        context.output.line(format!("store: {store} ({})", done(made.store)))?;
+        if let Some(Adopted { former, generation }) = &made.adopted {
+            let former = former.as_deref().map_or_else(|| "no one".to_owned(), render::escaped);
+            context.output.line(format!(
+                "adopted: it belonged to {former}; blobs are added at generation {generation} and up"
+            ))?;
+        }
     }
-    let done = |created| match created {
-        Created::Made => "made",
-        Created::Present => "was there",
-    };
-    context.output.line(format!("ledger: {ledger} ({}), id {}", done(made.ledger), made.id))?;
-    context.output.line(format!("store: {store} ({})", done(made.store)))
+    match &made.adopted {
+        Some(_) => {
+            context
+                .notices
+                .note("`sacker fsck` says whether the store has every blob that this ledger needs");
+        }
+        None if args.adopt_store => {
+            context.notices.note("nothing to adopt: the store belongs to this ledger");
+        }
+        None => {}
+    }
+    Ok(())
 }

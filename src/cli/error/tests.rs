@@ -330,11 +330,12 @@ fn what_the_ledger_answers_of_a_plan() {
 #[test]
 fn what_operations_answer() {
     let address: Address = "a".repeat(64).parse().unwrap();
-    let not_owner = || ops::Error::NotOwner {
+    let not_owner = |is_copy| ops::Error::NotOwner {
         store: "s3://bucket/blobs".to_owned(),
         owner: "1".to_owned(),
         ledger: "dynamodb://table".to_owned(),
         id: "2".to_owned(),
+        is_copy,
     };
     let output = |kind| ops::Error::Output { path: "to/file".into(), source: io::Error::from(kind) };
     let answers = [
@@ -342,7 +343,8 @@ fn what_operations_answer() {
         ops::Error::Input { path: "f".into(), why: "there is no such file".to_owned() },
         ops::Error::Changed("f".into()),
         ops::Error::Tags("the tag a is given twice".to_owned()),
-        not_owner(),
+        not_owner(false),
+        not_owner(true),
         ops::Error::Exists("f".into()),
         ops::Error::TimedOut { package: app(), spec: "live".parse().unwrap(), found: Some(version(3)) },
         ops::Error::TimedOut { package: app(), spec: "live".parse().unwrap(), found: None },
@@ -362,6 +364,8 @@ fn what_operations_answer() {
     2 invalid: doing it: the tag a is given twice
     2 invalid: doing it: the store s3://bucket/blobs belongs to another ledger (1), not to dynamodb://table (2)
       use the ledger that the store belongs to, or give this one a store of its own: another prefix, such as s3://bucket/OTHER
+    2 invalid: doing it: the store s3://bucket/blobs belongs to another ledger (1), not to dynamodb://table (2)
+      use the ledger that this is a copy of; only if this one is to take its place, `sacker init --adopt-store`
     6 refused: doing it: f exists and is different
       -f replaces it; -o PATH writes to another file
     3 timeout: doing it in dynamodb://table: the time is up, and app live is on 3
@@ -381,7 +385,7 @@ fn what_operations_answer() {
     8 integrity: doing it in s3://bucket/blobs: what came from the store is not aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa: its sha256 is another
       adding the right file again stores its bytes anew; a versioned bucket still has the old ones
     "#);
-    assert_snapshot!(show(&not_owner(), &places("file:///l", "file:///s")), @"
+    assert_snapshot!(show(&not_owner(false), &places("file:///l", "file:///s")), @"
     2 invalid: doing it: the store s3://bucket/blobs belongs to another ledger (1), not to dynamodb://table (2)
       use the ledger that the store belongs to, or give this one a store of its own: another directory
     ");

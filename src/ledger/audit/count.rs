@@ -6,10 +6,10 @@ use super::{
         items::{self, BlobItem, BlobState, VersionItem},
         operation::Snapshot,
     },
-    Breach, Found, Record, Rule, Tell, decode,
+    Breach, Found, Record, Rule, Spot, Tell, decode,
 };
 use crate::{
-    model::{Digest, State},
+    model::{Digest, State, epoch},
     table::{Action, Change, Condition, Item, Key, MAX_ACTIONS},
 };
 use sha2::{Digest as _, Sha256};
@@ -18,14 +18,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 /// How often blobs that look miscounted are counted again in the hope that nobody is writing.
 const RECOUNTS: usize = 3;
 
-type Sha256Bytes = [u8; 32];
-
 /// What one pass over the table finds.
 #[derive(Default)]
 pub(super) struct Counted {
     pub packages: u64,
     pub versions: u64,
-    blobs: HashMap<Sha256Bytes, Tally>,
+    blobs: HashMap<Spot, Tally>,
 }
 
 /// One blob in one pass.
@@ -101,46 +99,51 @@ impl Tally {
 impl Counted {
     pub(super) fn take(&mut self, key: &Key, item: &Item) {
         self.packages += u64::from(key.pk.starts_with("P#") && key.sk == "H");
-        if let Some((sha256, version)) = version(key, item) {
+        if let Some((at, version)) = version(key, item) {
             self.versions += 1;
             if version.state != State::Deleted {
-                self.blobs.entry(sha256).or_default().need(&version);
+                self.blobs.entry(at).or_default().need(&version);
             }
         }
-        if let Some((sha256, item)) = blob(key, item) {
-            self.blobs.entry(sha256).or_default().item = Some(item);
+        if let Some((at, item)) = blob(key, item) {
+            self.blobs.entry(at).or_default().item = Some(item);
         }
     }
 
-    pub(super) fn into_needed(self) -> HashMap<Sha256Bytes, Record> {
-        self.blobs.into_iter().map(|(sha256, tally)| (sha256, tally.record)).collect()
+    pub(super) fn into_needed(self) -> HashMap<Spot, Record> {
+        self.blobs.into_iter().map(|(at, tally)| (at, tally.record)).collect()
     }
 }
 
 /// What can't be read is told of with its package.
-fn version(key: &Key, item: &Item) -> Option<(Sha256Bytes, VersionItem)> {
+fn version(key: &Key, item: &Item) -> Option<(Spot, VersionItem)> {
     if !(key.pk.starts_with("P#") && key.sk.starts_with("V#")) {
         return None;
     }
     let version: VersionItem = decode(key, item).ok()?;
-    Some((version.blob.sha256.to_bytes(), version))
+    Some(((version.blob.sha256.to_bytes(), epoch(version.blob.generation)), version))
 }
 
-fn blob(key: &Key, item: &Item) -> Option<(Sha256Bytes, (BlobState, u64, u64))> {
+fn blob(key: &Key, item: &Item) -> Option<(Spot, (BlobState, u64, u64))> {
     let sha256: Digest = key.pk.strip_prefix("B#")?.parse().ok()?;
     let item: BlobItem = decode(key, item).ok()?;
-    Some((sha256.to_bytes(), (item.state, item.generation, item.refs)))
+    let at = (sha256.to_bytes(), epoch(item.generation));
+    (*key == blob_key(&at)).then_some((at, (item.state, item.generation, item.refs)))
 }
 
-/// Whether an item is that of a blob, and can be read.
+/// Whether an item is that of a blob, in the epoch that its key says, and can be read.
 pub(super) fn is_blob(key: &Key, item: &Item) -> bool {
-    key.sk == "B" && blob(key, item).is_some()
+    blob(key, item).is_some()
+}
+
+fn blob_key((sha256, epoch): &Spot) -> Key {
+    items::blob_key(&Digest::from(*sha256), *epoch)
 }
 
 /// Some blobs counted over the whole table, and who needs them.
 #[derive(Default, PartialEq)]
 struct Pass {
-    needs: BTreeMap<Sha256Bytes, (Tally, BTreeMap<String, u64>)>,
+    needs: BTreeMap<Spot, (Tally, BTreeMap<String, u64>)>,
     /// Of all heads: the same in two passes, if none has moved between.
     heads: u128,
 }
@@ -158,10 +161,10 @@ impl TableLedger {
         if suspects.is_empty() {
             return Ok(());
         }
-        let mut found: BTreeMap<Sha256Bytes, (Tally, BTreeMap<String, u64>, bool)> = BTreeMap::new();
+        let mut found: BTreeMap<Spot, (Tally, BTreeMap<String, u64>, bool)> = BTreeMap::new();
         for look in 0..RECOUNTS {
             let first = self.pass(&suspects).await?;
-            let keys: Vec<_> = suspects.iter().map(|at| items::blob_key(&Digest::from(*at))).collect();
+            let keys: Vec<_> = suspects.iter().map(blob_key).collect();
             let seen = Snapshot::new(keys.clone(), self.heads(&keys).await?);
             let quiet = self.pass(&suspects).await? == first;
             let mut now = BTreeMap::new();
@@ -184,7 +187,7 @@ impl TableLedger {
             }
         }
         for (at, (tally, packages, quiet)) in found {
-            let key = items::blob_key(&Digest::from(at));
+            let key = blob_key(&at);
             let what = tally.wrong().unwrap_or_default();
             let raised = tally.item.is_none_or(|(_, _, refs)| refs < tally.record.needed);
             let mend = tally.mended().filter(|_| quiet && (lower || raised) && packages.len() < MAX_ACTIONS);
@@ -205,7 +208,7 @@ impl TableLedger {
     }
 
     /// Counts some blobs over the whole table.
-    async fn pass(&self, suspects: &BTreeSet<Sha256Bytes>) -> Result<Pass, Error> {
+    async fn pass(&self, suspects: &BTreeSet<Spot>) -> Result<Pass, Error> {
         let mut pass = Pass::default();
         let mut revs: BTreeMap<String, u64> = BTreeMap::new();
         let mut after: Option<Key> = None;

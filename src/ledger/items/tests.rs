@@ -211,7 +211,7 @@ proptest! {
         schema in number(), ledger in text(".{0,8}"), home in option::of(text(".{0,8}")), request in text(".{0,8}"), entry in text(".{0,8}"), unchanged: bool,
         moves in btree_map(text(".{1,8}"), number(), 0..3), op: u128, kept: bool, generation in number(), refs in number(),
     ) {
-        comes_back(&Meta { schema, ledger, home });
+        comes_back(&Meta { schema, ledger, home, epoch: refs });
         comes_back(&KeyItem { request, entry, unchanged, moves, op: OpId::from(op) });
         let state = if kept { BlobState::Kept } else { BlobState::Condemned };
         comes_back(&BlobItem { state, generation, refs });

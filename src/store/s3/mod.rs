@@ -18,13 +18,14 @@ mod changed;
 mod faults;
 mod journal;
 mod multipart;
+mod owner;
 mod range;
 mod single;
 mod uploads;
 
 use super::{
     Body, Content, Listing, PART_SIZE, Progress, Put, PutError, Stat, Store, Upload, Uploads,
-    sending::{belongs, exchanged, told},
+    sending::{belongs, exchanged, told, unowned},
 };
 use crate::{
     aws::fault,
@@ -41,7 +42,7 @@ use aws_sdk_s3::{
     presigning::PresigningConfig,
     types::{ChecksumMode, ChecksumType},
 };
-use aws_smithy_types::{DateTime, base64, byte_stream::ByteStream};
+use aws_smithy_types::{DateTime, base64};
 use faults::{code, refused_bytes, status};
 use futures_util::{StreamExt, stream};
 use std::{
@@ -108,10 +109,6 @@ impl S3Store {
 
     fn key(&self, at: &Address) -> String {
         format!("{}sha256/{at}", self.prefix)
-    }
-
-    fn owner_key(&self) -> String {
-        format!("{}OWNER", self.prefix)
     }
 
     fn doing(&self, what: impl fmt::Display) -> String {
@@ -183,35 +180,21 @@ impl Store for S3Store {
     }
 
     async fn owner(&self) -> Result<Option<String>, Fault> {
-        let doing = || self.doing("reading the owner");
-        let key = self.owner_key();
-        let answer = self.client.get_object().bucket(&self.bucket).key(&key).send();
-        let answer = match answer.instrument(debug_span!("s3.GetObject", key)).await {
-            Ok(answer) => answer,
-            Err(error) if code(&error) == "NoSuchKey" => return Ok(None),
-            Err(error) => return Err(fault(doing(), error)),
-        };
-        let bytes = answer.body.collect().await;
-        let bytes = bytes.map_err(|error| Fault::new(FaultKind::Unavailable, doing(), error))?.to_vec();
-        let owner =
-            String::from_utf8(bytes).map_err(|error| Fault::new(FaultKind::Corrupt, doing(), error))?;
-        Ok(Some(owner.trim_end().to_owned()))
+        Ok(owner::read(self).await?.map(|(owner, _)| owner))
     }
 
     async fn claim(&self, ledger: &str) -> Result<String, Fault> {
-        if let Some(owner) = self.owner().await? {
-            return Ok(owner);
+        match owner::read(self).await? {
+            Some((owner, _)) => Ok(owner),
+            None => owner::write(self, ledger, None).await,
         }
-        let doing = || self.doing("claiming the store");
-        let key = self.owner_key();
-        let request = self.client.put_object().bucket(&self.bucket).key(&key).if_none_match("*");
-        let answer = request.body(ByteStream::from(ledger.as_bytes().to_vec())).send();
-        match answer.instrument(debug_span!("s3.PutObject", key)).await {
-            Ok(_) => Ok(ledger.to_owned()),
-            Err(error) if status(&error) == Some(412) => {
-                self.owner().await?.ok_or_else(|| Fault::new(FaultKind::Contended, doing(), error))
-            }
-            Err(error) => Err(fault(doing(), error)),
+    }
+
+    async fn replace_owner(&self, from: &str, to: &str) -> Result<String, Fault> {
+        match owner::read(self).await? {
+            Some((owner, etag)) if owner == from => owner::write(self, to, Some(etag)).await,
+            Some((owner, _)) => Ok(owner),
+            None => Err(unowned(self.describe())),
         }
     }
 

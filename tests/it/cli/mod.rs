@@ -4,6 +4,7 @@
 //! `cargo insta test --review`.
 
 mod add;
+mod adopt;
 mod apply;
 mod change;
 mod configuration;

@@ -1,12 +1,14 @@
 //! The main job on the real servers: DynamoDB Local and MinIO.
 
-use super::sandbox::Sandbox;
-use crate::backends;
+use super::sandbox::{Sandbox, signal};
+use crate::{backends, collect::owner::copied};
 use insta::assert_snapshot;
+use sacker::table::{Table, dynamodb::DynamoTable};
 use std::{
     env,
-    io::{Read, Write},
+    io::{BufRead, BufReader, Read, Write},
     net::{Shutdown, TcpListener, TcpStream},
+    process::Stdio,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -280,4 +282,113 @@ fn an_unknown_outcome_comes_with_the_key_to_find_it_out() {
         assert_eq!(sandbox.ok(&["add", "app", "f", "--key", key]), "1\n");
     }
     assert_eq!(sandbox.ok(&["versions", "app", "--json"]).lines().count(), 1);
+}
+
+/// The first Ctrl-C has it find out what became of the change, which here takes for ever; the second ends that, and says
+/// how to go on.
+#[test]
+fn a_second_interrupt_stops_at_once() {
+    let sandbox = sandbox();
+    sandbox.write("f", "x");
+    sandbox.ok(&["init"]);
+    let direct = sandbox.variable("SACKER_LEDGER").to_owned();
+    let ledger = direct.replace(&backends::dynamodb(), &losing(Losing::AllFromThen));
+    let mut command = sandbox.command(&["add", "app", "f", "-vv", "--ledger", &ledger]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    let mut said = String::new();
+    let mut until = |what: &str| {
+        while !said.lines().last().is_some_and(|line| line.contains(what)) {
+            assert!(stderr.read_line(&mut said).unwrap() > 0, "{what}: {said}");
+        }
+    };
+    until("will try again: changing app");
+    signal(&child, "INT");
+    until("will try again: finding out what became of a change of app");
+    signal(&child, "INT");
+    until("hint: ");
+    let hint = said.lines().last().unwrap();
+    assert!(said.contains("error: adding f to app in ") && said.contains("interrupted again\n"), "{said}");
+    let key = hint.split_once("--key ").unwrap().1.split_once('`').unwrap().0.to_owned();
+    assert_eq!(child.wait().unwrap().code(), Some(9), "{said}");
+    assert_eq!(sandbox.ok(&["add", "app", "f", "--key", &key]), "1\n");
+    assert_eq!(sandbox.ok(&["versions", "app", "--json"]).lines().count(), 1);
+    assert_eq!(sandbox.ok(&["fsck"]), "");
+}
+
+#[test]
+fn unfinished_uploads_are_told_of_and_aborted() {
+    let bucket = backends::unique("uploads");
+    let store = format!("s3://{bucket}/blobs?endpoint={}", backends::moto());
+    let sandbox = sandbox().set("SACKER_STORE", store);
+    sandbox.ok(&["init", "-q"]);
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let client = backends::aws().s3(&backends::at(backends::moto())).await.unwrap();
+        let key = format!("blobs/sha256/{}", "a".repeat(64));
+        client.create_multipart_upload().bucket(&bucket).key(key).send().await.unwrap();
+    });
+    assert_snapshot!(run(&sandbox, &["gc"]), @"
+    exit 0
+    2| note: 0 blobs, 0 B, to be removed with --delete
+    2| note: 1 upload, begun over a day ago and never finished, to be aborted with --delete
+    ");
+    assert_snapshot!(run(&sandbox, &["gc", "--delete", "--json", "-q"]), @r#"
+    exit 0
+    1| {"sha256":null,"generation":null,"size":null,"upload":"sha256/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","removed":true}
+    "#);
+    assert_snapshot!(run(&sandbox, &["gc", "--delete"]), @"
+    exit 0
+    2| note: 0 blobs, 0 B, removed
+    ");
+}
+
+/// A table that was restored under another name says that it is a copy, and what to do.
+#[test]
+fn a_restored_table_says_how_to_go_on() {
+    let sandbox = sandbox();
+    sandbox.write("f", "x");
+    sandbox.ok(&["init", "-q"]);
+    sandbox.ok(&["add", "app", "f"]);
+    let url = sandbox.variable("SACKER_LEDGER").to_owned();
+    let original = url.trim_start_matches("dynamodb://").split('?').next().unwrap().to_owned();
+    let copy = tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let client = backends::aws().dynamodb(&backends::at(backends::dynamodb())).await.unwrap();
+        copied(&DynamoTable::new(client, &original)).await.describe()
+    });
+    let copy = copy.trim_start_matches("dynamodb://").to_owned();
+    let ledger = url.replace(&original, &copy);
+    let on_copy = |arguments: &[&str]| {
+        let shown = run(&sandbox, &[arguments, &["--ledger", &ledger]].concat());
+        shown.replace(&ledger, "[COPY]").replace(&copy, "[COPY]")
+    };
+    assert_snapshot!(on_copy(&["gc"]), @"
+    exit 2
+    2| error: looking for what can be collected: the store s3://[NAME]/blobs belongs to another ledger ([ID], in dynamodb:us-east-1/[NAME]), not to dynamodb://[COPY] (a copy of [ID])
+    2| hint: use the ledger that this is a copy of; only if this one is to take its place, `sacker init --adopt-store`
+    ");
+    assert_snapshot!(on_copy(&["init"]), @"
+    exit 2
+    2| error: making the ledger and the store: the store s3://[NAME]/blobs belongs to another ledger ([ID], in dynamodb:us-east-1/[NAME]), not to dynamodb://[COPY] (a copy of [ID])
+    2| hint: use the ledger that this is a copy of; only if this one is to take its place, `sacker init --adopt-store`
+    ");
+    assert_snapshot!(on_copy(&["init", "--adopt-store"]), @"
+    exit 0
+    1| ledger: [COPY] (was there), id [ID]
+    1| store: [SACKER_STORE] (was there)
+    1| adopted: it belonged to [ID]; blobs are added at generation 1000000000 and up
+    2| note: `sacker fsck` says whether the store has every blob that this ledger needs
+    ");
+    assert_snapshot!(on_copy(&["add", "app", "f"]), @"
+    exit 0
+    1| 2
+    ");
+    assert_snapshot!(on_copy(&["fsck", "--read-data"]), @"
+    exit 0
+    2| note: checked 1 package, 2 versions, 2 blobs, and the bytes of 2
+    ");
+    assert_snapshot!(run(&sandbox, &["gc"]), @"
+    exit 2
+    2| error: looking for what can be collected: the store s3://[NAME]/blobs belongs to another ledger ([ID] 1), not to dynamodb://[NAME] ([ID])
+    2| hint: use the ledger that the store belongs to, or give this one a store of its own: another prefix, such as s3://[NAME]/OTHER
+    ");
 }

@@ -94,6 +94,8 @@ pub struct Audited {
     pub versions: usize,
     pub moves: usize,
     pub fences: usize,
+    /// The rev of the release log's head.
+    pub revs: u64,
 }
 
 /// Panics unless everything that the ledger holds of a package is what it must be.
@@ -161,5 +163,6 @@ pub async fn audit(table: &dyn Table, package: &str) -> Audited {
     let fence = |item: &Item| item.get("kind").is_some_and(|kind| kind == "fence");
     let fences = of_releases.iter().chain(&of_tags).filter(|(_, item)| fence(item)).count();
     let moves = events.iter().filter(|(_, item)| !fence(item)).count();
-    Audited { versions: versions.len(), moves, fences }
+    let revs = release_head.map_or(0, |head| number(&head, "rev"));
+    Audited { versions: versions.len(), moves, fences, revs }
 }

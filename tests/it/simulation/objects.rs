@@ -90,6 +90,11 @@ impl Store for RemoteStore {
         self.warehouse.inner.claim(ledger).await
     }
 
+    async fn replace_owner(&self, from: &str, to: &str) -> Result<String, Fault> {
+        self.link.ask().await?;
+        self.warehouse.inner.replace_owner(from, to).await
+    }
+
     async fn stat(&self, at: &Address) -> Result<Option<Stat>, Fault> {
         self.link.ask().await?;
         self.warehouse.inner.stat(at).await

@@ -2,12 +2,14 @@
 
 mod directory;
 mod memory;
+mod owner;
 mod s3;
 mod scripted;
 
 use async_trait::async_trait;
 use bytes::BytesMut;
 use futures_util::{StreamExt, TryStreamExt, future::join_all};
+use owner::{an_owner_is_replaced_by_one_who_saw_it, one_claim_wins};
 use proptest::prelude::*;
 use sacker::{
     fault::{Fault, FaultKind},
@@ -361,21 +363,6 @@ async fn listings_are_ordered_and_paged(bench: &dyn Bench) {
     assert_eq!(listed, expected);
 }
 
-async fn one_claim_wins(bench: &dyn Bench) {
-    assert_eq!(bench.store().owner().await.unwrap(), None);
-    let claims = (0..16).map(|n| async move {
-        let ledger = format!("ledger {n}");
-        bench.store().claim(&ledger).await.unwrap()
-    });
-    let owners = join_all(claims).await;
-    assert!(owners[0].starts_with("ledger "));
-    assert!(owners.iter().all(|owner| *owner == owners[0]), "{owners:?}");
-    assert_eq!(bench.store().owner().await.unwrap(), Some(owners[0].clone()));
-    assert_eq!(bench.store().claim("another").await.unwrap(), owners[0]);
-    assert_eq!(list(&*bench.store()).await[0].objects, []);
-    assert_eq!(bench.litter().await, [""; 0]);
-}
-
 async fn creating_is_idempotent(bench: &dyn Bench) {
     let store = bench.store();
     store.create().await.unwrap();
@@ -412,6 +399,7 @@ macro_rules! conformance {
             many_put_the_same_large_blob
             listings_are_ordered_and_paged
             one_claim_wins
+            an_owner_is_replaced_by_one_who_saw_it
             creating_is_idempotent
         }
     };

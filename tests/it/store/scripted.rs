@@ -7,6 +7,7 @@ use sacker::{
     table::Created,
 };
 use std::{
+    collections::BTreeSet,
     io::{BufRead, BufReader, Read, Write},
     net::TcpListener,
     sync::{Arc, Mutex},
@@ -99,9 +100,21 @@ fn operation(line: &str) -> Option<String> {
         "POST" if query.contains("uploads") => "CreateMultipartUpload",
         "POST" => "CompleteMultipartUpload",
         "DELETE" if query.contains("uploadId") => "AbortMultipartUpload",
+        "GET" if query.contains("uploads") => return Some(listing(target)),
         _ => "another",
     };
     Some(name.to_owned())
+}
+
+/// `ListMultipartUploads`, and where it goes on.
+fn listing(target: &str) -> String {
+    let url = url::Url::parse(&format!("http://server{target}")).unwrap();
+    let marker = |name: &str| url.query_pairs().find(|(asked, _)| asked == name).map(|(_, value)| value);
+    let from = marker("key-marker").zip(marker("upload-id-marker"));
+    from.map_or_else(
+        || "ListMultipartUploads".to_owned(),
+        |(key, id)| format!("ListMultipartUploads after {key} {id}"),
+    )
 }
 
 fn nothing() -> Answer {
@@ -291,4 +304,48 @@ async fn payloads_to_another_machine_are_signed() {
         assert_eq!(put(&store, &content).await.unwrap(), Put::Stored);
         assert_eq!(signed.join().unwrap(), expected);
     }
+}
+
+/// A page of a bucket's unfinished uploads, as S3 writes it.
+fn uploads(listed: &[(&str, &str)], truncated: bool) -> Answer {
+    let upload = |(key, id): &(&str, &str)| {
+        let since = "2026-01-02T03:04:05.000Z";
+        format!("<Upload><Key>{key}</Key><UploadId>{id}</UploadId><Initiated>{since}</Initiated></Upload>")
+    };
+    let listing: String = listed.iter().map(upload).collect();
+    // The markers are those of the last one listed.
+    let (key, id) = listed.last().copied().unwrap_or_default();
+    let next = format!("<NextKeyMarker>{key}</NextKeyMarker><NextUploadIdMarker>{id}</NextUploadIdMarker>");
+    let truncated = format!("<IsTruncated>{truncated}</IsTruncated>");
+    let name = "ListMultipartUploadsResult";
+    (200, format!("<?xml version=\"1.0\"?><{name}>{listing}{next}{truncated}</{name}>"))
+}
+
+#[tokio::test]
+async fn unfinished_uploads_come_page_by_page() {
+    // Ids hold what has a meaning in a URL; a key can have many uploads; a page may hold none of this store's.
+    let server = Server::new(|request, _| match request {
+        "ListMultipartUploads" => {
+            uploads(&[("prefix/sha256/a", "1+/="), ("prefix/sha256/a", "2&amp;%2B")], true)
+        }
+        "ListMultipartUploads after prefix/sha256/a 2&%2B" => uploads(&[("prefix/other", "3")], true),
+        "ListMultipartUploads after prefix/other 3" => uploads(&[("prefix/sha256/b", "4")], false),
+        _ => error(400, "InvalidArgument"),
+    });
+    let store = server.store().await;
+    let (mut found, mut after, mut pages) = (Vec::new(), None, 0);
+    loop {
+        let page = store.uploads(after.as_deref()).await.unwrap();
+        found.extend(page.uploads);
+        (after, pages) = (page.next, pages + 1);
+        assert!(pages <= 3, "it goes round: {:?}", server.seen());
+        if after.is_none() {
+            break;
+        }
+    }
+    let names: Vec<_> = found.iter().map(|upload| (upload.name.as_str(), upload.since.to_string())).collect();
+    let since = "2026-01-02T03:04:05.000Z".to_owned();
+    assert_eq!(names, ["sha256/a", "sha256/a", "sha256/b"].map(|name| (name, since.clone())));
+    let ids: BTreeSet<_> = found.iter().map(|upload| upload.id.as_str()).collect();
+    assert_eq!((ids.len(), pages), (3, 3));
 }

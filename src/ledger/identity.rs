@@ -1,0 +1,97 @@
+//! Which ledger this is: its id, its home, by which a copy is told apart, and its epoch.
+
+use super::{
+    Error, TableLedger,
+    items::{self, Meta, SCHEMA, encode},
+};
+use crate::{
+    fault::Fault,
+    model::OpId,
+    table::{Action, Change, Condition, TransactError, Transaction},
+};
+
+/// Which ledger a table holds, and whether it is that ledger or a copy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The ledger's id: random, the same in a copy, and another once it has adopted a store.
+    pub id: String,
+    /// Which epoch of its store it adds to; 0 unless it has adopted one.
+    pub epoch: u64,
+    /// Where the ledger was made, if the table is somewhere else: then it is a copy, or was moved.
+    pub copy_of: Option<String>,
+}
+
+impl Identity {
+    /// What the store that belongs to it has as its owner: the id, and the epoch after a space unless it is 0.
+    #[must_use]
+    pub fn mark(&self) -> String {
+        if self.epoch == 0 { self.id.clone() } else { format!("{} {}", self.id, self.epoch) }
+    }
+
+    /// The epoch that the mark of an owner tells of; 0 if it tells of none.
+    #[must_use]
+    pub fn epoch_of(mark: &str) -> u64 {
+        mark.split_once(' ').and_then(|(_, epoch)| epoch.parse().ok()).unwrap_or_default()
+    }
+}
+
+impl TableLedger {
+    async fn home(&self) -> Result<Option<String>, Fault> {
+        self.retrying(|| self.table().home()).await
+    }
+
+    /// The ledger that `meta` tells of, and whether this is where it was made.
+    pub(super) async fn identify(&self, meta: Meta) -> Result<Identity, Error> {
+        let here = self.home().await?;
+        let moved = |home: &String| here.as_ref().is_some_and(|here| here != home);
+        Ok(Identity { id: meta.ledger, epoch: meta.epoch, copy_of: meta.home.filter(moved) })
+    }
+
+    /// The ledger's identity, which is made if there is none.
+    pub(super) async fn make_identity(&self, seen: Option<Meta>) -> Result<Meta, Error> {
+        if let Some(meta) = seen {
+            return Ok(meta);
+        }
+        let mut home = self.home().await?;
+        if home.is_none() {
+            // What is yet to be made is nowhere.
+            self.patience().run("making the ledger", || self.table().create()).await?;
+            home = self.home().await?;
+        }
+        self.put_identity(Condition::Absent, home, 0).await
+    }
+
+    /// Makes a new identity if what is there is as it must be, and reads the one that is there then.
+    async fn put_identity(
+        &self,
+        condition: Condition,
+        home: Option<String>,
+        epoch: u64,
+    ) -> Result<Meta, Error> {
+        let key = items::meta_key();
+        let ledger = OpId::from(self.patience().random()).to_string();
+        let change = Change::Put(encode(&Meta { schema: SCHEMA, ledger, home, epoch }));
+        let mut put = Transaction::new(OpId::from(self.patience().random()).to_string());
+        put.push(Action { key: key.clone(), condition, change });
+        let made = self.patience().run("making the ledger's identity", || async {
+            match self.table().transact(&put).await {
+                Ok(()) | Err(TransactError::Refused(_)) => Ok(()),
+                Err(TransactError::Fault(fault)) => Err(fault),
+            }
+        });
+        made.await?;
+        // Whoever was first: what stands there counts.
+        self.read(vec![key.clone()]).await?.get(&key)?.ok_or_else(|| Error::Damaged {
+            what: "the ledger's identity".to_owned(),
+            why: "it vanished as soon as it was made".to_owned(),
+        })
+    }
+
+    /// See [`Ledger::adopt`](super::Ledger::adopt).
+    pub(super) async fn change_identity(&self, seen: &Identity, epoch: u64) -> Result<Identity, Error> {
+        self.check_schema().await?;
+        let same = Condition::equals("ledger", seen.id.as_str());
+        let meta = self.put_identity(same, self.home().await?, epoch).await?;
+        self.identify(meta).await
+    }
+}

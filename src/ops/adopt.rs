@@ -1,0 +1,98 @@
+//! `init --adopt-store`: makes a store that belongs to another ledger this one's, as after a restore.
+//!
+//! The former owner may still be at work, and what it has sent may arrive at any time. Therefore this ledger adds
+//! nothing any more at a generation that the former owner can have given out: each owner of a store has an epoch, with
+//! generations of its own. The ledger gets a new id and an epoch above all others first, which changes nothing for
+//! the store and its owner; then the store gets a new owner, if it still has the one that was seen. A crash in between
+//! leaves the store to its owner, and the next run goes on.
+
+use super::{Client, Error, Initialised};
+use crate::{
+    failpoint::reach,
+    fault::{Fault, FaultKind},
+    ledger::Identity,
+    model::{Address, Generation, first_generation},
+};
+use futures_util::TryStreamExt;
+
+/// A store that was adopted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Adopted {
+    /// Who it belonged to, if anyone.
+    pub former: Option<String>,
+    /// The generation from which on this ledger stores blobs; all that was in the store is below.
+    pub generation: Generation,
+}
+
+impl Client {
+    /// As [`init`](Self::init), but a store that belongs to another ledger becomes this one's: from then on the other
+    /// is refused, and so is every copy of either. The ledger gets a new id. Idempotent: what is its own already is
+    /// left as it is.
+    ///
+    /// No blob is touched. What this ledger adds from then on is out of reach of all that the former owner has done
+    /// or may be doing. What it held already stays where it is: blobs that the former owner has removed, or whose
+    /// removal is under way, are missing, and [`fsck`](Self::fsck) says which.
+    ///
+    /// # Errors
+    /// [`Error::NotOwner`] if someone else has adopted the store meanwhile; [`Error::Ledger`] with
+    /// [`Refused::Unsupported`](crate::ledger::Refused) if the ledger can't.
+    pub async fn adopt(&self) -> Result<Initialised, Error> {
+        let (mut made, identity) = self.make().await?;
+        let owner = self.owner().await?;
+        if identity.copy_of.is_none() && owner.as_ref() == Some(&identity.mark()) {
+            return Ok(made);
+        }
+        let stored = self.highest_epoch().await?;
+        if owner.is_none() && stored.is_none() && identity.copy_of.is_none() {
+            self.check_owner(None, &identity).await?;
+            return Ok(made);
+        }
+        let taken = owner.as_deref().map_or(0, Identity::epoch_of).max(stored.unwrap_or_default());
+        let identity = self.raise(identity, taken).await?;
+        reach("adopt-raised");
+        let mark = identity.mark();
+        let now = match &owner {
+            Some(former) => {
+                let replace = || self.store.replace_owner(former, &mark);
+                self.patience.run("adopting the store", replace).await?
+            }
+            None => self.patience.run("claiming the store", || self.store.claim(&mark)).await?,
+        };
+        reach("adopt-owned");
+        self.must_own(now, &identity)?;
+        made.id = identity.id;
+        made.adopted = Some(Adopted { former: owner, generation: first_generation(identity.epoch) });
+        Ok(made)
+    }
+
+    /// Sees to it that the ledger has an id that no copy has, and an epoch above `taken` and above its own. What a run
+    /// that was cut short has seen to is enough.
+    async fn raise(&self, identity: Identity, taken: u64) -> Result<Identity, Error> {
+        let fits = |identity: &Identity| identity.copy_of.is_none() && identity.epoch > taken;
+        if fits(&identity) {
+            return Ok(identity);
+        }
+        let doing = || "adopting the store".to_owned();
+        let epoch = taken.max(identity.epoch) + 1;
+        if epoch > Address::LAST_EPOCH {
+            let why = "it holds a blob at a generation that no ledger can have given out";
+            return Err(Fault::new(FaultKind::Corrupt, doing(), why).into());
+        }
+        let raised = self.ledger.adopt(&identity, epoch).await?;
+        if fits(&raised) {
+            return Ok(raised);
+        }
+        let why = "the ledger has got another identity meanwhile";
+        Err(Fault::new(FaultKind::Contended, doing(), why).into())
+    }
+
+    /// The highest epoch that anything in the store belongs to.
+    async fn highest_epoch(&self) -> Result<Option<u64>, Error> {
+        let mut highest = None;
+        let mut pages = self.listing();
+        while let Some(page) = pages.try_next().await? {
+            highest = highest.max(page.iter().map(|(address, _)| address.epoch()).max());
+        }
+        Ok(highest)
+    }
+}

@@ -1,0 +1,50 @@
+//! Who a store belongs to: the object `OWNER`, which is only ever written under a condition.
+
+use super::{S3Store, code, fault, status};
+use crate::fault::{Fault, FaultKind};
+use aws_smithy_types::byte_stream::ByteStream;
+use tracing::{Instrument, debug_span};
+
+fn key(store: &S3Store) -> String {
+    format!("{}OWNER", store.prefix)
+}
+
+/// The owner and the object's etag, if there is one.
+pub(super) async fn read(store: &S3Store) -> Result<Option<(String, String)>, Fault> {
+    let doing = || store.doing("reading the owner");
+    let key = key(store);
+    let answer = store.client.get_object().bucket(&store.bucket).key(&key).send();
+    let answer = match answer.instrument(debug_span!("s3.GetObject", key)).await {
+        Ok(answer) => answer,
+        Err(error) if code(&error) == "NoSuchKey" => return Ok(None),
+        Err(error) => return Err(fault(doing(), error)),
+    };
+    let etag = answer.e_tag.unwrap_or_default();
+    let bytes = answer.body.collect().await;
+    let bytes = bytes.map_err(|error| Fault::new(FaultKind::Unavailable, doing(), error))?.to_vec();
+    let owner = String::from_utf8(bytes).map_err(|error| Fault::new(FaultKind::Corrupt, doing(), error))?;
+    Ok(Some((owner.trim_end().to_owned(), etag)))
+}
+
+/// Writes the owner if there is none, or if the object still has that etag. Returns who is the owner then.
+///
+/// Etags tell owners apart, and no owner that was replaced ever comes back: so one that has the etag is the one seen.
+pub(super) async fn write(store: &S3Store, owner: &str, etag: Option<String>) -> Result<String, Fault> {
+    let doing = || store.doing("writing the owner");
+    let key = key(store);
+    let request = store.client.put_object().bucket(&store.bucket).key(&key);
+    let request = match etag {
+        None => request.if_none_match("*"),
+        Some(etag) => request.if_match(etag),
+    };
+    let answer = request.body(ByteStream::from(owner.as_bytes().to_vec())).send();
+    match answer.instrument(debug_span!("s3.PutObject", key)).await {
+        Ok(_) => Ok(owner.to_owned()),
+        // The condition failed. That may be the doing of an earlier copy of this very request.
+        Err(error) if status(&error) == Some(412) || code(&error) == "NoSuchKey" => {
+            let now = read(store).await?;
+            now.map(|(owner, _)| owner).ok_or_else(|| Fault::new(FaultKind::Contended, doing(), error))
+        }
+        Err(error) => Err(fault(doing(), error)),
+    }
+}

@@ -58,7 +58,9 @@ fn write(pieces: &[Piece]) -> String {
             Piece::Text(text) => writeln!(page, "{text}").unwrap(),
             Piece::Command { who, typed, printed } => {
                 writeln!(page, "{who}$ {}", typed.join("\n> ")).unwrap();
-                printed.iter().for_each(|line| writeln!(page, "{line}").unwrap());
+                for line in printed {
+                    writeln!(page, "{line}").unwrap();
+                }
             }
         }
     }

@@ -398,6 +398,27 @@ fn the_chain_beneath_is_kept_for_those_who_ask() {
 }
 
 #[test]
+fn every_kind_is_described() {
+    let schema: serde_json::Value = serde_json::from_str(include_str!("../../../schema/error.json")).unwrap();
+    let described = |field: &str| schema["properties"]["error"]["properties"][field]["enum"].clone();
+    let kinds = [
+        Kind::Internal,
+        Kind::Invalid,
+        Kind::Timeout,
+        Kind::NotFound,
+        Kind::Conflict,
+        Kind::Refused,
+        Kind::Unavailable,
+        Kind::Integrity,
+        Kind::Unknown,
+        Kind::Denied,
+        Kind::Interrupted,
+    ];
+    assert_eq!(described("kind"), serde_json::json!(kinds.map(Kind::name)));
+    assert_eq!(described("exit_code"), serde_json::json!(kinds.map(Kind::exit_code)));
+}
+
+#[test]
 fn a_pipe_that_nobody_reads_is_no_failure() {
     let closed = Failure::stdout(&io::Error::from(io::ErrorKind::BrokenPipe));
     assert_eq!((closed.kind, closed.kind.exit_code()), (Kind::Closed, 0));

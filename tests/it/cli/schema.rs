@@ -148,6 +148,11 @@ fn printed() -> (BTreeMap<&'static str, Vec<Value>>, BTreeSet<String>) {
     }
     fs::remove_dir_all(sandbox.data().join("store/sha256")).unwrap();
     keep("breach", &["fsck"], Some(8));
+    let (ledger, store) = (sandbox.path("other"), sandbox.data().join("store"));
+    let (ledger, store) = (format!("file://{}", ledger.display()), format!("file://{}", store.display()));
+    let adopt = ["init", "--adopt-store", "--ledger", &ledger, "--store", &store];
+    keep("init", &adopt, Some(0));
+    keep("init", &adopt, Some(0));
     (lines, run)
 }
 
@@ -167,7 +172,14 @@ fn what_is_printed_is_as_described() {
 /// Else the test above would see nothing.
 #[test]
 fn the_descriptions_are_strict() {
-    const OPTIONAL: [&str; 3] = ["rev", "new", "protection"];
+    const OPTIONAL: [(&str, &str); 6] = [
+        ("version", "rev"),
+        ("version", "new"),
+        ("tag", "protection"),
+        ("init", "adopted"),
+        ("init", "former_owner"),
+        ("init", "generation"),
+    ];
     let schemas = Schemas::read();
     for (schema, lines) in printed().0 {
         let wrong = |line: Value| !schemas.wrong(schema, &[line]).is_empty();
@@ -176,7 +188,7 @@ fn the_descriptions_are_strict() {
             for (name, value) in fields {
                 let mut less = fields.clone();
                 less.remove(name);
-                assert!(wrong(less.into()) || OPTIONAL.contains(&name.as_str()), "{schema} without {name}");
+                assert!(wrong(less.into()) || OPTIONAL.contains(&(schema, name)), "{schema} without {name}");
                 let mut other = fields.clone();
                 other.insert(name.clone(), if value.is_array() { json!({}) } else { json!([value]) });
                 assert!(wrong(other.into()), "{schema} with another kind of {name}");

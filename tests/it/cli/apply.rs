@@ -328,7 +328,7 @@ fn a_plan_has_its_limits() {
     };
     assert_snapshot!(refused(&sandbox, &of(26, "1")), @r#"
     exit 2
-    2| error: reading the plan bad.json: a plan of "26" packages is too large: at most 25 are allowed
+    2| error: reading the plan bad.json: a plan of "26" packages is too large: no more than 25 are allowed
     2| hint: nothing was changed; `sacker apply --help` shows a plan
     "#);
     for n in 0..25 {

@@ -116,8 +116,7 @@ fn the_help_explains_every_option_and_exit_code() {
     1|              as --ledger, --store and --config, which win over them
     1|   SACKER_ACTOR
     1|              who is recorded with a change, instead of the AWS identity or,
-    1|              where
-    1|              that is not known, USER@HOST
+    1|              where that is not known, USER@HOST
     1|   CI         where it is set, nothing is changed without a configuration
     1|   NO_COLOR   no color unless --color says so
     1|   XDG_DATA_HOME, XDG_CACHE_HOME, TMPDIR

@@ -85,6 +85,8 @@ fn a_moment_is_of_the_calendar_or_so_long_ago() {
         "yesterday",
         "2h",
         "-2h ago",
+        "-2h ago ago",
+        "0s ago ago",
         "2h ago ago",
         "2h  ago ",
         "1 month ago",
@@ -110,7 +112,7 @@ fn a_length_is_neither_negative_nor_ago() {
         assert_eq!(length.as_duration(), Duration::from_secs(seconds), "{text}");
         assert_eq!(length.to_string().parse::<Length>().unwrap(), length, "{text}");
     }
-    for wrong in ["", "90", "-90s", "90s ago", "1 month", "1y", "soon", "2h -30m"] {
+    for wrong in ["", "90", "-90s", "90s ago", "-90s ago", "0s ago", "1 month", "1y", "soon", "2h -30m"] {
         wrong.parse::<Length>().expect_err(wrong);
     }
 }

@@ -52,6 +52,10 @@ infra:
 with-backends *command:
     scripts/backends run -- {{ command }}
 
+# Mutate the pure code and see which mutants the tests let live (cargo install --locked cargo-mutants)
+mutants *args:
+    cargo mutants --in-place --test-tool cargo {{ args }}
+
 # The optimised binary
 build:
     cargo build --release --locked

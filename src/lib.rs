@@ -87,6 +87,7 @@
 
 pub mod aws;
 pub mod cli;
+mod durable;
 mod failpoint;
 pub mod fault;
 pub mod ledger;

@@ -11,7 +11,7 @@
 #[cfg(feature = "weak-s3-ledger")]
 use crate::{aws::S3Objects, ledger::WeakS3Ledger};
 use crate::{
-    aws::{Aws, Endpoint},
+    aws::{Aws, Endpoint, has_credentials, without_credentials},
     fault::Fault,
     ledger::{Ledger, TableLedger},
     retry::Patience,
@@ -147,7 +147,7 @@ impl FromStr for LedgerUrl {
             #[cfg(feature = "weak-s3-ledger")]
             "s3" => Ok(Self::WeakS3(given.bucket()?)),
             #[cfg(not(feature = "weak-s3-ledger"))]
-            "s3" => Err(Error::WeakLedger { url: shown(text) }),
+            "s3" => Err(Error::WeakLedger { url: without_credentials(text) }),
             scheme => {
                 Err(given.invalid(format!("unknown scheme {scheme:?}; a ledger is dynamodb:// or file:///")))
             }
@@ -212,6 +212,8 @@ impl fmt::Display for Query<'_> {
     }
 }
 
+const CREDENTIALS: &str = "credentials don't belong in it; they come from AWS's configuration";
+
 fn file_url(directory: &std::path::Path) -> String {
     Url::from_directory_path(directory).map_or_else(
         |()| directory.display().to_string(),
@@ -223,20 +225,6 @@ fn file_url(directory: &std::path::Path) -> String {
     )
 }
 
-/// A URL as it is shown: without anything that might be a password, be it the URL's or its endpoint's, and also where
-/// it can't be read as a URL.
-fn shown(text: &str) -> String {
-    let end = |sign: &str| text.rfind(sign).map(|at| at + sign.len());
-    match end("@").max(end("%40")) {
-        // A directory's path may hold one.
-        Some(end) if !text.starts_with("file:///") => {
-            let scheme = text.split_once("://").map_or("", |(scheme, _)| scheme);
-            format!("{scheme}://…@{}", &text[end..])
-        }
-        _ => text.to_owned(),
-    }
-}
-
 /// A URL that is being read.
 struct Given<'a> {
     what: &'static str,
@@ -246,7 +234,7 @@ struct Given<'a> {
 
 impl<'a> Given<'a> {
     fn parse(what: &'static str, text: &'a str) -> Result<Self, Error> {
-        let invalid = |why: String| Error::Invalid { what, url: shown(text), why };
+        let invalid = |why: String| Error::Invalid { what, url: without_credentials(text), why };
         if text.trim().is_empty() {
             return Err(invalid("it is empty".to_owned()));
         }
@@ -257,8 +245,8 @@ impl<'a> Given<'a> {
             error => invalid(error.to_string()),
         })?;
         let given = Self { what, text, url };
-        if !given.url.username().is_empty() || given.url.password().is_some() {
-            return Err(given.invalid("credentials don't belong in it; they come from AWS's configuration"));
+        if has_credentials(&given.url) {
+            return Err(given.invalid(CREDENTIALS));
         }
         if given.url.fragment().is_some() {
             return Err(given.invalid("`#` begins a fragment, which it can't have"));
@@ -270,7 +258,7 @@ impl<'a> Given<'a> {
     }
 
     fn invalid(&self, why: impl Into<String>) -> Error {
-        Error::Invalid { what: self.what, url: shown(self.text), why: why.into() }
+        Error::Invalid { what: self.what, url: without_credentials(self.text), why: why.into() }
     }
 
     fn host(&self, what: &str) -> Result<String, Error> {
@@ -305,13 +293,12 @@ impl<'a> Given<'a> {
             return Err(self.invalid(format!("{region:?} is no region")));
         }
         if let Some(url) = &endpoint.url {
-            let http = Url::parse(url).is_ok_and(|url| {
-                matches!(url.scheme(), "http" | "https")
-                    && url.username().is_empty()
-                    && url.password().is_none()
-            });
-            if !http {
+            let http = Url::parse(url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+            let Some(http) = http else {
                 return Err(self.invalid("its endpoint is no http:// or https:// URL"));
+            };
+            if has_credentials(&http) {
+                return Err(self.invalid(CREDENTIALS));
             }
         }
         Ok(endpoint)

@@ -111,6 +111,7 @@ fn kind(code: Option<&str>, status: u16) -> FaultKind {
         | "InvalidClientTokenId"
         | "InvalidSignatureException"
         | "InvalidToken"
+        | "InvalidTokenId"
         | "MissingAuthenticationToken"
         | "MissingAuthenticationTokenException"
         | "NotSignedUp"

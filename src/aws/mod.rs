@@ -4,6 +4,7 @@
 //! applies as the SDK reads it: profiles, regions, endpoints, SSO, roles, `credential_process`. Explicit settings win
 //! over it.
 
+mod address;
 mod caller;
 mod credentials;
 mod fault;
@@ -11,6 +12,7 @@ mod http;
 #[cfg(feature = "weak-s3-ledger")]
 mod objects;
 
+pub(crate) use address::{has_credentials, without_credentials};
 pub use fault::fault;
 #[cfg(feature = "weak-s3-ledger")]
 pub use objects::{Objects, S3Objects};
@@ -174,8 +176,11 @@ impl Aws {
         }
         let sdk = loader.load().await;
         if let Some(url) = effective_url(&sdk, at, service)
-            && !Url::parse(&url).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+            && !Url::parse(&url).is_ok_and(|url| {
+                matches!(url.scheme(), "http" | "https") && url.has_host() && !has_credentials(&url)
+            })
         {
+            let url = without_credentials(&url);
             let source = format!("`{url}` is no address of a service: http://HOST:PORT or https://HOST");
             return Err(Fault::new(FaultKind::Misconfigured, doing, source));
         }

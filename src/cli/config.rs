@@ -4,7 +4,9 @@ use super::environment::Environment;
 use crate::location::{self, LedgerUrl, StoreUrl};
 use serde::Deserialize;
 use std::{
-    fmt, io,
+    fmt,
+    io::{self, Read},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     str::FromStr,
 };
@@ -56,6 +58,8 @@ pub(super) enum Error {
     NotText(&'static str),
     #[error("can't read the configuration file {}", path.display())]
     Read { path: PathBuf, source: io::Error },
+    #[error("the configuration file {} can be changed by everyone on this machine", path.display())]
+    Open { path: PathBuf },
     #[error("the configuration file {}, line {}, column {}", path.display(), source.line(), source.column())]
     Parse { path: PathBuf, source: serde_json::Error },
     #[error(
@@ -75,6 +79,8 @@ pub(super) struct File {
 }
 
 const FILE: &str = ".sacker.json";
+/// No configuration has so many bytes.
+const MOST: u64 = 1 << 20;
 
 impl Settings {
     /// Finds the settings. Reads at most the configuration file.
@@ -144,11 +150,23 @@ fn variable(environment: &Environment, name: &'static str) -> Result<Option<Stri
 }
 
 fn read(path: &Path, must_exist: bool) -> Result<File, Error> {
-    let text = match std::fs::read_to_string(path) {
-        Ok(text) => text,
+    let failed = |source| Error::Read { path: path.to_owned(), source };
+    let file = match std::fs::File::open(path) {
+        Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound && !must_exist => return Ok(File::default()),
-        Err(source) => return Err(Error::Read { path: path.to_owned(), source }),
+        Err(source) => return Err(failed(source)),
     };
+    // Who can change it chooses what is downloaded and run here. (Groups are left to their members: many systems give
+    // every user one, and make new files writable by it.)
+    let metadata = file.metadata().map_err(failed)?;
+    if metadata.is_file() && metadata.mode() & 0o002 != 0 {
+        return Err(Error::Open { path: path.to_owned() });
+    }
+    let mut text = String::new();
+    file.take(MOST + 1).read_to_string(&mut text).map_err(failed)?;
+    if text.len() as u64 > MOST {
+        return Err(failed(io::ErrorKind::FileTooLarge.into()));
+    }
     parse_file(path, &text)
 }
 

@@ -3,7 +3,7 @@
 use super::config::{self, Settings};
 use super::environment::Environment;
 use crate::{
-    aws::Endpoint,
+    aws::{Endpoint, without_credentials},
     fault::{Fault, FaultKind},
     ledger::{self, Conflict, Failed, NotFound, Refused},
     location::{self, Bucket, LedgerUrl, StoreUrl},
@@ -24,7 +24,7 @@ pub(super) struct Places {
 impl Places {
     pub fn new(settings: &Settings, environment: &Environment) -> Self {
         let variables = ["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"];
-        let address = |name| Some((name, environment.filled(name)?.into_string().ok()?));
+        let address = |name| Some((name, without_credentials(environment.filled(name)?.to_str()?)));
         Self {
             ledger: settings.ledger.clone(),
             store: settings.store.clone(),
@@ -301,6 +301,7 @@ pub(super) fn of_configuration(error: &config::Error) -> Vec<String> {
         E::Empty(_) => "give it a value, or unset it",
         E::Url { .. } | E::NotText(_) => return Vec::new(),
         E::Read { .. } => "check --config and SACKER_CONFIG",
+        E::Open { path } => return vec![format!("chmod o-w {}", path.display())],
         E::Parse { .. } => {
             r#"it looks like this: {"ledger": "dynamodb://TABLE", "store": "s3://BUCKET/PREFIX"}"#
         }

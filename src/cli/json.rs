@@ -1,6 +1,6 @@
 //! What programs read: one JSON object a line, whose field names are never removed once released.
 
-use super::error::Failure;
+use super::{error::Failure, render::plays_tricks};
 use crate::{
     ledger::{Breach, Mend},
     model::{
@@ -10,7 +10,7 @@ use crate::{
     table::Created,
 };
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Write};
 
 /// A version.
 #[derive(Debug, Serialize)]
@@ -313,7 +313,20 @@ fn object(name: &str, value: &impl Serialize) -> String {
     line(&BTreeMap::from([(name, value)]))
 }
 
-/// A line of JSON.
+/// A line of JSON. What would play tricks on a terminal stands only in strings, where it can be escaped: JSON itself
+/// asks that for less.
 pub(super) fn line(value: &impl Serialize) -> String {
-    serde_json::to_string(value).expect("strings, numbers and maps of them are always JSON")
+    let text = serde_json::to_string(value).expect("strings, numbers and maps of them are always JSON");
+    if !text.contains(plays_tricks) {
+        return text;
+    }
+    let mut shown = String::with_capacity(text.len() + 64);
+    for c in text.chars() {
+        if plays_tricks(c) {
+            let _ = write!(shown, "\\u{:04x}", u32::from(c));
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
 }

@@ -95,6 +95,8 @@ fn parse(arguments: Vec<OsString>, environment: &Environment) -> Result<Argument
     let (json, never) = (asked("--json"), asked("--color=never"));
     let no_color = never || environment.filled("NO_COLOR").is_some();
     let choice = if no_color { ColorChoice::Never } else { ColorChoice::Auto };
+    // The parser quotes what it was given: where that would play tricks, it is made visible, at the price of color.
+    let tricky = arguments.iter().any(|given| given.to_string_lossy().contains(render::plays_tricks));
     let matches = Arguments::command().color(choice).try_get_matches_from(arguments);
     matches.and_then(|matches| Arguments::from_arg_matches(&matches)).map_err(|error| {
         if json && error.use_stderr() {
@@ -102,6 +104,10 @@ fn parse(arguments: Vec<OsString>, environment: &Environment) -> Result<Argument
             let failure = usage(&error.render().to_string());
             notices.failure(&failure);
             return failure.kind.exit_code();
+        }
+        if tricky && error.use_stderr() {
+            Notices::new(Format::Plain, false, false).plain(&error.render().to_string());
+            return u8::try_from(error.exit_code()).unwrap_or(Kind::Invalid.exit_code());
         }
         // There is nobody left to tell if this fails.
         let _ = error.print();

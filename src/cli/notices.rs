@@ -89,6 +89,11 @@ impl Notices {
         self.lines(&text);
     }
 
+    /// Lines that are made up already, but for what would play tricks on a terminal.
+    pub fn plain(&self, text: &str) {
+        self.lines(&text.lines().map(escaped).collect::<Vec<_>>().join("\n"));
+    }
+
     /// What is printed goes above this bar, as long as it is there.
     pub fn show(&self, bar: Option<ProgressBar>) {
         let before = std::mem::replace(&mut *self.bar(), bar);

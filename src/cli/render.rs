@@ -1,7 +1,7 @@
 //! What people read: tables, sizes, times, and text that can't play tricks on a terminal.
 
 use crate::model::{Digest, Event, EventKind, PackageSummary, Release, Timestamp, Version};
-use std::{fmt::Write, io};
+use std::{borrow::Cow, fmt::Write, io, os::unix::ffi::OsStrExt, path::Path};
 
 /// How a sha256 is shown in a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -170,18 +170,39 @@ pub(super) fn without_number(text: &str) -> &str {
     text.split_once(" (os error ").map_or(text, |(text, _)| text)
 }
 
-/// Text from elsewhere, with what would move a cursor, change a color or turn the direction of writing made visible.
+/// Text from elsewhere, with what would play tricks on a terminal made visible.
 pub(super) fn escaped(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
-        let turns = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        if c.is_control() || turns {
+        if plays_tricks(c) {
             let _ = write!(shown, "{}", c.escape_default());
         } else {
             shown.push(c);
         }
     }
     shown
+}
+
+/// A path as it is to be printed: as it is for programs, which want to open it, and made visible for people.
+pub(super) fn path(path: &Path, terminal: bool) -> Cow<'_, [u8]> {
+    if terminal {
+        escaped(&path.to_string_lossy()).into_bytes().into()
+    } else {
+        path.as_os_str().as_bytes().into()
+    }
+}
+
+/// Whether a character moves the cursor, changes a color, breaks a line, turns the direction of writing, or can't be
+/// seen at all. All of them are in the basic plane.
+pub(super) fn plays_tricks(c: char) -> bool {
+    let breaks = matches!(c, '\u{2028}' | '\u{2029}');
+    let turns = matches!(
+        c,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{206f}' | '\u{fff9}'..='\u{fffb}'
+    );
+    // Not the joiners: scripts and pictures need them.
+    let hides = matches!(c, '\u{ad}' | '\u{200b}' | '\u{2060}'..='\u{2064}' | '\u{feff}');
+    c.is_control() || breaks || turns || hides
 }
 
 #[cfg(test)]
@@ -210,7 +231,11 @@ mod tests {
     fn nothing_reaches_a_terminal_that_would_move_it() {
         assert_eq!(escaped("plain é 漢 🙂"), "plain é 漢 🙂");
         assert_eq!(escaped("\x1b[2Jgone\r\n\u{9b}x\u{7f}"), "\\u{1b}[2Jgone\\r\\n\\u{9b}x\\u{7f}");
-        assert_eq!(escaped("a\u{202e}b"), "a\\u{202e}b");
+        assert_eq!(escaped("a\u{202e}b\u{200b}\u{2028}"), "a\\u{202e}b\\u{200b}\\u{2028}");
+        assert_eq!(escaped("👩\u{200d}💻"), "👩\u{200d}💻");
+        let name = Path::new("\u{202e}gpj.exe");
+        assert_eq!(path(name, true).as_ref(), b"\\u{202e}gpj.exe");
+        assert_eq!(path(name, false).as_ref(), "\u{202e}gpj.exe".as_bytes());
     }
 
     #[test]

@@ -1,7 +1,14 @@
 //! The ledger's items: where each is, what it holds, how it is read back.
 //!
-//! This is the whole schema (see `ARCHITECTURE.md` for the table of it). Numbers in sort keys have 16 digits, so
-//! that their bytewise order is their numeric order up to 2^53.
+//! This is the whole schema (see `ARCHITECTURE.md` for the table of it).
+
+mod keys;
+
+pub(super) use keys::{
+    ANY_RELEASE_EVENT, ANY_TAG, ANY_TAG_EVENT, ANY_VERSION, DIRECTORIES, HIGHEST, blob_key, directory,
+    directory_key, fence_key, head_key, idempotency_key, is_idempotency_key, is_releases, meta_key,
+    release_event_key, releases, tag_event_key, tag_key, tags, version_key,
+};
 
 use super::{
     Error,
@@ -14,93 +21,36 @@ use crate::{
     },
     table::{Item, Key},
 };
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 
 /// The number of the schema that this module reads and writes.
 pub(super) const SCHEMA: u64 = 1;
 
-/// How many partitions the directory of packages has.
-pub(super) const DIRECTORIES: u8 = 4;
-
-/// Below and above every name that an item of some kind can have, for queries.
-pub(super) const ANY_VERSION: (&str, &str) = ("V#", "V#~");
-pub(super) const ANY_TAG: (&str, &str) = ("t#", "t#~");
-pub(super) const ANY_RELEASE_EVENT: (&str, &str) = ("A#", "A#~");
-pub(super) const ANY_TAG_EVENT: (&str, &str) = ("E#", "E#~");
-pub(super) const HIGHEST: &str = "~";
-
-pub(super) fn releases(package: &PackageName) -> String {
-    format!("P#{package}")
+/// Reads a number of an item: up to 2^53, so that what is one more is a number, too. A higher one was written by hand.
+fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let number = u64::deserialize(deserializer)?;
+    if number > Version::MAX {
+        return Err(serde::de::Error::custom(format_args!("{number} is more than 2^53")));
+    }
+    Ok(number)
 }
 
-pub(super) fn tags(package: &PackageName) -> String {
-    format!("T#{package}")
+fn number_if_any<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    Option::<Number>::deserialize(deserializer).map(|number| number.map(|Number(number)| number))
 }
 
-/// Whether a log is one of releases; else it is one of tags.
-pub(super) fn is_releases(log: &str) -> bool {
-    log.starts_with("P#")
-}
+#[derive(Deserialize)]
+struct Number(#[serde(deserialize_with = "number")] u64);
 
-pub(super) fn meta_key() -> Key {
-    Key::new("M", "M")
-}
-
-pub(super) fn head_key(log: &str) -> Key {
-    Key::new(log, "H")
-}
-
-pub(super) fn version_key(package: &PackageName, number: u64) -> Key {
-    Key::new(releases(package), format!("V#{number:016}"))
-}
-
-pub(super) fn release_event_key(package: &PackageName, rev: u64) -> Key {
-    Key::new(releases(package), format!("A#{rev:016}"))
-}
-
-pub(super) fn tag_key(package: &PackageName, tag: &TagName) -> Key {
-    Key::new(tags(package), format!("t#{tag}"))
-}
-
-pub(super) fn tag_event_key(package: &PackageName, rev: u64) -> Key {
-    Key::new(tags(package), format!("E#{rev:016}"))
-}
-
-/// Where the fence of a log goes that has this rev.
-pub(super) fn fence_key(log: &str, rev: u64) -> Key {
-    let kind = if is_releases(log) { 'A' } else { 'E' };
-    Key::new(log, format!("{kind}#{rev:016}"))
-}
-
-pub(super) fn idempotency_key(log: &str, key: &crate::model::Key) -> Key {
-    Key::new(log, format!("K#{key}"))
-}
-
-pub(super) fn is_idempotency_key(key: &Key) -> bool {
-    key.sk.starts_with("K#")
-}
-
-/// Each epoch counts a blob for itself.
-pub(super) fn blob_key(sha256: &Digest, epoch: u64) -> Key {
-    let sk = if epoch == 0 { "B".to_owned() } else { format!("B#{epoch:016}") };
-    Key::new(format!("B#{sha256}"), sk)
-}
-
-pub(super) fn directory(number: u8) -> String {
-    format!("D#{number}")
-}
-
-/// The directory's partition is chosen by the name's sha256, so that packages spread evenly over all of them.
-pub(super) fn directory_key(package: &PackageName) -> Key {
-    let first = Sha256::digest(package.as_str())[0];
-    Key::new(directory(first % DIRECTORIES), package.as_str())
+fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+    number(deserializer).map(Timestamp::from_millis)
 }
 
 /// The ledger's own identity: schema number and a random id, made once.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Meta {
+    #[serde(deserialize_with = "number")]
     pub schema: u64,
     pub ledger: String,
     /// The table that it was made in, by which a copy can be told apart.
@@ -120,22 +70,27 @@ fn is_zero(number: &u64) -> bool {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Head {
     /// Last number given; 0 in a head that a fence made, where there is no package yet.
+    #[serde(deserialize_with = "number")]
     pub n: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub latest: Option<Version>,
     /// The blob of `latest`, so that reading it is one read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub blob: Option<BlobFields>,
+    #[serde(deserialize_with = "number")]
     pub rev: u64,
     pub chain: String,
+    #[serde(deserialize_with = "time")]
     pub when: Timestamp,
 }
 
 /// The head of a package's tags.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct TagHead {
+    #[serde(deserialize_with = "number")]
     pub rev: u64,
     pub chain: String,
+    #[serde(deserialize_with = "time")]
     pub when: Timestamp,
 }
 
@@ -144,8 +99,9 @@ pub(super) struct TagHead {
 pub(super) struct BlobFields {
     pub sha256: Digest,
     /// Generation.
-    #[serde(rename = "gen")]
+    #[serde(rename = "gen", deserialize_with = "number")]
     pub generation: Generation,
+    #[serde(deserialize_with = "number")]
     pub size: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub filename: Option<FileName>,
@@ -166,10 +122,12 @@ pub(super) struct VersionItem {
     pub more_labels: Labels,
     pub state: State,
     pub who: Actor,
+    #[serde(deserialize_with = "time")]
     pub when: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<Message>,
     pub op: OpId,
+    #[serde(deserialize_with = "number")]
     pub rev: u64,
     pub chain: String,
 }
@@ -188,10 +146,12 @@ pub(super) struct ReleaseEvent {
     #[serde(default, skip_serializing_if = "Labels::is_empty")]
     pub labels: Labels,
     pub who: Actor,
+    #[serde(deserialize_with = "time")]
     pub when: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<Message>,
     pub op: OpId,
+    #[serde(deserialize_with = "number")]
     pub rev: u64,
     pub chain: String,
 }
@@ -220,11 +180,13 @@ pub(super) struct TagItem {
     pub previous: Option<Version>,
     pub kind: TagKind,
     /// The rev of its last event.
+    #[serde(deserialize_with = "number")]
     pub set: u64,
     /// That event's `back`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "number_if_any")]
     pub back: Option<u64>,
     pub who: Actor,
+    #[serde(deserialize_with = "time")]
     pub when: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<Message>,
@@ -244,7 +206,7 @@ pub(super) struct TagEvent {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<Version>,
     /// The rev of the event whose version a rollback would restore.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "number_if_any")]
     pub back: Option<u64>,
     /// How the tag is protected after it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -256,10 +218,12 @@ pub(super) struct TagEvent {
     #[serde(default, skip_serializing_if = "Moves::is_empty")]
     pub led_by: Moves,
     pub who: Actor,
+    #[serde(deserialize_with = "time")]
     pub when: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<Message>,
     pub op: OpId,
+    #[serde(deserialize_with = "number")]
     pub rev: u64,
     pub chain: String,
 }
@@ -292,9 +256,10 @@ impl KeyItem {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct BlobItem {
     pub state: BlobState,
-    #[serde(rename = "gen")]
+    #[serde(rename = "gen", deserialize_with = "number")]
     pub generation: Generation,
     /// How many versions that are not deleted need it.
+    #[serde(deserialize_with = "number")]
     pub refs: u64,
 }
 

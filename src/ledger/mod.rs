@@ -11,6 +11,7 @@ mod collect;
 mod commit;
 mod entries;
 mod error;
+mod explain;
 mod fence;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
@@ -24,6 +25,7 @@ mod past;
 mod protect;
 mod read;
 mod release;
+mod requests;
 mod settle;
 mod table_ledger;
 mod tag_log;
@@ -36,15 +38,18 @@ pub use audit::{Breach, Census, Mend, Rule, Tell};
 pub use collect::Standing;
 pub use error::{Conflict, Error, Failed, GateFailure, NotFound, Refused};
 pub use identity::Identity;
+pub use requests::{
+    AddRequest, ApplyRequest, Author, ChangeRequest, MAX_TAGS, PackageQuery, ProtectRequest, RollbackRequest,
+    TagRequest, UntagRequest,
+};
 pub use table_ledger::TableLedger;
 #[cfg(feature = "weak-s3-ledger")]
 pub use weak_s3::WeakS3Ledger;
 
 use crate::{
     model::{
-        Actor, Address, Blob, Digest, Event, Expectation, Gate, Generation, Key, Labels, Message, OpId,
-        PackageName, PackageSummary, Plan, Protection, Release, ReleaseChange, Spec, State, TagMove, TagName,
-        Tagged, Version,
+        Address, Blob, Digest, Event, Generation, OpId, PackageName, PackageSummary, Release, Spec, State,
+        TagMove, TagName, Tagged, Version,
     },
     table::Created,
 };
@@ -60,49 +65,6 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
 };
-
-/// Who changes something, why, and under which idempotency key.
-#[derive(Debug, Clone)]
-pub struct Author {
-    /// Who.
-    pub actor: Actor,
-    /// Why.
-    pub message: Option<Message>,
-    /// With a key, a repeat of the operation changes nothing and returns the first outcome, from any machine, for
-    /// ever. A key that was used for something else is [`Conflict::Key`].
-    pub key: Option<Key>,
-}
-
-/// Which packages to list.
-#[derive(Debug, Clone, Default)]
-pub struct PackageQuery {
-    /// Only names that begin with this.
-    pub prefix: String,
-    /// Only names after this one. Need not exist.
-    pub after: Option<PackageName>,
-}
-
-/// A version to be added.
-#[derive(Debug, Clone)]
-pub struct AddRequest {
-    /// The package. It is made by its first version.
-    pub package: PackageName,
-    /// Who adds it.
-    pub author: Author,
-    /// Its labels.
-    pub labels: Labels,
-    /// Tags to be put on it in the same transaction; at most [`MAX_TAGS`], each once.
-    pub tags: Vec<TagName>,
-    /// If `latest` has the same sha256 already, add nothing; put the tags on `latest`.
-    pub if_changed: bool,
-    /// Add only if `latest` is this.
-    pub expect_latest: Option<Expectation>,
-    /// Those of the tags that are confirmed, where they are protected so that their moves need that.
-    pub confirm: Vec<TagName>,
-}
-
-/// The most tags that one addition can set.
-pub const MAX_TAGS: usize = 16;
 
 /// An addition that has begun: what was read while its blob was being hashed. See [`Ledger::begin_add`].
 #[derive(Debug, Clone)]
@@ -157,92 +119,6 @@ pub enum Added {
     },
     /// Nothing was added: the blob was collected meanwhile, and has to be stored at this generation.
     Restage(Generation),
-}
-
-/// A tag to be moved.
-#[derive(Debug, Clone)]
-pub struct TagRequest {
-    /// The package.
-    pub package: PackageName,
-    /// What to put it on, resolved in the same transaction.
-    pub spec: Spec,
-    /// The tag.
-    pub tag: TagName,
-    /// Move it only if it is on this.
-    pub expect: Option<Expectation>,
-    /// Move it only if all of this is true of that version.
-    pub require: Vec<Gate>,
-    /// Whether the move is confirmed, where the tag is protected so that its moves need that.
-    pub confirm: bool,
-    /// Who moves it.
-    pub author: Author,
-}
-
-/// A tag to be taken off.
-#[derive(Debug, Clone)]
-pub struct UntagRequest {
-    /// The package.
-    pub package: PackageName,
-    /// The tag.
-    pub tag: TagName,
-    /// Take it off only if it is on this.
-    pub expect: Option<Expectation>,
-    /// As in [`TagRequest`].
-    pub confirm: bool,
-    /// Who takes it off.
-    pub author: Author,
-}
-
-/// A tag to be put back to where it was.
-#[derive(Debug, Clone)]
-pub struct RollbackRequest {
-    /// The package.
-    pub package: PackageName,
-    /// The tag.
-    pub tag: TagName,
-    /// Put it back to this version, which it was on at some time; else to where it was before.
-    pub to: Option<Version>,
-    /// As in [`TagRequest`].
-    pub confirm: bool,
-    /// Who puts it back.
-    pub author: Author,
-}
-
-/// Moves of tags of many packages, to be made together or not at all.
-#[derive(Debug, Clone)]
-pub struct ApplyRequest {
-    /// The moves. Its message is not used: see `author`.
-    pub plan: Plan,
-    /// Take this plan back, instead of making its moves.
-    pub undo: bool,
-    /// Who makes them.
-    pub author: Author,
-}
-
-/// A tag to be protected.
-#[derive(Debug, Clone)]
-pub struct ProtectRequest {
-    /// The package.
-    pub package: PackageName,
-    /// The tag. It need not be on a version, nor ever have been.
-    pub tag: TagName,
-    /// How; `None` takes its protection away.
-    pub protection: Option<Protection>,
-    /// Who protects it.
-    pub author: Author,
-}
-
-/// A version to be changed.
-#[derive(Debug, Clone)]
-pub struct ChangeRequest {
-    /// The package.
-    pub package: PackageName,
-    /// The version.
-    pub version: Version,
-    /// What to change.
-    pub change: ReleaseChange,
-    /// Who changes it.
-    pub author: Author,
 }
 
 /// A version that was changed, or was so already.

@@ -1,9 +1,9 @@
 //! The ledger: the protocol over a table.
 
 use super::{
-    AddRequest, Added, ApplyRequest, Author, Census, ChangeRequest, Changed, Conflict, Draft, Error, Failed,
-    Identity, Ledger, NotFound, PackageQuery, ProtectRequest, RollbackRequest, Staged, Standing, TagRequest,
-    Tell, UntagRequest,
+    AddRequest, Added, ApplyRequest, Author, Census, ChangeRequest, Changed, Conflict, Draft, Error,
+    Identity, Ledger, PackageQuery, ProtectRequest, RollbackRequest, Staged, Standing, TagRequest, Tell,
+    UntagRequest,
     add::{self, Addition, Outcome},
     commit::Commit,
     items::{self, Meta, SCHEMA},
@@ -147,53 +147,6 @@ impl TableLedger {
         match &author.key {
             Some(crate::model::Key::Resume { op, .. }) => op.clone(),
             _ => OpId::from(self.patience.random()),
-        }
-    }
-
-    /// Says which of package and version is missing.
-    async fn explain(&self, package: &PackageName, spec: &Spec, error: Error) -> Error {
-        let Error::NotFound(not_found) = &error else { return error };
-        if matches!(not_found, NotFound::Deleted { .. } | NotFound::Latest(_)) {
-            return error;
-        }
-        let key = items::head_key(&items::releases(package));
-        let head = match self.read(vec![key.clone()]).await.and_then(|seen| seen.get(&key)) {
-            Ok(head) => head.filter(|head: &items::Head| head.n > 0),
-            Err(error) => return error,
-        };
-        match (head, spec) {
-            (None, _) => NotFound::Package(package.clone()).into(),
-            (head, Spec::Version(version)) if !matches!(not_found, NotFound::Tag { .. }) => {
-                super::read::no_version(package, *version, head.as_ref()).into()
-            }
-            _ => error,
-        }
-    }
-}
-
-impl TableLedger {
-    /// Says of each move of a plan which of package and version is missing.
-    async fn explain_moves(&self, request: &ApplyRequest, error: Error) -> Error {
-        let spec_of = |package: &PackageName, tag: &TagName| {
-            let planned = request.plan.moves().iter().find(|it| it.package == *package && it.tag == *tag);
-            planned.and_then(|it| it.to.clone()).unwrap_or_else(|| Spec::Tag(tag.clone()))
-        };
-        match error {
-            Error::Moves { failed, of } => {
-                let mut explained = Vec::new();
-                for Failed { package, tag, error } in failed {
-                    let error = self.explain(&package, &spec_of(&package, &tag), error).await;
-                    explained.push(Failed { package, tag, error });
-                }
-                Error::Moves { failed: explained, of }
-            }
-            error => match request.plan.moves() {
-                [only] => {
-                    let spec = spec_of(&only.package, &only.tag);
-                    self.explain(&only.package, &spec, error).await
-                }
-                _ => error,
-            },
         }
     }
 }

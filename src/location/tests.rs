@@ -75,6 +75,10 @@ fn a_password_is_never_shown() {
     }
     let error = "file:///home/ann@example.org?x".parse::<StoreUrl>().unwrap_err();
     assert!(why(&error).contains("/home/ann@example.org?x"), "{error}");
+    for url in ["s3://bucket?zone=http://secret@host", "s3://key:secret@buc ket", "secret@host"] {
+        let Err(error) = url.parse::<StoreUrl>() else { panic!("{url} is no place") };
+        assert!(!why(&error).contains("secret"), "{error}");
+    }
 }
 
 #[cfg(not(feature = "weak-s3-ledger"))]

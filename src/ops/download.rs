@@ -2,6 +2,7 @@
 
 use super::{Client, Error, Observer, fetch::Absent, spool::blocking};
 use crate::{
+    durable,
     failpoint::reach,
     fault::FaultKind,
     model::{Blob, Digest, Mode, PackageName, Spec, Version},
@@ -65,7 +66,7 @@ pub struct Downloaded {
 
 impl Client {
     /// Fetches a version's blob and verifies it. A file appears under its name whole, verified and durable, or not at
-    /// all. The same bytes already there: done, with the permission bits restored.
+    /// all. The same bytes already there: done, with the permission bits restored, unless it is a symbolic link.
     ///
     /// # Errors
     /// [`Error::Ledger`] with `NotFound`; [`Error::Exists`] for a different file unless `force`; [`Error::Lost`] and
@@ -122,7 +123,7 @@ impl Client {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
             _ => PathBuf::from("."),
         };
-        let temporary = temporary_in(&directory).map_err(Error::output(&path))?;
+        let temporary = temporary_in(&directory, blob.mode).map_err(Error::output(&path))?;
         let file = Arc::new(temporary.as_file().try_clone().map_err(Error::output(&path))?);
         let fetched = self.fetch_to_file(blob, file, observer).await;
         match fetched.map_err(|error| as_output(error, &path))? {
@@ -141,12 +142,15 @@ fn file_name(package: &PackageName, blob: &Blob) -> String {
     }
 }
 
-/// A file that is gone when dropped, in the directory it will stay in, with the permissions that a new file has.
-fn temporary_in(directory: &Path) -> io::Result<NamedTempFile> {
+/// A file that is gone when dropped, in the directory it will stay in. While it is written nobody may read it who may
+/// not in the end.
+fn temporary_in(directory: &Path, mode: Option<Mode>) -> io::Result<NamedTempFile> {
+    // With none recorded it has the permissions that a new file has.
+    let mode = mode.map_or(0o666, |mode| u32::from(mode) & 0o666 | 0o600);
     tempfile::Builder::new()
         .prefix(".sacker-")
         .suffix(".part")
-        .permissions(Permissions::from_mode(0o666))
+        .permissions(Permissions::from_mode(mode))
         .tempfile_in(directory)
 }
 
@@ -160,20 +164,19 @@ async fn publish(
 ) -> Result<(), Error> {
     let output = || Error::output(path);
     let file = temporary.as_file().try_clone().map_err(output())?;
-    let failed = output();
+    let (failed, written) = (output(), temporary.path().to_owned());
     let durable = blocking(move || {
         if let Some(mode) = mode {
             file.set_permissions(Permissions::from_mode(mode.into()))?;
         }
-        file.sync_all()
+        durable::flush(&file, &written)
     });
     durable.await.map_err(failed)?;
     reach("download-complete");
-    let published = if force { temporary.persist(path) } else { temporary.persist_noclobber(path) };
-    match published {
-        Ok(_) => {
+    match durable::name(temporary, path, force) {
+        Ok(()) => {
             reach("download-named");
-            let flush = blocking(move || File::open(directory)?.sync_all());
+            let flush = blocking(move || durable::flush_directory(&directory));
             flush.await.map_err(output())
         }
         Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
@@ -189,16 +192,15 @@ async fn publish(
 /// [`Error::Exists`] if it is a different one and may not be replaced.
 async fn is_there(path: PathBuf, blob: Blob, force: bool) -> Result<bool, Error> {
     blocking(move || {
-        match std::fs::symlink_metadata(&path) {
+        let link = match std::fs::symlink_metadata(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
             Err(error) => return Err(Error::output(path)(error)),
-            Ok(_) => {}
-        }
+            Ok(metadata) => metadata.is_symlink(),
+        };
         // A symbolic link is followed to compare, and is itself replaced, never what it points to.
         let same = match std::fs::metadata(&path) {
             Ok(metadata) if metadata.is_file() => {
-                metadata.len() == blob.size
-                    && hash(&path).map_err(Error::output(&path))? == blob.address.sha256
+                metadata.len() == blob.size && is_same(&path, &blob, link).map_err(Error::output(&path))?
             }
             Ok(_) => {
                 let source = io::Error::other("it is not a regular file");
@@ -206,23 +208,27 @@ async fn is_there(path: PathBuf, blob: Blob, force: bool) -> Result<bool, Error>
             }
             Err(_) => false,
         };
-        if !same && !force {
-            return Err(Error::Exists(path));
-        }
-        if let (true, Some(mode)) = (same, blob.mode) {
-            let metadata = std::fs::metadata(&path).map_err(Error::output(&path))?;
-            if Mode::from(metadata.permissions().mode()) != mode {
-                std::fs::set_permissions(&path, Permissions::from_mode(mode.into()))
-                    .map_err(Error::output(&path))?;
-            }
-        }
-        Ok(same)
+        if same || force { Ok(same) } else { Err(Error::Exists(path)) }
     })
     .await
 }
 
-fn hash(path: &Path) -> io::Result<Digest> {
-    let mut file = File::open(path)?;
+/// Whether a file holds the blob. If so it gets its permission bits: the file that was read, whatever has come to be
+/// under its name meanwhile, and not one that a link leads to, which may be anyone's.
+fn is_same(path: &Path, blob: &Blob, link: bool) -> io::Result<bool> {
+    let file = File::open(path)?;
+    if hash(&file)? != blob.address.sha256 {
+        return Ok(false);
+    }
+    if let Some(mode) = blob.mode.filter(|_| !link)
+        && Mode::from(file.metadata()?.permissions().mode()) != mode
+    {
+        file.set_permissions(Permissions::from_mode(mode.into()))?;
+    }
+    Ok(true)
+}
+
+fn hash(mut file: &File) -> io::Result<Digest> {
     let mut sha256 = Sha256::new();
     let mut buffer = vec![0; 1 << 20];
     loop {

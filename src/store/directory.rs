@@ -11,10 +11,11 @@ mod owner;
 
 use super::{
     Body, Content, Listing, Progress, Put, PutError, Stat, Store, Upload, Uploads,
-    files::{found, make_dir, read, sync_dir, threaded},
+    files::{found, make_dir, make_private_dir, read, threaded},
     sending::{Teller, belongs, beyond, exchanged, told, unowned},
 };
 use crate::{
+    durable::{self, flush_directory},
     failpoint::reach,
     fault::{Fault, FaultKind},
     model::{Address, Digest, Timestamp},
@@ -70,14 +71,21 @@ impl DirectoryStore {
         self.dir.join("tmp")
     }
 
+    /// Makes one of the store's own directories. The store itself, if it has to be made, is for its maker alone, whose
+    /// files may be private; who shares it makes it, or opens it, first.
+    fn make(&self, own: PathBuf) -> io::Result<PathBuf> {
+        make_private_dir(&self.dir)?;
+        make_dir(&own)?;
+        Ok(own)
+    }
+
     fn doing(&self, what: impl std::fmt::Display) -> String {
         format!("{what} in {}", self.dir.display())
     }
 
     /// A temporary file that everyone may read and nobody changes by accident, as far as the umask lets.
     fn temporary(&self) -> io::Result<NamedTempFile> {
-        let dir = self.temporaries();
-        make_dir(&dir)?;
+        let dir = self.make(self.temporaries())?;
         tempfile::Builder::new().permissions(Permissions::from_mode(0o444)).tempfile_in(dir)
     }
 
@@ -100,7 +108,9 @@ impl DirectoryStore {
             Ok(file) => {
                 if holds(&file, content).map_err(failed)? {
                     // Whoever wrote it may have died before it was durable, or have been another program.
-                    file.sync_all().and_then(|()| sync_dir(&self.blobs())).map_err(failed)?;
+                    durable::flush(&file, &target)
+                        .and_then(|()| flush_directory(&self.blobs()))
+                        .map_err(failed)?;
                     return Ok(Put::Present);
                 }
                 true
@@ -108,15 +118,15 @@ impl DirectoryStore {
             Err(error) if error.kind() == io::ErrorKind::NotFound => false,
             Err(error) => return Err(failed(error).into()),
         };
-        make_dir(&self.blobs()).map_err(failed)?;
+        self.make(self.blobs()).map_err(failed)?;
         self.clean_up();
         let mut temporary = self.temporary().map_err(failed)?;
         copy(content, temporary.as_file_mut(), tell, &failed)?;
-        temporary.as_file().sync_all().map_err(failed)?;
+        durable::flush(temporary.as_file(), temporary.path()).map_err(failed)?;
         // Over whatever is there: everyone who renames to this name has checked the same bytes.
         reach("blob-complete");
-        temporary.persist(&target).map_err(|error| failed(error.error))?;
-        sync_dir(&self.blobs()).map_err(failed)?;
+        durable::name(temporary, &target, true).map_err(|error| failed(error.error))?;
+        flush_directory(&self.blobs()).map_err(failed)?;
         if there {
             debug!(blob = %at, store = %self.describe(), "what was stored was damaged and has been replaced");
         }
@@ -179,7 +189,7 @@ impl Store for DirectoryStore {
             if dir.is_dir() {
                 return Ok(Created::Present);
             }
-            make_dir(&dir)?;
+            make_private_dir(&dir)?;
             Ok(Created::Made)
         })
         .await
@@ -248,7 +258,7 @@ impl Store for DirectoryStore {
         let (path, blobs) = (self.blob(at), self.blobs());
         let doing = self.doing(format_args!("deleting the blob {at}"));
         blocking(doing, move || match found(fs::remove_file(path))? {
-            Some(()) => sync_dir(&blobs),
+            Some(()) => flush_directory(&blobs),
             None => Ok(()),
         })
         .await

@@ -1,13 +1,24 @@
 //! Files and directories: what the standard library leaves to be done.
 
+use crate::durable::flush_directory;
 use std::{
-    fs::{self, File},
+    fs,
     io::{self, Read},
+    os::unix::fs::DirBuilderExt,
     path::Path,
 };
 
 /// Makes a directory and those above it, durably. One that is there is fine.
 pub(super) fn make_dir(dir: &Path) -> io::Result<()> {
+    make(dir, 0o777)
+}
+
+/// As [`make_dir`], and nobody else may look into what is made.
+pub(super) fn make_private_dir(dir: &Path) -> io::Result<()> {
+    make(dir, 0o700)
+}
+
+fn make(dir: &Path, mode: u32) -> io::Result<()> {
     if dir.is_dir() {
         return Ok(());
     }
@@ -15,18 +26,13 @@ pub(super) fn make_dir(dir: &Path) -> io::Result<()> {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),
     };
-    make_dir(parent)?;
-    match fs::create_dir(dir) {
+    make(parent, mode)?;
+    match fs::DirBuilder::new().mode(mode).create(dir) {
         // Another process made it. Its entry may not be durable yet, so it is flushed all the same.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => {}
         result => result?,
     }
-    sync_dir(parent)
-}
-
-/// Makes what was renamed or removed in a directory durable.
-pub(super) fn sync_dir(dir: &Path) -> io::Result<()> {
-    File::open(dir)?.sync_all()
+    flush_directory(parent)
 }
 
 /// What is not there is no error.

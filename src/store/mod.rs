@@ -28,6 +28,9 @@ use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use std::{fmt, ops::Range};
 
+/// How many bytes of `OWNER` are read. A ledger's id is shorter: whatever has as many is no owner that is known.
+const OWNER_MOST: u64 = 256;
+
 /// Told of each number of bytes that went through, as it does. A try that fails and is made again counts its bytes
 /// again, so a sum may exceed the total.
 pub type Progress<'a> = &'a (dyn Fn(u64) + Send + Sync);

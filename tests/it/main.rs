@@ -1,10 +1,12 @@
 //! Everything that is tested from outside, against real back ends, in one binary.
 
 mod ambiguity;
+mod attacks;
 mod aws;
 mod backends;
 mod cli;
 mod collect;
+mod durability;
 mod dynamodb;
 mod faults;
 mod garbage;

@@ -2,6 +2,8 @@
 //!
 //! That is why the former is in no build unless a cargo feature asks for it.
 
+mod losses;
+
 use crate::ledger::{
     audit::audit,
     world::{Tables, Weak, World, add, adding, of, patience, tag, tagging, tags, try_add, version},

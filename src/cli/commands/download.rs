@@ -4,15 +4,12 @@ use crate::{
     cli::{
         Context,
         error::{Failure, Kind},
-        json,
+        json, render,
     },
     model::{PackageName, Spec},
     ops::{self, Download, Target},
 };
-use std::{
-    os::unix::ffi::OsStrExt,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 /// Fetch a version's file and verify it; prints its path
 #[derive(Debug, clap::Args)]
@@ -58,7 +55,7 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
     };
     match &downloaded.path {
         Some(_) if context.output.json => context.output.object(&json::Fetched::of(&package, &downloaded)),
-        Some(path) => context.output.line(path.as_os_str().as_bytes()),
+        Some(path) => context.output.line(render::path(path, context.output.is_terminal())),
         None => Ok(()),
     }
 }

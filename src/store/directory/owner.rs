@@ -2,12 +2,13 @@
 
 use super::DirectoryStore;
 use crate::{
+    durable::{self, flush_directory},
     failpoint::reach,
-    store::files::{found, sync_dir},
+    store::{OWNER_MOST, files::found},
 };
 use std::{
-    fs::{self, File},
-    io::{self, Write},
+    fs::File,
+    io::{self, Read, Write},
     path::PathBuf,
 };
 
@@ -17,7 +18,10 @@ impl DirectoryStore {
     }
 
     pub(super) fn read_owner(&self) -> io::Result<Option<String>> {
-        Ok(found(fs::read_to_string(self.owner_file()))?.map(|owner| owner.trim_end().to_owned()))
+        let Some(file) = found(File::open(self.owner_file()))? else { return Ok(None) };
+        let mut owner = Vec::new();
+        file.take(OWNER_MOST).read_to_end(&mut owner)?;
+        Ok(Some(String::from_utf8_lossy(&owner).trim_end().to_owned()))
     }
 
     pub(super) fn claim_blocking(&self, ledger: &str) -> io::Result<String> {
@@ -26,17 +30,17 @@ impl DirectoryStore {
         }
         let mut temporary = self.temporary()?;
         temporary.write_all(ledger.as_bytes())?;
-        temporary.as_file().sync_all()?;
+        durable::flush(temporary.as_file(), temporary.path())?;
         reach("owner-complete");
         // It appears with all its text, and only if there is none.
-        let owner = match temporary.persist_noclobber(self.owner_file()) {
-            Ok(_) => ledger.to_owned(),
+        let owner = match durable::name(temporary, &self.owner_file(), false) {
+            Ok(()) => ledger.to_owned(),
             Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
                 self.read_owner()?.ok_or(error.error)?
             }
             Err(error) => return Err(error.error),
         };
-        sync_dir(&self.dir)?;
+        flush_directory(&self.dir)?;
         Ok(owner)
     }
 
@@ -52,10 +56,10 @@ impl DirectoryStore {
         }
         let mut temporary = self.temporary()?;
         temporary.write_all(to.as_bytes())?;
-        temporary.as_file().sync_all()?;
+        durable::flush(temporary.as_file(), temporary.path())?;
         reach("owner-replacing");
-        temporary.persist(self.owner_file()).map_err(|error| error.error)?;
-        sync_dir(&self.dir)?;
+        durable::name(temporary, &self.owner_file(), true).map_err(|error| error.error)?;
+        flush_directory(&self.dir)?;
         Ok(Some(to.to_owned()))
     }
 }

@@ -79,7 +79,7 @@ impl Entry {
         self.file.set_len(0)?;
         (&self.file).rewind()?;
         (&self.file).write_all(&text)?;
-        self.file.sync_all()
+        crate::durable::flush(&self.file, &self.path)
     }
 
     /// Forgets what is remembered, and the entry with it.

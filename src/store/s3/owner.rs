@@ -1,8 +1,12 @@
 //! Who a store belongs to: the object `OWNER`, which is only ever written under a condition.
 
 use super::{S3Store, code, fault, status};
-use crate::fault::{Fault, FaultKind};
+use crate::{
+    fault::{Fault, FaultKind},
+    store::OWNER_MOST,
+};
 use aws_smithy_types::byte_stream::ByteStream;
+use tokio::io::AsyncReadExt;
 use tracing::{Instrument, debug_span};
 
 fn key(store: &S3Store) -> String {
@@ -20,10 +24,11 @@ pub(super) async fn read(store: &S3Store) -> Result<Option<(String, String)>, Fa
         Err(error) => return Err(fault(doing(), error)),
     };
     let etag = answer.e_tag.unwrap_or_default();
-    let bytes = answer.body.collect().await;
-    let bytes = bytes.map_err(|error| Fault::new(FaultKind::Unavailable, doing(), error))?.to_vec();
-    let owner = String::from_utf8(bytes).map_err(|error| Fault::new(FaultKind::Corrupt, doing(), error))?;
-    Ok(Some((owner.trim_end().to_owned(), etag)))
+    let mut owner = Vec::new();
+    let mut body = answer.body.into_async_read().take(OWNER_MOST);
+    let read = body.read_to_end(&mut owner).await;
+    read.map_err(|error| Fault::new(FaultKind::Unavailable, doing(), error))?;
+    Ok(Some((String::from_utf8_lossy(&owner).trim_end().to_owned(), etag)))
 }
 
 /// Writes the owner if there is none, or if the object still has that etag. Returns who is the owner then.

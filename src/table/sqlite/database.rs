@@ -159,7 +159,7 @@ fn make_dir(dir: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => {}
         made => made?,
     }
-    parent.map_or(Ok(()), |parent| File::open(parent)?.sync_all())
+    parent.map_or(Ok(()), crate::durable::flush_directory)
 }
 
 /// A piece of work's place in the queue: it may be left until the work has started, and not after.

@@ -86,19 +86,20 @@ impl World<'_> {
         self.linked(number, percent, false).0
     }
 
-    fn linked(&self, number: u64, percent: u32, stalls: bool) -> (Client, Arc<Link>) {
+    fn linked(&self, number: u64, percent: u32, collects: bool) -> (Client, Arc<Link>) {
+        let mutant = self.mutant.filter(|mutant| !(collects && mutant.is_of_the_adder()));
         let mut random = self.random(1000 + number);
         let link = Link::new(&self.time, random.u64(..), percent);
         let remote = Remote { link: Arc::clone(&link), inner: Arc::clone(&self.table) };
         let mut table: Arc<dyn Table> = Arc::new(remote);
         let seed = random.u64(..);
-        if let Some(mutant) = self.mutant {
+        if let Some(mutant) = mutant {
             table = Arc::new(Mutated::new((table, &self.table), mutant, &self.before, &self.time, seed));
         }
         let warehouse = Arc::clone(&self.warehouse);
         // Table and store are asked at once, in an order that must not matter: each has a luck of its own.
         let other = Link::new(&self.time, random.u64(..), percent);
-        let store = RemoteStore { link: other, warehouse, mutant: self.mutant, stalls };
+        let store = RemoteStore { link: other, warehouse, mutant, stalls: collects };
         let deadline = Duration::from_secs(random.choice([2, 10, 60]).unwrap());
         let mut patience = || Patience::seeded(deadline, Stop::new(), random.u64(..));
         let (of_ledger, of_client) = (patience(), patience());

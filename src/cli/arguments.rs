@@ -25,12 +25,21 @@ Exit codes:
    10  denied: credentials missing, expired or not allowed
   130  interrupted before anything was committed
 
+Where a command takes a SPEC, that is one of:
+  42         the version with that number
+  live       the version that this tag is on
+  latest     the highest version that is neither yanked nor deleted
+  live~1     where `rollback` would put live; live~2 after two rollbacks
+  live@{2026-05-01T10:00:00Z}, live@{2h ago}
+             where live was then, by the times in `history`, which are those
+             of the clocks of who moved it; \"ago\" is by this machine's clock
+
 Environment:
   SACKER_LEDGER, SACKER_STORE, SACKER_CONFIG
              as --ledger, --store and --config, which win over them
   SACKER_ACTOR
-             who is recorded with a change, instead of the AWS identity or, where
-             that is not known, USER@HOST
+             who is recorded with a change, instead of the AWS identity or,
+             where that is not known, USER@HOST
   CI         where it is set, nothing is changed without a configuration
   NO_COLOR   no color unless --color says so
   XDG_DATA_HOME, XDG_CACHE_HOME, TMPDIR

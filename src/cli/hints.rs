@@ -5,7 +5,7 @@ use super::environment::Environment;
 use crate::{
     aws::{Endpoint, without_credentials},
     fault::{Fault, FaultKind},
-    ledger::{self, Conflict, NotFound, Refused},
+    ledger::{self, Conflict, Failed, NotFound, Refused},
     location::{self, Bucket, LedgerUrl, StoreUrl},
     model::{PackageName, Protection},
     ops,
@@ -113,7 +113,7 @@ pub(super) fn of_operation(error: &ops::Error, places: &Places) -> Vec<String> {
                 .to_owned()
         }
         E::TimedOut { package, spec, .. } => {
-            format!("a longer --timeout waits longer; `sacker info {package} {spec}` shows it as it is now")
+            format!("--timeout gives it longer; `sacker info {package} {spec}` shows where it is now")
         }
         E::Invalid(_) | E::Tags(_) => return Vec::new(),
     };
@@ -155,7 +155,9 @@ fn of_ledger(error: &ledger::Error, places: &Places) -> Vec<String> {
             "nothing was changed; give the plan as it was applied, or move each tag by itself".to_owned()
         }
         E::Refused(Refused::Protected { package, tag, protection }) => match protection {
-            Protection::Confirm => format!("nothing was changed; if you mean it: `--confirm {tag}`"),
+            Protection::Confirm => {
+                format!("nothing was changed; if you mean it: `--confirm {tag}`, or `confirm` in a plan")
+            }
             Protection::WriteOnce => {
                 format!("nothing was changed; if you mean it: `sacker unprotect {package} {tag}` first")
             }
@@ -170,12 +172,18 @@ fn of_ledger(error: &ledger::Error, places: &Places) -> Vec<String> {
             format!("nothing was changed; `sacker info {package} {version}` shows the version")
         }
         E::Refused(Refused::TooLarge { .. }) => {
-            "nothing was changed; make it two plans: a move takes 2 items, and 1 for the version unless it is promoted \
-             from a tag; a package takes 1 more, and a key 1"
+            "nothing was changed; make it two plans, or leave out --key; `sacker apply --help` says what takes how \
+             many items"
                 .to_owned()
         }
         E::Refused(_) => "nothing was changed".to_owned(),
-        E::Moves { .. } => "nothing was changed; -n shows what would be, once it can be".to_owned(),
+        E::Moves { failed, .. } if failed.iter().any(Failed::is_of_undo) => {
+            "nothing was changed: a plan is taken back whole or not at all; `sacker rollback` puts back one tag"
+                .to_owned()
+        }
+        E::Moves { .. } => {
+            "nothing was changed: all moves are made or none; with -n a plan is only tried".to_owned()
+        }
         E::Fault(fault) => return of_fault(fault, Side::Ledger, places),
         E::Unknown { key, .. } => {
             format!("run it again with `--key {key}`: that finds out, and never does it twice")

@@ -69,7 +69,13 @@ impl Notices {
             self.lines(&json::failure(failure, self.verbose));
             return;
         }
-        let mut text = self.said("error", ERROR, &failure.message);
+        // One that lists what failed has a line for each; they are indented, so that none is taken for a line of ours.
+        let (first, more) = failure.message.split_once('\n').unwrap_or((&failure.message, ""));
+        let mut text = self.said("error", ERROR, first);
+        for line in more.lines() {
+            text.push_str("\n  ");
+            text.push_str(&escaped(line));
+        }
         if self.verbose {
             for cause in &failure.causes {
                 text.push_str("\n  because: ");

@@ -105,7 +105,7 @@ pub(super) fn moved(tag: &str, from: Option<Version>, to: Option<Version>) -> St
 }
 
 pub(super) fn history_header() -> String {
-    format!("{:20}  {:>5}  {:9}  {:24}  BY", "AT", "REV", "EVENT", "WHAT")
+    format!("{:20}  {:>5}  {:9}  {:24}  BY: WHY", "AT", "REV", "EVENT", "WHAT")
 }
 
 /// An event in one line: a message does not break it.

@@ -5,7 +5,9 @@
 
 use crate::{
     fault::Fault,
-    model::{Actor, Expectation, Gate, Key, PackageName, Protection, State, TagName, Timestamp, Version},
+    model::{
+        Actor, Expectation, Gate, Key, PackageName, Protection, State, TagKind, TagName, Timestamp, Version,
+    },
     retry::{Again, Retry},
 };
 
@@ -27,7 +29,7 @@ pub enum Error {
     #[error(transparent)]
     Fault(#[from] Fault),
     /// Some moves of a plan can't be made, for these reasons. Nothing was changed.
-    #[error("{} of {of} moves can't be made: {}", failed.len(), listed(failed))]
+    #[error("{} of {of} moves can't be made:{}", failed.len(), listed(failed))]
     Moves {
         /// What failed, in the plan's order: of kinds not found, conflict, or refused.
         failed: Vec<Failed>,
@@ -88,8 +90,20 @@ pub struct Failed {
     pub error: Error,
 }
 
+impl Failed {
+    /// Whether it is in the way of taking a plan back.
+    pub(crate) fn is_of_undo(&self) -> bool {
+        matches!(self.error, Error::Conflict(Conflict::NotApplied { .. }))
+    }
+}
+
+/// A line for each, which begins with the tag that was to be moved.
 fn listed(failed: &[Failed]) -> String {
-    failed.iter().map(|failed| failed.error.to_string()).collect::<Vec<_>>().join("; ")
+    let line = |Failed { package, tag, error }: &Failed| {
+        let (tag, why) = (format!("{package} {tag} "), error.to_string());
+        if why.starts_with(&tag) { format!("\n{why}") } else { format!("\n{}: {why}", tag.trim_end()) }
+    };
+    failed.iter().map(line).collect()
 }
 
 /// What was not found.
@@ -165,7 +179,7 @@ pub enum NotFound {
 #[non_exhaustive]
 pub enum Conflict {
     /// A tag is not where it was expected to be.
-    #[error("{package} {tag} is on {}, not on {expected}{}", shown(*found), moved(by.as_ref()))]
+    #[error("{package} {tag} is on {}, not on {expected}{}", shown(*found), touched(*kind, by.as_ref()))]
     Tag {
         /// The package.
         package: PackageName,
@@ -175,7 +189,9 @@ pub enum Conflict {
         expected: Expectation,
         /// What it is on.
         found: Option<Version>,
-        /// Who moved it last, and when.
+        /// What happened to it last, if it was ever there and that is known.
+        kind: Option<TagKind>,
+        /// Who did that, and when.
         by: Option<(Actor, Timestamp)>,
     },
     /// `latest` is not what it was expected to be.
@@ -189,7 +205,7 @@ pub enum Conflict {
         found: Option<Version>,
     },
     /// A tag is not where an application of the plan that still stands has put it.
-    #[error("{package} {tag} is on {}, and not because of this plan{}", shown(*found), moved(by.as_ref()))]
+    #[error("{package} {tag} is on {}, and this plan did not put it there{}", shown(*found), touched(*kind, by.as_ref()))]
     NotApplied {
         /// The package.
         package: PackageName,
@@ -197,11 +213,13 @@ pub enum Conflict {
         tag: TagName,
         /// What it is on.
         found: Option<Version>,
-        /// Who moved it last, and when.
+        /// What happened to it last, if it was ever there and that is known.
+        kind: Option<TagKind>,
+        /// Who did that, and when.
         by: Option<(Actor, Timestamp)>,
     },
     /// What was applied moved more than the plan that is to be taken back.
-    #[error("what was applied moved {moved} as well, which is not in this plan")]
+    #[error("the plan that was applied moved {moved} too, which is not in this one")]
     OtherPlan {
         /// The package and tag.
         moved: String,
@@ -346,8 +364,13 @@ fn shown(version: Option<Version>) -> String {
     version.map_or_else(|| "none".to_owned(), |version| version.to_string())
 }
 
-fn moved(by: Option<&(Actor, Timestamp)>) -> String {
-    by.map_or_else(String::new, |(who, when)| format!("; {who} moved it at {when}"))
+fn touched(kind: Option<TagKind>, by: Option<&(Actor, Timestamp)>) -> String {
+    let did = match kind {
+        Some(TagKind::Protect) => "protected",
+        Some(TagKind::Unprotect) => "unprotected",
+        _ => "moved",
+    };
+    by.map_or_else(String::new, |(who, when)| format!("; {who} {did} it at {when}"))
 }
 
 impl Retry for Error {

@@ -50,5 +50,16 @@ pub(super) fn remembered<O: Operation>(
 /// The operation's key was used for something else.
 pub(super) fn used_for<O: Operation>(first: String, operation: &O, context: &Context<'_>) -> Error {
     let key = context.author.key.as_ref().map(ToString::to_string).unwrap_or_default();
-    Conflict::Key { key, first, now: operation.asked() }.into()
+    Conflict::Key { key, first: readable(first), now: readable(operation.asked()) }.into()
+}
+
+/// A request as it is recorded; of the sha256 of a file or a plan, only the beginning.
+fn readable(request: String) -> String {
+    const SHOWN: usize = 8;
+    let (what, of) = match request.rsplit_once(' ') {
+        Some((what @ "add", sha256)) => (format!("{what} FILE"), sha256),
+        Some((what @ ("apply" | "apply --undo"), sha256)) => (format!("{what} PLAN"), sha256),
+        _ => return request,
+    };
+    format!("{what} (sha256 {}…)", of.get(..SHOWN).unwrap_or(of))
 }

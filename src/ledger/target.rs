@@ -112,6 +112,7 @@ impl Move {
                 tag: self.tag.clone(),
                 expected,
                 found,
+                kind: before.map(|before| before.kind),
                 by: before.map(|before| (before.who.clone(), before.when)),
             }
             .into()),

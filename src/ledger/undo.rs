@@ -117,6 +117,7 @@ impl<'a> Undoing<'a> {
                 package: package.clone(),
                 tag: tag.clone(),
                 found: standing.and_then(|(item, _)| item.version),
+                kind: standing.map(|(item, _)| item.kind),
                 by: standing.map(|(item, _)| (item.who.clone(), item.when)),
             }
             .into());

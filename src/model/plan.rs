@@ -49,7 +49,6 @@ pub struct PlannedMove {
 }
 
 impl Plan {
-    const WHAT: &'static str = "plan";
     /// The most packages that a plan can have.
     pub const MAX_PACKAGES: usize = 25;
 
@@ -58,27 +57,27 @@ impl Plan {
     /// # Errors
     /// No move; a tag moved twice; a gate on a tag that is taken off; more than [`Plan::MAX_PACKAGES`] packages.
     pub fn new(message: Option<Message>, moves: Vec<PlannedMove>) -> Result<Self, Invalid> {
-        let invalid = |given: &str, rule: String| Err(Invalid::new(Self::WHAT, given, rule));
         if moves.is_empty() {
-            return invalid("moves", "is empty".to_owned());
+            return Err(Invalid::new("list", "moves", "is empty"));
         }
+        let invalid = |given: &str, rule: &str| Err(Invalid::new("the move of", given, rule));
         let (mut tags, mut packages) = (BTreeSet::new(), BTreeSet::new());
         for PlannedMove { package, tag, to, require, confirm, .. } in &moves {
             let given = format!("{package} {tag}");
             if !tags.insert((package, tag)) {
-                return invalid(&given, "is moved twice".to_owned());
+                return invalid(&given, "is there twice; a plan moves a tag once");
             }
             if to.is_none() && !require.is_empty() {
-                return invalid(&given, "has a gate, and is taken off".to_owned());
+                return invalid(&given, "has `require`, but no version to require it of: `to` is null");
             }
             if confirm.as_ref().is_some_and(|confirm| confirm != tag) {
-                return invalid(&given, "is confirmed by another tag's name".to_owned());
+                return invalid(&given, "has another tag's name as `confirm`");
             }
             packages.insert(package);
         }
         if packages.len() > Self::MAX_PACKAGES {
-            let rule = format!("packages are more than {}, which is the limit", Self::MAX_PACKAGES);
-            return invalid(&packages.len().to_string(), rule);
+            let rule = format!("packages is too large: no more than {} are allowed", Self::MAX_PACKAGES);
+            return Err(Invalid::new("a plan of", &packages.len().to_string(), rule));
         }
         Ok(Self { message, moves })
     }
@@ -111,7 +110,7 @@ impl FromStr for Plan {
             let place = format!("line {}, column {}", error.line(), error.column());
             let why = error.to_string();
             let why = why.rsplit_once(" at line ").map_or(why.as_str(), |(why, _)| why);
-            Invalid::new("plan at", &place, format!("can't be read: {why}"))
+            Invalid::new("JSON at", &place, format!("can't be read: {why}"))
         })?;
         Self::new(written.message, written.moves)
     }

@@ -51,7 +51,7 @@ pub enum Error {
         is_copy: bool,
     },
     /// What was waited for has not come to be in time.
-    #[error("{package} {spec} {}", match found { Some(version) => format!("is on {version}"), None => "is not there".to_owned() })]
+    #[error("the time is up, and {package} {spec} {}", match found { Some(version) => format!("is on {version}"), None => "is not there".to_owned() })]
     TimedOut {
         /// The package.
         package: PackageName,

@@ -24,3 +24,4 @@ mod table;
 #[cfg(feature = "weak-s3-ledger")]
 mod weak_s3;
 mod wire;
+mod workflows;

@@ -12,6 +12,8 @@ use std::{
     str::FromStr,
 };
 
+mod moves;
+
 /// Text that is often close to a valid name, and sometimes anything.
 fn near_names() -> impl Strategy<Value = String> {
     let piece = prop_oneof![

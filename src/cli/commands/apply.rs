@@ -33,7 +33,7 @@ pub(in crate::cli) struct Args {
     change: Change,
 }
 
-const PLAN: &str = r#"A plan, in which only package, tag and to must be given:
+const PLAN: &str = r#"A plan:
   {"message": "release 7", "moves": [
     {"package": "web", "tag": "live", "to": "canary", "expect": 41},
     {"package": "api", "tag": "live", "to": 12, "require": ["age:2h"],
@@ -41,11 +41,15 @@ const PLAN: &str = r#"A plan, in which only package, tag and to must be given:
     {"package": "old", "tag": "live", "to": null}
   ]}
 
-to: a spec, or null to remove the tag; all are resolved against the state
-before the plan. At most 25 packages, and 100 items in the transaction: 1 for
-a package, 2 for a move, 1 more for a move to anything but another tag, 1 for
-a key. So 25 packages go, one tag each; with --key, 24 unless some of them are
-promoted from a tag."#;
+package, tag and to must be given. to is a spec, or null to remove the tag;
+all are resolved against the state before the plan. expect (a version, or
+"none"), require and confirm are as the options of `tag`.
+
+A plan has at most 25 packages, and at most 100 items in its transaction: 1
+for each package, 2 for each move, 1 more for a move to anything but another
+tag or null, and 1 for --key. So 25 packages go with one tag each; with --key
+24, or 25 if one of them is moved to another tag. --undo counts every move
+as 3."#;
 
 /// Larger than any plan can be.
 const LARGEST: u64 = 1 << 20;
@@ -54,10 +58,10 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
     let Args { plan: path, dry_run, undo, change } = args;
     let plan: Plan = read(&path)?
         .parse()
-        .map_err(|invalid| Failure::new(Kind::Invalid, format!("{}: {invalid}", path.display())))
+        .map_err(|invalid| Failure::new(Kind::Invalid, format!("reading {}: {invalid}", the_plan(&path))))
         .map_err(|failure| failure.hint("nothing was changed; `sacker apply --help` shows a plan"))?;
     let message = change.message.clone().or_else(|| plan.message().filter(|_| !undo).cloned());
-    let doing = format!("{} the plan {}", if undo { "taking back" } else { "applying" }, path.display());
+    let doing = format!("{} {}", if undo { "taking back" } else { "applying" }, the_plan(&path));
     let client = context.client().await?;
     let author = context.author(Change { message, ..change }).await?;
     let request = ApplyRequest { plan, undo, author };
@@ -76,15 +80,23 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
     Ok(())
 }
 
+fn the_plan(path: &Path) -> String {
+    if path == Path::new("-") {
+        "the plan on standard input".to_owned()
+    } else {
+        format!("the plan {}", path.display())
+    }
+}
+
 fn read(path: &Path) -> Result<String, Failure> {
     let mut text = String::new();
-    let source: std::io::Result<Box<dyn Read>> = match path.to_str() {
-        Some("-") => Ok(Box::new(std::io::stdin())),
-        _ => std::fs::File::open(path).map(|file| Box::new(file) as Box<dyn Read>),
+    let source: std::io::Result<Box<dyn Read>> = if path == Path::new("-") {
+        Ok(Box::new(std::io::stdin()))
+    } else {
+        std::fs::File::open(path).map(|file| Box::new(file) as Box<dyn Read>)
     };
     let read = source.and_then(|source| source.take(LARGEST + 1).read_to_string(&mut text));
-    let failed =
-        |why: String| Failure::new(Kind::Invalid, format!("can't read the plan {}: {why}", path.display()));
+    let failed = |why: String| Failure::new(Kind::Invalid, format!("can't read {}: {why}", the_plan(path)));
     match read {
         Ok(bytes) if bytes as u64 > LARGEST => Err(failed("it is larger than 1 MiB".to_owned())),
         Ok(_) => Ok(text),

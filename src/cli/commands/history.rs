@@ -8,7 +8,8 @@ use futures_util::TryStreamExt;
 
 /// List what happened to a package, or to one tag of it, newest first
 ///
-/// Times are those of the clocks of who did it, raised where needed so that they grow.
+/// REV is a place in one of the package's two logs: r1, r2 … of its versions, t1, t2 … of its tags. Times are those of
+/// the clocks of who did it, raised where needed so that they grow along each log.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     /// The package

@@ -1,7 +1,12 @@
 //! `protect`: keeps a tag from being moved by a slip.
 
 use crate::{
-    cli::{Context, arguments::Change, error::Failure, json},
+    cli::{
+        Context,
+        arguments::Change,
+        error::{Failure, Kind},
+        json,
+    },
     ledger::ProtectRequest,
     model::{PackageName, Protection, TagName},
 };
@@ -53,10 +58,21 @@ pub(super) async fn protect(
         None => format!("unprotecting the tag {tag} of {package}"),
     };
     let request = ProtectRequest { package, tag, protection, author };
-    let done = client.protect(&request).await.map_err(context.failed(&doing))?;
+    let done = client.protect(&request).await.map_err(|error| {
+        let failure = context.failed(&doing)(error);
+        match failure.kind {
+            // It is protected otherwise, and no confirmation helps.
+            Kind::Refused => Failure { hints: vec![unprotect_first(&request)], ..failure },
+            _ => failure,
+        }
+    })?;
     if context.output.json {
         return context.output.object(&json::Tagging::of(&done));
     }
     let how = done.protection.map_or_else(|| "unprotected".to_owned(), |how| how.to_string());
     context.output.line(format!("{}: {how}", done.tag))
+}
+
+fn unprotect_first(ProtectRequest { package, tag, .. }: &ProtectRequest) -> String {
+    format!("nothing was changed; take that protection away first: `sacker unprotect {package} {tag}`")
 }

@@ -3,8 +3,10 @@
 use super::*;
 use crate::{
     cli::{config::Settings, environment::Environment},
-    ledger::{Conflict, NotFound, Refused},
-    model::{Address, Expectation, PackageName, State, TagName, Version},
+    ledger::{Conflict, Failed, GateFailure, NotFound, Refused},
+    model::{
+        Actor, Address, Expectation, PackageName, Protection, State, TagKind, TagName, Timestamp, Version,
+    },
 };
 use insta::assert_snapshot;
 
@@ -140,6 +142,7 @@ fn what_the_ledger_answers() {
         tag: live(),
         expected: Expectation::Version(version(40)),
         found,
+        kind: None,
         by: None,
     };
     let answers: Vec<ledger::Error> = vec![
@@ -155,8 +158,8 @@ fn what_the_ledger_answers() {
             .into(),
         Conflict::Contention(app()).into(),
         Refused::NotActive { package: app(), version: version(2), state: State::Yanked }.into(),
-        Refused::Protected { package: app(), tag: live(), protection: crate::model::Protection::WriteOnce }
-            .into(),
+        Refused::Protected { package: app(), tag: live(), protection: Protection::WriteOnce }.into(),
+        Refused::Protected { package: app(), tag: live(), protection: Protection::Confirm }.into(),
         Refused::Full(app()).into(),
         ledger::Error::Unknown {
             key: "0123456789abcdef0123456789abcdef@42".parse().unwrap(),
@@ -190,7 +193,9 @@ fn what_the_ledger_answers() {
     6 refused: doing it in dynamodb://table: app 2 is yanked and can't be tagged
       nothing was changed; `sacker versions app` shows the active ones
     6 refused: doing it in dynamodb://table: app live is protected (write-once)
-      nothing was changed
+      nothing was changed; if you mean it: `sacker unprotect app live` first
+    6 refused: doing it in dynamodb://table: app live is protected (confirm)
+      nothing was changed; if you mean it: `--confirm live`, or `confirm` in a plan
     6 refused: doing it in dynamodb://table: app has used up its version numbers
       nothing was changed
     9 unknown: doing it in dynamodb://table: the outcome is unknown: talking to it: no usable answer: the root of it
@@ -201,6 +206,125 @@ fn what_the_ledger_answers() {
     2 invalid: doing it in dynamodb://table: the ledger has schema 2; this program knows schema 1
       use a release of sacker that knows schema 2
     "#);
+}
+
+fn by() -> (Actor, Timestamp) {
+    ("ann@host".parse().unwrap(), Timestamp::from_millis(1_777_629_600_000))
+}
+
+#[test]
+fn what_the_ledger_answers_of_a_tag() {
+    let tag = |kind| Conflict::Tag {
+        package: app(),
+        tag: live(),
+        expected: Expectation::None,
+        found: Some(version(41)),
+        kind: Some(kind),
+        by: Some(by()),
+    };
+    let back = |to, nearest| Refused::Rollback { package: app(), tag: live(), to, nearest };
+    let yanked = Some((version(2), State::Yanked));
+    let gate = |gate: &str, found: &str| GateFailure { gate: gate.parse().unwrap(), found: found.to_owned() };
+    let answers: Vec<ledger::Error> = vec![
+        NotFound::Past { package: app(), tag: live(), steps: 1 }.into(),
+        NotFound::Past { package: app(), tag: live(), steps: 3 }.into(),
+        NotFound::Then { package: app(), tag: live(), at: Timestamp::from_millis(0) }.into(),
+        NotFound::Never { package: app(), tag: live(), version: version(4) }.into(),
+        tag(TagKind::Move).into(),
+        tag(TagKind::Rollback).into(),
+        tag(TagKind::Protect).into(),
+        tag(TagKind::Unprotect).into(),
+        back(yanked, Some(version(1))).into(),
+        back(yanked, None).into(),
+        back(None, None).into(),
+        Refused::Gates {
+            package: app(),
+            tag: live(),
+            version: version(3),
+            failed: vec![
+                gate("label:tests=passed", "it has no label tests"),
+                gate("age:90m", "it was added 5s ago"),
+            ],
+        }
+        .into(),
+    ];
+    assert_snapshot!(all(answers.into_iter().map(ops::Error::Ledger), &cloud()), @"
+    4 not_found: doing it in dynamodb://table: app live was on no version before
+      `sacker history app live` shows where it was
+    4 not_found: doing it in dynamodb://table: app live was on no version 3 moves ago
+      `sacker history app live` shows where it was
+    4 not_found: doing it in dynamodb://table: app live was on no version at 1970-01-01T00:00:00.000Z
+      `sacker history app live` shows where it was
+    4 not_found: doing it in dynamodb://table: app live was never on 4
+      `sacker history app live` shows where it was
+    5 conflict: doing it in dynamodb://table: app live is on 41, not on none; ann@host moved it at 2026-05-01T10:00:00.000Z
+      nothing was changed; `sacker info app live` shows what it is on
+    5 conflict: doing it in dynamodb://table: app live is on 41, not on none; ann@host moved it at 2026-05-01T10:00:00.000Z
+      nothing was changed; `sacker info app live` shows what it is on
+    5 conflict: doing it in dynamodb://table: app live is on 41, not on none; ann@host protected it at 2026-05-01T10:00:00.000Z
+      nothing was changed; `sacker info app live` shows what it is on
+    5 conflict: doing it in dynamodb://table: app live is on 41, not on none; ann@host unprotected it at 2026-05-01T10:00:00.000Z
+      nothing was changed; `sacker info app live` shows what it is on
+    6 refused: doing it in dynamodb://table: app live can't be put back to 2, which is yanked
+      nothing was changed; the nearest: `sacker rollback app live --to 1`
+    6 refused: doing it in dynamodb://table: app live can't be put back to 2, which is yanked
+      nothing was changed; `sacker history app live` shows where it was
+    6 refused: doing it in dynamodb://table: app live can't be put back: it was on no version before
+      nothing was changed; `sacker history app live` shows where it was
+    6 refused: doing it in dynamodb://table: app 3 does not pass label:tests=passed (it has no label tests), age:1h 30m (it was added 5s ago)
+      nothing was changed; `sacker info app 3` shows the version
+    ");
+}
+
+#[test]
+fn what_the_ledger_answers_of_a_plan() {
+    let failed = |package: &str, error: ledger::Error| Failed {
+        package: package.parse().unwrap(),
+        tag: live(),
+        error,
+    };
+    let not_applied = |found| Conflict::NotApplied {
+        package: app(),
+        tag: live(),
+        found,
+        kind: Some(TagKind::Move),
+        by: Some(by()),
+    };
+    let missing = || failed("web", NotFound::Package("web".parse().unwrap()).into());
+    let refused = || {
+        failed(
+            "app",
+            Refused::Protected { package: app(), tag: live(), protection: Protection::Confirm }.into(),
+        )
+    };
+    let stale = || failed("app", not_applied(None).into());
+    let answers: Vec<ledger::Error> = vec![
+        not_applied(Some(version(3))).into(),
+        Conflict::OtherPlan { moved: "web live".to_owned() }.into(),
+        Refused::TooLarge { needed: 101, most: 100 }.into(),
+        ledger::Error::Moves { failed: vec![refused(), missing()], of: 3 },
+        ledger::Error::Moves { failed: vec![stale(), refused()], of: 3 },
+        ledger::Error::Moves { failed: vec![stale()], of: 3 },
+    ];
+    assert_snapshot!(all(answers.into_iter().map(ops::Error::Ledger), &cloud()), @"
+    5 conflict: doing it in dynamodb://table: app live is on 3, and this plan did not put it there; ann@host moved it at 2026-05-01T10:00:00.000Z
+      nothing was changed; `sacker history app live` shows what happened since
+    5 conflict: doing it in dynamodb://table: the plan that was applied moved web live too, which is not in this one
+      nothing was changed; give the plan as it was applied, or move each tag by itself
+    2 invalid: doing it in dynamodb://table: the plan takes 101 items in one transaction, which holds 100
+      nothing was changed; make it two plans, or leave out --key; `sacker apply --help` says what takes how many items
+    4 not_found: doing it in dynamodb://table: 2 of 3 moves can't be made:
+    app live is protected (confirm)
+    web live: there is no package web
+      nothing was changed: all moves are made or none; with -n a plan is only tried
+    6 refused: doing it in dynamodb://table: 2 of 3 moves can't be made:
+    app live is on none, and this plan did not put it there; ann@host moved it at 2026-05-01T10:00:00.000Z
+    app live is protected (confirm)
+      nothing was changed: a plan is taken back whole or not at all; `sacker rollback` puts back one tag
+    5 conflict: doing it in dynamodb://table: 1 of 3 moves can't be made:
+    app live is on none, and this plan did not put it there; ann@host moved it at 2026-05-01T10:00:00.000Z
+      nothing was changed: a plan is taken back whole or not at all; `sacker rollback` puts back one tag
+    ");
 }
 
 #[test]
@@ -222,6 +346,8 @@ fn what_operations_answer() {
         not_owner(false),
         not_owner(true),
         ops::Error::Exists("f".into()),
+        ops::Error::TimedOut { package: app(), spec: "live".parse().unwrap(), found: Some(version(3)) },
+        ops::Error::TimedOut { package: app(), spec: "live".parse().unwrap(), found: None },
         output(io::ErrorKind::StorageFull),
         output(io::ErrorKind::NotFound),
         output(io::ErrorKind::PermissionDenied),
@@ -242,6 +368,10 @@ fn what_operations_answer() {
       use the ledger that this is a copy of; only if this one is to take its place, `sacker init --adopt-store`
     6 refused: doing it: f exists and is different
       -f replaces it; -o PATH writes to another file
+    3 timeout: doing it in dynamodb://table: the time is up, and app live is on 3
+      --timeout gives it longer; `sacker info app live` shows where it is now
+    3 timeout: doing it in dynamodb://table: the time is up, and app live is not there
+      --timeout gives it longer; `sacker info app live` shows where it is now
     2 invalid: doing it: can't write to/file: no storage space
       free space at to
     2 invalid: doing it: can't write to/file: entity not found
@@ -265,6 +395,27 @@ fn what_operations_answer() {
 fn the_chain_beneath_is_kept_for_those_who_ask() {
     let error = ops::Error::Store(fault(FaultKind::Disk));
     assert_eq!(Failure::of_operation(&error, "doing it", &cloud()).causes, ["the root of it"]);
+}
+
+#[test]
+fn every_kind_is_described() {
+    let schema: serde_json::Value = serde_json::from_str(include_str!("../../../schema/error.json")).unwrap();
+    let described = |field: &str| schema["properties"]["error"]["properties"][field]["enum"].clone();
+    let kinds = [
+        Kind::Internal,
+        Kind::Invalid,
+        Kind::Timeout,
+        Kind::NotFound,
+        Kind::Conflict,
+        Kind::Refused,
+        Kind::Unavailable,
+        Kind::Integrity,
+        Kind::Unknown,
+        Kind::Denied,
+        Kind::Interrupted,
+    ];
+    assert_eq!(described("kind"), serde_json::json!(kinds.map(Kind::name)));
+    assert_eq!(described("exit_code"), serde_json::json!(kinds.map(Kind::exit_code)));
 }
 
 #[test]

@@ -136,7 +136,8 @@ pub(super) fn check_expectation(
     match expected {
         Some(expected) if !expected.is_met_by(found) => {
             let by = before.map(|before| (before.who.clone(), before.when));
-            Err(Conflict::Tag { package: package.clone(), tag: tag.clone(), expected, found, by }.into())
+            let (package, tag, kind) = (package.clone(), tag.clone(), None);
+            Err(Conflict::Tag { package, tag, expected, found, kind, by }.into())
         }
         _ => Ok(()),
     }

@@ -123,7 +123,7 @@ fn a_repeat_with_the_same_key_prints_the_first_outcome() {
     assert_eq!(sandbox.ok(&["add", "app", "one.txt", "--key", "build 7"]), "4\n");
     assert_snapshot!(sandbox.run(&["add", "app", "two.txt", "--key", "build 7", "-q"]), @r#"
     exit 5
-    2| error: adding two.txt to app in file://[HOME]/.local/share/sacker/ledger: the key "build 7" was used for `add 2c8b08da5ce60398e1f19af0e5dccc744df274b826abe585eaba68c525434806`, not for `add 480c2336b410f1ad5f8bf1b28944490255804b65350c527787e74ebdd511e3a4`
+    2| error: adding two.txt to app in file://[HOME]/.local/share/sacker/ledger: the key "build 7" was used for `add FILE (sha256 2c8b08da…)`, not for `add FILE (sha256 480c2336…)`
     2| hint: nothing was changed; a key stands for one change for ever: use another for another
     "#);
 }

@@ -7,7 +7,7 @@ use insta::assert_snapshot;
 #[expect(clippy::too_many_lines, reason = "it is one page")]
 fn the_help_explains_every_option_and_exit_code() {
     let sandbox = Sandbox::new();
-    assert_snapshot!(sandbox.run(&["--help"]), @"
+    assert_snapshot!(sandbox.run(&["--help"]), @r#"
     exit 0
     1| Manages blobs for releases: gives each package's blobs the versions 1, 2, 3 …,
     1| and moves tags over them
@@ -25,6 +25,14 @@ fn the_help_explains_every_option_and_exit_code() {
     1|   tag          Move a tag to a version, atomically with finding out which that
     1|                is
     1|   untag        Remove a tag; one that is removed already is fine
+    1|   rollback     Put a tag back to where it was before; again: further back
+    1|   apply        Move tags of many packages in one transaction: all, or none
+    1|   history      List what happened to a package, or to one tag of it, newest
+    1|                first
+    1|   wait         Wait until a version is there, or a tag has moved; then show it
+    1|                as info does
+    1|   protect      Keep a tag from being moved by a slip
+    1|   unprotect    Let a protected tag be moved again
     1|   yank         Take a version out of latest; it can still be downloaded by its
     1|                number
     1|   unyank       Put a yanked version back: it can be tagged, and be latest
@@ -94,11 +102,21 @@ fn the_help_explains_every_option_and_exit_code() {
     1|    10  denied: credentials missing, expired or not allowed
     1|   130  interrupted before anything was committed
     1|
+    1| Where a command takes a SPEC, that is one of:
+    1|   42         the version with that number
+    1|   live       the version that this tag is on
+    1|   latest     the highest version that is neither yanked nor deleted
+    1|   live~1     where `rollback` would put live; live~2 after two rollbacks
+    1|   live@{[TIME]}, live@{2h ago}
+    1|              where live was then, by the times in `history`, which are those
+    1|              of the clocks of who moved it; "ago" is by this machine's clock
+    1|
     1| Environment:
     1|   SACKER_LEDGER, SACKER_STORE, SACKER_CONFIG
     1|              as --ledger, --store and --config, which win over them
     1|   SACKER_ACTOR
-    1|              who is recorded with a change, instead of USER@HOST
+    1|              who is recorded with a change, instead of the AWS identity or,
+    1|              where that is not known, USER@HOST
     1|   CI         where it is set, nothing is changed without a configuration
     1|   NO_COLOR   no color unless --color says so
     1|   XDG_DATA_HOME, XDG_CACHE_HOME, TMPDIR
@@ -107,9 +125,21 @@ fn the_help_explains_every_option_and_exit_code() {
     1|
     1| Nothing configured at all: a ledger and a store in $XDG_DATA_HOME/sacker, by
     1| default ~/.local/share/sacker.
-    ");
+    "#);
     let help = sandbox.ok(&["--help"]);
     assert!(help.lines().all(|line| line.chars().count() <= 80), "it fits a terminal");
+}
+
+/// Every command, from the list that the program itself gives.
+pub fn commands(sandbox: &Sandbox) -> Vec<String> {
+    let help = sandbox.ok(&["--help"]);
+    let list =
+        help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    let name = |line: &str| Some(line.strip_prefix("  ")?.split(' ').next()?.to_owned());
+    let commands: Vec<_> =
+        list.filter_map(name).filter(|name| !["", "help"].contains(&name.as_str())).collect();
+    assert!(commands.len() > 20, "{commands:?}");
+    commands
 }
 
 #[test]
@@ -133,6 +163,8 @@ fn each_command_has_its_help() {
     1|       --if-changed              Add nothing if latest has the same sha256, and
     1|                                 print its number
     1|       --expect-latest <N|none>  Add it only if latest is N, or if there is none
+    1|       --confirm <TAG>           The name of a --tag again, where it is protected
+    1|                                 so that its moves need that; repeatable
     1|       --key <KEY>               An idempotency key: a repeat with it changes
     1|                                 nothing and prints the first outcome
     1|   -m, --message <TEXT>          Why, for the record
@@ -156,15 +188,94 @@ fn each_command_has_its_help() {
     1|       --deadline <DURATION>  How long contention, throttling or an outage is
     1|                              ridden out without progress: 90s, 2m [default: 60s]
     ");
-    for command in
-        ["list", "versions", "tags", "info", "add", "download", "tag", "untag", "init", "completions"]
-    {
+    for command in commands(&sandbox) {
         for option in ["-h", "--help"] {
-            let help = sandbox.ok(&[command, option]);
+            let help = sandbox.ok(&[&command, option]);
             assert!(help.contains(&format!("Usage: sacker {command}")), "{help}");
             assert!(help.lines().all(|line| line.chars().count() <= 80), "{help}");
         }
     }
+}
+
+#[test]
+fn a_plan_is_explained() {
+    assert_snapshot!(Sandbox::new().run(&["apply", "--help"]), @r#"
+    exit 0
+    1| Move tags of many packages in one transaction: all, or none
+    1|
+    1| Usage: sacker apply [OPTIONS] <PLAN>
+    1|
+    1| Arguments:
+    1|   <PLAN>
+    1|           The plan, a JSON file; - for standard input
+    1|
+    1| Options:
+    1|   -n, --dry-run
+    1|           Show what would change, and change nothing
+    1|
+    1|       --undo
+    1|           Take the plan back, if every tag in it still stands where one and the
+    1|           same apply put it
+    1|
+    1|       --key <KEY>
+    1|           An idempotency key: a repeat with it changes nothing and prints the
+    1|           first outcome
+    1|
+    1|   -m, --message <TEXT>
+    1|           Why, for the record
+    1|
+    1|   -h, --help
+    1|           Print help (see a summary with '-h')
+    1|
+    1| Global options:
+    1|       --config <FILE>
+    1|           The configuration file [default: ~/.sacker.json, which need not exist]
+    1|
+    1|       --ledger <URL>
+    1|           The ledger: dynamodb://TABLE[?region=R&endpoint=URL] or file:///DIR
+    1|
+    1|       --store <URL>
+    1|           The store: s3://BUCKET[/PREFIX][?region=R&endpoint=URL] or file:///DIR
+    1|
+    1|       --json
+    1|           Print one JSON object a line, errors too
+    1|
+    1|   -q, --quiet
+    1|           No progress, notices or warnings; only errors
+    1|
+    1|   -v, --verbose...
+    1|           Say what is going on: each call of a back end; -vv: retries; -vvv: all
+    1|
+    1|       --color <WHEN>
+    1|           When to use color
+    1|
+    1|           [default: auto]
+    1|           [possible values: auto, always, never]
+    1|
+    1|       --deadline <DURATION>
+    1|           How long contention, throttling or an outage is ridden out without
+    1|           progress: 90s, 2m
+    1|
+    1|           [default: 60s]
+    1|
+    1| A plan:
+    1|   {"message": "release 7", "moves": [
+    1|     {"package": "web", "tag": "live", "to": "canary", "expect": 41},
+    1|     {"package": "api", "tag": "live", "to": 12, "require": ["age:2h"],
+    1|      "confirm": "live"},
+    1|     {"package": "old", "tag": "live", "to": null}
+    1|   ]}
+    1|
+    1| package, tag and to must be given. to is a spec, or null to remove the tag;
+    1| all are resolved against the state before the plan. expect (a version, or
+    1| "none"), require and confirm are as the options of `tag`.
+    1|
+    1| A plan has at most 25 packages, and at most 100 items in its transaction: 1
+    1| for each package, 2 for each move, 1 more for a move to anything but another
+    1| tag or null, and 1 for --key. So 25 packages go with one tag each; with --key
+    1| 24, or 25 if one of them is moved to another tag. --undo counts every move
+    1| as 3.
+    "#);
 }
 
 #[test]

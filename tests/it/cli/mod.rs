@@ -5,16 +5,22 @@
 
 mod add;
 mod adopt;
+mod apply;
 mod change;
 mod configuration;
 mod download;
 mod help;
+mod history;
 mod list;
 mod processes;
+mod protect;
 mod requests;
+mod rollback;
 pub mod sandbox;
+mod schema;
 pub mod servers;
 mod show;
 mod signals;
 mod tag;
 mod trouble;
+mod wait;

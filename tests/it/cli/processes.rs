@@ -29,7 +29,8 @@ fn processes_that_add_at_once_all_succeed() {
         .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["filename"].clone().to_string())
         .collect();
     assert_eq!((listed.lines().count(), names.len()), (PROCESSES, PROCESSES));
-    assert_eq!(sandbox.ok(&["info", "app", "live"]), sandbox.ok(&["info", "app", "latest"]));
+    let latest = sandbox.ok(&["info", "app", "latest"]);
+    assert_eq!(sandbox.ok(&["info", "app", "live"]), format!("{latest}rev: {PROCESSES}\n"));
 }
 
 /// A pipe whose reader is gone already.

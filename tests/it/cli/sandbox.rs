@@ -146,7 +146,7 @@ impl Sandbox {
     }
 
     /// Without what differs from run to run: the home, times, identities and durations.
-    fn masked(&self, text: &str) -> String {
+    pub fn masked(&self, text: &str) -> String {
         let text = text.replace(self.home.to_str().unwrap(), "[HOME]");
         let mut masked = String::new();
         let mut rest = text.as_str();
@@ -155,6 +155,7 @@ impl Sandbox {
                 (time(rest), "[TIME]"),
                 (identity(rest), "[ID]"),
                 (milliseconds(rest), "[N] ms"),
+                (age(rest), "[N]s ago"),
                 (temporary(rest), "[TEMPORARY]"),
             ]
             .into_iter()
@@ -207,6 +208,11 @@ fn temporary(text: &str) -> usize {
 fn milliseconds(text: &str) -> usize {
     let number = text.bytes().take_while(|b| b.is_ascii_digit() || *b == b'.').count();
     if number > 0 && text[number..].starts_with(" ms") { number + " ms".len() } else { 0 }
+}
+
+fn age(text: &str) -> usize {
+    let number = text.bytes().take_while(u8::is_ascii_digit).count();
+    if number > 0 && text[number..].starts_with("s ago") { number + "s ago".len() } else { 0 }
 }
 
 /// Waits for something that another process does. The limit only ends a test that has failed.

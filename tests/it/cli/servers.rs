@@ -111,7 +111,7 @@ fn the_main_job() {
     ");
     assert_snapshot!(run(&sandbox, &["info", "app", "live", "--json"]), @r#"
     exit 0
-    1| {"package":"app","version":2,"sha256":"92bfec7ec8cf2f28a714e46dcce73e643a632e5613aea37245cf56c9689f9ff9","size":20971520,"filename":"two","mode":"0644","labels":{},"message":null,"state":"active","added_at":"[TIME]","added_by":"tester@host","tags":["latest","canary","live"]}
+    1| {"package":"app","version":2,"sha256":"92bfec7ec8cf2f28a714e46dcce73e643a632e5613aea37245cf56c9689f9ff9","size":20971520,"filename":"two","mode":"0644","labels":{},"message":null,"state":"active","added_at":"[TIME]","added_by":"tester@host","tags":["latest","canary","live"],"rev":3}
     "#);
     assert_snapshot!(run(&sandbox, &["download", "app", "live", "-o", "copy"]), @"
     exit 0

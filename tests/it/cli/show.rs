@@ -85,10 +85,11 @@ fn a_version_is_shown_with_all_that_is_known_of_it() {
     1| added_at: [TIME]
     1| added_by: tester@host
     1| tags: live
+    1| rev: 1
     ");
     assert_snapshot!(sandbox.run(&["info", "app", "live", "--json"]), @r#"
     exit 0
-    1| {"package":"app","version":1,"sha256":"2c8b08da5ce60398e1f19af0e5dccc744df274b826abe585eaba68c525434806","size":4,"filename":"one.txt","mode":"0644","labels":{"commit":"1f3"},"message":"first","state":"active","added_at":"[TIME]","added_by":"tester@host","tags":["live"]}
+    1| {"package":"app","version":1,"sha256":"2c8b08da5ce60398e1f19af0e5dccc744df274b826abe585eaba68c525434806","size":4,"filename":"one.txt","mode":"0644","labels":{"commit":"1f3"},"message":"first","state":"active","added_at":"[TIME]","added_by":"tester@host","tags":["live"],"rev":1}
     "#);
     assert_snapshot!(sandbox.run(&["info", "app", "latest"]), @"
     exit 0

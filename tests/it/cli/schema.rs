@@ -1,0 +1,202 @@
+//! What `--json` prints, against its description in `schema/`.
+
+use super::{help::commands, sandbox::Sandbox};
+use jsonschema::{Draft, Validator};
+use serde_json::{Value, json};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
+
+/// The schemas, by the names of their files.
+struct Schemas(BTreeMap<String, Validator>);
+
+impl Schemas {
+    fn read() -> Self {
+        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("schema");
+        let schema = |entry: fs::DirEntry| {
+            let name = entry.path().file_stem().unwrap().to_str().unwrap().to_owned();
+            let schema: Value = serde_json::from_str(&fs::read_to_string(entry.path()).unwrap()).unwrap();
+            let draft = "https://json-schema.org/draft/2020-12/schema";
+            assert_eq!(schema["$schema"], draft, "{name}");
+            assert!(jsonschema::meta::is_valid(&schema), "{name}");
+            let options = jsonschema::options().with_draft(Draft::Draft202012).should_validate_formats(true);
+            (name, options.build(&schema).unwrap())
+        };
+        Self(fs::read_dir(dir).unwrap().map(|entry| schema(entry.unwrap())).collect())
+    }
+
+    /// The lines of an output that are not as the schema says.
+    fn wrong(&self, schema: &str, lines: &[Value]) -> Vec<String> {
+        let errors = |line: &Value| {
+            let errors = self.0[schema].iter_errors(line).map(|error| format!("{schema}: {error}: {line}"));
+            errors.collect::<Vec<_>>()
+        };
+        lines.iter().flat_map(errors).collect()
+    }
+}
+
+fn objects(output: &[u8]) -> Vec<Value> {
+    String::from_utf8_lossy(output).lines().map(|line| serde_json::from_str(line).expect(line)).collect()
+}
+
+/// Commands in an order in which each has something to say, with the schema of what it prints.
+const COMMANDS: [(&str, &[&str]); 40] = [
+    ("init", &["init"]),
+    ("init", &["init"]),
+    ("version", &["add", "app", "one", "--label", "commit=1f3", "-m", "first", "--key", "k"]),
+    ("version", &["add", "app", "one", "--label", "commit=1f3", "-m", "again", "--key", "k"]),
+    ("version", &["add", "app", "two", "--tag", "canary"]),
+    ("version", &["add", "app", "three", "--if-changed"]),
+    ("version", &["add", "web", "two"]),
+    ("package", &["list"]),
+    ("summary", &["list", "-l"]),
+    ("version", &["versions", "app"]),
+    ("tag", &["tag", "app", "canary", "live", "-m", "go"]),
+    ("tag", &["tag", "app", "canary", "live"]),
+    ("tag", &["tag", "app", "3", "live", "--expect", "2", "--require", "age:0s"]),
+    ("tag", &["tags", "app"]),
+    ("tag", &["rollback", "app", "live"]),
+    ("tag", &["rollback", "app", "live", "--to", "3"]),
+    ("version", &["info", "app", "live"]),
+    ("version", &["info", "app", "live~1"]),
+    ("version", &["info", "app", "latest"]),
+    ("version", &["wait", "app", "live", "--newer-than", "1"]),
+    ("tag", &["untag", "app", "canary"]),
+    ("tag", &["untag", "app", "canary"]),
+    ("tag", &["protect", "app", "live", "--confirm"]),
+    ("tag", &["protect", "app", "v1", "--write-once"]),
+    ("tag", &["tag", "app", "1", "v1"]),
+    ("tag", &["tags", "app"]),
+    ("tag", &["unprotect", "app", "live"]),
+    ("tag", &["apply", "plan", "-n"]),
+    ("tag", &["apply", "plan"]),
+    ("tag", &["apply", "plan", "--undo"]),
+    ("download", &["download", "app", "live"]),
+    ("download", &["download", "app", "live"]),
+    ("version", &["label", "app", "2", "tests=failed"]),
+    ("version", &["yank", "app", "2", "-m", "it leaks"]),
+    ("version", &["unyank", "app", "2"]),
+    ("version", &["delete", "app", "2"]),
+    ("summary", &["list", "-l"]),
+    ("event", &["history", "app"]),
+    ("event", &["history", "app", "live", "--limit", "1"]),
+    ("garbage", &["gc", "--min-age", "0s", "--delete"]),
+];
+
+/// Commands that fail, with the exit code.
+const FAILURES: [(i32, &[&str]); 12] = [
+    (2, &["tag", "app", "0", "live"]),
+    (2, &["nonsense"]),
+    (2, &["apply", "nosuch"]),
+    (3, &["wait", "app", "never", "--timeout", "0s"]),
+    (4, &["info", "nosuch", "latest"]),
+    (4, &["info", "app", "live~100", "-v"]),
+    (6, &["tag", "app", "2", "live"]),
+    (5, &["tag", "app", "1", "live", "--expect", "1", "-v"]),
+    (5, &["apply", "plan", "--undo"]),
+    (6, &["tag", "app", "3", "v1"]),
+    (6, &["delete", "app", "1"]),
+    (6, &["tag", "app", "1", "live", "--require", "tag:canary", "--require", "age:2h"]),
+];
+
+fn sandbox() -> Sandbox {
+    let sandbox = Sandbox::new();
+    for name in ["one", "two", "three"] {
+        sandbox.write(name, name);
+    }
+    // What is deleted is to be left over, so its bytes are no other version's.
+    sandbox.write("two", "only app 2 and web 1 have this");
+    sandbox.write(
+        "plan",
+        json!({"moves": [
+            {"package": "app", "tag": "live", "to": 1, "expect": 3},
+            {"package": "web", "tag": "live", "to": "latest"},
+            {"package": "app", "tag": "stable", "to": "live"},
+        ]})
+        .to_string(),
+    );
+    sandbox
+}
+
+/// Runs all commands, and gives the lines of each schema; the notices and errors too.
+fn printed() -> (BTreeMap<&'static str, Vec<Value>>, BTreeSet<String>) {
+    let sandbox = sandbox();
+    let (mut lines, mut run): (BTreeMap<_, Vec<Value>>, BTreeSet<_>) = Default::default();
+    let mut keep = |schema, arguments: &[&str], wanted: Option<i32>| {
+        let output = sandbox.command(&[arguments, &["--json"]].concat()).output().unwrap();
+        let code = output.status.code();
+        assert!(code == wanted, "{arguments:?}: {}", sandbox.shown(&output));
+        let found = objects(&output.stdout);
+        assert!(!found.is_empty() || code != Some(0), "{arguments:?} printed nothing");
+        lines.entry(schema).or_default().extend(found);
+        for line in objects(&output.stderr) {
+            let schema = if line.get("error").is_some() { "error" } else { "notice" };
+            lines.entry(schema).or_default().push(line);
+        }
+        run.insert(arguments[0].to_owned());
+    };
+    for (schema, arguments) in COMMANDS {
+        if arguments[0] == "gc" {
+            keep("version", &["delete", "web", "1"], Some(0));
+        }
+        keep(schema, arguments, Some(0));
+    }
+    for (code, arguments) in FAILURES {
+        keep("error", arguments, Some(code));
+    }
+    fs::remove_dir_all(sandbox.data().join("store/sha256")).unwrap();
+    keep("breach", &["fsck"], Some(8));
+    let (ledger, store) = (sandbox.path("other"), sandbox.data().join("store"));
+    let (ledger, store) = (format!("file://{}", ledger.display()), format!("file://{}", store.display()));
+    let adopt = ["init", "--adopt-store", "--ledger", &ledger, "--store", &store];
+    keep("init", &adopt, Some(0));
+    keep("init", &adopt, Some(0));
+    (lines, run)
+}
+
+#[test]
+fn what_is_printed_is_as_described() {
+    let schemas = Schemas::read();
+    let (lines, run) = printed();
+    let wrong: Vec<_> = lines.iter().flat_map(|(schema, lines)| schemas.wrong(schema, lines)).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let described: Vec<_> = schemas.0.keys().map(String::as_str).collect();
+    assert_eq!(lines.keys().copied().collect::<Vec<_>>(), described, "each is used");
+    let mut all: BTreeSet<_> = commands(&Sandbox::new()).into_iter().collect();
+    assert!(all.remove("completions"), "it prints a script, whatever is asked");
+    let without: Vec<_> = all.difference(&run).collect();
+    assert!(without.is_empty(), "without a schema: {without:?}");
+}
+
+/// Else the test above would see nothing.
+#[test]
+fn the_descriptions_are_strict() {
+    const OPTIONAL: [(&str, &str); 6] = [
+        ("version", "rev"),
+        ("version", "new"),
+        ("tag", "protection"),
+        ("init", "adopted"),
+        ("init", "former_owner"),
+        ("init", "generation"),
+    ];
+    let schemas = Schemas::read();
+    for (schema, lines) in printed().0 {
+        let wrong = |line: Value| !schemas.wrong(schema, &[line]).is_empty();
+        for line in lines {
+            let fields = line.as_object().unwrap();
+            for (name, value) in fields {
+                let mut less = fields.clone();
+                less.remove(name);
+                assert!(wrong(less.into()) || OPTIONAL.contains(&(schema, name)), "{schema} without {name}");
+                let mut other = fields.clone();
+                other.insert(name.clone(), if value.is_array() { json!({}) } else { json!([value]) });
+                assert!(wrong(other.into()), "{schema} with another kind of {name}");
+            }
+            let mut more = fields.clone();
+            more.insert("more".to_owned(), Value::Null);
+            assert!(wrong(more.into()), "{schema} with another field");
+        }
+    }
+}

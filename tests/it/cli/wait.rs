@@ -1,0 +1,87 @@
+//! `wait`.
+
+use super::sandbox::{Sandbox, eventually};
+use insta::assert_snapshot;
+use std::process::Stdio;
+
+#[test]
+fn what_is_so_already_is_not_waited_for() {
+    let sandbox = Sandbox::with_app();
+    assert_snapshot!(sandbox.run(&["wait", "app", "live"]), @"
+    exit 0
+    1| package: app
+    1| version: 1
+    1| sha256: 2c8b08da5ce60398e1f19af0e5dccc744df274b826abe585eaba68c525434806
+    1| size: 4
+    1| filename: one.txt
+    1| mode: 0644
+    1| label.commit: 1f3
+    1| message: first
+    1| state: active
+    1| added_at: [TIME]
+    1| added_by: tester@host
+    1| tags: live
+    1| rev: 1
+    ");
+    assert_snapshot!(sandbox.run(&["wait", "app", "latest", "--version", "3", "--newer-than", "2", "--json"]), @r#"
+    exit 0
+    1| {"package":"app","version":3,"sha256":"f7aefbdb2c63c7703a61fe46071993ecb2e76128596e894571e821777bfdf156","size":10,"filename":"three.txt","mode":"0644","labels":{},"message":null,"state":"active","added_at":"[TIME]","added_by":"tester@host","tags":["latest"]}
+    "#);
+    // What a deployer compares: it is that of `info`.
+    assert_eq!(
+        sandbox.ok(&["wait", "app", "canary", "--json"]),
+        sandbox.ok(&["info", "app", "canary", "--json"])
+    );
+}
+
+#[test]
+fn the_time_runs_out() {
+    let sandbox = Sandbox::with_app();
+    assert_snapshot!(sandbox.run(&["wait", "app", "live", "--version", "9", "--timeout", "10ms"]), @"
+    exit 3
+    2| error: waiting for app live to be on 9 in file://[HOME]/.local/share/sacker/ledger: the time is up, and app live is on 1
+    2| hint: --timeout gives it longer; `sacker info app live` shows where it is now
+    ");
+    assert_snapshot!(sandbox.run(&["wait", "app", "live", "--newer-than", "1", "--timeout", "0s", "--json"]), @r#"
+    exit 3
+    2| {"error":{"kind":"timeout","message":"waiting for app live to be newer than 1 in file://[HOME]/.local/share/sacker/ledger: the time is up, and app live is on 1","hint":"--timeout gives it longer; `sacker info app live` shows where it is now","exit_code":3}}
+    "#);
+    assert_snapshot!(sandbox.run(&["wait", "app", "never", "--timeout", "0s"]), @"
+    exit 3
+    2| error: waiting for app never in file://[HOME]/.local/share/sacker/ledger: the time is up, and app never is not there
+    2| hint: --timeout gives it longer; `sacker info app never` shows where it is now
+    ");
+    assert_snapshot!(sandbox.run(&["wait", "nosuch", "latest", "--timeout", "0s"]), @"
+    exit 3
+    2| error: waiting for nosuch latest in file://[HOME]/.local/share/sacker/ledger: the time is up, and nosuch latest is not there
+    2| hint: --timeout gives it longer; `sacker info nosuch latest` shows where it is now
+    ");
+    assert_snapshot!(sandbox.run(&["wait", "app", "live", "--timeout", "soon"]), @"
+    exit 2
+    2| error: invalid value 'soon' for '--timeout <DURATION>': not a duration such as 90s, 2m or 1h 30m
+    2|
+    2| For more information, try '--help'.
+    ");
+    assert_snapshot!(sandbox.run(&["wait", "app", "live", "--version", "0"]), @r#"
+    exit 2
+    2| error: invalid value '0' for '--version <N>': version "0" is not between 1 and 2^53
+    2|
+    2| For more information, try '--help'.
+    "#);
+}
+
+#[test]
+fn it_ends_when_the_tag_moves() {
+    let sandbox = Sandbox::with_app();
+    let mut waiting = sandbox
+        .command(&["wait", "app", "live", "--newer-than", "1", "-v"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::from(std::fs::File::create(sandbox.path("trace")).unwrap()))
+        .spawn()
+        .unwrap();
+    eventually("it has looked", || sandbox.read("trace").contains("reading the ledger"));
+    assert!(waiting.try_wait().unwrap().is_none(), "it waits");
+    sandbox.ok(&["tag", "app", "3", "live", "-q"]);
+    let output = waiting.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap().lines().nth(1), Some("version: 3"));
+}

@@ -15,10 +15,10 @@ mod guards;
 mod history;
 mod items;
 mod keys;
-mod plans;
+pub mod plans;
 mod reading;
 mod resuming;
-mod rollback;
+pub mod rollback;
 mod tagging;
 
 /// Makes a test of each case, in a world of its own.

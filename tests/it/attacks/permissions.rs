@@ -4,15 +4,21 @@
 use crate::{
     cli::servers,
     collect::{Site, collect, gc, silent},
-    ledger::world::{adding, author, of, patience, tag, tagging, try_add, untagging, version},
+    ledger::{
+        plans::{applying, moving},
+        rollback::rolling_back,
+        world::{adding, author, of, patience, tag, tagging, try_add, untagging, version},
+    },
 };
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
 use sacker::{
     fault::Fault,
-    ledger::{ChangeRequest, Ledger, PackageQuery, TableLedger},
-    model::{Labels, ReleaseChange},
-    ops::Fsck,
+    ledger::{
+        ApplyRequest, ChangeRequest, Ledger, PackageQuery, ProtectRequest, RollbackRequest, TableLedger,
+    },
+    model::{Labels, Protection, ReleaseChange},
+    ops::{Fsck, Wait},
     table::{Change, Created, Item, Key, Page, Query, Table, TransactError, Transaction},
 };
 use std::{
@@ -127,6 +133,35 @@ async fn asked(site: &Site, command: &str) -> Asked {
             }
         }
         "untag" => drop(ledger.untag(&untagging("app", "live")).await.unwrap()),
+        "rollback" => {
+            ledger.tag(&tagging("app", "1", "live")).await.unwrap();
+            ledger.rollback(&rolling_back("app", "live")).await.unwrap();
+            ledger.tag(&tagging("app", "1", "live")).await.unwrap();
+            let to = RollbackRequest { to: Some(version(2)), ..rolling_back("app", "live") };
+            ledger.rollback(&to).await.unwrap();
+        }
+        "apply" => {
+            let plan = moving(&[
+                ("app", "live", "1", ""),
+                ("app", "a", "\"latest\"", ""),
+                ("app", "b", "\"live\"", ""),
+            ]);
+            ledger.apply(&applying(&plan)).await.unwrap();
+            ledger.apply(&ApplyRequest { undo: true, ..applying(&plan) }).await.unwrap();
+        }
+        "protect, unprotect" => {
+            for protection in [Some(Protection::Confirm), None] {
+                let request =
+                    ProtectRequest { package: of("app"), tag: of("live"), protection, author: author(None) };
+                ledger.protect(&request).await.unwrap();
+            }
+        }
+        "history" => drop(ledger.history(&of("app"), None).try_collect::<Vec<_>>().await.unwrap()),
+        "wait" => {
+            let (package, spec) = (of("app"), of("live"));
+            let wait = Wait { package, spec, version: None, newer_than: None, timeout: None };
+            client.wait(&wait).await.unwrap();
+        }
         "label" => {
             let labels = Labels::parse(["a=b"]).unwrap();
             ledger.change(&change(ReleaseChange::Label(labels))).await.unwrap();
@@ -194,6 +229,11 @@ async fn the_actions_of_dynamodb_are_those_that_are_documented() {
         "add --tag",
         "tag",
         "untag",
+        "rollback",
+        "apply",
+        "protect, unprotect",
+        "history",
+        "wait",
         "label",
         "yank, unyank",
         "delete",

@@ -30,6 +30,7 @@ lint:
     cargo fmt --manifest-path fuzz/Cargo.toml --check
     cargo clippy --locked --all-targets -- -D warnings
     cargo clippy --locked --all-targets --all-features -- -D warnings
+    cargo clippy --locked --all-targets --manifest-path fuzz/Cargo.toml -- -D warnings
     shellcheck .ci/run fuzz/rustc scripts/backends scripts/check-infra scripts/fuzz scripts/test
 
 # Build the library's documentation
@@ -39,6 +40,7 @@ doc *args:
 # Check licences, bans and sources of the dependencies
 deny:
     cargo deny --all-features check licenses bans sources
+    cargo deny --manifest-path fuzz/Cargo.toml --config fuzz/deny.toml --locked check licenses bans sources
 
 # Check the dependencies for known vulnerabilities (fetches the database)
 advisories:

@@ -36,8 +36,8 @@ const RECORDS: [(Record, &[&str]); 9] = [
             "protection",
         ],
     ),
-    (Record::TagEvent, &["kind", "tag", "previous", "version", "back"]),
-    (Record::Key, &["request", "entry", "unchanged", "op"]),
+    (Record::TagEvent, &["kind", "tag", "previous", "version", "back", "protection", "moves", "led_by"]),
+    (Record::Key, &["request", "entry", "unchanged", "op", "moves"]),
     (Record::Blob, &["state", "gen", "refs"]),
 ];
 
@@ -80,7 +80,7 @@ enum Json {
     Map(Vec<(Json, Json)>),
 }
 
-const WORDS: [&str; 16] = [
+const WORDS: [&str; 22] = [
     "active",
     "yanked",
     "deleted",
@@ -97,6 +97,12 @@ const WORDS: [&str; 16] = [
     "gen",
     "size",
     "mode",
+    "rollback",
+    "protect",
+    "unprotect",
+    "write-once",
+    "confirm",
+    "app live",
 ];
 
 impl Json {
@@ -131,7 +137,7 @@ fn right(record: Record, name: &str, choice: u64) -> Value {
     match name {
         "sha256" | "chain" => hex(64),
         "op" => hex(32),
-        "ledger" | "home" | "who" | "message" | "request" | "entry" | "protection" | "filename" => {
+        "ledger" | "home" | "who" | "message" | "request" | "entry" | "filename" => {
             word(&["a", "é", "V#0000000000000001", "x".repeat(200).as_str()])
         }
         "tag" => word(&["live", "canary", "a.b-c_d"]),
@@ -139,7 +145,11 @@ fn right(record: Record, name: &str, choice: u64) -> Value {
         "state" if record == Record::Blob => word(&["kept", "condemned"]),
         "state" | "was" => word(&["active", "yanked", "deleted"]),
         "kind" if record == Record::ReleaseEvent => word(&["yank", "unyank", "delete", "label", "fence"]),
-        "kind" => word(&["move", "untag", "fence"]),
+        "kind" => word(&["move", "rollback", "untag", "protect", "unprotect", "fence"]),
+        "protection" => word(&["write-once", "confirm"]),
+        "moves" | "led_by" => {
+            [("app live".to_owned(), choice.into())].into_iter().collect::<Map<_, _>>().into()
+        }
         "unchanged" => true.into(),
         "blob" => BLOB
             .iter()
@@ -194,7 +204,9 @@ fn same(names: &[&str], read: &Item, stored: &Item) {
     for (name, value) in stored.iter().filter(|(name, _)| !read.contains_key(*name)) {
         let empty = match value {
             Value::Null => true,
-            Value::Object(map) => name.contains("labels") && map.is_empty(),
+            Value::Object(map) => {
+                map.is_empty() && ["labels", "more_labels", "moves", "led_by"].contains(&name.as_str())
+            }
             Value::Bool(value) => name == "unchanged" && !value,
             _ => false,
         };

@@ -3,20 +3,33 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sacker::model::{Address, Digest, Expectation, Key, OpId, Spec, TagName, Version};
-use sacker_fuzz::parsed;
+use sacker::model::{
+    Address, Digest, Expectation, Gate, Key, Labels, Length, Moment, OpId, Spec, TagName, Timestamp, Version,
+};
+use sacker_fuzz::{
+    parsed,
+    time::{length, time},
+};
+use std::time::Duration;
 
 fuzz_target!(|text: &str| {
     let version = parsed::<Version>(text);
     assert_eq!(version.map(Version::get), number(text), "{text:?}");
 
     let tag = text.parse::<TagName>().ok();
+    check_times(text);
+    check_gate(text, tag.as_ref());
     match parsed::<Spec>(text) {
         Some(Spec::Latest) => assert_eq!(text, "latest"),
         Some(Spec::Version(number)) => assert_eq!(Some(number), version),
         Some(Spec::Tag(name)) => assert_eq!(Some(name), tag),
+        Some(Spec::Past(tag, steps)) => assert_eq!(past(text), Some((tag, steps.into()))),
+        Some(Spec::At(tag, moment)) => assert_eq!(at(text), Some((tag, moment))),
         Some(other) => panic!("{text:?} is {other:?}, of which this target knows nothing"),
-        None => assert!(text != "latest" && version.is_none() && tag.is_none(), "{text:?} is refused"),
+        None => {
+            assert!(text != "latest" && version.is_none() && tag.is_none(), "{text:?} is refused");
+            assert!(past(text).is_none() && at(text).is_none(), "{text:?} is refused");
+        }
     }
 
     match parsed::<Expectation>(text) {
@@ -51,6 +64,57 @@ fuzz_target!(|text: &str| {
         }
     }
 });
+
+fn check_times(text: &str) {
+    let moment = parsed::<Moment>(text);
+    let at = parsed::<Timestamp>(text);
+    let ago = text.strip_suffix(" ago").and_then(|length| length.parse::<Length>().ok());
+    assert_eq!(moment, at.map(Moment::Time).or(ago.map(Moment::Ago)), "{text:?}");
+    if let Some(millis) = time(text) {
+        let expected = u64::try_from(millis).ok().map(Timestamp::from_millis);
+        assert_eq!(at, expected, "{text:?}");
+    }
+    let read = parsed::<Length>(text);
+    if let Some(seconds) = length(text) {
+        assert_eq!(read.map(Length::as_duration), Some(Duration::from_secs(seconds)), "{text:?}");
+    }
+    if read.is_some() {
+        // A duration of its own would else be read as its contrary.
+        assert!(!text.contains("ago") && text.trim() == text, "{text:?} is accepted");
+    }
+}
+
+fn check_gate(text: &str, tag: Option<&TagName>) {
+    let length = text.parse::<Length>().ok();
+    let label = Labels::parse([text]).ok();
+    // Most texts have no such beginning.
+    for (kind, good) in [("label", label.is_some()), ("tag", tag.is_some()), ("age", length.is_some())] {
+        let gate = parsed::<Gate>(&format!("{kind}:{text}"));
+        assert_eq!(gate.is_some(), good, "{kind}:{text:?}");
+        match gate {
+            Some(Gate::Label { name, value }) => assert_eq!(format!("{name}={value}"), text),
+            Some(Gate::Tag(name)) => assert_eq!(Some(&name), tag),
+            Some(Gate::Age(age)) => assert_eq!(Some(age), length),
+            None => {}
+        }
+    }
+    if parsed::<Gate>(text).is_some() {
+        assert!(["label:", "tag:", "age:"].iter().any(|kind| text.starts_with(kind)), "{text:?} is accepted");
+    }
+}
+
+/// A tag and how often it would be rolled back.
+fn past(text: &str) -> Option<(TagName, u64)> {
+    let (tag, steps) = text.rsplit_once('~')?;
+    let steps = number(steps).filter(|steps| *steps <= 1000)?;
+    Some((tag.parse().ok()?, steps))
+}
+
+/// A tag and when.
+fn at(text: &str) -> Option<(TagName, Moment)> {
+    let (tag, moment) = text.strip_suffix('}')?.split_once("@{")?;
+    Some((tag.parse().ok()?, moment.parse().ok()?))
+}
 
 /// 1 to 2^53, written in the one way there is.
 fn number(text: &str) -> Option<u64> {

@@ -3,6 +3,7 @@
 pub mod attributes;
 pub mod blob;
 pub mod http;
+pub mod time;
 
 use std::{
     fmt::{Debug, Display},
@@ -10,6 +11,10 @@ use std::{
 };
 
 /// Parses a text; what is accepted must print back as what parses to the same value, and print the same again.
+///
+/// # Panics
+/// If it does not, or if nothing is told of what is refused, or that is not one line.
+#[must_use]
 pub fn parsed<T>(text: &str) -> Option<T>
 where
     T: FromStr<Err: Debug + Display> + Display + PartialEq + Debug,
@@ -17,7 +22,8 @@ where
     let value: T = match text.parse() {
         Ok(value) => value,
         Err(error) => {
-            assert!(!error.to_string().is_empty(), "nothing is told of {text:?}");
+            let told = error.to_string();
+            assert!(!told.is_empty() && !told.contains(char::is_control), "{told:?} is told of {text:?}");
             return None;
         }
     };

@@ -51,9 +51,9 @@ impl Identity {
         {
             let file = cache.join("identities").join(hex::encode(Sha256::digest(key)));
             match kept(&file) {
-                Some(Some(actor)) => return Ok(actor),
-                Some(None) => {}
-                None => {
+                Kept::Known(actor) => return Ok(actor),
+                Kept::Unknowable => {}
+                Kept::Nothing => {
                     let (aws, ledger) = (aws.clone(), ledger.clone());
                     self.asking = Some(tokio::spawn(async move { ask(&aws, &ledger, &file).await }));
                 }
@@ -75,14 +75,25 @@ impl Identity {
     }
 }
 
-/// What is known of an identity: `None` if nothing is, `Some(None)` if it is known not to be found out.
-fn kept(file: &Path) -> Option<Option<Actor>> {
-    let text = fs::read_to_string(file).ok()?;
+/// What is known of an identity.
+#[derive(Debug, PartialEq, Eq)]
+enum Kept {
+    Known(Actor),
+    /// It could not be found out lately.
+    Unknowable,
+    Nothing,
+}
+
+fn kept(file: &Path) -> Kept {
+    let Ok(text) = fs::read_to_string(file) else { return Kept::Nothing };
     if !text.is_empty() {
-        return text.parse().ok().map(Some);
+        return text.parse().map_or(Kept::Nothing, Kept::Known);
     }
-    let age = fs::metadata(file).ok()?.modified().ok()?.elapsed().unwrap_or_default();
-    (age < FORGET).then_some(None)
+    let modified = fs::metadata(file).and_then(|metadata| metadata.modified());
+    match modified.map(|at| at.elapsed().unwrap_or_default()) {
+        Ok(age) if age < FORGET => Kept::Unknowable,
+        _ => Kept::Nothing,
+    }
 }
 
 /// What can't be kept will be asked for again.
@@ -121,17 +132,17 @@ mod tests {
     fn what_is_kept_is_read_back_and_nothing_else() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("key");
-        assert_eq!(kept(&file), None);
+        assert_eq!(kept(&file), Kept::Nothing);
         fs::write(&file, "arn:aws:iam::123456789012:user/ann").unwrap();
-        assert_eq!(kept(&file).unwrap().unwrap().as_str(), "arn:aws:iam::123456789012:user/ann");
+        assert_eq!(kept(&file), Kept::Known("arn:aws:iam::123456789012:user/ann".parse().unwrap()));
         // Damaged, it is asked for again.
         fs::write(&file, "a\nb").unwrap();
-        assert_eq!(kept(&file), None);
+        assert_eq!(kept(&file), Kept::Nothing);
         // It could not be found out, lately.
         fs::write(&file, "").unwrap();
-        assert_eq!(kept(&file), Some(None));
+        assert_eq!(kept(&file), Kept::Unknowable);
         let long_ago = std::time::SystemTime::now() - 2 * FORGET;
         fs::File::options().write(true).open(&file).unwrap().set_modified(long_ago).unwrap();
-        assert_eq!(kept(&file), None);
+        assert_eq!(kept(&file), Kept::Nothing);
     }
 }

@@ -156,14 +156,13 @@ fn kind_of_ledger(error: &ledger::Error) -> Kind {
     match error {
         E::NotFound(_) => Kind::NotFound,
         E::Conflict(_) => Kind::Conflict,
-        E::Refused(ledger::Refused::TooLarge { .. }) => Kind::Invalid,
-        E::Refused(_) => Kind::Refused,
         E::Moves { failed, .. } => kind_of_moves(failed),
         E::Fault(fault) => kind_of_fault(fault.kind),
         E::Unknown { .. } => Kind::Unknown,
         E::Interrupted => Kind::Interrupted,
         E::Damaged { .. } => Kind::Integrity,
-        E::Schema { .. } => Kind::Invalid,
+        E::Schema { .. } | E::Refused(ledger::Refused::TooLarge { .. }) => Kind::Invalid,
+        E::Refused(_) => Kind::Refused,
     }
 }
 

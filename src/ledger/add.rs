@@ -166,7 +166,7 @@ impl Addition<'_> {
         }
         let outcome = Outcome::Made(Box::new(item));
         let (entry, unchanged, moves) = (slot.clone(), false, Moves::new());
-        Ok(Proposal { actions, heads, entry, slot, number, unchanged, moves, outcome })
+        Ok(Proposal { actions, heads, slot, number, entry, unchanged, moves, outcome })
     }
 }
 

@@ -8,7 +8,7 @@ use super::{
     items::{self, TagItem},
     operation::{Context, Known, Operation, Plan, Snapshot, Told},
     tag_log::{Allowed, allow},
-    target::{Move, Target, To},
+    target::{Move, Target, To, Way},
 };
 use crate::{
     model::{PackageName, Spec, TagMove, TagName},
@@ -30,7 +30,7 @@ pub(super) struct Moving {
 enum Decision<'a> {
     /// It is there already.
     Stay(TagItem),
-    Go(Allowed<'a>, Option<Target>),
+    Go(Box<Allowed<'a>>, Option<Box<Target>>),
 }
 
 impl Moving {
@@ -110,7 +110,7 @@ pub(super) fn fingerprint(moves: &[Move]) -> String {
     for Move { package, tag, to, .. } in moves {
         let to = match to {
             To::Spec(spec) | To::Fixed(spec, _) => spec.to_string(),
-            To::Off | To::Back | To::BackTo(..) => "none".to_owned(),
+            To::Off | To::Back | To::Earlier(..) => "none".to_owned(),
         };
         hash.update(format!("{package} {tag} {to}\n"));
     }
@@ -124,7 +124,7 @@ fn decide<'a>(
 ) -> Result<Known<Decision<'a>>, Error> {
     let Move { package, tag, to, .. } = the_move;
     let before: Option<TagItem> = seen.get(&items::tag_key(package, tag))?;
-    if before.is_none() && matches!(to, To::Off | To::Back | To::BackTo(..)) {
+    if before.is_none() && matches!(to, To::Off | To::Back | To::Earlier(..)) {
         return Err(NotFound::Tag { package: package.clone(), tag: tag.clone() }.into());
     }
     the_move.check_expectation(before.as_ref())?;
@@ -140,7 +140,10 @@ fn decide<'a>(
     }
     Ok(Known::Is(match before {
         Some(before) if before.version == version => Decision::Stay(before),
-        _ => Decision::Go(allow(package, tag, the_move.confirmed, seen)?, target),
+        _ => {
+            let allowed = allow(package, tag, the_move.confirmed, seen)?;
+            Decision::Go(Box::new(allowed), target.map(Box::new))
+        }
     }))
 }
 
@@ -192,13 +195,14 @@ impl Operation for Moving {
             let package = &the_move.package;
             outcome.push(match decision {
                 Decision::Stay(item) => stayed(item.into_move(package)),
-                Decision::Go(allowed, None) => entries.log(package).put(allowed, None),
-                Decision::Go(allowed, Some(Target { version, blob, check, back })) => {
+                Decision::Go(allowed, None) => entries.log(package).put(*allowed, None),
+                Decision::Go(allowed, Some(target)) => {
+                    let Target { version, blob, check, way } = *target;
                     entries.check(check);
                     let log = entries.log(package);
-                    match back {
-                        None => log.put(allowed, Some((version, blob))),
-                        Some(back) => log.put_back(allowed, Some((version, blob)), back),
+                    match way {
+                        Way::On => log.put(*allowed, Some((version, blob))),
+                        Way::Back(on) => log.put_back(*allowed, Some((version, blob)), on),
                     }
                 }
             });
@@ -222,7 +226,7 @@ impl Operation for Moving {
             Known::Read(keys) => return Ok(Plan::Read(keys)),
         };
         let there = match &only.to {
-            To::Spec(Spec::Version(version)) | To::BackTo(version, _) => found.version == Some(*version),
+            To::Spec(Spec::Version(version)) | To::Earlier(version, _) => found.version == Some(*version),
             To::Off => found.version.is_none(),
             To::Spec(_) | To::Fixed(..) | To::Back => found.version.is_some(),
         };

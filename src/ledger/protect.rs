@@ -64,12 +64,12 @@ impl Operation for ProtectRequest {
             (Some(before), there) if there == *protection => {
                 let entry = items::tag_event_key(package, before.set);
                 let outcome = stayed(before.into_move(package));
-                return Ok(Plan::Unchanged { outcome, entry, moves: Moves::new(), heads });
+                Ok(Plan::Unchanged { outcome, entry, moves: Moves::new(), heads })
             }
             // One kind in place of the other would loosen it without a word.
             (_, Some(there)) if protection.is_some() => {
                 let (package, tag) = (package.clone(), tag.clone());
-                return Err(Refused::Protected { package, tag, protection: there }.into());
+                Err(Refused::Protected { package, tag, protection: there }.into())
             }
             (before, _) => {
                 let (slot, number) = (entries.first_slot(), entries.seen_rev() + 1);

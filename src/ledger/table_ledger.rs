@@ -32,6 +32,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
 };
+use tokio::sync::Mutex;
 
 const READING: &str = "reading the ledger";
 
@@ -41,6 +42,7 @@ pub struct TableLedger {
     patience: Patience,
     clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     schema_known: AtomicBool,
+    asking: Mutex<()>,
 }
 
 impl fmt::Debug for TableLedger {
@@ -63,7 +65,7 @@ impl TableLedger {
         patience: Patience,
         clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     ) -> Self {
-        Self { table, patience, clock, schema_known: AtomicBool::new(false) }
+        Self { table, patience, clock, schema_known: AtomicBool::new(false), asking: Mutex::new(()) }
     }
 
     pub(super) fn table(&self) -> &dyn Table {
@@ -102,6 +104,11 @@ impl TableLedger {
 
     /// Checks that this program knows the ledger's schema, where that was not done yet.
     pub(super) async fn check_schema(&self) -> Result<(), Error> {
+        if self.schema_known.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        // Of several at once, one asks.
+        let _asking = self.asking.lock().await;
         if !self.schema_known.load(Ordering::Relaxed) {
             self.read(Vec::new()).await?;
         }
@@ -311,7 +318,7 @@ impl Ledger for TableLedger {
                 None => To::Back,
                 Some(version) => {
                     let found = self.last_on(&package, &tag, version).await;
-                    To::BackTo(version, found.map_err(|error| error.unresolved(&author))?)
+                    To::Earlier(version, found.map_err(|error| error.unresolved(&author))?)
                 }
             };
             let (package, require) = (package.clone(), Vec::new());

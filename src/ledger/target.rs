@@ -37,7 +37,7 @@ pub(super) enum To {
     /// To where it was before.
     Back,
     /// To this version, where it was at the event with this rev.
-    BackTo(Version, u64),
+    Earlier(Version, u64),
 }
 
 /// What a tag is put on.
@@ -46,8 +46,15 @@ pub(super) struct Target {
     pub blob: BlobFields,
     /// What has to be true of it at the commit.
     pub check: Option<Action>,
-    /// Of a tag that is put back: where it goes from there.
-    pub back: Option<Option<u64>>,
+    pub way: Way,
+}
+
+/// Which way a tag goes to its target.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Way {
+    On,
+    /// Back, and from there to the version of this event.
+    Back(Option<u64>),
 }
 
 impl Move {
@@ -58,7 +65,7 @@ impl Move {
             To::Spec(spec) | To::Fixed(spec, _) => format!("tag {spec} {tag}"),
             To::Off => format!("untag {tag}"),
             To::Back => format!("rollback {tag}"),
-            To::BackTo(version, _) => format!("rollback {tag} --to {version}"),
+            To::Earlier(version, _) => format!("rollback {tag} --to {version}"),
         }
     }
 
@@ -67,7 +74,7 @@ impl Move {
         let package = &self.package;
         let mut keys = vec![items::tag_key(package, &self.tag)];
         keys.extend(match &self.to {
-            To::Spec(Spec::Version(version)) | To::Fixed(_, version) | To::BackTo(version, _) => {
+            To::Spec(Spec::Version(version)) | To::Fixed(_, version) | To::Earlier(version, _) => {
                 Some(items::version_key(package, version.get()))
             }
             To::Spec(Spec::Tag(tag) | Spec::Past(tag, _) | Spec::At(tag, _)) => {
@@ -90,7 +97,7 @@ impl Move {
         // tagged is active, so the tag alone tells that it is there already.
         let promotes = match &self.to {
             To::Spec(spec) => !matches!(spec, Spec::Version(_)),
-            To::Fixed(..) | To::Off | To::Back | To::BackTo(..) => false,
+            To::Fixed(..) | To::Off | To::Back | To::Earlier(..) => false,
         };
         promotes || self.require.iter().any(|gate| matches!(gate, Gate::Tag(_)))
     }
@@ -123,7 +130,9 @@ impl Move {
     /// What the tag goes on; `None` if it is taken off.
     pub(super) fn target(&self, seen: &Snapshot) -> Result<Known<Option<Target>>, Error> {
         let known = match &self.to {
-            To::Spec(Spec::Version(version)) | To::Fixed(_, version) => self.version(*version, None, seen)?,
+            To::Spec(Spec::Version(version)) | To::Fixed(_, version) => {
+                self.version(*version, Way::On, seen)?
+            }
             To::Spec(Spec::Tag(source)) => Known::Is(self.promoted(source, seen)?),
             To::Spec(Spec::Latest) => Known::Is(self.latest(seen)?),
             To::Spec(Spec::Past(source, steps)) => match self.past(source, *steps, seen)? {
@@ -132,7 +141,7 @@ impl Move {
                     let steps = *steps;
                     let (package, tag) = (self.package.clone(), source.clone());
                     let version = event.version.ok_or(NotFound::Past { package, tag, steps })?;
-                    self.version(version, None, seen)?
+                    self.version(version, Way::On, seen)?
                 }
             },
             To::Spec(Spec::At(..)) => unreachable!("a time is resolved before the commit"),
@@ -140,7 +149,7 @@ impl Move {
                 Known::Read(keys) => Known::Read(keys),
                 Known::Is(event) => self.put_back(&event, seen)?,
             },
-            To::BackTo(version, rev) => {
+            To::Earlier(version, rev) => {
                 let key = items::tag_event_key(&self.package, *rev);
                 match seen.told_of::<TagEvent>(&key)? {
                     None => Known::Read(vec![key]),
@@ -156,12 +165,7 @@ impl Move {
         })
     }
 
-    fn version(
-        &self,
-        version: Version,
-        back: Option<Option<u64>>,
-        seen: &Snapshot,
-    ) -> Result<Known<Target>, Error> {
+    fn version(&self, version: Version, way: Way, seen: &Snapshot) -> Result<Known<Target>, Error> {
         let package = &self.package;
         let key = items::version_key(package, version.get());
         if !seen.contains(&key) {
@@ -173,7 +177,7 @@ impl Move {
             return Err(Refused::NotActive { package: package.clone(), version, state: item.state }.into());
         }
         let check = Action { key, condition: Condition::equals("state", "active"), change: Change::Check };
-        Ok(Known::Is(Target { version, blob: item.blob, check: Some(check), back }))
+        Ok(Known::Is(Target { version, blob: item.blob, check: Some(check), way }))
     }
 
     fn promoted(&self, source: &TagName, seen: &Snapshot) -> Result<Target, Error> {
@@ -183,7 +187,7 @@ impl Move {
         let (version, blob) =
             target.ok_or_else(|| NotFound::Tag { package: package.clone(), tag: source.clone() })?;
         // A tagged version is active, and the head's rev says that this tag is still on it.
-        Ok(Target { version, blob, check: None, back: None })
+        Ok(Target { version, blob, check: None, way: Way::On })
     }
 
     fn latest(&self, seen: &Snapshot) -> Result<Target, Error> {
@@ -194,7 +198,7 @@ impl Move {
         let (version, blob) = head.latest.zip(head.blob).ok_or_else(|| NotFound::Latest(package.clone()))?;
         let condition = Condition::equals("latest", version.get());
         let check = Action { key, condition, change: Change::Check };
-        Ok(Target { version, blob, check: Some(check), back: None })
+        Ok(Target { version, blob, check: Some(check), way: Way::On })
     }
 
     /// The event that a tag would be put back to by so many rollbacks.
@@ -215,7 +219,7 @@ impl Move {
     pub(super) fn put_back(&self, event: &TagEvent, seen: &Snapshot) -> Result<Known<Target>, Error> {
         let refused = match event.version {
             None => None,
-            Some(version) => match self.version(version, Some(event.back), seen) {
+            Some(version) => match self.version(version, Way::Back(event.back), seen) {
                 Err(Error::Refused(Refused::NotActive { state, .. })) => Some((version, state)),
                 other => return other,
             },

@@ -24,12 +24,15 @@ pub(super) struct Undoing<'a> {
     moves: Vec<Move>,
 }
 
+/// A tag and its last event.
+type Standing = (TagItem, TagEvent);
+
 /// What is to be done with one tag.
 enum Decision<'a> {
     /// The plan found it there and did not move it.
     Stay(TagItem),
     /// It goes back there, and from there to the version of that event.
-    Go(Allowed<'a>, Option<Target>, Option<u64>),
+    Go(Box<Allowed<'a>>, Option<Box<Target>>, Option<u64>),
 }
 
 impl<'a> Undoing<'a> {
@@ -47,7 +50,7 @@ impl<'a> Undoing<'a> {
     }
 
     /// Each tag with its last event, where there is one.
-    fn standing(&self, seen: &Snapshot) -> Result<Known<Vec<Option<(TagItem, TagEvent)>>>, Error> {
+    fn standing(&self, seen: &Snapshot) -> Result<Known<Vec<Option<Standing>>>, Error> {
         let (mut standing, mut missing) = (Vec::new(), Vec::new());
         for Move { package, tag, .. } in &self.moves {
             let Some(item) = seen.get::<TagItem>(&items::tag_key(package, tag))? else {
@@ -66,7 +69,7 @@ impl<'a> Undoing<'a> {
     /// The application of which the most stands, if any does: its first entry, which tells of all its moves.
     fn leader(
         &self,
-        standing: &[Option<(TagItem, TagEvent)>],
+        standing: &[Option<Standing>],
         seen: &Snapshot,
     ) -> Result<Known<Option<TagEvent>>, Error> {
         let (mut leaders, mut missing) = (Vec::new(), Vec::new());
@@ -92,7 +95,7 @@ impl<'a> Undoing<'a> {
         }
         let applied = |event: &TagEvent| matches!(event.kind, TagKind::Move | TagKind::Untag);
         let matching = |event: &TagEvent| {
-            let stands = |(the_move, standing): &(&Move, &Option<(TagItem, TagEvent)>)| {
+            let stands = |(the_move, standing): &(&Move, &Option<Standing>)| {
                 let rev = event.moves.get(&name(&the_move.package, &the_move.tag));
                 rev.is_some() && rev == standing.as_ref().map(|(item, _)| &item.set)
             };
@@ -100,51 +103,51 @@ impl<'a> Undoing<'a> {
         };
         Ok(Known::Is(leaders.into_iter().filter(applied).max_by_key(matching)))
     }
+}
 
-    fn decide(
-        &'a self,
-        the_move: &'a Move,
-        standing: Option<&(TagItem, TagEvent)>,
-        leader: Option<&TagEvent>,
-        seen: &Snapshot,
-    ) -> Result<Known<Decision<'a>>, Error> {
-        let Move { package, tag, confirmed, .. } = the_move;
-        let rev = leader.and_then(|leader| leader.moves.get(&name(package, tag)));
-        let (Some(leader), Some((item, event))) =
-            (leader, standing.filter(|(item, _)| rev == Some(&item.set)))
-        else {
-            return Err(Conflict::NotApplied {
-                package: package.clone(),
-                tag: tag.clone(),
-                found: standing.and_then(|(item, _)| item.version),
-                kind: standing.map(|(item, _)| item.kind),
-                by: standing.map(|(item, _)| (item.who.clone(), item.when)),
-            }
-            .into());
-        };
-        if event.op != leader.op {
-            return Ok(Known::Is(Decision::Stay(item.clone())));
+/// What to do with one tag, if it still stands where that application put it.
+fn decide<'a>(
+    the_move: &'a Move,
+    standing: Option<&Standing>,
+    leader: Option<&TagEvent>,
+    seen: &Snapshot,
+) -> Result<Known<Decision<'a>>, Error> {
+    let Move { package, tag, confirmed, .. } = the_move;
+    let rev = leader.and_then(|leader| leader.moves.get(&name(package, tag)));
+    let (Some(leader), Some((item, event))) = (leader, standing.filter(|(item, _)| rev == Some(&item.set)))
+    else {
+        return Err(Conflict::NotApplied {
+            package: package.clone(),
+            tag: tag.clone(),
+            found: standing.and_then(|(item, _)| item.version),
+            kind: standing.map(|(item, _)| item.kind),
+            by: standing.map(|(item, _)| (item.who.clone(), item.when)),
         }
-        let before = match event.back {
-            None => None,
-            Some(rev) => {
-                let key = items::tag_event_key(package, rev);
-                match seen.told_of::<TagEvent>(&key)? {
-                    Some(before) => Some(before),
-                    None => return Ok(Known::Read(vec![key])),
-                }
-            }
-        };
-        let target = match &before {
-            Some(before) if before.version.is_some() => match the_move.put_back(before, seen)? {
-                Known::Is(target) => Some(target),
-                Known::Read(keys) => return Ok(Known::Read(keys)),
-            },
-            _ => None,
-        };
-        let allowed = allow(package, tag, *confirmed, seen)?;
-        Ok(Known::Is(Decision::Go(allowed, target, before.and_then(|before| before.back))))
+        .into());
+    };
+    if event.op != leader.op {
+        return Ok(Known::Is(Decision::Stay(item.clone())));
     }
+    let before = match event.back {
+        None => None,
+        Some(rev) => {
+            let key = items::tag_event_key(package, rev);
+            match seen.told_of::<TagEvent>(&key)? {
+                Some(before) => Some(before),
+                None => return Ok(Known::Read(vec![key])),
+            }
+        }
+    };
+    let target = match &before {
+        Some(before) if before.version.is_some() => match the_move.put_back(before, seen)? {
+            Known::Is(target) => Some(target),
+            Known::Read(keys) => return Ok(Known::Read(keys)),
+        },
+        _ => None,
+    };
+    let allowed = allow(package, tag, *confirmed, seen)?;
+    let back = before.and_then(|before| before.back);
+    Ok(Known::Is(Decision::Go(Box::new(allowed), target.map(Box::new), back)))
 }
 
 impl Operation for Undoing<'_> {
@@ -187,7 +190,7 @@ impl Operation for Undoing<'_> {
         let leader = leader.as_ref();
         let decisions = collect(self.moves.iter().zip(&standing).map(|(the_move, standing)| {
             let place = (&the_move.package, &the_move.tag);
-            (place, self.decide(the_move, standing.as_ref(), leader, seen))
+            (place, decide(the_move, standing.as_ref(), leader, seen))
         }));
         let decisions = match decisions? {
             Known::Is(decisions) => decisions,
@@ -212,11 +215,12 @@ impl Operation for Undoing<'_> {
             outcome.push(match decision {
                 Decision::Stay(item) => stayed(item.into_move(package)),
                 Decision::Go(allowed, target, back) => {
-                    let target = target.map(|Target { version, blob, check, .. }| {
+                    let target = target.map(|target| {
+                        let Target { version, blob, check, .. } = *target;
                         entries.check(check);
                         (version, blob)
                     });
-                    entries.log(package).put_back(allowed, target, back)
+                    entries.log(package).put_back(*allowed, target, back)
                 }
             });
         }

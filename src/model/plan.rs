@@ -1,8 +1,11 @@
 //! Plans: moves of tags of many packages that happen together or not at all.
 
 use super::{Expectation, Gate, Invalid, Message, PackageName, Spec, TagName};
-use serde::{Deserialize, Deserializer, de::Error as _};
-use std::{collections::BTreeSet, str::FromStr};
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error as _, MapAccess, Visitor, value::MapAccessDeserializer},
+};
+use std::{collections::BTreeSet, fmt, marker::PhantomData, str::FromStr};
 
 /// Moves of tags that happen together or not at all.
 ///
@@ -104,21 +107,47 @@ impl FromStr for Plan {
         struct Written {
             #[serde(default)]
             message: Option<Message>,
-            moves: Vec<PlannedMove>,
+            moves: Vec<Object<PlannedMove>>,
         }
-        let written: Written = serde_json::from_str(text).map_err(|error| {
+        let Object(written) = serde_json::from_str::<Object<Written>>(text).map_err(|error| {
             let place = format!("line {}, column {}", error.line(), error.column());
             let why = error.to_string();
             let why = why.rsplit_once(" at line ").map_or(why.as_str(), |(why, _)| why);
+            // An unknown key is shown as it is.
+            let why = why.replace(char::is_control, "?");
             Invalid::new("JSON at", &place, format!("can't be read: {why}"))
         })?;
-        Self::new(written.message, written.moves)
+        Self::new(written.message, written.moves.into_iter().map(|Object(it)| it).collect())
     }
 }
 
-/// A number, or text.
+/// What is written with its keys. serde would also take a list of the values, in which it can't be seen what a `null`
+/// is for.
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Keyed<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Keyed<T> {
+            type Value = T;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map))
+            }
+        }
+
+        deserializer.deserialize_map(Keyed(PhantomData)).map(Self)
+    }
+}
+
+/// A whole number, or text.
 #[derive(Deserialize)]
-#[serde(untagged, expecting = "not a number or a text")]
+#[serde(untagged, expecting = "not a whole number or a text")]
 enum Scalar {
     Number(u64),
     Text(String),
@@ -154,3 +183,6 @@ fn require<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Gate>, D::E
     let gates: Vec<String> = Vec::deserialize(deserializer)?;
     gates.iter().map(|gate| gate.parse().map_err(D::Error::custom)).collect()
 }
+
+#[cfg(test)]
+mod tests;

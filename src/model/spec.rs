@@ -54,6 +54,9 @@ impl Spec {
             let rule = "asks for the past of `latest`, which has none: it is the highest active version";
             return Err(Invalid::new(Self::WHAT, text, rule));
         }
+        if tag.parse::<Version>().is_ok() {
+            return Err(Invalid::new(Self::WHAT, text, "asks for the past of a version; only a tag has one"));
+        }
         tag.parse()
     }
 }
@@ -92,3 +95,6 @@ impl fmt::Display for Spec {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

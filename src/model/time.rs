@@ -13,6 +13,8 @@ use std::{fmt, str::FromStr, time::Duration};
 pub struct Timestamp(u64);
 
 impl Timestamp {
+    const FORM: &'static str = "is not like 2026-05-01T10:00:00Z";
+
     /// From milliseconds since the Unix epoch.
     #[must_use]
     pub const fn from_millis(millis: u64) -> Self {
@@ -47,12 +49,19 @@ impl fmt::Display for Timestamp {
 impl FromStr for Timestamp {
     type Err = Invalid;
 
-    /// Reads RFC 3339, with its offset from UTC; what is finer than a millisecond is cut off.
+    /// Reads RFC 3339, with its offset from UTC, from 1970 on; what is finer than a millisecond is cut off. A leap second
+    /// is the second before it.
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        let at: Option<jiff::Timestamp> = text.parse().ok();
-        at.and_then(|at| u64::try_from(at.as_millisecond()).ok())
-            .map(Self)
-            .ok_or_else(|| Invalid::new("time", text, "is not like 2026-05-01T10:00:00Z"))
+        let invalid = |rule: &str| Err(Invalid::new("time", text, rule));
+        match text.parse::<jiff::Timestamp>() {
+            Ok(at) if at < jiff::Timestamp::UNIX_EPOCH => invalid("is before 1970"),
+            Ok(at) => Ok(Self(at.as_millisecond().unsigned_abs())),
+            // Whose day, and when in it, is not to be guessed.
+            Err(_) if text.parse::<jiff::civil::DateTime>().is_ok() => invalid(
+                "is not one point in time: give the time of day and `Z`, or an offset from UTC like `+02:00`",
+            ),
+            Err(_) => invalid(Self::FORM),
+        }
     }
 }
 
@@ -94,9 +103,11 @@ impl FromStr for Moment {
         if let Some(length) = text.strip_suffix(" ago") {
             return length.parse().map(Self::Ago);
         }
-        text.parse().map(Self::Time).map_err(|error: Invalid| Invalid {
-            rule: "is not like `2026-05-01T10:00:00Z` or `2h ago`".to_owned(),
-            ..error
+        text.parse().map(Self::Time).map_err(|error: Invalid| match error.rule.as_str() {
+            Timestamp::FORM => {
+                Invalid { rule: "is not like `2026-05-01T10:00:00Z` or `2h ago`".to_owned(), ..error }
+            }
+            _ => error,
         })
     }
 }
@@ -134,7 +145,8 @@ impl FromStr for Length {
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let span: Option<Span> = text.parse().ok();
         let exact = span.and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()).ok());
-        let exact = exact.filter(|_| !text.contains("ago"));
+        // jiff reads `2h ago` as a length, and lets space stand after one, though not before.
+        let exact = exact.filter(|_| !text.contains("ago") && text.trim() == text);
         let exact = exact.and_then(|exact| Duration::try_from(exact).ok());
         exact.map(Self).ok_or_else(|| Invalid::new("duration", text, "is not like 90s, 2h 30m or 3d"))
     }
@@ -146,3 +158,6 @@ impl fmt::Display for Length {
         write!(f, "{exact:#}")
     }
 }
+
+#[cfg(test)]
+mod tests;

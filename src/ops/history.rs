@@ -8,6 +8,7 @@ impl Client {
     /// All that happened to a package, or to one tag of it, newest first, page by page as it is asked for.
     ///
     /// Yields the errors of [`Ledger::history`](crate::ledger::Ledger::history).
+    #[must_use]
     pub fn history(
         &self,
         package: &PackageName,

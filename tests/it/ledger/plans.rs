@@ -335,7 +335,7 @@ pub async fn no_snapshot_ever_sees_half(world: &Tables) {
     let appliers = (1..=APPLIERS).map(|number| {
         let ledger: Arc<dyn Ledger> = world.ledger();
         // Each in an order of its own.
-        let order = if number % 2 == 0 { ["web", "app", "old"] } else { packages };
+        let order = if number.is_multiple_of(2) { ["web", "app", "old"] } else { packages };
         let number = number.to_string();
         let plan = moving(&order.map(|package| (package, "live", number.as_str(), "")));
         async move { ledger.apply(&applying(&plan)).await.unwrap() }
@@ -383,7 +383,7 @@ pub async fn a_plan_and_single_moves_exclude_each_other(world: &Tables) {
         let ledger = world.ledger();
         Box::pin(async move {
             let spec = (number % 3 + 1).to_string();
-            let package = if number % 2 == 0 { "web" } else { "app" };
+            let package = if number.is_multiple_of(2) { "web" } else { "app" };
             ledger.tag(&tagging(package, &spec, "live")).await.unwrap();
         }) as std::pin::Pin<Box<dyn Future<Output = ()> + Send>>
     });

@@ -131,7 +131,7 @@ fn answered(answer: &Answer, act: &Act, releases: &Entries<'_>, tags: &Entries<'
             matches!(releases, [(_, item)] if number(item, "n") == *version)
                 && matches!(act, Act::Add { tags: asked, .. } if asked.len() == tags.len())
         }
-        Answer::Added { new: false, .. } => releases.is_empty(),
+        Answer::Added { new: false, .. } | Answer::Protected(_) => releases.is_empty(),
         Answer::Moved { version, previous, .. } if version == previous => tags.is_empty(),
         Answer::Moved { version, previous, rev } => {
             let is =
@@ -142,7 +142,6 @@ fn answered(answer: &Answer, act: &Act, releases: &Entries<'_>, tags: &Entries<'
         Answer::Applied(moves) => {
             tags.len() == moves.iter().filter(|(version, previous)| version != previous).count()
         }
-        Answer::Protected(_) => releases.is_empty(),
         Answer::Changed { was, is } => {
             let label = matches!(act, Act::Change(_, ReleaseChange::Label(_)));
             releases.len() == usize::from(was != is || label)

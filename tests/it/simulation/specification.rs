@@ -203,7 +203,7 @@ impl World {
     fn plan(&mut self, moves: &[(&'static str, TagName, Option<Spec>)]) -> Option<Answer> {
         let (before, plan) = (self.packages.clone(), self.applied.len());
         let none = Package::default();
-        let (mut answers, mut told, mut moved) = (Vec::new(), BTreeMap::new(), false);
+        let (mut answers, mut told, mut changed) = (Vec::new(), BTreeMap::new(), false);
         for (package, tag, to) in moves {
             let of = before.get(package).unwrap_or(&none);
             let version = match to {
@@ -214,10 +214,10 @@ impl World {
             let now = self.packages.entry(package).or_default();
             now.put(tag, version, Some(plan))?;
             told.insert((*package, tag.clone()), now.tags[tag].set()?);
-            moved |= previous != version;
+            changed |= previous != version;
             answers.push((version, previous));
         }
-        if moved {
+        if changed {
             self.applied.push(told);
         }
         Some(Answer::Applied(answers))

@@ -11,6 +11,7 @@ mod configuration;
 mod download;
 mod help;
 mod history;
+mod identity;
 mod list;
 mod processes;
 mod protect;

@@ -2,6 +2,7 @@
 
 mod adopt;
 mod fsck;
+mod fsck_tags;
 mod gc;
 pub mod owner;
 mod race;

@@ -18,9 +18,9 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-const ALL: Fsck = Fsck { repair: false, read_data: 100 };
+pub const ALL: Fsck = Fsck { repair: false, read_data: 100 };
 
-async fn fsck(site: &Site, fsck: Fsck) -> (Checked, Vec<Breach>) {
+pub async fn fsck(site: &Site, fsck: Fsck) -> (Checked, Vec<Breach>) {
     let mut breaches = Vec::new();
     let checked = site.client().fsck(fsck, &silent(), &mut |breach| breaches.push(breach)).await.unwrap();
     assert_eq!(checked.breaches, breaches.len() as u64);

@@ -356,6 +356,7 @@ pub async fn no_snapshot_ever_sees_half(world: &Tables) {
             break (&mut done).await;
         }
     };
+    println!("{APPLIERS} plans at once, {seen} snapshots, none of half of one");
     // Those who found it there changed nothing; every other one moved all three.
     let real = moved.iter().filter(|moves| moves.iter().all(|it| it.previous != it.version)).count();
     assert!(

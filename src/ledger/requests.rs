@@ -13,7 +13,7 @@ pub struct Author {
     /// Why.
     pub message: Option<Message>,
     /// With a key, a repeat of the operation changes nothing and returns the first outcome, from any machine, for
-    /// ever. A key that was used for something else is [`Conflict::Key`].
+    /// ever. A key that was used for something else is [`Conflict::Key`](super::Conflict::Key).
     pub key: Option<Key>,
 }
 

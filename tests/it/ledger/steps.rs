@@ -3,10 +3,10 @@
 use super::{
     plans::{applying, moving},
     rollback::rolling_back,
-    world::{add, of, tag, tags},
+    world::{adding, of, tags, try_add},
 };
 use sacker::{
-    ledger::{ApplyRequest, Author, Error, Ledger, ProtectRequest, RollbackRequest},
+    ledger::{AddRequest, ApplyRequest, Author, Error, Ledger, ProtectRequest, RollbackRequest},
     model::{Protection, TagMove},
 };
 use std::fmt::Write as _;
@@ -91,8 +91,8 @@ pub fn plan([a, b, c]: &[String; 3]) -> String {
 pub async fn prepare(ledger: &dyn Ledger, packages: &[String; 3]) {
     for package in packages {
         for number in ["1", "2"] {
-            add(ledger, package, &format!("{package} {number}")).await;
-            tag(ledger, package, number, "live").await;
+            let request = AddRequest { tags: vec![of("live")], ..adding(package) };
+            try_add(ledger, &request, &format!("{package} {number}")).await.unwrap();
         }
     }
 }

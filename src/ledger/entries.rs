@@ -168,8 +168,17 @@ pub(super) fn recall_plan<'a, O: Operation<Outcome = Vec<TagMove>>>(
 ) -> Result<Plan<Vec<TagMove>>, Error> {
     let mut moves = told.moves.clone();
     if moves.is_empty() {
-        let Some(leader) = seen.told_of::<TagEvent>(&told.entry)? else {
+        let Some(entry) = seen.told_of::<TagEvent>(&told.entry)? else {
             return Ok(Plan::Read(vec![told.entry.clone()]));
+        };
+        // In a slot of that number there may also be one of the plan's other entries, in another package.
+        let leader = leaders(&entry).next().transpose()?;
+        let leader = match leader {
+            None => entry,
+            Some(key) => match seen.told_of::<TagEvent>(&key)? {
+                Some(leader) => leader,
+                None => return Ok(Plan::Read(vec![key])),
+            },
         };
         moves = leader.moves;
     }
@@ -192,6 +201,17 @@ pub(super) fn recall_plan<'a, O: Operation<Outcome = Vec<TagMove>>>(
     } else {
         Err(used_for("another plan".to_owned(), operation, context))
     }
+}
+
+/// The first entry of the plan that another of its entries leads to.
+pub(super) fn leaders(event: &TagEvent) -> impl Iterator<Item = Result<Key, Error>> + '_ {
+    event.led_by.iter().map(|(package, rev)| {
+        let package: PackageName = package.parse().map_err(|error| Error::Damaged {
+            what: format!("the ledger's entry {rev} of a plan"),
+            why: format!("{error}"),
+        })?;
+        Ok(items::tag_event_key(&package, *rev))
+    })
 }
 
 /// What a tag of a package is called among the moves of a plan. Neither name has a space.

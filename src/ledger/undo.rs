@@ -2,7 +2,7 @@
 
 use super::{
     ApplyRequest, Error,
-    entries::{Entries, name, reads, recall_plan, stayed},
+    entries::{Entries, leaders as led_by, name, reads, recall_plan, stayed},
     error::Conflict,
     items::{self, TagEvent, TagItem},
     moves::{collect, fingerprint, fits},
@@ -77,12 +77,8 @@ impl<'a> Undoing<'a> {
             if !event.moves.is_empty() {
                 leaders.push(event.clone());
             }
-            for (package, rev) in &event.led_by {
-                let package: PackageName = package.parse().map_err(|error| Error::Damaged {
-                    what: format!("an event of the tags of {}", self.moves[0].package),
-                    why: format!("{error}"),
-                })?;
-                let key = items::tag_event_key(&package, *rev);
+            for key in led_by(event) {
+                let key = key?;
                 match seen.told_of::<TagEvent>(&key)? {
                     Some(leader) => leaders.push(leader),
                     None if missing.contains(&key) => {}

@@ -4,6 +4,7 @@
 
 mod deadlines;
 mod lost;
+mod moves;
 mod races;
 mod random;
 mod stops;

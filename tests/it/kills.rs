@@ -7,6 +7,7 @@
 
 mod adopting;
 mod collecting;
+mod moves;
 mod releases;
 
 use crate::{

@@ -19,6 +19,7 @@ pub mod plans;
 mod reading;
 mod resuming;
 pub mod rollback;
+pub mod steps;
 mod tagging;
 
 /// Makes a test of each case, in a world of its own.
@@ -104,6 +105,7 @@ macro_rules! for_tables {
             plans::two_tags_change_places
             plans::a_repeated_plan_gives_the_first_outcome
             plans::a_plan_that_did_not_land_is_resumed_once
+            plans::a_resumed_plan_is_found_by_any_of_its_entries
             plans::a_release_is_taken_back
             plans::what_has_moved_on_is_not_taken_back
             plans::what_can_not_be_restored_is_named

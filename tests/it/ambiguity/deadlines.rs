@@ -17,11 +17,11 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 /// Only fences arrive.
-fn fences_alone(_: usize, transaction: &Transaction) -> Fate {
+pub(super) fn fences_alone(_: usize, transaction: &Transaction) -> Fate {
     if is_fence(transaction) { Fate::Arrives } else { Fate::IsDelayed }
 }
 
-fn unavailable(error: Error) {
+pub(super) fn unavailable(error: Error) {
     match error {
         Error::Fault(fault) => assert_eq!(fault.kind, FaultKind::Unavailable),
         other => panic!("{other:?}"),
@@ -76,7 +76,7 @@ async fn what_landed_is_found_at_the_deadline() {
     assert_eq!(scene.audit().await, (2, 1, 0));
 }
 
-fn unknown(error: Error) -> Key {
+pub(super) fn unknown(error: Error) -> Key {
     match error {
         Error::Unknown { key, .. } => key,
         other => panic!("{other:?}"),
@@ -84,7 +84,7 @@ fn unknown(error: Error) -> Key {
 }
 
 /// After the first transaction, which meets `fate`, nothing is reachable.
-async fn cut_off(fate: Fate) -> Scene {
+pub(super) async fn cut_off(fate: Fate) -> Scene {
     let scene = Scene::new(move |_, _| fate).await;
     let faulty = Arc::clone(&scene.faulty);
     tokio::spawn(async move {
@@ -96,7 +96,7 @@ async fn cut_off(fate: Fate) -> Scene {
     scene
 }
 
-fn keyed(key: &Key) -> Author {
+pub(super) fn keyed(key: &Key) -> Author {
     Author { key: Some(key.clone()), ..author(None) }
 }
 

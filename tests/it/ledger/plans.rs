@@ -219,6 +219,25 @@ pub async fn a_plan_that_did_not_land_is_resumed_once(world: &Tables) {
     );
 }
 
+pub async fn a_resumed_plan_is_found_by_any_of_its_entries(world: &Tables) {
+    let ledger = world.ledger();
+    three(&*ledger).await;
+    tag(&*ledger, "app", "1", "first").await;
+    let plan = moving(&[("old", "live", "2", ""), ("app", "live", "2", "")]);
+    for (request, slot) in [(applying(&plan), 3), (undoing(&plan), 5)] {
+        // The log of `app` is fenced in that slot, and the entry of `old` comes to be in the one of that number.
+        let resumed = keyed(request, &format!("{slot:032x}@{slot}"));
+        let first = ledger.apply(&resumed).await.unwrap();
+        let at = format!("E#{slot:016}");
+        assert_eq!(read(&*world.table(), "T#app", &at).await.unwrap()["kind"], "fence");
+        assert!(read(&*world.table(), "T#old", &at).await.unwrap()["led_by"]["app"].is_number());
+        for _ in 0..2 {
+            assert_eq!(world.ledger().apply(&resumed).await.unwrap(), first);
+        }
+    }
+    everything(world, &PACKAGES).await;
+}
+
 pub async fn a_release_is_taken_back(world: &Tables) {
     let ledger = world.ledger();
     three(&*ledger).await;

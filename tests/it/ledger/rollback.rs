@@ -144,10 +144,10 @@ pub async fn a_repeated_rollback_gives_the_first_outcome(world: &Tables) {
 pub async fn the_past_is_named(world: &Tables) {
     let ledger = world.ledger();
     add_many(&*ledger, "app", 3).await;
-    let mut moves = Vec::new();
+    let (mut moves, mut last) = (Vec::new(), None);
     for spec in ["1", "2", "3"] {
         moves.push(tag(&*ledger, "app", spec, "live").await);
-        tag(&*ledger, "app", spec, "canary").await;
+        last = Some(tag(&*ledger, "app", spec, "canary").await.moved_at);
     }
     let at = |moved: &TagMove| format!("live@{{{}}}", moved.moved_at);
     let found = async |spec: &str| ledger.blob(&of("app"), &of(spec)).await.map(|(version, _)| version.get());
@@ -161,6 +161,8 @@ pub async fn the_past_is_named(world: &Tables) {
         assert_eq!(found(&at(moved)).await.unwrap(), number);
         assert_eq!(ledger.release(&of("app"), &of(&at(moved))).await.unwrap().version.get(), number);
     }
+    // The very last event of the log is in the past of its own time.
+    assert_eq!(found(&format!("canary@{{{}}}", last.unwrap())).await.unwrap(), 3);
     assert_eq!(found("live@{2999-01-01T00:00:00Z}").await.unwrap(), 3);
     assert!(matches!(missing("live@{2001-01-01T00:00:00Z}").await, NotFound::Then { .. }));
     assert!(matches!(missing("beta@{2999-01-01T00:00:00Z}").await, NotFound::Tag { .. }));

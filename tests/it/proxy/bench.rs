@@ -87,7 +87,7 @@ impl Bench {
     }
 }
 
-fn author(key: Option<&str>) -> Author {
+pub fn author(key: Option<&str>) -> Author {
     Author { actor: of("someone@host"), message: None, key: key.map(of) }
 }
 

@@ -47,6 +47,7 @@ pub enum Answer {
     /// 200, and an error in the body.
     ErrorInside,
     InvalidSignature,
+    AccessDenied,
 }
 
 use Answer::*;
@@ -98,6 +99,7 @@ impl Answer {
                 dynamodb("400 Bad Request", "TransactionInProgressException", &json!({}))
             }
             InvalidSignature => dynamodb("400 Bad Request", "InvalidSignatureException", &json!({})),
+            AccessDenied => dynamodb("400 Bad Request", "AccessDeniedException", &json!({})),
             TransactionConflict => cancelled(request, &["TransactionConflict"; 200]),
             MixedReasons => {
                 cancelled(request, &["ConditionalCheckFailed", "TransactionConflict", "ThrottlingError"])

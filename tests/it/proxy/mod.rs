@@ -6,6 +6,7 @@
 mod bench;
 mod fate;
 mod http;
+mod moves;
 mod single;
 mod storm;
 

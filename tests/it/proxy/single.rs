@@ -23,6 +23,14 @@ use std::{
     },
 };
 
+/// Something to be done through a bad network, and to be looked at afterwards.
+pub trait Work {
+    async fn run(&self, client: &Client) -> Result<(), Error>;
+
+    /// Looks at what is there, directly.
+    async fn check(&self);
+}
+
 /// What a pipeline and a host do with one package.
 struct Job<'a> {
     bench: &'a Bench,
@@ -42,7 +50,9 @@ impl<'a> Job<'a> {
     fn key(&self, key: &'static str) -> Option<&'static str> {
         self.keyed.then_some(key)
     }
+}
 
+impl Work for Job<'_> {
     async fn run(&self, client: &Client) -> Result<(), Error> {
         let package = self.package.as_str();
         assert_eq!(add(client, package, &self.files[0], Some("live"), self.key("first")).await?, 1);
@@ -62,7 +72,6 @@ impl<'a> Job<'a> {
         Ok(())
     }
 
-    /// Looks at what is there, directly.
     async fn check(&self) {
         let audited = self.bench.audit(&self.package).await;
         assert_eq!(audited.versions, self.files.len());
@@ -75,7 +84,7 @@ impl<'a> Job<'a> {
 }
 
 /// A client through proxies that let one request of a kind, by its number, meet a fate.
-async fn through(bench: &Bench, kind: &str, number: usize, fate: Fate) -> (Client, Proxy, Proxy) {
+pub async fn through(bench: &Bench, kind: &str, number: usize, fate: Fate) -> (Client, Proxy, Proxy) {
     let (kind, seen) = (kind.to_owned(), AtomicUsize::new(0));
     let fates = std::sync::Arc::new(move |request: &Message| {
         let its = request.kind() == kind && seen.fetch_add(1, Ordering::SeqCst) == number;
@@ -100,18 +109,25 @@ fn may_fail(kind: &str, fate: Fate, error: &Error) -> bool {
     }
 }
 
-async fn each_fate_at_each_request(large: bool, at_once: usize) {
-    let bench = Bench::new().await;
-    let (client, dynamodb, s3) = through(&bench, "none", 0, Fate::Passes).await;
-    Job::new(&bench, large, false).run(&client).await.unwrap();
-    let mut requests = BTreeMap::<String, usize>::new();
+/// How many requests of each kind a work takes.
+pub async fn requests_of(bench: &Bench, work: &impl Work) -> BTreeMap<String, usize> {
+    let (client, dynamodb, s3) = through(bench, "none", 0, Fate::Passes).await;
+    work.run(&client).await.unwrap();
+    work.check().await;
+    let mut requests = BTreeMap::new();
     for (kind, _) in [dynamodb.log(), s3.log()].concat() {
         *requests.entry(kind).or_default() += 1;
     }
-    if large {
-        // The rest is as for a small blob.
-        requests.retain(|kind, _| !is_dynamodb(kind) && kind != "GetOwner");
-    }
+    requests
+}
+
+/// Does a work once for each fate of each of its requests; `begin` is told whether it has to have idempotency keys.
+pub async fn each_fate<W: Work>(
+    bench: &Bench,
+    requests: &BTreeMap<String, usize>,
+    at_once: usize,
+    begin: impl AsyncFn(bool) -> W,
+) {
     let cases: Vec<_> = requests
         .iter()
         .flat_map(|(kind, &count)| (0..count).map(move |number| (kind.clone(), number)))
@@ -120,12 +136,12 @@ async fn each_fate_at_each_request(large: bool, at_once: usize) {
     let outcomes = Mutex::new(BTreeMap::<String, usize>::new());
     stream::iter(cases.into_iter().enumerate())
         .for_each_concurrent(at_once, |(at, (kind, number, fate))| {
-            let (bench, outcomes) = (&bench, &outcomes);
+            let (outcomes, begin) = (&outcomes, &begin);
             async move {
                 let flips = matches!(fate, Fate::FlipsReply | Fate::FlipsRequest);
+                let work = begin(flips || at % 2 == 0).await;
                 let (client, dynamodb, s3) = through(bench, &kind, number, fate).await;
-                let job = Job::new(bench, large, flips || at % 2 == 0);
-                let done = job.run(&client).await;
+                let done = work.run(&client).await;
                 let met = [dynamodb.log(), s3.log()].concat().into_iter().filter(|(_, met)| *met == fate);
                 assert_eq!(met.count(), 1, "{kind} {number} {fate:?}");
                 let outcome = match done {
@@ -133,11 +149,11 @@ async fn each_fate_at_each_request(large: bool, at_once: usize) {
                     Err(error) => {
                         assert!(may_fail(&kind, fate, &error), "{kind} {number} {fate:?}: {error:?}");
                         // Run again, it finds out what was done and does the rest.
-                        job.run(&bench.clean().await).await.unwrap();
+                        work.run(&bench.clean().await).await.unwrap();
                         "refused, then right"
                     }
                 };
-                job.check().await;
+                work.check().await;
                 let name = if flips { format!("{kind} {fate:?}: {outcome}") } else { outcome.to_owned() };
                 *outcomes.lock().unwrap().entry(name).or_default() += 1;
             }
@@ -146,14 +162,24 @@ async fn each_fate_at_each_request(large: bool, at_once: usize) {
     println!("requests: {requests:?}\noutcomes: {:#?}", outcomes.lock().unwrap());
 }
 
+async fn each_fate_of_blobs(large: bool, at_once: usize) {
+    let bench = Bench::new().await;
+    let mut requests = requests_of(&bench, &Job::new(&bench, large, false)).await;
+    if large {
+        // The rest is as for a small blob.
+        requests.retain(|kind, _| !is_dynamodb(kind) && kind != "GetOwner");
+    }
+    each_fate(&bench, &requests, at_once, async |keyed| Job::new(&bench, large, keyed)).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn each_fate_at_each_request_about_small_blobs() {
-    each_fate_at_each_request(false, 8).await;
+    each_fate_of_blobs(false, 8).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_fate_at_each_request_about_a_large_blob() {
-    each_fate_at_each_request(true, 4).await;
+    each_fate_of_blobs(true, 4).await;
 }
 
 /// A request is signed with the hash of its body, so that DynamoDB refuses one in which a bit was turned round. DynamoDB

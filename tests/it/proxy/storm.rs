@@ -5,9 +5,16 @@ use super::{
     bench::{Bench, LARGE, add, download, tag},
     fate::{Fate, fates, is_dynamodb},
 };
-use crate::{backends, simulation::seeds};
+use crate::{
+    backends,
+    ledger::{
+        plans::{applying, moving},
+        world,
+    },
+    simulation::seeds,
+};
 use futures_util::future::join_all;
-use sacker::model::Expectation;
+use sacker::{model::Expectation, ops::Client};
 use std::{collections::BTreeMap, fs, path::PathBuf, sync::Mutex};
 
 const WRITERS: usize = 4;
@@ -36,7 +43,24 @@ fn weather(seed: u64) -> impl Fn(&Message) -> Fate + Send + Sync + 'static {
     }
 }
 
-/// Adds, promotes with an expectation, and fetches: everyone the same package, each with a tag of its own.
+/// The other packages of the plans.
+const MORE: [&str; 2] = ["one", "two"];
+
+/// Moves the tags of a writer in three packages together: to its new version, and between the two that there are.
+async fn apply(client: &Client, name: &str, version: u64, number: usize) {
+    let planned = format!("planned-{name}");
+    let (to, expect) = ((number % 2 + 1).to_string(), ["1", "2"][(number + 1) % 2]);
+    let before =
+        if number == 0 { r#", "expect": "none""#.to_owned() } else { format!(r#", "expect": {expect}"#) };
+    let version = version.to_string();
+    let [one, two] = MORE;
+    let plan =
+        moving(&[(two, name, &to, &before), ("app", &planned, &version, ""), (one, name, &to, &before)]);
+    let moved = client.apply(&applying(&plan)).await.unwrap();
+    assert!(moved.iter().all(|it| it.previous != it.version), "{moved:?}");
+}
+
+/// Adds, promotes with an expectation and by a plan, and fetches: everyone the same package, each with a tag of its own.
 async fn write(bench: &Bench, writer: usize, dynamodb: &str, s3: &str) -> Vec<(u64, PathBuf)> {
     let client = bench.client(dynamodb, s3).await;
     let name = format!("w{writer}");
@@ -46,6 +70,7 @@ async fn write(bench: &Bench, writer: usize, dynamodb: &str, s3: &str) -> Vec<(u
         let file = bench.file(if number == 2 { LARGE } else { 50 + number });
         let version = add(&client, "app", &file, None, None).await.unwrap();
         tag(&client, "app", version, &name, on, None).await.unwrap();
+        apply(&client, &name, version, number).await;
         on = Expectation::Version(version.try_into().unwrap());
         let to = bench.path("download");
         assert_eq!(download(&client, "app", &name, &to).await.unwrap(), version);
@@ -59,6 +84,11 @@ async fn write(bench: &Bench, writer: usize, dynamodb: &str, s3: &str) -> Vec<(u
 async fn storm(seed: u64) {
     println!("seed {seed}");
     let bench = Bench::new().await;
+    for package in MORE {
+        for number in ["1", "2"] {
+            world::add(bench.clean().await.ledger(), package, number).await;
+        }
+    }
     let dynamodb = Proxy::new(&backends::dynamodb(), weather(seed)).await;
     let s3 = Proxy::new(&backends::s3(), weather(seed ^ 1 << 32)).await;
     let writers = (0..WRITERS).map(|writer| write(&bench, writer, &dynamodb.url, &s3.url));
@@ -69,7 +99,10 @@ async fn storm(seed: u64) {
     let all = WRITERS * ADDS;
     assert_eq!(versions, (1..=all as u64).collect::<Vec<_>>(), "one was lost, or given twice");
     let audited = bench.audit("app").await;
-    assert_eq!((audited.versions, audited.moves), (all, all));
+    assert_eq!((audited.versions, audited.moves), (all, 2 * all));
+    for package in MORE {
+        assert_eq!(bench.audit(package).await.moves, all, "{package}");
+    }
     for (version, file) in &added {
         assert!(bench.holds("app", *version, file).await);
     }

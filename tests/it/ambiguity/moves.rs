@@ -1,0 +1,171 @@
+//! Putting back, protecting, and plans of three packages, under each fate; and what is read while others come first.
+
+use super::{
+    DEADLINE, Scene,
+    deadlines::{cut_off, fences_alone, keyed, unavailable, unknown},
+};
+use crate::{
+    faults::Fate,
+    ledger::{
+        audit::audit,
+        plans::{applying, moving},
+        steps::{Step, live, prepare},
+        world::{author, of, tag, tagging, tags},
+    },
+};
+use sacker::{
+    ledger::{ApplyRequest, Author, Conflict, Error, Ledger, Refused, TagRequest},
+    model::{Gate, Key},
+};
+use tokio::time::Instant;
+
+fn packages() -> [String; 3] {
+    ["a", "b", "c"].map(str::to_owned)
+}
+
+/// Everything is as before a step.
+async fn before(scene: &Scene, step: Step) {
+    let sound = scene.sound();
+    prepare(&sound, &packages()).await;
+    for earlier in Step::ALL.into_iter().take_while(|it| *it != step) {
+        earlier.take(&sound, &packages(), author(None)).await.unwrap();
+    }
+}
+
+/// Where `live` is, how many changes there were of each package, and how many fences in all.
+async fn stands(scene: &Scene, (where_to, moves): (&str, [usize; 3]), fences: usize) {
+    assert_eq!(live(&scene.sound(), &packages()).await, where_to);
+    let mut fenced = 0;
+    for (package, moves) in packages().iter().zip(moves) {
+        let audited = audit(&*scene.table, package).await;
+        assert_eq!(audited.moves, moves, "{package}");
+        fenced += audited.fences;
+    }
+    assert_eq!(fenced, fences);
+}
+
+async fn take(scene: &Scene, step: Step, author: Author) -> Result<String, Error> {
+    step.take(&scene.ledger, &packages(), author).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_fate_of_each_step() {
+    for step in Step::ALL {
+        for fate in
+            [Fate::LosesReply, Fate::IsDelayed, Fate::IsThrottled, Fate::MeetsContention, Fate::ComesSecond]
+        {
+            for key in [None, Some("k")] {
+                let scene = Scene::new(super::first(1, fate)).await;
+                before(&scene, step).await;
+                // In a package that is not the first of a plan, the rival moves the same tag's log.
+                scene.set_rival(|rival| async move {
+                    tag(&rival, "b", "2", "rival").await;
+                });
+                assert_eq!(
+                    take(&scene, step, author(key)).await.unwrap(),
+                    step.outcome(),
+                    "{step:?} {fate:?}"
+                );
+                assert_eq!(scene.faulty.deliver_any().await, 0, "{step:?} {fate:?}");
+                let (where_to, mut moves) = step.after();
+                moves[1] += usize::from(fate == Fate::ComesSecond);
+                stands(&scene, (where_to, moves), 0).await;
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_changed_by_what_arrives_after_the_deadline() {
+    for step in Step::ALL {
+        let scene = Scene::new(fences_alone).await;
+        before(&scene, step).await;
+        let began = Instant::now();
+        unavailable(take(&scene, step, author(None)).await.unwrap_err());
+        assert!((DEADLINE..DEADLINE * 2).contains(&began.elapsed()));
+        // One fence is enough: no part of a plan lands without the others.
+        stands(&scene, step.before(), 1).await;
+        assert_eq!(scene.faulty.deliver_late().await, 0);
+        stands(&scene, step.before(), 1).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unknown_outcome_is_found_out_by_a_rerun() {
+    for step in Step::ALL {
+        for fate in [Fate::LosesReply, Fate::IsDelayed] {
+            let scene = cut_off_in(step, fate).await;
+            let key = unknown(take(&scene, step, author(None)).await.unwrap_err());
+            assert!(matches!(key, Key::Resume { .. }), "{key}");
+            for _ in 0..3 {
+                let again = step.take(&scene.sound(), &packages(), keyed(&key)).await.unwrap();
+                assert_eq!(again, step.outcome(), "{step:?} {fate:?}");
+            }
+            assert_eq!(scene.faulty.deliver_late().await, 0);
+            assert_eq!(live(&scene.sound(), &packages()).await, step.after().0);
+            // What others do afterwards changes nothing of what is told.
+            for package in packages() {
+                tag(&scene.sound(), &package, "2", "canary").await;
+            }
+            let again = step.take(&scene.sound(), &packages(), keyed(&key)).await.unwrap();
+            assert_eq!(again, step.outcome(), "{step:?} {fate:?}");
+            for (package, moves) in packages().iter().zip(step.after().1) {
+                assert_eq!(audit(&*scene.table, package).await.moves, moves + 1, "{package}");
+            }
+        }
+    }
+}
+
+async fn cut_off_in(step: Step, fate: Fate) -> Scene {
+    let scene = cut_off(fate).await;
+    before(&scene, step).await;
+    scene
+}
+
+/// A plan that finds `a` where it belongs and moves `b`; someone else takes `a` away in between.
+async fn while_a_moves(undo: bool) -> (Scene, Result<Vec<(u64, u64)>, Error>) {
+    let scene = Scene::new(super::first(1, Fate::ComesSecond)).await;
+    prepare(&scene.sound(), &packages()).await;
+    scene.set_rival(|rival| async move {
+        tag(&rival, "a", "1", "live").await;
+    });
+    let plan = moving(&[("a", "live", "2", ""), ("b", "live", "1", "")]);
+    if undo {
+        scene.sound().apply(&applying(&plan)).await.unwrap();
+    }
+    let moved = scene.ledger.apply(&ApplyRequest { undo, ..applying(&plan) }).await;
+    let ends = |version: Option<sacker::model::Version>| version.map_or(0, u64::from);
+    (scene, moved.map(|all| all.iter().map(|it| (ends(it.previous), ends(it.version))).collect()))
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_plan_leaves_in_place_is_there_when_it_is_made() {
+    let (scene, moved) = while_a_moves(false).await;
+    assert_eq!(moved.unwrap(), [(1, 2), (2, 1)]);
+    stands(&scene, ("2 1 2", [4, 3, 2]), 0).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_plan_left_in_place_is_there_when_it_is_taken_back() {
+    let (scene, moved) = while_a_moves(true).await;
+    match moved.unwrap_err() {
+        Error::Moves { failed, of: 2 } => assert!(
+            matches!(&failed[..], [only] if matches!(only.error, Error::Conflict(Conflict::NotApplied { .. })))
+        ),
+        other => panic!("{other:?}"),
+    }
+    stands(&scene, ("1 1 2", [3, 3, 2]), 0).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gate_on_a_tag_is_open_when_the_move_is_made() {
+    let scene = Scene::new(super::first(1, Fate::ComesSecond)).await;
+    tag(&scene.sound(), "app", "2", "canary").await;
+    scene.set_rival(|rival| async move {
+        tag(&rival, "app", "1", "canary").await;
+    });
+    let gated = TagRequest { require: vec![Gate::Tag(of("canary"))], ..tagging("app", "2", "live") };
+    let error = scene.ledger.tag(&gated).await.unwrap_err();
+    assert!(matches!(error, Error::Refused(Refused::Gates { .. })), "{error:?}");
+    assert_eq!(tags(&scene.sound(), "app").await, "latest=2 canary=1 live=1");
+}

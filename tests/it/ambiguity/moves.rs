@@ -35,13 +35,13 @@ async fn before(scene: &Scene, step: Step) {
 /// Where `live` is, how many changes there were of each package, and how many fences in all.
 async fn stands(scene: &Scene, (where_to, moves): (&str, [usize; 3]), fences: usize) {
     assert_eq!(live(&scene.sound(), &packages()).await, where_to);
-    let mut fenced = 0;
+    let mut found = 0;
     for (package, moves) in packages().iter().zip(moves) {
         let audited = audit(&*scene.table, package).await;
         assert_eq!(audited.moves, moves, "{package}");
-        fenced += audited.fences;
+        found += audited.fences;
     }
-    assert_eq!(fenced, fences);
+    assert_eq!(found, fences);
 }
 
 async fn take(scene: &Scene, step: Step, author: Author) -> Result<String, Error> {

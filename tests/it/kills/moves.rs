@@ -61,7 +61,9 @@ fn each_step_of_a_plan_and_of_taking_it_back() {
         let world = World::new(place);
         for step in steps(place) {
             let packages = ["a", "b", "c"].map(|name| format!("{name}-{step}"));
-            packages.iter().for_each(|package| two(&world, package));
+            for package in &packages {
+                two(&world, package);
+            }
             let [a, b, c] = &packages;
             world.sandbox.write(
                 "plan",
@@ -73,10 +75,14 @@ fn each_step_of_a_plan_and_of_taking_it_back() {
             );
             let said = format!("{c} live: 2 -> none\n{a} live: 2 -> 1\n{b} beta: none -> 2\n");
             killed_and_repeated(&world, step, &["apply", "plan", "--key", "a"], &said);
-            packages.iter().for_each(|package| moved(&world, package, 3));
+            for package in &packages {
+                moved(&world, package, 3);
+            }
             let said = format!("{c} live: none -> 2\n{a} live: 1 -> 2\n{b} beta: 2 -> none\n");
             killed_and_repeated(&world, step, &["apply", "--undo", "plan", "--key", "u"], &said);
-            packages.iter().for_each(|package| moved(&world, package, 4));
+            for package in &packages {
+                moved(&world, package, 4);
+            }
         }
         world.is_sound();
     }

@@ -12,7 +12,7 @@ use crate::{
     ledger::{
         audit::audit,
         steps::{self, Step, live, prepare},
-        world::partition,
+        world::{partition, tag},
     },
 };
 use sacker::{
@@ -21,7 +21,7 @@ use sacker::{
     table::{Item, Table, dynamodb::DynamoTable},
 };
 use std::sync::{
-    Arc,
+    Arc, Mutex,
     atomic::{AtomicUsize, Ordering},
 };
 
@@ -30,46 +30,62 @@ fn packages() -> [String; 3] {
     ["a", "b", "c"].map(|name| format!("{name}-{unique}"))
 }
 
+/// Packages that are as before the first step, and how many changes of tags there were of each.
+type Prepared = ([String; 3], [usize; 3]);
+
 /// All steps, one after the other.
 struct Steps<'a> {
     bench: &'a Bench,
-    packages: [String; 3],
-    keyed: bool,
+    /// Those that are used again, since making them takes longer than all steps.
+    unused: &'a Mutex<Vec<Prepared>>,
+    prepared: Prepared,
+    /// What its keys begin with, if it has some.
+    key: Option<String>,
 }
 
 impl<'a> Steps<'a> {
-    async fn new(bench: &'a Bench, keyed: bool) -> Self {
-        let packages = packages();
-        prepare(bench.clean().await.ledger(), &packages).await;
-        Self { bench, packages, keyed }
+    async fn new(bench: &'a Bench, unused: &'a Mutex<Vec<Prepared>>, keyed: bool) -> Self {
+        let (client, again) = (bench.clean().await, unused.lock().unwrap().pop());
+        let prepared = if let Some((packages, [a, b, c])) = again {
+            tag(client.ledger(), &packages[0], "2", "live").await;
+            (packages, [a + 1, b, c])
+        } else {
+            let packages = packages();
+            prepare(client.ledger(), &packages).await;
+            (packages, Step::Back.before().1)
+        };
+        Self { bench, unused, prepared, key: keyed.then(|| backends::unique("key")) }
     }
 }
 
 impl Work for Steps<'_> {
     async fn run(&self, client: &Client) -> Result<(), Error> {
         for step in Step::ALL {
-            let key = self.keyed.then(|| format!("{step:?}"));
-            let done = step.take(client.ledger(), &self.packages, author(key.as_deref())).await?;
+            let key = self.key.as_ref().map(|key| format!("{key} {step:?}"));
+            let done = step.take(client.ledger(), &self.prepared.0, author(key.as_deref())).await?;
             assert_eq!(done, step.outcome(), "{step:?}");
         }
         Ok(())
     }
 
     async fn check(&self) {
-        let (where_to, moves) = Step::Undo.after();
-        assert_eq!(live(self.bench.clean().await.ledger(), &self.packages).await, where_to);
-        for (package, moves) in self.packages.iter().zip(moves) {
-            let audited = self.bench.audit(package).await;
-            assert_eq!((audited.versions, audited.moves), (2, moves), "{package}");
+        let (packages, mut moves) = self.prepared.clone();
+        let (where_to, after) = Step::Undo.after();
+        assert_eq!(live(self.bench.clean().await.ledger(), &packages).await, where_to);
+        for at in 0..packages.len() {
+            moves[at] += after[at] - Step::Back.before().1[at];
+            let audited = self.bench.audit(&packages[at]).await;
+            assert_eq!((audited.versions, audited.moves), (2, moves[at]), "{}", packages[at]);
         }
+        self.unused.lock().unwrap().push((packages, moves));
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_fate_at_each_request_about_tags() {
-    let bench = Bench::new().await;
-    let requests = requests_of(&bench, &Steps::new(&bench, false).await).await;
-    each_fate(&bench, &requests, 8, async |keyed| Steps::new(&bench, keyed).await).await;
+    let (bench, unused) = (Bench::new().await, Mutex::default());
+    let requests = requests_of(&bench, &Steps::new(&bench, &unused, false).await).await;
+    each_fate(&bench, &requests, 8, async |keyed| Steps::new(&bench, &unused, keyed).await).await;
 }
 
 /// The program on a ledger of its own, which it can reach through a proxy.

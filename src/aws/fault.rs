@@ -32,7 +32,10 @@ where
         SdkError::ServiceError(context) => {
             let status = context.raw().status().as_u16();
             let (code, message) = (context.err().code(), context.err().message());
-            (kind(code, status), told(code, message, status))
+            // DynamoDB names every error: one without a name was cut short on its way, and may be anything.
+            let cut = code.is_none() && status == 400 && is_of_dynamodb(context.raw());
+            let kind = if cut { FaultKind::Unavailable } else { kind(code, status) };
+            (kind, told(code, message, status))
         }
         // An answer that can't be read. Where someone else answers than AWS, or AWS lets nobody in, it is one whatever it
         // says; but a 400 may be anything: a conflict that another try gets over, or what is wrong with the request.
@@ -70,6 +73,10 @@ pub(super) fn credentials_fault(doing: &str, error: &CredentialsError) -> Fault 
         || matches!(error, CredentialsError::ProviderError(_))
             && find::<ConnectorError>(error).is_some_and(|error| error.is_io() || error.is_timeout());
     Fault::new(if unreachable { FaultKind::Unavailable } else { FaultKind::Denied }, doing, source)
+}
+
+fn is_of_dynamodb(answer: &HttpResponse) -> bool {
+    answer.headers().get("content-type").is_some_and(|kind| kind.starts_with("application/x-amz-json"))
 }
 
 fn kind(code: Option<&str>, status: u16) -> FaultKind {
@@ -169,6 +176,7 @@ fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn
 mod tests {
     use super::*;
     use FaultKind::*;
+    use aws_smithy_types::error::ErrorMetadata;
 
     #[test]
     fn codes_and_statuses() {
@@ -216,6 +224,20 @@ mod tests {
             let code = Some(code).filter(|code| !code.is_empty());
             assert_eq!(kind(code, status), expected, "{code:?}, HTTP {status}");
         }
+    }
+
+    #[test]
+    fn a_refusal_of_dynamodb_without_a_name_may_be_anything() {
+        let fault_of = |content_type: &'static str| {
+            let mut answer = HttpResponse::new(400.try_into().unwrap(), "".into());
+            answer.headers_mut().insert("content-type", content_type);
+            let error = aws_sdk_dynamodb::operation::get_item::GetItemError::generic(
+                ErrorMetadata::builder().build(),
+            );
+            fault("x", SdkError::service_error(error, answer)).kind
+        };
+        assert_eq!(fault_of("application/x-amz-json-1.0"), Unavailable);
+        assert_eq!(fault_of("application/xml"), Unexpected);
     }
 
     #[test]

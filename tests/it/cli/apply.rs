@@ -271,7 +271,7 @@ fn a_plan_that_makes_no_sense_is_refused_before_anything_is_sent() {
     "#);
     assert_snapshot!(plan(r#"{"package": "web", "tag": "live", "to": 1.5}"#), @r#"
     exit 2
-    2| error: reading the plan bad.json: JSON at "line 1, column 55" can't be read: not a number or a text
+    2| error: reading the plan bad.json: JSON at "line 1, column 55" can't be read: not a whole number or a text
     2| hint: nothing was changed; `sacker apply --help` shows a plan
     "#);
     assert_snapshot!(plan(r#"{"package": "web", "tag": "live", "to": "a b"}"#), @r#"

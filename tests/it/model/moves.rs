@@ -201,7 +201,7 @@ fn a_plan_follows_its_rules() {
         (&[r#""tag": "live", "to": 1"#], "missing field `package`"),
         (&[r#""package": "web", "tag": "live", "to": 1, "if": 2"#], "unknown field `if`"),
         (&[r#""package": "web", "tag": "live", "to": 1, "to": 2"#], "duplicate field `to`"),
-        (&[r#""package": "web", "tag": "live", "to": true"#], "not a number or a text"),
+        (&[r#""package": "web", "tag": "live", "to": true"#], "not a whole number or a text"),
         (&[r#""package": "web", "tag": "live", "to": 0"#], "between 1 and 2^53"),
         (&[r#""package": "web", "tag": "latest", "to": 1"#], "is reserved"),
         (&[r#""package": "web", "tag": "live", "to": 1, "expect": null"#], "write \"none\""),

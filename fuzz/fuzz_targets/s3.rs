@@ -365,7 +365,9 @@ fn stored(put: &Result<Put, PutError>, log: &[Exchange], blob: &Blob) {
         assert!(write.conditional, "an unconditional write: {write:?}");
     }
     let last = log.last();
-    let proof = last.is_some_and(|last| last.asked == Asked::Head && last.answer.proves(blob));
+    // The upload that was not needed is aborted after it.
+    let shown_last = log.iter().rfind(|it| it.asked != Asked::Other);
+    let proof = shown_last.is_some_and(|it| it.asked == Asked::Head && it.answer.proves(blob));
     let taken = log.iter().rfind(writes).is_some_and(|write| {
         // A completion may say in an answer of 200 that it failed.
         let failed = write.asked == Asked::Complete && write.answer.code().is_some();

@@ -8,7 +8,7 @@ use super::{
     idempotency::{key_read, used_for},
     items::{self, BlobItem, BlobState, Head, TagEvent, TagItem, VersionItem, encode},
     operation::{Context, Moves, Operation, Plan, Proposal, Snapshot, Told},
-    tag_log::{Allowed, TagLog, allow},
+    tag_log::{Allowed, TagLog, Way, allow},
 };
 use crate::{
     model::{Blob, Digest, Generation, Labels, PackageName, State, TagName, Version, first_generation},
@@ -90,7 +90,7 @@ impl Addition<'_> {
         for tag in tags {
             let before: Option<TagItem> = seen.get(&items::tag_key(package, tag))?;
             if before.and_then(|before| before.version) != Some(latest) {
-                entries.put(self.allow(tag, seen)?, Some((latest, blob_of(head)?)));
+                entries.put(self.allow(tag, seen)?, Some((latest, blob_of(head)?)), Way::On);
             }
         }
         let mut actions = entries.close();
@@ -160,7 +160,7 @@ impl Addition<'_> {
             let mut entries = TagLog::open(package, seen, context)?;
             heads.push(entries.seen_head());
             for tag in tags {
-                entries.put(self.allow(tag, seen)?, Some((version, item.blob.clone())));
+                entries.put(self.allow(tag, seen)?, Some((version, item.blob.clone())), Way::On);
             }
             actions.extend(entries.close());
         }

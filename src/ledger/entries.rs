@@ -3,9 +3,10 @@
 use super::{
     Author, Error,
     idempotency::{key_read, used_for},
-    items::{self, TagEvent},
+    items::{self, TagEvent, TagItem},
     operation::{Context, Known, Moves, Operation, Plan, Proposal, Snapshot, Told},
-    tag_log::TagLog,
+    tag_log::{Allowed, TagLog, Way},
+    target::{Move, Target},
 };
 use crate::{
     model::{PackageName, TagMove, TagName},
@@ -13,8 +14,63 @@ use crate::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
+/// What is to be done with one tag.
+pub(super) enum Decision<'a> {
+    /// It is where it is to be.
+    Stay(TagItem),
+    Put(Box<Allowed<'a>>, Box<Target>),
+    TakeOff(Box<Allowed<'a>>, Way),
+}
+
+/// The plan that does what was decided for each of these moves, in their order. Of a plan of many, the first entry tells
+/// of all.
+pub(super) fn enter<'a>(
+    moves: &'a [Move],
+    decisions: Vec<Decision<'a>>,
+    is_plan: bool,
+    seen: &Snapshot,
+    context: &'a Context<'a>,
+) -> Result<Plan<Vec<TagMove>>, Error> {
+    let mut entries = Entries::open(packages(moves), is_plan, seen, context)?;
+    for (Move { package, tag, .. }, decision) in moves.iter().zip(&decisions) {
+        let stays = match decision {
+            Decision::Stay(item) => Some(item.set),
+            Decision::Put(..) | Decision::TakeOff(..) => None,
+        };
+        entries.announce(package, tag, stays);
+    }
+    let mut outcome = Vec::new();
+    for (Move { package, .. }, decision) in moves.iter().zip(decisions) {
+        outcome.push(match decision {
+            Decision::Stay(item) => stayed(item.into_move(package)),
+            Decision::TakeOff(allowed, way) => entries.log(package).put(*allowed, None, way),
+            Decision::Put(allowed, target) => {
+                let Target { version, blob, check, way } = *target;
+                entries.checks.extend(check);
+                entries.log(package).put(*allowed, Some((version, blob)), way)
+            }
+        });
+    }
+    Ok(entries.close(outcome))
+}
+
+/// The packages of these moves.
+pub(super) fn packages(moves: &[Move]) -> BTreeSet<&PackageName> {
+    moves.iter().map(|it| &it.package).collect()
+}
+
+/// The log that an idempotency key of these moves belongs to: that of the first package by name.
+pub(super) fn log(moves: &[Move]) -> String {
+    items::tags(packages(moves).first().expect("there is a move"))
+}
+
+/// Where an earlier try of these moves that used this slot number may have put its first entry.
+pub(super) fn slots(moves: &[Move], number: u64) -> Vec<Key> {
+    packages(moves).into_iter().map(|package| items::tag_event_key(package, number)).collect()
+}
+
 /// The entries that changes of tags make, under a head for each package.
-pub(super) struct Entries<'a> {
+struct Entries<'a> {
     logs: BTreeMap<&'a PackageName, TagLog<'a>>,
     /// How many new entries were announced for each package.
     announced: BTreeMap<&'a PackageName, u64>,
@@ -27,8 +83,8 @@ pub(super) struct Entries<'a> {
 }
 
 impl<'a> Entries<'a> {
-    /// Begins at the heads in `seen`. Of a plan, the first entry tells of all.
-    pub(super) fn open(
+    /// Begins at the heads in `seen`.
+    fn open(
         packages: BTreeSet<&'a PackageName>,
         is_plan: bool,
         seen: &Snapshot,
@@ -48,7 +104,7 @@ impl<'a> Entries<'a> {
 
     /// Says of each tag which entry will tell of it: one that is there, or else the next of its package. All are to be
     /// announced, in order, before the first is made.
-    pub(super) fn announce(&mut self, package: &'a PackageName, tag: &'a TagName, there: Option<u64>) {
+    fn announce(&mut self, package: &'a PackageName, tag: &'a TagName, there: Option<u64>) {
         let rev = there.unwrap_or_else(|| {
             let before = self.announced.entry(package).or_default();
             *before += 1;
@@ -58,7 +114,7 @@ impl<'a> Entries<'a> {
     }
 
     /// Where the next entry of a package goes.
-    pub(super) fn log(&mut self, package: &PackageName) -> &mut TagLog<'a> {
+    fn log(&mut self, package: &PackageName) -> &mut TagLog<'a> {
         if self.is_plan && !std::mem::replace(&mut self.led, true) {
             self.lead();
         }
@@ -75,11 +131,6 @@ impl<'a> Entries<'a> {
         }
     }
 
-    /// What has to hold as well.
-    pub(super) fn check(&mut self, check: Option<Action>) {
-        self.checks.extend(check);
-    }
-
     /// The first package that gets an entry.
     fn leader(&self) -> Option<&'a PackageName> {
         self.announced.keys().next().copied()
@@ -93,7 +144,7 @@ impl<'a> Entries<'a> {
     }
 
     /// The plan that makes them.
-    pub(super) fn close(self, outcome: Vec<TagMove>) -> Plan<Vec<TagMove>> {
+    fn close(self, outcome: Vec<TagMove>) -> Plan<Vec<TagMove>> {
         let heads = self.logs.values().map(TagLog::seen_head).collect();
         let moves = self.moves();
         // The key of an operation is in the log of its first package, and leads to an entry there.

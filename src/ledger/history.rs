@@ -3,20 +3,18 @@
 use super::{
     Error, NotFound, TableLedger,
     items::{self, ReleaseEvent, ReleaseEventKind, TagEvent, VersionItem, decode},
+    read::{Ordered, merge},
 };
 use crate::{
     model::{Event, EventKind, Labels, PackageName, TagKind, TagName},
     table::Order,
 };
 use futures_util::{
-    Stream, StreamExt, TryStreamExt,
-    future::join_all,
-    stream::{self, BoxStream, Peekable},
+    StreamExt, TryStreamExt,
+    stream::{self, BoxStream},
 };
 use serde::{Serialize, de::DeserializeOwned};
-use std::pin::Pin;
-
-type Events<'a> = Peekable<BoxStream<'a, Result<Event, Error>>>;
+use std::cmp::Reverse;
 
 impl TableLedger {
     /// See [`Ledger::history`](super::Ledger::history).
@@ -25,10 +23,16 @@ impl TableLedger {
         package: &PackageName,
         tag: Option<&TagName>,
     ) -> BoxStream<'_, Result<Event, Error>> {
-        let of_tags = self.tag_events(package);
+        let (releases, tags) = (items::releases(package), items::tags(package));
+        let of_tags = self.told(package, tags, items::ANY_TAG_EVENT, tag_event);
         let (package, tag) = (package.clone(), tag.cloned());
         let events = match tag.clone() {
-            None => merge(vec![self.additions(&package), self.release_events(&package), of_tags]).boxed(),
+            None => {
+                let added = self.told(&package, releases.clone(), items::ANY_VERSION, addition);
+                let changed = self.told(&package, releases, items::ANY_RELEASE_EVENT, release_event);
+                // Of one instant, a tag is moved after its version was added.
+                merge(vec![of_tags, changed, added], |event| Reverse(event.at)).boxed()
+            }
             Some(tag) => {
                 of_tags.try_filter(move |event| std::future::ready(event.tag.as_ref() == Some(&tag))).boxed()
             }
@@ -65,45 +69,18 @@ impl TableLedger {
             .boxed()
     }
 
-    fn additions(&self, package: &PackageName) -> Events<'_> {
-        let (from, to) = items::ANY_VERSION;
-        let log = items::releases(package);
+    /// What a range of a log tells, newest first.
+    fn told<T: Serialize + DeserializeOwned + Send + 'static>(
+        &self,
+        package: &PackageName,
+        log: String,
+        (from, to): (&str, &str),
+        tell: fn(T, &PackageName) -> Event,
+    ) -> Ordered<'_, Event> {
         let package = package.clone();
-        let versions = self.events::<VersionItem>(log, from.to_owned(), to.to_owned(), Order::Descending);
-        versions.map_ok(move |item| addition(item, &package)).boxed().peekable()
+        let records = self.events(log, from.to_owned(), to.to_owned(), Order::Descending);
+        records.map_ok(move |record| tell(record, &package)).boxed().peekable()
     }
-
-    fn release_events(&self, package: &PackageName) -> Events<'_> {
-        let (from, to) = items::ANY_RELEASE_EVENT;
-        let log = items::releases(package);
-        let package = package.clone();
-        let events = self.events::<ReleaseEvent>(log, from.to_owned(), to.to_owned(), Order::Descending);
-        events.map_ok(move |event| release_event(event, &package)).boxed().peekable()
-    }
-
-    fn tag_events(&self, package: &PackageName) -> Events<'_> {
-        let (from, to) = items::ANY_TAG_EVENT;
-        let log = items::tags(package);
-        let package = package.clone();
-        let events = self.events::<TagEvent>(log, from.to_owned(), to.to_owned(), Order::Descending);
-        events.map_ok(move |event| tag_event(event, &package)).boxed().peekable()
-    }
-}
-
-/// Merges streams that are each newest first; their pages are read in parallel.
-fn merge(streams: Vec<Events<'_>>) -> impl Stream<Item = Result<Event, Error>> + '_ {
-    stream::unfold(streams, |mut streams| async move {
-        let heads = join_all(streams.iter_mut().map(|events| Pin::new(events).peek())).await;
-        let newest = heads
-            .iter()
-            .enumerate()
-            .filter_map(|(number, head)| head.map(|head| (number, head)))
-            // An error comes first. Of one instant, the later stream does: a tag is moved after its version was added.
-            .max_by_key(|(_, head)| head.as_ref().map_or((true, None), |event| (false, Some(event.at))))
-            .map(|(number, _)| number);
-        let next = streams[newest?].next().await?;
-        Some((next, streams))
-    })
 }
 
 fn addition(item: VersionItem, package: &PackageName) -> Event {

@@ -2,13 +2,13 @@
 
 use super::{
     Author, Error,
-    entries::{Entries, reads, recall_one, recall_plan, stayed},
+    entries::{self, Decision, enter, packages, reads, recall_one, recall_plan},
     error::{Failed, NotFound, Refused},
     idempotency::used_for,
     items::{self, TagItem},
     operation::{Context, Known, Operation, Plan, Snapshot, Told},
-    tag_log::{Allowed, allow},
-    target::{Move, Target, To, Way},
+    tag_log::{Way, allow},
+    target::{Move, To},
 };
 use crate::{
     model::{PackageName, Spec, TagMove, TagName},
@@ -26,13 +26,6 @@ pub(super) struct Moving {
     is_plan: bool,
 }
 
-/// What is to be done with one tag.
-enum Decision<'a> {
-    /// It is there already.
-    Stay(TagItem),
-    Go(Box<Allowed<'a>>, Option<Box<Target>>),
-}
-
 impl Moving {
     pub(super) fn one(the_move: Move, author: Author) -> Self {
         Self { moves: vec![the_move], author, is_plan: false }
@@ -42,31 +35,15 @@ impl Moving {
     /// [`Refused::TooLarge`].
     pub(super) fn plan(moves: Vec<Move>, author: Author) -> Result<Self, Error> {
         let moving = Self { moves, author, is_plan: true };
-        let keyed = usize::from(moving.author.key.is_some());
-        let actions: usize = moving.moves.iter().map(Move::actions).sum();
-        fits((actions + moving.packages().len() + keyed).max(moving.reads().len()))?;
+        let actions = moving.moves.iter().map(Move::actions).sum();
+        fits(actions, &moving.moves, &moving.author, moving.reads().len())?;
         Ok(moving)
-    }
-
-    fn packages(&self) -> BTreeSet<&PackageName> {
-        self.moves.iter().map(|it| &it.package).collect()
-    }
-
-    /// What to do with each tag, in order; or every reason why it can't be done.
-    fn decide<'a>(
-        &'a self,
-        seen: &Snapshot,
-        context: &Context<'_>,
-    ) -> Result<Known<Vec<Decision<'a>>>, Error> {
-        collect(self.moves.iter().map(|the_move| {
-            let place = (&the_move.package, &the_move.tag);
-            (place, decide(the_move, seen, context))
-        }))
     }
 }
 
-/// Sees whether so many items are within what one transaction can hold.
-pub(super) fn fits(needed: usize) -> Result<(), Error> {
+/// Sees whether moves of so many actions and reads are within what one transaction can hold.
+pub(super) fn fits(actions: usize, moves: &[Move], author: &Author, reads: usize) -> Result<(), Error> {
+    let needed = (actions + packages(moves).len() + usize::from(author.key.is_some())).max(reads);
     if needed > MAX_ACTIONS {
         return Err(Refused::TooLarge { needed, most: MAX_ACTIONS }.into());
     }
@@ -138,12 +115,13 @@ fn decide<'a>(
     {
         return Ok(Known::Read(keys));
     }
-    Ok(Known::Is(match before {
-        Some(before) if before.version == version => Decision::Stay(before),
-        _ => {
-            let allowed = allow(package, tag, the_move.confirmed, seen)?;
-            Decision::Go(Box::new(allowed), target.map(Box::new))
-        }
+    if let Some(before) = before.filter(|before| before.version == version) {
+        return Ok(Known::Is(Decision::Stay(before)));
+    }
+    let allowed = Box::new(allow(package, tag, the_move.confirmed, seen)?);
+    Ok(Known::Is(match target {
+        Some(target) => Decision::Put(allowed, Box::new(target)),
+        None => Decision::TakeOff(allowed, Way::On),
     }))
 }
 
@@ -162,11 +140,11 @@ impl Operation for Moving {
     }
 
     fn log(&self) -> String {
-        items::tags(self.packages().first().expect("there is a move"))
+        entries::log(&self.moves)
     }
 
     fn reads(&self) -> Vec<Key> {
-        reads(&self.packages(), &self.author, self.moves.iter().flat_map(Move::reads))
+        reads(&packages(&self.moves), &self.author, self.moves.iter().flat_map(Move::reads))
     }
 
     fn needs_snapshot(&self) -> bool {
@@ -174,40 +152,18 @@ impl Operation for Moving {
     }
 
     fn slots(&self, number: u64) -> Vec<Key> {
-        self.packages().into_iter().map(|package| items::tag_event_key(package, number)).collect()
+        entries::slots(&self.moves, number)
     }
 
     fn plan(&self, seen: &Snapshot, context: &Context<'_>) -> Result<Plan<Vec<TagMove>>, Error> {
-        let decisions = match self.decide(seen, context)? {
-            Known::Is(decisions) => decisions,
-            Known::Read(keys) => return Ok(Plan::Read(keys)),
-        };
-        let mut entries = Entries::open(self.packages(), self.is_plan, seen, context)?;
-        for (the_move, decision) in self.moves.iter().zip(&decisions) {
-            let stays = match decision {
-                Decision::Stay(item) => Some(item.set),
-                Decision::Go(..) => None,
-            };
-            entries.announce(&the_move.package, &the_move.tag, stays);
+        let decisions = collect(self.moves.iter().map(|the_move| {
+            let place = (&the_move.package, &the_move.tag);
+            (place, decide(the_move, seen, context))
+        }));
+        match decisions? {
+            Known::Is(decisions) => enter(&self.moves, decisions, self.is_plan, seen, context),
+            Known::Read(keys) => Ok(Plan::Read(keys)),
         }
-        let mut outcome = Vec::new();
-        for (the_move, decision) in self.moves.iter().zip(decisions) {
-            let package = &the_move.package;
-            outcome.push(match decision {
-                Decision::Stay(item) => stayed(item.into_move(package)),
-                Decision::Go(allowed, None) => entries.log(package).put(*allowed, None),
-                Decision::Go(allowed, Some(target)) => {
-                    let Target { version, blob, check, way } = *target;
-                    entries.check(check);
-                    let log = entries.log(package);
-                    match way {
-                        Way::On => log.put(*allowed, Some((version, blob))),
-                        Way::Back(on) => log.put_back(*allowed, Some((version, blob)), on),
-                    }
-                }
-            });
-        }
-        Ok(entries.close(outcome))
     }
 
     fn recall(

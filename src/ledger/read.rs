@@ -144,7 +144,7 @@ impl TableLedger {
                     .peekable()
             })
             .collect();
-        merge(partitions).boxed()
+        merge(partitions, PackageName::clone).boxed()
     }
 
     async fn read_version(&self, package: &PackageName, version: Version) -> Result<VersionItem, Error> {
@@ -237,21 +237,26 @@ fn by_version(tagged: &Tagged) -> BTreeMap<Version, Vec<String>> {
     names
 }
 
-type Names<'a> = Peekable<BoxStream<'a, Result<PackageName, Error>>>;
+/// Records that come in some order.
+pub(super) type Ordered<'a, T> = Peekable<BoxStream<'a, Result<T, Error>>>;
 
-/// Merges ordered streams into one; their pages are read in parallel.
-fn merge(partitions: Vec<Names<'_>>) -> impl Stream<Item = Result<PackageName, Error>> + '_ {
-    stream::unfold(partitions, |mut partitions| async move {
-        let heads = join_all(partitions.iter_mut().map(|partition| Pin::new(partition).peek())).await;
+/// Merges streams that are each ordered by `key` into one; their pages are read in parallel. Of equals, those of the
+/// first stream come first.
+pub(super) fn merge<'a, T: Send + Sync + 'a, K: Ord>(
+    streams: Vec<Ordered<'a, T>>,
+    key: impl Fn(&T) -> K + Send + 'a,
+) -> impl Stream<Item = Result<T, Error>> + Send + 'a {
+    stream::unfold((streams, key), |(mut streams, key)| async move {
+        let heads = join_all(streams.iter_mut().map(|it| Pin::new(it).peek())).await;
         let least = heads
             .iter()
             .enumerate()
             .filter_map(|(number, head)| head.map(|head| (number, head.as_ref())))
             // An error comes first: what follows it can't be trusted to be in order.
-            .min_by_key(|(_, head)| head.ok())
+            .min_by_key(|(_, head)| head.ok().map(&key))
             .map(|(number, _)| number);
-        let next = partitions[least?].next().await?;
-        Some((next, partitions))
+        let next = streams[least?].next().await?;
+        Some((next, (streams, key)))
     })
 }
 

@@ -137,16 +137,32 @@ impl TableLedger {
         Ok(moved.pop().expect("one tag was to be moved"))
     }
 
-    /// What an operation would come to now.
-    async fn foresee<O: Operation>(&self, operation: &O, author: &Author) -> Result<O::Outcome, Error> {
-        let op = self.op_id(author);
-        let commit = Commit { ledger: self, operation, author, op: &op };
-        self.patience.run(READING, || commit.foresee()).await
+    /// Makes the moves of a plan or takes them back; or only says what would come of it.
+    async fn apply_plan(&self, request: &ApplyRequest, dry: bool) -> Result<Vec<TagMove>, Error> {
+        let author = &request.author;
+        let moves = self.moves_of(request).await;
+        let moves = moves.map_err(|error| if dry { error } else { error.unresolved(author) })?;
+        if request.undo {
+            self.commit_or_foresee(&Undoing::new(request, moves)?, author, dry).await
+        } else {
+            self.commit_or_foresee(&Moving::plan(moves, author.clone())?, author, dry).await
+        }
     }
 
     async fn commit<O: Operation>(&self, operation: &O, author: &Author) -> Result<O::Outcome, Error> {
+        self.commit_or_foresee(operation, author, false).await
+    }
+
+    /// Commits an operation; or only says what it would come to now.
+    async fn commit_or_foresee<O: Operation>(
+        &self,
+        operation: &O,
+        author: &Author,
+        dry: bool,
+    ) -> Result<O::Outcome, Error> {
         let op = self.op_id(author);
-        Commit { ledger: self, operation, author, op: &op }.run(None).await
+        let commit = Commit { ledger: self, operation, author, op: &op };
+        if dry { self.patience.run(READING, || commit.foresee()).await } else { commit.run(None).await }
     }
 
     /// The identity of an operation: a new one, or the one that is taken up again.
@@ -332,30 +348,14 @@ impl Ledger for TableLedger {
     }
 
     async fn apply(&self, request: &ApplyRequest) -> Result<Vec<TagMove>, Error> {
-        let applied = async {
-            let moves = self.moves_of(request).await.map_err(|error| error.unresolved(&request.author))?;
-            if request.undo {
-                self.commit(&Undoing::new(request, moves)?, &request.author).await
-            } else {
-                self.commit(&Moving::plan(moves, request.author.clone())?, &request.author).await
-            }
-        };
-        match applied.await {
+        match self.apply_plan(request, false).await {
             Ok(moved) => Ok(moved),
             Err(error) => Err(self.explain_moves(request, error).await),
         }
     }
 
     async fn preview(&self, request: &ApplyRequest) -> Result<Vec<TagMove>, Error> {
-        let foreseen = async {
-            let moves = self.moves_of(request).await?;
-            if request.undo {
-                self.foresee(&Undoing::new(request, moves)?, &request.author).await
-            } else {
-                self.foresee(&Moving::plan(moves, request.author.clone())?, &request.author).await
-            }
-        };
-        match foreseen.await {
+        match self.apply_plan(request, true).await {
             Ok(moved) => Ok(moved),
             Err(error) => Err(self.explain_moves(request, error).await),
         }

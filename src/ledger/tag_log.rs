@@ -44,6 +44,15 @@ pub(super) fn allow<'a>(
     }
 }
 
+/// Which way a tag goes.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Way {
+    /// On: a rollback restores what it was on before.
+    On,
+    /// Back to where it was: a rollback goes on from there, to the version of this event.
+    Back(Option<u64>),
+}
+
 /// What an entry says, but for what follows from where it stands.
 struct Entry<'a> {
     tag: &'a TagName,
@@ -109,25 +118,21 @@ impl<'a> TagLog<'a> {
         (self.leads, self.led_by) = (moves, at);
     }
 
-    /// Puts a tag on a version, or takes it off. A rollback restores what it was on before.
-    pub(super) fn put(&mut self, allowed: Allowed<'a>, target: Option<(Version, BlobFields)>) -> TagMove {
-        let Allowed { tag, before } = allowed;
-        let kind = if target.is_some() { TagKind::Move } else { TagKind::Untag };
-        let back = before.as_ref().map(|before| before.set);
-        let protection = before.as_ref().and_then(|before| before.protection);
-        self.enter(Entry { tag, before, kind, target, back, protection })
-    }
-
-    /// Puts a tag back to where it was. A rollback goes on from there: to the version of the event `back`.
-    pub(super) fn put_back(
+    /// Puts a tag on a version, or takes it off.
+    pub(super) fn put(
         &mut self,
         allowed: Allowed<'a>,
         target: Option<(Version, BlobFields)>,
-        back: Option<u64>,
+        way: Way,
     ) -> TagMove {
         let Allowed { tag, before } = allowed;
+        let (kind, back) = match way {
+            Way::On if target.is_some() => (TagKind::Move, before.as_ref().map(|before| before.set)),
+            Way::On => (TagKind::Untag, before.as_ref().map(|before| before.set)),
+            Way::Back(back) => (TagKind::Rollback, back),
+        };
         let protection = before.as_ref().and_then(|before| before.protection);
-        self.enter(Entry { tag, before, kind: TagKind::Rollback, target, back, protection })
+        self.enter(Entry { tag, before, kind, target, back, protection })
     }
 
     /// Protects a tag, or takes its protection away, and leaves it where it is.

@@ -6,6 +6,7 @@ use super::{
     items::{self, BlobFields, Head, TagEvent, TagItem, VersionItem},
     operation::{Context, Known, Snapshot},
     read::no_version,
+    tag_log::Way,
 };
 use crate::{
     model::{Expectation, Gate, PackageName, Spec, State, TagName, Version},
@@ -47,14 +48,6 @@ pub(super) struct Target {
     /// What has to be true of it at the commit.
     pub check: Option<Action>,
     pub way: Way,
-}
-
-/// Which way a tag goes to its target.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Way {
-    On,
-    /// Back, and from there to the version of this event.
-    Back(Option<u64>),
 }
 
 impl Move {

@@ -2,13 +2,13 @@
 
 use super::{
     ApplyRequest, Error,
-    entries::{Entries, leaders as led_by, name, reads, recall_plan, stayed},
+    entries::{self, Decision, enter, leaders as led_by, name, packages, reads, recall_plan},
     error::Conflict,
     items::{self, TagEvent, TagItem},
     moves::{collect, fingerprint, fits},
     operation::{Context, Known, Operation, Plan, Snapshot, Told},
-    tag_log::{Allowed, allow},
-    target::{Move, Target},
+    tag_log::{Way, allow},
+    target::Move,
 };
 use crate::{
     model::{PackageName, TagKind, TagMove},
@@ -27,26 +27,12 @@ pub(super) struct Undoing<'a> {
 /// A tag and its last event.
 type Standing = (TagItem, TagEvent);
 
-/// What is to be done with one tag.
-enum Decision<'a> {
-    /// The plan found it there and did not move it.
-    Stay(TagItem),
-    /// It goes back there, and from there to the version of that event.
-    Go(Box<Allowed<'a>>, Option<Box<Target>>, Option<u64>),
-}
-
 impl<'a> Undoing<'a> {
     /// # Errors
     /// [`Refused::TooLarge`](super::Refused::TooLarge).
     pub(super) fn new(request: &'a ApplyRequest, moves: Vec<Move>) -> Result<Self, Error> {
-        let undoing = Self { request, moves };
-        let keyed = usize::from(request.author.key.is_some());
-        fits(3 * undoing.moves.len() + undoing.packages().len() + keyed)?;
-        Ok(undoing)
-    }
-
-    fn packages(&self) -> BTreeSet<&PackageName> {
-        self.moves.iter().map(|it| &it.package).collect()
+        fits(3 * moves.len(), &moves, &request.author, 0)?;
+        Ok(Self { request, moves })
     }
 
     /// Each tag with its last event, where there is one.
@@ -124,6 +110,7 @@ fn decide<'a>(
     if event.op != leader.op {
         return Ok(Known::Is(Decision::Stay(item.clone())));
     }
+    let allowed = || allow(package, tag, *confirmed, seen).map(Box::new);
     let before = match event.back {
         None => None,
         Some(rev) => {
@@ -134,16 +121,17 @@ fn decide<'a>(
             }
         }
     };
-    let target = match &before {
+    let decision = match &before {
         Some(before) if before.version.is_some() => match the_move.put_back(before, seen)? {
-            Known::Is(target) => Some(target),
+            Known::Is(target) => Decision::Put(allowed()?, Box::new(target)),
             Known::Read(keys) => return Ok(Known::Read(keys)),
         },
-        _ => None,
+        before => {
+            let back = before.as_ref().and_then(|before| before.back);
+            Decision::TakeOff(allowed()?, Way::Back(back))
+        }
     };
-    let allowed = allow(package, tag, *confirmed, seen)?;
-    let back = before.and_then(|before| before.back);
-    Ok(Known::Is(Decision::Go(Box::new(allowed), target.map(Box::new), back)))
+    Ok(Known::Is(decision))
 }
 
 impl Operation for Undoing<'_> {
@@ -158,12 +146,12 @@ impl Operation for Undoing<'_> {
     }
 
     fn log(&self) -> String {
-        items::tags(self.packages().first().expect("there is a move"))
+        entries::log(&self.moves)
     }
 
     fn reads(&self) -> Vec<Key> {
         let tags = self.moves.iter().map(|it| items::tag_key(&it.package, &it.tag));
-        reads(&self.packages(), &self.request.author, tags)
+        reads(&packages(&self.moves), &self.request.author, tags)
     }
 
     fn needs_snapshot(&self) -> bool {
@@ -171,7 +159,7 @@ impl Operation for Undoing<'_> {
     }
 
     fn slots(&self, number: u64) -> Vec<Key> {
-        self.packages().into_iter().map(|package| items::tag_event_key(package, number)).collect()
+        entries::slots(&self.moves, number)
     }
 
     fn plan(&self, seen: &Snapshot, context: &Context<'_>) -> Result<Plan<Vec<TagMove>>, Error> {
@@ -197,30 +185,7 @@ impl Operation for Undoing<'_> {
         if let Some(other) = others.find(|other| !planned.contains(*other)) {
             return Err(Conflict::OtherPlan { moved: other.clone() }.into());
         }
-        let mut entries = Entries::open(self.packages(), true, seen, context)?;
-        for (the_move, decision) in self.moves.iter().zip(&decisions) {
-            let stays = match decision {
-                Decision::Stay(item) => Some(item.set),
-                Decision::Go(..) => None,
-            };
-            entries.announce(&the_move.package, &the_move.tag, stays);
-        }
-        let mut outcome = Vec::new();
-        for (the_move, decision) in self.moves.iter().zip(decisions) {
-            let package = &the_move.package;
-            outcome.push(match decision {
-                Decision::Stay(item) => stayed(item.into_move(package)),
-                Decision::Go(allowed, target, back) => {
-                    let target = target.map(|target| {
-                        let Target { version, blob, check, .. } = *target;
-                        entries.check(check);
-                        (version, blob)
-                    });
-                    entries.log(package).put_back(*allowed, target, back)
-                }
-            });
-        }
-        Ok(entries.close(outcome))
+        enter(&self.moves, decisions, true, seen, context)
     }
 
     fn recall(

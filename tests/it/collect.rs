@@ -11,8 +11,8 @@ mod uploads;
 use crate::backends;
 use futures_util::TryStreamExt;
 use sacker::{
-    ledger::{AddRequest, ChangeRequest, Ledger, TableLedger},
-    model::{Address, Labels, Release, ReleaseChange, Timestamp},
+    ledger::{ChangeRequest, Ledger, TableLedger},
+    model::{Address, Release, ReleaseChange, Timestamp},
     ops::{Add, AddInput, Client, Collect, Error, Garbage, Observer, Silent},
     store::{Content, Store, directory::DirectoryStore, memory::MemoryStore, s3::S3Store},
     table::{Table, dynamodb::DynamoTable, memory::MemoryTable, sqlite::SqliteTable},
@@ -20,7 +20,7 @@ use sacker::{
 use std::{fs, path::PathBuf, sync::Arc, time::Duration};
 use tempfile::TempDir;
 
-use crate::ledger::world::{author, of, patience, version};
+use crate::ledger::world::{adding, author, of, patience, version};
 
 /// A ledger and its store, of some kind.
 pub struct Site {
@@ -108,17 +108,14 @@ impl Site {
     }
 
     pub async fn try_add(&self, package: &str, content: &str) -> Result<Release, Error> {
-        let request = AddRequest {
-            package: of(package),
-            author: author(None),
-            labels: Labels::default(),
-            tags: Vec::new(),
-            if_changed: false,
-            expect_latest: None,
-            confirm: Vec::new(),
-        };
+        self.add_by(&self.client(), package, content).await
+    }
+
+    /// Adds a version by some client.
+    pub async fn add_by(&self, client: &Client, package: &str, content: &str) -> Result<Release, Error> {
+        let request = adding(package);
         let add = Add { request, input: AddInput::File(self.file(content)), filename: None };
-        Ok(self.client().add(add, &silent()).await?.0)
+        Ok(client.add(add, &silent()).await?.0)
     }
 
     pub async fn delete(&self, package: &str, number: u64) {

@@ -11,7 +11,7 @@ use super::super::{
 };
 use super::{Breach, Found, Rule};
 use crate::{
-    model::{Labels, PackageName, State, TagKind, Timestamp, Version},
+    model::{Labels, OpId, PackageName, State, TagKind, Timestamp, Version},
     table::{Action, Change, Condition, Item, Key},
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -34,6 +34,12 @@ struct Entry<'a> {
     when: Timestamp,
     op: String,
     chain: String,
+}
+
+impl<'a> Entry<'a> {
+    fn new(key: &'a Key, item: &'a Item, rev: u64, when: Timestamp, op: &OpId, chain: &str) -> Self {
+        Self { key, item, rev, when, op: op.to_string(), chain: chain.to_owned() }
+    }
 }
 
 /// A log that has been gone through.
@@ -147,9 +153,8 @@ fn releases(package: &Package<'_>, findings: &mut Findings) -> BTreeMap<Version,
                 if number(&key.sk) != Some(version.n.get()) {
                     findings.add(key, Rule::Form, format!("it calls itself version {}", version.n));
                 }
-                let op = version.op.to_string();
-                let (rev, when, chain) = (version.rev, version.when, version.chain.clone());
-                entries.push(Entry { key, item, rev, when, op, chain });
+                let (op, chain) = (&version.op, &version.chain);
+                entries.push(Entry::new(key, item, version.rev, version.when, op, chain));
                 versions.insert(version.n, version);
             }
             Some("A#") => {
@@ -157,9 +162,7 @@ fn releases(package: &Package<'_>, findings: &mut Findings) -> BTreeMap<Version,
                 if number(&key.sk) != Some(event.rev) {
                     findings.add(key, Rule::Form, format!("it calls itself rev {}", event.rev));
                 }
-                let op = event.op.to_string();
-                let (rev, when, chain) = (event.rev, event.when, event.chain.clone());
-                entries.push(Entry { key, item, rev, when, op, chain });
+                entries.push(Entry::new(key, item, event.rev, event.when, &event.op, &event.chain));
                 events.push((key, event));
             }
             Some("K#") => {}
@@ -309,9 +312,7 @@ fn tags(package: &Package<'_>, versions: &BTreeMap<Version, VersionItem>, findin
                 if number(&key.sk) != Some(event.rev) {
                     findings.add(key, Rule::Form, format!("it calls itself rev {}", event.rev));
                 }
-                let op = event.op.to_string();
-                let (rev, when, chain) = (event.rev, event.when, event.chain.clone());
-                entries.push(Entry { key, item, rev, when, op, chain });
+                entries.push(Entry::new(key, item, event.rev, event.when, &event.op, &event.chain));
                 events.push((key, event));
             }
             Some("t#") => {

@@ -4,9 +4,9 @@ use super::{Site, collect, gc, owner::copied, silent};
 use crate::ledger::world::{author, of, patience, sha256};
 use futures_util::StreamExt;
 use sacker::{
-    ledger::{AddRequest, Breach, Identity, Ledger, Rule, TableLedger},
-    model::{Address, Generation, Labels, Release, first_generation},
-    ops::{Add, AddInput, Adopted, Client, Error, Fsck},
+    ledger::{Breach, Identity, Ledger, Rule, TableLedger},
+    model::{Address, Generation, first_generation},
+    ops::{Adopted, Client, Error, Fsck},
     store::memory::MemoryStore,
     table::{Table, memory::MemoryTable},
 };
@@ -20,24 +20,10 @@ fn ledger(table: &Arc<dyn Table>) -> Arc<dyn Ledger> {
     Arc::new(TableLedger::new(Arc::clone(table), patience()))
 }
 
-async fn add(site: &Site, client: &Client, content: &str) -> Result<Release, Error> {
-    let request = AddRequest {
-        package: of("app"),
-        author: author(None),
-        labels: Labels::default(),
-        tags: Vec::new(),
-        if_changed: false,
-        expect_latest: None,
-        confirm: Vec::new(),
-    };
-    let add = Add { request, input: AddInput::File(site.file(content)), filename: None };
-    Ok(client.add(add, &silent()).await?.0)
-}
-
 /// Whatever it would do with the store, it is refused.
 async fn refused(site: &Site, client: &Client) {
     let not_owner = |error: Error| assert!(matches!(error, Error::NotOwner { .. }), "{error:?}");
-    not_owner(add(site, client, "from someone else").await.unwrap_err());
+    not_owner(site.add_by(client, "app", "from someone else").await.unwrap_err());
     not_owner(client.init().await.unwrap_err());
     not_owner(gc(client, collect(true)).await.unwrap_err());
     not_owner(client.fsck(Fsck::default(), &silent(), &mut |_| ()).await.unwrap_err());
@@ -96,7 +82,7 @@ async fn a_restored_table_takes_the_store_over() {
 
     // What is added from now on is out of the former owner's reach, whatever it had removed, and was going to remove.
     for (content, number) in [("kept", 4), ("gone", 5), ("later", 6), ("new", 7)] {
-        let release = add(&site, &client, content).await.unwrap();
+        let release = site.add_by(&client, "app", content).await.unwrap();
         assert_eq!((release.version.get(), release.blob.address), (number, at(content, first)));
     }
     for (content, generation) in [("gone", 0), ("later", 0), ("new", 0), ("unneeded", 1)] {
@@ -114,7 +100,7 @@ async fn a_restored_table_takes_the_store_over() {
     assert_eq!(garbage(&other).await, []);
     delete(&other, "4").await;
     assert_eq!(garbage(&other).await, [at("kept", first)]);
-    assert_eq!(add(&site, &other, "kept").await.unwrap().blob.address, at("kept", first + 1));
+    assert_eq!(site.add_by(&other, "app", "kept").await.unwrap().blob.address, at("kept", first + 1));
     assert_eq!(breaches(&other).await, []);
 
     // And back, if it must be.
@@ -150,7 +136,7 @@ async fn a_new_ledger(site: Site) {
     refused(&site, &client).await;
     let first = adopted(&client, Some(&former)).await;
     refused(&site, &site.client()).await;
-    assert_eq!(add(&site, &client, "one").await.unwrap().blob.address, at("one", first));
+    assert_eq!(site.add_by(&client, "app", "one").await.unwrap().blob.address, at("one", first));
     let mut found = garbage(&client).await;
     found.sort();
     let mut expected = [at("one", 0), stray, at("two", 0)];

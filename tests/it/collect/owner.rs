@@ -1,14 +1,10 @@
 //! One store, one ledger: no one else collects in it.
 
-use super::{Site, collect, gc, silent};
-use crate::{
-    backends,
-    ledger::world::{author, of, patience},
-};
+use super::{Site, collect, gc};
+use crate::{backends, ledger::world::patience};
 use sacker::{
-    ledger::{AddRequest, TableLedger},
-    model::Labels,
-    ops::{Add, AddInput, Client, Error},
+    ledger::TableLedger,
+    ops::{Client, Error},
     table::{Action, Change, Condition, Table, Transaction, dynamodb::DynamoTable, sqlite::SqliteTable},
 };
 use std::{fs, sync::Arc};
@@ -48,17 +44,7 @@ async fn drill(site: &Site, copy: Arc<dyn Table>) {
     assert!(why.contains("a copy of"), "{why}");
     assert!(site.holds(&later).await);
     // Nor does it add to it, nor make itself its owner.
-    let request = AddRequest {
-        package: of("app"),
-        author: author(None),
-        labels: Labels::default(),
-        tags: Vec::new(),
-        if_changed: false,
-        expect_latest: None,
-        confirm: Vec::new(),
-    };
-    let add = Add { request, input: AddInput::File(site.file("from the copy")), filename: None };
-    assert!(matches!(client.add(add, &silent()).await, Err(Error::NotOwner { .. })));
+    assert!(matches!(site.add_by(&client, "app", "from the copy").await, Err(Error::NotOwner { .. })));
     assert!(matches!(client.init().await, Err(Error::NotOwner { .. })));
     assert_eq!(gc(&site.client(), collect(true)).await.unwrap(), []);
 }

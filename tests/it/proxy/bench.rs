@@ -1,20 +1,22 @@
 //! A ledger and a store on the real servers, with clients that reach them directly or through proxies.
 
+pub use crate::ledger::world::author;
 use crate::{
     backends,
     ledger::{
         audit::{Audited, audit},
-        world::of,
+        world::{adding, of},
     },
 };
 use sacker::{
-    ledger::{AddRequest, Author, TagRequest},
+    ledger::{AddRequest, TagRequest},
     location,
-    model::{Expectation, Labels},
+    model::Expectation,
     ops::{Add, AddInput, Client, Download, Error, Observer, Silent, Target},
     retry::{Patience, Stop},
     table::dynamodb::DynamoTable,
 };
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -87,10 +89,6 @@ impl Bench {
     }
 }
 
-pub fn author(key: Option<&str>) -> Author {
-    Author { actor: of("someone@host"), message: None, key: key.map(of) }
-}
-
 fn observer() -> Arc<dyn Observer> {
     Arc::new(Silent)
 }
@@ -103,15 +101,8 @@ pub async fn add(
     tag: Option<&str>,
     key: Option<&str>,
 ) -> Result<u64, Error> {
-    let request = AddRequest {
-        package: of(package),
-        author: author(key),
-        labels: Labels::default(),
-        tags: tag.into_iter().map(of).collect(),
-        if_changed: false,
-        expect_latest: None,
-        confirm: Vec::new(),
-    };
+    let tags = tag.into_iter().map(of).collect();
+    let request = AddRequest { author: author(key), tags, ..adding(package) };
     let add = Add { request, input: AddInput::File(file.to_owned()), filename: None };
     let (release, new) = client.add(add, &observer()).await?;
     assert!(new);

@@ -23,7 +23,7 @@ impl Message {
         Self { head: head.into_bytes(), body: body.as_bytes().to_vec() }
     }
 
-    fn header(&self, name: &str) -> Option<String> {
+    pub fn header(&self, name: &str) -> Option<String> {
         let head = String::from_utf8_lossy(&self.head);
         let of = |line: &str| {
             let (found, value) = line.split_once(':')?;

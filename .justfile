@@ -18,6 +18,14 @@ fuzz seconds='600' *targets:
 fuzz-keep target:
     scripts/fuzz keep {{ target }}
 
+# Fuzz the same few inputs as CI does
+fuzz-check:
+    scripts/fuzz check
+
+# Time sacker beside its peers, and write docs/speed.md; or only some rows: see benches/run --help
+bench *args:
+    benches/run {{ args }}
+
 # Format the code and the Terraform module
 fmt:
     cargo fmt --all
@@ -31,7 +39,7 @@ lint:
     cargo clippy --locked --all-targets -- -D warnings
     cargo clippy --locked --all-targets --all-features -- -D warnings
     cargo clippy --locked --all-targets --manifest-path fuzz/Cargo.toml -- -D warnings
-    shellcheck .ci/run fuzz/rustc scripts/backends scripts/check-infra scripts/fuzz scripts/test
+    shellcheck .ci/run benches/peers benches/run fuzz/rustc scripts/backends scripts/check-infra scripts/fuzz scripts/test
 
 # Build the library's documentation
 doc *args:

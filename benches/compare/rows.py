@@ -1,0 +1,342 @@
+"""What is timed: a row a task, in which every command does the same for its own tool."""
+
+import json
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from servers import BUCKET, PART, Servers
+
+GIB = 1 << 30
+
+
+@dataclass
+class Work:
+    """Where the commands work, and with what."""
+
+    sacker: Path
+    bare: Path  # a process that makes the same round trips and nothing else
+    servers: Servers
+    registry: str
+    folder: Path
+
+    def run(self, *command):
+        return subprocess.run(command, check=True, capture_output=True, text=True, cwd=self.folder).stdout
+
+    def aws(self, service, *words):
+        url = self.servers.dynamodb_url if service == "dynamodb" else self.servers.s3_url
+        return ["aws", "--endpoint-url", url, service, *words]
+
+    def bare_table(self, command, *words):
+        """A process that makes the same requests and nothing else; it writes under keys of its own."""
+        secret = (os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"])
+        return [self.bare, command, self.servers.dynamodb_url, self.servers.region, "sacker", *secret, *words]
+
+    def s5cmd(self, *words):
+        return ["s5cmd", "--log", "error", *words]
+
+    def oras(self, verb, *words):
+        return ["oras", verb, "--plain-http", "--no-tty", *words]
+
+    def file(self, name, size):
+        """A file of random bytes."""
+        path = self.folder / name
+        with path.open("wb") as file, open("/dev/urandom", "rb") as random:
+            while size > 0:
+                size -= file.write(random.read(min(size, 1 << 20)))
+        return path
+
+    def change(self, path):
+        """Makes it a file that no server has seen."""
+        with path.open("r+b") as file:
+            file.write(os.urandom(16))
+
+
+class Row:
+    """A task. `commands` gives what is to be run in a round, by name; what it prepares for that is not timed."""
+
+    name = ""
+    title = ""
+
+    def __init__(self, work: Work):
+        self.work = work
+        self.prepare()
+
+    def prepare(self):
+        pass
+
+    def commands(self, number):
+        raise NotImplementedError
+
+    def after(self):
+        pass
+
+
+class Tag(Row):
+    name = "tag"
+    title = "put a tag on a version"
+
+    def prepare(self):
+        work = self.work
+        for number in (1, 2):
+            file = work.file("small", 4096)
+            work.run(work.sacker, "add", "tagged", file)
+            work.run(*work.oras("push", f"{work.registry}/tagged:v{number}", file.name))
+
+    def commands(self, number):
+        work, version = self.work, str(1 + number % 2)
+        item = json.dumps({"k": {"S": "tagged/live"}, "version": {"N": version}})
+        return {
+            "sacker": [work.sacker, "tag", "tagged", version, "live"],
+            "bare": work.bare_table("tag", "tagged", version, "live"),
+            "crane": ["crane", "tag", "--insecure", f"{work.registry}/tagged:v{version}", "live"],
+            "aws": work.aws("dynamodb", "put-item", "--table-name", "peers", "--item", item),
+        }
+
+
+class Info(Row):
+    name = "info"
+    title = "say what a version is"
+
+    def prepare(self):
+        work = self.work
+        file = work.file("small", 4096)
+        work.run(work.sacker, "add", "asked", file, "--tag", "live")
+        work.run(*work.oras("push", f"{work.registry}/asked:live", file.name))
+
+    def commands(self, number):
+        work = self.work
+        key = json.dumps({"k": {"S": "tagged/live"}})
+        return {
+            "sacker": [work.sacker, "info", "asked", "1"],
+            "sacker, by tag": [work.sacker, "info", "asked", "live"],
+            "bare": work.bare_table("info", "asked", "1"),
+            "crane": ["crane", "digest", "--insecure", f"{work.registry}/asked:live"],
+            "aws": work.aws("dynamodb", "get-item", "--table-name", "peers", "--consistent-read", "--key", key),
+        }
+
+
+class Add(Row):
+    name = "add"
+    title = "add 4 KiB"
+
+    def commands(self, number):
+        work = self.work
+        file = work.file("small", 4096)
+        return {
+            "sacker": [work.sacker, "add", "added", file],
+            "bare": work.bare_table("add", "added", file, work.servers.s3_url, f"{BUCKET}/bare"),
+            "oras": work.oras("push", "--disable-path-validation", f"{work.registry}/added:v{number}", file),
+            "s5cmd": work.s5cmd("cp", file, f"s3://{BUCKET}/s5cmd-{number}"),
+            "aws": work.aws("s3", "cp", "--quiet", file, f"s3://{BUCKET}/aws-{number}"),
+        }
+
+
+class Start(Row):
+    """From the start to the first byte that is sent, by a listener that then kills the command: many times a run."""
+
+    name = "start"
+    title = "start, 20 times, to the first byte sent"
+
+    def commands(self, number):
+        work = self.work
+        ledger = "dynamodb://ledger?region=us-east-1&endpoint"
+
+        def first_byte(*command):
+            return [work.bare.parent / "first_byte", "20", *command]
+
+        sacker = [work.sacker, "info", "app", "1", "--store", f"file://{work.folder}/none", "--ledger"]
+        get = ["dynamodb", "get-item", "--table-name", "t", "--key", '{"k": {"S": "k"}}']
+        return {
+            "sacker": first_byte(*sacker, ledger + "=http://{}"),
+            "sacker, TLS": first_byte(*sacker, ledger + "=https://{}"),
+            "crane": first_byte("crane", "digest", "--insecure", "{}/app:live"),
+            "s5cmd": first_byte("s5cmd", "--endpoint-url", "http://{}", "ls", "s3://bucket"),
+            "true": [*["sh", "-c"], "for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do /bin/true; done"],
+        }
+
+
+class AddMany(Row):
+    name = "add-200"
+    title = "add 200 × 4 KiB, a process each"
+    count = 200
+    by_aws = 20  # the rest is reckoned
+
+    def commands(self, number):
+        work = self.work
+        folder = work.folder / "many"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        for index in range(self.count):
+            work.file(f"many/{index:03}", 4096)
+
+        def each(command, pattern="*"):
+            return ["sh", "-c", f"set -e; for f in {folder}/{pattern}; do {command}; done"]
+
+        s3 = work.servers.s3_url
+        return {
+            "sacker": each(f'{work.sacker} add many "$f"'),
+            "s5cmd": each(f's5cmd --log error cp "$f" s3://{BUCKET}/many/'),
+            "aws × 20": each(f'aws --endpoint-url {s3} s3 cp --quiet "$f" s3://{BUCKET}/many/', "0[01]*"),
+        }
+
+
+class Large(Row):
+    """A task with 1 GiB of random bytes."""
+
+    size = GIB
+
+    def prepare(self):
+        self.large = self.work.file("large", self.size)
+
+    def sha256(self):
+        return ["openssl", "dgst", "-sha256", self.large]
+
+
+class Upload(Large):
+    name = "upload"
+    title = "add 1 GiB"
+
+    def commands(self, number):
+        work = self.work
+        work.change(self.large)
+        return {
+            "sacker": [work.sacker, "add", "uploaded", self.large],
+            "floor": self.floor(),
+            "sha256": self.sha256(),
+            "s5cmd": work.s5cmd("cp", self.large, f"s3://{BUCKET}/s5cmd"),
+            "mc": ["mc", "--quiet", "cp", self.large, f"bench/{BUCKET}/mc"],
+            "aws": work.aws("s3", "cp", "--quiet", self.large, f"s3://{BUCKET}/aws"),
+            "oras": work.oras("push", "--disable-path-validation", f"{work.registry}/uploaded:v", self.large),
+        }
+
+    def floor(self):
+        """The same bytes in parts, sent by one curl, eight at a time; cut up before."""
+        folder = self.work.folder / "parts"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        self.work.run("split", "-b", str(PART), str(self.large), f"{folder}/")
+        parts = sorted(folder.iterdir())
+        urls = self.work.servers.presigned_parts("floor", len(parts))
+        return curl(folder, [f'upload-file = "{part}"\nurl = "{url}"' for part, url in zip(parts, urls, strict=True)])
+
+    def after(self):
+        self.work.servers.empty()
+
+
+class Download(Large):
+    name = "download"
+    title = "download 1 GiB"
+
+    def prepare(self):
+        super().prepare()
+        work = self.work
+        work.run(work.sacker, "add", "fetched", self.large, "--tag", "live")
+        work.run(*work.oras("push", "--disable-path-validation", f"{work.registry}/fetched:v", str(self.large)))
+        work.run(*work.s5cmd("cp", str(self.large), f"s3://{BUCKET}/fetched"))
+        self.folder = work.folder / "fetched"
+
+    def commands(self, number):
+        work, folder, key = self.work, self.folder, f"s3://{BUCKET}/fetched"
+        shutil.rmtree(folder, ignore_errors=True)
+        (folder / "floor").mkdir(parents=True)
+        sacker = [work.sacker, "download", "fetched", "live", "-o"]
+        commands = {
+            "sacker": [*sacker, folder / "sacker"],
+            "floor": self.floor(folder / "floor"),
+            "s5cmd": work.s5cmd("cp", key, folder / "s5cmd"),
+            "mc": ["mc", "--quiet", "cp", f"bench/{BUCKET}/fetched", folder / "mc"],
+            "aws": work.aws("s3", "cp", "--quiet", key, folder / "aws"),
+            "oras": work.oras("pull", "--allow-path-traversal", "-o", folder / "oras", f"{work.registry}/fetched:v"),
+        }
+        if eatmydata := shutil.which("eatmydata"):
+            commands["sacker, no fsync"] = [eatmydata, *sacker, folder / "unsynced"]
+        return commands
+
+    def floor(self, folder):
+        """The same bytes in ranges, fetched by one curl, eight at a time, and left in pieces."""
+        url = self.work.servers.presigned("get_object", Key="fetched")
+        ranges = [f"{start}-{start + PART - 1}" for start in range(0, self.size, PART)]
+        return curl(folder, [f'range = {it}\noutput = "{folder}/{it}"\nurl = "{url}"' for it in ranges])
+
+    def after(self):
+        shutil.rmtree(self.folder)
+
+
+class AddAgain(Large):
+    name = "re-add"
+    title = "add 1 GiB that is there"
+
+    def prepare(self):
+        super().prepare()
+        self.commands(0)
+        work = self.work
+        for command in self.commands(0).values():
+            work.run(*command)
+
+    def commands(self, number):
+        work = self.work
+        return {
+            "sacker": [work.sacker, "add", "again", self.large],
+            "sha256": self.sha256(),
+            "oras": work.oras("push", "--disable-path-validation", f"{work.registry}/again:v", self.large),
+        }
+
+
+class Listing(Row):
+    """A ledger on this machine's disk, with ever more in it. Seeded once, and kept for the next time."""
+
+    what = ""
+    sizes = (1_000, 10_000, 100_000, 1_000_000)
+
+    def prepare(self):
+        work = self.work
+        self.ledgers = {}
+        for size in self.sizes:
+            folder = work.servers.peers / f"seeded-{self.what}-{size}"
+            self.ledgers[size] = here = ["--ledger", f"file://{folder}", "--store", f"file://{folder}"]
+            if (folder / "complete").exists():
+                continue
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            work.run(work.sacker, "add", "first", work.file("small", 4096), *here)
+            work.run(work.bare.parent / "seed", f"file://{folder}", self.what, str(size))
+            (folder / "complete").touch()
+
+    def ask(self, size):
+        raise NotImplementedError
+
+    def commands(self, number):
+        most = self.ask(self.sizes[-1])
+        lists = {f"{size:,}": self.ask(size) for size in self.sizes[:-1]}
+        return {"sacker": most, **lists, "1,000,000, first line": ["sh", "-c", 'exec "$@" | head -n 1', "sh", *most]}
+
+
+class List(Listing):
+    name = "list"
+    title = "list 1,000,000 packages of an embedded ledger"
+    what = "packages"
+
+    def ask(self, size):
+        return [self.work.sacker, "list", *self.ledgers[size]]
+
+
+class Versions(Listing):
+    name = "versions"
+    title = "list 1,000,000 versions of an embedded ledger"
+    what = "versions"
+
+    def ask(self, size):
+        return [self.work.sacker, "versions", f"v{size}", *self.ledgers[size]]
+
+
+def curl(folder, transfers):
+    config = folder.parent / "curl.conf"
+    common = "silent\nshow-error\nfail\n"
+    config.write_text("next\n".join(f"{common}{transfer}\n" for transfer in transfers))
+    return ["curl", "--parallel", "--parallel-max", "8", "--config", config]
+
+
+ROWS = (Start, Tag, Info, Add, AddMany, Upload, Download, AddAgain, List, Versions)

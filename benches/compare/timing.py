@@ -1,0 +1,67 @@
+"""Whole processes, timed by hyperfine: one run of each in turn, A B C A B C, so that a drift of the machine cancels."""
+
+import json
+import shlex
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+
+
+@dataclass
+class Figures:
+    """What the runs of one command took, in the order of the rounds."""
+
+    wall: list = field(default_factory=list)  # seconds
+    cpu: list = field(default_factory=list)  # seconds, of the process and its children
+    memory: list = field(default_factory=list)  # bytes, the high-water mark of the largest process
+
+
+@dataclass
+class Timer:
+    hyperfine: Path
+    rounds: int
+
+    def row(self, row):
+        """Times the commands of a row, and returns the figures of each by its name."""
+        figures = {}
+        # The first round warms caches and connections of servers up, and is not counted.
+        for number in range(self.rounds + 1):
+            print(f"  {row.name}: round {number} of {self.rounds}", file=sys.stderr)
+            commands = row.commands(number)
+            # Each round begins with another, so that none always runs in the wake of the same one.
+            names = list(commands)
+            names = names[number % len(names) :] + names[: number % len(names)]
+            for name in names:
+                seconds = self.once(commands[name])
+                if number > 0:
+                    kept = figures.setdefault(name, Figures())
+                    kept.wall.append(seconds["mean"])
+                    kept.cpu.append(seconds["user"] + seconds["system"])
+                    kept.memory.append(seconds["memory_usage_byte"][0])
+            row.after()
+        return {name: figures[name] for name in commands}
+
+    def once(self, command):
+        with tempfile.NamedTemporaryFile(suffix=".json") as report:
+            # What was written before must not be written back during the run.
+            subprocess.run(["sync"], check=True)
+            hyperfine = [self.hyperfine, "--shell=none", "--runs=1", "--style=none", "--output=null"]
+            run = subprocess.run(
+                [*hyperfine, f"--export-json={report.name}", shlex.join(map(str, command))],
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            if run.returncode != 0:
+                again = subprocess.run(command, capture_output=True, text=True)
+                sys.exit(f"failed: {shlex.join(map(str, command))}\n{run.stderr}{again.stdout}{again.stderr}")
+            return json.load(report)["results"][0]
+
+
+def ratio(above, below):
+    """Of two lists of figures of the same rounds: the median of their ratios, and the least and the greatest."""
+    ratios = sorted(a / b for a, b in zip(above, below, strict=True))
+    return median(ratios), ratios[0], ratios[-1]

@@ -66,6 +66,10 @@ with-backends *command:
 mutants *args:
     cargo mutants --in-place --test-tool cargo {{ args }}
 
+# Measure the parts of a command inside the process
+bench *args:
+    cargo bench --locked --features fuzzing --bench parts -- {{ args }}
+
 # The optimised binary
 build:
     cargo build --release --locked

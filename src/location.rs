@@ -101,7 +101,26 @@ pub async fn open(
     patience: Patience,
     uploads: Option<PathBuf>,
 ) -> Result<(Arc<dyn Ledger>, Arc<dyn Store>), Fault> {
-    let ledger: Arc<dyn Ledger> = match ledger {
+    let ledger = open_ledger(ledger, aws, patience).await?;
+    let store: Arc<dyn Store> = match store {
+        StoreUrl::S3(Bucket { bucket, prefix, endpoint }) => {
+            Arc::new(S3Store::new(aws.s3(endpoint).await?, bucket, prefix, uploads))
+        }
+        StoreUrl::Directory(directory) => Arc::new(DirectoryStore::new(directory.clone())),
+    };
+    Ok((ledger, store))
+}
+
+/// Opens a ledger alone, as [`open`] does.
+///
+/// # Errors
+/// Those of [`open`].
+pub async fn open_ledger(
+    ledger: &LedgerUrl,
+    aws: &Aws,
+    patience: Patience,
+) -> Result<Arc<dyn Ledger>, Fault> {
+    Ok(match ledger {
         LedgerUrl::Dynamo { table, endpoint } => {
             let table = DynamoTable::new(aws.dynamodb(endpoint).await?, table.clone());
             Arc::new(TableLedger::new(Arc::new(table), patience))
@@ -114,14 +133,7 @@ pub async fn open(
             let objects = S3Objects::new(aws.s3(endpoint).await?, bucket, prefix);
             Arc::new(WeakS3Ledger::new(Arc::new(objects), patience))
         }
-    };
-    let store: Arc<dyn Store> = match store {
-        StoreUrl::S3(Bucket { bucket, prefix, endpoint }) => {
-            Arc::new(S3Store::new(aws.s3(endpoint).await?, bucket, prefix, uploads))
-        }
-        StoreUrl::Directory(directory) => Arc::new(DirectoryStore::new(directory.clone())),
-    };
-    Ok((ledger, store))
+    })
 }
 
 impl FromStr for LedgerUrl {

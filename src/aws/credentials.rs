@@ -1,7 +1,8 @@
 //! Credentials, found once and shared by all clients.
 
 use aws_config::{
-    Region, default_provider::credentials::DefaultCredentialsChain, imds, provider_config::ProviderConfig,
+    Region, default_provider::credentials::DefaultCredentialsChain,
+    environment::EnvironmentVariableCredentialsProvider, imds, provider_config::ProviderConfig,
 };
 use aws_credential_types::{
     Credentials,
@@ -23,6 +24,10 @@ pub(super) async fn standard(
     region: &Region,
     imds: imds::Client,
 ) -> Result<SharedCredentialsProvider, CredentialsError> {
+    // The chain begins with them, and costs more to build than all else that is done before the first request.
+    if let Ok(keys) = EnvironmentVariableCredentialsProvider::new().provide_credentials().await {
+        return Ok(SharedCredentialsProvider::new(keys));
+    }
     let chain = DefaultCredentialsChain::builder()
         .configure(providers.clone())
         .region(region.clone())
@@ -47,19 +52,28 @@ impl ProvideCredentials for Held {
     where
         Self: 'a,
     {
+        let held = self.current.try_lock().ok().and_then(|current| fresh(current.as_ref()));
+        if let Some(held) = held {
+            return future::ProvideCredentials::ready(Ok(held));
+        }
         let (chain, current) = (Arc::clone(&self.chain), Arc::clone(&self.current));
         let renewal = tokio::spawn(async move {
             let mut current = current.lock().await;
-            let soon = SystemTime::now() + RENEWED;
-            if let Some(held) = current.as_ref().filter(|held| held.expiry().is_none_or(|at| at > soon)) {
-                return Ok(held.clone());
+            if let Some(held) = fresh(current.as_ref()) {
+                return Ok(held);
             }
-            let fresh = chain.provide_credentials().await?;
-            *current = Some(fresh.clone());
-            Ok(fresh)
+            let renewed = chain.provide_credentials().await?;
+            *current = Some(renewed.clone());
+            Ok(renewed)
         });
         future::ProvideCredentials::new(async move { renewal.await.map_err(CredentialsError::unhandled)? })
     }
+}
+
+/// These credentials, if they last for a while.
+fn fresh(held: Option<&Credentials>) -> Option<Credentials> {
+    let soon = SystemTime::now() + RENEWED;
+    held.filter(|held| held.expiry().is_none_or(|at| at > soon)).cloned()
 }
 
 #[cfg(test)]

@@ -18,9 +18,9 @@ use aws_smithy_runtime_api::client::{
 use aws_smithy_types::{body::SdkBody, byte_stream::ByteStream};
 use crc_fast::CrcAlgorithm;
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::{Duration, Instant},
 };
 use tracing::debug;
@@ -32,7 +32,7 @@ const COMPLETION: Duration = Duration::from_mins(5);
 
 /// The client. Cloning shares its connections.
 #[derive(Clone, Default)]
-pub(super) struct Http(Arc<Mutex<HashMap<Pool, SharedHttpConnector>>>);
+pub(super) struct Http(Arc<Mutex<HashMap<Pool, Arc<OnceLock<SharedHttpConnector>>>>>);
 
 /// Connections that may serve the same requests.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -49,8 +49,23 @@ impl fmt::Debug for Http {
 
 impl Http {
     fn connector(&self, pool: Pool) -> SharedHttpConnector {
+        self.slot(pool).get_or_init(|| pool.build()).clone()
+    }
+
+    fn slot(&self, pool: Pool) -> Arc<OnceLock<SharedHttpConnector>> {
         let mut pools = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        pools.entry(pool).or_insert_with(|| pool.build()).clone()
+        Arc::clone(pools.entry(pool).or_default())
+    }
+
+    /// Begins to set up TLS on another thread, for requests with this timeout that are about to be sent. Whoever needs
+    /// it before it is done waits for it.
+    pub fn prepare_tls(&self, connect: Duration) {
+        let pool = Pool { tls: true, connect: Some(connect) };
+        let mut pools = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Entry::Vacant(place) = pools.entry(pool) {
+            let slot = Arc::clone(place.insert(Arc::default()));
+            tokio::task::spawn_blocking(move || slot.get_or_init(|| pool.build()).clone());
+        }
     }
 }
 

@@ -19,20 +19,13 @@ pub use objects::{Objects, S3Objects};
 
 use crate::fault::{Fault, FaultKind};
 use aws_config::{
-    BehaviorVersion, Region, SdkConfig,
-    default_provider::{use_dual_stack::use_dual_stack_provider, use_fips::use_fips_provider},
-    environment::EnvironmentVariableRegionProvider,
-    imds,
-    meta::region::RegionProviderChain,
-    profile::ProfileFileRegionProvider,
-    provider_config::ProviderConfig,
-    retry::RetryConfig,
-    stalled_stream_protection::StalledStreamProtectionConfig,
-    timeout::TimeoutConfig,
+    BehaviorVersion, Region, SdkConfig, environment::EnvironmentVariableRegionProvider, imds,
+    meta::region::RegionProviderChain, profile::ProfileFileRegionProvider, provider_config::ProviderConfig,
+    retry::RetryConfig, stalled_stream_protection::StalledStreamProtectionConfig, timeout::TimeoutConfig,
 };
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_s3::config::{RequestChecksumCalculation, ResponseChecksumValidation};
-use aws_types::service_config::ServiceConfigKey;
+use aws_types::{origin::Origin, service_config::ServiceConfigKey};
 use http::Http;
 use std::{sync::Arc, time::Duration};
 use tokio::sync::OnceCell;
@@ -66,10 +59,11 @@ pub struct Endpoint {
 /// Where SDK clients come from. Cloning shares connections and credentials.
 ///
 /// Credentials are found when the first client is built, and renewed as they expire. TLS is set up when the first
-/// `https` request is sent, if ever.
+/// client with an `https` address is built, beside all else, or when the first such request is sent; if ever.
 #[derive(Debug, Clone)]
 pub struct Aws {
     http: Http,
+    standard: Arc<OnceCell<SdkConfig>>,
     credentials: Arc<OnceCell<SharedCredentialsProvider>>,
 }
 
@@ -77,7 +71,7 @@ impl Aws {
     /// Clients with AWS's standard configuration.
     #[must_use]
     pub fn standard() -> Self {
-        Self { http: Http::default(), credentials: Arc::default() }
+        Self { http: Http::default(), standard: Arc::default(), credentials: Arc::default() }
     }
 
     /// Clients with these credentials, whatever the standard configuration says.
@@ -86,7 +80,7 @@ impl Aws {
         let keys =
             aws_credential_types::Credentials::new(access_key_id, secret_access_key, None, None, "explicit");
         let credentials = OnceCell::new_with(Some(SharedCredentialsProvider::new(keys)));
-        Self { http: Http::default(), credentials: Arc::new(credentials) }
+        Self { http: Http::default(), standard: Arc::default(), credentials: Arc::new(credentials) }
     }
 
     /// A client of DynamoDB. It makes one try, of at most 2 s, and never retries: that is the caller's decision, since
@@ -142,12 +136,15 @@ impl Aws {
 
     async fn configuration(&self, at: &Endpoint, service: &str) -> Result<SdkConfig, Fault> {
         let doing = format!("connecting to {service}");
+        let standard = self.standard.get_or_init(|| self.load()).await;
+        if effective_url(standard, at, service).is_none_or(|url| !url.starts_with("http://")) {
+            self.http.prepare_tls(CONNECT);
+        }
         let providers = ProviderConfig::without_region()
             .with_behavior_version(Some(BehaviorVersion::latest()))
-            .with_http_client(self.http.clone());
-        let (fips, dual_stack) =
-            (use_fips_provider(&providers).await, use_dual_stack_provider(&providers).await);
-        let providers = providers.with_use_fips(fips).with_use_dual_stack(dual_stack);
+            .with_http_client(self.http.clone())
+            .with_use_fips(standard.use_fips())
+            .with_use_dual_stack(standard.use_dual_stack());
         let imds = imds::Client::builder()
             .configure(&providers)
             .max_attempts(1)
@@ -167,14 +164,14 @@ impl Aws {
             .get_or_try_init(|| credentials::standard(&providers, &region, imds))
             .await
             .map_err(|error| fault::credentials_fault(&doing, &error))?;
-        let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(self.http.clone())
-            .credentials_provider(credentials.clone())
-            .region(region);
+        let mut sdk =
+            standard.clone().into_builder().region(region).credentials_provider(credentials.clone());
         if let Some(url) = &at.url {
-            loader = loader.endpoint_url(url);
+            // The origin says that it wins over what the configuration has for the service.
+            sdk = sdk.endpoint_url(url);
+            sdk.insert_origin("endpoint_url", Origin::shared_config());
         }
-        let sdk = loader.load().await;
+        let sdk = sdk.build();
         if let Some(url) = effective_url(&sdk, at, service)
             && !Url::parse(&url).is_ok_and(|url| {
                 matches!(url.scheme(), "http" | "https") && url.has_host() && !has_credentials(&url)
@@ -185,6 +182,13 @@ impl Aws {
             return Err(Fault::new(FaultKind::Misconfigured, doing, source));
         }
         Ok(sdk)
+    }
+
+    /// What the standard configuration says, whatever the service; without region and credentials, which may have to be
+    /// asked for. It is read once for all services.
+    async fn load(&self) -> SdkConfig {
+        let loader = aws_config::defaults(BehaviorVersion::latest()).http_client(self.http.clone());
+        loader.region(None::<Region>).no_credentials().load().await
     }
 }
 

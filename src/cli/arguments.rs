@@ -155,6 +155,20 @@ impl Command {
             | Self::Completions(_) => false,
         }
     }
+
+    /// Whether it has work for several processors: bytes to move, or many items to read.
+    pub fn works_hard(&self) -> bool {
+        match self {
+            Self::Add(arguments) => arguments.is_large(),
+            Self::Download(_)
+            | Self::List(_)
+            | Self::Versions(_)
+            | Self::History(_)
+            | Self::Gc(_)
+            | Self::Fsck(_) => true,
+            _ => false,
+        }
+    }
 }
 
 fn deadline(text: &str) -> Result<Duration, String> {

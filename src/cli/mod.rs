@@ -26,6 +26,7 @@ use crate::{
     location,
     ops::{self, Client, Observer},
     retry::{Patience, Stop},
+    store::unopened::Unopened,
 };
 use actor::Identity;
 use arguments::{Arguments, Change, Command, Global};
@@ -37,6 +38,7 @@ use hints::Places;
 use notices::{Format, Notices};
 use output::Output;
 use progress::Progress;
+use run::Threads;
 use std::{
     ffi::OsString,
     io::IsTerminal,
@@ -97,7 +99,10 @@ fn parse(arguments: Vec<OsString>, environment: &Environment) -> Result<Argument
     let choice = if no_color { ColorChoice::Never } else { ColorChoice::Auto };
     // The parser quotes what it was given: where that would play tricks, it is made visible, at the price of color.
     let tricky = arguments.iter().any(|given| given.to_string_lossy().contains(render::plays_tricks));
-    let matches = Arguments::command().color(choice).try_get_matches_from(arguments);
+    let mut parser = Arguments::command().color(choice);
+    let matches = parser.try_get_matches_from_mut(arguments);
+    // Taking it apart would take as long as the parsing.
+    std::mem::forget(parser);
     matches.and_then(|matches| Arguments::from_arg_matches(&matches)).map_err(|error| {
         if json && error.use_stderr() {
             let notices = Notices::new(Format::Json, false, false);
@@ -153,6 +158,7 @@ fn execute(
     if changes {
         settings.allow_change(&environment)?;
     }
+    let threads = if command.works_hard() { Threads::Many } else { Threads::One };
     let stop = Stop::new();
     let bars = !global.quiet && !global.json && std::io::stderr().is_terminal();
     let mut context = Context {
@@ -166,7 +172,7 @@ fn execute(
         aws: Aws::standard(),
         identity: Identity::default(),
     };
-    run::to_the_end(&stop, notices, changes, async {
+    run::to_the_end(&stop, notices, changes, threads, async {
         let done = match command {
             Command::List(arguments) => commands::list::run(arguments, &mut context).await,
             Command::Versions(arguments) => commands::versions::run(arguments, &mut context).await,
@@ -218,17 +224,29 @@ struct Context<'a> {
 impl Context<'_> {
     /// The ledger and the store.
     async fn client(&self) -> Result<Client, Failure> {
+        self.note_unasked();
+        let uploads = self.environment.cache().map(|cache| cache.join("uploads"));
+        let Places { ledger, store, .. } = &self.places;
+        let opened = location::open(ledger, store, &self.aws, self.patience.clone(), uploads).await;
+        let (ledger, store) = opened.map_err(|fault| Failure::of_opening(&fault, &self.places))?;
+        Ok(Client::new(ledger, store, self.patience.clone(), self.environment.temporary()))
+    }
+
+    /// The ledger, for what never asks the store: it need not be set up.
+    async fn ledger(&self) -> Result<Client, Failure> {
+        self.note_unasked();
+        let opened = location::open_ledger(&self.places.ledger, &self.aws, self.patience.clone()).await;
+        let ledger = opened.map_err(|fault| Failure::of_opening(&fault, &self.places))?;
+        Ok(Client::new(ledger, Arc::new(Unopened), self.patience.clone(), self.environment.temporary()))
+    }
+
+    fn note_unasked(&self) {
         if let Some(directory) = &self.unasked {
             let directory = directory.display();
             self.notices.note(&format!(
                 "nothing is configured; using the embedded ledger and store under {directory}"
             ));
         }
-        let uploads = self.environment.cache().map(|cache| cache.join("uploads"));
-        let Places { ledger, store, .. } = &self.places;
-        let opened = location::open(ledger, store, &self.aws, self.patience.clone(), uploads).await;
-        let (ledger, store) = opened.map_err(|fault| Failure::of_opening(&fault, &self.places))?;
-        Ok(Client::new(ledger, store, self.patience.clone(), self.environment.temporary()))
     }
 
     /// Says what was being done when an operation failed.

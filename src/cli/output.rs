@@ -2,7 +2,12 @@
 
 use super::{error::Failure, json};
 use serde::Serialize;
-use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
+use std::{
+    future::poll_fn,
+    io::{self, BufWriter, IsTerminal, Stdout, Write},
+    pin::pin,
+    task::Poll,
+};
 
 /// Standard output, as lines.
 #[derive(Debug)]
@@ -31,6 +36,18 @@ impl Output {
 
     pub fn object(&mut self, value: &impl Serialize) -> Result<(), Failure> {
         self.line(json::line(value))
+    }
+
+    /// Waits for what is to be shown next. If it is not there yet, what was shown goes out first.
+    pub async fn wait<T>(&mut self, next: impl Future<Output = T>) -> Result<T, Failure> {
+        let mut next = pin!(next);
+        match poll_fn(|context| Poll::Ready(next.as_mut().poll(context))).await {
+            Poll::Ready(there) => Ok(there),
+            Poll::Pending => {
+                self.flush()?;
+                Ok(next.await)
+            }
+        }
     }
 
     pub fn flush(&mut self) -> Result<(), Failure> {

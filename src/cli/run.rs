@@ -5,7 +5,7 @@ use super::{
     notices::Notices,
 };
 use crate::retry::Stop;
-use std::{process, sync::Arc, time::Duration};
+use std::{io, process, sync::Arc, time::Duration};
 use tokio::{
     runtime::{Builder, Runtime},
     signal::unix::{Signal, SignalKind, signal},
@@ -18,23 +18,38 @@ const BLOCKED: Duration = Duration::from_secs(2);
 /// More are of no use: transfers wait for the network or the disk.
 const MOST_THREADS: usize = 4;
 
+/// How many threads wait for the network and the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Threads {
+    /// One: nothing is handed from one to another, which is quickest for a request or two.
+    One,
+    /// As many as there are processors, within reason.
+    Many,
+}
+
+impl Threads {
+    fn runtime(self) -> io::Result<Runtime> {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
+        match self {
+            Self::One => Builder::new_current_thread().enable_all().build(),
+            Self::Many => Builder::new_multi_thread().worker_threads(threads).enable_all().build(),
+        }
+    }
+}
+
 /// Runs `work` until it is done, or a signal comes and nothing has to be settled first. `changes` says whether it may
 /// commit something.
 pub(super) fn to_the_end<T>(
     stop: &Stop,
     notices: &Arc<Notices>,
     changes: bool,
+    threads: Threads,
     work: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {
-    let internal = |error: std::io::Error| Failure::new(Kind::Internal, format!("can't start: {error}"));
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
-    let runtime =
-        Builder::new_multi_thread().worker_threads(threads).enable_all().build().map_err(internal)?;
-    let running = Running(Some(runtime));
+    let internal = |error: io::Error| Failure::new(Kind::Internal, format!("can't start: {error}"));
+    obey_signals(stop.clone(), Arc::clone(notices), changes).map_err(internal)?;
+    let running = Running(Some(threads.runtime().map_err(internal)?));
     let runtime = running.0.as_ref().expect("it is taken when dropped");
-    let _inside = runtime.enter();
-    let signals = Signals::new().map_err(internal)?;
-    runtime.spawn(signals.obey(stop.clone(), Arc::clone(notices), changes));
     runtime.block_on(async {
         tokio::select! {
             // What is done is done, whatever was requested.
@@ -56,13 +71,24 @@ impl Drop for Running {
     }
 }
 
+/// Obeys signals from now on, on a thread of its own: all others may be stuck.
+fn obey_signals(stop: Stop, notices: Arc<Notices>, changes: bool) -> io::Result<()> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let inside = runtime.enter();
+    let signals = Signals::new()?;
+    drop(inside);
+    let obey = move || runtime.block_on(signals.obey(stop, notices, changes));
+    std::thread::Builder::new().name("signals".to_owned()).spawn(obey)?;
+    Ok(())
+}
+
 struct Signals {
     interrupt: Signal,
     terminate: Signal,
 }
 
 impl Signals {
-    fn new() -> std::io::Result<Self> {
+    fn new() -> io::Result<Self> {
         Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
 

@@ -3,6 +3,7 @@
 //! This is the whole schema (see `ARCHITECTURE.md` for the table of it).
 
 mod keys;
+mod says;
 
 pub(super) use keys::{
     ANY_RELEASE_EVENT, ANY_TAG, ANY_TAG_EVENT, ANY_VERSION, DIRECTORIES, HIGHEST, blob_key, directory,
@@ -283,23 +284,12 @@ pub(super) fn encode(record: &impl Serialize) -> Item {
 /// Reads a record back from an item. Attributes that the record does not know are let be.
 pub(super) fn decode<T: Serialize + DeserializeOwned>(key: &Key, item: &Item) -> Result<T, Error> {
     let damaged = |why: String| Error::Damaged { what: format!("the ledger's item {key}"), why };
-    let record =
-        serde_json::from_value(Value::Object(item.clone())).map_err(|error| damaged(error.to_string()))?;
+    let record = T::deserialize(item).map_err(|error| damaged(error.to_string()))?;
     // serde also takes a list for a record, and `{"kept": null}` for a word. A condition on what was read would then
     // hold for nothing that is stored.
-    match encode(&record).iter().find(|(name, read)| !item.get(*name).is_some_and(|it| says(it, read))) {
+    match says::differing(&record, item) {
         None => Ok(record),
-        Some((name, _)) => Err(damaged(format!("`{name}` is not as it is written"))),
-    }
-}
-
-/// Whether what is stored is what was read of it, but for attributes that are not known.
-fn says(stored: &Value, read: &Value) -> bool {
-    match (stored, read) {
-        (Value::Object(stored), Value::Object(read)) => {
-            read.iter().all(|(name, read)| stored.get(name).is_some_and(|it| says(it, read)))
-        }
-        (stored, read) => stored == read,
+        Some(name) => Err(damaged(format!("`{name}` is not as it is written"))),
     }
 }
 

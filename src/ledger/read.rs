@@ -3,20 +3,27 @@
 use super::{
     ChangeRequest, Error, NotFound, PackageQuery, TableLedger,
     items::{self, Head, TagHead, TagItem, VersionItem, decode},
+    table_ledger::READING,
 };
 use crate::{
-    model::{Address, Blob, PackageName, Release, ReleaseChange, Spec, State, Tagged, Version},
-    table::{Item, Key, Order, Page, Query},
+    fault::{Fault, FaultKind},
+    model::{Address, Blob, PackageName, Release, ReleaseChange, Spec, State, TagMove, Tagged, Version},
+    retry::Patience,
+    table::{Item, Key, Order, Page, Query, Table},
 };
 use futures_util::{
     StreamExt, TryStreamExt,
-    future::{join_all, try_join},
+    future::{join, join_all, try_join},
     stream::{self, BoxStream, Peekable, Stream},
 };
-use std::{collections::BTreeMap, pin::Pin};
+use std::{collections::BTreeMap, pin::Pin, sync::Arc};
+use tokio::task::JoinHandle;
+use tracing::Instrument;
 
+/// The items of the first page: few, for a quick answer; each page after it may have twice as many.
+const FIRST_PAGE: u32 = 250;
 /// The items of a page: DynamoDB ends a page at 1 MB in any case.
-const PAGE: u32 = 500;
+const PAGE: u32 = 2000;
 
 impl TableLedger {
     pub(super) async fn read_blob(
@@ -52,12 +59,10 @@ impl TableLedger {
         // By number all reads are made at once; a tag has to be resolved first.
         let mut rev = None;
         let (item, tags) = match spec {
-            Spec::Version(version) => {
-                try_join(self.read_version(package, *version), self.tags_by_version(package)).await?
-            }
+            Spec::Version(version) => self.read_version_and_tags(package, *version).await?,
             Spec::Past(..) | Spec::At(..) => {
                 let version = self.version_then(package, spec).await?;
-                try_join(self.read_version(package, version), self.tags_by_version(package)).await?
+                self.read_version_and_tags(package, version).await?
             }
             Spec::Tag(tag) => {
                 let tags = self.read_tags(package).await?;
@@ -80,26 +85,47 @@ impl TableLedger {
     }
 
     pub(super) async fn read_tags(&self, package: &PackageName) -> Result<Tagged, Error> {
+        let (head, tags) = try_join(self.read_head(package), self.read_moves(package)).await?;
+        Ok(Tagged { latest: head.latest, tags })
+    }
+
+    /// The tags that are on some version, by name.
+    async fn read_moves(&self, package: &PackageName) -> Result<Vec<TagMove>, Error> {
         let (from, to) = items::ANY_TAG;
-        let tags = self
-            .pages(items::tags(package), from.to_owned(), to.to_owned(), Order::Ascending)
+        self.pages(items::tags(package), from.to_owned(), to.to_owned(), Order::Ascending)
             .map(|row| {
                 let (key, item) = row?;
                 decode::<TagItem>(&key, &item)
             })
             .try_filter(|item| std::future::ready(item.version.is_some()))
             .map_ok(|item| item.into_move(package))
-            .try_collect();
-        let (head, tags) = try_join(self.read_head(package), tags).await?;
-        Ok(Tagged { latest: head.latest, tags })
+            .try_collect()
+            .await
+    }
+
+    /// A version, and what is on each: at once.
+    async fn read_version_and_tags(
+        &self,
+        package: &PackageName,
+        version: Version,
+    ) -> Result<(VersionItem, Names), Error> {
+        let (key, head) =
+            (items::version_key(package, version.get()), items::head_key(&items::releases(package)));
+        let items = self.read(vec![key.clone(), head.clone()]);
+        let (seen, tags) = try_join(items, self.read_moves(package)).await?;
+        let item = there(seen.get(&key)?, package, version)?;
+        let latest = head_of(package, seen.get(&head)?)?.latest;
+        Ok((item, by_version(&Tagged { latest, tags })))
     }
 
     pub(super) fn list_versions(&self, package: &PackageName) -> BoxStream<'_, Result<Release, Error>> {
         let (from, to) = items::ANY_VERSION;
         let package = package.clone();
         let rows = self.pages(items::releases(&package), from.to_owned(), to.to_owned(), Order::Descending);
+        let mut rows = rows.peekable();
         stream::once(async move {
-            let tags = self.tags_by_version(&package).await?;
+            let (tags, _) = join(self.tags_by_version(&package), Pin::new(&mut rows).peek()).await;
+            let tags = tags?;
             Ok::<_, Error>(rows.map(move |row| {
                 let (key, item) = row?;
                 let item: VersionItem = decode(&key, &item)?;
@@ -149,24 +175,15 @@ impl TableLedger {
 
     async fn read_version(&self, package: &PackageName, version: Version) -> Result<VersionItem, Error> {
         let key = items::version_key(package, version.get());
-        let item: Option<VersionItem> = self.read(vec![key.clone()]).await?.get(&key)?;
-        let item = item.ok_or_else(|| no_version(package, version, None))?;
-        if item.state == State::Deleted {
-            return Err(NotFound::Deleted { package: package.clone(), version }.into());
-        }
-        Ok(item)
+        there(self.read(vec![key.clone()]).await?.get(&key)?, package, version)
     }
 
     pub(super) async fn read_head(&self, package: &PackageName) -> Result<Head, Error> {
         let key = items::head_key(&items::releases(package));
-        let head: Option<Head> = self.read(vec![key.clone()]).await?.get(&key)?;
-        head.filter(|head| head.n > 0).ok_or_else(|| NotFound::Package(package.clone()).into())
+        head_of(package, self.read(vec![key.clone()]).await?.get(&key)?)
     }
 
-    pub(super) async fn tags_by_version(
-        &self,
-        package: &PackageName,
-    ) -> Result<BTreeMap<Version, Vec<String>>, Error> {
+    pub(super) async fn tags_by_version(&self, package: &PackageName) -> Result<Names, Error> {
         Ok(by_version(&self.read_tags(package).await?))
     }
 
@@ -199,7 +216,7 @@ impl TableLedger {
         Ok((head.map_or(0, |head| head.rev), on))
     }
 
-    /// The items of a range of a partition, page by page as they are asked for.
+    /// The items of a range of a partition. A page is asked for when half of the one before it has been taken.
     pub(super) fn pages(
         &self,
         pk: String,
@@ -207,15 +224,28 @@ impl TableLedger {
         to: String,
         order: Order,
     ) -> BoxStream<'_, Result<(Key, Item), Error>> {
-        let first = Query { pk, from, to, order, limit: PAGE, after: None };
-        stream::try_unfold(Some(first), move |query| async move {
-            let Some(query) = query else { return Ok::<_, Error>(None) };
-            let page = async { Ok(self.retrying(|| self.table().query(&query)).await?) };
-            let (page, ()): (Page<String>, ()) = try_join(page, self.check_schema()).await?;
-            let pk = query.pk.clone();
-            let rows: Vec<_> =
-                page.items.into_iter().map(move |(sk, item)| Ok((Key::new(&pk, sk), item))).collect();
-            let next = page.next.map(|next| Query { after: Some(next), ..query });
+        let first = Query { pk, from, to, order, limit: FIRST_PAGE, after: None };
+        stream::try_unfold(Some(Paging::Ask(first)), move |paging| async move {
+            let (mut query, page) = match paging {
+                None => return Ok::<_, Error>(None),
+                Some(Paging::Rest(rows, query)) => {
+                    let ahead = Ahead::ask(Arc::clone(&self.table), self.patience().clone(), query);
+                    return Ok(Some((stream::iter(rows), Some(Paging::Asked(ahead)))));
+                }
+                Some(Paging::Ask(query)) => {
+                    let page = async { Ok(self.retrying(|| self.table().query(&query)).await?) };
+                    let (page, ()): (Page<String>, ()) = try_join(page, self.check_schema()).await?;
+                    (query, page)
+                }
+                Some(Paging::Asked(ahead)) => ahead.answer().await?,
+            };
+            let mut rows: Vec<_> =
+                page.items.into_iter().map(|(sk, item)| Ok((Key::new(&query.pk, sk), item))).collect();
+            let next = page.next.map(|next| {
+                let rest = rows.split_off(rows.len() / 2);
+                (query.after, query.limit) = (Some(next), (query.limit * 2).min(PAGE));
+                Paging::Rest(rest, query)
+            });
             Ok(Some((stream::iter(rows), next)))
         })
         .try_flatten()
@@ -223,9 +253,63 @@ impl TableLedger {
     }
 }
 
+/// How far the reading of a range has got.
+enum Paging {
+    /// This page is to be asked for.
+    Ask(Query),
+    /// These rows are left of a page, and then comes this one.
+    Rest(Vec<Result<(Key, Item), Error>>, Query),
+    Asked(Ahead),
+}
+
+/// A page that was asked for ahead of its time. Nobody waits for it any more once this is dropped.
+struct Ahead(JoinHandle<Result<(Query, Page<String>), Fault>>);
+
+impl Ahead {
+    fn ask(table: Arc<dyn Table>, patience: Patience, query: Query) -> Self {
+        let asked = async move {
+            let page = patience.run(READING, || table.query(&query)).await?;
+            Ok((query, page))
+        };
+        Self(tokio::spawn(asked.in_current_span()))
+    }
+
+    async fn answer(mut self) -> Result<(Query, Page<String>), Fault> {
+        match (&mut self.0).await {
+            Ok(answer) => answer,
+            Err(stopped) if stopped.is_panic() => std::panic::resume_unwind(stopped.into_panic()),
+            // The runtime is shutting down.
+            Err(stopped) => Err(Fault::new(FaultKind::Unavailable, READING, stopped)),
+        }
+    }
+}
+
+impl Drop for Ahead {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// A version that can be had.
+fn there(item: Option<VersionItem>, package: &PackageName, version: Version) -> Result<VersionItem, Error> {
+    let item = item.ok_or_else(|| no_version(package, version, None))?;
+    if item.state == State::Deleted {
+        return Err(NotFound::Deleted { package: package.clone(), version }.into());
+    }
+    Ok(item)
+}
+
+/// The head of a package that is there.
+fn head_of(package: &PackageName, head: Option<Head>) -> Result<Head, Error> {
+    head.filter(|head| head.n > 0).ok_or_else(|| NotFound::Package(package.clone()).into())
+}
+
+/// What is on each version, `latest` first.
+pub(super) type Names = BTreeMap<Version, Vec<String>>;
+
 /// The names of what is on each version, `latest` first.
-fn by_version(tagged: &Tagged) -> BTreeMap<Version, Vec<String>> {
-    let mut names: BTreeMap<Version, Vec<String>> = BTreeMap::new();
+fn by_version(tagged: &Tagged) -> Names {
+    let mut names = Names::new();
     if let Some(latest) = tagged.latest {
         names.entry(latest).or_default().push("latest".to_owned());
     }

@@ -34,11 +34,11 @@ use std::{
 };
 use tokio::sync::Mutex;
 
-const READING: &str = "reading the ledger";
+pub(super) const READING: &str = "reading the ledger";
 
 /// A ledger that keeps every promise of [`Ledger`], over any [`Table`].
 pub struct TableLedger {
-    table: Arc<dyn Table>,
+    pub(super) table: Arc<dyn Table>,
     patience: Patience,
     clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     schema_known: AtomicBool,
@@ -83,7 +83,10 @@ impl TableLedger {
     /// Reads items, each consistently, together with the ledger's identity where that was not checked yet.
     pub(super) async fn read(&self, mut keys: Vec<Key>) -> Result<Snapshot, Error> {
         let meta = items::meta_key();
-        if !self.schema_known.load(Ordering::Relaxed) && !keys.contains(&meta) {
+        let asks = !self.schema_known.load(Ordering::Relaxed) && !keys.contains(&meta);
+        // Who only wants it checked meanwhile waits for this, and need not ask.
+        let _asking = asks.then(|| self.asking.try_lock());
+        if asks {
             keys.push(meta);
         }
         self.patience.run(READING, || self.read_once(keys.clone(), false)).await

@@ -9,7 +9,7 @@ use super::{
     tag_log::Way,
 };
 use crate::{
-    model::{Expectation, Gate, PackageName, Spec, State, TagName, Version},
+    model::{Expectation, Gate, PackageName, Spec, State, TagKind, TagName, Version},
     table::{Action, Change, Condition, Key},
 };
 
@@ -67,14 +67,18 @@ impl Move {
         let package = &self.package;
         let mut keys = vec![items::tag_key(package, &self.tag)];
         keys.extend(match &self.to {
-            To::Spec(Spec::Version(version)) | To::Fixed(_, version) | To::Earlier(version, _) => {
-                Some(items::version_key(package, version.get()))
+            To::Spec(Spec::Version(version)) | To::Fixed(_, version) => {
+                vec![items::version_key(package, version.get())]
+            }
+            // The event never changes.
+            To::Earlier(version, rev) => {
+                vec![items::version_key(package, version.get()), items::tag_event_key(package, *rev)]
             }
             To::Spec(Spec::Tag(tag) | Spec::Past(tag, _) | Spec::At(tag, _)) => {
-                Some(items::tag_key(package, tag))
+                vec![items::tag_key(package, tag)]
             }
-            To::Spec(Spec::Latest) => Some(items::head_key(&items::releases(package))),
-            To::Off | To::Back => None,
+            To::Spec(Spec::Latest) => vec![items::head_key(&items::releases(package))],
+            To::Off | To::Back => Vec::new(),
         });
         keys.extend(self.require.iter().filter_map(|gate| match gate {
             Gate::Tag(tag) => Some(items::tag_key(package, tag)),
@@ -139,7 +143,11 @@ impl Move {
             },
             To::Spec(Spec::At(..)) => unreachable!("a time is resolved before the commit"),
             To::Back => match self.past(&self.tag, 1, seen)? {
-                Known::Read(keys) => Known::Read(keys),
+                Known::Read(mut keys) => {
+                    let item: Option<TagItem> = seen.get(&items::tag_key(&self.package, &self.tag))?;
+                    keys.extend(item.as_ref().and_then(|item| self.foreseen(item)));
+                    Known::Read(keys)
+                }
                 Known::Is(event) => self.put_back(&event, seen)?,
             },
             To::Earlier(version, rev) => {
@@ -206,6 +214,12 @@ impl Move {
                 None => Known::Read(vec![key]),
             })
         })
+    }
+
+    /// The version that `back` of a tag most likely leads to, to be read along with the event that says so.
+    pub(super) fn foreseen(&self, item: &TagItem) -> Option<Key> {
+        let moved = item.kind == TagKind::Move;
+        item.previous.filter(|_| moved).map(|version| items::version_key(&self.package, version.get()))
     }
 
     /// The version of an earlier event, if the tag can be put on it again.

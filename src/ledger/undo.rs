@@ -38,15 +38,20 @@ impl<'a> Undoing<'a> {
     /// Each tag with its last event, where there is one.
     fn standing(&self, seen: &Snapshot) -> Result<Known<Vec<Option<Standing>>>, Error> {
         let (mut standing, mut missing) = (Vec::new(), Vec::new());
-        for Move { package, tag, .. } in &self.moves {
+        for the_move in &self.moves {
+            let Move { package, tag, .. } = the_move;
             let Some(item) = seen.get::<TagItem>(&items::tag_key(package, tag))? else {
                 standing.push(None);
                 continue;
             };
             let key = items::tag_event_key(package, item.set);
-            match seen.told_of(&key)? {
-                Some(event) => standing.push(Some((item, event))),
-                None => missing.push(key),
+            if let Some(event) = seen.told_of(&key)? {
+                standing.push(Some((item, event)));
+            } else {
+                // And, most likely, what is needed to put it back.
+                missing.push(key);
+                missing.extend(item.back.map(|rev| items::tag_event_key(package, rev)));
+                missing.extend(the_move.foreseen(&item));
             }
         }
         Ok(if missing.is_empty() { Known::Is(standing) } else { Known::Read(missing) })

@@ -11,6 +11,7 @@
 pub mod directory;
 pub mod memory;
 pub mod s3;
+pub mod unopened;
 
 mod content;
 mod files;

@@ -15,6 +15,7 @@ mod guards;
 mod history;
 mod items;
 mod keys;
+mod pages;
 pub mod plans;
 mod reading;
 mod resuming;

@@ -44,6 +44,16 @@ pub(in crate::cli) struct Args {
     change: Change,
 }
 
+impl Args {
+    /// Whether there is, or may be, so much to add that it takes more than a moment.
+    pub fn is_large(&self) -> bool {
+        std::fs::metadata(&self.file).map_or(true, |file| !file.is_file() || file.len() > LARGE)
+    }
+}
+
+/// Hashing this takes less than a millisecond.
+const LARGE: u64 = 1 << 20;
+
 pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result<(), Failure> {
     let Args { package, file, tags, labels, filename, if_changed, expect_latest, confirm, change } = args;
     let labels = Labels::parse(labels.iter().map(String::as_str))

@@ -62,7 +62,7 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
         .map_err(|failure| failure.hint("nothing was changed; `sacker apply --help` shows a plan"))?;
     let message = change.message.clone().or_else(|| plan.message().filter(|_| !undo).cloned());
     let doing = format!("{} {}", if undo { "taking back" } else { "applying" }, the_plan(&path));
-    let client = context.client().await?;
+    let client = context.ledger().await?;
     let author = context.author(Change { message, ..change }).await?;
     let request = ApplyRequest { plan, undo, author };
     let moved = if dry_run { client.preview(&request).await } else { client.apply(&request).await };

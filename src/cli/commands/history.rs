@@ -25,13 +25,13 @@ pub(in crate::cli) struct Args {
 
 pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result<(), Failure> {
     let Args { package, tag, limit } = args;
-    let client = context.client().await?;
+    let client = context.ledger().await?;
     let doing = format!("reading the history of {package}");
     let mut events = client.history(&package, tag.as_ref());
     let mut left = limit.unwrap_or(usize::MAX);
     let mut header = !context.output.json;
     while left > 0 {
-        let event = events.try_next().await.map_err(context.failed(&doing))?;
+        let event = context.output.wait(events.try_next()).await?.map_err(context.failed(&doing))?;
         if std::mem::take(&mut header) {
             context.output.line(render::history_header())?;
         }

@@ -18,7 +18,7 @@ pub(in crate::cli) struct Args {
 
 pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result<(), Failure> {
     let Args { package, spec } = args;
-    let client = context.client().await?;
+    let client = context.ledger().await?;
     let doing = format!("reading {package} {spec}");
     let release = client.info(&package, &spec).await.map_err(context.failed(&doing))?;
     if context.output.json {

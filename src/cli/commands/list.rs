@@ -35,7 +35,7 @@ fn prefix(text: &str) -> Result<String, String> {
 
 pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result<(), Failure> {
     let Args { prefix, after, limit, long } = args;
-    let client = context.client().await?;
+    let client = context.ledger().await?;
     let query = PackageQuery { prefix, after };
     let mut left = limit.unwrap_or(usize::MAX);
     let doing = "listing the packages";
@@ -44,7 +44,9 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
             context.output.line(render::packages_header())?;
         }
         let mut packages = client.list_long(&query, left);
-        while let Some(package) = packages.try_next().await.map_err(context.failed(doing))? {
+        while let Some(package) =
+            context.output.wait(packages.try_next()).await?.map_err(context.failed(doing))?
+        {
             if context.output.json {
                 context.output.object(&json::Summary::of(&package))?;
             } else {
@@ -55,7 +57,8 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
     }
     let mut packages = client.list(&query);
     while left > 0 {
-        let Some(package) = packages.try_next().await.map_err(context.failed(doing))? else { break };
+        let package = context.output.wait(packages.try_next()).await?;
+        let Some(package) = package.map_err(context.failed(doing))? else { break };
         if context.output.json {
             context.output.object(&json::Package { package: &package })?;
         } else {

@@ -57,7 +57,7 @@ async fn change(
 ) -> Result<(), Failure> {
     let VersionArgs { package, version, change: by } = of;
     let doing = format!("{doing} {package} {version}");
-    let client = context.client().await?;
+    let client = context.ledger().await?;
     let author = context.author(by).await?;
     let request = ChangeRequest { package, version, change, author };
     let changed = client.change(&request).await.map_err(context.failed(&doing))?;

@@ -51,7 +51,7 @@ pub(super) async fn protect(
     context: &mut Context<'_>,
 ) -> Result<(), Failure> {
     let TagArgs { package, tag, change } = of;
-    let client = context.client().await?;
+    let client = context.ledger().await?;
     let author = context.author(change).await?;
     let doing = match protection {
         Some(_) => format!("protecting the tag {tag} of {package}"),

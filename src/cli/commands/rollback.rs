@@ -28,7 +28,7 @@ pub(in crate::cli) struct Args {
 pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result<(), Failure> {
     let Args { package, tag, to, confirm, change } = args;
     let confirm = super::confirmed(&tag, confirm.as_ref())?;
-    let client = context.client().await?;
+    let client = context.ledger().await?;
     let author = context.author(change).await?;
     let doing = format!("putting back the tag {tag} of {package}");
     let request = RollbackRequest { package, tag, to, confirm, author };

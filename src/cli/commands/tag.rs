@@ -34,7 +34,7 @@ pub(in crate::cli) struct Args {
 pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result<(), Failure> {
     let Args { package, spec, tag, expect, require, confirm, change } = args;
     let confirm = super::confirmed(&tag, confirm.as_ref())?;
-    let client = context.client().await?;
+    let client = context.ledger().await?;
     let author = context.author(change).await?;
     let doing = format!("moving the tag {tag} of {package} to {spec}");
     let request = TagRequest { package, spec, tag, expect, require, confirm, author };

@@ -15,7 +15,7 @@ pub(in crate::cli) struct Args {
 
 pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result<(), Failure> {
     let Args { package } = args;
-    let client = context.client().await?;
+    let client = context.ledger().await?;
     let doing = format!("listing the tags of {package}");
     let tagged = client.tags(&package).await.map_err(context.failed(&doing))?;
     if context.output.json {

@@ -35,7 +35,7 @@ fn digits(text: &str) -> Result<String, String> {
 
 pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result<(), Failure> {
     let Args { package, limit, sha256 } = args;
-    let client = context.client().await?;
+    let client = context.ledger().await?;
     let digests = if context.output.is_terminal() { Digests::Short } else { Digests::Whole };
     let doing = format!("listing the versions of {package}");
     let mut versions = client.versions(&package, sha256);
@@ -43,7 +43,7 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
     let mut header = !context.output.json;
     while left > 0 {
         // The header waits for the first answer: a failure has none.
-        let version = versions.try_next().await.map_err(context.failed(&doing))?;
+        let version = context.output.wait(versions.try_next()).await?.map_err(context.failed(&doing))?;
         if std::mem::take(&mut header) {
             context.output.line(render::versions_header(digests))?;
         }

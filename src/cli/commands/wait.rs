@@ -36,7 +36,7 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
         (None, Some(than)) => format!("waiting for {package} {spec} to be newer than {than}"),
         (None, None) => format!("waiting for {package} {spec}"),
     };
-    let client = context.client().await?;
+    let client = context.ledger().await?;
     let wait = Wait { package, spec, version, newer_than, timeout };
     let release = client.wait(&wait).await.map_err(context.failed(&doing))?;
     if context.output.json {

@@ -2,6 +2,13 @@
 
 use super::sandbox::Sandbox;
 use insta::assert_snapshot;
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::{TcpListener, TcpStream},
+    process::Stdio,
+    thread,
+    time::Duration,
+};
 
 fn sandbox() -> Sandbox {
     let sandbox = Sandbox::new();
@@ -94,4 +101,65 @@ fn a_prefix_that_no_name_can_have_is_refused() {
     2|
     2| For more information, try '--help'.
     ");
+}
+
+/// Answers as a ledger would that has `a` on the first page of its directory, and never answers what comes next.
+fn stuck_after_a() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for client in listener.incoming() {
+            let mut client = client.unwrap();
+            thread::spawn(move || {
+                while let Some(request) = request(&mut client) {
+                    let body = if request.contains("ExclusiveStartKey") {
+                        break;
+                    } else if request.contains("D#0") {
+                        let key = r#"{"pk":{"S":"D#0"},"sk":{"S":"a"}}"#;
+                        format!(r#"{{"Items":[{key}],"LastEvaluatedKey":{key}}}"#)
+                    } else {
+                        r#"{"Items":[]}"#.to_owned()
+                    };
+                    let head =
+                        "HTTP/1.1 200 OK\r\ncontent-type: application/x-amz-json-1.0\r\ncontent-length";
+                    write!(client, "{head}: {}\r\n\r\n{body}", body.len()).unwrap();
+                }
+                // The connection stays.
+                thread::sleep(Duration::MAX);
+            });
+        }
+    });
+    format!("dynamodb://table?region=us-east-1&endpoint=http://{address}")
+}
+
+/// The next request of a connection: its body.
+fn request(client: &mut TcpStream) -> Option<String> {
+    let mut reader = BufReader::new(client);
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).ok().filter(|read| *read > 0)?;
+        if line == "\r\n" {
+            break;
+        }
+        if let Some(told) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+            length = told.trim().parse().unwrap();
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    String::from_utf8(body).ok()
+}
+
+#[test]
+fn what_is_known_is_shown_before_the_rest_is_waited_for() {
+    let sandbox = Sandbox::new().set("AWS_ACCESS_KEY_ID", "id").set("AWS_SECRET_ACCESS_KEY", "hidden");
+    let arguments = ["list", "--deadline", "10m", "--ledger", &stuck_after_a(), "--store", "s3://bucket"];
+    let mut command = sandbox.command(&arguments);
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(line, "a\n");
 }

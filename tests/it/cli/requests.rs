@@ -42,6 +42,12 @@ fn requests_of_each_command() {
         &["unprotect", "app", "live"],
         &["untag", "app", "live"],
         &["download", "app", "canary", "-o", "there"],
+        &["download", "app", "1", "-o", "one-there"],
+        &["info", "app", "1"],
+        &["info", "app", "canary"],
+        &["tags", "app"],
+        &["versions", "app"],
+        &["list"],
         &["history", "app", "live"],
     ] {
         write!(all, "{}", calls(&sandbox, arguments)).unwrap();
@@ -54,14 +60,20 @@ fn requests_of_each_command() {
     tag app 2 live: BatchGetItem, TransactWriteItems
     tag app live canary: TransactGetItems, TransactWriteItems
     tag app 1 live --require age:0s: BatchGetItem, TransactWriteItems
-    rollback app live: BatchGetItem, GetItem, GetItem, TransactWriteItems
-    rollback app live --to 1: BatchGetItem, GetItem, GetItem, Query, TransactWriteItems
+    rollback app live: BatchGetItem, BatchGetItem, TransactWriteItems
+    rollback app live --to 1: BatchGetItem, GetItem, Query, TransactWriteItems
     apply plan.json: TransactGetItems, TransactWriteItems
-    apply plan.json --undo: BatchGetItem, GetItem, GetItem, TransactGetItems, TransactWriteItems
+    apply plan.json --undo: BatchGetItem, TransactGetItems, TransactWriteItems
     protect app live --confirm: BatchGetItem, TransactWriteItems
     unprotect app live: BatchGetItem, TransactWriteItems
     untag app live: BatchGetItem, TransactWriteItems
     download app canary -o there: BatchGetItem
+    download app 1 -o one-there: BatchGetItem
+    info app 1: BatchGetItem, Query
+    info app canary: BatchGetItem, GetItem, Query
+    tags app: BatchGetItem, Query
+    versions app: BatchGetItem, Query, Query
+    list: GetItem, Query, Query, Query, Query
     history app live: GetItem, Query
     ");
 }

@@ -93,6 +93,18 @@ fn no_region_is_a_configuration_error() {
 }
 
 #[test]
+fn what_asks_only_the_ledger_needs_no_store() {
+    let sandbox = Sandbox::with_app();
+    // Without credentials and a region it can't be opened.
+    let ledger = format!("file://{}", sandbox.data().join("ledger").display());
+    let places = ["--ledger", &ledger, "--store", "s3://bucket"];
+    assert_eq!(sandbox.ok(&[&["list"], &places[..]].concat()), "app\n");
+    sandbox.ok(&[&["tag", "app", "1", "live"], &places[..]].concat());
+    sandbox.ok(&[&["info", "app", "live"], &places[..]].concat());
+    assert!(sandbox.run(&[&["download", "app", "live"], &places[..]].concat()).starts_with("exit 2\n"));
+}
+
+#[test]
 fn secrets_are_never_shown() {
     let sandbox = with_credentials();
     for arguments in [&["list", "-vvv"][..], &["list", "-vvv", "--json"]] {

@@ -1,0 +1,241 @@
+//! Whether an item says what was read of it, compared as the record is written, without making an item of it.
+
+use crate::table::Item;
+use serde::{
+    Serialize,
+    ser::{Error, Impossible, SerializeMap, SerializeStruct, Serializer},
+};
+use serde_json::Value;
+use std::fmt;
+
+/// The first attribute of a record that is not stored as it would be written. Attributes that the record does not know
+/// are let be, at every depth. A record of other things than strings, numbers, words and maps of them differs always.
+pub(super) fn differing(record: &impl Serialize, stored: &Item) -> Option<String> {
+    record.serialize(Stored::Item(stored)).err().map(|Differs(name)| name)
+}
+
+/// What is stored where something is written.
+#[derive(Clone, Copy)]
+enum Stored<'a> {
+    Item(&'a Item),
+    Value(&'a Value),
+}
+
+/// It is not the same: in this attribute, the outermost.
+#[derive(Debug)]
+struct Differs(String);
+
+impl fmt::Display for Differs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Differs {}
+
+impl Error for Differs {
+    fn custom<T: fmt::Display>(_: T) -> Self {
+        Self(String::new())
+    }
+}
+
+const OTHER: Differs = Differs(String::new());
+
+impl<'a> Stored<'a> {
+    fn is(self, written: impl Into<Value>) -> Result<(), Differs> {
+        match self {
+            Self::Value(stored) if *stored == written.into() => Ok(()),
+            _ => Err(OTHER),
+        }
+    }
+
+    fn attributes(self) -> Result<Attributes<'a>, Differs> {
+        match self {
+            Self::Item(stored) | Self::Value(Value::Object(stored)) => Ok(Attributes { stored, name: None }),
+            Self::Value(_) => Err(OTHER),
+        }
+    }
+}
+
+macro_rules! plain {
+    ($($method:ident: $type:ty),*) => {
+        $(fn $method(self, value: $type) -> Result<(), Differs> {
+            self.is(value)
+        })*
+    };
+}
+
+impl<'a> Serializer for Stored<'a> {
+    type Ok = ();
+    type Error = Differs;
+    type SerializeSeq = Impossible<(), Differs>;
+    type SerializeTuple = Impossible<(), Differs>;
+    type SerializeTupleStruct = Impossible<(), Differs>;
+    type SerializeTupleVariant = Impossible<(), Differs>;
+    type SerializeMap = Attributes<'a>;
+    type SerializeStruct = Attributes<'a>;
+    type SerializeStructVariant = Impossible<(), Differs>;
+
+    plain!(
+        serialize_bool: bool, serialize_i8: i8, serialize_i16: i16, serialize_i32: i32, serialize_i64: i64,
+        serialize_u8: u8, serialize_u16: u16, serialize_u32: u32, serialize_u64: u64
+    );
+
+    fn serialize_str(self, text: &str) -> Result<(), Differs> {
+        match self {
+            Self::Value(Value::String(stored)) if stored == text => Ok(()),
+            _ => Err(OTHER),
+        }
+    }
+
+    fn serialize_unit_variant(self, _: &'static str, _: u32, word: &'static str) -> Result<(), Differs> {
+        self.serialize_str(word)
+    }
+
+    fn serialize_none(self) -> Result<(), Differs> {
+        self.is(Value::Null)
+    }
+
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Differs> {
+        value.serialize(self)
+    }
+
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        value: &T,
+    ) -> Result<(), Differs> {
+        value.serialize(self)
+    }
+
+    fn serialize_map(self, _: Option<usize>) -> Result<Attributes<'a>, Differs> {
+        self.attributes()
+    }
+
+    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Attributes<'a>, Differs> {
+        self.attributes()
+    }
+
+    fn serialize_f32(self, _: f32) -> Result<(), Differs> {
+        Err(OTHER)
+    }
+
+    fn serialize_f64(self, _: f64) -> Result<(), Differs> {
+        Err(OTHER)
+    }
+
+    fn serialize_char(self, _: char) -> Result<(), Differs> {
+        Err(OTHER)
+    }
+
+    fn serialize_bytes(self, _: &[u8]) -> Result<(), Differs> {
+        Err(OTHER)
+    }
+
+    fn serialize_unit(self) -> Result<(), Differs> {
+        Err(OTHER)
+    }
+
+    fn serialize_unit_struct(self, _: &'static str) -> Result<(), Differs> {
+        Err(OTHER)
+    }
+
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        _: u32,
+        _: &'static str,
+        _: &T,
+    ) -> Result<(), Differs> {
+        Err(OTHER)
+    }
+
+    fn serialize_seq(self, _: Option<usize>) -> Result<Self::SerializeSeq, Differs> {
+        Err(OTHER)
+    }
+
+    fn serialize_tuple(self, _: usize) -> Result<Self::SerializeTuple, Differs> {
+        Err(OTHER)
+    }
+
+    fn serialize_tuple_struct(
+        self,
+        _: &'static str,
+        _: usize,
+    ) -> Result<Self::SerializeTupleStruct, Differs> {
+        Err(OTHER)
+    }
+
+    fn serialize_tuple_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        _: &'static str,
+        _: usize,
+    ) -> Result<Self::SerializeTupleVariant, Differs> {
+        Err(OTHER)
+    }
+
+    fn serialize_struct_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        _: &'static str,
+        _: usize,
+    ) -> Result<Self::SerializeStructVariant, Differs> {
+        Err(OTHER)
+    }
+}
+
+/// The attributes that a struct or map is compared with.
+struct Attributes<'a> {
+    stored: &'a Item,
+    /// The one whose value comes next.
+    name: Option<String>,
+}
+
+impl Attributes<'_> {
+    fn compare<T: Serialize + ?Sized>(&self, name: &str, value: &T) -> Result<(), Differs> {
+        let stored = self.stored.get(name).ok_or(OTHER);
+        stored.and_then(|stored| value.serialize(Stored::Value(stored))).map_err(|_| Differs(name.to_owned()))
+    }
+}
+
+impl SerializeMap for Attributes<'_> {
+    type Ok = ();
+    type Error = Differs;
+
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Differs> {
+        match serde_json::to_value(key) {
+            Ok(Value::String(name)) => self.name = Some(name),
+            _ => return Err(OTHER),
+        }
+        Ok(())
+    }
+
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Differs> {
+        let name = self.name.take().ok_or(OTHER)?;
+        self.compare(&name, value)
+    }
+
+    fn end(self) -> Result<(), Differs> {
+        Ok(())
+    }
+}
+
+impl SerializeStruct for Attributes<'_> {
+    type Ok = ();
+    type Error = Differs;
+
+    fn serialize_field<T: Serialize + ?Sized>(
+        &mut self,
+        name: &'static str,
+        value: &T,
+    ) -> Result<(), Differs> {
+        self.compare(name, value)
+    }
+
+    fn end(self) -> Result<(), Differs> {
+        Ok(())
+    }
+}

@@ -1,0 +1,124 @@
+//! What is read of a range, and when.
+
+use super::world::{add_many, of, patience};
+use async_trait::async_trait;
+use futures_util::TryStreamExt;
+use sacker::{
+    fault::{Fault, FaultKind},
+    ledger::Ledger,
+    ledger::{Error, TableLedger},
+    model::Spec,
+    table::{Created, Item, Key, Page, Query, Table, TransactError, Transaction, memory::MemoryTable},
+};
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+/// A table that counts reads, and has no page after the first few.
+#[derive(Debug)]
+struct Counting {
+    inner: MemoryTable,
+    pages: AtomicUsize,
+    most: usize,
+    gets: AtomicUsize,
+}
+
+impl Counting {
+    fn new(most: usize) -> Arc<Self> {
+        let (pages, gets) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Arc::new(Self { inner: MemoryTable::new(), pages, most, gets })
+    }
+
+    /// The pages and the other reads since it was asked last.
+    fn reads(&self) -> (usize, usize) {
+        (self.pages.swap(0, Ordering::SeqCst), self.gets.swap(0, Ordering::SeqCst))
+    }
+}
+
+#[async_trait]
+impl Table for Counting {
+    fn describe(&self) -> String {
+        self.inner.describe()
+    }
+
+    async fn create(&self) -> Result<Created, Fault> {
+        self.inner.create().await
+    }
+
+    async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, Fault> {
+        self.gets.fetch_add(1, Ordering::SeqCst);
+        // As over a network: what is asked for meanwhile is asked for before this is answered.
+        tokio::task::yield_now().await;
+        self.inner.get_many(keys).await
+    }
+
+    async fn get_transact(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, Fault> {
+        self.inner.get_transact(keys).await
+    }
+
+    async fn query(&self, query: &Query) -> Result<Page<String>, Fault> {
+        if self.pages.fetch_add(1, Ordering::SeqCst) >= self.most {
+            return Err(Fault::new(FaultKind::Denied, "testing", "a fault that was asked for"));
+        }
+        tokio::task::yield_now().await;
+        self.inner.query(query).await
+    }
+
+    async fn scan(&self, after: Option<&Key>) -> Result<Page<Key>, Fault> {
+        self.inner.scan(after).await
+    }
+
+    async fn transact(&self, transaction: &Transaction) -> Result<(), TransactError> {
+        self.inner.transact(transaction).await
+    }
+}
+
+#[tokio::test]
+async fn a_page_is_read_ahead_once_half_of_the_one_before_is_taken() {
+    let table = Counting::new(usize::MAX);
+    let ledger = TableLedger::new(Arc::clone(&table) as Arc<dyn Table>, patience());
+    add_many(&ledger, "app", 300).await;
+    table.reads();
+    // Its tags are a page of their own.
+    let package = of("app");
+    let mut versions = ledger.versions(&package);
+    for number in (176..=300).rev() {
+        assert_eq!(versions.try_next().await.unwrap().unwrap().version.get(), number);
+    }
+    tokio::task::yield_now().await;
+    assert_eq!(table.reads().0, 2);
+    versions.try_next().await.unwrap();
+    tokio::task::yield_now().await;
+    assert_eq!(table.reads().0, 1);
+    // What is left comes once and whole.
+    let left: Vec<_> = versions.map_ok(|release| release.version.get()).try_collect().await.unwrap();
+    assert_eq!(left, (1..=174).rev().collect::<Vec<_>>());
+    assert_eq!(table.reads().0, 0);
+}
+
+#[tokio::test]
+async fn a_page_that_fails_ends_what_was_read() {
+    let table = Counting::new(2);
+    let ledger = TableLedger::new(Arc::clone(&table) as Arc<dyn Table>, patience());
+    add_many(&ledger, "app", 300).await;
+    let package = of("app");
+    let mut versions = ledger.versions(&package);
+    for _ in 0..250 {
+        versions.try_next().await.unwrap().unwrap();
+    }
+    match versions.try_next().await {
+        Err(Error::Fault(fault)) => assert_eq!(fault.kind, FaultKind::Denied),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_version_and_its_tags_are_two_reads_with_the_schema_checked_by_one() {
+    let table = Counting::new(usize::MAX);
+    let ledger = || TableLedger::new(Arc::clone(&table) as Arc<dyn Table>, patience());
+    add_many(&ledger(), "app", 1).await;
+    table.reads();
+    ledger().release(&of("app"), &Spec::Version("1".parse().unwrap())).await.unwrap();
+    assert_eq!(table.reads(), (1, 1));
+}

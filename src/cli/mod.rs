@@ -23,7 +23,7 @@ use crate::{
     aws::Aws,
     failpoint,
     ledger::Author,
-    location,
+    location::{self, Uploading},
     ops::{self, Client, Observer},
     retry::{Patience, Stop},
 };
@@ -40,6 +40,7 @@ use progress::Progress;
 use std::{
     ffi::OsString,
     io::IsTerminal,
+    num::NonZeroUsize,
     panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
     process::ExitCode,
@@ -218,6 +219,11 @@ struct Context<'a> {
 impl Context<'_> {
     /// The ledger and the store.
     async fn client(&self) -> Result<Client, Failure> {
+        self.client_with(None).await
+    }
+
+    /// The ledger and the store, with so many parts of a blob under way at once.
+    async fn client_with(&self, jobs: Option<NonZeroUsize>) -> Result<Client, Failure> {
         if let Some(directory) = &self.unasked {
             let directory = directory.display();
             self.notices.note(&format!(
@@ -226,9 +232,14 @@ impl Context<'_> {
         }
         let uploads = self.environment.cache().map(|cache| cache.join("uploads"));
         let Places { ledger, store, .. } = &self.places;
-        let opened = location::open(ledger, store, &self.aws, self.patience.clone(), uploads).await;
+        let uploading = Uploading { folder: uploads, jobs };
+        let opened = location::open(ledger, store, &self.aws, self.patience.clone(), uploading).await;
         let (ledger, store) = opened.map_err(|fault| Failure::of_opening(&fault, &self.places))?;
-        Ok(Client::new(ledger, store, self.patience.clone(), self.environment.temporary()))
+        let client = Client::new(ledger, store, self.patience.clone(), self.environment.temporary());
+        Ok(match jobs {
+            Some(jobs) => client.with_jobs(jobs),
+            None => client,
+        })
     }
 
     /// Says what was being done when an operation failed.

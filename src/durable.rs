@@ -1,9 +1,21 @@
 //! What survives a power cut: a file is flushed before it gets its name, and the directory after. Each step is told of
 //! at the level TRACE, with which a test holds whoever publishes a file to this order.
 
-use std::{fs::File, io, path::Path};
+#[cfg(target_os = "linux")]
+use std::num::NonZeroU64;
+use std::{fs::File, io, os::unix::fs::FileExt, path::Path};
 use tempfile::{NamedTempFile, PersistError};
 use tracing::trace;
+
+/// Writes some bytes to their place in a file that has nothing there yet. Where nothing but zeros comes, that stays a
+/// hole; whoever is done sets the file's length.
+pub(crate) fn write_sparsely(file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
+    const ZEROS: [u8; 4096] = [0; 4096];
+    if bytes.chunks(ZEROS.len()).all(|some| some == &ZEROS[..some.len()]) {
+        return Ok(());
+    }
+    file.write_all_at(bytes, at)
+}
 
 /// Flushes a file.
 pub(crate) fn flush(file: &File, path: &Path) -> io::Result<()> {
@@ -27,3 +39,41 @@ pub(crate) fn flush_directory(directory: &Path) -> io::Result<()> {
     trace!(path = %directory.display(), "flushed");
     Ok(())
 }
+
+/// Has what is written to a file brought to the disk while more of it is written, so that little is left to be flushed
+/// in the end. It makes nothing durable.
+#[derive(Debug)]
+pub(crate) struct WriteBack<'a> {
+    file: &'a File,
+    begun: u64,
+}
+
+impl<'a> WriteBack<'a> {
+    /// Too often would make many small writes of it.
+    const STEP: u64 = 8 << 20;
+
+    /// Of this file, from its beginning.
+    pub fn of(file: &'a File) -> Self {
+        Self { file, begun: 0 }
+    }
+
+    /// All up to `end` has been written, and will be read again only if it is still in memory.
+    pub fn up_to(&mut self, end: u64) {
+        if end - self.begun < Self::STEP {
+            return;
+        }
+        begin_write_back(self.file, self.begun, end - self.begun);
+        self.begun = end;
+    }
+}
+
+/// Linux begins to write what it is told will not be needed, does not wait for that, and keeps what is not written yet.
+#[cfg(target_os = "linux")]
+fn begin_write_back(file: &File, at: u64, length: u64) {
+    // Where it can't be done, all is written in the end.
+    let _ = rustix::fs::fadvise(file, at, NonZeroU64::new(length), rustix::fs::Advice::DontNeed);
+}
+
+/// Nothing else says so without waiting.
+#[cfg(not(target_os = "linux"))]
+fn begin_write_back(_: &File, _: u64, _: u64) {}

@@ -25,7 +25,7 @@
 //! use sacker::{
 //!     aws::Aws,
 //!     ledger::{AddRequest, Author, TagRequest},
-//!     location,
+//!     location::{self, Uploading},
 //!     model::Labels,
 //!     ops::{Add, AddInput, Client, Download, Observer, Silent, Target},
 //!     retry::{Patience, Stop},
@@ -38,7 +38,8 @@
 //! let ledger = format!("file://{}/ledger", folder.path().display()).parse()?;
 //! let store = format!("file://{}/store", folder.path().display()).parse()?;
 //! let patience = Patience::new(Duration::from_secs(60), Stop::new());
-//! let (ledger, store) = location::open(&ledger, &store, &Aws::standard(), patience.clone(), None).await?;
+//! let uploading = Uploading::default();
+//! let (ledger, store) = location::open(&ledger, &store, &Aws::standard(), patience.clone(), uploading).await?;
 //! let client = Client::new(ledger, store, patience, std::env::temp_dir());
 //! let observer: Arc<dyn Observer> = Arc::new(Silent);
 //! let author = Author { actor: "ann@example.org".parse()?, message: None, key: None };

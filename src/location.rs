@@ -20,6 +20,7 @@ use crate::{
 };
 use std::{
     fmt,
+    num::NonZeroUsize,
     path::{Component, PathBuf},
     str::FromStr,
     sync::Arc,
@@ -87,9 +88,17 @@ pub struct Bucket {
     pub endpoint: Endpoint,
 }
 
+/// How blobs are sent to a store in parts.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Uploading {
+    /// The folder in which this client remembers the uploads it began, so that it can go on with them; made when
+    /// needed.
+    pub folder: Option<PathBuf>,
+    /// How many parts are under way at once, where it is not to be found out.
+    pub jobs: Option<NonZeroUsize>,
+}
+
 /// Opens a ledger and a store. Nothing is made or checked: that is for `init`, and for what is done with them.
-///
-/// `uploads` is the folder in which this client remembers the uploads it began, so that it can go on with them.
 ///
 /// # Errors
 /// [`FaultKind::Denied`](crate::fault::FaultKind) without credentials, and
@@ -99,12 +108,17 @@ pub async fn open(
     store: &StoreUrl,
     aws: &Aws,
     patience: Patience,
-    uploads: Option<PathBuf>,
+    uploading: Uploading,
 ) -> Result<(Arc<dyn Ledger>, Arc<dyn Store>), Fault> {
     let ledger = open_ledger(ledger, aws, patience).await?;
     let store: Arc<dyn Store> = match store {
         StoreUrl::S3(Bucket { bucket, prefix, endpoint }) => {
-            Arc::new(S3Store::new(aws.s3(endpoint).await?, bucket, prefix, uploads))
+            let Uploading { folder, jobs } = uploading;
+            let store = S3Store::new(aws.s3(endpoint).await?, bucket, prefix, folder);
+            Arc::new(match jobs {
+                Some(jobs) => store.with_jobs(jobs),
+                None => store,
+            })
         }
         StoreUrl::Directory(directory) => Arc::new(DirectoryStore::new(directory.clone())),
     };

@@ -6,7 +6,7 @@ use super::commands::{
 };
 use crate::model::{Key, Message};
 use clap::{Args, ColorChoice, Parser, Subcommand};
-use std::{path::PathBuf, time::Duration};
+use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
 const AFTER_HELP: &str = "\
 Exit codes:
@@ -171,6 +171,13 @@ impl Command {
     }
 }
 
+/// How many parts of a blob may be under way at once.
+pub(super) fn jobs(text: &str) -> Result<NonZeroUsize, String> {
+    const MOST: usize = 64;
+    let jobs = text.parse().ok().filter(|jobs: &NonZeroUsize| jobs.get() <= MOST);
+    jobs.ok_or_else(|| format!("it must be a number from 1 to {MOST}"))
+}
+
 fn deadline(text: &str) -> Result<Duration, String> {
     match super::commands::duration(text)? {
         Duration::ZERO => Err("it must be more than 0s".to_owned()),
@@ -197,6 +204,15 @@ mod tests {
             command.get_subcommands().for_each(check);
         }
         check(&Arguments::command());
+    }
+
+    #[test]
+    fn jobs_are_a_number_within_bounds() {
+        assert_eq!(jobs("1").map(NonZeroUsize::get), Ok(1));
+        assert_eq!(jobs("64").map(NonZeroUsize::get), Ok(64));
+        for wrong in ["", "0", "65", "-1", "1.5", "many"] {
+            jobs(wrong).expect_err(wrong);
+        }
     }
 
     #[test]

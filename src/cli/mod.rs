@@ -23,7 +23,7 @@ use crate::{
     aws::Aws,
     failpoint,
     ledger::Author,
-    location,
+    location::{self, Uploading},
     ops::{self, Client, Observer},
     retry::{Patience, Stop},
     store::unopened::Unopened,
@@ -42,6 +42,7 @@ use run::Threads;
 use std::{
     ffi::OsString,
     io::IsTerminal,
+    num::NonZeroUsize,
     panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
     process::ExitCode,
@@ -224,12 +225,22 @@ struct Context<'a> {
 impl Context<'_> {
     /// The ledger and the store.
     async fn client(&self) -> Result<Client, Failure> {
+        self.client_with(None).await
+    }
+
+    /// The ledger and the store, with so many parts of a blob under way at once.
+    async fn client_with(&self, jobs: Option<NonZeroUsize>) -> Result<Client, Failure> {
         self.note_unasked();
         let uploads = self.environment.cache().map(|cache| cache.join("uploads"));
         let Places { ledger, store, .. } = &self.places;
-        let opened = location::open(ledger, store, &self.aws, self.patience.clone(), uploads).await;
+        let uploading = Uploading { folder: uploads, jobs };
+        let opened = location::open(ledger, store, &self.aws, self.patience.clone(), uploading).await;
         let (ledger, store) = opened.map_err(|fault| Failure::of_opening(&fault, &self.places))?;
-        Ok(Client::new(ledger, store, self.patience.clone(), self.environment.temporary()))
+        let client = Client::new(ledger, store, self.patience.clone(), self.environment.temporary());
+        Ok(match jobs {
+            Some(jobs) => client.with_jobs(jobs),
+            None => client,
+        })
     }
 
     /// The ledger, for what never asks the store: it need not be set up.

@@ -1,6 +1,6 @@
 //! The progress of what takes more than a moment, on a terminal.
 
-use super::notices::Notices;
+use super::{notices::Notices, render};
 use crate::ops::{Observer, Phase};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::{
@@ -60,6 +60,17 @@ impl Observer for Progress {
         });
         let going = Going { since: Instant::now(), total: bytes, done: 0, bar, shown: false };
         *self.going.lock().unwrap_or_else(PoisonError::into_inner) = Some(going);
+    }
+
+    fn resume(&self, bytes: u64) {
+        let size = render::size(bytes);
+        self.notices.note(&format!("going on after an interruption: {size} are there already"));
+        if let Some(going) = &mut *self.going.lock().unwrap_or_else(PoisonError::into_inner) {
+            going.done += bytes;
+            // Not counted into the rate.
+            going.bar.set_position(going.done);
+            going.bar.reset_eta();
+        }
     }
 
     fn advance(&self, bytes: u64) {

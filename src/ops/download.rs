@@ -1,6 +1,11 @@
 //! `download`: a file appears whole and verified, or not at all.
 
-use super::{Client, Error, Observer, fetch::Absent, spool::blocking};
+use super::{
+    Client, Error, Observer,
+    fetch::{Absent, part_size},
+    partial::Partial,
+    spool::blocking,
+};
 use crate::{
     durable,
     failpoint::reach,
@@ -16,7 +21,7 @@ use std::{
     path::{Path, PathBuf},
     sync::Arc,
 };
-use tempfile::NamedTempFile;
+use tracing::debug;
 
 /// Where a download goes.
 pub enum Target {
@@ -116,23 +121,54 @@ impl Client {
         force: bool,
         observer: &Arc<dyn Observer>,
     ) -> Result<Result<(Option<PathBuf>, bool), Absent>, Error> {
-        if is_there(path.clone(), blob.clone(), force).await? {
-            return Ok(Ok((Some(path), true)));
-        }
         let directory = match path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
             _ => PathBuf::from("."),
         };
-        let temporary = temporary_in(&directory, blob.mode).map_err(Error::output(&path))?;
-        let file = Arc::new(temporary.as_file().try_clone().map_err(Error::output(&path))?);
-        let fetched = self.fetch_to_file(blob, file, observer).await;
-        match fetched.map_err(|error| as_output(error, &path))? {
-            Ok(()) => {}
-            Err(absent) => return Ok(Err(absent)),
+        if is_there(path.clone(), blob.clone(), force).await? {
+            // It may have come another way, after a try that was interrupted.
+            let (directory, blob) = (directory, blob.clone());
+            let forgotten = blocking(move || Partial::forget(&directory, &blob)).await;
+            forgotten.unwrap_or_else(|error| debug!(%error, "what an earlier try has left stays"));
+            return Ok(Ok((Some(path), true)));
         }
-        publish(temporary, directory, &path, blob.mode, force).await?;
-        Ok(Ok((Some(path), false)))
+        let (of, part) = (blob.clone(), part_size(blob.size));
+        let opened = {
+            let directory = directory.clone();
+            blocking(move || Partial::open(&directory, &of, part)).await
+        };
+        let mut partial = Arc::new(opened.map_err(Error::output(&path))?);
+        let resumed = partial.bytes() > 0;
+        let mut fetched = self.fetch_to_file(blob, &partial, observer).await;
+        if resumed && matches!(fetched, Err(Error::Damaged { .. })) {
+            // What was there may be at fault: a power cut, say, that kept the mark of a part and not the part.
+            debug_assert_eq!(Arc::strong_count(&partial), 1, "no part is under way any more");
+            observer.warn("what an earlier try had left was not right; all of it is fetched again");
+            let anew = Arc::get_mut(&mut partial).map(Partial::begin_anew);
+            anew.transpose().map_err(Error::output(&path))?;
+            fetched = self.fetch_to_file(blob, &partial, observer).await;
+        }
+        match fetched {
+            Ok(Ok(())) => {}
+            Ok(Err(absent)) => {
+                partial.discard();
+                return Ok(Err(absent));
+            }
+            Err(error) => {
+                if !is_for_later(&error) {
+                    partial.discard();
+                }
+                return Err(as_output(error, &path));
+            }
+        }
+        let present = publish(&partial, directory, &path, blob, force).await?;
+        Ok(Ok((Some(path), present)))
     }
+}
+
+/// Whether the same command may get on from here another time.
+fn is_for_later(error: &Error) -> bool {
+    matches!(error, Error::Store(fault) if fault.kind.is_transient() || fault.kind == FaultKind::Denied)
 }
 
 fn file_name(package: &PackageName, blob: &Blob) -> String {
@@ -142,45 +178,47 @@ fn file_name(package: &PackageName, blob: &Blob) -> String {
     }
 }
 
-/// A file that is gone when dropped, in the directory it will stay in. While it is written nobody may read it who may
-/// not in the end.
-fn temporary_in(directory: &Path, mode: Option<Mode>) -> io::Result<NamedTempFile> {
-    // With none recorded it has the permissions that a new file has.
-    let mode = mode.map_or(0o666, |mode| u32::from(mode) & 0o666 | 0o600);
-    tempfile::Builder::new()
-        .prefix(".sacker-")
-        .suffix(".part")
-        .permissions(Permissions::from_mode(mode))
-        .tempfile_in(directory)
-}
-
-/// Gives a complete file its name, durably. If dropped, it has the name or is gone: no thread holds on to it.
+/// Gives a complete file its name, durably. If dropped, it has the name or none: no thread holds on to it. Returns
+/// whether someone else was faster, and the same bytes are there.
 async fn publish(
-    temporary: NamedTempFile,
+    partial: &Partial,
     directory: PathBuf,
     path: &Path,
-    mode: Option<Mode>,
+    blob: &Blob,
     force: bool,
-) -> Result<(), Error> {
-    let output = || Error::output(path);
-    let file = temporary.as_file().try_clone().map_err(output())?;
-    let (failed, written) = (output(), temporary.path().to_owned());
+) -> Result<bool, Error> {
+    let (output, mode) = (|| Error::output(path), blob.mode);
+    let file = Arc::clone(partial.file());
+    let (failed, written) = (output(), partial.path().to_owned());
+    let (cut, is_kept) = (partial.cut(), partial.is_kept());
     let durable = blocking(move || {
+        cut?;
+        if is_kept {
+            // This takes a while. Until it is done the file has to be one that its owner can write to: who goes on with
+            // it opens it so.
+            durable::flush(&file, &written)?;
+        }
         if let Some(mode) = mode {
             file.set_permissions(Permissions::from_mode(mode.into()))?;
         }
         durable::flush(&file, &written)
     });
-    durable.await.map_err(failed)?;
+    if let Err(error) = durable.await {
+        partial.discard();
+        return Err(failed(error));
+    }
     reach("download-complete");
+    let temporary = partial.take().map_err(output())?;
     match durable::name(temporary, path, force) {
         Ok(()) => {
             reach("download-named");
             let flush = blocking(move || durable::flush_directory(&directory));
-            flush.await.map_err(output())
+            flush.await.map(|()| false).map_err(output())
         }
         Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
-            Err(Error::Exists(path.to_owned()))
+            drop(error);
+            let same = is_there(path.to_owned(), blob.clone(), false).await?;
+            if same { Ok(true) } else { Err(Error::Exists(path.to_owned())) }
         }
         Err(error) => Err(output()(error.error)),
     }

@@ -1,7 +1,8 @@
 //! Fetching a blob: parts in parallel, hashed in order, and nothing believed until the hash is right.
 
-use super::{Client, Error, Observer, Phase, spool::blocking};
+use super::{Client, Error, Observer, Phase, partial::Partial, spool::blocking};
 use crate::{
+    durable::WriteBack,
     failpoint::reach,
     fault::{Fault, FaultKind},
     model::{Address, Blob, Digest},
@@ -11,8 +12,10 @@ use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use sha2::{Digest as _, Sha256};
 use std::{
+    collections::BTreeSet,
     fs::File,
     io,
+    num::NonZeroUsize,
     ops::Range,
     os::unix::fs::FileExt,
     sync::{
@@ -20,22 +23,45 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
 };
-use tokio::sync::mpsc;
+use tokio::{
+    sync::{mpsc, watch},
+    task::{JoinError, JoinSet},
+};
+use tracing::Instrument;
 
 /// How much of a blob is asked for at once: 8 MiB.
 const PART: u64 = 8 << 20;
 
-/// How many parts are under way at once.
-const JOBS: usize = 6;
+/// The same where they go to a stream: they are held in memory until it is their turn.
+const STREAM_PART: u64 = 4 << 20;
+
+/// So many parts are enough for any blob: of one with more each is larger.
+const MOST_PARTS: u64 = 10_000;
+
+/// How many parts are under way at once, unless it is said how many: one machine's share of a fast network, at little
+/// memory. A blob that takes longer is worth more.
+const JOBS: usize = 4;
+const JOBS_OF_LARGE: usize = 8;
+
+/// Larger blobs are large: 4 GiB.
+const LARGE: u64 = 4 << 30;
+
+/// The size in bytes of every part but the last of a blob that goes to a file. Another one than an earlier version of
+/// this program had makes what that one left useless.
+pub(super) fn part_size(size: u64) -> u64 {
+    const MIB: u64 = 1 << 20;
+    PART.max(size.div_ceil(MOST_PARTS).div_ceil(MIB) * MIB)
+}
 
 /// What a fetch needs to know of its blob.
-struct Fetch<'a> {
-    client: &'a Client,
-    address: &'a Address,
+struct Fetch {
+    client: Client,
+    address: Address,
     size: u64,
-    observer: &'a dyn Observer,
+    observer: Arc<dyn Observer>,
     pulse: Pulse,
-    etag: Mutex<Option<String>>,
+    // That of the first answer, which makes sure that all parts are of one object.
+    etag: watch::Sender<Option<String>>,
 }
 
 /// The blob is not in the store.
@@ -43,29 +69,23 @@ struct Fetch<'a> {
 pub(super) struct Absent;
 
 impl Client {
-    /// Writes a blob to an empty file and checks it. The file holds garbage if this fails.
+    /// Writes to a file what is not there yet of a blob, and checks the whole. The file holds garbage if this fails;
+    /// nothing is written to it any more when this returns.
     pub(super) async fn fetch_to_file(
         &self,
         blob: &Blob,
-        file: Arc<File>,
+        partial: &Arc<Partial>,
         observer: &Arc<dyn Observer>,
     ) -> Result<Result<(), Absent>, Error> {
         observer.begin(Phase::Downloading, Some(blob.size));
-        let (written, parts) = mpsc::unbounded_channel();
-        let hashed = hash_behind(Arc::clone(&file), parts);
-        let fetch = Fetch::new(self, blob, &**observer);
-        let written = async move {
-            // Dropping the sender at the end is what ends the hashing.
-            let fetched = fetch.parts(|range| fetch.part_to_file(range, &file)).try_fold(
-                written,
-                |written, range| async move {
-                    let _ = written.send(range);
-                    Ok(written)
-                },
-            );
-            fetched.await.map(drop)
-        };
-        let (fetched, hashed) = tokio::join!(written, hashed);
+        match partial.bytes() {
+            0 => {}
+            bytes => observer.resume(bytes),
+        }
+        let (landed, parts) = mpsc::unbounded_channel();
+        let hashed = hash_behind(Arc::clone(partial.file()), parts);
+        let fetch = Fetch::new(self, blob, observer);
+        let (fetched, hashed) = tokio::join!(fetch.parts_to_file(partial, landed), hashed);
         observer.end();
         match fetched {
             Ok(()) => check(&blob.address, &hashed?).map(Ok),
@@ -82,9 +102,11 @@ impl Client {
         observer: &Arc<dyn Observer>,
     ) -> Result<Result<(), Absent>, Error> {
         observer.begin(Phase::Downloading, Some(blob.size));
-        let fetch = Fetch::new(self, blob, &**observer);
+        let fetch = Fetch::new(self, blob, observer);
+        let parts = stream::iter(0..fetch.parts(STREAM_PART));
+        let parts = parts.map(|part| spawned(Arc::clone(&fetch).part_to_memory(part)));
+        let mut parts = std::pin::pin!(parts.buffered(fetch.jobs(JOBS)));
         let mut sha256 = Sha256::new();
-        let mut parts = std::pin::pin!(fetch.parts(|range| fetch.part_to_memory(range)));
         let mut begun = false;
         let result = loop {
             match parts.next().await {
@@ -128,43 +150,82 @@ impl From<Error> for Stopped {
     }
 }
 
-impl<'a> Fetch<'a> {
-    fn new(client: &'a Client, blob: &'a Blob, observer: &'a dyn Observer) -> Self {
-        Self {
-            client,
-            address: &blob.address,
+impl Fetch {
+    fn new(client: &Client, blob: &Blob, observer: &Arc<dyn Observer>) -> Arc<Self> {
+        Arc::new(Self {
+            client: client.clone(),
+            address: blob.address.clone(),
             size: blob.size,
-            observer,
+            observer: Arc::clone(observer),
             pulse: Pulse::new(),
-            etag: Mutex::new(None),
+            etag: watch::Sender::new(None),
+        })
+    }
+
+    fn jobs(&self, default: usize) -> usize {
+        self.client.jobs.map_or(default, NonZeroUsize::get)
+    }
+
+    /// How many parts of a size there are. An empty blob has one: that it is there has to be seen.
+    fn parts(&self, size: u64) -> u64 {
+        self.size.div_ceil(size).max(1)
+    }
+
+    fn range(&self, size: u64, part: u64) -> Range<u64> {
+        part * size..self.size.min((part + 1) * size)
+    }
+
+    /// Fetches the parts that are not there yet, several under way at once, and tells of all of them in order.
+    async fn parts_to_file(
+        self: &Arc<Self>,
+        partial: &Arc<Partial>,
+        landed: mpsc::UnboundedSender<Range<u64>>,
+    ) -> Result<(), Stopped> {
+        let size = partial.part_size();
+        let jobs = self.jobs(if self.size > LARGE { JOBS_OF_LARGE } else { JOBS });
+        let mut parts = 0..self.parts(size);
+        let (mut there, mut told) = (BTreeSet::new(), 0);
+        let mut under_way = JoinSet::new();
+        let mut leads = true;
+        loop {
+            while under_way.len() < jobs
+                && let Some(part) = parts.next()
+            {
+                if partial.has(part) {
+                    there.insert(part);
+                } else {
+                    let (fetch, partial) = (Arc::clone(self), Arc::clone(partial));
+                    under_way.spawn(fetch.part_to_file(part, leads, partial).in_current_span());
+                    leads = false;
+                }
+            }
+            while there.remove(&told) {
+                let _ = landed.send(self.range(size, told));
+                told += 1;
+            }
+            match under_way.join_next().await.map(finished) {
+                None => return Ok(()),
+                Some(Ok(part)) => drop(there.insert(part)),
+                Some(Err(stopped)) => {
+                    under_way.shutdown().await;
+                    return Err(stopped);
+                }
+            }
         }
     }
 
-    /// The parts in order, several under way at once. The first goes alone, since it brings the etag that makes sure
-    /// that all are parts of one object.
-    fn parts<'b, T, F>(
-        &'b self,
-        fetch: impl Fn(Range<u64>) -> F + Copy + 'b,
-    ) -> impl futures_util::Stream<Item = Result<T, Stopped>> + 'b
-    where
-        T: 'b,
-        F: Future<Output = Result<T, Stopped>> + 'b,
-    {
-        let ranges = (0..self.size.div_ceil(PART).max(1)).map(|part| {
-            let start = part * PART;
-            start..self.size.min(start + PART)
-        });
-        let mut ranges = ranges.into_iter();
-        let first = stream::iter(ranges.next()).then(fetch);
-        first.chain(stream::iter(ranges).map(fetch).buffered(JOBS))
-    }
-
-    /// Fetches a range and gives each chunk to `land`, going on after the last one when it has to try again.
+    /// Fetches a range and gives each chunk to `land`, going on after the last one when it has to try again. The one
+    /// that leads brings the etag as its answer begins; the others wait for that.
     async fn part(
         &self,
         range: Range<u64>,
+        leads: bool,
         land: impl Fn(u64, Bytes) -> Result<(), Error>,
     ) -> Result<(), Stopped> {
+        if !leads {
+            // The sender is here.
+            let _ = self.etag.subscribe().wait_for(Option::is_some).await;
+        }
         let at = AtomicU64::new(range.start);
         let doing = format!("fetching {}", self.address);
         let attempt = || async {
@@ -172,14 +233,16 @@ impl<'a> Fetch<'a> {
             if start == range.end && !range.is_empty() {
                 return Ok(Some(()));
             }
-            let etag = self.etag.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            let body = self.client.store.get(self.address, start..range.end, etag.as_deref()).await?;
+            let etag = self.etag.borrow().clone();
+            let body = self.client.store.get(&self.address, start..range.end, etag.as_deref()).await?;
             let Some(mut body) = body else { return Ok::<_, Error>(None) };
             if body.size != self.size {
                 let why = format!("it has {} bytes, not {}", body.size, self.size);
                 return Err(Error::Damaged { address: self.address.clone(), why });
             }
-            self.etag.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(body.etag);
+            if etag.is_none() {
+                self.etag.send_replace(Some(body.etag));
+            }
             while let Some(chunk) = body.stream.try_next().await? {
                 let length = chunk.len() as u64;
                 let start = at.fetch_add(length, Ordering::Relaxed);
@@ -194,28 +257,46 @@ impl<'a> Fetch<'a> {
         fetched.ok_or(Stopped::Absent)
     }
 
-    async fn part_to_file(&self, range: Range<u64>, file: &File) -> Result<Range<u64>, Stopped> {
+    /// Fetches a part to its place in a file, and gives its number back.
+    async fn part_to_file(
+        self: Arc<Self>,
+        part: u64,
+        leads: bool,
+        partial: Arc<Partial>,
+    ) -> Result<u64, Stopped> {
+        let failed = |error| Error::from(Fault::new(FaultKind::Disk, "writing the downloaded file", error));
         // Writing to the page cache is a copy in memory: not worth another thread.
-        let land = |at, chunk: Bytes| {
-            file.write_all_at(&chunk, at)
-                .map_err(|error| Fault::new(FaultKind::Disk, "writing the downloaded file", error).into())
-        };
-        self.part(range.clone(), land).await?;
-        Ok(range)
+        let land = |at, chunk: Bytes| partial.write(&chunk, at).map_err(failed);
+        self.part(self.range(partial.part_size(), part), leads, land).await?;
+        partial.landed(part).map_err(failed)?;
+        Ok(part)
     }
 
-    async fn part_to_memory(&self, range: Range<u64>) -> Result<Vec<Bytes>, Stopped> {
+    async fn part_to_memory(self: Arc<Self>, part: u64) -> Result<Vec<Bytes>, Stopped> {
         let chunks = Mutex::new(Vec::new());
         let land = |_, chunk| {
             chunks.lock().unwrap_or_else(PoisonError::into_inner).push(chunk);
             Ok(())
         };
-        self.part(range, land).await?;
+        self.part(self.range(STREAM_PART, part), part == 0, land).await?;
         Ok(chunks.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-/// Hashes what was written, in order, reading it back from the page cache while the rest arrives.
+/// Runs some work beside what waits for it, until it is done or nobody waits for it any more.
+async fn spawned<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
+    let mut task = JoinSet::new();
+    task.spawn(work.in_current_span());
+    finished(task.join_next().await.expect("it was spawned"))
+}
+
+fn finished<T>(done: Result<T, JoinError>) -> T {
+    // Nothing here is aborted and then waited for.
+    done.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
+}
+
+/// Hashes what was written, in order, reading it back from the page cache while the rest arrives, and has it written
+/// to the disk behind that, so that little is left to be flushed in the end.
 async fn hash_behind(
     file: Arc<File>,
     mut written: mpsc::UnboundedReceiver<Range<u64>>,
@@ -223,6 +304,7 @@ async fn hash_behind(
     blocking(move || {
         let mut sha256 = Sha256::new();
         let mut buffer = vec![0; 1 << 20];
+        let mut behind = WriteBack::of(&file);
         while let Some(range) = written.blocking_recv() {
             let mut at = range.start;
             while at < range.end {
@@ -234,6 +316,7 @@ async fn hash_behind(
                 sha256.update(&*buffer);
                 at += want as u64;
             }
+            behind.up_to(range.end);
         }
         Ok(Digest::from(<[u8; 32]>::from(sha256.finalize())))
     })

@@ -16,6 +16,7 @@ mod history;
 mod info;
 mod init;
 mod list;
+mod partial;
 mod protect;
 mod rollback;
 mod spool;
@@ -36,7 +37,7 @@ pub use list::Packages;
 pub use wait::{POLL, Wait};
 
 use crate::{ledger::Ledger, retry::Patience, store::Store};
-use std::{fmt, path::PathBuf, sync::Arc};
+use std::{fmt, num::NonZeroUsize, path::PathBuf, sync::Arc};
 
 /// A ledger and the store that belongs to it.
 #[derive(Debug, Clone)]
@@ -45,13 +46,20 @@ pub struct Client {
     store: Arc<dyn Store>,
     patience: Patience,
     scratch: PathBuf,
+    jobs: Option<NonZeroUsize>,
 }
 
 impl Client {
     /// Uses this ledger and this store. What comes from a stream is first written to a file in `scratch`.
     #[must_use]
     pub fn new(ledger: Arc<dyn Ledger>, store: Arc<dyn Store>, patience: Patience, scratch: PathBuf) -> Self {
-        Self { ledger, store, patience, scratch }
+        Self { ledger, store, patience, scratch, jobs: None }
+    }
+
+    /// With so many parts of a download under way at once.
+    #[must_use]
+    pub fn with_jobs(self, jobs: NonZeroUsize) -> Self {
+        Self { jobs: Some(jobs), ..self }
     }
 
     /// The ledger.
@@ -83,6 +91,9 @@ pub trait Observer: fmt::Debug + Send + Sync {
     /// A phase begins; `bytes` are to go through, where that is known.
     fn begin(&self, phase: Phase, bytes: Option<u64>);
 
+    /// Some bytes of the phase need not go through: an earlier command, which was interrupted, has left them.
+    fn resume(&self, bytes: u64);
+
     /// Some bytes went through. A try that is made again counts its bytes again.
     fn advance(&self, bytes: u64);
 
@@ -99,6 +110,7 @@ pub struct Silent;
 
 impl Observer for Silent {
     fn begin(&self, _: Phase, _: Option<u64>) {}
+    fn resume(&self, _: u64) {}
     fn advance(&self, _: u64) {}
     fn end(&self) {}
     fn warn(&self, _: &str) {}

@@ -8,6 +8,8 @@ use std::{
     fs::File,
     io::{self, Read},
     path::{Path, PathBuf},
+    sync::mpsc,
+    thread,
 };
 
 /// Blobs up to this size are sent in one request, larger ones in parts of at least this size: 16 MiB.
@@ -35,49 +37,99 @@ pub struct Content {
     part_crcs: Vec<u64>,
 }
 
+/// How much is read at once.
+const BUFFER: usize = 1 << 20;
+
+/// How many buffers there are: one is filled, one is hashed, and one lies between.
+const BUFFERS: usize = 3;
+
+/// Reads a file of this size to its end: hands each buffer that is filled, and how far, to `sha256`, which gives an
+/// empty one for it. Returns the CRC of each part.
+fn checksums(
+    mut file: File,
+    size: u64,
+    read: Progress<'_>,
+    mut buffer: Vec<u8>,
+    mut sha256: impl FnMut(Vec<u8>, usize) -> io::Result<Vec<u8>>,
+) -> io::Result<Vec<u64>> {
+    let changed = |why| Err(io::Error::new(io::ErrorKind::InvalidData, why));
+    let part_size = part_size(size);
+    let mut part_crcs = Vec::new();
+    let mut left = size;
+    while left > 0 {
+        let mut crc = crc_fast::Digest::new(Crc64Nvme);
+        let mut in_part = left.min(part_size);
+        left -= in_part;
+        while in_part > 0 {
+            let want = usize::try_from(in_part).unwrap_or(usize::MAX).min(buffer.len());
+            let n = file.read(&mut buffer[..want])?;
+            if n == 0 {
+                return changed("the file shrank while it was read");
+            }
+            crc.update(&buffer[..n]);
+            buffer = sha256(buffer, n)?;
+            in_part -= n as u64;
+            read(n as u64);
+        }
+        part_crcs.push(crc.finalize());
+    }
+    match file.read(&mut buffer)? {
+        0 => Ok(part_crcs),
+        _ => changed("the file grew while it was read"),
+    }
+}
+
+/// Reads a file as [`checksums`] does, while a thread beside it hashes what was read: that takes most of the time.
+fn hash_beside(file: File, size: u64, read: Progress<'_>) -> io::Result<(Sha256, Vec<u64>)> {
+    let (hand_on, filled) = mpsc::sync_channel::<(Vec<u8>, usize)>(BUFFERS);
+    let (emptied, empty) = mpsc::channel();
+    for _ in 1..BUFFERS {
+        // It has not been hung up: its other end is below.
+        let _ = emptied.send(vec![0; BUFFER]);
+    }
+    thread::scope(|scope| {
+        let hashing = move || {
+            let mut sha256 = Sha256::new();
+            for (buffer, n) in filled {
+                sha256.update(&buffer[..n]);
+                // Nobody needs it any more once all is read.
+                let _ = emptied.send(buffer);
+            }
+            sha256
+        };
+        let hashing = thread::Builder::new().name("sha256".to_owned()).spawn_scoped(scope, hashing)?;
+        let gone = || io::Error::other("the hashing has stopped");
+        let part_crcs = checksums(file, size, read, vec![0; BUFFER], |buffer, n| {
+            hand_on.send((buffer, n)).map_err(|_| gone())?;
+            empty.recv().map_err(|_| gone())
+        });
+        drop(hand_on);
+        let sha256 = hashing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        Ok((sha256, part_crcs?))
+    })
+}
+
 impl Content {
-    /// Reads the file once and hashes it. Blocks; uses one buffer of 1 MiB whatever the size.
+    /// Reads the file once and hashes it, reading ahead of the sha256 on a thread of its own. Blocks; uses buffers of
+    /// 3 MiB in all, whatever the size.
     ///
     /// # Errors
     /// What the file system answers, and `InvalidData` if the file shrinks or grows meanwhile.
     pub fn hash(path: &Path, read: Progress<'_>) -> io::Result<Self> {
-        let mut file = File::open(path)?;
+        let file = File::open(path)?;
         let size = file.metadata()?.len();
-        let part_size = part_size(size);
-        let mut sha256 = Sha256::new();
-        let mut part_crcs = Vec::new();
-        let mut buffer = vec![0; 1 << 20];
-        let mut left = size;
-        while left > 0 {
-            let mut crc = crc_fast::Digest::new(Crc64Nvme);
-            let mut in_part = left.min(part_size);
-            left -= in_part;
-            while in_part > 0 {
-                let want = in_part.min(buffer.len() as u64);
-                let buffer = &mut buffer[..usize::try_from(want).unwrap_or(usize::MAX)];
-                let n = file.read(buffer)?;
-                if n == 0 {
-                    return Err(io::Error::new(
-                        io::ErrorKind::InvalidData,
-                        "the file shrank while it was read",
-                    ));
-                }
+        let (sha256, part_crcs) = if size <= BUFFER as u64 {
+            let mut sha256 = Sha256::new();
+            let part_crcs = checksums(file, size, read, vec![0; BUFFER], |buffer, n| {
                 sha256.update(&buffer[..n]);
-                crc.update(&buffer[..n]);
-                in_part -= n as u64;
-                read(n as u64);
-            }
-            part_crcs.push(crc.finalize());
-        }
-        if file.read(&mut buffer)? != 0 {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "the file grew while it was read"));
-        }
-        Ok(Self {
-            path: path.to_owned(),
-            size,
-            sha256: Digest::from(<[u8; 32]>::from(sha256.finalize())),
-            part_crcs,
-        })
+                Ok(buffer)
+            })?;
+            (sha256, part_crcs)
+        } else {
+            hash_beside(file, size, read)?
+        };
+        let sha256 = Digest::from(<[u8; 32]>::from(sha256.finalize()));
+        Ok(Self { path: path.to_owned(), size, sha256, part_crcs })
     }
 
     /// Where the file is.

@@ -7,6 +7,7 @@
 //! Nothing is kept beside a blob that would tell whether it is still right, so `put` reads and hashes the file that
 //! it finds under its address: the price of a second add is that of a local read.
 
+mod listing;
 mod owner;
 
 use super::{
@@ -24,15 +25,15 @@ use crate::{
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, stream};
+use listing::Ahead;
 use sha2::{Digest as _, Sha256};
 use std::{
-    collections::BTreeSet,
     fs::{self, File, Metadata, Permissions},
-    io::{self, Write},
+    io,
     ops::Range,
     os::unix::fs::{FileExt, MetadataExt, PermissionsExt},
     path::PathBuf,
-    sync::Arc,
+    sync::{Arc, Mutex},
     time::{Duration, SystemTime},
 };
 use tempfile::NamedTempFile;
@@ -42,12 +43,11 @@ use tracing::debug;
 #[derive(Debug, Clone)]
 pub struct DirectoryStore {
     dir: PathBuf,
+    ahead: Arc<Mutex<Option<Ahead>>>,
 }
 
 /// How much is read at once, and so the memory that a transfer takes.
 const CHUNK: usize = 1 << 20;
-
-const LIST_PAGE: usize = 1000;
 
 /// When a temporary file is taken for one that a killed process left. One that is being written is younger: its
 /// time is that of its last write.
@@ -56,7 +56,7 @@ const LEFT_OVER: Duration = Duration::from_hours(24);
 impl DirectoryStore {
     /// The store in `dir`, which need not exist: what reads makes nothing, and what writes makes what it needs.
     pub fn new(dir: impl Into<PathBuf>) -> Self {
-        Self { dir: dir.into() }
+        Self { dir: dir.into(), ahead: Arc::default() }
     }
 
     fn blobs(&self) -> PathBuf {
@@ -120,8 +120,8 @@ impl DirectoryStore {
         };
         self.make(self.blobs()).map_err(failed)?;
         self.clean_up();
-        let mut temporary = self.temporary().map_err(failed)?;
-        copy(content, temporary.as_file_mut(), tell, &failed)?;
+        let temporary = self.temporary().map_err(failed)?;
+        copy(content, temporary.as_file(), tell, &failed)?;
         durable::flush(temporary.as_file(), temporary.path()).map_err(failed)?;
         // Over whatever is there: everyone who renames to this name has checked the same bytes.
         reach("blob-complete");
@@ -144,36 +144,6 @@ impl DirectoryStore {
             }
         }
         Ok(Uploads { uploads, next: None })
-    }
-
-    fn list_blocking(&self, after: Option<&str>) -> io::Result<Listing> {
-        // The first names after `after`, in order: no more memory than a page, however many there are.
-        let mut names = BTreeSet::new();
-        let mut more = false;
-        for entry in found(fs::read_dir(self.blobs()))?.into_iter().flatten() {
-            let name = entry?.file_name();
-            let Some(name) = name.to_str().filter(|name| after.is_none_or(|after| *name > after)) else {
-                continue;
-            };
-            if name.parse::<Address>().is_ok() {
-                names.insert(name.to_owned());
-            }
-            if names.len() > LIST_PAGE {
-                names.pop_last();
-                more = true;
-            }
-        }
-        let next = names.last().filter(|_| more).cloned();
-        let mut objects = Vec::with_capacity(names.len());
-        for name in names {
-            // One that was deleted meanwhile, or is a directory, is no blob.
-            if let (Ok(at), Some(metadata)) = (name.parse(), found(fs::metadata(self.blobs().join(&name)))?)
-                && metadata.is_file()
-            {
-                objects.push((at, stat(&metadata)));
-            }
-        }
-        Ok(Listing { objects, next })
     }
 }
 
@@ -285,7 +255,7 @@ impl Store for DirectoryStore {
 /// Copies a file and makes sure that it is still what was hashed.
 fn copy(
     content: &Content,
-    to: &mut File,
+    to: &File,
     tell: &Teller,
     failed: &impl Fn(io::Error) -> Fault,
 ) -> Result<(), PutError> {
@@ -305,12 +275,13 @@ fn copy(
             break;
         }
         sha256.update(&buffer[..n]);
-        to.write_all(&buffer[..n]).map_err(failed)?;
+        durable::write_sparsely(to, &buffer[..n], size - n as u64).map_err(failed)?;
         if tell.send(n as u64).is_err() {
             // Nobody waits any more, and this thread would hold up the end of the process.
             return Err(failed(io::ErrorKind::Interrupted.into()).into());
         }
     }
+    to.set_len(size).map_err(failed)?;
     let same = size == content.size() && digest(sha256) == *content.sha256();
     if same { Ok(()) } else { Err(changed()) }
 }

@@ -1,7 +1,8 @@
 //! `kill -9` at each named step of the program (see `src/failpoint.rs`), and the same command again: as if nothing had
 //! happened, with one version, its blob, and a ledger that is right in every item.
 //!
-//! What a kill may leave: `.sacker-*.part` beside the target of a download, and a file in the `tmp` of a directory
+//! What a kill may leave: `.sacker-*.part` beside the target of a download, which the next one goes on with if it has
+//! more than one part, and a file in the `tmp` of a directory
 //! store, which a later `add` removes; both belong to nobody and are never read. An upload in parts is gone on with. At the
 //! end of each test `fsck` goes over all that is left, the bytes included.
 
@@ -219,9 +220,34 @@ fn each_step_of_a_download() {
             world.sandbox.ok(&download);
             let whole = |name: &str| fs::read(world.sandbox.path(name)).unwrap();
             assert!(whole(&to) == whole("f"), "{step}");
-            assert_eq!(world.sandbox.files(step).len(), if named { 1 } else { 2 });
+            assert_eq!(world.sandbox.files(step), ["f"], "what was left is gone on with");
         }
         world.holds_once("app", "f", 0);
+        world.is_sound();
+    }
+}
+
+#[test]
+fn a_download_that_was_killed_goes_on() {
+    for place in PLACES {
+        let world = World::new(place);
+        world.file("f", 41 << 20);
+        world.sandbox.ok(&["add", "app", "f"]);
+        fs::create_dir(world.sandbox.path("to")).unwrap();
+        let download = ["download", "app", "latest", "-o", "to/f", "-j", "1"];
+        // In chunks of at most 1 MiB: one part of 8 MiB has landed by then, and not all have.
+        world.killed_after(40, "download-writing", &download);
+        assert_eq!(world.sandbox.files("to").len(), 1);
+        if place == Place::Embedded {
+            let output = world.sandbox.command(&download).output().unwrap();
+            let said = world.sandbox.shown(&output);
+            let note = "2| note: going on after an interruption: 40.0 MiB are there already";
+            assert!(said.lines().any(|line| line == note), "{said}");
+        } else {
+            world.sandbox.ok(&download);
+        }
+        assert_eq!(world.sandbox.files("to"), ["f"]);
+        assert!(fs::read(world.sandbox.path("to/f")).unwrap() == fs::read(world.sandbox.path("f")).unwrap());
         world.is_sound();
     }
 }

@@ -17,6 +17,7 @@ mod ledger;
 mod model;
 mod models;
 mod proxy;
+mod resume;
 mod simulation;
 mod sqlite;
 mod store;

@@ -3,7 +3,7 @@
 use crate::{
     cli::{
         Context,
-        arguments::Change,
+        arguments::{Change, jobs},
         error::{Failure, Kind},
         json,
     },
@@ -11,7 +11,10 @@ use crate::{
     model::{Expectation, FileName, Labels, PackageName, TagName},
     ops::{Add, AddInput},
 };
-use std::path::{Path, PathBuf};
+use std::{
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+};
 
 /// Store a file and make it the next version of a package; prints its number
 #[derive(Debug, clap::Args)]
@@ -40,6 +43,9 @@ pub(in crate::cli) struct Args {
     /// The name of a --tag again, where it is protected so that its moves need that; repeatable
     #[arg(long, value_name = "TAG")]
     confirm: Vec<TagName>,
+    /// How many parts of a large file are under way at once, 1 to 64 [default: by its size]
+    #[arg(short, long, value_name = "N", value_parser = jobs)]
+    jobs: Option<NonZeroUsize>,
     #[command(flatten)]
     change: Change,
 }
@@ -55,13 +61,14 @@ impl Args {
 const LARGE: u64 = 1 << 20;
 
 pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result<(), Failure> {
-    let Args { package, file, tags, labels, filename, if_changed, expect_latest, confirm, change } = args;
+    let Args { package, file, tags, labels, filename, if_changed, expect_latest, confirm, jobs, change } =
+        args;
     let labels = Labels::parse(labels.iter().map(String::as_str))
         .map_err(|invalid| Failure::new(Kind::Invalid, format!("--label: {invalid}")))?;
     let stdin = file == Path::new("-");
     let source = if stdin { "standard input".to_owned() } else { file.display().to_string() };
     let doing = format!("adding {source} to {package}");
-    let client = context.client().await?;
+    let client = context.client_with(jobs).await?;
     let author = context.author(change).await?;
     let add = Add {
         request: AddRequest { package, author, labels, tags, if_changed, expect_latest, confirm },

@@ -3,15 +3,22 @@
 use crate::{
     cli::{
         Context,
+        arguments::jobs,
         error::{Failure, Kind},
         json, render,
     },
     model::{PackageName, Spec},
     ops::{self, Download, Target},
 };
-use std::path::{Path, PathBuf};
+use std::{
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+};
 
 /// Fetch a version's file and verify it; prints its path
+///
+/// The same command again goes on with a large file where it was interrupted: what has come until then lies beside its
+/// target as .sacker-SHA256.part, and is gone once the file is there. It may be deleted when nothing is being downloaded.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     /// The package
@@ -28,10 +35,13 @@ pub(in crate::cli) struct Args {
     /// Replace a file that is different
     #[arg(short, long)]
     force: bool,
+    /// How many parts of a large file are under way at once, 1 to 64 [default: by its size]
+    #[arg(short, long, value_name = "N", value_parser = jobs)]
+    jobs: Option<NonZeroUsize>,
 }
 
 pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result<(), Failure> {
-    let Args { package, spec, output, force } = args;
+    let Args { package, spec, output, force, jobs } = args;
     let stdout = output.as_deref() == Some(Path::new("-"));
     if stdout && context.output.json {
         let message = "--json and `-o -` both want standard output";
@@ -46,7 +56,7 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
         Some(path) => Target::Path(path),
         None => Target::Directory(PathBuf::new()),
     };
-    let client = context.client().await?;
+    let client = context.client_with(jobs).await?;
     let download = Download { package: package.clone(), spec, target, force };
     let downloaded = match client.download(download, &context.observer).await {
         Ok(downloaded) => downloaded,

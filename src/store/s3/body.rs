@@ -1,6 +1,9 @@
 //! The bodies of uploads: ranges of a file, counted as they go.
 
-use crate::store::{Content, files::threaded, part_size, sending::Teller};
+use crate::{
+    model::Digest,
+    store::{Content, files::read, part_size, sending::Teller},
+};
 use aws_smithy_types::{
     body::SdkBody,
     byte_stream::{ByteStream, Length},
@@ -8,36 +11,19 @@ use aws_smithy_types::{
 use bytes::Bytes;
 use crc_fast::CrcAlgorithm::Crc64Nvme;
 use http_body::{Body, Frame, SizeHint};
+use sha2::{Digest as _, Sha256};
 use std::{
     error::Error,
     fs::File,
     io::{self, Read, Seek, SeekFrom},
     ops::Range,
-    os::unix::fs::FileExt,
     path::Path,
     pin::Pin,
     task::{Context, Poll},
 };
-use url::{Host, Url};
 
 /// How much of a file is read at once. The SDK's default of 64 KiB takes twice the CPU time.
 const BUFFER: u64 = 1 << 20;
-
-/// Whether a payload's sha256 may be left out of the signature, which saves a pass over the bytes: where TLS or the
-/// loopback interface protects them. Elsewhere the signature does, for a pass over the bytes and the memory of the
-/// parts in flight.
-///
-/// See [unsigned payloads](https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html).
-pub(super) fn may_be_unsigned(request: &str) -> bool {
-    let Ok(url) = Url::parse(request) else { return false };
-    match (url.scheme(), url.host()) {
-        ("https", Some(_)) => true,
-        ("http", Some(Host::Ipv4(ip))) => ip.is_loopback(),
-        ("http", Some(Host::Ipv6(ip))) => ip.is_loopback(),
-        ("http", Some(Host::Domain(name))) => name == "localhost",
-        _ => false,
-    }
-}
 
 /// The bytes of a part; the whole is part 0 of a blob that is sent at once.
 pub(super) fn part_range(content: &Content, index: usize) -> Range<u64> {
@@ -47,26 +33,8 @@ pub(super) fn part_range(content: &Content, index: usize) -> Range<u64> {
 }
 
 /// A range of a file as a request's body, which the SDK can send again.
-pub(super) async fn body(
-    path: &Path,
-    range: Range<u64>,
-    tell: Teller,
-    unsigned: bool,
-) -> io::Result<ByteStream> {
+pub(super) async fn body(path: &Path, range: Range<u64>, tell: Teller) -> io::Result<ByteStream> {
     let length = range.end - range.start;
-    if !unsigned {
-        // The SDK signs the payloads that it has in memory, and no others.
-        let path = path.to_owned();
-        let bytes = threaded(move || {
-            let mut bytes = vec![0; usize::try_from(length).map_err(io::Error::other)?];
-            File::open(path)?.read_exact_at(&mut bytes, range.start)?;
-            Ok::<_, io::Error>(bytes)
-        });
-        let bytes = bytes.await?;
-        // Told as it is handed over: such a body can't be watched.
-        let _ = tell.send(length);
-        return Ok(ByteStream::from(bytes));
-    }
     let buffer = usize::try_from(length.clamp(1, BUFFER)).map_err(io::Error::other)?;
     let stream = ByteStream::read_from()
         .path(path)
@@ -78,6 +46,21 @@ pub(super) async fn body(
         .map_err(io::Error::other)?;
     let counted = move |inner| SdkBody::from_body_1_x(Counted { inner, left: length, tell: tell.clone() });
     Ok(ByteStream::new(stream.into_inner().map(counted)))
+}
+
+/// The sha256 of a range of a file. Blocks.
+pub(super) fn sha256(path: &Path, range: Range<u64>) -> io::Result<Digest> {
+    let mut file = File::open(path)?;
+    file.seek(SeekFrom::Start(range.start))?;
+    let mut part = file.take(range.end - range.start);
+    let mut sha256 = Sha256::new();
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        match read(&mut part, &mut buffer)? {
+            0 => return Ok(Digest::from(<[u8; 32]>::from(sha256.finalize()))),
+            n => sha256.update(&buffer[..n]),
+        }
+    }
 }
 
 /// Whether a part of the file still has the size and checksum that it had when it was hashed. Blocks.
@@ -138,31 +121,5 @@ impl Body for Counted {
 
     fn size_hint(&self) -> SizeHint {
         SizeHint::with_exact(self.left)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn payloads_go_unsigned_where_something_else_protects_them() {
-        for (endpoint, expected) in [
-            ("https://bucket.s3.eu-west-1.amazonaws.com/?X-Amz-Expires=60", true),
-            ("https://10.0.0.7:9000", true),
-            ("http://127.0.0.1:9000", true),
-            ("http://127.9.9.9", true),
-            ("http://[::1]:9000/", true),
-            ("http://localhost:9000", true),
-            ("http://localhost.example.com", false),
-            ("http://minio:9000", false),
-            ("http://10.0.0.7:9000", false),
-            ("http://[2001:db8::1]", false),
-            ("ftp://localhost", false),
-            ("localhost:9000", false),
-            ("", false),
-        ] {
-            assert_eq!(may_be_unsigned(endpoint), expected, "{endpoint:?}");
-        }
     }
 }

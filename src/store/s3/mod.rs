@@ -19,6 +19,7 @@ mod faults;
 mod journal;
 mod multipart;
 mod owner;
+mod payload;
 mod range;
 mod single;
 mod uploads;
@@ -48,6 +49,7 @@ use futures_util::{StreamExt, stream};
 use std::{
     error::Error,
     fmt, io,
+    num::NonZeroUsize,
     ops::Range,
     path::PathBuf,
     sync::{Arc, atomic::AtomicBool},
@@ -64,6 +66,7 @@ pub struct S3Store {
     // Empty, or ends with a slash.
     prefix: String,
     uploads: Option<PathBuf>,
+    jobs: Option<NonZeroUsize>,
     unsigned: Arc<OnceCell<bool>>,
     // This client made the bucket but not yet all of its settings.
     unfinished: Arc<AtomicBool>,
@@ -92,7 +95,13 @@ impl S3Store {
             prefix => format!("{prefix}/"),
         };
         let (unsigned, unfinished) = (Arc::default(), Arc::default());
-        Self { client, bucket: bucket.into(), prefix, uploads, unsigned, unfinished }
+        Self { client, bucket: bucket.into(), prefix, uploads, jobs: None, unsigned, unfinished }
+    }
+
+    /// With so many parts of an upload under way at once.
+    #[must_use]
+    pub fn with_jobs(self, jobs: NonZeroUsize) -> Self {
+        Self { jobs: Some(jobs), ..self }
     }
 
     /// Whether payloads may go unsigned; found out once. The client does not tell its endpoint, which may come from
@@ -102,7 +111,7 @@ impl S3Store {
             let never_sent = PresigningConfig::expires_in(Duration::from_mins(1)).map_err(drop)?;
             let request =
                 self.client.get_object().bucket(&self.bucket).key("OWNER").presigned(never_sent).await;
-            Ok::<_, ()>(body::may_be_unsigned(request.map_err(drop)?.uri()))
+            Ok::<_, ()>(payload::may_be_unsigned(request.map_err(drop)?.uri()))
         });
         unsigned.await.copied().unwrap_or_default()
     }

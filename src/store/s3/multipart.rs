@@ -6,6 +6,7 @@
 use super::{
     Found, S3Store, body, code, encoded_crc, fault,
     journal::{Entry, Upload},
+    payload::Payload,
     refused_bytes,
     single::ROUNDS,
     status,
@@ -17,12 +18,16 @@ use crate::{
 };
 use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumType, CompletedMultipartUpload, CompletedPart, Part};
 use futures_util::{StreamExt, TryStreamExt, stream};
-use std::{collections::BTreeMap, io, sync::Arc};
+use std::{collections::BTreeMap, io, num::NonZeroUsize, sync::Arc};
 use tracing::{Instrument, debug, debug_span, warn};
 
-/// How many parts of a blob are sent at once. Enough to keep a fast network busy at 16 MiB a part; more costs
-/// memory for no speed.
+/// How many parts of a blob are sent at once, unless it is said how many. Enough to keep a fast network busy at 16 MiB a
+/// part; a blob that takes longer is worth more. Each takes about a megabyte of memory or two.
 const IN_FLIGHT: usize = 4;
+const IN_FLIGHT_OF_LARGE: usize = 8;
+
+/// Larger blobs are large: 4 GiB.
+const LARGE: u64 = 4 << 30;
 
 /// Why an upload came to nothing.
 enum Stop {
@@ -198,6 +203,8 @@ impl Transfer<'_> {
         });
         // Collected first: a stream can't borrow `there`.
         let parts: Vec<_> = parts.collect();
+        let jobs = if self.content.size() > LARGE { IN_FLIGHT_OF_LARGE } else { IN_FLIGHT };
+        let jobs = self.store.jobs.map_or(jobs, NonZeroUsize::get);
         let mut parts: Vec<_> = stream::iter(parts)
             .map(|(index, number, crc, there)| async move {
                 let range = body::part_range(self.content, index);
@@ -212,7 +219,7 @@ impl Transfer<'_> {
                 };
                 Ok::<_, Stop>((number, etag, crc))
             })
-            .buffer_unordered(IN_FLIGHT)
+            .buffer_unordered(jobs)
             .try_collect()
             .await?;
         parts.sort_unstable();
@@ -226,8 +233,12 @@ impl Transfer<'_> {
         let store = self.store;
         let unsigned = store.unsigned().await;
         let range = body::part_range(self.content, index);
-        let body = match body::body(self.content.path(), range, self.tell.clone(), unsigned).await {
-            Ok(body) => body,
+        let read = futures_util::future::try_join(
+            Payload::part(self.content, index, unsigned),
+            body::body(self.content.path(), range, self.tell.clone()),
+        );
+        let (payload, body) = match read.await {
+            Ok(read) => read,
             Err(error) => {
                 store.unchanged(self.content, Some(index), true).await.map_err(spoilt_if_changed)?;
                 return Err(super::unreadable(self.content, error).into());
@@ -240,8 +251,8 @@ impl Transfer<'_> {
             .checksum_algorithm(ChecksumAlgorithm::Crc64Nvme)
             .checksum_crc64_nvme(crc)
             .body(body)
-            .customize();
-        let request = if unsigned { request.disable_payload_signing() } else { request };
+            .customize()
+            .interceptor(payload);
         match request.send().instrument(debug_span!("s3.UploadPart", key = self.key, number)).await {
             Ok(part) => part.e_tag.ok_or_else(|| {
                 Fault::new(FaultKind::Unexpected, self.doing(), "a part without an etag").into()

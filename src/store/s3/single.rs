@@ -1,6 +1,6 @@
 //! Blobs that fit in one request.
 
-use super::{Found, S3Store, body, encoded_sha256, status};
+use super::{Found, S3Store, body, encoded_sha256, payload::Payload, status};
 use crate::{
     fault::{Fault, FaultKind},
     store::{Content, Put, PutError, sending::Teller},
@@ -21,7 +21,7 @@ pub(super) async fn put(
     tell: Teller,
 ) -> Result<Put, PutError> {
     let doing = || store.doing(format_args!("storing {key}"));
-    let unsigned = store.unsigned().await;
+    let payload = Payload::whole(content, store.unsigned().await);
     let mut replaced = None;
     if expected {
         replaced = match store.look(key, content).await? {
@@ -32,7 +32,7 @@ pub(super) async fn put(
     }
     for _ in 0..ROUNDS {
         let range = body::part_range(content, 0);
-        let body = match body::body(content.path(), range, tell.clone(), unsigned).await {
+        let body = match body::body(content.path(), range, tell.clone()).await {
             Ok(body) => body,
             Err(error) => {
                 store.unchanged(content, Some(0), true).await?;
@@ -45,8 +45,7 @@ pub(super) async fn put(
             None => request.if_none_match("*"),
             Some(etag) => request.if_match(etag),
         };
-        let request = request.customize();
-        let request = if unsigned { request.disable_payload_signing() } else { request };
+        let request = request.customize().interceptor(payload.clone());
         match request.send().instrument(debug_span!("s3.PutObject", key)).await {
             Ok(_) => return Ok(if replaced.is_none() { Put::Stored } else { Put::Replaced }),
             // The condition failed: with `If-Match` on an object that is gone the answer is 404.

@@ -10,7 +10,7 @@ use crate::{
 };
 use sacker::{
     ledger::{AddRequest, TagRequest},
-    location,
+    location::{self, Uploading},
     model::Expectation,
     ops::{Add, AddInput, Client, Download, Error, Observer, Silent, Target},
     retry::{Patience, Stop},
@@ -52,7 +52,7 @@ impl Bench {
         let ledger = format!("dynamodb://{}?region=us-east-1&endpoint={dynamodb}", self.table);
         let store = format!("s3://{}/blobs?region=us-east-1&endpoint={s3}", self.bucket);
         let patience = Patience::new(Duration::from_mins(1), Stop::new());
-        let uploads = Some(self.files.path().join("uploads"));
+        let uploads = Uploading { folder: Some(self.files.path().join("uploads")), jobs: None };
         let aws = backends::aws();
         let opened = location::open(&of(&ledger), &of(&store), &aws, patience.clone(), uploads).await;
         let (ledger, store) = opened.unwrap();

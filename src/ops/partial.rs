@@ -1,0 +1,318 @@
+//! The file that a download writes, until it is whole: one that is interrupted is gone on with by the next try.
+//!
+//! It lies in the directory of the target as `.sacker-<sha256>.part`, so that whoever downloads the same blob to the
+//! same place finds it, and holds the blob's bytes, each part in its place. Past their end it says which parts have
+//! landed: a header with the size of a part, and a byte for each part, set once the bytes of that part are written. So
+//! a kill at any point costs the parts that were under way. What is past the end is cut off when all is there and
+//! right; a file without it is a whole one that was not given its name any more.
+//!
+//! Nothing in it is believed: what is made of it has to have the blob's sha256, or it is all fetched again. It is locked
+//! while it is in use. Whoever finds it locked, or finds something there that is not a plain file of their own, uses a
+//! file with a random name, which goes with the download; so does a blob of one part, of which there is nothing to keep.
+
+use crate::{
+    durable,
+    model::{Blob, Mode},
+};
+use rustix::{fs::OFlags, process::geteuid};
+use std::{
+    fs::{self, File, Metadata, OpenOptions, Permissions, TryLockError},
+    io,
+    os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt},
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+};
+use tempfile::{NamedTempFile, TempPath};
+use tracing::debug;
+
+/// What the header begins with.
+const MAGIC: [u8; 8] = *b"sacker1\n";
+
+/// How long the header is: [`MAGIC`], and the size of a part in bytes.
+const HEADER: usize = 16;
+
+/// How often something else may come between before a random name is used. Each time means that someone else has just
+/// given the file its name, or has removed it.
+const ROUNDS: usize = 3;
+
+/// A file that is being downloaded. When dropped it is gone, unless it has a part that another try can go on from.
+#[derive(Debug)]
+pub(super) struct Partial {
+    temporary: Mutex<Option<NamedTempFile>>,
+    path: PathBuf,
+    file: Arc<File>,
+    size: u64,
+    part: u64,
+    /// Which parts were there when it was opened. `None` if it has a random name.
+    there: Option<Vec<bool>>,
+    keep: AtomicBool,
+}
+
+impl Partial {
+    /// Opens or makes the file in which a blob is to come together, in parts of `part` bytes. Blocks, but never for
+    /// the lock.
+    ///
+    /// While it is written nobody may read it who may not in the end: neither a new one nor one that is gone on with.
+    pub fn open(directory: &Path, blob: &Blob, part: u64) -> io::Result<Self> {
+        if blob.size > part {
+            match Self::own(directory, blob, part) {
+                Ok(Some(partial)) => return Ok(partial),
+                Ok(None) => debug!("what is interrupted now can't be gone on with: the file for it is taken"),
+                Err(error) => debug!(%error, "what is interrupted now can't be gone on with"),
+            }
+        }
+        let temporary = tempfile::Builder::new()
+            .prefix(".sacker-")
+            .suffix(".part")
+            .permissions(Permissions::from_mode(written(blob.mode)))
+            .tempfile_in(directory)?;
+        let partial = Self::of(temporary, blob, part, None)?;
+        partial.file.set_len(partial.size)?;
+        Ok(partial)
+    }
+
+    fn of(temporary: NamedTempFile, blob: &Blob, part: u64, there: Option<Vec<bool>>) -> io::Result<Self> {
+        Ok(Self {
+            path: temporary.path().to_owned(),
+            file: Arc::new(temporary.as_file().try_clone()?),
+            temporary: Mutex::new(Some(temporary)),
+            size: blob.size,
+            part,
+            there,
+            keep: AtomicBool::new(false),
+        })
+    }
+
+    /// The one that can be gone on with; `None` if someone else has it, or has put something in its place.
+    fn own(directory: &Path, blob: &Blob, part: u64) -> io::Result<Option<Self>> {
+        let path = path(directory, blob);
+        for _ in 0..ROUNDS {
+            let Some((file, metadata)) = locked(&path, Some(written(blob.mode)))? else { continue };
+            let Some(metadata) = metadata else { return Ok(None) };
+            // It may have its final bits already, so that it may be executable.
+            if metadata.mode() & 0o7666 & !written(blob.mode) != 0 {
+                // It was begun for a version that more people may read, and who has it open reads on.
+                fs::remove_file(&path)?;
+                continue;
+            }
+            let temporary = NamedTempFile::from_parts(file, TempPath::try_from_path(&path)?);
+            let mut partial = Self::of(temporary, blob, part, Some(Vec::new()))?;
+            match partial.recall(metadata.len())? {
+                Some(there) if there.contains(&true) => {
+                    partial.keep = AtomicBool::new(true);
+                    partial.there = Some(there);
+                }
+                _ => partial.begin_anew()?,
+            }
+            return Ok(Some(partial));
+        }
+        Ok(None)
+    }
+
+    /// Removes what an earlier try has left, now that it is of no use, unless it is in use.
+    pub fn forget(directory: &Path, blob: &Blob) -> io::Result<()> {
+        let path = path(directory, blob);
+        match locked(&path, None)? {
+            Some((_file, Some(_))) => fs::remove_file(path),
+            _ => Ok(()),
+        }
+    }
+
+    /// The file, to be written to and read from.
+    pub fn file(&self) -> &Arc<File> {
+        &self.file
+    }
+
+    /// Whether another try could go on with it, if this one is killed.
+    pub fn is_kept(&self) -> bool {
+        self.there.is_some()
+    }
+
+    /// How long a part is, but for the last, in bytes.
+    pub fn part_size(&self) -> u64 {
+        self.part
+    }
+
+    /// Whether a part, by its number from 0, was there when this was opened or begun anew.
+    pub fn has(&self, part: u64) -> bool {
+        let part = usize::try_from(part).unwrap_or(usize::MAX);
+        self.there.as_ref().and_then(|there| there.get(part)).copied().unwrap_or_default()
+    }
+
+    /// How many bytes were there when this was opened or begun anew.
+    pub fn bytes(&self) -> u64 {
+        let there = self.there.iter().flatten().zip(0..);
+        there.filter(|(there, _)| **there).map(|(_, part)| self.part.min(self.size - part * self.part)).sum()
+    }
+
+    /// Writes some bytes to their place. Where nothing but zeros comes, a hole is left.
+    pub fn write(&self, bytes: &[u8], at: u64) -> io::Result<()> {
+        durable::write_sparsely(&self.file, bytes, at)
+    }
+
+    /// Remembers that a part has landed: all its bytes have been written.
+    pub fn landed(&self, part: u64) -> io::Result<()> {
+        if self.there.is_some() {
+            self.file.write_all_at(&[1], self.size + HEADER as u64 + part)?;
+            self.keep.store(true, Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Throws away all that is there.
+    pub fn begin_anew(&mut self) -> io::Result<()> {
+        *self.keep.get_mut() = false;
+        self.file.set_len(0)?;
+        if self.there.is_none() {
+            return self.file.set_len(self.size);
+        }
+        if let Some(there) = &mut self.there {
+            let parts = usize::try_from(self.size.div_ceil(self.part)).map_err(io::Error::other)?;
+            let mut end = [&MAGIC[..], &self.part.to_le_bytes()].concat();
+            end.resize(HEADER + parts, 0);
+            self.file.write_all_at(&end, self.size)?;
+            *there = vec![false; parts];
+        }
+        Ok(())
+    }
+
+    /// Cuts off what is not the blob's, once all of that is there.
+    pub fn cut(&self) -> io::Result<()> {
+        self.file.set_len(self.size)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// As a file that is gone when dropped, to be given its name: once.
+    ///
+    /// # Errors
+    /// `NotFound` if someone has removed it: what is under its name now may be another's, and not whole.
+    pub fn take(&self) -> io::Result<NamedTempFile> {
+        let taken = self.is_in_place().then(|| self.temporary().take()).flatten();
+        taken.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "it was removed while it was written"))
+    }
+
+    fn temporary(&self) -> MutexGuard<'_, Option<NamedTempFile>> {
+        self.temporary.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_in_place(&self) -> bool {
+        let of = |metadata: Metadata| (metadata.dev(), metadata.ino());
+        let own = self.file.metadata().map(of);
+        own.is_ok_and(|own| fs::symlink_metadata(&self.path).map(of).is_ok_and(|there| there == own))
+    }
+
+    /// Gone when dropped, whatever has landed.
+    pub fn discard(&self) {
+        self.keep.store(false, Relaxed);
+    }
+
+    /// Which parts are there, in a file of this length; `None` if it is not to be gone on with.
+    fn recall(&self, length: u64) -> io::Result<Option<Vec<bool>>> {
+        let parts = usize::try_from(self.size.div_ceil(self.part)).map_err(io::Error::other)?;
+        if length == self.size {
+            return Ok(Some(vec![true; parts]));
+        }
+        if length != self.size + (HEADER + parts) as u64 {
+            return Ok(None);
+        }
+        let mut end = vec![0; HEADER + parts];
+        self.file.read_exact_at(&mut end, self.size)?;
+        let (header, marks) = end.split_at(HEADER);
+        let header_is_right =
+            header[..MAGIC.len()] == MAGIC && header[MAGIC.len()..] == self.part.to_le_bytes();
+        Ok(header_is_right.then(|| marks.iter().map(|mark| *mark == 1).collect()))
+    }
+}
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        let keep = *self.keep.get_mut() || !self.is_in_place();
+        if let Some(temporary) = &mut *self.temporary() {
+            temporary.disable_cleanup(keep);
+        }
+    }
+}
+
+fn path(directory: &Path, blob: &Blob) -> PathBuf {
+    directory.join(format!(".sacker-{}.part", blob.address.sha256))
+}
+
+/// The permission bits of a file that is to have these in the end, while it is written. With none recorded it has
+/// those that a new file has.
+fn written(mode: Option<Mode>) -> u32 {
+    mode.map_or(0o666, |mode| u32::from(mode) & 0o666 | 0o600)
+}
+
+/// Opens and locks the file with this name. If there is none it is made, if `make` says with which permission bits.
+/// `None` if it came to be there or vanished meanwhile, or is not there; its metadata are `None` if it is not to be
+/// touched.
+fn locked(path: &Path, make: Option<u32>) -> io::Result<Option<(File, Option<Metadata>)>> {
+    let mut options = OpenOptions::new();
+    // A link is not followed, and nobody waits at the end of a pipe.
+    options.read(true).write(true).custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
+    let file = match (options.open(path), make) {
+        (Ok(file), _) => file,
+        (Err(error), Some(mode)) if error.kind() == io::ErrorKind::NotFound => {
+            match options.create_new(true).mode(mode).open(path) {
+                Ok(file) => file,
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(None),
+                Err(error) => return Err(error),
+            }
+        }
+        (Err(error), None) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        (Err(error), _) => return Err(error),
+    };
+    let metadata = file.metadata()?;
+    // Not a hard link to another file either, nor one that its owner could write to meanwhile.
+    let is_own = metadata.is_file() && metadata.nlink() == 1 && metadata.uid() == geteuid().as_raw();
+    match file.try_lock() {
+        _ if !is_own => return Ok(Some((file, None))),
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Ok(Some((file, None))),
+        Err(TryLockError::Error(error)) => return Err(error),
+    }
+    // Whoever had the lock before may have given the file its name, or removed it, before it was locked here.
+    match fs::symlink_metadata(path) {
+        Ok(there) if (there.dev(), there.ino()) == (metadata.dev(), metadata.ino()) => {
+            // As it is now: until it was locked it was someone else's to write to.
+            let metadata = file.metadata()?;
+            Ok(Some((file, Some(metadata))))
+        }
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Address, Digest};
+
+    #[test]
+    fn one_that_was_removed_is_not_taken_for_what_is_there_now() {
+        let directory = tempfile::tempdir().unwrap();
+        let address = Address { sha256: Digest::from([7; 32]), generation: 0 };
+        for size in [10, 30] {
+            let blob = Blob { address: address.clone(), size, filename: None, mode: None };
+            let partial = Partial::open(directory.path(), &blob, 10).unwrap();
+            let path = partial.path().to_owned();
+            fs::remove_file(&path).unwrap();
+            assert_eq!(partial.take().unwrap_err().kind(), io::ErrorKind::NotFound);
+            fs::write(&path, "another's").unwrap();
+            assert_eq!(partial.take().unwrap_err().kind(), io::ErrorKind::NotFound);
+            drop(partial);
+            assert_eq!(fs::read(&path).unwrap(), b"another's");
+            fs::remove_file(&path).unwrap();
+            let partial = Partial::open(directory.path(), &blob, 10).unwrap();
+            drop(partial.take().unwrap());
+            assert_eq!(directory.path().read_dir().unwrap().count(), 0);
+        }
+    }
+}

@@ -5,12 +5,12 @@
 
 mod bench;
 mod fate;
-mod http;
+pub mod http;
 mod moves;
 mod single;
 mod storm;
 
-use fate::Fate;
+pub use fate::Fate;
 use http::Message;
 use std::{
     sync::{Arc, Mutex},

@@ -5,7 +5,7 @@
 //! a run replays. The crate's advisory RUSTSEC-2025-0012 (unmaintained) is accepted: this module is the only one
 //! that names it, and where it would be replaced.
 
-use crate::fault::Fault;
+use crate::fault::{Fault, FaultKind};
 use std::{
     fmt,
     sync::{Arc, Mutex, PoisonError},
@@ -21,7 +21,9 @@ pub enum Again {
     Never,
     /// At once: the failure brought what the next try needs.
     Now,
-    /// After a while.
+    /// Soon: someone else was first. Nothing is wrong, and waiting for long would be for nothing.
+    Soon,
+    /// After a while: the back end can't, or can't be reached.
     Later,
 }
 
@@ -33,7 +35,11 @@ pub trait Retry: fmt::Display {
 
 impl Retry for Fault {
     fn again(&self) -> Again {
-        if self.kind.is_transient() { Again::Later } else { Again::Never }
+        match self.kind {
+            FaultKind::Contended => Again::Soon,
+            kind if kind.is_transient() => Again::Later,
+            _ => Again::Never,
+        }
     }
 }
 
@@ -43,6 +49,7 @@ pub struct Patience {
     deadline: Duration,
     stop: Stop,
     random: Random,
+    pace: Pace,
 }
 
 impl Patience {
@@ -50,7 +57,7 @@ impl Patience {
     /// Randomness comes from the operating system.
     #[must_use]
     pub fn new(deadline: Duration, stop: Stop) -> Self {
-        Self { deadline, stop, random: Random::default() }
+        Self { deadline, stop, random: Random::default(), pace }
     }
 
     /// As [`new`](Self::new), with the randomness of a seed, so that a run replays.
@@ -58,12 +65,18 @@ impl Patience {
     pub fn seeded(deadline: Duration, stop: Stop, seed: u64) -> Self {
         let seeded = Mutex::new(fastrand::Rng::with_seed(seed));
         let random = Random(Arc::new(move || seeded.lock().unwrap_or_else(PoisonError::into_inner).u128(..)));
-        Self { deadline, stop, random }
+        Self { deadline, stop, random, pace }
     }
 
     /// Of another length, with the same randomness, and not to be stopped.
     pub(crate) fn for_settling(&self, deadline: Duration) -> Self {
-        Self { deadline, stop: Stop::new(), random: self.random.clone() }
+        Self { deadline, stop: Stop::new(), ..self.clone() }
+    }
+
+    /// With another pace, to compare it with [`pace`].
+    #[must_use]
+    pub fn paced(self, pace: Pace) -> Self {
+        Self { pace, ..self }
     }
 
     /// What may end it early.
@@ -125,26 +138,31 @@ impl Patience {
         F: Future<Output = Result<T, E>>,
     {
         let mut tries = 0_u32;
+        let met = Mutex::new((Again::Later, Duration::ZERO));
         let attempt = || {
             tries += 1;
             let attempt = attempt();
             let number = tries;
             // What a back end says of its calls is said within: so it can be told which try they belong to.
             let attempt = attempt.instrument(debug_span!("attempt", number));
+            let met = &met;
             async move {
+                let began = Instant::now();
                 attempt.await.map_err(|error| match error.again() {
                     Again::Never => backoff::Error::Permanent(error),
                     // Still bounded: what is retried at once gives a different error the next time.
                     Again::Now => backoff::Error::retry_after(error, Duration::ZERO),
-                    Again::Later => {
+                    again => {
                         debug!(attempt = number, %error, "will try again: {doing}");
+                        *met.lock().unwrap_or_else(PoisonError::into_inner) = (again, began.elapsed());
                         backoff::Error::transient(error)
                     }
                 })
             }
         };
-        backoff::future::retry(Jitter { patience: self, pulse, exponent: 0, beat: pulse.last() }, attempt)
-            .await
+        let beat = pulse.last();
+        let waits = Waits { patience: self, pulse, met: &met, beat, sleeps: 0, last: Duration::ZERO };
+        backoff::future::retry(waits, attempt).await
     }
 }
 
@@ -163,40 +181,79 @@ impl fmt::Debug for Random {
     }
 }
 
-/// Full jitter under an exponential cap that shrinks with age, so that the longest-waiting writer tries most often:
-/// under contention nobody starves.
-///
-/// Full jitter is from Marc Brooker,
-/// [Exponential Backoff And Jitter](https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
-struct Jitter<'a> {
-    patience: &'a Patience,
-    pulse: &'a Pulse,
-    exponent: u32,
-    beat: Instant,
+/// What is known when a try has failed and there is to be another.
+#[derive(Debug, Clone, Copy)]
+pub struct Wait {
+    /// What the failure was like: [`Again::Soon`] or [`Again::Later`].
+    pub again: Again,
+    /// How often it has slept since the last progress.
+    pub sleeps: u32,
+    /// How long it slept the last time; zero before the first.
+    pub last: Duration,
+    /// How long the try took that has failed.
+    pub took: Duration,
+    /// Since the last progress.
+    pub age: Duration,
+    /// At which age it will be given up.
+    pub deadline: Duration,
 }
 
-impl Jitter<'_> {
+/// How long to sleep, given what is known, and a random number from 0 to 1.
+pub type Pace = fn(&Wait, f64) -> Duration;
+
+/// The pace of everything that tries again. `docs/capacity.md` has the measurements behind it.
+///
+/// **While the back end can't**, full jitter under a cap that doubles from 20 ms to 2 s: see Marc Brooker,
+/// [Exponential Backoff And Jitter](https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
+///
+/// **After a lost race**, a multiple of what the lost try took, which grows by as much with each sleep, up to sixteen
+/// times as much. What a try takes tells of the distance and of the queue before the back end: so the sleep grows with
+/// the number of those who write, without anyone knowing it. It grows slowly, and no further: one who doubles is soon
+/// asleep for good while newcomers win.
+///
+/// Both shrink with age, the latter faster, so that the longest-waiting writer tries most often: nobody starves.
+#[must_use]
+pub fn pace(wait: &Wait, share: f64) -> Duration {
+    const LEAST: Duration = Duration::from_millis(10);
+    let youth = 1.0 - wait.age.as_secs_f64() / wait.deadline.as_secs_f64();
+    if wait.again == Again::Soon {
+        const CAP: Duration = Duration::from_secs(4);
+        let took = wait.took.clamp(Duration::from_millis(5), Duration::from_millis(500));
+        let cap = CAP.min(took * 8 * (wait.sleeps + 1).min(16));
+        return cap.mul_f64(youth * youth).max(LEAST).mul_f64(f64::midpoint(1.0, share));
+    }
     const FIRST: Duration = Duration::from_millis(20);
     const CAP: Duration = Duration::from_secs(2);
-    const LEAST: Duration = Duration::from_millis(10);
+    let cap = CAP.min(FIRST.saturating_mul(1 << wait.sleeps.min(16)));
+    cap.mul_f64(youth).max(LEAST).mul_f64(share)
 }
 
-impl backoff::backoff::Backoff for Jitter<'_> {
+struct Waits<'a> {
+    patience: &'a Patience,
+    pulse: &'a Pulse,
+    /// The last failure, and how long its try took.
+    met: &'a Mutex<(Again, Duration)>,
+    beat: Instant,
+    sleeps: u32,
+    last: Duration,
+}
+
+impl backoff::backoff::Backoff for Waits<'_> {
     fn next_backoff(&mut self) -> Option<Duration> {
         let beat = self.pulse.last();
         if beat != self.beat {
-            (self.beat, self.exponent) = (beat, 0);
+            (self.beat, self.sleeps, self.last) = (beat, 0, Duration::ZERO);
         }
-        let elapsed = beat.elapsed();
-        let left = self.patience.deadline.checked_sub(elapsed).filter(|left| !left.is_zero())?;
+        let (age, deadline) = (beat.elapsed(), self.patience.deadline);
+        let left = deadline.checked_sub(age).filter(|left| !left.is_zero())?;
         if self.patience.stop.is_requested() {
             return None;
         }
-        let cap = Self::CAP.min(Self::FIRST.saturating_mul(1 << self.exponent.min(16)));
-        let youth = left.as_secs_f64() / self.patience.deadline.as_secs_f64();
-        let cap = cap.mul_f64(youth).max(Self::LEAST);
-        self.exponent += 1;
-        Some(cap.mul_f64(self.patience.share()).min(left))
+        let (again, took) = *self.met.lock().unwrap_or_else(PoisonError::into_inner);
+        let wait = Wait { again, sleeps: self.sleeps, last: self.last, took, age, deadline };
+        self.last = (self.patience.pace)(&wait, self.patience.share()).min(left);
+        self.sleeps += 1;
+        Some(self.last)
     }
 }
 
@@ -315,5 +372,49 @@ pub struct Committing(Stop);
 impl Drop for Committing {
     fn drop(&mut self) {
         self.0.0.send_modify(|stopping| stopping.commits -= 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DEADLINE: Duration = Duration::from_secs(60);
+
+    fn wait(again: Again, sleeps: u32, took: u64, age: u64) -> Wait {
+        let (took, age) = (Duration::from_millis(took), Duration::from_secs(age));
+        Wait { again, sleeps, last: Duration::ZERO, took, age, deadline: DEADLINE }
+    }
+
+    /// The shortest and the longest sleep, in milliseconds.
+    fn range(wait: &Wait) -> [u128; 2] {
+        [0.0, 1.0].map(|share| pace(wait, share).as_millis())
+    }
+
+    #[test]
+    fn after_a_lost_race_the_sleep_follows_what_a_try_takes() {
+        assert_eq!(range(&wait(Again::Soon, 0, 10, 0)), [40, 80]);
+        assert_eq!(range(&wait(Again::Soon, 3, 10, 0)), [160, 320]);
+        assert_eq!(range(&wait(Again::Soon, 0, 40, 0)), [160, 320]);
+        // It neither grows for ever, nor is it ever too short or too long.
+        assert_eq!(range(&wait(Again::Soon, 15, 10, 0)), range(&wait(Again::Soon, 1000, 10, 0)));
+        assert_eq!(range(&wait(Again::Soon, 0, 0, 0)), [20, 40]);
+        assert_eq!(range(&wait(Again::Soon, 1000, 100_000, 0)), [2000, 4000]);
+    }
+
+    #[test]
+    fn while_the_back_end_can_not_the_sleep_doubles() {
+        assert_eq!(range(&wait(Again::Later, 0, 500, 0)), [0, 20]);
+        assert_eq!(range(&wait(Again::Later, 3, 500, 0)), [0, 160]);
+        assert_eq!(range(&wait(Again::Later, 1000, 500, 0)), [0, 2000]);
+    }
+
+    #[test]
+    fn who_has_waited_for_long_tries_more_often() {
+        for again in [Again::Soon, Again::Later] {
+            let longest = [0, 20, 40, 59].map(|age| range(&wait(again, 100, 100, age))[1]);
+            assert!(longest.is_sorted_by(|before, after| before > after), "{again:?}: {longest:?}");
+            assert_eq!(pace(&wait(again, 100, 100, 60), 1.0), Duration::from_millis(10), "{again:?}");
+        }
     }
 }

@@ -110,7 +110,7 @@ impl fmt::Display for Stumble {
 impl Retry for Stumble {
     fn again(&self) -> Again {
         match self {
-            Self::Changed => Again::Later,
+            Self::Changed => Again::Soon,
             Self::Failed(error) => error.again(),
         }
     }

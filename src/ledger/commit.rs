@@ -36,30 +36,24 @@ struct Progress<T> {
     /// The last try of which it is not known whether it landed, or yet may. Only ever one: see
     /// [`propose`](Commit::propose).
     pending: Option<Pending>,
+    /// Whether a lost race was run again at once with what the refusal brought. Only the first one: where many write,
+    /// that goes stale on its way, and a try that loses is in the way of the others.
+    ran_again: bool,
 }
 
 /// What the next try begins with.
 enum Next<T> {
     Read,
     /// Planning with what was read before.
-    Plan(Snapshot, Source),
+    Plan(Snapshot),
     /// Sending the same transaction again.
     Resend(Box<Sent<T>>),
-}
-
-/// Where a snapshot is from.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Source {
-    Read,
-    /// It was read, and a refusal has carried back what has changed since.
-    Refusal,
 }
 
 struct Sent<T> {
     proposal: Proposal<T>,
     transaction: Transaction,
     snapshot: Snapshot,
-    source: Source,
 }
 
 /// Why a try did not end the matter.
@@ -87,7 +81,7 @@ impl Retry for Stumble {
     fn again(&self) -> Again {
         match self {
             Self::Lost { carried: true } => Again::Now,
-            Self::Lost { carried: false } => Again::Later,
+            Self::Lost { carried: false } => Again::Soon,
             Self::Fault(fault) => fault.again(),
             Self::Final(_) => Again::Never,
         }
@@ -116,7 +110,7 @@ impl<O: Operation> Commit<'_, O> {
         let patience = self.ledger.patience();
         let Some(_committing) = patience.stop().begin_commit() else { return Err(Error::Interrupted) };
         let (pulse, doing) = (Pulse::new(), format!("changing {}", self.operation.package()));
-        let mut next = seen.map_or(Next::Read, |seen| Next::Plan(seen, Source::Read));
+        let mut next = seen.map_or(Next::Read, Next::Plan);
         if let Some(IdempotencyKey::Resume { slot, .. }) = self.author.key {
             // The try of another process has to be settled before there is another.
             let pending: Vec<_> = self.operation.slots(slot).into_iter().map(Pending::of_another).collect();
@@ -126,7 +120,7 @@ impl<O: Operation> Commit<'_, O> {
                 Err(why) => return Err(self.unknown(slot, why)),
             }
         }
-        let progress = Mutex::new(Progress { next, pending: None });
+        let progress = Mutex::new(Progress { next, pending: None, ran_again: false });
         let attempt = || async { self.attempt(&mut *progress.lock().await).await };
         let stumble = match patience.run_while(&pulse, &doing, attempt).await {
             Ok(outcome) => return Ok(outcome),
@@ -152,7 +146,7 @@ impl<O: Operation> Commit<'_, O> {
     async fn attempt(&self, progress: &mut Progress<O::Outcome>) -> Result<O::Outcome, Stumble> {
         let known = match mem::replace(&mut progress.next, Next::Read) {
             Next::Resend(sent) => return self.send(*sent, progress).await,
-            Next::Plan(snapshot, source) => Some((snapshot, source)),
+            Next::Plan(snapshot) => Some(snapshot),
             Next::Read => None,
         };
         match self.propose(known, progress).await? {
@@ -185,12 +179,12 @@ impl<O: Operation> Commit<'_, O> {
     /// What to send, or the outcome if there is nothing to send.
     async fn propose(
         &self,
-        known: Option<(Snapshot, Source)>,
+        known: Option<Snapshot>,
         progress: &mut Progress<O::Outcome>,
     ) -> Result<ControlFlow<O::Outcome, Sent<O::Outcome>>, Stumble> {
-        let (mut snapshot, source) = match known {
+        let mut snapshot = match known {
             Some(known) => known,
-            None => (self.read(progress.pending.as_ref()).await?, Source::Read),
+            None => self.read(progress.pending.as_ref()).await?,
         };
         if let Some(pending) = &progress.pending {
             if let Some(outcome) = self.recognise(pending, &snapshot).await? {
@@ -207,7 +201,7 @@ impl<O: Operation> Commit<'_, O> {
                 for action in &proposal.actions {
                     transaction.push(action.clone());
                 }
-                Ok(ControlFlow::Continue(Sent { proposal, transaction, snapshot, source }))
+                Ok(ControlFlow::Continue(Sent { proposal, transaction, snapshot }))
             }
             (Plan::Done(outcome), None) => Ok(ControlFlow::Break(outcome)),
             (plan, Some(pending)) => {
@@ -230,7 +224,7 @@ impl<O: Operation> Commit<'_, O> {
         found: Vec<Option<Found>>,
         progress: &mut Progress<O::Outcome>,
     ) -> Result<O::Outcome, Stumble> {
-        let Sent { proposal, transaction, mut snapshot, source } = sent;
+        let Sent { proposal, transaction, mut snapshot } = sent;
         let found = transaction.actions().iter().map(|action| action.key.clone()).zip(found);
         for (key, found) in found.filter_map(|(key, found)| found.map(|found| (key, found))) {
             if key == proposal.slot || snapshot.contains(&key) {
@@ -247,10 +241,10 @@ impl<O: Operation> Commit<'_, O> {
             }
         }
         // What is read as one snapshot can't be patched up with what a refusal tells of some of it.
-        let carried =
-            source == Source::Read && progress.pending.is_none() && !self.operation.needs_snapshot();
+        let carried = !progress.ran_again && progress.pending.is_none() && !self.operation.needs_snapshot();
         if carried {
-            progress.next = Next::Plan(snapshot, Source::Refusal);
+            progress.ran_again = true;
+            progress.next = Next::Plan(snapshot);
         }
         Err(Stumble::Lost { carried })
     }

@@ -9,7 +9,7 @@ use crate::{
 };
 use sacker::ledger::{AddRequest, Error, Ledger, Refused, TagRequest};
 use serde_json::json;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use tokio::time::Instant;
 
 #[tokio::test(start_paused = true)]
@@ -27,6 +27,21 @@ async fn a_lost_race_is_run_again_at_once_and_then_after_a_while() {
         assert_eq!(began.elapsed().is_zero(), at_once, "{races} races");
         assert_eq!(scene.audit().await, (2, 2 + races, 0));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_the_first_lost_race_is_run_again_at_once() {
+    // Where many write, what a refusal brings is stale by the time it is used.
+    let sent = Arc::new(Mutex::new(Vec::new()));
+    let noting = Arc::clone(&sent);
+    let scene = Scene::new(move |number, _| {
+        noting.lock().unwrap().push(Instant::now());
+        if number < 5 { Fate::ComesSecond } else { Fate::Arrives }
+    });
+    let scene = scene.await;
+    try_add(&scene.ledger, &adding("app"), "three").await.unwrap();
+    let waits: Vec<_> = sent.lock().unwrap().windows(2).map(|pair| !(pair[1] - pair[0]).is_zero()).collect();
+    assert_eq!(waits, [false, true, true, true, true]);
 }
 
 #[tokio::test(start_paused = true)]

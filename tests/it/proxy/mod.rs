@@ -5,12 +5,13 @@
 
 mod bench;
 mod fate;
-mod http;
+pub mod http;
 mod moves;
 mod single;
 mod storm;
 
-use fate::{Fate, is_dynamodb};
+pub use fate::Fate;
+use fate::is_dynamodb;
 use http::Message;
 use std::{
     sync::{Arc, Mutex},

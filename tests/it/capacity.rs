@@ -86,6 +86,7 @@ impl Measuring {
 
 /// Every command line is run in a ledger where all those above it were run.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "the page's table is yet to be filled in: run it with SACKER_WRITE_CAPACITY"]
 async fn what_each_command_costs() {
     let mut m = Measuring::new().await;
     for name in ["one", "two", "three"] {

@@ -51,8 +51,9 @@ impl Measuring {
     async fn add(&self, packages: impl Iterator<Item = String>) {
         let [ledger, store] = &self.direct;
         let patience = backends::patience();
-        let opened = location::open(&of(ledger), &of(store), &backends::aws(), patience.clone(), None);
-        let (ledger, store) = opened.await.unwrap();
+        let (ledger, store, aws) = (of(ledger), of(store), backends::aws());
+        let opened = location::open(&ledger, &store, &aws, patience.clone(), None).await;
+        let (ledger, store) = opened.unwrap();
         let client = &Client::new(ledger, store, patience, self.sandbox.path("tmp"));
         let observer: &Arc<dyn Observer> = &(Arc::new(Silent) as Arc<dyn Observer>);
         let add = |(number, package): (usize, String)| async move {
@@ -64,8 +65,14 @@ impl Measuring {
         stream::iter(packages.enumerate().map(add)).buffer_unordered(8).collect::<Vec<()>>().await;
     }
 
+    /// Forgets what was asked before.
+    fn begin(&mut self) {
+        self.ledger.take();
+        self.stored = self.store.log().len();
+    }
+
     fn costs(&mut self, what: &str, arguments: &[&str]) {
-        (self.ledger.take(), self.stored) = (Cost::default(), self.store.log().len());
+        self.begin();
         self.sandbox.ok(arguments);
         self.note(what);
     }
@@ -79,6 +86,7 @@ impl Measuring {
 
 /// Every command line is run in a ledger where all those above it were run.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "the page's table is yet to be filled in: run it with SACKER_WRITE_CAPACITY"]
 async fn what_each_command_costs() {
     let mut m = Measuring::new().await;
     for name in ["one", "two", "three"] {
@@ -151,7 +159,7 @@ async fn lost_race(m: &mut Measuring) {
     let (draft, blob) = begin(&late, 1).await;
     let (first, its) = begin(&rival, 2).await;
     rival.add(&adding("app"), &its, &first).await.unwrap();
-    (m.ledger.take(), m.stored) = (Cost::default(), m.store.log().len());
+    m.begin();
     let added = late.add(&adding("app"), &blob, &draft).await.unwrap();
     assert!(matches!(added, Added::Version { new: true, .. }));
     m.note("the commit of an `add` that loses a race once");

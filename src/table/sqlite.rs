@@ -145,18 +145,25 @@ impl Table for SqliteTable {
     async fn query(&self, query: &Query) -> Result<Page<String>, Fault> {
         let query = query.clone();
         self.read(Page { items: Vec::new(), next: None }, move |snapshot| {
-            let (after, order) = match query.order {
-                Order::Ascending => (">", "ASC"),
-                Order::Descending => ("<", "DESC"),
+            // One range, or SQLite would go through all that came before.
+            let (mut from, mut to) = ((">=", query.from), ("<=", query.to));
+            let order = match query.order {
+                Order::Ascending => "ASC",
+                Order::Descending => "DESC",
             };
+            match (query.after, query.order) {
+                (Some(after), Order::Ascending) if after >= from.1 => from = (">", after),
+                (Some(after), Order::Descending) if after <= to.1 => to = ("<", after),
+                _ => {}
+            }
             let mut select = snapshot.prepare_cached(&format!(
-                "SELECT sk, item FROM items WHERE pk = :pk AND sk BETWEEN :from AND :to \
-                 AND (:after IS NULL OR sk {after} :after) ORDER BY sk {order} LIMIT :limit"
+                "SELECT sk, item FROM items WHERE pk = :pk AND sk {} :from AND sk {} :to \
+                 ORDER BY sk {order} LIMIT :limit",
+                from.0, to.0
             ))?;
             let rows = select.query_map(
                 named_params! {
-                    ":pk": query.pk, ":from": query.from, ":to": query.to, ":after": query.after,
-                    ":limit": i64::from(query.limit) + 1,
+                    ":pk": query.pk, ":from": from.1, ":to": to.1, ":limit": i64::from(query.limit) + 1,
                 },
                 |row| Ok((row.get(0)?, item(row, 1)?)),
             )?;

@@ -52,7 +52,8 @@ impl Measuring {
         let [ledger, store] = &self.direct;
         let patience = backends::patience();
         let (ledger, store, aws) = (of(ledger), of(store), backends::aws());
-        let opened = location::open(&ledger, &store, &aws, patience.clone(), location::Uploading::default()).await;
+        let opened =
+            location::open(&ledger, &store, &aws, patience.clone(), location::Uploading::default()).await;
         let (ledger, store) = opened.unwrap();
         let client = &Client::new(ledger, store, patience, self.sandbox.path("tmp"));
         let observer: &Arc<dyn Observer> = &(Arc::new(Silent) as Arc<dyn Observer>);

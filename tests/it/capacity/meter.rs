@@ -1,4 +1,7 @@
 //! A proxy in front of DynamoDB Local that asks each request what it cost, and adds it up.
+//!
+//! DynamoDB Local tells of a transaction that writes what its last item costs alone, of a refused one nothing, and of
+//! a key in a batch that is not there nothing; so these are counted here, as AWS does.
 
 use crate::proxy::http::Message;
 use serde_json::Value;
@@ -45,12 +48,15 @@ impl Meter {
 async fn serve(mut client: TcpStream, server: &str, sum: &Mutex<Cost>) -> std::io::Result<()> {
     while let Some(request) = Message::request(&mut client).await? {
         let kind = request.kind();
-        let answer = asking_for_cost(&request).ask(server).await?;
-        let units = units(&answer);
+        let (answer, asked) = (asking_for_cost(&request).ask(server).await?, value(&request));
         {
             let mut sum = sum.lock().unwrap();
             sum.requests += 1;
-            *(if kind == "TransactWriteItems" { &mut sum.written } else { &mut sum.read }) += units;
+            match kind.as_str() {
+                "TransactWriteItems" => sum.written += written(&asked),
+                "BatchGetItem" => sum.read += units(&answer) + missing(&asked, &value(&answer)),
+                _ => sum.read += units(&answer),
+            }
         }
         answer.write(&mut client).await?;
     }
@@ -73,11 +79,56 @@ fn asking_for_cost(request: &Message) -> Message {
     Message { head: head.into_bytes(), body }
 }
 
+fn value(message: &Message) -> Value {
+    serde_json::from_slice(&message.body).unwrap_or_default()
+}
+
+/// What the server says.
 fn units(answer: &Message) -> f64 {
-    let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let body = value(answer);
     let of = |cost: &Value| cost["CapacityUnits"].as_f64().unwrap_or_default();
     match &body["ConsumedCapacity"] {
         Value::Array(costs) => costs.iter().map(of).sum(),
         cost => of(cost),
     }
+}
+
+/// Of a transaction: 2 for each begun KiB of each item. Only what is put whole is ever larger than one here.
+fn written(asked: &Value) -> f64 {
+    let actions = asked["TransactItems"].as_array().unwrap();
+    let of = |action: &Value| 2.0 * (weight(&action["Put"]["Item"]) / 1024.0).ceil().max(1.0);
+    actions.iter().map(of).sum()
+}
+
+/// The bytes of an item: names and values, without what describes them.
+fn weight(item: &Value) -> f64 {
+    let of = |(name, typed): (&String, &Value)| name.len() + bytes(typed);
+    f64::from(u32::try_from(item.as_object().into_iter().flatten().map(of).sum::<usize>()).unwrap())
+}
+
+fn bytes(typed: &Value) -> usize {
+    match typed {
+        Value::String(text) => text.len(),
+        Value::Array(values) => values.iter().map(bytes).sum(),
+        // Each value is in an object that names its type, of one or two letters.
+        Value::Object(fields) => {
+            let name = |name: &str| if name.len() <= 2 { 0 } else { name.len() };
+            fields.iter().map(|(key, value)| name(key) + bytes(value)).sum()
+        }
+        _ => 1,
+    }
+}
+
+/// 1 for each key of a batch that is not there.
+fn missing(asked: &Value, answer: &Value) -> f64 {
+    let count = |lists: &Value, at: fn(&Value) -> &Value| -> usize {
+        let tables = lists.as_object().into_iter().flatten();
+        tables.map(|(_, list)| at(list).as_array().map_or(0, Vec::len)).sum()
+    };
+    let [keys, items, later] = [
+        count(&asked["RequestItems"], |table| &table["Keys"]),
+        count(&answer["Responses"], |items| items),
+        count(&answer["UnprocessedKeys"], |table| &table["Keys"]),
+    ];
+    f64::from(u32::try_from(keys - items - later).unwrap())
 }

@@ -206,25 +206,25 @@ pub type Pace = fn(&Wait, f64) -> Duration;
 /// **While the back end can't**, full jitter under a cap that doubles from 20 ms to 2 s: see Marc Brooker,
 /// [Exponential Backoff And Jitter](https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
 ///
-/// **After a lost race**, a multiple of what the lost try took, which grows by as much with each sleep, up to sixteen
-/// times as much. What a try takes tells of the distance and of the queue before the back end: so the sleep grows with
-/// the number of those who write, without anyone knowing it. It grows slowly, and no further: one who doubles is soon
-/// asleep for good while newcomers win.
+/// **After a lost race**, a quarter to all of 12 times what the lost try took, and after the fourth sleep in a row of 3
+/// times as much again for each, up to 96. What a try takes tells of the distance and of the queue before the back end,
+/// and the number of sleeps of how many there are where each is refused at once. Few need not sleep long: while they
+/// do, one who has just won wins again and again.
 ///
 /// Both shrink with age, the latter faster, so that the longest-waiting writer tries most often: nobody starves.
 #[must_use]
 pub fn pace(wait: &Wait, share: f64) -> Duration {
     const LEAST: Duration = Duration::from_millis(10);
+    const FIRST: Duration = Duration::from_millis(20);
+    const LATER: Duration = Duration::from_secs(2);
+    const SOON: Duration = Duration::from_secs(4);
     let youth = 1.0 - wait.age.as_secs_f64() / wait.deadline.as_secs_f64();
     if wait.again == Again::Soon {
-        const CAP: Duration = Duration::from_secs(4);
         let took = wait.took.clamp(Duration::from_millis(5), Duration::from_millis(500));
-        let cap = CAP.min(took * 8 * (wait.sleeps + 1).min(16));
-        return cap.mul_f64(youth * youth).max(LEAST).mul_f64(f64::midpoint(1.0, share));
+        let cap = SOON.min(took * 3 * (wait.sleeps + 1).clamp(4, 32));
+        return cap.mul_f64(youth * youth).max(LEAST).mul_f64(0.25 + 0.75 * share);
     }
-    const FIRST: Duration = Duration::from_millis(20);
-    const CAP: Duration = Duration::from_secs(2);
-    let cap = CAP.min(FIRST.saturating_mul(1 << wait.sleeps.min(16)));
+    let cap = LATER.min(FIRST.saturating_mul(1 << wait.sleeps.min(16)));
     cap.mul_f64(youth).max(LEAST).mul_f64(share)
 }
 
@@ -379,7 +379,7 @@ impl Drop for Committing {
 mod tests {
     use super::*;
 
-    const DEADLINE: Duration = Duration::from_secs(60);
+    const DEADLINE: Duration = Duration::from_mins(1);
 
     fn wait(again: Again, sleeps: u32, took: u64, age: u64) -> Wait {
         let (took, age) = (Duration::from_millis(took), Duration::from_secs(age));
@@ -393,13 +393,13 @@ mod tests {
 
     #[test]
     fn after_a_lost_race_the_sleep_follows_what_a_try_takes() {
-        assert_eq!(range(&wait(Again::Soon, 0, 10, 0)), [40, 80]);
-        assert_eq!(range(&wait(Again::Soon, 3, 10, 0)), [160, 320]);
-        assert_eq!(range(&wait(Again::Soon, 0, 40, 0)), [160, 320]);
+        assert_eq!(range(&wait(Again::Soon, 0, 10, 0)), [30, 120]);
+        assert_eq!(range(&wait(Again::Soon, 7, 10, 0)), [60, 240]);
+        assert_eq!(range(&wait(Again::Soon, 0, 40, 0)), [120, 480]);
         // It neither grows for ever, nor is it ever too short or too long.
-        assert_eq!(range(&wait(Again::Soon, 15, 10, 0)), range(&wait(Again::Soon, 1000, 10, 0)));
-        assert_eq!(range(&wait(Again::Soon, 0, 0, 0)), [20, 40]);
-        assert_eq!(range(&wait(Again::Soon, 1000, 100_000, 0)), [2000, 4000]);
+        assert_eq!(range(&wait(Again::Soon, 31, 10, 0)), range(&wait(Again::Soon, 1000, 10, 0)));
+        assert_eq!(range(&wait(Again::Soon, 0, 0, 0)), [15, 60]);
+        assert_eq!(range(&wait(Again::Soon, 1000, 100_000, 0)), [1000, 4000]);
     }
 
     #[test]

@@ -17,6 +17,7 @@ pub const ALL: &[(&str, Pace)] = &[
     ("took, flat 32", linear::<32, 1>),
     ("took, 16, to 4", linear::<16, 4>),
     ("took, 4, to 16", linear::<4, 16>),
+    ("took, flat 16, full jitter", flat),
 ];
 
 fn youth(wait: &Wait) -> f64 {
@@ -55,4 +56,9 @@ fn doubling(wait: &Wait, share: f64) -> Duration {
 fn linear<const STEP: u32, const MOST: u32>(wait: &Wait, share: f64) -> Duration {
     let cap = Duration::from_secs(4).min(took(wait) * STEP * (wait.sleeps + 1).min(MOST));
     cap.mul_f64(youth(wait).powi(2)).max(Duration::from_millis(10)).mul_f64(f64::midpoint(1.0, share))
+}
+
+/// Anything up to 16 times what the try took.
+fn flat(wait: &Wait, share: f64) -> Duration {
+    (took(wait) * 16).max(Duration::from_millis(10)).mul_f64(share)
 }

@@ -18,7 +18,7 @@ use std::{
 use tokio::time::Instant;
 
 /// The command line's own default.
-pub const DEADLINE: Duration = Duration::from_secs(60);
+pub const DEADLINE: Duration = Duration::from_mins(1);
 
 const PACKAGE: &str = "app";
 

@@ -5,7 +5,10 @@
 
 use crate::proxy::http::Message;
 use serde_json::Value;
-use std::sync::{Arc, Mutex};
+use std::{
+    fmt::Write as _,
+    sync::{Arc, Mutex},
+};
 use tokio::net::{TcpListener, TcpStream};
 
 /// What some requests cost.
@@ -71,7 +74,7 @@ fn asking_for_cost(request: &Message) -> Message {
     let mut head = String::new();
     for line in String::from_utf8_lossy(&request.head).split_inclusive("\r\n") {
         if line.to_ascii_lowercase().starts_with("content-length:") {
-            head.push_str(&format!("content-length: {}\r\n", body.len()));
+            write!(head, "content-length: {}\r\n", body.len()).unwrap();
         } else {
             head.push_str(line);
         }

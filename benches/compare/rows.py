@@ -127,7 +127,7 @@ class Add(Row):
         file = work.file("small", 4096)
         return {
             "sacker": [work.sacker, "add", "added", file],
-            "bare": work.bare_table("add", "added", file, work.servers.s3_url, f"{BUCKET}/bare"),
+            "bare": work.bare_table("add", "added", file, work.servers.s3_url, "sacker/blobs"),
             "oras": work.oras("push", "--disable-path-validation", f"{work.registry}/added:v{number}", file),
             "s5cmd": work.s5cmd("cp", file, f"s3://{BUCKET}/s5cmd-{number}"),
             "aws": work.aws("s3", "cp", "--quiet", file, f"s3://{BUCKET}/aws-{number}"),

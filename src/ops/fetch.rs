@@ -7,6 +7,7 @@ use crate::{
     fault::{Fault, FaultKind},
     model::{Address, Blob, Digest},
     retry::Pulse,
+    store::{part_size_from, parts_under_way},
 };
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -35,22 +36,13 @@ const PART: u64 = 8 << 20;
 /// The same where they go to a stream: they are held in memory until it is their turn.
 const STREAM_PART: u64 = 4 << 20;
 
-/// So many parts are enough for any blob: of one with more each is larger.
-const MOST_PARTS: u64 = 10_000;
-
-/// How many parts are under way at once, unless it is said how many: one machine's share of a fast network, at little
-/// memory. A blob that takes longer is worth more.
-const JOBS: usize = 4;
-const JOBS_OF_LARGE: usize = 8;
-
-/// Larger blobs are large: 4 GiB.
-const LARGE: u64 = 4 << 30;
+/// How many of those are under way at once, however large the blob, unless it is said how many.
+const STREAM_JOBS: usize = 4;
 
 /// The size in bytes of every part but the last of a blob that goes to a file. Another one than an earlier version of
 /// this program had makes what that one left useless.
 pub(super) fn part_size(size: u64) -> u64 {
-    const MIB: u64 = 1 << 20;
-    PART.max(size.div_ceil(MOST_PARTS).div_ceil(MIB) * MIB)
+    part_size_from(PART, size)
 }
 
 /// What a fetch needs to know of its blob.
@@ -105,7 +97,7 @@ impl Client {
         let fetch = Fetch::new(self, blob, observer);
         let parts = stream::iter(0..fetch.parts(STREAM_PART));
         let parts = parts.map(|part| spawned(Arc::clone(&fetch).part_to_memory(part)));
-        let mut parts = std::pin::pin!(parts.buffered(fetch.jobs(JOBS)));
+        let mut parts = std::pin::pin!(parts.buffered(fetch.jobs(STREAM_JOBS)));
         let mut sha256 = Sha256::new();
         let mut begun = false;
         let result = loop {
@@ -182,7 +174,7 @@ impl Fetch {
         landed: mpsc::UnboundedSender<Range<u64>>,
     ) -> Result<(), Stopped> {
         let size = partial.part_size();
-        let jobs = self.jobs(if self.size > LARGE { JOBS_OF_LARGE } else { JOBS });
+        let jobs = self.jobs(parts_under_way(self.size));
         let mut parts = 0..self.parts(size);
         let (mut there, mut told) = (BTreeSet::new(), 0);
         let mut under_way = JoinSet::new();

@@ -22,8 +22,22 @@ const MAX_PARTS: u64 = 10_000;
 /// that keeps the parts within S3's 10,000.
 #[must_use]
 pub fn part_size(size: u64) -> u64 {
+    part_size_from(PART_SIZE, size)
+}
+
+/// As [`part_size`], with parts of at least `least` bytes.
+#[must_use]
+pub fn part_size_from(least: u64, size: u64) -> u64 {
     const MIB: u64 = 1 << 20;
-    PART_SIZE.max(size.div_ceil(MAX_PARTS).div_ceil(MIB) * MIB)
+    least.max(size.div_ceil(MAX_PARTS).div_ceil(MIB) * MIB)
+}
+
+/// How many parts of a blob of `size` bytes are under way at once, either way, unless it is said how many: one machine's
+/// share of a fast network, at little memory. A blob that takes longer, of more than 4 GiB, is worth more.
+#[must_use]
+pub fn parts_under_way(size: u64) -> usize {
+    const LARGE: u64 = 4 << 30;
+    if size > LARGE { 8 } else { 4 }
 }
 
 /// A file that was hashed: its size, its sha256, and a CRC-64/NVME of each part and of the whole.

@@ -48,19 +48,24 @@ pub(super) async fn body(path: &Path, range: Range<u64>, tell: Teller) -> io::Re
     Ok(ByteStream::new(stream.into_inner().map(counted)))
 }
 
-/// The sha256 of a range of a file. Blocks.
-pub(super) fn sha256(path: &Path, range: Range<u64>) -> io::Result<Digest> {
-    let mut file = File::open(path)?;
+/// Hands the bytes of a range of a file over, in order. Blocks.
+fn each(file: &mut File, range: &Range<u64>, mut bytes: impl FnMut(&[u8])) -> io::Result<()> {
     file.seek(SeekFrom::Start(range.start))?;
     let mut part = file.take(range.end - range.start);
-    let mut sha256 = Sha256::new();
     let mut buffer = vec![0; 1 << 20];
     loop {
         match read(&mut part, &mut buffer)? {
-            0 => return Ok(Digest::from(<[u8; 32]>::from(sha256.finalize()))),
-            n => sha256.update(&buffer[..n]),
+            0 => return Ok(()),
+            n => bytes(&buffer[..n]),
         }
     }
+}
+
+/// The sha256 of a range of a file. Blocks.
+pub(super) fn sha256(path: &Path, range: &Range<u64>) -> io::Result<Digest> {
+    let mut sha256 = Sha256::new();
+    each(&mut File::open(path)?, range, |bytes| sha256.update(bytes))?;
+    Ok(Digest::from(<[u8; 32]>::from(sha256.finalize())))
 }
 
 /// Whether a part of the file still has the size and checksum that it had when it was hashed. Blocks.
@@ -70,16 +75,8 @@ pub(super) fn part_is_unchanged(content: &Content, index: usize) -> io::Result<b
     if file.metadata()?.len() != content.size() {
         return Ok(false);
     }
-    file.seek(SeekFrom::Start(range.start))?;
-    let mut part = file.take(range.end - range.start);
     let mut crc = crc_fast::Digest::new(Crc64Nvme);
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        match part.read(&mut buffer)? {
-            0 => break,
-            n => crc.update(&buffer[..n]),
-        }
-    }
+    each(&mut file, &range, |bytes| crc.update(bytes))?;
     let expected = content.part_crcs().get(index);
     Ok(expected.map_or(range.is_empty(), |expected| *expected == crc.finalize()))
 }

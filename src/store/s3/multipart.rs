@@ -14,20 +14,12 @@ use super::{
 use crate::{
     failpoint::reach,
     fault::{Fault, FaultKind},
-    store::{Content, Put, PutError, files::threaded, part_size, sending::Teller},
+    store::{Content, Put, PutError, files::threaded, part_size, parts_under_way, sending::Teller},
 };
 use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumType, CompletedMultipartUpload, CompletedPart, Part};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use std::{collections::BTreeMap, io, num::NonZeroUsize, sync::Arc};
 use tracing::{Instrument, debug, debug_span, warn};
-
-/// How many parts of a blob are sent at once, unless it is said how many. Enough to keep a fast network busy at 16 MiB a
-/// part; a blob that takes longer is worth more. Each takes about a megabyte of memory or two.
-const IN_FLIGHT: usize = 4;
-const IN_FLIGHT_OF_LARGE: usize = 8;
-
-/// Larger blobs are large: 4 GiB.
-const LARGE: u64 = 4 << 30;
 
 /// Why an upload came to nothing.
 enum Stop {
@@ -203,8 +195,7 @@ impl Transfer<'_> {
         });
         // Collected first: a stream can't borrow `there`.
         let parts: Vec<_> = parts.collect();
-        let jobs = if self.content.size() > LARGE { IN_FLIGHT_OF_LARGE } else { IN_FLIGHT };
-        let jobs = self.store.jobs.map_or(jobs, NonZeroUsize::get);
+        let jobs = self.store.jobs.map_or(parts_under_way(self.content.size()), NonZeroUsize::get);
         let mut parts: Vec<_> = stream::iter(parts)
             .map(|(index, number, crc, there)| async move {
                 let range = body::part_range(self.content, index);

@@ -38,7 +38,7 @@ impl Payload {
             return Ok(Self::Unsigned);
         }
         let (path, range) = (content.path().to_owned(), body::part_range(content, index));
-        let sha256 = threaded(move || body::sha256(&path, range)).await?;
+        let sha256 = threaded(move || body::sha256(&path, &range)).await?;
         Ok(Self::Sha256(sha256.to_string()))
     }
 }

@@ -102,7 +102,7 @@ impl Table<'_> {
     fn add(self, bytes: &[u8], bucket: &Bucket<'_>) -> Outcome<()> {
         let (mut connection, sha256) = (Connection::open(self.endpoint)?, hex(&Sha256::digest(bytes)));
         let releases = format!("P#{}", self.package);
-        let keys = [key("M", "M"), key(&releases, "H")];
+        let keys = [key("M", "M"), key(&releases, "H"), key(&format!("B#{sha256}"), "B")];
         let mut store = thread::scope(|scope| {
             let owner = scope.spawn(|| {
                 let mut store = Connection::open(bucket.endpoint)?;
@@ -112,9 +112,6 @@ impl Table<'_> {
             self.read(&mut connection, &keys)?;
             owner.join().map_err(|_| "a thread panicked")?
         })?;
-        let blob = key(&format!("B#{sha256}"), "B");
-        let get = format!(r#"{{"TableName":"{}","Key":{{{blob}}},"ConsistentRead":true}}"#, self.name);
-        self.ask(&mut connection, "GetItem", &get)?;
         bucket.ask(&mut store, "PUT", &format!("bare/{sha256}"), bytes)?;
         let own = format!("bare#{releases}");
         let version = format!(r#","n":{{"N":"1"}},"state":{{"S":"active"}},{}"#, Self::told());

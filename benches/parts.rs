@@ -104,7 +104,7 @@ fn commit_an_addition(bencher: Bencher<'_, '_>) {
     let blob = Blob { address, size: 4, filename: None, mode: None };
     bencher.bench_local(|| {
         runtime.block_on(async {
-            let mut draft = ledger.begin_add(&request).await.unwrap();
+            let mut draft = ledger.begin_add(&request, None).await.unwrap();
             ledger.stage(&request, &blob.address.sha256, &mut draft).await.unwrap();
             ledger.add(&request, &blob, &draft).await.unwrap()
         })

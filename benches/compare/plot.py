@@ -11,7 +11,7 @@ import matplotlib.pyplot as plt  # noqa: E402
 # The same figures are to give the same file.
 plt.rcParams.update({"svg.hashsalt": "sacker", "svg.fonttype": "none", "font.size": 9, "figure.dpi": 100})
 OURS, THEIRS, FLOOR = "#d9480f", "#868e96", "#ced4da"
-REFERENCES = ("floor", "sha256", "bare")
+REFERENCES = ("floor", "sha256", "bare", "bare, the SDK")
 
 
 def color(name):

@@ -29,10 +29,11 @@ class Work:
         url = self.servers.dynamodb_url if service == "dynamodb" else self.servers.s3_url
         return ["aws", "--endpoint-url", url, service, *words]
 
-    def bare_table(self, command, *words):
-        """A process that makes the same requests and nothing else; it writes under keys of its own."""
+    def yardsticks(self, command, *words):
+        """Processes that make the same requests and nothing else; they write under keys of their own."""
         secret = (os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"])
-        return [self.bare, command, self.servers.dynamodb_url, self.servers.region, "sacker", *secret, *words]
+        told = [command, self.servers.dynamodb_url, self.servers.region, "sacker", *secret, *words]
+        return {"bare": [self.bare, *told], "bare, the SDK": [self.bare.parent / "bare_sdk", *told]}
 
     def s5cmd(self, *words):
         return ["s5cmd", "--log", "error", *words]
@@ -90,7 +91,7 @@ class Tag(Row):
         item = json.dumps({"k": {"S": "tagged/live"}, "version": {"N": version}})
         return {
             "sacker": [work.sacker, "tag", "tagged", version, "live"],
-            "bare": work.bare_table("tag", "tagged", version, "live"),
+            **work.yardsticks("tag", "tagged", version, "live"),
             "crane": ["crane", "tag", "--insecure", f"{work.registry}/tagged:v{version}", "live"],
             "aws": work.aws("dynamodb", "put-item", "--table-name", "peers", "--item", item),
         }
@@ -112,7 +113,7 @@ class Info(Row):
         return {
             "sacker": [work.sacker, "info", "asked", "1"],
             "sacker, by tag": [work.sacker, "info", "asked", "live"],
-            "bare": work.bare_table("info", "asked", "1"),
+            **work.yardsticks("info", "asked", "1"),
             "crane": ["crane", "digest", "--insecure", f"{work.registry}/asked:live"],
             "aws": work.aws("dynamodb", "get-item", "--table-name", "peers", "--consistent-read", "--key", key),
         }
@@ -127,7 +128,7 @@ class Add(Row):
         file = work.file("small", 4096)
         return {
             "sacker": [work.sacker, "add", "added", file],
-            "bare": work.bare_table("add", "added", file, work.servers.s3_url, "sacker/blobs"),
+            **work.yardsticks("add", "added", file, work.servers.s3_url, "sacker/blobs"),
             "oras": work.oras("push", "--disable-path-validation", f"{work.registry}/added:v{number}", file),
             "s5cmd": work.s5cmd("cp", file, f"s3://{BUCKET}/s5cmd-{number}"),
             "aws": work.aws("s3", "cp", "--quiet", file, f"s3://{BUCKET}/aws-{number}"),

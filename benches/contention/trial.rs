@@ -108,7 +108,7 @@ impl Writer {
             confirm: Vec::new(),
         };
         let sha256 = Digest::from(sha256);
-        let mut draft = self.ledger.begin_add(&request).await?;
+        let mut draft = self.ledger.begin_add(&request, None).await?;
         let staged = self.ledger.stage(&request, &sha256, &mut draft).await?;
         let Staged::Upload { generation, .. } = staged else { unreachable!("it is another blob each time") };
         let filename = Some("app.tar.gz".parse().unwrap());

@@ -23,7 +23,7 @@ use aws_config::{
     meta::region::RegionProviderChain, profile::ProfileFileRegionProvider, provider_config::ProviderConfig,
     retry::RetryConfig, stalled_stream_protection::StalledStreamProtectionConfig, timeout::TimeoutConfig,
 };
-use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_credential_types::{Token, provider::SharedCredentialsProvider};
 use aws_sdk_s3::config::{RequestChecksumCalculation, ResponseChecksumValidation};
 use aws_types::{origin::Origin, service_config::ServiceConfigKey};
 use http::Http;
@@ -188,7 +188,10 @@ impl Aws {
     /// asked for. It is read once for all services.
     async fn load(&self) -> SdkConfig {
         let loader = aws_config::defaults(BehaviorVersion::latest()).http_client(self.http.clone());
-        loader.region(None::<Region>).no_credentials().load().await
+        // Nothing here is authorized by a bearer token. The standard way to one would ask the instance metadata service
+        // for a region, with all the SDK's patience, though the region may be set for each service.
+        let no_token = Token::new("", None);
+        loader.region(None::<Region>).no_credentials().token_provider(no_token).load().await
     }
 }
 

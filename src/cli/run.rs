@@ -29,10 +29,12 @@ pub(super) enum Threads {
 
 impl Threads {
     fn runtime(self) -> io::Result<Runtime> {
-        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
         match self {
             Self::One => Builder::new_current_thread().enable_all().build(),
-            Self::Many => Builder::new_multi_thread().worker_threads(threads).enable_all().build(),
+            Self::Many => {
+                let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
+                Builder::new_multi_thread().worker_threads(threads).enable_all().build()
+            }
         }
     }
 }

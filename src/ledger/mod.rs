@@ -66,7 +66,7 @@ use std::{
     },
 };
 
-/// An addition that has begun: what was read while its blob was being hashed. See [`Ledger::begin_add`].
+/// An addition that has begun, and what was read for it. See [`Ledger::begin_add`].
 #[derive(Debug, Clone)]
 pub struct Draft {
     /// The ledger, which must own the store that the blob goes to.
@@ -179,8 +179,9 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     async fn release(&self, package: &PackageName, spec: &Spec) -> Result<Release, Error>;
 
     /// Begins an addition: reads what it will be decided on, while its blob is being hashed. Makes the ledger's
-    /// identity if it has none; changes nothing else.
-    async fn begin_add(&self, request: &AddRequest) -> Result<Draft, Error>;
+    /// identity if it has none; changes nothing else. Where the sha256 is known already, what is known of the blob is
+    /// read with the rest, and [`stage`](Self::stage) need not ask for it.
+    async fn begin_add(&self, request: &AddRequest, sha256: Option<&Digest>) -> Result<Draft, Error>;
 
     /// Says where the blob has to be before the addition can be committed. Changes nothing.
     ///

@@ -246,8 +246,10 @@ impl Ledger for TableLedger {
         }
     }
 
-    async fn begin_add(&self, request: &AddRequest) -> Result<Draft, Error> {
-        let (keys, one) = (add::reads(request), add::needs_snapshot(request));
+    async fn begin_add(&self, request: &AddRequest, sha256: Option<&Digest>) -> Result<Draft, Error> {
+        let (mut keys, one) = (add::reads(request), add::needs_snapshot(request));
+        // Which epoch it is, is read only now. Few ledgers ever leave the first.
+        keys.extend(sha256.map(|sha256| items::blob_key(sha256, 0)));
         let read = async {
             let seen = self.patience.run(READING, || self.read_once(keys.clone(), one)).await?;
             let meta = self.make_identity(seen.get(&items::meta_key())?).await?;
@@ -261,9 +263,11 @@ impl Ledger for TableLedger {
     async fn stage(&self, request: &AddRequest, sha256: &Digest, draft: &mut Draft) -> Result<Staged, Error> {
         let addition = Addition { request, sha256, epoch: draft.ledger.epoch, blob: None };
         let key = addition.blob_key();
-        let item = self.retrying(|| self.table.get(&key)).await;
-        let item = item.map_err(|fault| Error::from(fault).unresolved(&request.author))?;
-        draft.seen.insert(key, item);
+        if !draft.seen.contains(&key) {
+            let item = self.retrying(|| self.table.get(&key)).await;
+            let item = item.map_err(|fault| Error::from(fault).unresolved(&request.author))?;
+            draft.seen.insert(key, item);
+        }
         let staged = if let Some(crate::model::Key::Resume { .. }) = request.author.key {
             // It may have happened already: then nothing is as expected, and only the commit can tell why.
             addition.needed(&draft.seen)?

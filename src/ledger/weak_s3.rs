@@ -202,7 +202,7 @@ impl Ledger for WeakS3Ledger {
         Ok(document.release(package, document.resolve(package, spec)?))
     }
 
-    async fn begin_add(&self, _: &AddRequest) -> Result<Draft, Error> {
+    async fn begin_add(&self, _: &AddRequest, _: Option<&Digest>) -> Result<Draft, Error> {
         let (_, id) = self.identity().await?;
         let ledger = super::Identity { id, epoch: 0, copy_of: None };
         let op = OpId::from(self.patience.random());

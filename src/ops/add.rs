@@ -3,10 +3,10 @@
 use super::{Client, Error, Observer, Phase, spool::blocking};
 use crate::{
     failpoint::reach,
-    ledger::{AddRequest, Added, Identity, MAX_TAGS, Staged},
-    model::{Address, Blob, FileName, Mode, Release},
+    ledger::{AddRequest, Added, Draft, Identity, MAX_TAGS, Staged},
+    model::{Address, Blob, Digest, FileName, Mode, Release},
     retry::Pulse,
-    store::{Content, Put},
+    store::{Content, HASHED_AT_ONCE, Put},
 };
 use std::{
     collections::BTreeSet,
@@ -63,13 +63,12 @@ impl Client {
             AddInput::File(path) => Source::file(path, filename)?,
             AddInput::Stream(stream) => {
                 let file = self.spool(stream, observer).await?;
-                Source { path: file.path().to_owned(), filename, mode: None, _spooled: Some(file) }
+                Source::spooled(file, filename)?
             }
         };
-        let begin = async { Ok(self.ledger.begin_add(&request).await?) };
         let unresolved = |error: Error| error.unresolved(&request.author);
         let (content, mut draft, owner) =
-            tokio::try_join!(hash(source.path.clone(), observer), begin, self.owner()).map_err(unresolved)?;
+            self.begin_add(&request, &source, observer).await.map_err(unresolved)?;
         reach("add-hashed");
         self.check_owner(owner, &draft.ledger).await.map_err(unresolved)?;
         reach("add-owned");
@@ -92,6 +91,29 @@ impl Client {
                 Added::Restage(generation) => staged = Staged::Upload { generation, expected: false },
             }
         }
+    }
+
+    /// Hashes a file, and reads what its addition is decided on: beside that, or where that takes no time after it,
+    /// since what is known of the blob can then be asked for as well.
+    async fn begin_add(
+        &self,
+        request: &AddRequest,
+        source: &Source,
+        observer: &Arc<dyn Observer>,
+    ) -> Result<(Content, Draft, Option<String>), Error> {
+        let begin =
+            async |sha256: Option<Digest>| Ok(self.ledger.begin_add(request, sha256.as_ref()).await?);
+        let hash = hash(source, observer);
+        if source.size > HASHED_AT_ONCE {
+            return tokio::try_join!(hash, begin(None), self.owner());
+        }
+        let hash_and_begin = async {
+            let content = hash.await?;
+            let draft = begin(Some(content.sha256().clone())).await?;
+            Ok((content, draft))
+        };
+        let ((content, draft), owner) = tokio::try_join!(hash_and_begin, self.owner())?;
+        Ok((content, draft, owner))
     }
 
     async fn upload(
@@ -162,6 +184,8 @@ fn check_tags(request: &AddRequest) -> Result<(), Error> {
 /// A file to be added, and what is recorded with it.
 struct Source {
     path: PathBuf,
+    /// Its size in bytes when it was found.
+    size: u64,
     filename: Option<FileName>,
     mode: Option<Mode>,
     _spooled: Option<NamedTempFile>,
@@ -182,7 +206,13 @@ impl Source {
             None => own_name(&path).map_err(input)?,
         };
         let mode = Some(Mode::from(metadata.permissions().mode()));
-        Ok(Self { path, filename: Some(filename), mode, _spooled: None })
+        Ok(Self { path, size: metadata.len(), filename: Some(filename), mode, _spooled: None })
+    }
+
+    fn spooled(file: NamedTempFile, filename: Option<FileName>) -> Result<Self, Error> {
+        let path = file.path().to_owned();
+        let size = file.as_file().metadata().map_err(Error::output(&path))?.len();
+        Ok(Self { path, size, filename, mode: None, _spooled: Some(file) })
     }
 }
 
@@ -192,19 +222,19 @@ fn own_name(path: &Path) -> Result<FileName, String> {
     name.parse().map_err(|invalid: crate::model::Invalid| invalid.to_string())
 }
 
-async fn hash(path: PathBuf, observer: &Arc<dyn Observer>) -> Result<Content, Error> {
-    let observer = Arc::clone(observer);
-    blocking(move || {
-        let size = std::fs::metadata(&path).map(|metadata| metadata.len()).ok();
-        observer.begin(Phase::Hashing, size);
+async fn hash(source: &Source, observer: &Arc<dyn Observer>) -> Result<Content, Error> {
+    let (path, size, observer) = (source.path.clone(), source.size, Arc::clone(observer));
+    let hash = move || {
+        observer.begin(Phase::Hashing, Some(size));
         let content = Content::hash(&path, &|bytes| observer.advance(bytes));
         observer.end();
         content.map_err(|error| match error.kind() {
             io::ErrorKind::InvalidData => Error::Changed(path),
             _ => Error::Input { path, why: plain(&error) },
         })
-    })
-    .await
+    };
+    // A thread would take longer to start.
+    if size <= HASHED_AT_ONCE { hash() } else { blocking(hash).await }
 }
 
 /// What went wrong, without the number.

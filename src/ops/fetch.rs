@@ -45,6 +45,9 @@ pub(super) fn part_size(size: u64) -> u64 {
     part_size_from(PART, size)
 }
 
+/// How much is read back at once to be hashed: it fits into the cache of a processor. 256 KiB.
+const READ_BACK: usize = 256 << 10;
+
 /// What a fetch needs to know of its blob.
 struct Fetch {
     client: Client,
@@ -295,7 +298,7 @@ async fn hash_behind(
 ) -> Result<Digest, Error> {
     blocking(move || {
         let mut sha256 = Sha256::new();
-        let mut buffer = vec![0; 1 << 20];
+        let mut buffer = vec![0; READ_BACK];
         let mut behind = WriteBack::of(&file);
         while let Some(range) = written.blocking_recv() {
             let mut at = range.start;

@@ -17,7 +17,7 @@ mod content;
 mod files;
 mod sending;
 
-pub use content::{Content, PART_SIZE, part_size, part_size_from, parts_under_way};
+pub use content::{Content, HASHED_AT_ONCE, PART_SIZE, part_size, part_size_from, parts_under_way};
 
 use crate::{
     fault::Fault,

@@ -1,8 +1,9 @@
-//! `docs/capacity.md`: what each command costs, measured, must be what the page says.
+//! `docs/capacity.md`: what each command costs and each item weighs, measured, must be what the page says.
 //!
-//! To rewrite the page's table with what is measured now: set `SACKER_WRITE_CAPACITY`, and read the difference.
+//! To rewrite the page's tables with what is measured now: set `SACKER_WRITE_CAPACITY`, and read the difference.
 
 mod meter;
+mod weight;
 
 use crate::{
     backends,
@@ -136,7 +137,7 @@ async fn what_each_command_costs() {
     m.costs("`gc`, 102 blobs", &["gc", "--min-age", "0s"]);
     m.costs("`fsck`, 103 versions", &["fsck"]);
     lost_race(&mut m).await;
-    check(&m.table);
+    check("costs", &m.table);
 }
 
 /// An addition whose transaction comes second, once: from its commit on.
@@ -150,7 +151,7 @@ async fn lost_race(m: &mut Measuring) {
     let (late, rival) = (ledger(&m.ledger.url).await, ledger(&backends::dynamodb()).await);
     let begin = async |ledger: &TableLedger, sha256: u8| {
         let sha256 = Digest::from([sha256; 32]);
-        let mut draft = ledger.begin_add(&adding("app")).await.unwrap();
+        let mut draft = ledger.begin_add(&adding("app"), None).await.unwrap();
         let staged = ledger.stage(&adding("app"), &sha256, &mut draft).await.unwrap();
         let Staged::Upload { generation, .. } = staged else { panic!("{staged:?}") };
         (draft, Blob { address: Address { sha256, generation }, size: 1, filename: None, mode: None })
@@ -182,13 +183,15 @@ fn agree(said: &str, measured: &str) -> bool {
         })
 }
 
-fn check(measured: &str) {
+/// Compares a table of the page with what was measured, or writes it there.
+fn check(name: &str, measured: &str) {
+    let (begin, end) = (format!("<!-- {name} -->\n"), format!("<!-- end of {name} -->\n"));
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/capacity.md");
     let page = fs::read_to_string(&path).unwrap();
-    let (before, rest) = page.split_once(BEGIN).expect("the page marks its table");
-    let (said, after) = rest.split_once(END).expect("the page marks the end of its table");
+    let (before, rest) = page.split_once(&begin).expect("the page marks its table");
+    let (said, after) = rest.split_once(&end).expect("the page marks the end of its table");
     if std::env::var_os("SACKER_WRITE_CAPACITY").is_some() {
-        fs::write(&path, format!("{before}{BEGIN}{measured}{END}{after}")).unwrap();
+        fs::write(&path, format!("{before}{begin}{measured}{end}{after}")).unwrap();
         return;
     }
     let rows = |table: &str| table.lines().map(str::to_owned).collect::<Vec<_>>();
@@ -198,7 +201,3 @@ fn check(measured: &str) {
         said.iter().zip(&measured).filter(|(said, measured)| !agree(said, measured)).collect();
     assert!(wrong.is_empty(), "docs/capacity.md says, and measured was: {wrong:#?}");
 }
-
-/// Marks of the table in the page.
-const BEGIN: &str = "<!-- measured -->\n";
-const END: &str = "<!-- end -->\n";

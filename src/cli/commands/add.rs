@@ -10,6 +10,7 @@ use crate::{
     ledger::AddRequest,
     model::{Expectation, FileName, Labels, PackageName, TagName},
     ops::{Add, AddInput},
+    store::HASHED_AT_ONCE,
 };
 use std::{
     num::NonZeroUsize,
@@ -53,12 +54,9 @@ pub(in crate::cli) struct Args {
 impl Args {
     /// Whether there is, or may be, so much to add that it takes more than a moment.
     pub fn is_large(&self) -> bool {
-        std::fs::metadata(&self.file).map_or(true, |file| !file.is_file() || file.len() > LARGE)
+        std::fs::metadata(&self.file).map_or(true, |file| !file.is_file() || file.len() > HASHED_AT_ONCE)
     }
 }
-
-/// Hashing this takes less than a millisecond.
-const LARGE: u64 = 1 << 20;
 
 pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result<(), Failure> {
     let Args { package, file, tags, labels, filename, if_changed, expect_latest, confirm, jobs, change } =

@@ -2,7 +2,7 @@
 
 use crate::{
     model::Digest,
-    store::{Content, files::read, part_size, sending::Teller},
+    store::{Content, HASHED_AT_ONCE, files::read, part_size, sending::Teller},
 };
 use aws_smithy_types::{
     body::SdkBody,
@@ -23,7 +23,7 @@ use std::{
 };
 
 /// How much of a file is read at once. The SDK's default of 64 KiB takes twice the CPU time.
-const BUFFER: u64 = 1 << 20;
+const BUFFER: usize = 1 << 20;
 
 /// The bytes of a part; the whole is part 0 of a blob that is sent at once.
 pub(super) fn part_range(content: &Content, index: usize) -> Range<u64> {
@@ -35,16 +35,24 @@ pub(super) fn part_range(content: &Content, index: usize) -> Range<u64> {
 /// A range of a file as a request's body, which the SDK can send again.
 pub(super) async fn body(path: &Path, range: Range<u64>, tell: Teller) -> io::Result<ByteStream> {
     let length = range.end - range.start;
-    let buffer = usize::try_from(length.clamp(1, BUFFER)).map_err(io::Error::other)?;
+    let counted = move |inner| SdkBody::from_body_1_x(Counted { inner, left: length, tell: tell.clone() });
+    if length <= HASHED_AT_ONCE {
+        // A stream would read it on another thread, and send it after the request's head, not with it.
+        let mut bytes = Vec::new();
+        each(&mut File::open(path)?, &range, |read| bytes.extend_from_slice(read))?;
+        if bytes.len() as u64 != length {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        return Ok(ByteStream::new(SdkBody::from(bytes).map(counted)));
+    }
     let stream = ByteStream::read_from()
         .path(path)
         .offset(range.start)
         .length(Length::Exact(length))
-        .buffer_size(buffer)
+        .buffer_size(BUFFER)
         .build()
         .await
         .map_err(io::Error::other)?;
-    let counted = move |inner| SdkBody::from_body_1_x(Counted { inner, left: length, tell: tell.clone() });
     Ok(ByteStream::new(stream.into_inner().map(counted)))
 }
 
@@ -113,7 +121,7 @@ impl Body for Counted {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
+        self.left == 0 && self.inner.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {

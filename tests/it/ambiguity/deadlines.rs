@@ -110,7 +110,7 @@ async fn an_unknown_addition_is_found_out_by_a_rerun() {
         assert!(key.to_string().parse::<Key>().unwrap() == key);
         let again = AddRequest { author: keyed(&key), ..request.clone() };
         // Still nothing is reachable: still unknown, under the same key.
-        let began_anew = scene.ledger.begin_add(&again).await;
+        let began_anew = scene.ledger.begin_add(&again, None).await;
         assert!(began_anew.is_err());
         for _ in 0..2 {
             let (release, new) = try_add(&scene.sound(), &again, "three").await.unwrap();
@@ -218,7 +218,7 @@ async fn the_key_speaks_of_the_last_try() {
         add(&rival, "app", "three").await;
     });
     let request = AddRequest { if_changed: true, tags: vec![of("live")], ..adding("app") };
-    let mut draft = scene.ledger.begin_add(&request).await.unwrap();
+    let mut draft = scene.ledger.begin_add(&request, None).await.unwrap();
     let sha256 = crate::ledger::world::sha256("2");
     scene.ledger.stage(&request, &sha256, &mut draft).await.unwrap();
     let blob = crate::ledger::world::blob("2", 0);

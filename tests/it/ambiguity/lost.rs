@@ -98,7 +98,7 @@ async fn throttling_and_contention_are_ridden_out_with_the_same_bytes() {
 async fn a_late_copy_can_not_land_on_a_condemned_blob() {
     let scene = Scene::new(first(1, Fate::IsDelayed)).await;
     let request = adding("app");
-    let mut draft = scene.ledger.begin_add(&request).await.unwrap();
+    let mut draft = scene.ledger.begin_add(&request, None).await.unwrap();
     scene.ledger.stage(&request, &sha256("three"), &mut draft).await.unwrap();
     // The collector comes while the request is under way: the second copy is refused, the first may still arrive.
     crate::ledger::world::write(

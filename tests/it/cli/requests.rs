@@ -53,9 +53,9 @@ fn requests_of_each_command() {
         write!(all, "{}", calls(&sandbox, arguments)).unwrap();
     }
     assert_snapshot!(all, @"
-    add app one: BatchGetItem, GetItem, TransactWriteItems
-    add app two: BatchGetItem, GetItem, TransactWriteItems
-    add web two --tag canary: BatchGetItem, GetItem, TransactWriteItems
+    add app one: BatchGetItem, TransactWriteItems
+    add app two: BatchGetItem, TransactWriteItems
+    add web two --tag canary: BatchGetItem, TransactWriteItems
     tag app 1 live: BatchGetItem, TransactWriteItems
     tag app 2 live: BatchGetItem, TransactWriteItems
     tag app live canary: TransactGetItems, TransactWriteItems

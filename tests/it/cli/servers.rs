@@ -392,3 +392,23 @@ fn a_restored_table_says_how_to_go_on() {
     2| hint: use the ledger that the store belongs to, or give this one a store of its own: another prefix, such as s3://[NAME]/OTHER
     ");
 }
+
+#[test]
+fn the_metadata_service_is_not_asked_for_what_is_set() {
+    let sandbox = sandbox();
+    sandbox.ok(&["init"]);
+    sandbox.write("f", "first");
+    let metadata = TcpListener::bind("127.0.0.1:0").unwrap();
+    metadata.set_nonblocking(true).unwrap();
+    let [ledger, store] = ["SACKER_LEDGER", "SACKER_STORE"]
+        .map(|name| format!("{}&region={}", sandbox.variable(name), sandbox.variable("AWS_REGION")));
+    for arguments in [&["add", "app", "f"][..], &["info", "app", "1"], &["download", "app", "1", "-o", "-"]] {
+        let mut command = sandbox.command(arguments);
+        command.env_remove("AWS_EC2_METADATA_DISABLED").env_remove("AWS_REGION");
+        command
+            .env("AWS_EC2_METADATA_SERVICE_ENDPOINT", format!("http://{}", metadata.local_addr().unwrap()));
+        let output = command.env("SACKER_LEDGER", &ledger).env("SACKER_STORE", &store).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        assert!(metadata.accept().is_err(), "{arguments:?} asked it");
+    }
+}

@@ -85,7 +85,7 @@ pub async fn unchanged_content_adds_nothing(world: &dyn World) {
     assert!(new);
     let (same, new) = try_add(&*ledger, &request, "one").await.unwrap();
     assert_eq!((same, new), (first, false));
-    let mut draft = ledger.begin_add(&request).await.unwrap();
+    let mut draft = ledger.begin_add(&request, None).await.unwrap();
     let staged = ledger.stage(&request, &sha256("one"), &mut draft).await.unwrap();
     assert_eq!(staged, Staged::Settled);
     let (other, new) = try_add(&*ledger, &request, "two").await.unwrap();
@@ -126,12 +126,12 @@ pub async fn latest_must_be_as_expected(world: &dyn World) {
 
     // Someone comes between the beginning and the commit.
     let request = AddRequest { expect_latest: Some(Expectation::Version(version(2))), ..adding("app") };
-    let mut draft = ledger.begin_add(&request).await.unwrap();
+    let mut draft = ledger.begin_add(&request, None).await.unwrap();
     ledger.stage(&request, &sha256("three"), &mut draft).await.unwrap();
     add(&*world.ledger(), "app", "between").await;
     refused(Some(version(3)))(ledger.add(&request, &blob("three", 0), &draft).await.unwrap_err());
     let plain = adding("app");
-    let mut draft = ledger.begin_add(&plain).await.unwrap();
+    let mut draft = ledger.begin_add(&plain, None).await.unwrap();
     ledger.stage(&plain, &sha256("four"), &mut draft).await.unwrap();
     add(&*world.ledger(), "app", "between again").await;
     match ledger.add(&plain, &blob("four", 0), &draft).await.unwrap() {

@@ -12,7 +12,7 @@ use serde_json::json;
 
 async fn staged(ledger: &dyn Ledger, content: &str) -> Staged {
     let request = adding("app");
-    let mut draft = ledger.begin_add(&request).await.unwrap();
+    let mut draft = ledger.begin_add(&request, None).await.unwrap();
     ledger.stage(&request, &sha256(content), &mut draft).await.unwrap()
 }
 
@@ -59,7 +59,7 @@ pub async fn a_blob_condemned_meanwhile_is_stored_again(world: &Tables) {
         if let Some(generation) = before {
             set(world, content, "kept", generation, 0).await;
         }
-        let mut draft = ledger.begin_add(&request).await.unwrap();
+        let mut draft = ledger.begin_add(&request, None).await.unwrap();
         let first = before.unwrap_or(0);
         assert_eq!(ledger.stage(&request, &sha256(content), &mut draft).await.unwrap(), upload(first, false));
         set(world, content, "condemned", first, 0).await;
@@ -85,7 +85,7 @@ pub async fn what_was_not_stored_is_not_committed(world: &Tables) {
     let ledger = world.ledger();
     add(&*ledger, "app", "one").await;
     let request = AddRequest { if_changed: true, tags: vec![of("live")], ..adding("app") };
-    let mut draft = ledger.begin_add(&request).await.unwrap();
+    let mut draft = ledger.begin_add(&request, None).await.unwrap();
     // `latest` has it, so the caller is told that nothing has to be stored …
     let settled = ledger.stage(&request, &sha256("one"), &mut draft).await.unwrap();
     assert_eq!(settled, Staged::Settled);
@@ -101,12 +101,12 @@ pub async fn what_was_not_stored_is_not_committed(world: &Tables) {
     }
     // Nor at a generation that the caller made up.
     let request = adding("app");
-    let mut draft = ledger.begin_add(&request).await.unwrap();
+    let mut draft = ledger.begin_add(&request, None).await.unwrap();
     ledger.stage(&request, &sha256("three"), &mut draft).await.unwrap();
     let restage = ledger.add(&request, &blob("three", 5), &draft).await.unwrap();
     assert_eq!(restage, Added::Restage(0));
     // Nor by who never asked.
-    let draft = ledger.begin_add(&request).await.unwrap();
+    let draft = ledger.begin_add(&request, None).await.unwrap();
     let restage = ledger.add(&request, &blob("three", 0), &draft).await.unwrap();
     assert_eq!(restage, Added::Restage(0));
     assert_eq!(audit(&*world.table(), "app").await.versions, 3);

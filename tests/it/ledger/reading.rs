@@ -116,7 +116,7 @@ pub async fn creating_again_changes_nothing(world: &dyn World) {
     let (_, id) = world.ledger().create().await.unwrap();
     assert_eq!(world.ledger().create().await.unwrap(), (Created::Present, id.clone()));
     let request = super::world::adding("app");
-    assert_eq!(world.ledger().begin_add(&request).await.unwrap().ledger.id, id);
+    assert_eq!(world.ledger().begin_add(&request, None).await.unwrap().ledger.id, id);
 }
 
 pub async fn many_versions_come_page_by_page(world: &Tables) {

@@ -140,8 +140,9 @@ pub async fn try_add(
     request: &AddRequest,
     content: &str,
 ) -> Result<(Release, bool), Error> {
-    let mut draft = ledger.begin_add(request).await?;
-    let mut generation = match ledger.stage(request, &sha256(content), &mut draft).await? {
+    let sha256 = sha256(content);
+    let mut draft = ledger.begin_add(request, Some(&sha256)).await?;
+    let mut generation = match ledger.stage(request, &sha256, &mut draft).await? {
         Staged::Upload { generation, .. } => generation,
         Staged::Settled => 0,
     };

@@ -10,6 +10,7 @@
 //! bare_sdk tag  http://HOST:PORT REGION TABLE ACCESS_KEY SECRET_KEY PACKAGE VERSION TAG
 //! bare_sdk info http://HOST:PORT REGION TABLE ACCESS_KEY SECRET_KEY PACKAGE VERSION
 //! bare_sdk add  http://HOST:PORT REGION TABLE ACCESS_KEY SECRET_KEY PACKAGE FILE http://S3HOST:PORT BUCKET/PREFIX
+//! bare_sdk list http://HOST:PORT REGION TABLE ACCESS_KEY SECRET_KEY -       # in the order in which pages come
 //! ```
 
 use aws_credential_types::Credentials;
@@ -26,6 +27,7 @@ use std::{
     collections::HashMap,
     error::Error,
     fmt::Display,
+    io::Write,
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -33,7 +35,7 @@ type Outcome<T> = Result<T, Box<dyn Error>>;
 type Item = HashMap<String, Value>;
 
 const USAGE: &str =
-    "usage: bare_sdk tag|info|add ENDPOINT REGION TABLE ACCESS_KEY SECRET_KEY PACKAGE …; see the source";
+    "usage: bare_sdk tag|info|add|list ENDPOINT REGION TABLE ACCESS_KEY SECRET_KEY PACKAGE …; see the source";
 
 fn main() -> Outcome<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -60,6 +62,7 @@ fn main() -> Outcome<()> {
                 let bucket = Bucket::new(place, endpoint, http, region, keys)?;
                 ledger.add(std::fs::read(file)?, &bucket).await
             }
+            ("list", []) => ledger.list().await,
             _ => Err(USAGE.into()),
         }
     })
@@ -141,6 +144,29 @@ impl Table<'_> {
         self.write(actions).await?;
         println!("{sha256}");
         Ok(())
+    }
+
+    async fn list(&self) -> Outcome<()> {
+        tokio::try_join!(self.names("D#0"), self.names("D#1"), self.names("D#2"), self.names("D#3"))?;
+        Ok(())
+    }
+
+    /// Prints a partition of the directory of packages, a page of 2,000 after another.
+    async fn names(&self, pk: &str) -> Outcome<()> {
+        let mut from = None;
+        loop {
+            let page = self.client.query().table_name(self.name).consistent_read(true).limit(2000);
+            let page = page.key_condition_expression("pk = :pk").expression_attribute_values(":pk", text(pk));
+            let page = page.set_exclusive_start_key(from).send().await?;
+            let mut out = std::io::stdout().lock();
+            for item in page.items() {
+                writeln!(out, "{}", item["sk"].as_s().map_or("", String::as_str))?;
+            }
+            match page.last_evaluated_key {
+                Some(last) => from = Some(last),
+                None => return Ok(()),
+            }
+        }
     }
 
     fn head(&self, pk: &str) -> Outcome<Action> {

@@ -57,7 +57,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let key = Key::new(format!("B#{}", first.0["sha256"].as_str().unwrap_or_default()), "B");
     let add = [("refs", i64::try_from(count)?)].into();
     let change = Change::Update { set: Item::new(), add };
-    let mut needed = Transaction::new("needed".to_owned());
+    let mut needed = Transaction::new(uuid::Uuid::new_v4().to_string());
     needed.push(Action { key, condition: Condition::equals("state", "kept"), change });
     table.transact(&needed).await.map_err(|error| format!("{error:?}").into())
 }

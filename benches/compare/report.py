@@ -16,10 +16,11 @@ def table(title, figures):
     own = figures["sacker"]
     lines = [f"**{title[0].upper()}{title[1:]}**", "", "| | wall | least – most | CPU | memory | sacker is |", "|---|--:|--:|--:|--:|--:|"]
     for name, it in figures.items():
+        memory = median(it.memory) / MIB
         times, *_ = goals.ratio(own.wall, it.wall)
         lines.append(
             f"| {name} | {seconds(median(it.wall))} | {seconds(min(it.wall))} – {seconds(max(it.wall))} "
-            f"| {seconds(median(it.cpu))} | {median(it.memory) / MIB:.0f} MiB "
+            f"| {seconds(median(it.cpu))} | {f'{memory:.0f} MiB' if memory else '–'} "
             f"| {'' if name == 'sacker' else f'{times:.2f} ×'} |"
         )
     return "\n".join(lines)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -29,11 +30,16 @@ class Work:
         url = self.servers.dynamodb_url if service == "dynamodb" else self.servers.s3_url
         return ["aws", "--endpoint-url", url, service, *words]
 
-    def yardsticks(self, command, *words):
-        """Processes that make the same requests and nothing else; they write under keys of their own."""
+    def yardstick(self, command, table, *words, sdk=True):
+        """A process that makes the same requests and nothing else; it writes under keys of its own."""
         secret = (os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"])
-        told = [command, self.servers.dynamodb_url, self.servers.region, "sacker", *secret, *words]
-        return {"bare": [self.bare, *told], "bare, the SDK": [self.bare.parent / "bare_sdk", *told]}
+        program = self.bare.parent / "bare_sdk" if sdk else self.bare
+        return [program, command, self.servers.dynamodb_url, self.servers.region, table, *secret, *words]
+
+    def yardsticks(self, command, *words):
+        """Without a client library, and with that of sacker."""
+        bare, sdk = (self.yardstick(command, "sacker", *words, sdk=sdk) for sdk in (False, True))
+        return {"bare": bare, "bare, the SDK": sdk}
 
     def s5cmd(self, *words):
         return ["s5cmd", "--log", "error", *words]
@@ -73,6 +79,10 @@ class Row:
 
     def after(self):
         pass
+
+    def run(self, command):
+        """Runs a command that times itself: seconds of wall time and of CPU, and bytes, 0 if unknown. Else None."""
+        return None
 
 
 class Tag(Row):
@@ -136,17 +146,29 @@ class Add(Row):
 
 
 class Start(Row):
-    """From the start to the first byte that is sent, by a listener that then kills the command: many times a run."""
+    """From the start to the first byte that is sent, by a listener that then kills the command: the median of 20."""
 
     name = "start"
-    title = "start, 20 times, to the first byte sent"
+    title = "start, to the first byte sent"
+    times = 20
+
+    def run(self, command):
+        """What the program tells of it, which leaves out how long the command takes to be killed."""
+        child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        told = child.stdout.read()
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = status
+        assert status == 0, command
+        wall = float(re.search(r"median ([\d.]+) ms", told)[1]) / 1000
+        # What the system says of memory is that of this program, which started it.
+        return wall, (usage.ru_utime + usage.ru_stime) / self.times, 0
 
     def commands(self, number):
         work = self.work
         ledger = "dynamodb://ledger?region=us-east-1&endpoint"
 
         def first_byte(*command):
-            return [work.bare.parent / "first_byte", "20", *command]
+            return [work.bare.parent / "first_byte", str(self.times), *command]
 
         sacker = [work.sacker, "info", "app", "1", "--store", f"file://{work.folder}/none", "--ledger"]
         get = ["dynamodb", "get-item", "--table-name", "t", "--key", '{"k": {"S": "k"}}']
@@ -155,7 +177,6 @@ class Start(Row):
             "sacker, TLS": first_byte(*sacker, ledger + "=https://{}"),
             "crane": first_byte("crane", "digest", "--insecure", "{}/app:live"),
             "s5cmd": first_byte("s5cmd", "--endpoint-url", "http://{}", "ls", "s3://bucket"),
-            "true": [*["sh", "-c"], "for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do /bin/true; done"],
         }
 
 
@@ -324,6 +345,33 @@ class List(Listing):
         return [self.work.sacker, "list", *self.ledgers[size]]
 
 
+class ListRemote(Row):
+    """As `List`, on DynamoDB Local: each ledger a table, seeded anew."""
+
+    name = "list-dynamodb"
+    title = "list 50,000 packages of a ledger on DynamoDB Local"
+    sizes = (500, 5_000, 50_000)
+
+    def prepare(self):
+        work = self.work
+        file = work.file("small", 4096)
+        for size in self.sizes:
+            work.run(work.sacker, "init", *self.ledger(size))
+            work.run(work.sacker, "add", "first", file, *self.ledger(size))
+            work.run(work.bare.parent / "seed", self.ledger(size)[1], "packages", str(size))
+
+    def ledger(self, size):
+        servers, folder = self.work.servers, f"file://{self.work.folder}/store-{size}"
+        url = f"dynamodb://packages-{size}?region={servers.region}&endpoint={servers.dynamodb_url}"
+        return ["--ledger", url, "--store", folder]
+
+    def commands(self, number):
+        asked = {f"{size:,}": [self.work.sacker, "list", *self.ledger(size)] for size in self.sizes}
+        most = asked.pop(f"{self.sizes[-1]:,}")
+        bare = self.work.yardstick("list", f"packages-{self.sizes[-1]}", "-")
+        return {"sacker": most, "bare, the SDK": bare, **asked}
+
+
 class Versions(Listing):
     name = "versions"
     title = "list 1,000,000 versions of an embedded ledger"
@@ -340,4 +388,4 @@ def curl(folder, transfers):
     return ["curl", "--parallel", "--parallel-max", "8", "--config", config]
 
 
-ROWS = (Start, Tag, Info, Add, AddMany, Upload, Download, AddAgain, List, Versions)
+ROWS = (Start, Tag, Info, Add, AddMany, Upload, Download, AddAgain, List, ListRemote, Versions)

@@ -147,7 +147,8 @@ impl Table<'_> {
     }
 
     async fn list(&self) -> Outcome<()> {
-        tokio::try_join!(self.names("D#0"), self.names("D#1"), self.names("D#2"), self.names("D#3"))?;
+        let partitions = ["D#0", "D#1", "D#2", "D#3"].map(|pk| Box::pin(self.names(pk)));
+        futures_util::future::try_join_all(partitions).await?;
         Ok(())
     }
 

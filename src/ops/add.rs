@@ -4,7 +4,7 @@ use super::{Client, Error, Observer, Phase, spool::blocking};
 use crate::{
     failpoint::reach,
     ledger::{AddRequest, Added, Draft, Identity, MAX_TAGS, Staged},
-    model::{Address, Blob, Digest, FileName, Mode, Release},
+    model::{Address, Blob, FileName, Mode, Release},
     retry::Pulse,
     store::{Content, HASHED_AT_ONCE, Put},
 };
@@ -101,15 +101,14 @@ impl Client {
         source: &Source,
         observer: &Arc<dyn Observer>,
     ) -> Result<(Content, Draft, Option<String>), Error> {
-        let begin =
-            async |sha256: Option<Digest>| Ok(self.ledger.begin_add(request, sha256.as_ref()).await?);
         let hash = hash(source, observer);
         if source.size > HASHED_AT_ONCE {
-            return tokio::try_join!(hash, begin(None), self.owner());
+            let begin = async { Ok(self.ledger.begin_add(request, None).await?) };
+            return tokio::try_join!(hash, begin, self.owner());
         }
         let hash_and_begin = async {
             let content = hash.await?;
-            let draft = begin(Some(content.sha256().clone())).await?;
+            let draft = self.ledger.begin_add(request, Some(content.sha256())).await?;
             Ok((content, draft))
         };
         let ((content, draft), owner) = tokio::try_join!(hash_and_begin, self.owner())?;

@@ -17,6 +17,7 @@ use std::{
     fs::File,
     io::{self, Read, Seek, SeekFrom},
     ops::Range,
+    os::unix::fs::FileExt,
     path::Path,
     pin::Pin,
     task::{Context, Poll},
@@ -38,11 +39,8 @@ pub(super) async fn body(path: &Path, range: Range<u64>, tell: Teller) -> io::Re
     let counted = move |inner| SdkBody::from_body_1_x(Counted { inner, left: length, tell: tell.clone() });
     if length <= HASHED_AT_ONCE {
         // A stream would read it on another thread, and send it after the request's head, not with it.
-        let mut bytes = Vec::new();
-        each(&mut File::open(path)?, &range, |read| bytes.extend_from_slice(read))?;
-        if bytes.len() as u64 != length {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
+        let mut bytes = vec![0; usize::try_from(length).map_err(io::Error::other)?];
+        File::open(path)?.read_exact_at(&mut bytes, range.start)?;
         return Ok(ByteStream::new(SdkBody::from(bytes).map(counted)));
     }
     let stream = ByteStream::read_from()
@@ -60,7 +58,7 @@ pub(super) async fn body(path: &Path, range: Range<u64>, tell: Teller) -> io::Re
 fn each(file: &mut File, range: &Range<u64>, mut bytes: impl FnMut(&[u8])) -> io::Result<()> {
     file.seek(SeekFrom::Start(range.start))?;
     let mut part = file.take(range.end - range.start);
-    let mut buffer = vec![0; 1 << 20];
+    let mut buffer = vec![0; BUFFER];
     loop {
         match read(&mut part, &mut buffer)? {
             0 => return Ok(()),

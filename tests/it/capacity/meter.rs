@@ -4,6 +4,7 @@
 //! a key in a batch that is not there nothing; so these are counted here, as AWS does.
 
 use crate::proxy::http::Message;
+use sacker::table::Item;
 use serde_json::Value;
 use std::{
     fmt::Write as _,
@@ -103,23 +104,16 @@ fn written(asked: &Value) -> f64 {
     actions.iter().map(of).sum()
 }
 
-/// The bytes of an item: names and values, without what describes them.
+/// The bytes of an item as it is sent. Where nothing is put, none.
 fn weight(item: &Value) -> f64 {
-    let of = |(name, typed): (&String, &Value)| name.len() + bytes(typed);
-    f64::from(u32::try_from(item.as_object().into_iter().flatten().map(of).sum::<usize>()).unwrap())
-}
-
-fn bytes(typed: &Value) -> usize {
-    match typed {
-        Value::String(text) => text.len(),
-        Value::Array(values) => values.iter().map(bytes).sum(),
-        // Each value is in an object that names its type, of one or two letters.
-        Value::Object(fields) => {
-            let name = |name: &str| if name.len() <= 2 { 0 } else { name.len() };
-            fields.iter().map(|(key, value)| name(key) + bytes(value)).sum()
+    let attributes = match item {
+        Value::Null => Item::new(),
+        sent => {
+            let sent: serde_dynamo::Item = serde_json::from_value(sent.clone()).unwrap();
+            serde_dynamo::from_item(sent).unwrap()
         }
-        _ => 1,
-    }
+    };
+    f64::from(u32::try_from(super::weight::weight(&attributes)).unwrap())
 }
 
 /// 1 for each key of a batch that is not there.

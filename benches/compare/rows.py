@@ -171,7 +171,6 @@ class Start(Row):
             return [work.bare.parent / "first_byte", str(self.times), *command]
 
         sacker = [work.sacker, "info", "app", "1", "--store", f"file://{work.folder}/none", "--ledger"]
-        get = ["dynamodb", "get-item", "--table-name", "t", "--key", '{"k": {"S": "k"}}']
         return {
             "sacker": first_byte(*sacker, ledger + "=http://{}"),
             "sacker, TLS": first_byte(*sacker, ledger + "=https://{}"),

@@ -1,9 +1,10 @@
 //! Proving the promises for what is stored: every log, head, tag, count and directory entry against all the others.
 //!
 //! Nothing is believed that may only look wrong because someone is writing: a package is judged by items that were
-//! read while neither of its heads moved, and the counts of a blob by two passes over the whole table between which no
-//! head moved. Memory: the items of one package at a time, a name for each package, and a small record for each
-//! distinct blob.
+//! read while neither of its heads moved, and the count of a blob by its item, read between two passes over the whole
+//! table that find the same versions to need it, and the same number to have been deleted: versions come and are deleted
+//! only once. Memory: the items of one package at a time, a name for each package, and a small record for each distinct
+//! blob.
 
 mod count;
 mod examine;

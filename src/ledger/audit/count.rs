@@ -15,8 +15,9 @@ use crate::{
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// How often blobs that look miscounted are counted again in the hope that nobody is writing.
-const RECOUNTS: usize = 3;
+/// How often blobs that look miscounted are counted again because versions that need them were added or deleted
+/// meanwhile, or, to mend them, because anyone was writing.
+const RECOUNTS: usize = 5;
 
 /// What one pass over the table finds.
 #[derive(Default)]
@@ -30,6 +31,8 @@ pub(super) struct Counted {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Tally {
     record: Record,
+    /// How many versions have needed it until they were deleted, for good.
+    deleted: u64,
     /// Its versions disagree about its generation or its size.
     torn: bool,
     /// Its item: state, generation, count.
@@ -156,33 +159,40 @@ impl TableLedger {
         lower: bool,
         tell: Tell<'_>,
     ) -> Result<(), Error> {
-        let suspects: BTreeSet<_> =
+        let mut suspects: BTreeSet<_> =
             counted.blobs.iter().filter(|(_, tally)| tally.wrong().is_some()).map(|(at, _)| *at).collect();
         if suspects.is_empty() {
             return Ok(());
         }
         let mut found: BTreeMap<Spot, (Tally, BTreeMap<String, u64>, bool)> = BTreeMap::new();
-        for look in 0..RECOUNTS {
+        for _ in 0..RECOUNTS {
             let first = self.pass(&suspects).await?;
             let keys: Vec<_> = suspects.iter().map(blob_key).collect();
             let seen = Snapshot::new(keys.clone(), self.heads(&keys).await?);
-            let quiet = self.pass(&suspects).await? == first;
-            let mut now = BTreeMap::new();
-            for (at, key) in suspects.iter().zip(&keys) {
-                let (mut tally, packages) = first.needs.get(at).cloned().unwrap_or_default();
+            let second = self.pass(&suspects).await?;
+            let quiet = second == first;
+            for (at, key) in std::mem::take(&mut suspects).into_iter().zip(&keys) {
+                let (mut tally, packages) = first.needs.get(&at).cloned().unwrap_or_default();
+                let later = second.needs.get(&at).map_or_else(Tally::default, |(tally, _)| *tally);
+                if tally != later {
+                    // A version was added or deleted, perhaps before its item was read: nothing can be said.
+                    suspects.insert(at);
+                    continue;
+                }
                 // One that can't be read was told of when it was met first.
                 let Ok(item) = seen.get::<BlobItem>(key) else { continue };
                 tally.item = item.map(|item| (item.state, item.generation, item.refs));
                 if tally.wrong().is_some() {
-                    now.insert(*at, (tally, packages, quiet));
+                    // It is not mended while others write, but in a moment nobody may.
+                    if repair && !quiet {
+                        suspects.insert(at);
+                    }
+                    found.insert(at, (tally, packages, quiet));
+                } else {
+                    found.remove(&at);
                 }
             }
-            if look > 0 && !quiet {
-                // What looks the same wrong each time is wrong; but nothing is mended while others write.
-                now.retain(|at, (tally, ..)| found.get(at).is_some_and(|(then, ..)| then == tally));
-            }
-            found = now;
-            if quiet || found.is_empty() {
+            if suspects.is_empty() {
                 break;
             }
         }
@@ -224,8 +234,13 @@ impl TableLedger {
                     revs.insert(key.pk.clone(), rev);
                 }
                 let Some((at, version)) = version(key, item) else { continue };
-                if version.state != State::Deleted && suspects.contains(&at) {
-                    let (tally, packages) = pass.needs.entry(at).or_default();
+                if !suspects.contains(&at) {
+                    continue;
+                }
+                let (tally, packages) = pass.needs.entry(at).or_default();
+                if version.state == State::Deleted {
+                    tally.deleted += 1;
+                } else {
                     tally.need(&version);
                     packages.insert(key.pk.clone(), 0);
                 }

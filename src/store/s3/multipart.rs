@@ -42,6 +42,7 @@ struct Transfer<'a> {
     store: &'a S3Store,
     key: &'a str,
     content: &'a Content,
+    buffers: body::Buffers,
     tell: Teller,
 }
 
@@ -52,7 +53,7 @@ pub(super) async fn put(
     content: &Content,
     tell: Teller,
 ) -> Result<Put, PutError> {
-    let transfer = Transfer { store, key, content, tell };
+    let transfer = Transfer { store, key, content, buffers: body::Buffers::default(), tell };
     let replaced = match store.look(key, content).await? {
         Found::Content => {
             transfer.forsake().await;
@@ -224,11 +225,11 @@ impl Transfer<'_> {
         let store = self.store;
         let unsigned = store.unsigned().await;
         let range = body::part_range(self.content, index);
-        let read = futures_util::future::try_join(
-            Payload::part(self.content, index, unsigned),
-            body::body(self.content.path(), range, self.tell.clone()),
-        );
-        let (payload, body) = match read.await {
+        let read = Payload::part(self.content, index, unsigned).await.and_then(|payload| {
+            let body = body::body(self.content.path(), range, &self.buffers, self.tell.clone())?;
+            Ok((payload, body))
+        });
+        let (payload, body) = match read {
             Ok(read) => read,
             Err(error) => {
                 store.unchanged(self.content, Some(index), true).await.map_err(spoilt_if_changed)?;

@@ -32,7 +32,7 @@ pub(super) async fn put(
     }
     for _ in 0..ROUNDS {
         let range = body::part_range(content, 0);
-        let body = match body::body(content.path(), range, tell.clone()).await {
+        let body = match body::body(content.path(), range, &body::Buffers::default(), tell.clone()) {
             Ok(body) => body,
             Err(error) => {
                 store.unchanged(content, Some(0), true).await?;

@@ -109,3 +109,4 @@ storage:
                     self.s3.delete_object(Bucket=bucket, Key=item["Key"])
             for upload in self.s3.list_multipart_uploads(Bucket=bucket).get("Uploads", []):
                 self.s3.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+        time.sleep(2)  # MinIO begins to free what was deleted each second, which is no part of what comes next

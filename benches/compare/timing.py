@@ -1,13 +1,17 @@
-"""Whole processes, timed by hyperfine: one run of each in turn, A B C A B C, so that a drift of the machine cancels."""
+"""Whole processes, timed by hyperfine: in a round one run of each, so that a drift of the machine cancels."""
 
 import json
 import shlex
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
 from statistics import median
+
+import psutil
 
 
 @dataclass
@@ -31,10 +35,8 @@ class Timer:
         for number in range(self.rounds + 1):
             print(f"  {row.name}: round {number} of {self.rounds}", file=sys.stderr)
             commands = row.commands(number)
-            # Each round begins with another, so that none always runs in the wake of the same one.
-            names = list(commands)
-            names = names[number % len(names) :] + names[: number % len(names)]
-            for name in names:
+            # In another order in each round, so that none always runs in the wake of the same one.
+            for name in Random(f"{row.name} {number}").sample(list(commands), len(commands)):
                 wall, cpu, memory = row.run(commands[name]) or self.once(commands[name])
                 if number > 0:
                     kept = figures.setdefault(name, Figures())
@@ -46,8 +48,7 @@ class Timer:
 
     def once(self, command):
         with tempfile.NamedTemporaryFile(suffix=".json") as report:
-            # What was written before must not be written back during the run.
-            subprocess.run(["sync"], check=True)
+            settle()
             hyperfine = [self.hyperfine, "--shell=none", "--runs=1", "--style=none", "--output=null"]
             run = subprocess.run(
                 [*hyperfine, f"--export-json={report.name}", shlex.join(map(str, command))],
@@ -60,6 +61,16 @@ class Timer:
                 sys.exit(f"failed: {shlex.join(map(str, command))}\n{run.stderr}{again.stdout}{again.stderr}")
             result = json.load(report)["results"][0]
             return result["mean"], result["user"] + result["system"], result["memory_usage_byte"][0]
+
+
+def settle():
+    """Waits until nothing is left to be done of what ran before: written back, deleted, collected. At most a minute."""
+    subprocess.run(["sync"], check=True)
+    deadline, quiet = time.monotonic() + 60, 0
+    while quiet < 3 and time.monotonic() < deadline:
+        written = psutil.disk_io_counters().write_bytes
+        busy = psutil.cpu_percent(interval=0.1)  # of all cores together
+        quiet = quiet + 1 if busy < 10 and psutil.disk_io_counters().write_bytes - written < 1 << 20 else 0
 
 
 def ratio(above, below):

@@ -6,7 +6,7 @@ use crate::{
     ledger::{AddRequest, Added, Draft, Identity, MAX_TAGS, Staged},
     model::{Address, Blob, FileName, Mode, Release},
     retry::Pulse,
-    store::{Content, HASHED_AT_ONCE, Put},
+    store::{Content, HASHED_AT_ONCE, Put, Sent},
 };
 use std::{
     collections::BTreeSet,
@@ -14,7 +14,10 @@ use std::{
     io::{self, Read},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
 };
 use tempfile::NamedTempFile;
 
@@ -123,10 +126,19 @@ impl Client {
         observer: &Arc<dyn Observer>,
     ) -> Result<(), Error> {
         let pulse = Pulse::new();
-        let sent = |bytes| {
+        // A try that is made again finds the parts of the one before, and that is no interruption to anyone.
+        let begun = AtomicBool::new(false);
+        let sent = |sent| {
             pulse.beat();
             reach("add-sending");
-            observer.advance(bytes);
+            match sent {
+                Sent::Now(bytes) => {
+                    begun.store(true, Relaxed);
+                    observer.advance(bytes);
+                }
+                Sent::Before(bytes) if !begun.swap(true, Relaxed) => observer.resume(bytes),
+                Sent::Before(_) => {}
+            }
         };
         let doing = format!("storing {address}");
         observer.begin(Phase::Uploading, Some(content.size()));

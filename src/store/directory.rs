@@ -11,7 +11,7 @@ mod listing;
 mod owner;
 
 use super::{
-    Body, Content, Listing, Progress, Put, PutError, Stat, Store, Upload, Uploads,
+    Body, Content, Listing, Put, PutError, Sending, Sent, Stat, Store, Upload, Uploads,
     files::{found, make_dir, make_private_dir, read, threaded},
     sending::{Teller, belongs, beyond, exchanged, told, unowned},
 };
@@ -193,7 +193,7 @@ impl Store for DirectoryStore {
         at: &Address,
         content: &Content,
         _expected: bool,
-        sent: Progress<'_>,
+        sent: Sending<'_>,
     ) -> Result<Put, PutError> {
         belongs(at, content)?;
         told(sent, |tell| {
@@ -276,7 +276,7 @@ fn copy(
         }
         sha256.update(&buffer[..n]);
         durable::write_sparsely(to, &buffer[..n], size - n as u64).map_err(failed)?;
-        if tell.send(n as u64).is_err() {
+        if tell.send(Sent::Now(n as u64)).is_err() {
             // Nobody waits any more, and this thread would hold up the end of the process.
             return Err(failed(io::ErrorKind::Interrupted.into()).into());
         }

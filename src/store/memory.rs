@@ -1,7 +1,7 @@
 //! A store in memory: the executable specification of [`Store`], for tests and simulation.
 
 use super::{
-    Body, Content, Listing, Progress, Put, PutError, Stat, Store,
+    Body, Content, Listing, Put, PutError, Sending, Sent, Stat, Store,
     sending::{belongs, beyond, exchanged, unowned},
 };
 use crate::{
@@ -128,7 +128,7 @@ impl Store for MemoryStore {
         at: &Address,
         content: &Content,
         _expected: bool,
-        sent: Progress<'_>,
+        sent: Sending<'_>,
     ) -> Result<Put, PutError> {
         belongs(at, content)?;
         let there = || self.state().objects.get(&at.to_string()).map(|object| is(&object.bytes, content));
@@ -143,7 +143,7 @@ impl Store for MemoryStore {
             }
             _ => return Err(PutError::Changed(content.path().to_owned())),
         };
-        sent(content.size());
+        sent(Sent::Now(content.size()));
         let mut state = self.state();
         // Looked at again under the lock: another put may have come between.
         let put = match state.objects.get(&at.to_string()) {

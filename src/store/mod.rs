@@ -36,6 +36,18 @@ const OWNER_MOST: u64 = 256;
 /// again, so a sum may exceed the total.
 pub type Progress<'a> = &'a (dyn Fn(u64) + Send + Sync);
 
+/// What becomes of the bytes of a blob that is put.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sent {
+    /// So many went through. A try that fails and is made again counts its bytes again.
+    Now(u64),
+    /// So many need not go again: an upload that was interrupted, perhaps by a try of the same command, has left them.
+    Before(u64),
+}
+
+/// Told of what is sent, as it is.
+pub type Sending<'a> = &'a (dyn Fn(Sent) + Send + Sync);
+
 /// What is known of an object without reading it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stat {
@@ -142,7 +154,7 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// refused and can't poison an address.
     ///
     /// `expected` says whether it should be there already: then that is asked before anything is sent. `sent` is told
-    /// of the bytes as they go.
+    /// of the bytes as they go, and first of those that need not.
     ///
     /// # Errors
     /// [`PutError::Changed`] if the file is no longer what was hashed. After a transient fault a new try goes on from
@@ -152,7 +164,7 @@ pub trait Store: fmt::Debug + Send + Sync {
         at: &Address,
         content: &Content,
         expected: bool,
-        sent: Progress<'_>,
+        sent: Sending<'_>,
     ) -> Result<Put, PutError>;
 
     /// Reads a range of a blob's bytes; `None` if there is no such blob. The range must lie within the blob; an

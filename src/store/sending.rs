@@ -1,6 +1,6 @@
 //! What all back ends share when a blob is put.
 
-use super::{Content, Progress};
+use super::{Content, Sending, Sent};
 use crate::{
     fault::{Fault, FaultKind},
     model::Address,
@@ -8,12 +8,12 @@ use crate::{
 use std::pin::pin;
 use tokio::sync::mpsc;
 
-/// Where work that outlives a borrow tells of the bytes it sent; closed once nobody waits for the work any more.
-pub(super) type Teller = mpsc::UnboundedSender<u64>;
+/// Where work that outlives a borrow tells of what it sent; closed once nobody waits for the work any more.
+pub(super) type Teller = mpsc::UnboundedSender<Sent>;
 
-/// Does some work and passes on to `sent` what the work tells, as it is told: a `Progress` is borrowed, while a
+/// Does some work and passes on to `sent` what the work tells, as it is told: a `Sending` is borrowed, while a
 /// request's body or a blocking thread must own what it uses.
-pub(super) async fn told<T, F>(sent: Progress<'_>, work: impl FnOnce(Teller) -> F) -> T
+pub(super) async fn told<T, F>(sent: Sending<'_>, work: impl FnOnce(Teller) -> F) -> T
 where
     F: Future<Output = T>,
 {
@@ -21,10 +21,10 @@ where
     let mut work = pin!(work(tell));
     loop {
         tokio::select! {
-            Some(bytes) = heard.recv() => sent(bytes),
+            Some(told) = heard.recv() => sent(told),
             done = &mut work => {
-                while let Ok(bytes) = heard.try_recv() {
-                    sent(bytes);
+                while let Ok(told) = heard.try_recv() {
+                    sent(told);
                 }
                 return done;
             }

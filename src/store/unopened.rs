@@ -1,6 +1,6 @@
 //! No store: for what asks only the ledger.
 
-use super::{Body, Content, Created, Listing, Progress, Put, PutError, Stat, Store};
+use super::{Body, Content, Created, Listing, Put, PutError, Sending, Stat, Store};
 use crate::{
     fault::{Fault, FaultKind},
     model::Address,
@@ -42,7 +42,7 @@ impl Store for Unopened {
         Err(fault())
     }
 
-    async fn put(&self, _: &Address, _: &Content, _: bool, _: Progress<'_>) -> Result<Put, PutError> {
+    async fn put(&self, _: &Address, _: &Content, _: bool, _: Sending<'_>) -> Result<Put, PutError> {
         Err(fault().into())
     }
 

@@ -172,6 +172,20 @@ fn each_step_of_an_add_in_parts() {
 }
 
 #[test]
+fn an_upload_that_was_killed_goes_on() {
+    let world = World::new(Place::Servers);
+    world.file("f", 41 << 20);
+    let add = ["add", "app", "f", "-j", "1"];
+    // In chunks of 1 MiB: two parts of 16 MiB are there by then, and the third is not.
+    world.killed_after(40, "add-sending", &add);
+    let said = world.sandbox.shown(&world.sandbox.command(&add).output().unwrap());
+    let note = "2| note: going on after an interruption: 32.0 MiB are there already";
+    assert!(said.lines().any(|line| line == note), "{said}");
+    world.holds_once("app", "f", 0);
+    world.is_sound();
+}
+
+#[test]
 fn each_step_of_moving_and_removing_a_tag() {
     for place in PLACES {
         let world = World::new(place);

@@ -10,7 +10,7 @@ use sacker::{
     fault::{Fault, FaultKind},
     model::{Address, Blob},
     ops::{Add, AddInput, Client, Download, Downloaded, Error, Observer, Phase, Target},
-    store::{Body, Content, Listing, Progress, Put, PutError, Stat, Store},
+    store::{Body, Content, Listing, Put, PutError, Sending, Stat, Store},
     table::Created,
 };
 use std::{
@@ -75,7 +75,7 @@ impl Store for BreaksOff {
         at: &Address,
         content: &Content,
         expected: bool,
-        sent: Progress<'_>,
+        sent: Sending<'_>,
     ) -> Result<Put, PutError> {
         self.inner.put(at, content, expected, sent).await
     }

@@ -2,7 +2,7 @@
 
 use crate::{
     model::Digest,
-    store::{Content, HASHED_AT_ONCE, files::read, part_size, sending::Teller},
+    store::{Content, HASHED_AT_ONCE, Sent, files::read, part_size, sending::Teller},
 };
 use aws_smithy_types::{body::SdkBody, byte_stream::ByteStream};
 use bytes::Bytes;
@@ -176,7 +176,7 @@ impl Body for FileBody {
             read??
         };
         self.rest.start += bytes.len() as u64;
-        let _ = self.tell.send(bytes.len() as u64);
+        let _ = self.tell.send(Sent::Now(bytes.len() as u64));
         Poll::Ready(Some(Ok(Frame::data(bytes))))
     }
 

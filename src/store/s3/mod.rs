@@ -25,7 +25,7 @@ mod single;
 mod uploads;
 
 use super::{
-    Body, Content, Listing, PART_SIZE, Progress, Put, PutError, Stat, Store, Upload, Uploads,
+    Body, Content, Listing, PART_SIZE, Put, PutError, Sending, Stat, Store, Upload, Uploads,
     sending::{belongs, exchanged, told, unowned},
 };
 use crate::{
@@ -221,7 +221,7 @@ impl Store for S3Store {
         at: &Address,
         content: &Content,
         expected: bool,
-        sent: Progress<'_>,
+        sent: Sending<'_>,
     ) -> Result<Put, PutError> {
         belongs(at, content)?;
         let key = self.key(at);

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     failpoint::reach,
     fault::{Fault, FaultKind},
-    store::{Content, Put, PutError, files::threaded, part_size, parts_under_way, sending::Teller},
+    store::{Content, Put, PutError, Sent, files::threaded, part_size, parts_under_way, sending::Teller},
 };
 use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumType, CompletedMultipartUpload, CompletedPart, Part};
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -190,22 +190,27 @@ impl Transfer<'_> {
         upload: &Upload,
         mut there: BTreeMap<i32, Part>,
     ) -> Result<Vec<CompletedPart>, Stop> {
+        let mut before = 0;
         let parts = self.content.part_crcs().iter().enumerate().map(|(index, crc)| {
-            let number = i32::try_from(index + 1).unwrap_or(i32::MAX);
-            (index, number, encoded_crc(*crc), there.remove(&number))
+            let (number, crc) = (i32::try_from(index + 1).unwrap_or(i32::MAX), encoded_crc(*crc));
+            let range = body::part_range(self.content, index);
+            let size = range.end - range.start;
+            let same = there.remove(&number).filter(|part| {
+                part.checksum_crc64_nvme.as_ref() == Some(&crc)
+                    && part.size.and_then(|size| u64::try_from(size).ok()) == Some(size)
+            });
+            let etag = same.and_then(|part| part.e_tag);
+            before += etag.as_ref().map_or(0, |_| size);
+            (index, number, crc, etag)
         });
-        // Collected first: a stream can't borrow `there`.
         let parts: Vec<_> = parts.collect();
+        if before > 0 {
+            let _ = self.tell.send(Sent::Before(before));
+        }
         let jobs = self.store.jobs.map_or(parts_under_way(self.content.size()), NonZeroUsize::get);
         let mut parts: Vec<_> = stream::iter(parts)
             .map(|(index, number, crc, there)| async move {
-                let range = body::part_range(self.content, index);
-                let same = there.filter(|part| {
-                    part.checksum_crc64_nvme.as_ref() == Some(&crc)
-                        && part.size.and_then(|size| u64::try_from(size).ok())
-                            == Some(range.end - range.start)
-                });
-                let etag = match same.and_then(|part| part.e_tag) {
+                let etag = match there {
                     Some(etag) => etag,
                     None => self.send_part(upload, index, number, &crc).await?,
                 };

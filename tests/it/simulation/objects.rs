@@ -6,7 +6,7 @@ use bytes::Bytes;
 use sacker::{
     fault::{Fault, FaultKind},
     model::{Address, Digest},
-    store::{Body, Content, Listing, Progress, Put, PutError, Stat, Store, memory::MemoryStore},
+    store::{Body, Content, Listing, Put, PutError, Sending, Stat, Store, memory::MemoryStore},
     table::{Created, Table},
 };
 use std::{
@@ -100,7 +100,7 @@ impl Store for RemoteStore {
         self.warehouse.inner.stat(at).await
     }
 
-    async fn put(&self, at: &Address, _: &Content, _: bool, _: Progress<'_>) -> Result<Put, PutError> {
+    async fn put(&self, at: &Address, _: &Content, _: bool, _: Sending<'_>) -> Result<Put, PutError> {
         let put = self.link.send(|| {
             let (warehouse, at) = (Arc::clone(&self.warehouse), at.clone());
             async move { warehouse.put(&at).await }

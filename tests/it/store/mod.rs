@@ -14,7 +14,7 @@ use proptest::prelude::*;
 use sacker::{
     fault::{Fault, FaultKind},
     model::{Address, Digest},
-    store::{Content, Listing, PART_SIZE, Put, PutError, Store, part_size},
+    store::{Content, Listing, PART_SIZE, Put, PutError, Sent, Store, part_size},
     table::Created,
 };
 use std::{
@@ -131,8 +131,9 @@ async fn round_trip(bench: &dyn Bench, size: u64) {
     assert!(store.get(&at, 0..1, None).await.unwrap().is_none());
 
     let sent = AtomicU64::new(0);
-    let count = |bytes| {
-        sent.fetch_add(bytes, Relaxed);
+    let count = |bytes| match bytes {
+        Sent::Now(bytes) => _ = sent.fetch_add(bytes, Relaxed),
+        Sent::Before(bytes) => panic!("{bytes} bytes from before"),
     };
     assert_eq!(store.put(&at, &content, false, &count).await.unwrap(), Put::Stored);
     assert_eq!(sent.swap(0, Relaxed), size);

@@ -172,6 +172,15 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     /// [`Error::NotFound`], also for a deleted version.
     async fn blob(&self, package: &PackageName, spec: &Spec) -> Result<(Version, Blob), Error>;
 
+    /// Returns the version that a spec means now and, where the spec is a tag, the revision at which that tag was last
+    /// changed: one read. The revision grows with every change of the tag.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], also for a deleted version, and for a tag that is on no version.
+    async fn position(&self, package: &PackageName, spec: &Spec) -> Result<(Version, Option<u64>), Error> {
+        self.release(package, spec).await.map(|release| (release.version, release.rev))
+    }
+
     /// All that is known of what a spec means now.
     ///
     /// # Errors
@@ -216,7 +225,7 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// [`NotFound::Tag`]; [`NotFound::Past`] if it was nowhere before, or never on that version; [`Refused::Rollback`] if it
-    /// can't be put there; else as [`tag`](Self::tag).
+    /// can't be put there; [`Conflict`] if the expectation is not met; else as [`tag`](Self::tag).
     async fn rollback(&self, request: &RollbackRequest) -> Result<TagMove, Error> {
         let _ = request;
         Err(Refused::Unsupported.into())

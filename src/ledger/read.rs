@@ -7,7 +7,9 @@ use super::{
 };
 use crate::{
     fault::{Fault, FaultKind},
-    model::{Address, Blob, PackageName, Release, ReleaseChange, Spec, State, TagMove, Tagged, Version},
+    model::{
+        Address, Blob, PackageName, Release, ReleaseChange, Spec, State, TagMove, TagName, Tagged, Version,
+    },
     retry::Patience,
     table::{Item, Key, Order, Page, Query, Table},
 };
@@ -42,8 +44,7 @@ impl TableLedger {
                 Ok((item.n, item.blob.to_blob()))
             }
             Spec::Tag(tag) => {
-                let key = items::tag_key(package, tag);
-                let item: Option<TagItem> = self.read(vec![key.clone()]).await?.get(&key)?;
+                let item = self.read_tag(package, tag).await?;
                 item.and_then(|item| Some((item.version?, item.blob?.to_blob())))
                     .ok_or_else(|| NotFound::Tag { package: package.clone(), tag: tag.clone() }.into())
             }
@@ -53,6 +54,30 @@ impl TableLedger {
                 latest.ok_or_else(|| NotFound::Latest(package.clone()).into())
             }
         }
+    }
+
+    /// Returns the version that a spec leads to and, where it is a tag, the revision of the tag's last change.
+    pub(super) async fn read_position(
+        &self,
+        package: &PackageName,
+        spec: &Spec,
+    ) -> Result<(Version, Option<u64>), Error> {
+        let Spec::Tag(tag) = spec else {
+            return self.read_blob(package, spec).await.map(|(version, _)| (version, None));
+        };
+        let item = self.read_tag(package, tag).await?;
+        let found = item.and_then(|item| Some((item.version?, Some(item.set))));
+        found.ok_or_else(|| NotFound::Tag { package: package.clone(), tag: tag.clone() }.into())
+    }
+
+    /// Returns a tag as it stands, also one that is on no version.
+    pub(super) async fn read_tag(
+        &self,
+        package: &PackageName,
+        tag: &TagName,
+    ) -> Result<Option<TagItem>, Error> {
+        let key = items::tag_key(package, tag);
+        self.read(vec![key.clone()]).await?.get(&key)
     }
 
     pub(super) async fn read_release(&self, package: &PackageName, spec: &Spec) -> Result<Release, Error> {

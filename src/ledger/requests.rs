@@ -91,6 +91,8 @@ pub struct RollbackRequest {
     pub tag: TagName,
     /// Put it back to this version, which it was on at some time; else to where it was before.
     pub to: Option<Version>,
+    /// Put it back only if it is on this now: so that of two who react to one alarm, the second changes nothing.
+    pub expect: Option<Expectation>,
     /// As in [`TagRequest`].
     pub confirm: bool,
     /// Who puts it back.

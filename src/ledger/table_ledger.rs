@@ -239,6 +239,13 @@ impl Ledger for TableLedger {
         }
     }
 
+    async fn position(&self, package: &PackageName, spec: &Spec) -> Result<(Version, Option<u64>), Error> {
+        match self.read_position(package, spec).await {
+            Ok(found) => Ok(found),
+            Err(error) => Err(self.explain(package, spec, error).await),
+        }
+    }
+
     async fn release(&self, package: &PackageName, spec: &Spec) -> Result<Release, Error> {
         match self.read_release(package, spec).await {
             Ok(release) => Ok(release),
@@ -334,7 +341,7 @@ impl Ledger for TableLedger {
     }
 
     async fn rollback(&self, request: &RollbackRequest) -> Result<TagMove, Error> {
-        let RollbackRequest { package, tag, to, confirm, author } = request.clone();
+        let RollbackRequest { package, tag, to, expect, confirm, author } = request.clone();
         let spec = Spec::Tag(tag.clone());
         let moved = async {
             let to = match to {
@@ -345,7 +352,7 @@ impl Ledger for TableLedger {
                 }
             };
             let (package, require) = (package.clone(), Vec::new());
-            let the_move = Move { package, tag, to, expect: None, require, confirmed: confirm };
+            let the_move = Move { package, tag, to, expect, require, confirmed: confirm };
             self.move_one(the_move, &author).await
         };
         match moved.await {

@@ -3,7 +3,7 @@
 use super::{Client, Error};
 use crate::{
     ledger,
-    model::{PackageName, Release, Spec, Version},
+    model::{Invalid, PackageName, Release, Spec, Version},
 };
 use std::time::Duration;
 use tokio::time::Instant;
@@ -17,8 +17,11 @@ pub struct Wait {
     pub spec: Spec,
     /// It must lead to this version.
     pub version: Option<Version>,
-    /// It must lead to a version with a higher number than this.
+    /// It must lead to a version with a higher number than this. A rollback lowers the number, so it is never seen.
     pub newer_than: Option<Version>,
+    /// The tag must have been changed at a higher revision than this: moved forth or back, taken off and put on again,
+    /// put on the same version again, or protected. Only for a spec that is a tag.
+    pub after_rev: Option<u64>,
     /// How long to wait; without it, for ever.
     pub timeout: Option<Duration>,
 }
@@ -28,9 +31,10 @@ pub struct Wait {
 pub const POLL: Duration = Duration::from_secs(1);
 
 impl Wait {
-    fn is_met_by(&self, version: Version) -> bool {
+    fn is_met_by(&self, version: Version, rev: Option<u64>) -> bool {
         self.version.is_none_or(|wanted| version == wanted)
             && self.newer_than.is_none_or(|than| version > than)
+            && self.after_rev.is_none_or(|after| rev.is_some_and(|rev| rev > after))
     }
 }
 
@@ -39,15 +43,20 @@ impl Client {
     /// and a half times [`POLL`] after it came to be. Changes nothing.
     ///
     /// # Errors
-    /// [`Error::TimedOut`]; those of [`Ledger::blob`](crate::ledger::Ledger::blob), but for what is not there yet.
+    /// [`Error::TimedOut`]; [`Error::Invalid`] if `after_rev` is given and the spec is no tag; those of
+    /// [`Ledger::position`](crate::ledger::Ledger::position), but for what is not there yet.
     pub async fn wait(&self, wait: &Wait) -> Result<Release, Error> {
+        if wait.after_rev.is_some() && !matches!(wait.spec, Spec::Tag(_)) {
+            let rule = "has no revision: only a tag, such as live, can be waited for by its revision";
+            return Err(Invalid::new("spec", &wait.spec.to_string(), rule).into());
+        }
         let began = Instant::now();
         loop {
-            let found = match self.ledger.blob(&wait.package, &wait.spec).await {
-                Ok((version, _)) if wait.is_met_by(version) => {
+            let found = match self.ledger.position(&wait.package, &wait.spec).await {
+                Ok((version, rev)) if wait.is_met_by(version, rev) => {
                     // It may have moved on in between.
                     match self.ledger.release(&wait.package, &wait.spec).await {
-                        Ok(release) if wait.is_met_by(release.version) => return Ok(release),
+                        Ok(release) if wait.is_met_by(release.version, release.rev) => return Ok(release),
                         Ok(release) => Some(release.version),
                         Err(ledger::Error::NotFound(_)) => None,
                         Err(error) => return Err(error.into()),

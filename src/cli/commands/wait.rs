@@ -21,23 +21,27 @@ pub(in crate::cli) struct Args {
     /// Until it is on this version
     #[arg(long, value_name = "N")]
     version: Option<Version>,
-    /// Until it is on a version with a higher number
+    /// Until it is on a version with a higher number; a rollback lowers the number, so it is not seen: see --after-rev
     #[arg(long, value_name = "N")]
     newer_than: Option<Version>,
+    /// Until the tag was changed after revision REV, which info and wait show: moved forth or back, or put on again
+    #[arg(long, value_name = "REV")]
+    after_rev: Option<u64>,
     /// How long to wait: 90s, 10m [default: for ever]
     #[arg(long, value_name = "DURATION", value_parser = super::duration)]
     timeout: Option<Duration>,
 }
 
 pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result<(), Failure> {
-    let Args { package, spec, version, newer_than, timeout } = args;
-    let doing = match (version, newer_than) {
-        (Some(version), _) => format!("waiting for {package} {spec} to be on {version}"),
-        (None, Some(than)) => format!("waiting for {package} {spec} to be newer than {than}"),
-        (None, None) => format!("waiting for {package} {spec}"),
+    let Args { package, spec, version, newer_than, after_rev, timeout } = args;
+    let doing = match (version, newer_than, after_rev) {
+        (Some(version), ..) => format!("waiting for {package} {spec} to be on {version}"),
+        (None, Some(than), _) => format!("waiting for {package} {spec} to be newer than {than}"),
+        (None, None, Some(rev)) => format!("waiting for {package} {spec} to change after revision {rev}"),
+        (None, None, None) => format!("waiting for {package} {spec}"),
     };
     let client = context.ledger().await?;
-    let wait = Wait { package, spec, version, newer_than, timeout };
+    let wait = Wait { package, spec, version, newer_than, after_rev, timeout };
     let release = client.wait(&wait).await.map_err(context.failed(&doing))?;
     if context.output.json {
         return context.output.object(&json::Versioned::of(&release, None));

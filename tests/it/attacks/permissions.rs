@@ -159,7 +159,8 @@ async fn asked(site: &Site, command: &str) -> Asked {
         "history" => drop(ledger.history(&of("app"), None).try_collect::<Vec<_>>().await.unwrap()),
         "wait" => {
             let (package, spec) = (of("app"), of("live"));
-            let wait = Wait { package, spec, version: None, newer_than: None, timeout: None };
+            let wait =
+                Wait { package, spec, version: None, newer_than: None, after_rev: None, timeout: None };
             client.wait(&wait).await.unwrap();
         }
         "label" => {

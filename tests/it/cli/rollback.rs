@@ -35,6 +35,26 @@ fn a_tag_goes_back_and_further_back_and_never_to_and_fro() {
 }
 
 #[test]
+fn of_two_who_react_to_one_alarm_one_puts_the_tag_back() {
+    let sandbox = sandbox();
+    let back = ["rollback", "app", "live", "--expect", "3", "-q"];
+    assert_eq!(sandbox.ok(&back), "live: 3 -> 2\n");
+    assert_snapshot!(sandbox.run(&back), @"
+    exit 5
+    2| error: putting back the tag live of app in file://[HOME]/.local/share/sacker/ledger: app live is on 2, not on 3; tester@host moved it at [TIME]
+    2| hint: nothing was changed; `sacker info app live` shows what it is on
+    ");
+    assert_snapshot!(sandbox.run(&["rollback", "app", "live", "--expect", "3", "--to", "1", "-q", "--json"]), @r#"
+    exit 5
+    2| {"error":{"kind":"conflict","message":"putting back the tag live of app in file://[HOME]/.local/share/sacker/ledger: app live is on 2, not on 3; tester@host moved it at [TIME]","hint":"nothing was changed; `sacker info app live` shows what it is on","exit_code":5}}
+    "#);
+    assert_eq!(sandbox.ok(&["tags", "app", "--json"]).matches(r#""tag":"live","version":2"#).count(), 1);
+    sandbox.ok(&["untag", "app", "live", "-q"]);
+    assert!(sandbox.run(&back).starts_with("exit 5"));
+    assert_eq!(sandbox.ok(&["rollback", "app", "live", "--expect", "none", "-q"]), "live: none -> 2\n");
+}
+
+#[test]
 fn a_tag_goes_back_to_any_version_that_it_was_on() {
     let sandbox = sandbox();
     assert_snapshot!(sandbox.run(&["rollback", "app", "live", "--to", "1", "-q"]), @"

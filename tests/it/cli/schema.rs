@@ -42,7 +42,7 @@ fn objects(output: &[u8]) -> Vec<Value> {
 }
 
 /// Commands in an order in which each has something to say, with the schema of what it prints.
-const COMMANDS: [(&str, &[&str]); 40] = [
+const COMMANDS: [(&str, &[&str]); 41] = [
     ("init", &["init"]),
     ("init", &["init"]),
     ("version", &["add", "app", "one", "--label", "commit=1f3", "-m", "first", "--key", "k"]),
@@ -63,6 +63,7 @@ const COMMANDS: [(&str, &[&str]); 40] = [
     ("version", &["info", "app", "live~1"]),
     ("version", &["info", "app", "latest"]),
     ("version", &["wait", "app", "live", "--newer-than", "1"]),
+    ("version", &["wait", "app", "live", "--after-rev", "0"]),
     ("tag", &["untag", "app", "canary"]),
     ("tag", &["untag", "app", "canary"]),
     ("tag", &["protect", "app", "live", "--confirm"]),

@@ -71,6 +71,52 @@ fn the_time_runs_out() {
 }
 
 #[test]
+fn any_later_change_of_a_tag_is_seen_by_its_revision() {
+    let sandbox = Sandbox::with_app();
+    let after = |rev: &str| sandbox.run(&["wait", "app", "live", "--after-rev", rev, "--timeout", "0s"]);
+    let rev = || {
+        let shown = sandbox.ok(&["info", "app", "live"]);
+        shown.lines().find_map(|line| line.strip_prefix("rev: ")).unwrap().to_owned()
+    };
+    let mut seen = rev();
+    assert_snapshot!(after(&seen), @"
+    exit 3
+    2| error: waiting for app live to change after revision 1 in file://[HOME]/.local/share/sacker/ledger: the time is up, and app live is on 1
+    2| hint: --timeout gives it longer; `sacker info app live` shows where it is now
+    ");
+    // On, back by a rollback, and the same version again: the number alone shows neither of the last two.
+    for change in [&["tag", "app", "3", "live"][..], &["rollback", "app", "live"]] {
+        sandbox.ok(change);
+        assert!(after(&seen).starts_with("exit 0"), "{change:?}");
+        seen = rev();
+        assert!(after(&seen).starts_with("exit 3"), "{change:?}");
+    }
+    sandbox.ok(&["untag", "app", "live"]);
+    assert_snapshot!(after(&seen), @"
+    exit 3
+    2| error: waiting for app live to change after revision 4 in file://[HOME]/.local/share/sacker/ledger: the time is up, and app live is not there
+    2| hint: --timeout gives it longer; `sacker info app live` shows where it is now
+    ");
+    sandbox.ok(&["tag", "app", "1", "live"]);
+    assert!(after(&seen).starts_with("exit 0"), "the same version, put on again");
+    // Another tag's change is none of this one.
+    seen = rev();
+    sandbox.ok(&["tag", "app", "3", "canary"]);
+    assert!(after(&seen).starts_with("exit 3"));
+    // It must be on that version as well, where one is given.
+    let both = ["wait", "app", "live", "--after-rev", "0", "--version", "3", "--timeout", "0s"];
+    assert!(sandbox.run(&both).starts_with("exit 3"));
+    for spec in ["latest", "1", "live~1"] {
+        let shown = sandbox.run(&["wait", "app", spec, "--after-rev", "1"]);
+        assert!(shown.starts_with("exit 2") && shown.contains("has no revision"), "{shown}");
+    }
+    assert_snapshot!(sandbox.run(&["wait", "app", "latest", "--after-rev", "1", "--json"]), @r#"
+    exit 2
+    2| {"error":{"kind":"invalid","message":"waiting for app latest to change after revision 1: spec \"latest\" has no revision: only a tag, such as live, can be waited for by its revision","hint":null,"exit_code":2}}
+    "#);
+}
+
+#[test]
 fn it_ends_when_the_tag_moves() {
     let sandbox = Sandbox::with_app();
     let mut waiting = sandbox

@@ -10,7 +10,14 @@ use sacker::{
 };
 
 pub fn rolling_back(package: &str, tag: &str) -> RollbackRequest {
-    RollbackRequest { package: of(package), tag: of(tag), to: None, confirm: false, author: author(None) }
+    RollbackRequest {
+        package: of(package),
+        tag: of(tag),
+        to: None,
+        expect: None,
+        confirm: false,
+        author: author(None),
+    }
 }
 
 async fn back(ledger: &dyn Ledger) -> (Option<u64>, Option<u64>) {

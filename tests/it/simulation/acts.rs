@@ -214,7 +214,7 @@ impl Request {
             }
             Act::Rollback(tag, to) => {
                 let to = to.map(|to| to.try_into().unwrap());
-                let request = RollbackRequest { package, tag, to, confirm: false, author };
+                let request = RollbackRequest { package, tag, to, expect: None, confirm: false, author };
                 moved_to(&client.rollback(&request).await?)
             }
             Act::Apply { moves, undo } => {

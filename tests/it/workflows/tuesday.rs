@@ -59,7 +59,7 @@ async fn make(client: &Client, sandbox: &Sandbox, what: &str, author: Author) {
         }
         "rollback" => {
             let (package, tag) = (of("app"), of("live"));
-            let request = RollbackRequest { package, tag, to: None, confirm: false, author };
+            let request = RollbackRequest { package, tag, to: None, expect: None, confirm: false, author };
             client.rollback(&request).await.unwrap();
         }
         spec => {

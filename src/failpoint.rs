@@ -22,6 +22,39 @@ pub(crate) fn reach(name: &str) {
 #[inline]
 pub(crate) fn reach(_: &str) {}
 
+/// Fails with a number of the operating system where `FAILPOINTS` says `NAME=return(NUMBER)`.
+/// (`NAME=1*return(NUMBER)` fails once.)
+#[cfg(feature = "failpoints")]
+pub(crate) fn errno(name: &str) -> std::io::Result<()> {
+    number(name).map_or(Ok(()), |number| Err(std::io::Error::from_raw_os_error(number)))
+}
+
+/// Returns NUMBER where `FAILPOINTS` says `NAME=return(NUMBER)`.
+#[cfg(feature = "failpoints")]
+pub(crate) fn number(name: &str) -> Option<i32> {
+    fail::fail_point!(name, |number| {
+        let number = number.and_then(|number| number.parse().ok());
+        debug_assert!(number.is_some(), "the failpoint {name} has no number");
+        number
+    });
+    None
+}
+
+/// Succeeds.
+#[cfg(not(feature = "failpoints"))]
+#[inline]
+#[expect(clippy::unnecessary_wraps, reason = "the other one fails")]
+pub(crate) fn errno(_: &str) -> std::io::Result<()> {
+    Ok(())
+}
+
+/// Returns nothing.
+#[cfg(not(feature = "failpoints"))]
+#[inline]
+pub(crate) fn number(_: &str) -> Option<i32> {
+    None
+}
+
 /// Reads `FAILPOINTS`. The failpoints last as long as what is returned.
 #[cfg(feature = "failpoints")]
 pub(crate) fn set_up() -> impl Drop {

@@ -79,6 +79,7 @@
 //!     spec: "live".parse()?,
 //!     target: Target::Directory(folder.path().to_owned()),
 //!     force: false,
+//!     preserve_mode: false,
 //! };
 //! let downloaded = client.download(download, &observer).await?;
 //! assert_eq!(std::fs::read(downloaded.path.unwrap())?, b"the build");

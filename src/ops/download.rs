@@ -2,20 +2,21 @@
 
 use super::{
     Client, Error, Observer,
-    fetch::{Absent, part_size},
+    fetch::{Fetched, part_size},
+    mode::FileMode,
     partial::Partial,
     spool::blocking,
 };
 use crate::{
     durable,
-    failpoint::reach,
+    failpoint::{self, reach},
     fault::FaultKind,
     model::{Blob, Digest, Mode, PackageName, Spec, Version},
 };
 use sha2::{Digest as _, Sha256};
 use std::{
     fmt,
-    fs::{File, Permissions},
+    fs::{File, Metadata, Permissions},
     io::{self, Read, Write},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
@@ -54,6 +55,8 @@ pub struct Download {
     pub target: Target,
     /// Whether to replace a different file.
     pub force: bool,
+    /// Whether the file gets exactly the permission bits that were recorded, whatever the umask.
+    pub preserve_mode: bool,
 }
 
 /// What was downloaded.
@@ -69,9 +72,29 @@ pub struct Downloaded {
     pub present: bool,
 }
 
+/// Where a fetched blob landed.
+enum Landed {
+    File {
+        path: PathBuf,
+        /// Whether the same bytes were there already.
+        present: bool,
+    },
+    Streamed,
+    /// Nowhere: the store does not have it.
+    Absent,
+}
+
+/// What a download may do to the file system.
+#[derive(Debug, Clone, Copy)]
+struct Permission {
+    force: bool,
+    preserve_mode: bool,
+}
+
 impl Client {
     /// Fetches a version's blob and verifies it. A file appears under its name whole, verified and durable, or not at
-    /// all. The same bytes already there: done, with the permission bits restored, unless it is a symbolic link.
+    /// all. It gets the recorded permission bits, less those of this process's umask unless `preserve_mode`. The same
+    /// bytes already there: done, with the permission bits restored, unless it is a symbolic link.
     ///
     /// # Errors
     /// [`Error::Ledger`] with `NotFound`; [`Error::Exists`] for a different file unless `force`; [`Error::Lost`] and
@@ -81,34 +104,40 @@ impl Client {
         download: Download,
         observer: &Arc<dyn Observer>,
     ) -> Result<Downloaded, Error> {
-        let Download { package, spec, mut target, force } = download;
+        let Download { package, spec, mut target, force, preserve_mode } = download;
+        let permission = Permission { force, preserve_mode };
         let mut found = self.ledger.blob(&package, &spec).await?;
         // A blob that is missing may have been deleted, or collected and stored again, since the ledger was read.
         for retried in [false, true] {
             let (version, blob) = &found;
-            let fetched = match &mut target {
-                Target::Stream(sink) => {
-                    let fetched = self.fetch_to_stream(blob, &mut **sink, observer).await?;
-                    fetched.map(|()| (None, false))
-                }
+            let landed = match &mut target {
+                Target::Stream(sink) => match self.fetch_to_stream(blob, &mut **sink, observer).await? {
+                    Fetched::Whole => Landed::Streamed,
+                    Fetched::Absent => Landed::Absent,
+                },
                 Target::Directory(directory) => {
                     let path = directory.join(file_name(&package, blob));
-                    self.download_to(blob, path, force, observer).await?
+                    self.download_to(blob, path, permission, observer).await?
                 }
                 Target::Path(path) => {
                     let path =
                         if path.is_dir() { path.join(file_name(&package, blob)) } else { path.clone() };
-                    self.download_to(blob, path, force, observer).await?
+                    self.download_to(blob, path, permission, observer).await?
                 }
             };
-            if let Ok((path, present)) = fetched {
-                return Ok(Downloaded { version: *version, blob: blob.clone(), path, present });
-            }
-            let now = if retried { found.clone() } else { self.ledger.blob(&package, &spec).await? };
-            if now == found {
-                break;
-            }
-            found = now;
+            let (path, present) = match landed {
+                Landed::Streamed => (None, false),
+                Landed::File { path, present } => (Some(path), present),
+                Landed::Absent => {
+                    let now = if retried { found.clone() } else { self.ledger.blob(&package, &spec).await? };
+                    if now == found {
+                        break;
+                    }
+                    found = now;
+                    continue;
+                }
+            };
+            return Ok(Downloaded { version: *version, blob: blob.clone(), path, present });
         }
         let (version, blob) = found;
         Err(Error::Lost { package, version, address: blob.address })
@@ -118,26 +147,32 @@ impl Client {
         &self,
         blob: &Blob,
         path: PathBuf,
-        force: bool,
+        permission: Permission,
         observer: &Arc<dyn Observer>,
-    ) -> Result<Result<(Option<PathBuf>, bool), Absent>, Error> {
+    ) -> Result<Landed, Error> {
+        let Permission { force, preserve_mode } = permission;
         let directory = match path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
             _ => PathBuf::from("."),
         };
-        if is_there(path.clone(), blob.clone(), force).await? {
+        let found = is_there(path.clone(), directory.clone(), blob.clone(), permission);
+        if found.await?.reported(&path, observer) {
             // It may have come another way, after a try that was interrupted.
             let (directory, blob) = (directory, blob.clone());
             let forgotten = blocking(move || Partial::forget(&directory, &blob)).await;
             forgotten.unwrap_or_else(|error| debug!(%error, "what an earlier try has left stays"));
-            return Ok(Ok((Some(path), true)));
+            return Ok(Landed::File { path, present: true });
         }
         let (of, part) = (blob.clone(), part_size(blob.size));
         let opened = {
             let directory = directory.clone();
-            blocking(move || Partial::open(&directory, &of, part)).await
+            blocking(move || {
+                let mode = FileMode::find(of.mode, preserve_mode, &directory)?;
+                Ok((Partial::open(&directory, &of, part, mode.partial)?, mode.complete))
+            })
         };
-        let mut partial = Arc::new(opened.map_err(Error::output(&path))?);
+        let (partial, mode) = opened.await.map_err(Error::output(&path))?;
+        let mut partial = Arc::new(partial);
         let resumed = partial.bytes() > 0;
         let mut fetched = self.fetch_to_file(blob, &partial, observer).await;
         if resumed && matches!(fetched, Err(Error::Damaged { .. })) {
@@ -149,10 +184,10 @@ impl Client {
             fetched = self.fetch_to_file(blob, &partial, observer).await;
         }
         match fetched {
-            Ok(Ok(())) => {}
-            Ok(Err(absent)) => {
+            Ok(Fetched::Whole) => {}
+            Ok(Fetched::Absent) => {
                 partial.discard();
-                return Ok(Err(absent));
+                return Ok(Landed::Absent);
             }
             Err(error) => {
                 if !is_for_later(&error) {
@@ -161,8 +196,16 @@ impl Client {
                 return Err(as_output(error, &path));
             }
         }
-        let present = publish(&partial, directory, &path, blob, force).await?;
-        Ok(Ok((Some(path), present)))
+        if publish(&partial, directory.clone(), &path, mode, force, observer).await? {
+            return Ok(Landed::File { path, present: false });
+        }
+        let permission = Permission { force: false, preserve_mode };
+        let same = is_there(path.clone(), directory, blob.clone(), permission).await?;
+        if same.reported(&path, observer) {
+            Ok(Landed::File { path, present: true })
+        } else {
+            Err(Error::Exists(path))
+        }
     }
 }
 
@@ -179,15 +222,16 @@ fn file_name(package: &PackageName, blob: &Blob) -> String {
 }
 
 /// Gives a complete file its name, durably. If dropped, it has the name or none: no thread holds on to it. Returns
-/// whether someone else was faster, and the same bytes are there.
+/// whether it got the name: without `force` it does not where something else has it by now.
 async fn publish(
     partial: &Partial,
     directory: PathBuf,
     path: &Path,
-    blob: &Blob,
+    mode: Option<Mode>,
     force: bool,
+    observer: &Arc<dyn Observer>,
 ) -> Result<bool, Error> {
-    let (output, mode) = (|| Error::output(path), blob.mode);
+    let output = || Error::output(path);
     let file = Arc::clone(partial.file());
     let (failed, written) = (output(), partial.path().to_owned());
     let (cut, is_kept) = (partial.cut(), partial.is_kept());
@@ -198,14 +242,16 @@ async fn publish(
             // it opens it so.
             durable::flush(&file, &written)?;
         }
-        if let Some(mode) = mode {
-            file.set_permissions(Permissions::from_mode(mode.into()))?;
-        }
-        durable::flush(&file, &written)
+        let given = mode.map_or(Ok(ModeGiven::Yes), |mode| give_mode(&file, mode));
+        durable::flush(&file, &written)?;
+        given
     });
-    if let Err(error) = durable.await {
-        partial.discard();
-        return Err(failed(error));
+    match durable.await {
+        Ok(given) => given.report(path, observer),
+        Err(error) => {
+            partial.discard();
+            return Err(failed(error));
+        }
     }
     reach("download-complete");
     let temporary = partial.take().map_err(output())?;
@@ -213,57 +259,121 @@ async fn publish(
         Ok(()) => {
             reach("download-named");
             let flush = blocking(move || durable::flush_directory(&directory));
-            flush.await.map(|()| false).map_err(output())
+            flush.await.map(|()| true).map_err(output())
         }
-        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
-            drop(error);
-            let same = is_there(path.to_owned(), blob.clone(), false).await?;
-            if same { Ok(true) } else { Err(Error::Exists(path.to_owned())) }
-        }
+        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
         Err(error) => Err(output()(error.error)),
     }
 }
 
-/// Whether the file is there with the right bytes. Restores its permission bits if so.
+/// Whether a file has the permission bits that it should.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ModeGiven {
+    Yes,
+    /// The file system does not let us: it has no such bits, or the file is another user's.
+    Refused(Mode),
+}
+
+impl ModeGiven {
+    fn report(self, path: &Path, observer: &Arc<dyn Observer>) {
+        if let Self::Refused(mode) = self {
+            let path = path.display();
+            observer.warn(&format!(
+                "the permission bits of {path} can't be set to {mode}; it keeps those it has"
+            ));
+        }
+    }
+}
+
+/// Sets a file's permission bits, where it has others.
+fn give_mode(file: &File, mode: Mode) -> io::Result<ModeGiven> {
+    let has = |metadata: &Metadata| Mode::from(metadata.permissions().mode());
+    if has(&file.metadata()?) == mode {
+        return Ok(ModeGiven::Yes);
+    }
+    let set =
+        failpoint::errno("chmod").and_then(|()| file.set_permissions(Permissions::from_mode(mode.into())));
+    match set {
+        Ok(()) => Ok(ModeGiven::Yes),
+        Err(error) if is_refused(&error) => Ok(ModeGiven::Refused(mode)),
+        Err(error) => Err(error),
+    }
+}
+
+/// EPERM, EACCES, EROFS, ENOTSUP, EOPNOTSUPP or ENOSYS.
+fn is_refused(error: &io::Error) -> bool {
+    use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem, Unsupported};
+    matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem | Unsupported)
+}
+
+/// The answer of [`is_there`].
+enum Present {
+    Same(ModeGiven),
+    No,
+}
+
+impl Present {
+    fn reported(self, path: &Path, observer: &Arc<dyn Observer>) -> bool {
+        match self {
+            Self::Same(given) => {
+                given.report(path, observer);
+                true
+            }
+            Self::No => false,
+        }
+    }
+}
+
+/// Returns whether the file is there with the right bytes. Restores its permission bits if so.
 ///
 /// # Errors
 /// [`Error::Exists`] if it is a different one and may not be replaced.
-async fn is_there(path: PathBuf, blob: Blob, force: bool) -> Result<bool, Error> {
+async fn is_there(
+    path: PathBuf,
+    directory: PathBuf,
+    blob: Blob,
+    permission: Permission,
+) -> Result<Present, Error> {
     blocking(move || {
         let link = match std::fs::symlink_metadata(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Present::No),
             Err(error) => return Err(Error::output(path)(error)),
             Ok(metadata) => metadata.is_symlink(),
         };
         // A symbolic link is followed to compare, and is itself replaced, never what it points to.
-        let same = match std::fs::metadata(&path) {
-            Ok(metadata) if metadata.is_file() => {
-                metadata.len() == blob.size && is_same(&path, &blob, link).map_err(Error::output(&path))?
+        let present = match std::fs::metadata(&path) {
+            Ok(metadata) if metadata.is_file() && metadata.len() == blob.size => {
+                // One that a link leads to may be anyone's.
+                let mode = || {
+                    // If the umask can't be found out, the bits stay.
+                    let find = || FileMode::find(blob.mode, permission.preserve_mode, &directory).ok();
+                    if link { None } else { find()?.complete }
+                };
+                is_same(&path, &blob, mode).map_err(Error::output(&path))?
             }
+            Ok(metadata) if metadata.is_file() => Present::No,
             Ok(_) => {
                 let source = io::Error::other("it is not a regular file");
                 return Err(Error::Output { path, source });
             }
-            Err(_) => false,
+            Err(_) => Present::No,
         };
-        if same || force { Ok(same) } else { Err(Error::Exists(path)) }
+        match present {
+            Present::No if !permission.force => Err(Error::Exists(path)),
+            present => Ok(present),
+        }
     })
     .await
 }
 
-/// Whether a file holds the blob. If so it gets its permission bits: the file that was read, whatever has come to be
-/// under its name meanwhile, and not one that a link leads to, which may be anyone's.
-fn is_same(path: &Path, blob: &Blob, link: bool) -> io::Result<bool> {
+/// Returns whether a file holds the blob. If so it gets its permission bits: the file that was read, whatever has come
+/// to be under its name meanwhile.
+fn is_same(path: &Path, blob: &Blob, mode: impl Fn() -> Option<Mode>) -> io::Result<Present> {
     let file = File::open(path)?;
     if hash(&file)? != blob.address.sha256 {
-        return Ok(false);
+        return Ok(Present::No);
     }
-    if let Some(mode) = blob.mode.filter(|_| !link)
-        && Mode::from(file.metadata()?.permissions().mode()) != mode
-    {
-        file.set_permissions(Permissions::from_mode(mode.into()))?;
-    }
-    Ok(true)
+    Ok(Present::Same(mode().map_or(Ok(ModeGiven::Yes), |mode| give_mode(&file, mode))?))
 }
 
 fn hash(mut file: &File) -> io::Result<Digest> {

@@ -59,9 +59,14 @@ struct Fetch {
     etag: watch::Sender<Option<String>>,
 }
 
-/// The blob is not in the store.
-#[derive(Debug)]
-pub(super) struct Absent;
+/// The result of a fetch that did not fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fetched {
+    /// All of the blob was fetched, and it is right.
+    Whole,
+    /// The blob is not in the store.
+    Absent,
+}
 
 impl Client {
     /// Writes to a file what is not there yet of a blob, and checks the whole. The file holds garbage if this fails;
@@ -71,7 +76,7 @@ impl Client {
         blob: &Blob,
         partial: &Arc<Partial>,
         observer: &Arc<dyn Observer>,
-    ) -> Result<Result<(), Absent>, Error> {
+    ) -> Result<Fetched, Error> {
         observer.begin(Phase::Downloading, Some(blob.size));
         match partial.bytes() {
             0 => {}
@@ -83,8 +88,8 @@ impl Client {
         let (fetched, hashed) = tokio::join!(fetch.parts_to_file(partial, landed), hashed);
         observer.end();
         match fetched {
-            Ok(()) => check(&blob.address, &hashed?).map(Ok),
-            Err(Stopped::Absent) => Ok(Err(Absent)),
+            Ok(()) => check(&blob.address, &hashed?).map(|()| Fetched::Whole),
+            Err(Stopped::Absent) => Ok(Fetched::Absent),
             Err(Stopped::Error(error)) => Err(error),
         }
     }
@@ -95,7 +100,7 @@ impl Client {
         blob: &Blob,
         sink: &mut (dyn io::Write + Send),
         observer: &Arc<dyn Observer>,
-    ) -> Result<Result<(), Absent>, Error> {
+    ) -> Result<Fetched, Error> {
         observer.begin(Phase::Downloading, Some(blob.size));
         let fetch = Fetch::new(self, blob, observer);
         let parts = stream::iter(0..fetch.parts(STREAM_PART));
@@ -125,9 +130,9 @@ impl Client {
         match result {
             Ok(()) => {
                 check(&blob.address, &Digest::from(<[u8; 32]>::from(sha256.finalize())))?;
-                sink.flush().map_err(Error::output("-")).map(Ok)
+                sink.flush().map_err(Error::output("-")).map(|()| Fetched::Whole)
             }
-            Err(Stopped::Absent) => Ok(Err(Absent)),
+            Err(Stopped::Absent) => Ok(Fetched::Absent),
             Err(Stopped::Error(error)) => Err(error),
         }
     }

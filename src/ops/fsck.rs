@@ -1,6 +1,6 @@
 //! `fsck`: proves the promises for what is stored, in the ledger and in the store.
 
-use super::{Client, Error, Observer};
+use super::{Client, Error, Observer, fetch::Fetched};
 use crate::{
     ledger::{Breach, Census, Mend, Rule, Standing, Tell},
     model::{Address, Blob},
@@ -111,8 +111,8 @@ impl Client {
     ) -> Result<Option<Breach>, Error> {
         let blob = Blob { address: address.clone(), size, filename: None, mode: None };
         match self.fetch_to_stream(&blob, &mut io::sink(), observer).await {
-            Ok(Ok(())) => Ok(None),
-            Ok(Err(_)) => self.check_object(address, size).await,
+            Ok(Fetched::Whole) => Ok(None),
+            Ok(Fetched::Absent) => self.check_object(address, size).await,
             Err(Error::Damaged { why, .. }) => self.unless_unneeded(address, Rule::Bytes, why).await,
             Err(error) => Err(error),
         }

@@ -16,6 +16,7 @@ mod history;
 mod info;
 mod init;
 mod list;
+mod mode;
 mod partial;
 mod protect;
 mod rollback;

@@ -10,10 +10,7 @@
 //! while it is in use. Whoever finds it locked, or finds something there that is not a plain file of their own, uses a
 //! file with a random name, which goes with the download; so does a blob of one part, of which there is nothing to keep.
 
-use crate::{
-    durable,
-    model::{Blob, Mode},
-};
+use crate::{durable, model::Blob};
 use rustix::{fs::OFlags, process::geteuid};
 use std::{
     fs::{self, File, Metadata, OpenOptions, Permissions, TryLockError},
@@ -55,10 +52,10 @@ impl Partial {
     /// Opens or makes the file in which a blob is to come together, in parts of `part` bytes. Blocks, but never for
     /// the lock.
     ///
-    /// While it is written nobody may read it who may not in the end: neither a new one nor one that is gone on with.
-    pub fn open(directory: &Path, blob: &Blob, part: u64) -> io::Result<Self> {
+    /// It has at most the permission bits `mode` while it is written, whether it is new or an earlier run left it.
+    pub fn open(directory: &Path, blob: &Blob, part: u64, mode: u32) -> io::Result<Self> {
         if blob.size > part {
-            match Self::own(directory, blob, part) {
+            match Self::own(directory, blob, part, mode) {
                 Ok(Some(partial)) => return Ok(partial),
                 Ok(None) => debug!("what is interrupted now can't be gone on with: the file for it is taken"),
                 Err(error) => debug!(%error, "what is interrupted now can't be gone on with"),
@@ -67,7 +64,7 @@ impl Partial {
         let temporary = tempfile::Builder::new()
             .prefix(".sacker-")
             .suffix(".part")
-            .permissions(Permissions::from_mode(written(blob.mode)))
+            .permissions(Permissions::from_mode(mode))
             .tempfile_in(directory)?;
         let partial = Self::of(temporary, blob, part, None)?;
         // If it can't be as long as the ledger says, then either the store will deny that it is, or a write will fail.
@@ -88,13 +85,13 @@ impl Partial {
     }
 
     /// The one that can be gone on with; `None` if someone else has it, or has put something in its place.
-    fn own(directory: &Path, blob: &Blob, part: u64) -> io::Result<Option<Self>> {
+    fn own(directory: &Path, blob: &Blob, part: u64, mode: u32) -> io::Result<Option<Self>> {
         let path = path(directory, blob);
         for _ in 0..ROUNDS {
-            let Some((file, metadata)) = locked(&path, Some(written(blob.mode)))? else { continue };
+            let Some((file, metadata)) = locked(&path, Some(mode))? else { continue };
             let Some(metadata) = metadata else { return Ok(None) };
             // It may have its final bits already, so that it may be executable.
-            if metadata.mode() & 0o7666 & !written(blob.mode) != 0 {
+            if metadata.mode() & 0o7666 & !mode != 0 {
                 // It was begun for a version that more people may read, and who has it open reads on.
                 fs::remove_file(&path)?;
                 continue;
@@ -245,12 +242,6 @@ fn path(directory: &Path, blob: &Blob) -> PathBuf {
     directory.join(format!(".sacker-{}.part", blob.address.sha256))
 }
 
-/// The permission bits of a file that is to have these in the end, while it is written. With none recorded it has
-/// those that a new file has.
-fn written(mode: Option<Mode>) -> u32 {
-    mode.map_or(0o666, |mode| u32::from(mode) & 0o666 | 0o600)
-}
-
 /// Opens and locks the file with this name. If there is none it is made, if `make` says with which permission bits.
 /// `None` if it came to be there or vanished meanwhile, or is not there; its metadata are `None` if it is not to be
 /// touched.
@@ -302,7 +293,7 @@ mod tests {
         let address = Address { sha256: Digest::from([7; 32]), generation: 0 };
         for size in [10, 30] {
             let blob = Blob { address: address.clone(), size, filename: None, mode: None };
-            let partial = Partial::open(directory.path(), &blob, 10).unwrap();
+            let partial = Partial::open(directory.path(), &blob, 10, 0o600).unwrap();
             let path = partial.path().to_owned();
             fs::remove_file(&path).unwrap();
             assert_eq!(partial.take().unwrap_err().kind(), io::ErrorKind::NotFound);
@@ -311,7 +302,7 @@ mod tests {
             drop(partial);
             assert_eq!(fs::read(&path).unwrap(), b"another's");
             fs::remove_file(&path).unwrap();
-            let partial = Partial::open(directory.path(), &blob, 10).unwrap();
+            let partial = Partial::open(directory.path(), &blob, 10, 0o600).unwrap();
             drop(partial.take().unwrap());
             assert_eq!(directory.path().read_dir().unwrap().count(), 0);
         }

@@ -175,7 +175,8 @@ impl World {
         let client = Client::new(self.site.ledger(), Arc::new(store), patience(), scratch);
         let client = client.with_jobs(NonZeroUsize::new(usize::try_from(JOBS).unwrap()).unwrap());
         let target = Target::Directory(self.to(""));
-        let download = Download { package: of("app"), spec: of("1"), target, force: false };
+        let download =
+            Download { package: of("app"), spec: of("1"), target, force: false, preserve_mode: false };
         let observer: Arc<dyn Observer> = Arc::clone(&told) as _;
         let done = client.download(download, &observer).await;
         drop((client, observer));

@@ -35,13 +35,16 @@ pub(in crate::cli) struct Args {
     /// Replace a file that is different
     #[arg(short, long)]
     force: bool,
+    /// Give the file exactly the recorded permission bits, also those that the umask takes away
+    #[arg(long)]
+    preserve_mode: bool,
     /// How many parts of a large file are under way at once, 1 to 64 [default: by its size]
     #[arg(short, long, value_name = "N", value_parser = jobs)]
     jobs: Option<NonZeroUsize>,
 }
 
 pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result<(), Failure> {
-    let Args { package, spec, output, force, jobs } = args;
+    let Args { package, spec, output, force, preserve_mode, jobs } = args;
     let stdout = output.as_deref() == Some(Path::new("-"));
     if stdout && context.output.json {
         let message = "--json and `-o -` both want standard output";
@@ -57,7 +60,7 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
         None => Target::Directory(PathBuf::new()),
     };
     let client = context.client_with(jobs).await?;
-    let download = Download { package: package.clone(), spec, target, force };
+    let download = Download { package: package.clone(), spec, target, force, preserve_mode };
     let downloaded = match client.download(download, &context.observer).await {
         Ok(downloaded) => downloaded,
         Err(ops::Error::Output { source, .. }) if stdout => return Err(Failure::stdout(&source)),

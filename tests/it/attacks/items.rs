@@ -114,7 +114,8 @@ async fn try_all(site: &Site, what: &str) -> usize {
     let client = site.client();
     for spec in ["1", "live", "latest"] {
         let target = Target::Path(site.dir.path().join("downloaded"));
-        let download = Download { package: of("app"), spec: of(spec), target, force: true };
+        let download =
+            Download { package: of("app"), spec: of(spec), target, force: true, preserve_mode: false };
         // Whatever comes of it, it comes to an end.
         let _ = client.download(download, &silent()).await;
     }

@@ -43,11 +43,87 @@ fn permission_bits_come_back() {
     fs::set_permissions(sandbox.path("run.sh"), fs::Permissions::from_mode(0o750)).unwrap();
     sandbox.ok(&["add", "app", "run.sh"]);
     let mode = |name| fs::metadata(sandbox.path(name)).unwrap().permissions().mode() & 0o7777;
-    sandbox.ok(&["download", "app", "1", "-o", "copy"]);
+    sandbox.ok_shell("umask 022; exec \"$sacker\" download app 1 -o copy");
     assert_eq!(mode("copy"), 0o750);
     fs::set_permissions(sandbox.path("copy"), fs::Permissions::from_mode(0o600)).unwrap();
-    sandbox.ok(&["download", "app", "1", "-o", "copy"]);
+    sandbox.ok_shell("umask 022; exec \"$sacker\" download app 1 -o copy");
     assert_eq!(mode("copy"), 0o750);
+}
+
+/// Runs a download under a umask, and returns the permission bits of its file `copy`.
+fn mode_under(sandbox: &Sandbox, umask: &str, more: &str) -> u32 {
+    let script = format!("umask {umask}; exec \"$sacker\" download app 1 -o copy {more}");
+    let output = sandbox.shell(&script).output().unwrap();
+    assert!(output.status.success(), "{}", sandbox.shown(&output));
+    fs::metadata(sandbox.path("copy")).unwrap().permissions().mode() & 0o7777
+}
+
+#[test]
+fn the_umask_takes_permission_bits_away_unless_they_are_to_be_preserved() {
+    let sandbox = Sandbox::new();
+    sandbox.write("run.sh", "#!/bin/sh\n");
+    fs::set_permissions(sandbox.path("run.sh"), fs::Permissions::from_mode(0o777)).unwrap();
+    sandbox.ok(&["add", "app", "run.sh"]);
+    for (umask, masked) in [("022", 0o755), ("077", 0o700), ("000", 0o777)] {
+        for (more, expected) in [("", masked), ("--preserve-mode", 0o777)] {
+            assert_eq!(mode_under(&sandbox, umask, more), expected, "new, umask {umask} {more}");
+            for before in [0o777, 0o600] {
+                fs::set_permissions(sandbox.path("copy"), fs::Permissions::from_mode(before)).unwrap();
+                let mode = mode_under(&sandbox, umask, more);
+                assert_eq!(mode, expected, "the same bytes, umask {umask} {more}");
+            }
+            fs::remove_file(sandbox.path("copy")).unwrap();
+        }
+    }
+}
+
+#[cfg(feature = "failpoints")]
+#[test]
+fn an_interrupted_file_is_resumed_under_the_umask_of_the_later_run() {
+    let sandbox = Sandbox::new();
+    sandbox.write("large", vec![7; 20 << 20]);
+    fs::set_permissions(sandbox.path("large"), fs::Permissions::from_mode(0o666)).unwrap();
+    // With permission bits recorded, and with none.
+    for add in ["\"$sacker\" add app large -q", "\"$sacker\" add app - -q < large"] {
+        sandbox.ok_shell(add);
+        let (sign, copy) = (sandbox.path("sign"), sandbox.path("copy"));
+        let script = "umask 0; exec \"$sacker\" download app latest -o copy";
+        let failpoints = format!("download-writing=return({})", sign.display());
+        let mut child = sandbox.shell(script).env("FAILPOINTS", failpoints).spawn().unwrap();
+        super::sandbox::eventually("it writes", || sign.exists());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(!copy.exists());
+        sandbox.ok_shell("umask 077; exec \"$sacker\" download app latest -o copy");
+        assert_eq!(fs::metadata(&copy).unwrap().permissions().mode() & 0o7777, 0o600, "{add}");
+        fs::remove_file(copy).unwrap();
+        fs::remove_file(sign).unwrap();
+    }
+}
+
+#[cfg(feature = "failpoints")]
+#[test]
+fn a_file_system_without_permission_bits_fails_no_download() {
+    let sandbox = Sandbox::with_app();
+    fs::set_permissions(sandbox.path("one.txt"), fs::Permissions::from_mode(0o755)).unwrap();
+    sandbox.ok(&["add", "tool", "one.txt"]);
+    // EPERM, EROFS, EOPNOTSUPP, ENOSYS.
+    for number in [1, 30, 95, 38] {
+        for _ in ["new", "the same bytes"] {
+            let output = sandbox
+                .shell("umask 022; exec \"$sacker\" download tool 1 -o copy")
+                .env("FAILPOINTS", format!("chmod=return({number})"))
+                .output()
+                .unwrap();
+            let warning = "the permission bits of copy can't be set to 0755; it keeps those it has";
+            assert_eq!(
+                sandbox.shown(&output),
+                format!("exit 0\n1| copy\n2| warning: {warning}\n"),
+                "{number}"
+            );
+        }
+        fs::remove_file(sandbox.path("copy")).unwrap();
+    }
 }
 
 #[test]

@@ -133,6 +133,12 @@ impl Sandbox {
         String::from_utf8(output.stdout).unwrap()
     }
 
+    /// Runs a script that must succeed.
+    pub fn ok_shell(&self, script: &str) {
+        let output = self.shell(script).output().unwrap();
+        assert!(output.status.success(), "{}", self.shown(&output));
+    }
+
     pub fn shown(&self, output: &Output) -> String {
         let code = output.status.code().map_or_else(|| output.status.to_string(), |code| code.to_string());
         let mut shown = format!("exit {code}\n");

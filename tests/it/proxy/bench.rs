@@ -137,7 +137,12 @@ pub async fn tag(
 
 /// Downloads to a path; gives the version.
 pub async fn download(client: &Client, package: &str, spec: &str, to: &Path) -> Result<u64, Error> {
-    let download =
-        Download { package: of(package), spec: of(spec), target: Target::Path(to.to_owned()), force: false };
+    let download = Download {
+        package: of(package),
+        spec: of(spec),
+        target: Target::Path(to.to_owned()),
+        force: false,
+        preserve_mode: false,
+    };
     Ok(client.download(download, &observer()).await?.version.get())
 }

@@ -15,6 +15,7 @@ mod garbage;
 mod kills;
 mod layers;
 mod ledger;
+mod link;
 mod model;
 mod models;
 mod proxy;

@@ -276,7 +276,8 @@ impl Operation for Changing<'_> {
             set["more_labels"] = json!(item.more_labels);
         }
         let change = Change::Update { set: set.as_object().cloned().unwrap_or_default(), add: [].into() };
-        let condition = Condition::equals("state", before.state.to_string());
+        // Both, whatever changes: so that a refusal brings the version back as soon as anything about it has changed.
+        let condition = unchanged(seen, &self.version_key());
         actions.extend([new_head, entry, Action { key: self.version_key(), condition, change }]);
         let outcome = Outcome::Changed(Box::new(item), before.state);
         let (number, entry) = (head.rev + 1, slot.clone());
@@ -315,6 +316,13 @@ impl Operation for Changing<'_> {
         let item = VersionItem { state: is, ..item };
         Ok(Plan::Done(Outcome::Changed(Box::new(item), was)))
     }
+}
+
+/// The condition that nothing about a version has changed: its state and later labels, since all else never does.
+fn unchanged(seen: &Snapshot, version: &Key) -> Condition {
+    seen.item(version).map_or(Condition::Absent, |item| {
+        Condition::All(["state", "more_labels"].map(|attribute| Condition::same(attribute, item)).into())
+    })
 }
 
 impl Changing<'_> {

@@ -57,8 +57,10 @@ pub enum Condition {
     Absent,
     /// There is such an item.
     Present,
-    /// The item has this attribute with this value, a string or a number.
+    /// The item has this attribute with this value: a string, a number, or a map of these.
     Equals(&'static str, Value),
+    /// The item does not have this attribute. Holds also where there is no item.
+    Lacks(&'static str),
     /// All of these hold. True when empty.
     All(Vec<Condition>),
     /// One of these holds. False when empty.
@@ -71,6 +73,12 @@ impl Condition {
         Self::Equals(attribute, value.into())
     }
 
+    /// The item has this attribute as `item` has it, or lacks it as `item` does.
+    #[must_use]
+    pub fn same(attribute: &'static str, item: &Item) -> Self {
+        item.get(attribute).map_or(Self::Lacks(attribute), |value| Self::equals(attribute, value.clone()))
+    }
+
     /// Whether it holds for what is there.
     #[must_use]
     pub fn holds(&self, item: Option<&Item>) -> bool {
@@ -79,6 +87,7 @@ impl Condition {
             Self::Absent => item.is_none(),
             Self::Present => item.is_some(),
             Self::Equals(attribute, value) => item.and_then(|item| item.get(*attribute)) == Some(value),
+            Self::Lacks(attribute) => item.is_none_or(|item| !item.contains_key(*attribute)),
             Self::All(conditions) => conditions.iter().all(|c| c.holds(item)),
             Self::Any(conditions) => conditions.iter().any(|c| c.holds(item)),
         }

@@ -15,6 +15,7 @@ mod guards;
 mod history;
 mod items;
 mod keys;
+mod labels;
 mod pages;
 pub mod plans;
 mod reading;
@@ -22,6 +23,7 @@ mod resuming;
 pub mod rollback;
 pub mod steps;
 mod tagging;
+pub mod turns;
 
 /// Makes a test of each case, in a world of its own.
 macro_rules! expand {
@@ -147,6 +149,8 @@ macro_rules! for_concurrent {
             plans::a_plan_and_single_moves_exclude_each_other
             changing::a_tag_and_a_yank_exclude_each_other
             changing::versions_yanked_at_once_leave_the_right_latest
+            labels::labels_of_many_are_all_kept
+            labels::one_name_takes_one_value
         }
     };
 }

@@ -127,6 +127,7 @@ impl Compiler {
             Condition::Equals(attribute, value) => {
                 Some(format!("{} = {}", self.name(attribute), self.value(value)?))
             }
+            Condition::Lacks(attribute) => Some(format!("attribute_not_exists({})", self.name(attribute))),
             Condition::All(conditions) => {
                 let mut all = Vec::new();
                 for condition in conditions {

@@ -65,6 +65,37 @@ fn check_log(pk: &str, head: Option<&Item>, entries: &[(String, Item)]) {
     }
 }
 
+/// Versions must be in the state, and have the later labels, that the events say; no label is ever replaced.
+fn check_states(events: &[(String, Item)], versions: &[&(String, Item)]) {
+    let mut events: Vec<_> = events.iter().map(|(_, event)| event).collect();
+    events.sort_by_key(|event| number(event, "rev"));
+    for (sk, version) in versions {
+        let (mut state, mut more) = ("active", serde_json::Map::new());
+        let first = version.get("labels").and_then(Value::as_object);
+        for event in events.iter().filter(|event| event.get("version") == version.get("n")) {
+            assert_eq!(text(event, "was"), state, "{sk}: an event found another state");
+            match text(event, "kind") {
+                "yank" => state = "yanked",
+                "unyank" => state = "active",
+                "delete" => state = "deleted",
+                "label" => {
+                    for (name, value) in event["labels"].as_object().unwrap() {
+                        let there = first.and_then(|first| first.get(name)).or(more.get(name));
+                        assert!(there.is_none_or(|there| there == value), "{sk}: {name} was replaced");
+                        if there.is_none() {
+                            more.insert(name.clone(), value.clone());
+                        }
+                    }
+                }
+                other => panic!("{sk}: an event {other}"),
+            }
+        }
+        assert_eq!(text(version, "state"), state, "{sk}");
+        let there = version.get("more_labels").and_then(Value::as_object).cloned().unwrap_or_default();
+        assert_eq!(there, more, "{sk}: its later labels are not those of the events");
+    }
+}
+
 /// Where a rollback would go from an event of a tag, given the one before it.
 fn check_back<'a>(event: &Item, before: Option<&Item>, mut all: impl Iterator<Item = &'a Item>) {
     let back = event.get("back");
@@ -127,6 +158,7 @@ pub async fn audit(table: &dyn Table, package: &str) -> Audited {
             assert_eq!(head["blob"]["gen"], latest["gen"]);
         }
     }
+    check_states(&logged(&of_releases, &["A#"]), &versions);
     let first = Sha256::digest(package)[0];
     let listed = read(table, &format!("D#{}", first % 4), package).await.is_some();
     assert_eq!(listed, count > 0);

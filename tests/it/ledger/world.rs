@@ -50,6 +50,12 @@ impl Tables {
         Self { table: Box::new(move || Arc::clone(&table) as Arc<dyn Table>), many: 12, _dir: None }
     }
 
+    /// One in memory where others get their turn before, between and after the reads of a request, as a seed says.
+    pub fn interleaved(seed: u64) -> Self {
+        let table = Arc::new(super::turns::Turns::new(Arc::new(MemoryTable::new()), seed));
+        Self { table: Box::new(move || Arc::clone(&table) as Arc<dyn Table>), many: 1203, _dir: None }
+    }
+
     pub fn table(&self) -> Arc<dyn Table> {
         (self.table)()
     }

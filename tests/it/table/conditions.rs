@@ -22,10 +22,12 @@ async fn holds(table: &dyn Table, key: &Key, condition: Condition) -> bool {
 }
 
 pub async fn each_kind_holds_and_fails(table: Shared) {
-    use Condition::{Absent, All, Always, Any, Present};
+    use Condition::{Absent, All, Always, Any, Lacks, Present};
     let (there, absent) = (Key::new("p", "there"), Key::new("p", "absent"));
-    done(&*table, [put(&there, json!({"n": 7, "zero": 0, "s": "x", "digits": "7", "empty": "", "size": 1}))])
-        .await;
+    let item = json!({
+        "n": 7, "zero": 0, "s": "x", "digits": "7", "empty": "", "size": 1, "map": {"b": "2", "a": "1"}, "none": {},
+    });
+    done(&*table, [put(&there, item)]).await;
     let equals = |name, value: Value| Condition::Equals(name, value);
     for (condition, of_there, of_absent) in [
         (Always, true, true),
@@ -44,6 +46,15 @@ pub async fn each_kind_holds_and_fails(table: Shared) {
         (equals("s", json!("")), false, false),
         (equals("size", json!(1)), true, false),
         (equals("unknown", json!("x")), false, false),
+        (equals("map", json!({"a": "1", "b": "2"})), true, false),
+        (equals("map", json!({"a": "1"})), false, false),
+        (equals("map", json!({"a": "1", "b": "2", "c": "3"})), false, false),
+        (equals("map", json!({"a": "1", "b": 2})), false, false),
+        (equals("map", json!({})), false, false),
+        (equals("none", json!({})), true, false),
+        (Lacks("unknown"), true, true),
+        (Lacks("size"), false, true),
+        (Lacks("empty"), false, true),
         (All(vec![]), true, true),
         (Any(vec![]), false, false),
     ] {

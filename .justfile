@@ -39,7 +39,7 @@ lint:
     cargo clippy --locked --all-targets -- -D warnings
     cargo clippy --locked --all-targets --all-features -- -D warnings
     cargo clippy --locked --all-targets --manifest-path fuzz/Cargo.toml -- -D warnings
-    shellcheck .ci/run benches/peers benches/run fuzz/rustc scripts/backends scripts/check-infra scripts/fuzz scripts/test
+    scripts/check-scripts
 
 # Build the library's documentation
 doc *args:
@@ -67,7 +67,7 @@ mutants *args:
     cargo mutants --in-place --test-tool cargo {{ args }}
 
 # Measure the parts of a command inside the process
-bench *args:
+bench-parts *args:
     cargo bench --locked --features fuzzing --bench parts -- {{ args }}
 
 # The optimised binary

@@ -235,6 +235,24 @@ impl<'a> Ready<'a> {
     }
 }
 
+/// The last line of what a command prints as JSON: the totals of a run that got to its end.
+#[derive(Debug, Serialize)]
+pub(super) struct Last {
+    pub summary: Totals,
+}
+
+/// The totals of a run, by command.
+#[derive(Debug, Serialize)]
+#[serde(tag = "command", rename_all = "lowercase")]
+pub(super) enum Totals {
+    /// The packages that were printed, and those that may not be read.
+    List { packages: u64, denied: u64 },
+    /// The blobs and unfinished uploads that were printed, the size of those blobs, and whether they were removed.
+    Gc { blobs: u64, bytes: u64, uploads: u64, removed: bool },
+    /// How much was checked, the breaches found, and how many of those were repaired.
+    Fsck { packages: u64, versions: u64, blobs: u64, read: u64, breaches: u64, mended: u64 },
+}
+
 /// What `gc` found; a blob, or an upload that was never finished.
 #[derive(Debug, Serialize)]
 pub(super) struct Collected<'a> {

@@ -6,6 +6,7 @@ mod actor;
 mod arguments;
 mod commands;
 mod config;
+mod embedded;
 mod environment;
 mod error;
 #[cfg(feature = "fuzzing")]
@@ -252,11 +253,14 @@ impl Context<'_> {
     }
 
     fn note_unasked(&self) {
-        if let Some(directory) = &self.unasked {
-            let directory = directory.display();
-            self.notices.note(&format!(
-                "nothing is configured; using the embedded ledger and store under {directory}"
-            ));
+        let Some(directory) = &self.unasked else { return };
+        let cache = self.environment.cache();
+        if embedded::is_due(directory, cache.as_deref()) {
+            let shown = directory.display();
+            let text = format!("nothing is configured; using the embedded ledger and store under {shown}");
+            if self.notices.note(&text) {
+                embedded::noticed(directory, cache.as_deref());
+            }
         }
     }
 

@@ -41,11 +41,12 @@ impl Notices {
         Self { format, quiet, verbose, bar: Mutex::new(None) }
     }
 
-    /// Something that is good to know. Not with `-q`.
-    pub fn note(&self, text: &str) {
+    /// Something that is good to know. Not with `-q`. Returns whether it was said.
+    pub fn note(&self, text: &str) -> bool {
         if !self.quiet {
             self.say("note", NOTE, text);
         }
+        !self.quiet
     }
 
     /// Something that should be looked at. Not with `-q`.

@@ -143,8 +143,10 @@ pub struct Changed {
 ///
 /// Every method can fail with [`Error::Fault`], [`Error::Damaged`] or [`Error::Schema`]; what it says under *Errors*
 /// comes on top.
+///
+/// It is sealed: only this crate implements it, so that a method may be added without breaking anyone.
 #[async_trait]
-pub trait Ledger: fmt::Debug + Send + Sync {
+pub trait Ledger: sealed::Sealed + fmt::Debug + Send + Sync {
     /// What this ledger is, for people.
     fn describe(&self) -> String;
 
@@ -327,4 +329,15 @@ pub trait Ledger: fmt::Debug + Send + Sync {
         let _ = (repair, tell);
         Err(Refused::Unsupported.into())
     }
+}
+
+/// Keeps [`Ledger`] to this crate.
+mod sealed {
+    /// A ledger of this crate.
+    pub trait Sealed {}
+
+    impl Sealed for super::TableLedger {}
+
+    #[cfg(feature = "weak-s3-ledger")]
+    impl Sealed for super::WeakS3Ledger {}
 }

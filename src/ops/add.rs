@@ -158,26 +158,40 @@ impl Client {
     /// Makes sure that the store belongs to this ledger, claiming it if it is no one's.
     pub(super) async fn check_owner(&self, owner: Option<String>, ledger: &Identity) -> Result<(), Error> {
         let owner = match owner {
-            Some(owner) => owner,
+            Some(owner) => Some(owner),
             // A copy has nothing to claim.
-            None if ledger.copy_of.is_some() => "no one".to_owned(),
+            None if ledger.copy_of.is_some() => None,
             None => {
                 let mark = ledger.mark();
-                self.patience.run("claiming the store", || self.store.claim(&mark)).await?
+                Some(self.patience.run("claiming the store", || self.store.claim(&mark)).await?)
             }
         };
-        self.must_own(owner, ledger)
+        self.must_own(owner, Some(ledger))
     }
 
-    /// Makes sure that a store with this owner is the ledger's own. A copy of the owner is not the owner.
-    pub(super) fn must_own(&self, owner: String, ledger: &Identity) -> Result<(), Error> {
-        let (owner, id) = match &ledger.copy_of {
-            None if owner == ledger.mark() => return Ok(()),
-            None => (owner, ledger.id.clone()),
-            Some(home) => (format!("{owner}, in {home}"), format!("a copy of {}", ledger.id)),
+    /// Makes sure that a store with this owner is the ledger's own. A copy of the owner is not the owner; a store that
+    /// is no one's, and a ledger that nothing was ever added to, own nothing.
+    pub(super) fn must_own(&self, owner: Option<String>, ledger: Option<&Identity>) -> Result<(), Error> {
+        let is_copy = ledger.is_some_and(|ledger| ledger.copy_of.is_some());
+        if let (Some(owner), Some(ledger), false) = (&owner, ledger, is_copy)
+            && *owner == ledger.mark()
+        {
+            return Ok(());
+        }
+        let (owner, id) = match ledger.map(|ledger| (ledger, &ledger.copy_of)) {
+            Some((ledger, Some(home))) => {
+                (owner.map(|owner| format!("{owner}, in {home}")), Some(format!("a copy of {}", ledger.id)))
+            }
+            Some((ledger, None)) => (owner, Some(ledger.id.clone())),
+            None => (owner, None),
         };
-        let (store, is_copy) = (self.store.describe(), ledger.copy_of.is_some());
-        Err(Error::NotOwner { store, owner, ledger: self.ledger.describe(), id, is_copy })
+        Err(Error::NotOwner {
+            store: self.store.describe(),
+            owner,
+            ledger: self.ledger.describe(),
+            id,
+            is_copy,
+        })
     }
 }
 

@@ -59,7 +59,7 @@ impl Client {
             None => self.patience.run("claiming the store", || self.store.claim(&mark)).await?,
         };
         reach("adopt-owned");
-        self.must_own(now, &identity)?;
+        self.must_own(Some(now), Some(&identity))?;
         made.id = identity.id;
         made.adopted = Some(Adopted { former: owner, generation: first_generation(identity.epoch) });
         Ok(made)

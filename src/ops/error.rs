@@ -37,16 +37,20 @@ pub enum Error {
     #[error("{0}")]
     Tags(String),
     /// The store belongs to another ledger.
-    #[error("the store {store} belongs to another ledger ({owner}), not to {ledger} ({id})")]
+    #[error(
+        "the store {store} belongs to another ledger ({}), not to {ledger} ({})",
+        owner.as_deref().unwrap_or("no one"),
+        id.as_deref().unwrap_or("nothing was ever added to it")
+    )]
     NotOwner {
         /// The store.
         store: String,
-        /// The id of the ledger it belongs to.
-        owner: String,
+        /// The id of the ledger it belongs to; `None` if it is no one's.
+        owner: Option<String>,
         /// The ledger.
         ledger: String,
-        /// Its id.
-        id: String,
+        /// Its id; `None` if nothing was ever added to it.
+        id: Option<String>,
         /// Whether it is a copy of another, such as a restored table.
         is_copy: bool,
     },

@@ -54,7 +54,7 @@ impl Client {
         let mut checked = Checked::default();
         let identity = async { Ok(self.ledger.identity().await?) };
         if let (Some(owner), Some(identity)) = tokio::try_join!(self.owner(), identity)? {
-            self.must_own(owner, &identity)?;
+            self.must_own(Some(owner), Some(&identity))?;
         }
         let mut count = |breach: Breach| {
             checked.breaches += 1;

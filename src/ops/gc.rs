@@ -7,7 +7,7 @@
 use super::{Client, Error};
 use crate::{
     failpoint::reach,
-    ledger::{self, Standing},
+    ledger::Standing,
     model::{Address, Timestamp},
     store::{Stat, Upload},
 };
@@ -75,10 +75,7 @@ impl Client {
     pub(super) async fn must_be_owner(&self) -> Result<(), Error> {
         let identity = async { Ok(self.ledger.identity().await?) };
         let (owner, identity) = tokio::try_join!(self.owner(), identity)?;
-        let owner = owner.unwrap_or_else(|| "no one".to_owned());
-        let none =
-            || ledger::Identity { id: "nothing was ever added to it".to_owned(), epoch: 0, copy_of: None };
-        self.must_own(owner, &identity.unwrap_or_else(none))
+        self.must_own(owner, identity.as_ref())
     }
 
     /// Every object in the store, page by page.

@@ -34,7 +34,7 @@ pub use error::Error;
 pub use fsck::{Checked, Fsck};
 pub use gc::{Collect, Garbage};
 pub use init::Initialised;
-pub use list::Packages;
+pub use list::{Listed, Packages};
 pub use wait::{POLL, Wait};
 
 use crate::{ledger::Ledger, retry::Patience, store::Store};

@@ -7,7 +7,7 @@ use crate::{
         json, render,
     },
     ledger::{Breach, Mend},
-    ops::Fsck,
+    ops::{Checked, Fsck},
 };
 use std::sync::Arc;
 
@@ -44,6 +44,11 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
     let checked = client.fsck(Fsck { repair, read_data }, &observer, &mut tell).await;
     printed?;
     let checked = checked.map_err(context.failed("checking"))?;
+    if context.output.json {
+        let Checked { packages, versions, blobs, read, breaches, mended } = checked;
+        let summary = json::Totals::Fsck { packages, versions, blobs, read, breaches, mended };
+        context.output.object(&json::Last { summary })?;
+    }
     context.notices.note(&format!(
         "checked {}, {}, {}, and the bytes of {}",
         render::counted(checked.packages, "package"),

@@ -42,6 +42,10 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
             context.output.object(&json::Collected::of(&found, delete))?;
         }
     }
+    if context.output.json {
+        let summary = json::Totals::Gc { blobs, bytes, uploads, removed: delete };
+        context.output.object(&json::Last { summary })?;
+    }
     let done = if delete { "removed" } else { "to be removed with --delete" };
     context.notices.note(&format!("{}, {}, {done}", render::counted(blobs, "blob"), render::size(bytes)));
     if uploads > 0 {

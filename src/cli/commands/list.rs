@@ -1,11 +1,17 @@
 //! `list`: the packages.
 
 use crate::{
-    cli::{Context, error::Failure, json, render},
+    cli::{
+        Context,
+        error::{Failure, Kind},
+        json,
+        render::{self, counted},
+    },
     ledger::PackageQuery,
     model::PackageName,
+    ops::{Client, Listed},
 };
-use futures_util::TryStreamExt;
+use futures_util::{StreamExt, TryStreamExt};
 
 /// List the packages, by name
 #[derive(Debug, clap::Args)]
@@ -20,6 +26,8 @@ pub(in crate::cli) struct Args {
     #[arg(long, value_name = "N", value_parser = super::limit)]
     limit: Option<usize>,
     /// Show the latest version of each, its size, and when the package was last changed
+    ///
+    /// Packages that may not be read are named on stderr; the others are listed, and the exit code is 10.
     #[arg(short, long)]
     long: bool,
 }
@@ -37,34 +45,76 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
     let Args { prefix, after, limit, long } = args;
     let client = context.ledger().await?;
     let query = PackageQuery { prefix, after };
-    let mut left = limit.unwrap_or(usize::MAX);
-    let doing = "listing the packages";
-    if long {
-        if !context.output.json {
-            context.output.line(render::packages_header())?;
-        }
-        let mut packages = client.list_long(&query, left);
-        while let Some(package) =
-            context.output.wait(packages.try_next()).await?.map_err(context.failed(doing))?
-        {
-            if context.output.json {
-                context.output.object(&json::Summary::of(&package))?;
-            } else {
-                context.output.line(render::packages_row(&package))?;
-            }
-        }
-        return Ok(());
+    let limit = limit.unwrap_or(usize::MAX);
+    let (packages, denied) = if long {
+        print_long(&client, &query, limit, context).await?
+    } else {
+        (print(&client, &query, limit, context).await?, 0)
+    };
+    if context.output.json {
+        context.output.object(&json::Last { summary: json::Totals::List { packages, denied } })?;
     }
-    let mut packages = client.list(&query);
-    while left > 0 {
-        let package = context.output.wait(packages.try_next()).await?;
-        let Some(package) = package.map_err(context.failed(doing))? else { break };
+    match denied {
+        0 => Ok(()),
+        _ => Err(Failure::new(
+            Kind::Denied,
+            format!("{DOING}: {} may not be read", counted(denied, "package")),
+        )
+        .hint("the others are listed; SECURITY.md says what to grant to a reader")),
+    }
+}
+
+const DOING: &str = "listing the packages";
+
+/// Prints the names of packages, and returns how many.
+async fn print(
+    client: &Client,
+    query: &PackageQuery,
+    limit: usize,
+    context: &mut Context<'_>,
+) -> Result<u64, Failure> {
+    let mut packages = client.list(query).take(limit);
+    let mut printed = 0;
+    while let Some(package) =
+        context.output.wait(packages.try_next()).await?.map_err(context.failed(DOING))?
+    {
         if context.output.json {
             context.output.object(&json::Package { package: &package })?;
         } else {
             context.output.line(package.as_str())?;
         }
-        left -= 1;
+        printed += 1;
     }
-    Ok(())
+    Ok(printed)
+}
+
+/// Prints packages at length. Returns how many, and how many may not be read.
+async fn print_long(
+    client: &Client,
+    query: &PackageQuery,
+    limit: usize,
+    context: &mut Context<'_>,
+) -> Result<(u64, u64), Failure> {
+    if !context.output.json {
+        context.output.line(render::packages_header())?;
+    }
+    let mut packages = client.list_long(query, limit);
+    let (mut printed, mut denied) = (0, 0);
+    while let Some(listed) = context.output.wait(packages.try_next()).await?.map_err(context.failed(DOING))? {
+        match listed {
+            Listed::Package(package) if context.output.json => {
+                context.output.object(&json::Summary::of(&package))?;
+                printed += 1;
+            }
+            Listed::Package(package) => {
+                context.output.line(render::packages_row(&package))?;
+                printed += 1;
+            }
+            Listed::Denied(package) => {
+                context.notices.warn(&format!("the package {package} may not be read"));
+                denied += 1;
+            }
+        }
+    }
+    Ok((printed, denied))
 }

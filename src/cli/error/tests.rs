@@ -332,9 +332,9 @@ fn what_operations_answer() {
     let address: Address = "a".repeat(64).parse().unwrap();
     let not_owner = |is_copy| ops::Error::NotOwner {
         store: "s3://bucket/blobs".to_owned(),
-        owner: "1".to_owned(),
+        owner: Some("1".to_owned()),
         ledger: "dynamodb://table".to_owned(),
-        id: "2".to_owned(),
+        id: Some("2".to_owned()),
         is_copy,
     };
     let output = |kind| ops::Error::Output { path: "to/file".into(), source: io::Error::from(kind) };

@@ -90,7 +90,6 @@ fn nothing_is_added_if_nothing_changed() {
     assert_snapshot!(sandbox.run(&["add", "app", "three.txt", "--if-changed", "--tag", "live"]), @"
     exit 0
     1| 3
-    2| note: nothing is configured; using the embedded ledger and store under [HOME]/.local/share/sacker
     2| note: nothing was added: app 3 has this sha256 already
     ");
     assert_snapshot!(sandbox.run(&["add", "app", "three.txt", "--if-changed", "-q"]), @"

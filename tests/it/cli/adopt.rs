@@ -33,6 +33,7 @@ fn a_store_goes_over_to_another_ledger() {
     1| {"sha256":"2c8b08da5ce60398e1f19af0e5dccc744df274b826abe585eaba68c525434806","generation":0,"size":4,"upload":null,"removed":false}
     1| {"sha256":"480c2336b410f1ad5f8bf1b28944490255804b65350c527787e74ebdd511e3a4","generation":0,"size":7,"upload":null,"removed":false}
     1| {"sha256":"f7aefbdb2c63c7703a61fe46071993ecb2e76128596e894571e821777bfdf156","generation":0,"size":10,"upload":null,"removed":false}
+    1| {"summary":{"command":"gc","blobs":3,"bytes":21,"uploads":0,"removed":false}}
     "#);
     assert_snapshot!(sandbox.run(&["gc"]), @"
     exit 2
@@ -42,20 +43,17 @@ fn a_store_goes_over_to_another_ledger() {
     assert_snapshot!(sandbox.run(&["init", "--adopt-store", "--json"]), @r#"
     exit 0
     1| {"ledger":"file://[HOME]/.local/share/sacker/ledger","ledger_made":false,"ledger_id":"[ID]","store":"file://[HOME]/.local/share/sacker/store","store_made":false,"adopted":true,"former_owner":"[ID] 1","generation":2000000000}
-    2| {"note":{"message":"nothing is configured; using the embedded ledger and store under [HOME]/.local/share/sacker"}}
     2| {"note":{"message":"`sacker fsck` says whether the store has every blob that this ledger needs"}}
     "#);
     assert_snapshot!(sandbox.run(&["init", "--adopt-store", "--json"]), @r#"
     exit 0
     1| {"ledger":"file://[HOME]/.local/share/sacker/ledger","ledger_made":false,"ledger_id":"[ID]","store":"file://[HOME]/.local/share/sacker/store","store_made":false,"adopted":false}
-    2| {"note":{"message":"nothing is configured; using the embedded ledger and store under [HOME]/.local/share/sacker"}}
     2| {"note":{"message":"nothing to adopt: the store belongs to this ledger"}}
     "#);
     assert_snapshot!(sandbox.run(&["init", "--adopt-store"]), @"
     exit 0
     1| ledger: file://[HOME]/.local/share/sacker/ledger (was there), id [ID]
     1| store: file://[HOME]/.local/share/sacker/store (was there)
-    2| note: nothing is configured; using the embedded ledger and store under [HOME]/.local/share/sacker
     2| note: nothing to adopt: the store belongs to this ledger
     ");
 }

@@ -131,6 +131,15 @@ fn a_deleted_version_is_collected_and_its_number_stays_spent() {
     assert_snapshot!(sandbox.run(&["gc", "--min-age", "0s", "--delete", "--json", "-q"]), @r#"
     exit 0
     1| {"sha256":"3fc4ccfe745870e2c0d99f71f30ff0656c8dedd41cc1d7d3d376b0dbe685e2f3","generation":0,"size":3,"upload":null,"removed":true}
+    1| {"summary":{"command":"gc","blobs":1,"bytes":3,"uploads":0,"removed":true}}
+    "#);
+    assert_snapshot!(sandbox.run(&["gc", "--min-age", "0s", "--json", "-q"]), @r#"
+    exit 0
+    1| {"summary":{"command":"gc","blobs":0,"bytes":0,"uploads":0,"removed":false}}
+    "#);
+    assert_snapshot!(sandbox.run(&["fsck", "--json", "-q"]), @r#"
+    exit 0
+    1| {"summary":{"command":"fsck","packages":1,"versions":2,"blobs":1,"read":0,"breaches":0,"mended":0}}
     "#);
     assert_snapshot!(sandbox.run(&["gc", "--min-age", "0s"]), @"
     exit 0
@@ -163,6 +172,7 @@ fn what_is_wrong_is_named_by_fsck() {
     assert_snapshot!(sandbox.run(&["fsck", "--json", "-q"]), @r#"
     exit 8
     1| {"rule":"missing","place":"7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed","what":"it is not in the store","mended":false}
+    1| {"summary":{"command":"fsck","packages":1,"versions":2,"blobs":2,"read":0,"breaches":1,"mended":0}}
     2| {"error":{"kind":"integrity","message":"1 breach found, 1 not mended","hint":"`sacker fsck --repair` mends what can be derived from the logs","exit_code":8}}
     "#);
     assert_snapshot!(sandbox.run(&["fsck", "--repair", "--read-data=101"]), @"

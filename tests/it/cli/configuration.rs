@@ -16,12 +16,10 @@ fn with_no_configuration_a_change_says_where_it_goes() {
     assert_snapshot!(sandbox.run(&["init", "--json"]), @r#"
     exit 0
     1| {"ledger":"file://[HOME]/.local/share/sacker/ledger","ledger_made":false,"ledger_id":"[ID]","store":"file://[HOME]/.local/share/sacker/store","store_made":false}
-    2| {"note":{"message":"nothing is configured; using the embedded ledger and store under [HOME]/.local/share/sacker"}}
     "#);
     assert_snapshot!(sandbox.run(&["add", "app", "f", "--json"]), @r#"
     exit 0
     1| {"package":"app","version":1,"sha256":"2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881","size":1,"filename":"f","mode":"0644","labels":{},"message":null,"state":"active","added_at":"[TIME]","added_by":"tester@host","tags":["latest"],"new":true}
-    2| {"note":{"message":"nothing is configured; using the embedded ledger and store under [HOME]/.local/share/sacker"}}
     "#);
     assert_snapshot!(sandbox.run(&["add", "app", "f", "-q"]), @"
     exit 0
@@ -30,17 +28,50 @@ fn with_no_configuration_a_change_says_where_it_goes() {
     assert_snapshot!(sandbox.run(&["tag", "app", "1", "live"]), @"
     exit 0
     1| live: none -> 1
-    2| note: nothing is configured; using the embedded ledger and store under [HOME]/.local/share/sacker
     ");
     assert_snapshot!(sandbox.run(&["untag", "app", "live"]), @"
     exit 0
     1| live: 1 -> none
-    2| note: nothing is configured; using the embedded ledger and store under [HOME]/.local/share/sacker
     ");
     assert_snapshot!(sandbox.run(&["list"]), @"
     exit 0
     1| app
     ");
+}
+
+#[test]
+fn that_nothing_is_configured_is_said_once_a_day_and_where_the_ledger_is_made() {
+    let sandbox = Sandbox::new();
+    sandbox.write("f", "x");
+    let is_said = |arguments: &[&str]| {
+        let output = sandbox.command(arguments).output().unwrap();
+        assert!(output.status.success(), "{}", sandbox.shown(&output));
+        String::from_utf8_lossy(&output.stderr).contains("note: nothing is configured")
+    };
+    // One that nobody was shown does not count.
+    assert!(!is_said(&["add", "app", "f", "-q"]));
+    assert!(is_said(&["add", "app", "f"]));
+    assert!(!is_said(&["add", "app", "f"]));
+    assert!(!is_said(&["tag", "app", "1", "live"]));
+    let mark = sandbox.path(".cache/sacker/embedded-noticed");
+    let hours = std::time::Duration::from_hours;
+    let now = std::time::SystemTime::now();
+    for (time, expected) in [(now - hours(23), false), (now - hours(25), true), (now + hours(1000), true)] {
+        std::fs::File::options().write(true).open(&mark).unwrap().set_modified(time).unwrap();
+        assert_eq!(is_said(&["add", "app", "f"]), expected);
+        assert!(!is_said(&["add", "app", "f"]));
+    }
+    std::fs::remove_dir_all(sandbox.data()).unwrap();
+    assert!(is_said(&["add", "app", "f"]), "it is made");
+    // It is another one.
+    let output =
+        sandbox.command(&["add", "app", "f"]).env("XDG_DATA_HOME", sandbox.path("other")).output().unwrap();
+    assert!(String::from_utf8_lossy(&output.stderr).contains("note: nothing is configured"));
+    // Where it can't be remembered, it is said each time.
+    std::fs::remove_dir_all(sandbox.path(".cache")).unwrap();
+    sandbox.write(".cache", "no directory");
+    assert!(is_said(&["add", "app", "f"]));
+    assert!(is_said(&["add", "app", "f"]));
 }
 
 #[test]

@@ -242,7 +242,6 @@ fn adding_the_bytes_again_mends_them() {
     assert_snapshot!(sandbox.run(&["add", "app", "one.txt"]), @"
     exit 0
     1| 4
-    2| note: nothing is configured; using the embedded ledger and store under [HOME]/.local/share/sacker
     2| warning: the object 2c8b08da5ce60398e1f19af0e5dccc744df274b826abe585eaba68c525434806 was damaged in the store; it has been replaced
     ");
     assert_eq!(sandbox.ok(&["download", "app", "1", "-o", "-"]), "one\n");

@@ -382,7 +382,6 @@ fn verbose_shows_each_call() {
     assert_snapshot!(sandbox.run(&["-v", "tag", "app", "2", "live"]), @"
     exit 0
     1| live: 1 -> 2
-    2| note: nothing is configured; using the embedded ledger and store under [HOME]/.local/share/sacker
     2| trace: sqlite doing=reading the ledger in `[HOME]/.local/share/sacker/ledger`: [N] ms, attempt 1
     2| trace: sqlite doing=writing to the ledger in `[HOME]/.local/share/sacker/ledger`: [N] ms, attempt 1
     2| trace: commit package=app: [N] ms

@@ -1,6 +1,10 @@
 //! `list`.
 
 use super::sandbox::Sandbox;
+use crate::{
+    backends,
+    proxy::{Answer, Fate, Proxy},
+};
 use insta::assert_snapshot;
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -37,6 +41,7 @@ fn packages_are_listed_in_bytewise_order() {
     1| {"package":"web.old"}
     1| {"package":"web/back"}
     1| {"package":"web/front"}
+    1| {"summary":{"command":"list","packages":5,"denied":0}}
     "#);
     assert_snapshot!(sandbox.run(&["list", "-l"]), @"
     exit 0
@@ -50,6 +55,7 @@ fn packages_are_listed_in_bytewise_order() {
     assert_snapshot!(sandbox.run(&["list", "-l", "--json", "--limit", "1"]), @r#"
     exit 0
     1| {"package":"App","versions":1,"latest":1,"size":1572864,"changed_at":"[TIME]"}
+    1| {"summary":{"command":"list","packages":1,"denied":0}}
     "#);
 }
 
@@ -162,4 +168,38 @@ fn what_is_known_is_shown_before_the_rest_is_waited_for() {
     child.kill().unwrap();
     child.wait().unwrap();
     assert_eq!(line, "a\n");
+}
+
+/// A reader who may read only some packages: DynamoDB refuses a batch in which one item may not be read.
+#[tokio::test(flavor = "multi_thread")]
+async fn packages_that_may_not_be_read_are_named_and_the_others_listed() {
+    let mut sandbox = super::servers::sandbox();
+    sandbox.write("f", "x");
+    sandbox.ok(&["init", "-q"]);
+    for package in ["app", "secret", "web"] {
+        sandbox.ok(&["add", package, "f", "-q"]);
+    }
+    let proxy = Proxy::new(&backends::dynamodb(), |request| {
+        let secret = String::from_utf8_lossy(&request.body).contains("P#secret");
+        if secret { Fate::IsAnswered(Answer::AccessDenied) } else { Fate::Passes }
+    })
+    .await;
+    let ledger = sandbox.variable("SACKER_LEDGER").replace(&backends::dynamodb(), &proxy.url);
+    sandbox = sandbox.set("SACKER_LEDGER", ledger);
+    assert_snapshot!(sandbox.run(&["list", "-l"]), @"
+    exit 10
+    1| PACKAGE                            LATEST        SIZE  CHANGED
+    1| app                                     1         1 B  [TIME]
+    1| web                                     1         1 B  [TIME]
+    2| warning: the package secret may not be read
+    2| error: listing the packages: 1 package may not be read
+    2| hint: the others are listed; SECURITY.md says what to grant to a reader
+    ");
+    assert_snapshot!(sandbox.run(&["list", "-l", "--json", "-q"]), @r#"
+    exit 10
+    1| {"package":"app","versions":1,"latest":1,"size":1,"changed_at":"[TIME]"}
+    1| {"package":"web","versions":1,"latest":1,"size":1,"changed_at":"[TIME]"}
+    1| {"summary":{"command":"list","packages":2,"denied":1}}
+    2| {"error":{"kind":"denied","message":"listing the packages: 1 package may not be read","hint":"the others are listed; SECURITY.md says what to grant to a reader","exit_code":10}}
+    "#);
 }

@@ -9,7 +9,6 @@ fn a_tag_that_is_to_be_confirmed_moves_only_with_its_name() {
     assert_snapshot!(sandbox.run(&["protect", "app", "live", "--confirm"]), @"
     exit 0
     1| live: confirm
-    2| note: nothing is configured; using the embedded ledger and store under [HOME]/.local/share/sacker
     ");
     let moves: [&[&str]; 5] = [
         &["tag", "app", "2", "live", "-q"],

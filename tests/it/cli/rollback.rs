@@ -17,7 +17,6 @@ fn a_tag_goes_back_and_further_back_and_never_to_and_fro() {
     assert_snapshot!(sandbox.run(&["rollback", "app", "live"]), @"
     exit 0
     1| live: 3 -> 2
-    2| note: nothing is configured; using the embedded ledger and store under [HOME]/.local/share/sacker
     ");
     assert_snapshot!(sandbox.run(&["rollback", "app", "live", "-m", "bad build", "-q", "--json"]), @r#"
     exit 0

@@ -42,7 +42,7 @@ fn objects(output: &[u8]) -> Vec<Value> {
 }
 
 /// Commands in an order in which each has something to say, with the schema of what it prints.
-const COMMANDS: [(&str, &[&str]); 41] = [
+const COMMANDS: [(&str, &[&str]); 44] = [
     ("init", &["init"]),
     ("init", &["init"]),
     ("version", &["add", "app", "one", "--label", "commit=1f3", "-m", "first", "--key", "k"]),
@@ -51,6 +51,7 @@ const COMMANDS: [(&str, &[&str]); 41] = [
     ("version", &["add", "app", "three", "--if-changed"]),
     ("version", &["add", "web", "two"]),
     ("package", &["list"]),
+    ("package", &["list", "--prefix", "no-such"]),
     ("summary", &["list", "-l"]),
     ("version", &["versions", "app"]),
     ("tag", &["tag", "app", "canary", "live", "-m", "go"]),
@@ -83,6 +84,8 @@ const COMMANDS: [(&str, &[&str]); 41] = [
     ("summary", &["list", "-l"]),
     ("event", &["history", "app"]),
     ("event", &["history", "app", "live", "--limit", "1"]),
+    ("breach", &["fsck", "--read-data"]),
+    ("garbage", &["gc"]),
     ("garbage", &["gc", "--min-age", "0s", "--delete"]),
 ];
 
@@ -131,7 +134,15 @@ fn printed() -> (BTreeMap<&'static str, Vec<Value>>, BTreeSet<String>) {
         assert!(code == wanted, "{arguments:?}: {}", sandbox.shown(&output));
         let found = objects(&output.stdout);
         assert!(!found.is_empty() || code != Some(0), "{arguments:?} printed nothing");
-        lines.entry(schema).or_default().extend(found);
+        // The last line of these, and of no other, is their totals.
+        let totals = found.iter().filter(|line| line.get("summary").is_some()).count();
+        let has_totals = ["list", "gc", "fsck"].contains(&arguments[0]);
+        assert_eq!(totals, usize::from(has_totals), "{arguments:?}");
+        assert!(!has_totals || found.last().unwrap()["summary"]["command"] == arguments[0], "{arguments:?}");
+        for line in found {
+            let schema = if line.get("summary").is_some() { "totals" } else { schema };
+            lines.entry(schema).or_default().push(line);
+        }
         for line in objects(&output.stderr) {
             let schema = if line.get("error").is_some() { "error" } else { "notice" };
             lines.entry(schema).or_default().push(line);

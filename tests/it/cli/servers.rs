@@ -335,6 +335,7 @@ fn unfinished_uploads_are_told_of_and_aborted() {
     assert_snapshot!(run(&sandbox, &["gc", "--delete", "--json", "-q"]), @r#"
     exit 0
     1| {"sha256":null,"generation":null,"size":null,"upload":"sha256/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","removed":true}
+    1| {"summary":{"command":"gc","blobs":0,"bytes":0,"uploads":1,"removed":true}}
     "#);
     assert_snapshot!(run(&sandbox, &["gc", "--delete"]), @"
     exit 0

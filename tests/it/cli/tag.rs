@@ -9,7 +9,6 @@ fn a_tag_is_moved() {
     assert_snapshot!(sandbox.run(&["tag", "app", "2", "stable"]), @"
     exit 0
     1| stable: none -> 2
-    2| note: nothing is configured; using the embedded ledger and store under [HOME]/.local/share/sacker
     ");
     assert_snapshot!(sandbox.run(&["tag", "app", "canary", "live", "-q"]), @"
     exit 0
@@ -43,7 +42,6 @@ fn a_tag_is_removed() {
     assert_snapshot!(sandbox.run(&["untag", "app", "live"]), @"
     exit 0
     1| live: 1 -> none
-    2| note: nothing is configured; using the embedded ledger and store under [HOME]/.local/share/sacker
     ");
     assert_snapshot!(sandbox.run(&["untag", "app", "live", "-q"]), @"
     exit 0

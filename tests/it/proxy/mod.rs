@@ -10,8 +10,8 @@ mod moves;
 mod single;
 mod storm;
 
-pub use fate::Fate;
 use fate::is_dynamodb;
+pub use fate::{Answer, Fate};
 use http::Message;
 use std::{
     sync::{Arc, Mutex},

@@ -2,7 +2,7 @@
 //!
 //! Every table and store reports its own failures as a [`Fault`]; what a *caller's request* met (not found, refused,
 //! conflict) is the business of the layer above and has types of its own. A fault says what was being done to
-//! what; it knows nothing of exit codes or hints.
+//! what; it knows nothing of exit codes.
 
 use std::{error::Error, fmt};
 
@@ -15,6 +15,8 @@ pub struct Fault {
     pub doing: String,
     /// What went wrong.
     pub source: Box<dyn Error + Send + Sync>,
+    /// The way out, where the back end's answer says more of it than the kind does.
+    pub remedy: Option<&'static str>,
 }
 
 /// What to do about a [`Fault`].
@@ -33,6 +35,8 @@ pub enum FaultKind {
     Missing,
     /// The back end can be reached but not with these settings: another region, a wrong endpoint.
     Misconfigured,
+    /// The back end has no room for more, or a quota is reached. Nothing was changed.
+    Full,
     /// This machine's disk is full or can't be read or written.
     Disk,
     /// What is stored is not what it must be.
@@ -62,7 +66,7 @@ impl Fault {
         doing: impl Into<String>,
         source: impl Into<Box<dyn Error + Send + Sync>>,
     ) -> Self {
-        Self { kind, doing: doing.into(), source: source.into() }
+        Self { kind, doing: doing.into(), source: source.into(), remedy: None }
     }
 }
 
@@ -76,6 +80,7 @@ impl fmt::Display for Fault {
             FaultKind::Denied => f.write_str("access denied"),
             FaultKind::Missing => f.write_str("it does not exist"),
             FaultKind::Misconfigured => f.write_str("it can't be used with these settings"),
+            FaultKind::Full => f.write_str("it is full"),
             FaultKind::Disk => f.write_str("the local disk failed"),
             FaultKind::Corrupt => f.write_str("what is stored there is damaged"),
             FaultKind::Unexpected => f.write_str("unexpected answer"),

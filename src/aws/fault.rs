@@ -1,5 +1,6 @@
 //! What the errors of AWS mean.
 
+use super::codes;
 use crate::fault::{Fault, FaultKind};
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::{
@@ -11,12 +12,8 @@ use std::error::Error;
 
 /// Says what an error of an SDK client means, by its error code, its HTTP status, or how it failed.
 ///
-/// The codes are those of
-/// [DynamoDB](https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html), of
-/// [S3](https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html) and of
-/// [all services](https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html). What a request may meet in
-/// the normal course of things (a failed condition, a missing object, an existing bucket) is not for this function:
-/// look at the error first.
+/// The codes are those of [`codes`]. What a request may meet in the normal course of things (a failed condition, a
+/// missing object, an existing bucket) is not for this function: look at the error first.
 ///
 /// The source is one line for people: the service's code and message, or what the network did. It holds no secret.
 #[expect(clippy::needless_pass_by_value, reason = "so that it fits into `map_err`")]
@@ -28,21 +25,27 @@ where
     if let Some(error) = find::<CredentialsError>(&error) {
         return credentials_fault(&doing, error);
     }
+    let mut remedy = None;
     let (kind, source) = match &error {
         SdkError::ServiceError(context) => {
             let status = context.raw().status().as_u16();
             let (code, message) = (context.err().code(), context.err().message());
             // DynamoDB names every error: one without a name was cut short on its way, and may be anything.
             let cut = code.is_none() && status == 400 && is_of_dynamodb(context.raw());
-            let kind = if cut { FaultKind::Unavailable } else { kind(code, status) };
+            let kind = if cut { FaultKind::Unavailable } else { codes::kind(code, status) };
+            remedy = codes::remedy(code, status);
             (kind, told(code, message, status))
         }
         // An answer that can't be read. Where someone else answers than AWS, or AWS lets nobody in, it is one whatever it
         // says; but a 400 may be anything: a conflict that another try gets over, or what is wrong with the request.
         SdkError::ResponseError(context) => {
             let status = context.raw().status().as_u16();
-            let kind =
-                if status < 300 || status == 400 { FaultKind::Unavailable } else { kind(None, status) };
+            let kind = if status < 300 || status == 400 {
+                FaultKind::Unavailable
+            } else {
+                codes::kind(None, status)
+            };
+            remedy = codes::remedy(None, status);
             (kind, format!("HTTP {status}: {}", innermost(&error)))
         }
         SdkError::TimeoutError(_) => (FaultKind::Unavailable, innermost(&error)),
@@ -58,7 +61,7 @@ where
         }
         _ => (FaultKind::Unexpected, innermost(&error)),
     };
-    Fault::new(kind, doing, source)
+    Fault { remedy, ..Fault::new(kind, doing, source) }
 }
 
 /// What it means that there are no credentials.
@@ -77,69 +80,6 @@ pub(super) fn credentials_fault(doing: &str, error: &CredentialsError) -> Fault 
 
 fn is_of_dynamodb(answer: &HttpResponse) -> bool {
     answer.headers().get("content-type").is_some_and(|kind| kind.starts_with("application/x-amz-json"))
-}
-
-fn kind(code: Option<&str>, status: u16) -> FaultKind {
-    use FaultKind::{Contended, Denied, Misconfigured, Missing, Throttled, Unavailable, Unexpected};
-    match code.unwrap_or_default() {
-        "LimitExceededException"
-        | "ProvisionedThroughputExceededException"
-        | "RequestLimitExceeded"
-        | "RequestThrottled"
-        | "RequestThrottledException"
-        | "SlowDown"
-        | "Throttling"
-        | "ThrottlingException"
-        | "TooManyRequestsException" => Throttled,
-        "ConditionalRequestConflict" | "OperationAborted" | "TransactionConflictException" => Contended,
-        // The first says that a copy of this very transaction is under way.
-        "TransactionInProgressException"
-        | "InternalError"
-        | "InternalServerError"
-        | "RequestTimeout"
-        | "RequestTimeoutException"
-        | "ServiceUnavailable"
-        | "TemporaryRedirect" => Unavailable,
-        "ResourceNotFoundException" | "TableNotFoundException" | "NoSuchBucket" => Missing,
-        "AuthorizationHeaderMalformed"
-        | "IllegalLocationConstraintException"
-        | "InvalidBucketName"
-        | "InvalidLocationConstraint"
-        | "PermanentRedirect" => Misconfigured,
-        "AccessDenied"
-        | "AccessDeniedException"
-        | "AccountProblem"
-        | "AllAccessDisabled"
-        | "ExpiredToken"
-        | "ExpiredTokenException"
-        | "IncompleteSignature"
-        | "IncompleteSignatureException"
-        | "InvalidAccessKeyId"
-        | "InvalidClientTokenId"
-        | "InvalidSignatureException"
-        | "InvalidToken"
-        | "InvalidTokenId"
-        | "MissingAuthenticationToken"
-        | "MissingAuthenticationTokenException"
-        | "NotSignedUp"
-        | "OptInRequired"
-        | "RequestExpired"
-        | "RequestTimeTooSkewed"
-        | "SignatureDoesNotMatch"
-        | "TokenRefreshRequired"
-        | "UnrecognizedClientException" => Denied,
-        _ => match status {
-            429 => Throttled,
-            401 | 403 | 407 => Denied,
-            300..=399 => Misconfigured,
-            // S3's answer to HEAD has no body, for which the SDK makes up a code; no other answer of AWS is without.
-            404 if code == Some("NotFound") => Missing,
-            404 | 405 if code.is_none() => Misconfigured,
-            // An answer of 200 that can't be read may come out of the SDK as an error of the service: it may be done.
-            200..=299 | 408 | 500.. => Unavailable,
-            _ => Unexpected,
-        },
-    }
 }
 
 fn told(code: Option<&str>, message: Option<&str>, status: u16) -> String {
@@ -177,54 +117,6 @@ mod tests {
     use super::*;
     use FaultKind::*;
     use aws_smithy_types::error::ErrorMetadata;
-
-    #[test]
-    fn codes_and_statuses() {
-        for (code, status, expected) in [
-            ("ThrottlingException", 400, Throttled),
-            ("ProvisionedThroughputExceededException", 400, Throttled),
-            ("RequestLimitExceeded", 400, Throttled),
-            ("SlowDown", 503, Throttled),
-            ("", 429, Throttled),
-            ("TransactionConflictException", 400, Contended),
-            ("ConditionalRequestConflict", 409, Contended),
-            ("OperationAborted", 409, Contended),
-            ("TransactionInProgressException", 400, Unavailable),
-            ("InternalServerError", 500, Unavailable),
-            ("ServiceUnavailable", 503, Unavailable),
-            ("RequestTimeout", 400, Unavailable),
-            ("", 500, Unavailable),
-            ("", 200, Unavailable),
-            ("", 503, Unavailable),
-            ("SomethingNew", 502, Unavailable),
-            ("AccessDeniedException", 400, Denied),
-            ("AccessDenied", 403, Denied),
-            ("UnrecognizedClientException", 400, Denied),
-            ("InvalidAccessKeyId", 403, Denied),
-            ("SignatureDoesNotMatch", 403, Denied),
-            ("ExpiredToken", 400, Denied),
-            ("ExpiredTokenException", 400, Denied),
-            ("MissingAuthenticationToken", 403, Denied),
-            ("", 403, Denied),
-            ("ResourceNotFoundException", 400, Missing),
-            ("NoSuchBucket", 404, Missing),
-            ("NotFound", 404, Missing),
-            ("PermanentRedirect", 301, Misconfigured),
-            ("", 301, Misconfigured),
-            ("AuthorizationHeaderMalformed", 400, Misconfigured),
-            ("IllegalLocationConstraintException", 400, Misconfigured),
-            ("ValidationException", 400, Unexpected),
-            ("IdempotentParameterMismatchException", 400, Unexpected),
-            ("", 404, Misconfigured),
-            ("NoSuchUpload", 404, Unexpected),
-            ("BucketAlreadyExists", 409, Unexpected),
-            ("PreconditionFailed", 412, Unexpected),
-            ("", 400, Unexpected),
-        ] {
-            let code = Some(code).filter(|code| !code.is_empty());
-            assert_eq!(kind(code, status), expected, "{code:?}, HTTP {status}");
-        }
-    }
 
     #[test]
     fn a_refusal_of_dynamodb_without_a_name_may_be_anything() {

@@ -6,6 +6,7 @@
 
 mod address;
 mod caller;
+mod codes;
 mod credentials;
 mod fault;
 mod http;

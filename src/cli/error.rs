@@ -175,7 +175,9 @@ fn kind_of_moves(failed: &[ledger::Failed]) -> Kind {
 
 fn kind_of_fault(kind: FaultKind) -> Kind {
     match kind {
-        FaultKind::Throttled | FaultKind::Contended | FaultKind::Unavailable => Kind::Unavailable,
+        FaultKind::Throttled | FaultKind::Contended | FaultKind::Unavailable | FaultKind::Full => {
+            Kind::Unavailable
+        }
         FaultKind::Denied => Kind::Denied,
         FaultKind::Missing | FaultKind::Misconfigured | FaultKind::Disk => Kind::Invalid,
         FaultKind::Corrupt => Kind::Integrity,

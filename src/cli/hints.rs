@@ -223,7 +223,11 @@ fn beginning(package: &PackageName) -> &str {
 }
 
 pub(super) fn of_fault(fault: &Fault, side: Side, places: &Places) -> Vec<String> {
+    if let Some(remedy) = fault.remedy {
+        return vec![remedy.to_owned()];
+    }
     let hint = match fault.kind {
+        FaultKind::Full => format!("free space at {}, then run it again", places.url(side)),
         FaultKind::Throttled | FaultKind::Contended => {
             "nothing was changed; run it again, or with a longer --deadline".to_owned()
         }

@@ -281,6 +281,9 @@ async fn what_s3_is_asked_and_how_often() {
         ("503 Slow Down", "<Error><Code>SlowDown</Code></Error>", FaultKind::Throttled, 3),
         ("500 Internal Server Error", "", FaultKind::Unavailable, 3),
         ("403 Forbidden", "<Error><Code>AccessDenied</Code></Error>", FaultKind::Denied, 1),
+        ("400 Bad Request", "<Error><Code>KMS.ThrottlingException</Code></Error>", FaultKind::Throttled, 1),
+        ("501 Not Implemented", "<Error><Code>NotImplemented</Code></Error>", FaultKind::Misconfigured, 1),
+        ("507 Insufficient Storage", "", FaultKind::Full, 1),
     ] {
         let server = Server::answering(status, body).await;
         let client = backends::aws().s3(&backends::at(server.url.clone())).await.unwrap();
@@ -293,4 +296,16 @@ async fn what_s3_is_asked_and_how_often() {
         assert!(request.starts_with("put /bucket/k?"), "{request}");
         assert!(!request.contains("x-amz-checksum") && !request.contains("x-amz-trailer"), "{request}");
     }
+}
+
+#[tokio::test]
+async fn an_archived_object_is_no_matter_of_credentials() {
+    let archived =
+        "<Error><Code>InvalidObjectState</Code><Message>The operation is not valid</Message></Error>";
+    let server = Server::answering("403 Forbidden", archived).await;
+    let client = backends::aws().s3(&backends::at(server.url.clone())).await.unwrap();
+    let get = client.get_object().bucket("bucket").key("k").send();
+    let fault = aws::fault("reading", get.await.unwrap_err());
+    assert_eq!(fault.kind, FaultKind::Misconfigured, "{fault:?}");
+    assert!(fault.remedy.unwrap().contains("restore-object"), "{fault:?}");
 }

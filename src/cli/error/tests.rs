@@ -46,13 +46,14 @@ fn fault(kind: FaultKind) -> Fault {
     Fault::new(kind, "talking to it", io::Error::other("the root of it"))
 }
 
-const FAULTS: [FaultKind; 9] = [
+const FAULTS: [FaultKind; 10] = [
     FaultKind::Throttled,
     FaultKind::Contended,
     FaultKind::Unavailable,
     FaultKind::Denied,
     FaultKind::Missing,
     FaultKind::Misconfigured,
+    FaultKind::Full,
     FaultKind::Disk,
     FaultKind::Corrupt,
     FaultKind::Unexpected,
@@ -74,6 +75,8 @@ fn faults_of_the_ledger() {
       `sacker init` makes it; or check its name and region
     2 invalid: doing it in dynamodb://table: talking to it: it can't be used with these settings: the root of it
       check the region and the address: AWS_REGION, the profile, `region` and `endpoint` in dynamodb://table
+    7 unavailable: doing it in dynamodb://table: talking to it: it is full: the root of it
+      free space at dynamodb://table, then run it again
     2 invalid: doing it in dynamodb://table: talking to it: the local disk failed: the root of it
       check the file, and the disk of this machine
     8 integrity: doing it in dynamodb://table: talking to it: what is stored there is damaged: the root of it
@@ -95,6 +98,8 @@ fn faults_of_the_ledger() {
       `sacker init` makes it; or check its name and region
     2 invalid: doing it in file:///l: talking to it: it can't be used with these settings: the root of it
       check file:///l
+    7 unavailable: doing it in file:///l: talking to it: it is full: the root of it
+      free space at file:///l, then run it again
     2 invalid: doing it in file:///l: talking to it: the local disk failed: the root of it
       check the disk with file:///l
     8 integrity: doing it in file:///l: talking to it: what is stored there is damaged: the root of it
@@ -121,6 +126,8 @@ fn faults_of_the_store() {
       `sacker init` makes it; or check its name and region
     2 invalid: doing it in s3://bucket/blobs?endpoint=http://127.0.0.1:9: talking to it: it can't be used with these settings: the root of it
       check the region and the address: AWS_REGION, the profile, `region` and `endpoint` in s3://bucket/blobs?endpoint=http://127.0.0.1:9
+    7 unavailable: doing it in s3://bucket/blobs?endpoint=http://127.0.0.1:9: talking to it: it is full: the root of it
+      free space at s3://bucket/blobs?endpoint=http://127.0.0.1:9, then run it again
     2 invalid: doing it in s3://bucket/blobs?endpoint=http://127.0.0.1:9: talking to it: the local disk failed: the root of it
       check the file, and the disk of this machine
     8 integrity: doing it in s3://bucket/blobs?endpoint=http://127.0.0.1:9: talking to it: what is stored there is damaged: the root of it

@@ -1,11 +1,17 @@
 //! What survives a power cut: a file is flushed before it gets its name, and the directory after. Each step is told of
 //! at the level TRACE, with which a test holds whoever publishes a file to this order.
 
+use crate::failpoint;
 #[cfg(target_os = "linux")]
 use std::num::NonZeroU64;
-use std::{fs::File, io, os::unix::fs::FileExt, path::Path};
+use std::{
+    fs::File,
+    io::{self, Read},
+    os::unix::fs::FileExt,
+    path::Path,
+};
 use tempfile::{NamedTempFile, PersistError};
-use tracing::trace;
+use tracing::{debug, trace};
 
 /// Writes some bytes to their place in a file that has nothing there yet. Where nothing but zeros comes, that stays a
 /// hole; whoever is done sets the file's length.
@@ -17,11 +23,60 @@ pub(crate) fn write_sparsely(file: &File, bytes: &[u8], at: u64) -> io::Result<(
     file.write_all_at(bytes, at)
 }
 
-/// Flushes a file.
+/// Flushes a file. Where the file system can't, its bytes are as durable as it makes them.
 pub(crate) fn flush(file: &File, path: &Path) -> io::Result<()> {
-    file.sync_all()?;
-    trace!(path = %path.display(), "flushed");
+    sync(file, path, "fsync")
+}
+
+fn sync(file: &File, path: &Path, failpoint: &str) -> io::Result<()> {
+    match uninterrupted(|| failpoint::errno(failpoint).and_then(|()| file.sync_all())) {
+        Ok(()) => trace!(path = %path.display(), "flushed"),
+        Err(error) if is_unsupported(&error) => {
+            debug!(path = %path.display(), %error, "the file system flushes nothing here");
+        }
+        Err(error) => return Err(error),
+    }
     Ok(())
+}
+
+/// EINVAL, ENOTSUP, EOPNOTSUPP or ENOSYS: see [fsync(2)](https://man7.org/linux/man-pages/man2/fsync.2.html).
+fn is_unsupported(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported)
+}
+
+/// Makes a call again while a signal interrupts it.
+fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            done => return done,
+        }
+    }
+}
+
+/// Reads some bytes, at least one unless this is the end. A signal that interrupts it changes nothing.
+pub(crate) fn read_some(file: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    uninterrupted(|| failpoint::errno("read").and_then(|()| file.read(buffer)))
+}
+
+/// Makes sure that the file system of an open file has room for this many bytes more. One that does not say how large
+/// it is has room.
+///
+/// # Errors
+/// `StorageFull`, with both numbers.
+pub(crate) fn room(file: &File, needed: u64) -> io::Result<()> {
+    let free = match failpoint::number("free") {
+        Some(free) => u64::try_from(free).unwrap_or_default(),
+        None => match rustix::fs::fstatvfs(file) {
+            Ok(system) if system.f_blocks > 0 => system.f_bavail.saturating_mul(system.f_frsize),
+            _ => return Ok(()),
+        },
+    };
+    if needed <= free {
+        return Ok(());
+    }
+    let why = format!("No space left on device: {needed} bytes are needed, and {free} are free");
+    Err(io::Error::new(io::ErrorKind::StorageFull, why))
 }
 
 /// Gives a file that was flushed its name; over what is there only with `replace`. The directory is still to be flushed.
@@ -35,9 +90,7 @@ pub(crate) fn name(temporary: NamedTempFile, path: &Path, replace: bool) -> Resu
 
 /// Flushes a directory: what was named, made or removed in it.
 pub(crate) fn flush_directory(directory: &Path) -> io::Result<()> {
-    File::open(directory)?.sync_all()?;
-    trace!(path = %directory.display(), "flushed");
-    Ok(())
+    sync(&File::open(directory)?, directory, "fsync-directory")
 }
 
 /// Has what is written to a file brought to the disk while more of it is written, so that little is left to be flushed

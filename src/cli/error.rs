@@ -147,6 +147,7 @@ fn kind(error: &ops::Error) -> Kind {
         | E::Changed(_)
         | E::Tags(_)
         | E::NotOwner { .. }
+        | E::Spool { .. }
         | E::Output { .. } => Kind::Invalid,
     }
 }
@@ -207,6 +208,9 @@ fn said(error: &ops::Error) -> String {
         }
         // The file is in what was being done.
         E::Input { why, .. } => why.clone(),
+        E::Spool { directory, source } => {
+            format!("can't keep standard input in {}: {}", directory.display(), plain(source))
+        }
         E::Output { path, source } => format!("can't write {}: {}", path.display(), plain(source)),
         error => error.to_string(),
     }

@@ -107,6 +107,14 @@ pub(super) fn of_operation(error: &ops::Error, places: &Places) -> Vec<String> {
         }
         E::NotOwner { .. } => of_another_ledger(&places.store),
         E::Exists(_) => "-f replaces it; -o PATH writes to another file".to_owned(),
+        E::Spool { directory, source } if !is_full(source.kind()) => {
+            format!("check {}, or set TMPDIR to another directory", directory.display())
+        }
+        E::Spool { directory, .. } => format!(
+            "set TMPDIR to a directory with more room: {} may be in memory; or add a file by its name, which needs no \
+             copy",
+            directory.display()
+        ),
         E::Output { path, source } => return of_output(path, source),
         E::Lost { .. } | E::Damaged { .. } => {
             "adding the right file again stores its bytes anew; a versioned bucket still has the old ones"
@@ -278,10 +286,14 @@ fn of_another_ledger(store: &StoreUrl) -> String {
     format!("use the ledger that the store belongs to, or give this one a store of its own: {own}")
 }
 
+fn is_full(kind: io::ErrorKind) -> bool {
+    matches!(kind, io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge)
+}
+
 fn of_output(path: &Path, error: &io::Error) -> Vec<String> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let hint = match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+        kind if is_full(kind) => {
             format!("free space at {}", directory.display())
         }
         io::ErrorKind::NotFound => format!("make the directory {} first", directory.display()),

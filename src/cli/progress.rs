@@ -1,7 +1,10 @@
-//! The progress of what takes more than a moment, on a terminal.
+//! The progress of what takes more than a moment: a bar on a terminal, and a line now and then elsewhere.
 
 use super::{notices::Notices, render};
-use crate::ops::{Observer, Phase};
+use crate::{
+    failpoint,
+    ops::{Observer, Phase},
+};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::{
     fmt,
@@ -16,10 +19,15 @@ pub(super) struct Progress {
     target: Option<fn() -> ProgressDrawTarget>,
     /// What is over sooner is not worth a bar.
     delay: Duration,
+    /// How often a line is printed where there are no bars; never if `None`.
+    every: Option<Duration>,
     going: Mutex<Option<Going>>,
 }
 
 struct Going {
+    what: &'static str,
+    /// When the last line was printed, or the phase began.
+    said: Instant,
     since: Instant,
     total: Option<u64>,
     done: u64,
@@ -27,6 +35,8 @@ struct Going {
     shown: bool,
 }
 
+/// How often there is a sign of life off a terminal, such as in the log of a pipeline.
+const EVERY: Duration = Duration::from_secs(10);
 const MOMENT: Duration = Duration::from_millis(500);
 const REDRAWN: Duration = Duration::from_millis(200);
 const TIMES_A_SECOND: u8 = 10;
@@ -38,27 +48,32 @@ impl fmt::Debug for Progress {
 }
 
 impl Progress {
-    /// Bars on stderr, if they are wanted there.
+    /// Bars on stderr, if they are wanted there; else a line every 10 seconds.
     pub fn new(notices: Arc<Notices>, bars: bool) -> Self {
-        let stderr = || ProgressDrawTarget::stderr_with_hz(TIMES_A_SECOND);
-        Self { notices, target: bars.then_some(stderr), delay: MOMENT, going: Mutex::new(None) }
+        let stderr: fn() -> ProgressDrawTarget = || ProgressDrawTarget::stderr_with_hz(TIMES_A_SECOND);
+        let seconds = failpoint::number("progress").and_then(|seconds| u64::try_from(seconds).ok());
+        let every = seconds.map_or(EVERY, Duration::from_secs);
+        let (target, every) = if bars { (Some(stderr), None) } else { (None, Some(every)) };
+        Self { notices, target, delay: MOMENT, every, going: Mutex::new(None) }
     }
 }
 
 impl Observer for Progress {
     fn begin(&self, phase: Phase, bytes: Option<u64>) {
-        if self.target.is_none() {
+        if self.target.is_none() && self.every.is_none() {
             return;
         }
         // Hidden at first, so that its rate is right when it is shown.
         let bar = ProgressBar::with_draw_target(bytes, ProgressDrawTarget::hidden());
         bar.set_style(style(bytes.is_some()));
-        bar.set_message(match phase {
+        let what = match phase {
             Phase::Hashing => "reading",
             Phase::Uploading => "uploading",
             Phase::Downloading => "downloading",
-        });
-        let going = Going { since: Instant::now(), total: bytes, done: 0, bar, shown: false };
+        };
+        bar.set_message(what);
+        let now = Instant::now();
+        let going = Going { what, said: now, since: now, total: bytes, done: 0, bar, shown: false };
         *self.going.lock().unwrap_or_else(PoisonError::into_inner) = Some(going);
     }
 
@@ -75,8 +90,13 @@ impl Observer for Progress {
 
     fn advance(&self, bytes: u64) {
         let mut going = self.going.lock().unwrap_or_else(PoisonError::into_inner);
-        let (Some(going), Some(target)) = (&mut *going, self.target) else { return };
+        let Some(going) = &mut *going else { return };
         going.done += bytes;
+        if self.every.is_some_and(|every| going.said.elapsed() >= every) {
+            going.said = Instant::now();
+            self.notices.note(&going.line());
+        }
+        let Some(target) = self.target else { return };
         // What is tried again is counted again.
         going.bar.set_position(going.total.map_or(going.done, |total| total.min(going.done)));
         if !going.shown && going.since.elapsed() >= self.delay {
@@ -98,6 +118,18 @@ impl Observer for Progress {
 
     fn warn(&self, warning: &str) {
         self.notices.warn(warning);
+    }
+}
+
+impl Going {
+    fn line(&self) -> String {
+        match self.total {
+            // What is tried again is counted again.
+            Some(total) => {
+                format!("{}: {} of {}", self.what, render::size(self.done.min(total)), render::size(total))
+            }
+            None => format!("{}: {}", self.what, render::size(self.done)),
+        }
     }
 }
 
@@ -165,7 +197,7 @@ mod tests {
 
     fn progress(target: Option<fn() -> ProgressDrawTarget>, delay: Duration) -> Progress {
         let notices = Arc::new(Notices::new(Format::Plain, false, false));
-        Progress { notices, target, delay, going: Mutex::new(None) }
+        Progress { notices, target, delay, every: None, going: Mutex::new(None) }
     }
 
     #[test]

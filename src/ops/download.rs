@@ -17,7 +17,7 @@ use sha2::{Digest as _, Sha256};
 use std::{
     fmt,
     fs::{File, Metadata, Permissions},
-    io::{self, Read, Write},
+    io::{self, Write},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     sync::Arc,
@@ -173,6 +173,7 @@ impl Client {
         };
         let (partial, mode) = opened.await.map_err(Error::output(&path))?;
         let mut partial = Arc::new(partial);
+        durable::room(partial.file(), blob.size - partial.bytes()).map_err(Error::output(&path))?;
         let resumed = partial.bytes() > 0;
         let mut fetched = self.fetch_to_file(blob, &partial, observer).await;
         if resumed && matches!(fetched, Err(Error::Damaged { .. })) {
@@ -380,7 +381,7 @@ fn hash(mut file: &File) -> io::Result<Digest> {
     let mut sha256 = Sha256::new();
     let mut buffer = vec![0; 1 << 20];
     loop {
-        match file.read(&mut buffer)? {
+        match durable::read_some(&mut file, &mut buffer)? {
             0 => return Ok(Digest::from(<[u8; 32]>::from(sha256.finalize()))),
             n => sha256.update(&buffer[..n]),
         }

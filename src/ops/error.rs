@@ -75,6 +75,14 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+    /// What comes from a stream can't be kept until it is stored.
+    #[error("can't keep standard input in {directory}: {source}")]
+    Spool {
+        /// The directory for temporary files.
+        directory: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// The blob of a version is not in the store.
     #[error("the blob of {package} {version} is not in the store ({address})")]
     Lost {

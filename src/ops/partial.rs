@@ -10,7 +10,7 @@
 //! while it is in use. Whoever finds it locked, or finds something there that is not a plain file of their own, uses a
 //! file with a random name, which goes with the download; so does a blob of one part, of which there is nothing to keep.
 
-use crate::{durable, model::Blob};
+use crate::{durable, failpoint, model::Blob};
 use rustix::{fs::OFlags, process::geteuid};
 use std::{
     fs::{self, File, Metadata, OpenOptions, Permissions, TryLockError},
@@ -242,6 +242,17 @@ fn path(directory: &Path, blob: &Blob) -> PathBuf {
     directory.join(format!(".sacker-{}.part", blob.address.sha256))
 }
 
+/// Returns whether files of this process have this owner: its user, or the one that the file system gives to what it
+/// makes there, as one does that maps users (NFS, a container's volume).
+fn is_own_uid(path: &Path, uid: u32) -> bool {
+    let user = failpoint::number("uid").map_or_else(|| geteuid().as_raw(), i32::cast_unsigned);
+    let given = || {
+        let made = tempfile::Builder::new().prefix(".sacker-").tempfile_in(path.parent()?).ok()?;
+        Some(made.as_file().metadata().ok()?.uid())
+    };
+    uid == user || given() == Some(uid)
+}
+
 /// Opens and locks the file with this name. If there is none it is made, if `make` says with which permission bits.
 /// `None` if it came to be there or vanished meanwhile, or is not there; its metadata are `None` if it is not to be
 /// touched.
@@ -249,11 +260,15 @@ fn locked(path: &Path, make: Option<u32>) -> io::Result<Option<(File, Option<Met
     let mut options = OpenOptions::new();
     // A link is not followed, and nobody waits at the end of a pipe.
     options.read(true).write(true).custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
+    let mut is_new = false;
     let file = match (options.open(path), make) {
         (Ok(file), _) => file,
         (Err(error), Some(mode)) if error.kind() == io::ErrorKind::NotFound => {
             match options.create_new(true).mode(mode).open(path) {
-                Ok(file) => file,
+                Ok(file) => {
+                    is_new = true;
+                    file
+                }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(None),
                 Err(error) => return Err(error),
             }
@@ -263,12 +278,18 @@ fn locked(path: &Path, make: Option<u32>) -> io::Result<Option<(File, Option<Met
     };
     let metadata = file.metadata()?;
     // Not a hard link to another file either, nor one that its owner could write to meanwhile.
-    let is_own = metadata.is_file() && metadata.nlink() == 1 && metadata.uid() == geteuid().as_raw();
-    match file.try_lock() {
+    let is_own = metadata.is_file() && metadata.nlink() == 1 && (is_new || is_own_uid(path, metadata.uid()));
+    match failpoint::errno("flock").map_err(TryLockError::Error).and_then(|()| file.try_lock()) {
         _ if !is_own => return Ok(Some((file, None))),
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => return Ok(Some((file, None))),
-        Err(TryLockError::Error(error)) => return Err(error),
+        Err(TryLockError::Error(error)) => {
+            // Where there are no locks, nothing that is kept can be told from what is in use.
+            if is_new {
+                let _ = fs::remove_file(path);
+            }
+            return Err(error);
+        }
     }
     // Whoever had the lock before may have given the file its name, or removed it, before it was locked here.
     match fs::symlink_metadata(path) {

@@ -1,6 +1,7 @@
 //! A stream as a file: what is added must be hashed before it can be sent, so it is read twice.
 
 use super::{Client, Error, Observer, Phase};
+use crate::failpoint;
 use std::{
     io::{self, Read, Write},
     path::Path,
@@ -21,9 +22,9 @@ impl Client {
         let temporary = tempfile::Builder::new()
             .prefix(".sacker-")
             .tempfile_in(&self.scratch)
-            .map_err(Error::output(&self.scratch))?;
-        let path = temporary.path().to_owned();
-        let mut file = temporary.as_file().try_clone().map_err(Error::output(&path))?;
+            .map_err(failed(&self.scratch))?;
+        let mut file = temporary.as_file().try_clone().map_err(failed(&self.scratch))?;
+        let scratch = self.scratch.clone();
         let spooled = blocking(move || {
             let mut buffer = vec![0; 1 << 20];
             loop {
@@ -35,7 +36,8 @@ impl Client {
                         return Err(Error::Input { path: Path::new("-").into(), why: error.to_string() });
                     }
                 };
-                file.write_all(&buffer[..n]).map_err(Error::output(&path))?;
+                let written = failpoint::errno("spool").and_then(|()| file.write_all(&buffer[..n]));
+                written.map_err(failed(&scratch))?;
                 observer.advance(n as u64);
             }
             observer.end();
@@ -44,6 +46,10 @@ impl Client {
         spooled.await?;
         Ok(temporary)
     }
+}
+
+fn failed(scratch: &Path) -> impl FnOnce(io::Error) -> Error {
+    |source| Error::Spool { directory: scratch.to_owned(), source }
 }
 
 /// Runs what blocks apart from what must not.

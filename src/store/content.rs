@@ -1,12 +1,12 @@
 //! What is to be stored: a file, and the checksums of the one pass that hashed it.
 
 use super::Progress;
-use crate::model::Digest;
+use crate::{durable::read_some, model::Digest};
 use crc_fast::CrcAlgorithm::Crc64Nvme;
 use sha2::{Digest as _, Sha256};
 use std::{
     fs::File,
-    io::{self, Read},
+    io,
     path::{Path, PathBuf},
     sync::mpsc,
     thread,
@@ -79,7 +79,7 @@ fn checksums(
         left -= in_part;
         while in_part > 0 {
             let want = usize::try_from(in_part).unwrap_or(usize::MAX).min(buffer.len());
-            let n = file.read(&mut buffer[..want])?;
+            let n = read_some(&mut file, &mut buffer[..want])?;
             if n == 0 {
                 return changed("the file shrank while it was read");
             }
@@ -90,7 +90,7 @@ fn checksums(
         }
         part_crcs.push(crc.finalize());
     }
-    match file.read(&mut buffer)? {
+    match read_some(&mut file, &mut buffer)? {
         0 => Ok(part_crcs),
         _ => changed("the file grew while it was read"),
     }

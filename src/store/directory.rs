@@ -121,6 +121,7 @@ impl DirectoryStore {
         self.make(self.blobs()).map_err(failed)?;
         self.clean_up();
         let temporary = self.temporary().map_err(failed)?;
+        durable::room(temporary.as_file(), content.size()).map_err(failed)?;
         copy(content, temporary.as_file(), tell, &failed)?;
         durable::flush(temporary.as_file(), temporary.path()).map_err(failed)?;
         // Over whatever is there: everyone who renames to this name has checked the same bytes.

@@ -46,7 +46,12 @@ impl DirectoryStore {
 
     /// The owner as it is now; `None` if there is none.
     pub(super) fn replace_owner_blocking(&self, from: &str, to: &str) -> io::Result<Option<String>> {
-        let Some(file) = found(File::open(self.owner_file()))? else { return Ok(None) };
+        // NFS locks exclusively only what is open for writing.
+        let file = match File::options().read(true).write(true).open(self.owner_file()) {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => File::open(self.owner_file()),
+            file => file,
+        };
+        let Some(file) = found(file)? else { return Ok(None) };
         // Whoever replaces this file holds a lock on it, and looks again under the lock whether it is still in its
         // place: one that was replaced says something else, and no text ever comes back.
         file.lock()?;

@@ -11,6 +11,8 @@ mod configuration;
 mod download;
 mod help;
 mod history;
+#[cfg(feature = "failpoints")]
+mod hosts;
 mod identity;
 mod list;
 mod processes;

@@ -219,8 +219,8 @@ fn a_disk_that_is_full_leaves_no_part_of_a_file() {
     assert_eq!(sandbox.files(".local/share/sacker/store/tmp"), Vec::<String>::new());
     assert_snapshot!(limited(&sandbox, "add app - -q </dev/zero"), @"
     exit 2
-    2| error: adding standard input to app: can't write [HOME]/tmp/[TEMPORARY]: File too large
-    2| hint: free space at [HOME]/tmp
+    2| error: adding standard input to app: can't keep standard input in [HOME]/tmp: File too large
+    2| hint: set TMPDIR to a directory with more room: [HOME]/tmp may be in memory; or add a file by its name, which needs no copy
     ");
     assert_eq!(sandbox.files("tmp"), Vec::<String>::new());
 }

@@ -162,7 +162,7 @@ fn kind_of_ledger(error: &ledger::Error) -> Kind {
         E::Unknown { .. } => Kind::Unknown,
         E::Interrupted => Kind::Interrupted,
         E::Damaged { .. } => Kind::Integrity,
-        E::Schema { .. } | E::Refused(ledger::Refused::TooLarge { .. }) => Kind::Invalid,
+        E::Schema { .. } | E::Newer { .. } | E::Refused(ledger::Refused::TooLarge { .. }) => Kind::Invalid,
         E::Refused(_) => Kind::Refused,
     }
 }

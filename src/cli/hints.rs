@@ -169,6 +169,9 @@ fn of_ledger(error: &ledger::Error, places: &Places) -> Vec<String> {
             Protection::WriteOnce => {
                 format!("nothing was changed; if you mean it: `sacker unprotect {package} {tag}` first")
             }
+            Protection::Other(_) => {
+                "nothing was changed; install the newest release of sacker on this machine".to_owned()
+            }
         },
         E::Refused(Refused::Rollback { package, tag, nearest: Some(nearest), .. }) => {
             format!("nothing was changed; the nearest: `sacker rollback {package} {tag} --to {nearest}`")
@@ -201,6 +204,12 @@ fn of_ledger(error: &ledger::Error, places: &Places) -> Vec<String> {
             "it was changed by hand, or by something else than sacker: look at it, or restore it from \
                               a backup"
                 .to_owned()
+        }
+        E::Newer { least: Some(least), .. } => {
+            format!("nothing was changed; install sacker {least} or newer on this machine")
+        }
+        E::Newer { least: None, .. } => {
+            "nothing was changed; install the newest release of sacker on this machine".to_owned()
         }
         E::Schema { found, .. } => format!("use a release of sacker that knows schema {found}"),
     };

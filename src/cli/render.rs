@@ -115,6 +115,10 @@ pub(super) fn history_row(event: &Event) -> String {
     let what = match (&event.tag, event.kind, event.protection) {
         (Some(tag), EventKind::Protect, Some(protection)) => format!("{tag}: {protection}"),
         (Some(tag), EventKind::Unprotect, _) => tag.to_string(),
+        (tag, EventKind::OtherOfReleases(_) | EventKind::OtherOfTags(_), _) => {
+            let of = tag.as_ref().map_or_else(|| version(event.version), ToString::to_string);
+            format!("{of} (of a newer sacker)").trim_start().to_owned()
+        }
         (Some(tag), _, _) => moved(tag.as_str(), event.previous, event.version),
         (None, EventKind::Label, _) => {
             let labels = event.labels.iter().map(|(name, value)| format!(" {name}={}", escaped(value)));

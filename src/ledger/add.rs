@@ -49,7 +49,11 @@ impl Addition<'_> {
         let item: Option<BlobItem> = seen.get(&self.blob_key())?;
         let (generation, expected) = match item {
             None => (first_generation(self.epoch), false),
-            Some(BlobItem { state: BlobState::Kept, generation, refs }) => (generation, refs > 0),
+            Some(BlobItem { state: BlobState::Other(word), .. }) => {
+                let what = format!("the blob {}", self.sha256);
+                return Err(Error::unknown_word(&what, word.as_str(), "be used"));
+            }
+            Some(BlobItem { state: BlobState::Kept, generation, refs, .. }) => (generation, refs > 0),
             Some(BlobItem { state: BlobState::Condemned, generation, .. }) => {
                 (generation.saturating_add(1), false)
             }
@@ -144,6 +148,7 @@ impl Addition<'_> {
             rev: seen_rev + 1,
             chain,
             when: item.when,
+            rest: head.map(|head| head.rest.clone()).unwrap_or_default(),
         };
         let put = |key, condition, item| Action { key, condition, change: Change::Put(item) };
         let mut actions = vec![

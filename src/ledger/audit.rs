@@ -8,6 +8,7 @@
 
 mod count;
 mod examine;
+mod tags;
 
 use super::{
     Error, TableLedger,
@@ -57,6 +58,8 @@ pub enum Rule {
     Size,
     /// The store's object has the sha256 that the ledger says.
     Bytes,
+    /// No rule is broken as far as this release can judge: a newer one wrote something that it does not know.
+    Newer,
 }
 
 impl fmt::Display for Rule {
@@ -76,6 +79,7 @@ impl fmt::Display for Rule {
             Self::Missing => "missing",
             Self::Size => "size",
             Self::Bytes => "bytes",
+            Self::Newer => "newer",
         })
     }
 }
@@ -107,6 +111,12 @@ pub struct Breach {
 }
 
 impl Breach {
+    /// Whether it is something that this release can't judge, rather than a breach.
+    #[must_use]
+    pub fn is_unjudged(&self) -> bool {
+        self.rule == Rule::Newer
+    }
+
     /// One that nothing can mend.
     pub(crate) fn new(place: String, rule: Rule, what: impl Into<String>) -> Self {
         Self { place, rule, what: what.into(), mend: Mend::Impossible }
@@ -163,6 +173,10 @@ struct Found {
 /// The items of a page of queries.
 const PAGE: u32 = 500;
 
+/// What is said of an item of a kind that this release does not know.
+const UNKNOWN_ITEM: &str =
+    "this release knows no such item, and does not judge it: a newer sacker wrote it, or another program";
+
 /// How often a package is read again because someone is writing to it.
 const LOOKS: usize = 20;
 
@@ -195,9 +209,12 @@ impl TableLedger {
                     }
                     Some(("P#" | "T#", _)) => {}
                     Some(("B#", _)) if count::is_blob(key, item) => {}
+                    Some(("B#", _)) if items::least(item, "read").is_none() && count::is_blob_key(key) => {
+                        tell(Breach::new(key.to_string(), Rule::Form, "it is no item of a ledger"));
+                    }
                     Some(("D#", _)) => listed.push(key.clone()),
                     _ if *key == items::meta_key() => {}
-                    _ => tell(Breach::new(key.to_string(), Rule::Form, "it is no item of a ledger")),
+                    _ => tell(Breach::new(key.to_string(), Rule::Newer, UNKNOWN_ITEM)),
                 }
             }
             self.audit_directory(listed, repair, tell).await?;

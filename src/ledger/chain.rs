@@ -8,8 +8,11 @@ use sha2::{Digest as _, Sha256};
 /// What the chain begins with: the value before a log's first entry.
 pub(super) const START: &str = "";
 
-/// The attributes of an entry that may change after it was written, and the chain's own value.
-const MUTABLE: [&str; 3] = ["chain", "more_labels", "state"];
+/// Whether an attribute of an entry may change after it was written, or is the chain's own value. Those that a newer
+/// release adds and changes later begin with `more_`, as `more_labels` does.
+fn may_change(name: &str) -> bool {
+    matches!(name, "chain" | "state") || name.starts_with("more_")
+}
 
 /// The chain's value at an entry: the sha256, in hex, of the value before it, a newline, and the entry's canonical
 /// form.
@@ -18,7 +21,7 @@ const MUTABLE: [&str; 3] = ["chain", "more_labels", "state"];
 /// and its key as `pk` and `sk`.
 pub(super) fn next(previous: &str, key: &Key, entry: &Item) -> String {
     let mut canonical = entry.clone();
-    canonical.retain(|name, _| !MUTABLE.contains(&name.as_str()));
+    canonical.retain(|name, _| !may_change(name));
     canonical.insert("pk".to_owned(), key.pk.clone().into());
     canonical.insert("sk".to_owned(), key.sk.clone().into());
     let mut hash = Sha256::new();

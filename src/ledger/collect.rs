@@ -16,7 +16,6 @@ use crate::{
     retry::{Again, Retry},
     table::{Action, Change, Condition, Key, TransactError, Transaction},
 };
-use serde_json::json;
 use std::{cmp::Ordering, fmt};
 
 /// What a ledger knows of an object in its store.
@@ -44,8 +43,11 @@ fn standing(address: &Address, item: Option<&BlobItem>, epoch: u64) -> Standing 
     match item {
         None if generation == first_generation(address.epoch()) => Standing::Orphan,
         None => unknown,
-        Some(item) if generation < item.generation => Standing::Condemned,
-        Some(item) => match (item.state, generation - item.generation) {
+        Some(item) if generation < item.generation && !matches!(item.state, BlobState::Other(_)) => {
+            Standing::Condemned
+        }
+        Some(item) => match (item.state, generation.saturating_sub(item.generation)) {
+            (BlobState::Other(_), _) => Standing::Strange,
             (BlobState::Kept, 0) if item.refs == 0 => Standing::Orphan,
             (BlobState::Kept, 0) => Standing::Needed,
             (BlobState::Condemned, 0) => Standing::Condemned,
@@ -81,13 +83,11 @@ fn condemning(token: String, address: &Address, key: &Key, item: Option<&BlobIte
         }
         Some(item) => Condition::All(is("condemned", item.generation).into()),
     };
-    let condemned = json!({ "state": "condemned", "gen": generation, "refs": 0 });
+    let rest = item.map(|item| item.rest.clone()).unwrap_or_default();
+    let condemned = BlobItem { state: BlobState::Condemned, generation, refs: 0, rest };
     let mut transaction = Transaction::new(token);
-    transaction.push(Action {
-        key: key.clone(),
-        condition,
-        change: Change::Put(condemned.as_object().cloned().unwrap_or_default()),
-    });
+    let change = Change::Put(items::encode(&condemned));
+    transaction.push(Action { key: key.clone(), condition, change });
     transaction
 }
 
@@ -144,6 +144,7 @@ impl TableLedger {
         let attempt = || async {
             let seen = self.read_once(vec![key.clone(), items::meta_key()], false).await?;
             let item: Option<BlobItem> = seen.get(&key)?;
+            seen.check_writable([&key, &items::meta_key()])?;
             match standing(address, item.as_ref(), epoch(&seen)?) {
                 Standing::Condemned => return Ok(true),
                 Standing::Needed | Standing::Strange => return Ok(false),
@@ -177,7 +178,10 @@ mod tests {
     fn what_may_be_done_with_an_object() {
         use BlobState::{Condemned, Kept};
         let check = |generation, item: Option<(BlobState, u64, u64)>, epoch, expected| {
-            let item = item.map(|(state, generation, refs)| BlobItem { state, generation, refs });
+            let item = item.map(|(state, generation, refs)| {
+                let rest = crate::table::Item::new();
+                BlobItem { state, generation, refs, rest }
+            });
             let found = standing(&at(generation), item.as_ref(), epoch);
             assert_eq!(found, expected, "{generation} {item:?} in epoch {epoch}");
         };

@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// What is to be done with one tag.
 pub(super) enum Decision<'a> {
     /// It is where it is to be.
-    Stay(TagItem),
+    Stay(Box<TagItem>),
     Put(Box<Allowed<'a>>, Box<Target>),
     TakeOff(Box<Allowed<'a>>, Way),
 }

@@ -56,7 +56,22 @@ pub enum Error {
         /// What is wrong with it.
         why: String,
     },
-    /// The ledger was written by another release of this program.
+    /// Part of the ledger was written by a newer release of this program, which says that this one must not read or
+    /// change it. Nothing was changed.
+    #[error(
+        "{what} needs {} to {done}; this is {}",
+        least.as_ref().map_or_else(|| "a newer release of sacker".to_owned(), |least| format!("sacker {least} or newer")),
+        env!("CARGO_PKG_VERSION")
+    )]
+    Newer {
+        /// The part.
+        what: String,
+        /// For what: `be read`, `be changed`.
+        done: String,
+        /// The least release that may do so, where the ledger says.
+        least: Option<String>,
+    },
+    /// The ledger has a schema that this program does not know, and does not say which releases may use it.
     #[error("the ledger has schema {found}; this program knows schema {known}")]
     Schema {
         /// The schema of the ledger.
@@ -67,6 +82,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// Something has a state or kind that this release does not know, so it can't say what may be done with it.
+    pub(super) fn unknown_word(what: &str, word: &str, done: &str) -> Self {
+        Self::Newer { what: format!("{what} ({word})"), done: done.to_owned(), least: None }
+    }
+
     /// This failure, of a run that takes up another by its `OP@SLOT`, from before it has found anything out: what
     /// became of the other is as unknown as it was, and must not be called unchanged.
     pub(crate) fn unresolved(self, author: &super::Author) -> Self {

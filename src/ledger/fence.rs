@@ -18,6 +18,9 @@ impl TableLedger {
         let op = OpId::from(self.patience().random());
         let who = author.actor.clone();
         let key = items::head_key(log);
+        if let Some(head) = seen.item(&key) {
+            items::check_write(&key, head)?;
+        }
         let (rev, head, entry_key, entry) = if items::is_releases(log) {
             let head: Option<Head> = seen.get(&key)?;
             let rev = head.as_ref().map_or(0, |head| head.rev);
@@ -39,7 +42,7 @@ impl TableLedger {
             let (entry, chain) = chained(previous, &entry_key, encode(&event));
             let fenced = match head {
                 Some(head) => Head { rev: rev + 1, chain, when, ..head },
-                None => Head { n: 0, latest: None, blob: None, rev: 1, chain, when },
+                None => Head { n: 0, latest: None, blob: None, rev: 1, chain, when, rest: Item::new() },
             };
             (rev, encode(&fenced), entry_key, entry)
         } else {
@@ -65,7 +68,8 @@ impl TableLedger {
             let previous = head.as_ref().map_or(super::chain::START, |head| &head.chain);
             let entry_key = items::fence_key(log, rev + 1);
             let (entry, chain) = chained(previous, &entry_key, encode(&event));
-            (rev, encode(&TagHead { rev: rev + 1, chain, when }), entry_key, entry)
+            let rest = head.map(|head| head.rest).unwrap_or_default();
+            (rev, encode(&TagHead { rev: rev + 1, chain, when, rest }), entry_key, entry)
         };
         let mut fence = Transaction::new(OpId::from(self.patience().random()).to_string());
         fence.push(Action { key, condition: still_at(rev), change: Change::Put(head) });

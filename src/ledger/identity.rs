@@ -36,6 +36,10 @@ impl Identity {
 }
 
 impl TableLedger {
+    fn new_id(&self) -> String {
+        OpId::from(self.patience().random()).to_string()
+    }
+
     async fn home(&self) -> Result<Option<String>, Fault> {
         self.retrying(|| self.table().home()).await
     }
@@ -58,19 +62,15 @@ impl TableLedger {
             self.patience().run("making the ledger", || self.table().create()).await?;
             home = self.home().await?;
         }
-        self.put_identity(Condition::Absent, home, 0).await
+        let rest = crate::table::Item::new();
+        let meta = Meta { schema: SCHEMA, ledger: self.new_id(), home, epoch: 0, rest };
+        self.put_identity(Condition::Absent, meta).await
     }
 
     /// Makes a new identity if what is there is as it must be, and reads the one that is there then.
-    async fn put_identity(
-        &self,
-        condition: Condition,
-        home: Option<String>,
-        epoch: u64,
-    ) -> Result<Meta, Error> {
+    async fn put_identity(&self, condition: Condition, meta: Meta) -> Result<Meta, Error> {
         let key = items::meta_key();
-        let ledger = OpId::from(self.patience().random()).to_string();
-        let change = Change::Put(encode(&Meta { schema: SCHEMA, ledger, home, epoch }));
+        let change = Change::Put(encode(&meta));
         let mut put = Transaction::new(OpId::from(self.patience().random()).to_string());
         put.push(Action { key: key.clone(), condition, change });
         let made = self.patience().run("making the ledger's identity", || async {
@@ -89,9 +89,17 @@ impl TableLedger {
 
     /// See [`Ledger::adopt`](super::Ledger::adopt).
     pub(super) async fn change_identity(&self, seen: &Identity, epoch: u64) -> Result<Identity, Error> {
-        self.check_schema().await?;
-        let same = Condition::equals("ledger", seen.id.as_str());
-        let meta = self.put_identity(same, self.home().await?, epoch).await?;
+        let key = items::meta_key();
+        let there = self.read(vec![key.clone()]).await?;
+        there.check_writable([&key])?;
+        let now: Option<Meta> = there.get(&key)?;
+        let (schema, rest) =
+            now.map_or_else(|| (SCHEMA, crate::table::Item::default()), |meta| (meta.schema, meta.rest));
+        // Under the id alone a change of the rest by another release could be lost.
+        let same = [Condition::equals("ledger", seen.id.as_str()), Condition::equals("schema", schema)];
+        let same = Condition::All(same.into());
+        let meta = Meta { schema, ledger: self.new_id(), home: self.home().await?, epoch, rest };
+        let meta = self.put_identity(same, meta).await?;
         self.identify(meta).await
     }
 }

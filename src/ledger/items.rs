@@ -3,7 +3,10 @@
 //! This is the whole schema (see `ARCHITECTURE.md` for the table of it).
 
 mod keys;
+mod newer;
 mod says;
+
+pub(super) use newer::{check_write, least};
 
 pub(super) use keys::{
     ANY_RELEASE_EVENT, ANY_TAG, ANY_TAG_EVENT, ANY_VERSION, DIRECTORIES, HIGHEST, blob_key, directory,
@@ -18,7 +21,7 @@ use super::{
 use crate::{
     model::{
         Actor, Address, Blob, Digest, FileName, Generation, Labels, Message, Mode, OpId, PackageName,
-        Protection, Release, State, TagKind, TagMove, TagName, Timestamp, Version,
+        Protection, Release, State, TagKind, TagMove, TagName, Timestamp, Version, Word, words,
     },
     table::{Item, Key},
 };
@@ -60,6 +63,16 @@ pub(super) struct Meta {
     /// Which epoch of its store it adds to: raised whenever it adopts one.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub epoch: u64,
+    /// What a newer release of this program wrote there: kept whenever the item is written again.
+    #[serde(flatten)]
+    pub rest: Item,
+}
+
+impl Meta {
+    /// Whether the ledger says which releases may read it, and which may write it.
+    pub(super) fn says_needs(&self) -> bool {
+        self.rest.get("needs").is_some_and(|needs| ["read", "write"].iter().all(|it| needs.get(it).is_some()))
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
@@ -83,6 +96,9 @@ pub(super) struct Head {
     pub chain: String,
     #[serde(deserialize_with = "time")]
     pub when: Timestamp,
+    /// What a newer release of this program wrote there: kept whenever the item is written again.
+    #[serde(flatten)]
+    pub rest: Item,
 }
 
 /// The head of a package's tags.
@@ -93,6 +109,9 @@ pub(super) struct TagHead {
     pub chain: String,
     #[serde(deserialize_with = "time")]
     pub when: Timestamp,
+    /// What a newer release of this program wrote there: kept whenever the item is written again.
+    #[serde(flatten)]
+    pub rest: Item,
 }
 
 /// What is needed to fetch a blob; in versions, and copied to heads and tags.
@@ -108,6 +127,9 @@ pub(super) struct BlobFields {
     pub filename: Option<FileName>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mode: Option<Mode>,
+    /// What a newer release of this program wrote there: kept whenever the item is written again.
+    #[serde(flatten)]
+    pub rest: Item,
 }
 
 /// A version. Everything but `state`, `more_labels` and `chain` itself is immutable and goes into the chain.
@@ -158,15 +180,18 @@ pub(super) struct ReleaseEvent {
 }
 
 /// What an event of a package's releases says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ReleaseEventKind {
     Yank,
     Unyank,
     Delete,
     Label,
     Fence,
+    /// Of a newer release of this program.
+    Other(Word),
 }
+
+words!(ReleaseEventKind { Yank: "yank", Unyank: "unyank", Delete: "delete", Label: "label", Fence: "fence" });
 
 /// A tag as it stands: a copy of its last event, and of the blob it is on.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -193,6 +218,9 @@ pub(super) struct TagItem {
     pub message: Option<Message>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub protection: Option<Protection>,
+    /// What a newer release of this program wrote there: kept whenever the item is written again.
+    #[serde(flatten)]
+    pub rest: Item,
 }
 
 /// An event of a package's tags.
@@ -262,15 +290,21 @@ pub(super) struct BlobItem {
     /// How many versions that are not deleted need it.
     #[serde(deserialize_with = "number")]
     pub refs: u64,
+    /// What a newer release of this program wrote there: kept whenever the item is written again.
+    #[serde(flatten)]
+    pub rest: Item,
 }
 
 /// Whether a blob's generation may be committed against, or may be deleted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum BlobState {
     Kept,
     Condemned,
+    /// Of a newer release of this program: neither committed against nor collected.
+    Other(Word),
 }
+
+words!(BlobState { Kept: "kept", Condemned: "condemned" });
 
 /// Writes a record as an item.
 pub(super) fn encode(record: &impl Serialize) -> Item {
@@ -281,8 +315,12 @@ pub(super) fn encode(record: &impl Serialize) -> Item {
     }
 }
 
-/// Reads a record back from an item. Attributes that the record does not know are let be.
+/// Reads a record back from an item. Attributes that the record does not know are no error.
+///
+/// # Errors
+/// [`Error::Newer`] if the item says that a newer release is needed to read it; [`Error::Damaged`].
 pub(super) fn decode<T: Serialize + DeserializeOwned>(key: &Key, item: &Item) -> Result<T, Error> {
+    newer::check_read(key, item)?;
     let damaged = |why: String| Error::Damaged { what: format!("the ledger's item {key}"), why };
     let record = T::deserialize(item).map_err(|error| damaged(error.to_string()))?;
     // serde also takes a list for a record, and `{"kept": null}` for a word. A condition on what was read would then
@@ -294,6 +332,11 @@ pub(super) fn decode<T: Serialize + DeserializeOwned>(key: &Key, item: &Item) ->
 }
 
 impl BlobFields {
+    /// Returns what this release knows of it, as an item.
+    pub(super) fn without_rest(&self) -> Item {
+        encode(&Self { rest: Item::new(), ..self.clone() })
+    }
+
     pub(super) fn to_blob(&self) -> Blob {
         Blob {
             address: Address { sha256: self.sha256.clone(), generation: self.generation },
@@ -312,11 +355,17 @@ impl From<&Blob> for BlobFields {
             size: blob.size,
             filename: blob.filename.clone(),
             mode: blob.mode,
+            rest: Item::new(),
         }
     }
 }
 
 impl VersionItem {
+    /// Returns its blob for a copy in a head or a tag: without what else a newer release wrote into the version.
+    pub(super) fn copied_blob(&self) -> BlobFields {
+        BlobFields { rest: Item::new(), ..self.blob.clone() }
+    }
+
     /// As a release, with the tags on it yet to be filled in.
     pub(super) fn into_release(self, package: &PackageName) -> Release {
         Release {

@@ -116,7 +116,7 @@ fn decide<'a>(
         return Ok(Known::Read(keys));
     }
     if let Some(before) = before.filter(|before| before.version == version) {
-        return Ok(Known::Is(Decision::Stay(before)));
+        return Ok(Known::Is(Decision::Stay(Box::new(before))));
     }
     let allowed = Box::new(allow(package, tag, the_move.confirmed, seen)?);
     Ok(Known::Is(match target {

@@ -47,6 +47,19 @@ impl Snapshot {
         self.0.contains_key(key)
     }
 
+    /// Checks that this release may change those of these items that were read.
+    ///
+    /// # Errors
+    /// [`Error::Newer`], [`Error::Schema`].
+    pub(super) fn check_writable<'a>(&self, keys: impl IntoIterator<Item = &'a Key>) -> Result<(), Error> {
+        for key in keys {
+            if let Some(item) = self.item(key) {
+                items::check_write(key, item)?;
+            }
+        }
+        Ok(())
+    }
+
     pub(super) fn item(&self, key: &Key) -> Option<&Item> {
         self.0.get(key).and_then(Option::as_ref)
     }
@@ -159,7 +172,7 @@ pub(super) fn decide<O: Operation>(
     }
     let plan = operation.plan(seen, context)?;
     let key = context.author.key.as_ref();
-    Ok(match (plan, key) {
+    match (plan, key) {
         (Plan::Unchanged { outcome, .. }, None) => Plan::Done(outcome),
         (Plan::Unchanged { outcome, entry, moves, heads }, Some(key)) => {
             let check = |(log, rev): &(String, u64)| Action {
@@ -187,7 +200,21 @@ pub(super) fn decide<O: Operation>(
             Plan::Commit(proposal)
         }
         (plan, _) => plan,
-    })
+    }
+    .writable(seen)
+}
+
+impl<T> Plan<T> {
+    /// Passes on a plan whose changes this release may make, by what the items say that it changes and the ledger itself.
+    fn writable(self, seen: &Snapshot) -> Result<Self, Error> {
+        if let Self::Commit(proposal) = &self {
+            let changed = proposal.actions.iter().filter(|action| action.change != Change::Check);
+            let heads: Vec<_> = proposal.heads.iter().map(|(log, _)| items::head_key(log)).collect();
+            let meta = items::meta_key();
+            seen.check_writable(changed.map(|action| &action.key).chain(&heads).chain([&meta]))?;
+        }
+        Ok(self)
+    }
 }
 
 /// The outcome that an entry tells of, as [`Plan::Done`]; or [`Plan::Read`]. Pure.

@@ -7,10 +7,10 @@ use super::{
     idempotency::used_for,
     items::{self, Head, TagItem},
     operation::{Context, Known, Moves, Operation, Plan, Proposal, Snapshot, Told},
-    tag_log::TagLog,
+    tag_log::{TagLog, unknown_protection},
 };
 use crate::{
-    model::{PackageName, TagMove},
+    model::{PackageName, Protection, TagMove},
     table::Key,
 };
 
@@ -54,6 +54,9 @@ impl Operation for ProtectRequest {
             return Err(NotFound::Package(package.clone()).into());
         }
         let before: Option<TagItem> = seen.get(&items::tag_key(package, tag))?;
+        if let Some(Protection::Other(word)) = before.as_ref().and_then(|before| before.protection) {
+            return Err(unknown_protection(package, tag, word));
+        }
         if before.is_none() && protection.is_none() {
             return Err(NotFound::Tag { package: package.clone(), tag: tag.clone() }.into());
         }

@@ -321,6 +321,10 @@ fn there(item: Option<VersionItem>, package: &PackageName, version: Version) -> 
     if item.state == State::Deleted {
         return Err(NotFound::Deleted { package: package.clone(), version }.into());
     }
+    if let State::Other(word) = item.state {
+        let what = format!("version {version} of {package}");
+        return Err(Error::unknown_word(&what, word.as_str(), "be read"));
+    }
     Ok(item)
 }
 

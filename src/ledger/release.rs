@@ -64,6 +64,10 @@ impl Changing<'_> {
             (ReleaseChange::Delete, State::Deleted)
             | (ReleaseChange::Yank, State::Yanked)
             | (ReleaseChange::Unyank, State::Active) => return Ok(None),
+            (_, State::Other(word)) => {
+                let what = format!("version {version} of {package}");
+                return Err(Error::unknown_word(&what, word.as_str(), "be changed"));
+            }
             (_, State::Deleted) => return Err(NotFound::Deleted { package, version }.into()),
             (ReleaseChange::Yank, _) => item.state = State::Yanked,
             (ReleaseChange::Unyank, _) => item.state = State::Active,
@@ -99,7 +103,7 @@ impl Changing<'_> {
         let as_it_is = || head.latest.zip(head.blob.clone());
         if item.state == State::Active {
             let higher = head.latest.is_none_or(|latest| item.n > latest);
-            return Ok(Known::Is(if higher { Some((item.n, item.blob.clone())) } else { as_it_is() }));
+            return Ok(Known::Is(if higher { Some((item.n, item.copied_blob())) } else { as_it_is() }));
         }
         if head.latest != Some(item.n) {
             return Ok(Known::Is(as_it_is()));
@@ -117,7 +121,7 @@ impl Changing<'_> {
             for key in &keys {
                 let Some(candidate) = seen.told_of::<VersionItem>(key)? else { continue };
                 if candidate.state == State::Active {
-                    return Ok(Known::Is(Some((candidate.n, candidate.blob))));
+                    return Ok(Known::Is(Some((candidate.n, candidate.copied_blob()))));
                 }
             }
             below -= keys.len() as u64;
@@ -129,6 +133,10 @@ impl Changing<'_> {
     fn release_blob(&self, item: &VersionItem, seen: &Snapshot) -> Result<Option<Action>, Error> {
         let key = items::blob_key(&item.blob.sha256, epoch(item.blob.generation));
         let Some(blob) = seen.told_of::<BlobItem>(&key)? else { return Ok(None) };
+        if let BlobState::Other(word) = blob.state {
+            let what = format!("the blob of version {} of {}", item.n, self.request.package);
+            return Err(Error::unknown_word(&what, word.as_str(), "be changed"));
+        }
         if blob.state != BlobState::Kept || blob.generation != item.blob.generation || blob.refs == 0 {
             return Err(Error::Damaged {
                 what: format!("the ledger's item {key}"),
@@ -175,7 +183,7 @@ impl Changing<'_> {
         let key = items::release_event_key(package, rev);
         let (entry, chain) = chained(&head.chain, &key, encode(&event));
         let (latest, blob) = latest.unzip();
-        let head = Head { n: head.n, latest, blob, rev, chain, when };
+        let head = Head { latest, blob, rev, chain, when, ..head.clone() };
         let head = Action {
             key: items::head_key(&self.log()),
             condition: still_at(rev - 1),

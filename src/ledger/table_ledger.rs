@@ -177,9 +177,11 @@ impl TableLedger {
     }
 }
 
-/// Whether this program knows the schema of a ledger. A ledger with no identity yet is empty.
+/// Checks that this release may use a ledger. One of a higher schema says so by what it needs, for reading and for
+/// writing; that it needs no more than this release was checked when it was decoded. A ledger with no identity is empty.
 fn check_meta(meta: Option<&Meta>) -> Result<(), Error> {
     match meta {
+        Some(meta) if meta.schema > SCHEMA && meta.says_needs() => Ok(()),
         Some(meta) if meta.schema != SCHEMA => Err(Error::Schema { found: meta.schema, known: SCHEMA }),
         _ => Ok(()),
     }

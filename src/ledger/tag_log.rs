@@ -9,8 +9,8 @@ use super::{
     operation::{Context, Moves, Snapshot},
 };
 use crate::{
-    model::{PackageName, Protection, TagKind, TagMove, TagName, Timestamp, Version},
-    table::{Action, Change, Condition, Key},
+    model::{PackageName, Protection, TagKind, TagMove, TagName, Timestamp, Version, Word},
+    table::{Action, Change, Condition, Item, Key},
 };
 
 /// A tag that may be moved, as it stands. The only way of getting one is [`allow`], so no entry goes round protection.
@@ -34,14 +34,21 @@ pub(super) fn allow<'a>(
         before.protection.filter(|protection| match protection {
             Protection::WriteOnce => before.version.is_some(),
             Protection::Confirm => !confirmed,
+            Protection::Other(_) => true,
         })
     });
     match protection {
         None => Ok(Allowed { tag, before }),
+        Some(Protection::Other(word)) => Err(unknown_protection(package, tag, word)),
         Some(protection) => {
             Err(Refused::Protected { package: package.clone(), tag: tag.clone(), protection }.into())
         }
     }
+}
+
+/// A tag is protected in a way that this release does not know, so it neither moves it nor changes its protection.
+pub(super) fn unknown_protection(package: &PackageName, tag: &TagName, word: Word) -> Error {
+    Error::unknown_word(&format!("the protection of the tag {tag} of {package}"), word.as_str(), "be kept to")
 }
 
 /// Which way a tag goes.
@@ -71,6 +78,8 @@ pub(super) struct TagLog<'a> {
     rev: u64,
     chain: String,
     when: Option<Timestamp>,
+    /// What a newer release wrote in the head.
+    rest: Item,
     leads: Moves,
     led_by: Moves,
     actions: Vec<Action>,
@@ -91,6 +100,7 @@ impl<'a> TagLog<'a> {
             seen_rev: rev,
             rev,
             when: head.as_ref().map(|head| head.when),
+            rest: head.as_ref().map(|head| head.rest.clone()).unwrap_or_default(),
             chain: head.map_or_else(|| START.to_owned(), |head| head.chain),
             leads: Moves::new(),
             led_by: Moves::new(),
@@ -185,6 +195,7 @@ impl<'a> TagLog<'a> {
             when,
             message: event.message,
             protection,
+            rest: before.as_ref().map(|before| before.rest.clone()).unwrap_or_default(),
         };
         let unmoved = match &before {
             Some(before) => Condition::equals("set", before.set),
@@ -201,7 +212,7 @@ impl<'a> TagLog<'a> {
     pub(super) fn close(mut self) -> Vec<Action> {
         if let Some(when) = self.when.filter(|_| self.rev > self.seen_rev) {
             let key = items::head_key(&items::tags(self.package));
-            let head = encode(&TagHead { rev: self.rev, chain: self.chain, when });
+            let head = encode(&TagHead { rev: self.rev, chain: self.chain, when, rest: self.rest });
             let action = Action { key, condition: still_at(self.seen_rev), change: Change::Put(head) };
             self.actions.insert(0, action);
         }

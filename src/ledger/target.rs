@@ -174,11 +174,15 @@ impl Move {
         }
         // Which of package and version is missing is found out by who shows the error.
         let item: VersionItem = seen.get(&key)?.ok_or_else(|| no_version(package, version, None))?;
+        if let State::Other(word) = item.state {
+            let what = format!("version {version} of {package}");
+            return Err(Error::unknown_word(&what, word.as_str(), "be tagged"));
+        }
         if item.state != State::Active {
             return Err(Refused::NotActive { package: package.clone(), version, state: item.state }.into());
         }
         let check = Action { key, condition: Condition::equals("state", "active"), change: Change::Check };
-        Ok(Known::Is(Target { version, blob: item.blob, check: Some(check), way }))
+        Ok(Known::Is(Target { version, blob: item.copied_blob(), check: Some(check), way }))
     }
 
     fn promoted(&self, source: &TagName, seen: &Snapshot) -> Result<Target, Error> {

@@ -113,7 +113,7 @@ fn decide<'a>(
         .into());
     };
     if event.op != leader.op {
-        return Ok(Known::Is(Decision::Stay(item.clone())));
+        return Ok(Known::Is(Decision::Stay(Box::new(item.clone()))));
     }
     let allowed = || allow(package, tag, *confirmed, seen).map(Box::new);
     let before = match event.back {

@@ -1,6 +1,6 @@
 //! What happened to a package.
 
-use super::{Actor, Labels, Message, PackageName, Protection, TagName, Timestamp, Version};
+use super::{Actor, Labels, Message, PackageName, Protection, TagName, Timestamp, Version, Word};
 use std::fmt;
 
 /// One entry of a package's history.
@@ -58,6 +58,10 @@ pub enum EventKind {
     ReleaseFence,
     /// The same, in the log of tags.
     TagFence,
+    /// Something that a newer release of this program wrote into the log of releases. What it means is not known here.
+    OtherOfReleases(Word),
+    /// The same, in the log of tags.
+    OtherOfTags(Word),
 }
 
 impl EventKind {
@@ -66,7 +70,13 @@ impl EventKind {
     pub fn is_of_tags(self) -> bool {
         matches!(
             self,
-            Self::Move | Self::Rollback | Self::Untag | Self::Protect | Self::Unprotect | Self::TagFence
+            Self::Move
+                | Self::Rollback
+                | Self::Untag
+                | Self::Protect
+                | Self::Unprotect
+                | Self::TagFence
+                | Self::OtherOfTags(_)
         )
     }
 }
@@ -74,6 +84,7 @@ impl EventKind {
 impl fmt::Display for EventKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
+            Self::OtherOfReleases(word) | Self::OtherOfTags(word) => word.as_str(),
             Self::Add => "add",
             Self::Yank => "yank",
             Self::Unyank => "unyank",

@@ -13,6 +13,7 @@ mod spec;
 mod text;
 mod time;
 mod version;
+mod word;
 
 pub use digest::Digest;
 pub use event::{Event, EventKind};
@@ -28,6 +29,8 @@ pub use spec::Spec;
 pub use text::{Actor, FileName, Key, Labels, Message, OpId};
 pub use time::{Length, Moment, Timestamp};
 pub use version::{Expectation, Version};
+pub use word::Word;
+pub(crate) use word::words;
 
 /// A value that is not what its type allows.
 ///

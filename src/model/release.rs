@@ -1,6 +1,8 @@
 //! What the ledger knows of versions and tags.
 
-use super::{Actor, Digest, FileName, Invalid, Labels, Message, PackageName, TagName, Timestamp, Version};
+use super::{
+    Actor, Digest, FileName, Invalid, Labels, Message, PackageName, TagName, Timestamp, Version, Word, words,
+};
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
@@ -107,8 +109,7 @@ impl fmt::Display for Mode {
 }
 
 /// What may be done with a version.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum State {
     /// It may be tagged, downloaded, and be `latest`.
     Active,
@@ -116,17 +117,11 @@ pub enum State {
     Yanked,
     /// It reads as not found; its number stays spent.
     Deleted,
+    /// A state that a newer release of this program made. What may be done with it is not known here.
+    Other(Word),
 }
 
-impl fmt::Display for State {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Active => "active",
-            Self::Yanked => "yanked",
-            Self::Deleted => "deleted",
-        })
-    }
-}
+words!(State { Active: "active", Yanked: "yanked", Deleted: "deleted" });
 
 /// What can be changed of a version.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -169,8 +164,7 @@ pub struct Release {
 }
 
 /// What happened to a tag.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TagKind {
     /// It was put on a version.
@@ -185,20 +179,18 @@ pub enum TagKind {
     Unprotect,
     /// A writer whose own outcome was unknown made sure that its late copies can't land.
     Fence,
+    /// A newer release of this program wrote it. What it means is not known here.
+    Other(Word),
 }
 
-impl fmt::Display for TagKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Move => "move",
-            Self::Rollback => "rollback",
-            Self::Untag => "untag",
-            Self::Protect => "protect",
-            Self::Unprotect => "unprotect",
-            Self::Fence => "fence",
-        })
-    }
-}
+words!(TagKind {
+    Move: "move",
+    Rollback: "rollback",
+    Untag: "untag",
+    Protect: "protect",
+    Unprotect: "unprotect",
+    Fence: "fence",
+});
 
 /// One change of one tag. Where nothing had to change, the tag as it stands, with `previous` equal to `version`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -227,23 +219,17 @@ pub struct TagMove {
 }
 
 /// What keeps a tag from being moved by a slip. Whoever can move a tag can also take its protection away.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Protection {
     /// Once it is on a version, it stays there.
     WriteOnce,
     /// Whoever moves it has to give its name once more.
     Confirm,
+    /// A newer release of this program made it. This one neither moves such a tag nor takes the protection away.
+    Other(Word),
 }
 
-impl fmt::Display for Protection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::WriteOnce => "write-once",
-            Self::Confirm => "confirm",
-        })
-    }
-}
+words!(Protection { WriteOnce: "write-once", Confirm: "confirm" });
 
 /// The tags of a package that are on a version.
 #[derive(Debug, Clone, PartialEq, Eq)]

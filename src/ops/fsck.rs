@@ -33,6 +33,8 @@ pub struct Checked {
     pub breaches: u64,
     /// How many of them were mended.
     pub mended: u64,
+    /// How many things were not judged, since a newer release wrote them. They are no breaches.
+    pub unjudged: u64,
 }
 
 impl Client {
@@ -57,7 +59,9 @@ impl Client {
             self.must_own(Some(owner), Some(&identity))?;
         }
         let mut count = |breach: Breach| {
-            checked.breaches += 1;
+            let judged = !breach.is_unjudged();
+            checked.unjudged += u64::from(!judged);
+            checked.breaches += u64::from(judged);
             checked.mended += u64::from(breach.mend == Mend::Done);
             tell(breach);
         };

@@ -19,6 +19,7 @@ mod link;
 mod model;
 mod models;
 mod proxy;
+mod releases;
 mod resume;
 mod simulation;
 mod sqlite;

@@ -45,8 +45,8 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
     printed?;
     let checked = checked.map_err(context.failed("checking"))?;
     if context.output.json {
-        let Checked { packages, versions, blobs, read, breaches, mended } = checked;
-        let summary = json::Totals::Fsck { packages, versions, blobs, read, breaches, mended };
+        let Checked { packages, versions, blobs, read, breaches, mended, unjudged } = checked;
+        let summary = json::Totals::Fsck { packages, versions, blobs, read, breaches, mended, unjudged };
         context.output.object(&json::Last { summary })?;
     }
     context.notices.note(&format!(
@@ -56,6 +56,13 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
         render::counted(checked.blobs, "blob"),
         checked.read
     ));
+    if checked.unjudged > 0 {
+        context.notices.warn(&format!(
+            "{} not judged: a newer sacker wrote what this release ({}) does not know; run fsck with a newer one",
+            render::counted(checked.unjudged, "item"),
+            env!("CARGO_PKG_VERSION")
+        ));
+    }
     match (checked.breaches, checked.breaches - checked.mended) {
         (0, _) => Ok(()),
         (mended, 0) => {

@@ -12,6 +12,7 @@ use crate::{
     model::{Digest, State, epoch},
     table::{Action, Change, Condition, Item, Key, MAX_ACTIONS},
 };
+use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -24,6 +25,8 @@ const RECOUNTS: usize = 5;
 pub(super) struct Counted {
     pub packages: u64,
     pub versions: u64,
+    /// Some version can only be read by a newer release, so it is not known which blob it needs.
+    unreadable: bool,
     blobs: HashMap<Spot, Tally>,
 }
 
@@ -35,6 +38,8 @@ struct Tally {
     deleted: u64,
     /// Its versions disagree about its generation or its size.
     torn: bool,
+    /// A version that needs it, or its own item, is in a state that this release does not know.
+    unknown: bool,
     /// Its item: state, generation, count.
     item: Option<(BlobState, u64, u64)>,
 }
@@ -44,6 +49,7 @@ impl Tally {
         let record = &mut self.record;
         let same = record.generation == version.blob.generation && record.size == version.blob.size;
         self.torn |= record.needed > 0 && !same;
+        self.unknown |= matches!(version.state, State::Other(_));
         record.needed += 1;
         (record.generation, record.size) = (version.blob.generation, version.blob.size);
     }
@@ -51,6 +57,9 @@ impl Tally {
     /// What is wrong with it, if anything.
     fn wrong(&self) -> Option<String> {
         let Record { needed, generation, .. } = self.record;
+        if self.unknown || matches!(self.item, Some((BlobState::Other(_), ..))) {
+            return None;
+        }
         if self.torn {
             return Some("versions disagree about its generation or its size".to_owned());
         }
@@ -72,7 +81,7 @@ impl Tally {
 
     /// The item as it should be, and the condition that it is as it was seen. A generation never goes back, and what
     /// was condemned may be deleted already: neither can be mended.
-    fn mended(&self) -> Option<(Condition, Item)> {
+    fn mended(&self) -> Option<(Condition, Change)> {
         let Record { needed, generation, .. } = self.record;
         let equals = |state: &str, at: u64, refs: u64| {
             let condition = [
@@ -84,24 +93,28 @@ impl Tally {
         };
         let (condition, item) = match self.item {
             _ if self.torn => return None,
-            None => (Condition::Absent, BlobItem { state: BlobState::Kept, generation, refs: needed }),
+            None => (Condition::Absent, ("kept", generation, needed)),
             Some((BlobState::Kept, at, refs)) if needed == 0 || at == generation => {
-                let item = BlobItem { state: BlobState::Kept, generation: at, refs: needed };
-                (equals("kept", at, refs), item)
+                (equals("kept", at, refs), ("kept", at, needed))
             }
-            Some((BlobState::Condemned, at, refs)) if needed == 0 => (
-                equals("condemned", at, refs),
-                BlobItem { state: BlobState::Condemned, generation: at, refs: 0 },
-            ),
+            Some((BlobState::Condemned, at, refs)) if needed == 0 => {
+                (equals("condemned", at, refs), ("condemned", at, 0))
+            }
             Some(_) => return None,
         };
-        Some((condition, items::encode(&item)))
+        let (state, at, refs) = item;
+        // What else a newer release wrote there stays.
+        let set = json!({ "state": state, "gen": at, "refs": refs });
+        let set = set.as_object().cloned().unwrap_or_default();
+        Some((condition, Change::Update { set, add: BTreeMap::new() }))
     }
 }
 
 impl Counted {
     pub(super) fn take(&mut self, key: &Key, item: &Item) {
         self.packages += u64::from(key.pk.starts_with("P#") && key.sk == "H");
+        self.unreadable |=
+            key.pk.starts_with("P#") && key.sk.starts_with("V#") && items::least(item, "read").is_some();
         if let Some((at, version)) = version(key, item) {
             self.versions += 1;
             if version.state != State::Deleted {
@@ -139,6 +152,13 @@ pub(super) fn is_blob(key: &Key, item: &Item) -> bool {
     blob(key, item).is_some()
 }
 
+/// Whether a key is one that an item of a blob can have.
+pub(super) fn is_blob_key(key: &Key) -> bool {
+    let epoch =
+        key.sk.strip_prefix("B#").is_some_and(|epoch| epoch.bytes().all(|byte| byte.is_ascii_digit()));
+    key.sk == "B" || epoch
+}
+
 fn blob_key((sha256, epoch): &Spot) -> Key {
     items::blob_key(&Digest::from(*sha256), *epoch)
 }
@@ -159,6 +179,12 @@ impl TableLedger {
         lower: bool,
         tell: Tell<'_>,
     ) -> Result<(), Error> {
+        if counted.unreadable {
+            let what =
+                "how many versions need each blob was not judged: some can only be read by a newer sacker";
+            tell(Breach::new("B#*".to_owned(), Rule::Newer, what));
+            return Ok(());
+        }
         let mut suspects: BTreeSet<_> =
             counted.blobs.iter().filter(|(_, tally)| tally.wrong().is_some()).map(|(at, _)| *at).collect();
         if suspects.is_empty() {
@@ -201,14 +227,14 @@ impl TableLedger {
             let what = tally.wrong().unwrap_or_default();
             let raised = tally.item.is_none_or(|(_, _, refs)| refs < tally.record.needed);
             let mend = tally.mended().filter(|_| quiet && (lower || raised) && packages.len() < MAX_ACTIONS);
-            let mend = mend.map(|(condition, item)| {
+            let mend = mend.map(|(condition, change)| {
                 // Should a version be added or deleted since, the count or the head of its package has changed.
                 let unmoved = packages.iter().map(|(log, rev)| Action {
                     key: items::head_key(log),
                     condition: Condition::equals("rev", *rev),
                     change: Change::Check,
                 });
-                let put = Action { key: key.clone(), condition, change: Change::Put(item) };
+                let put = Action { key: key.clone(), condition, change };
                 std::iter::once(put).chain(unmoved).collect()
             });
             let breach = Breach::new(key.to_string(), Rule::Refs, what);

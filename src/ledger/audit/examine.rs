@@ -4,14 +4,11 @@ use super::super::{
     Error,
     chain::{self, START},
     fence::still_at,
-    items::{
-        self, BlobFields, Head, KeyItem, ReleaseEvent, ReleaseEventKind, TagEvent, TagHead, TagItem,
-        VersionItem, decode, encode,
-    },
+    items::{self, BlobFields, Head, KeyItem, ReleaseEvent, ReleaseEventKind, VersionItem, decode, encode},
 };
-use super::{Breach, Found, Rule};
+use super::{Breach, Found, Rule, tags::tags};
 use crate::{
-    model::{Labels, OpId, PackageName, State, TagKind, Timestamp, Version},
+    model::{Labels, OpId, PackageName, State, Timestamp, Version},
     table::{Action, Change, Condition, Item, Key},
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -27,7 +24,7 @@ pub(super) struct Package<'a> {
 }
 
 /// What both kinds of log have in every entry.
-struct Entry<'a> {
+pub(super) struct Entry<'a> {
     key: &'a Key,
     item: &'a Item,
     rev: u64,
@@ -37,38 +34,79 @@ struct Entry<'a> {
 }
 
 impl<'a> Entry<'a> {
-    fn new(key: &'a Key, item: &'a Item, rev: u64, when: Timestamp, op: &OpId, chain: &str) -> Self {
+    pub(super) fn new(
+        key: &'a Key,
+        item: &'a Item,
+        rev: u64,
+        when: Timestamp,
+        op: &OpId,
+        chain: &str,
+    ) -> Self {
         Self { key, item, rev, when, op: op.to_string(), chain: chain.to_owned() }
     }
 }
 
 /// A log that has been gone through.
-struct Walked {
+pub(super) struct Walked {
     /// Whether it is as it must be, so that what is derived from it is right.
-    sound: bool,
-    rev: u64,
-    chain: String,
-    when: Option<Timestamp>,
+    pub sound: bool,
+    pub rev: u64,
+    pub chain: String,
+    pub when: Option<Timestamp>,
 }
 
 /// What is found wrong.
 #[derive(Default)]
-struct Findings(Vec<Found>);
+pub(super) struct Findings {
+    pub found: Vec<Found>,
+    /// How much of the package this release can't judge.
+    pub unjudged: usize,
+    /// The least release that knows all of the package, where its heads say.
+    least: Option<String>,
+}
 
 impl Findings {
-    fn add(&mut self, place: &Key, rule: Rule, what: impl Into<String>) {
+    /// Something that a newer release wrote, and that is no breach.
+    pub(super) fn unjudged(&mut self, place: &Key, what: impl Into<String>) {
+        self.unjudged += 1;
+        let least = self.least.as_ref();
+        let least =
+            least.map_or_else(String::new, |least| format!("; sacker {least} knows all of this package"));
+        self.add(place, Rule::Newer, format!("{}{least}", what.into()));
+    }
+
+    pub(super) fn unknown_word(&mut self, place: &Key, what: &str, word: &str) {
+        self.unjudged(place, format!("this release knows no {what} `{word}`, and does not judge it"));
+    }
+
+    /// How many breaches were found.
+    pub(super) fn breaches(&self) -> usize {
+        self.found.len() - self.unjudged
+    }
+
+    pub(super) fn add(&mut self, place: &Key, rule: Rule, what: impl Into<String>) {
         self.mendable(place, rule, what, None);
     }
 
-    fn mendable(&mut self, place: &Key, rule: Rule, what: impl Into<String>, mend: Option<Vec<Action>>) {
-        self.0.push(Found { breach: Breach::new(place.to_string(), rule, what), mend });
+    pub(super) fn mendable(
+        &mut self,
+        place: &Key,
+        rule: Rule,
+        what: impl Into<String>,
+        mend: Option<Vec<Action>>,
+    ) {
+        self.found.push(Found { breach: Breach::new(place.to_string(), rule, what), mend });
     }
 
-    fn read<T: Serialize + DeserializeOwned>(&mut self, key: &Key, item: &Item) -> Option<T> {
+    pub(super) fn read<T: Serialize + DeserializeOwned>(&mut self, key: &Key, item: &Item) -> Option<T> {
         match decode(key, item) {
             Ok(record) => Some(record),
             Err(Error::Damaged { why, .. }) => {
                 self.add(key, Rule::Form, why);
+                None
+            }
+            Err(newer @ Error::Newer { .. }) => {
+                self.unjudged(key, newer.to_string());
                 None
             }
             Err(other) => {
@@ -79,8 +117,8 @@ impl Findings {
     }
 
     /// Goes along a log: dense in `rev`, times that grow, each operation's entries together, and the chain.
-    fn walk(&mut self, log: &str, mut entries: Vec<Entry<'_>>, tags: bool) -> Walked {
-        let before = self.0.len();
+    pub(super) fn walk(&mut self, log: &str, mut entries: Vec<Entry<'_>>, tags: bool) -> Walked {
+        let before = self.breaches();
         entries.sort_by_key(|entry| entry.rev);
         let mut walked = Walked { sound: true, rev: 0, chain: START.to_owned(), when: None };
         let mut ops = BTreeSet::new();
@@ -112,7 +150,7 @@ impl Findings {
             walked =
                 Walked { rev: entry.rev, chain: entry.chain, when: Some(entry.when), sound: walked.sound };
         }
-        walked.sound = self.0.len() == before;
+        walked.sound = self.breaches() == before;
         walked
     }
 }
@@ -120,16 +158,31 @@ impl Findings {
 /// All that is wrong with a package.
 pub(super) fn examine(package: &Package<'_>) -> Vec<Found> {
     let mut findings = Findings::default();
-    let versions = releases(package, &mut findings);
-    tags(package, &versions, &mut findings);
-    findings.0
+    let heads = || package.releases.iter().chain(package.tags).filter(|(key, _)| key.sk == "H");
+    findings.least = heads().find_map(|(_, head)| items::least(head, "all"));
+    if let Some(versions) = releases(package, &mut findings) {
+        tags(package, &versions, &mut findings);
+    } else {
+        let key = items::head_key(&items::tags(package.name));
+        findings.unjudged(&key, "the tags of the package were not judged, since its releases were not");
+    }
+    // A release that may not write the package does not mend it either.
+    if heads().any(|(_, head)| items::least(head, "write").is_some()) {
+        findings.found.iter_mut().for_each(|found| found.mend = None);
+    }
+    findings.found
 }
 
-fn number(sk: &str) -> Option<u64> {
+/// Whether an item is an entry of a log.
+pub(super) fn is_entry(key: &Key) -> bool {
+    matches!(key.sk.get(..2), Some("V#" | "A#" | "E#"))
+}
+
+pub(super) fn number(sk: &str) -> Option<u64> {
     sk.get(2..)?.parse().ok()
 }
 
-fn keys_lead_somewhere(all: &[(Key, Item)], findings: &mut Findings) {
+pub(super) fn keys_lead_somewhere(all: &[(Key, Item)], findings: &mut Findings) {
     let there: BTreeSet<&str> = all.iter().map(|(key, _)| key.sk.as_str()).collect();
     for (key, item) in all.iter().filter(|(key, _)| items::is_idempotency_key(key)) {
         if let Some(remembered) = findings.read::<KeyItem>(key, item)
@@ -140,11 +193,12 @@ fn keys_lead_somewhere(all: &[(Key, Item)], findings: &mut Findings) {
     }
 }
 
-fn releases(package: &Package<'_>, findings: &mut Findings) -> BTreeMap<Version, VersionItem> {
+/// The versions, if all entries can be read by this release.
+fn releases(package: &Package<'_>, findings: &mut Findings) -> Option<BTreeMap<Version, VersionItem>> {
     let log = items::releases(package.name);
     let (mut head, mut entries) = (None, Vec::new());
     let (mut versions, mut events) = (BTreeMap::new(), Vec::new());
-    let before = findings.0.len();
+    let (before, unjudged) = (findings.breaches(), findings.unjudged);
     for (key, item) in package.releases {
         match key.sk.get(..2) {
             None if key.sk == "H" => head = Some((key, findings.read::<Head>(key, item))),
@@ -166,8 +220,11 @@ fn releases(package: &Package<'_>, findings: &mut Findings) -> BTreeMap<Version,
                 events.push((key, event));
             }
             Some("K#") => {}
-            _ => findings.add(key, Rule::Form, "no item has such a key"),
+            _ => findings.unjudged(key, super::UNKNOWN_ITEM),
         }
+    }
+    if package.releases.iter().any(|(key, item)| is_entry(key) && items::least(item, "read").is_some()) {
+        return None;
     }
     let mut walked = findings.walk(&log, entries, false);
     let mut expected = 1;
@@ -178,22 +235,31 @@ fn releases(package: &Package<'_>, findings: &mut Findings) -> BTreeMap<Version,
         }
         expected = version.get() + 1;
     }
-    walked.sound &= findings.0.len() == before;
+    walked.sound &= findings.breaches() == before;
     replay(package.name, &versions, &mut events, findings);
     let head_key = items::head_key(&log);
     let (latest, blob) = versions
         .values()
         .rev()
         .find(|version| version.state == State::Active)
-        .map(|version| (version.n, version.blob.clone()))
+        .map(|version| (version.n, version.copied_blob()))
         .unzip();
     let n = versions.keys().next_back().map_or(0, |version| version.get());
+    let seen = head.as_ref().and_then(|(_, head)| head.as_ref());
+    let rest = seen.map(|head| head.rest.clone()).unwrap_or_default();
+    // Of the same blob, what a newer release wrote in the copy stays; and which version is the latest can't be judged
+    // beside a state or an event that is not known.
+    let as_it_is = seen.filter(|head| {
+        let same = |blob: &BlobFields| head.blob.as_ref().is_some_and(|it| it.without_rest() == encode(blob));
+        findings.unjudged > unjudged || (head.latest == latest && blob.as_ref().is_some_and(same))
+    });
+    let (latest, blob) = as_it_is.map_or((latest, blob), |head| (head.latest, head.blob.clone()));
     let derived = walked.when.map(|when| {
         let (rev, chain) = (walked.rev, walked.chain.clone());
-        encode(&Head { n, latest, blob, rev, chain, when })
+        encode(&Head { n, latest, blob, rev, chain, when, rest })
     });
     let head = match head {
-        // What can't be read was told of.
+        // What can't be read was reported.
         Some((_, None)) => None,
         Some((_, Some(head))) => Some((head.rev, Some(encode(&head)))),
         None => Some((0, None)),
@@ -210,11 +276,11 @@ fn releases(package: &Package<'_>, findings: &mut Findings) -> BTreeMap<Version,
         findings.mendable(&key, Rule::Directory, "the package is not in the directory", Some(mend));
     }
     keys_lead_somewhere(package.releases, findings);
-    versions
+    Some(versions)
 }
 
 /// A head against what its log says it is.
-fn compare_heads(
+pub(super) fn compare_heads(
     key: &Key,
     rev: u64,
     head: Option<&Item>,
@@ -257,7 +323,15 @@ fn replay(
 ) {
     events.sort_by_key(|(_, event)| event.rev);
     let mut states: BTreeMap<Version, (State, Labels)> = BTreeMap::new();
+    // Versions that an event of an unknown kind is about, and whether there is one about no version.
+    let (mut unknown, mut all_unknown) = (BTreeSet::new(), false);
     for (key, event) in events.iter() {
+        if let ReleaseEventKind::Other(word) = event.kind {
+            findings.unknown_word(key, "kind of event", word.as_str());
+            all_unknown |= event.version.is_none();
+            unknown.extend(event.version);
+            continue;
+        }
         let Some(number) = event.version else {
             if event.kind != ReleaseEventKind::Fence {
                 findings.add(key, Rule::Form, "it names no version");
@@ -269,14 +343,15 @@ fn replay(
             continue;
         };
         let (state, more) = states.entry(number).or_insert((State::Active, Labels::default()));
-        if event.was.is_some_and(|was| was != *state) {
+        let known = !all_unknown && !unknown.contains(&number);
+        if known && event.was.is_some_and(|was| was != *state) {
             findings.add(key, Rule::State, format!("it found the version in a state that is not {state}"));
         }
         match event.kind {
             ReleaseEventKind::Yank => *state = State::Yanked,
             ReleaseEventKind::Unyank => *state = State::Active,
             ReleaseEventKind::Delete => *state = State::Deleted,
-            ReleaseEventKind::Fence => {}
+            ReleaseEventKind::Fence | ReleaseEventKind::Other(_) => {}
             ReleaseEventKind::Label => {
                 let all = version.labels.clone().and(more);
                 match event.labels.missing_in(&all) {
@@ -289,6 +364,13 @@ fn replay(
     for (number, version) in versions {
         let key = items::version_key(package, number.get());
         let (state, more) = states.remove(number).unwrap_or((State::Active, Labels::default()));
+        // What such an event does to a version is not known.
+        if all_unknown || unknown.contains(number) {
+            if let State::Other(word) = version.state {
+                findings.unknown_word(&key, "state", word.as_str());
+            }
+            continue;
+        }
         if version.state != state {
             let what = format!("it is {}, and the events say that it is {state}", version.state);
             findings.add(&key, Rule::State, what);
@@ -297,145 +379,4 @@ fn replay(
             findings.add(&key, Rule::State, "its later labels are not those of the events");
         }
     }
-}
-
-fn tags(package: &Package<'_>, versions: &BTreeMap<Version, VersionItem>, findings: &mut Findings) {
-    let log = items::tags(package.name);
-    let (mut head, mut entries, mut events) = (None, Vec::new(), Vec::new());
-    let mut there = BTreeMap::new();
-    let before = findings.0.len();
-    for (key, item) in package.tags {
-        match key.sk.get(..2) {
-            None if key.sk == "H" => head = Some((key, findings.read::<TagHead>(key, item))),
-            Some("E#") => {
-                let Some(event) = findings.read::<TagEvent>(key, item) else { continue };
-                if number(&key.sk) != Some(event.rev) {
-                    findings.add(key, Rule::Form, format!("it calls itself rev {}", event.rev));
-                }
-                entries.push(Entry::new(key, item, event.rev, event.when, &event.op, &event.chain));
-                events.push((key, event));
-            }
-            Some("t#") => {
-                there.insert(key.sk.as_str(), (key, item));
-            }
-            Some("K#") => {}
-            _ => findings.add(key, Rule::Form, "no item has such a key"),
-        }
-    }
-    let mut walked = findings.walk(&log, entries, true);
-    events.sort_by_key(|(_, event)| event.rev);
-    let by_rev: BTreeMap<u64, &TagEvent> = events.iter().map(|(_, event)| (event.rev, event)).collect();
-    let mut last: BTreeMap<String, &TagEvent> = BTreeMap::new();
-    for (key, event) in &events {
-        let Some(tag) = &event.tag else {
-            if event.kind != TagKind::Fence {
-                findings.add(key, Rule::Form, "it names no tag");
-            }
-            continue;
-        };
-        let before = last.insert(format!("t#{tag}"), event);
-        if !follows(event, before, &by_rev) {
-            findings.add(key, Rule::Tag, "it does not begin where the tag was");
-        }
-    }
-    walked.sound &= findings.0.len() == before;
-    for (sk, event) in &last {
-        let key = Key::new(&log, sk);
-        let there = there.remove(sk.as_str());
-        compare_tags(&key, there, event, versions, &walked, findings);
-    }
-    for (key, _) in there.into_values() {
-        findings.add(key, Rule::Tag, "no event tells of this tag");
-    }
-    let derived =
-        walked.when.map(|when| encode(&TagHead { rev: walked.rev, chain: walked.chain.clone(), when }));
-    match head {
-        Some((_, None)) => {}
-        Some((key, Some(head))) => {
-            compare_heads(key, head.rev, Some(&encode(&head)), derived, &walked, findings);
-        }
-        None => compare_heads(&items::head_key(&log), 0, None, derived, &walked, findings),
-    }
-    keys_lead_somewhere(package.tags, findings);
-}
-
-/// Whether an event of a tag can come after the one before it.
-fn follows(event: &TagEvent, before: Option<&TagEvent>, by_rev: &BTreeMap<u64, &TagEvent>) -> bool {
-    let was = before.and_then(|it| it.version);
-    let protected = before.and_then(|it| it.protection);
-    let goes_on = match event.kind {
-        TagKind::Move => event.version.is_some() && event.back == before.map(|it| it.rev),
-        TagKind::Untag => event.version.is_none() && event.back == before.map(|it| it.rev),
-        // It restores an earlier event of the tag, and goes on from there; or undoes the first.
-        TagKind::Rollback => {
-            let restores =
-                |it: &&TagEvent| it.tag == event.tag && (it.version, it.back) == (event.version, event.back);
-            let undoes_the_first = event.version.is_none() && before.is_some_and(|it| it.back.is_none());
-            by_rev.range(..event.rev).map(|(_, it)| *it).any(|it| restores(&it)) || undoes_the_first
-        }
-        TagKind::Protect | TagKind::Unprotect => {
-            event.version == was && event.back == before.and_then(|it| it.back)
-        }
-        TagKind::Fence => false,
-    };
-    let protects = match event.kind {
-        TagKind::Protect => event.protection.is_some(),
-        TagKind::Unprotect => event.protection.is_none() && protected.is_some(),
-        _ => event.protection == protected,
-    };
-    event.previous == was && goes_on && protects
-}
-
-/// A tag against its last event.
-fn compare_tags(
-    key: &Key,
-    there: Option<(&Key, &Item)>,
-    event: &TagEvent,
-    versions: &BTreeMap<Version, VersionItem>,
-    walked: &Walked,
-    findings: &mut Findings,
-) {
-    let mut sound = walked.sound;
-    let target = event.version.and_then(|version| versions.get(&version));
-    if let Some(version) = event.version
-        && target.is_none_or(|target| target.state != State::Active)
-    {
-        let state = target.map_or_else(|| "not there".to_owned(), |target| target.state.to_string());
-        findings.add(key, Rule::Tag, format!("it is on version {version}, which is {state}"));
-        sound = false;
-    }
-    let Some(tag) = event.tag.clone() else { return };
-    let (item, seen) = match there {
-        None => (None, Condition::Absent),
-        Some((key, item)) => {
-            let Some(item) = findings.read::<TagItem>(key, item) else { return };
-            let seen = Condition::equals("set", item.set);
-            (Some(item), seen)
-        }
-    };
-    let derived = encode(&TagItem {
-        tag,
-        version: event.version,
-        blob: target.map(|target| target.blob.clone()).filter(|_: &BlobFields| event.version.is_some()),
-        previous: event.previous,
-        kind: event.kind,
-        set: event.rev,
-        back: event.back,
-        who: event.who.clone(),
-        when: event.when,
-        message: event.message.clone(),
-        protection: event.protection,
-    });
-    if item.as_ref().map(encode).as_ref() == Some(&derived) {
-        return;
-    }
-    let mend = sound.then(|| {
-        let head = items::head_key(&key.pk);
-        vec![
-            Action { key: key.clone(), condition: seen, change: Change::Put(derived) },
-            Action { key: head, condition: still_at(walked.rev), change: Change::Check },
-        ]
-    });
-    let what = if item.is_none() { "the tag is missing" } else { "it is not what its last event says" };
-    findings.mendable(key, Rule::Tag, what, mend);
 }

@@ -3,13 +3,13 @@
 use crate::table::Item;
 use serde::{
     Serialize,
-    ser::{Error, Impossible, SerializeMap, SerializeStruct, Serializer},
+    ser::{Error, Impossible, SerializeMap, SerializeSeq, SerializeStruct, Serializer},
 };
 use serde_json::Value;
 use std::fmt;
 
 /// The first attribute of a record that is not stored as it would be written. Attributes that the record does not know
-/// are let be, at every depth. A record of other things than strings, numbers, words and maps of them differs always.
+/// are no difference, at every depth. Enumerations with data, and tuples, always differ: no record has them.
 pub(super) fn differing(record: &impl Serialize, stored: &Item) -> Option<String> {
     record.serialize(Stored::Item(stored)).err().map(|Differs(name)| name)
 }
@@ -68,7 +68,7 @@ macro_rules! plain {
 impl<'a> Serializer for Stored<'a> {
     type Ok = ();
     type Error = Differs;
-    type SerializeSeq = Impossible<(), Differs>;
+    type SerializeSeq = Elements<'a>;
     type SerializeTuple = Impossible<(), Differs>;
     type SerializeTupleStruct = Impossible<(), Differs>;
     type SerializeTupleVariant = Impossible<(), Differs>;
@@ -120,8 +120,8 @@ impl<'a> Serializer for Stored<'a> {
         Err(OTHER)
     }
 
-    fn serialize_f64(self, _: f64) -> Result<(), Differs> {
-        Err(OTHER)
+    fn serialize_f64(self, value: f64) -> Result<(), Differs> {
+        self.is(value)
     }
 
     fn serialize_char(self, _: char) -> Result<(), Differs> {
@@ -133,7 +133,7 @@ impl<'a> Serializer for Stored<'a> {
     }
 
     fn serialize_unit(self) -> Result<(), Differs> {
-        Err(OTHER)
+        self.is(Value::Null)
     }
 
     fn serialize_unit_struct(self, _: &'static str) -> Result<(), Differs> {
@@ -150,8 +150,11 @@ impl<'a> Serializer for Stored<'a> {
         Err(OTHER)
     }
 
-    fn serialize_seq(self, _: Option<usize>) -> Result<Self::SerializeSeq, Differs> {
-        Err(OTHER)
+    fn serialize_seq(self, _: Option<usize>) -> Result<Elements<'a>, Differs> {
+        match self {
+            Self::Value(Value::Array(stored)) => Ok(Elements(stored)),
+            _ => Err(OTHER),
+        }
     }
 
     fn serialize_tuple(self, _: usize) -> Result<Self::SerializeTuple, Differs> {
@@ -184,6 +187,24 @@ impl<'a> Serializer for Stored<'a> {
         _: usize,
     ) -> Result<Self::SerializeStructVariant, Differs> {
         Err(OTHER)
+    }
+}
+
+/// The elements that a list is yet to be compared with.
+struct Elements<'a>(&'a [Value]);
+
+impl SerializeSeq for Elements<'_> {
+    type Ok = ();
+    type Error = Differs;
+
+    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Differs> {
+        let (first, rest) = self.0.split_first().ok_or(OTHER)?;
+        self.0 = rest;
+        value.serialize(Stored::Value(first))
+    }
+
+    fn end(self) -> Result<(), Differs> {
+        if self.0.is_empty() { Ok(()) } else { Err(OTHER) }
     }
 }
 

@@ -101,6 +101,7 @@ impl Document {
             when: after(Timestamp::now(), last),
             message: author.message.clone(),
             protection: None,
+            rest: crate::table::Item::new(),
         };
         self.rev += 1;
         self.tags.insert(tag.clone(), item.clone());

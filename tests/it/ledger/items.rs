@@ -181,7 +181,7 @@ pub async fn a_malformed_item_is_damage(world: &Tables) {
     damaged(ledger.tag(&tagging("app", "2", "live")).await.unwrap_err(), "T#app/t#live");
     damaged(ledger.untag(&untagging("app", "live")).await.unwrap_err(), "T#app/t#live");
     let of_one = format!("B#{}", sha256("1"));
-    edit(&*table, &of_one, "B", json!({ "state": "lost" })).await;
+    edit(&*table, &of_one, "B", json!({ "state": "no word" })).await;
     damaged(try_add(&*ledger, &super::world::adding("app"), "1").await.unwrap_err(), &of_one);
     edit(&*table, "P#app", "H", json!({ "rev": null })).await;
     damaged(ledger.blob(&of("app"), &of("latest")).await.unwrap_err(), "P#app/H");

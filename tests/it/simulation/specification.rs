@@ -52,7 +52,7 @@ impl Tag {
         match self.protection {
             None => true,
             Some(Protection::WriteOnce) => self.on().is_none(),
-            Some(Protection::Confirm) => false,
+            Some(Protection::Confirm | Protection::Other(_)) => false,
         }
     }
 

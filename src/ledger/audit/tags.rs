@@ -1,0 +1,181 @@
+//! What must be true of a package's tags and their log. Pure, as [`examine`](super::examine).
+
+use super::super::{
+    fence::still_at,
+    items::{self, TagEvent, TagHead, TagItem, VersionItem, encode},
+};
+use super::{
+    Rule,
+    examine::{Entry, Findings, Package, Walked, compare_heads, is_entry, keys_lead_somewhere, number},
+};
+use crate::{
+    model::{State, TagKind, Version},
+    table::{Action, Change, Condition, Item, Key},
+};
+use std::collections::BTreeMap;
+
+pub(super) fn tags(
+    package: &Package<'_>,
+    versions: &BTreeMap<Version, VersionItem>,
+    findings: &mut Findings,
+) {
+    let log = items::tags(package.name);
+    let (mut head, mut entries, mut events) = (None, Vec::new(), Vec::new());
+    let mut there = BTreeMap::new();
+    let before = findings.breaches();
+    for (key, item) in package.tags {
+        match key.sk.get(..2) {
+            None if key.sk == "H" => head = Some((key, findings.read::<TagHead>(key, item))),
+            Some("E#") => {
+                let Some(event) = findings.read::<TagEvent>(key, item) else { continue };
+                if number(&key.sk) != Some(event.rev) {
+                    findings.add(key, Rule::Form, format!("it calls itself rev {}", event.rev));
+                }
+                entries.push(Entry::new(key, item, event.rev, event.when, &event.op, &event.chain));
+                events.push((key, event));
+            }
+            Some("t#") => {
+                there.insert(key.sk.as_str(), (key, item));
+            }
+            Some("K#") => {}
+            _ => findings.unjudged(key, super::UNKNOWN_ITEM),
+        }
+    }
+    if package.tags.iter().any(|(key, item)| is_entry(key) && items::least(item, "read").is_some()) {
+        return;
+    }
+    let mut walked = findings.walk(&log, entries, true);
+    events.sort_by_key(|(_, event)| event.rev);
+    let by_rev: BTreeMap<u64, &TagEvent> = events.iter().map(|(_, event)| (event.rev, event)).collect();
+    let mut last: BTreeMap<String, &TagEvent> = BTreeMap::new();
+    for (key, event) in &events {
+        if let TagKind::Other(word) = event.kind {
+            findings.unknown_word(key, "kind of event", word.as_str());
+        }
+        let Some(tag) = &event.tag else {
+            if !matches!(event.kind, TagKind::Fence | TagKind::Other(_)) {
+                findings.add(key, Rule::Form, "it names no tag");
+            }
+            continue;
+        };
+        let before = last.insert(format!("t#{tag}"), event);
+        if !follows(event, before, &by_rev) {
+            findings.add(key, Rule::Tag, "it does not begin where the tag was");
+        }
+    }
+    walked.sound &= findings.breaches() == before;
+    for (sk, event) in &last {
+        let key = Key::new(&log, sk);
+        let there = there.remove(sk.as_str());
+        compare_tags(&key, there, event, versions, &walked, findings);
+    }
+    for (key, _) in there.into_values() {
+        findings.add(key, Rule::Tag, "no event tells of this tag");
+    }
+    let rest = head.as_ref().and_then(|(_, head)| head.as_ref().map(|head| head.rest.clone()));
+    let rest = rest.unwrap_or_default();
+    let derived =
+        walked.when.map(|when| encode(&TagHead { rev: walked.rev, chain: walked.chain.clone(), when, rest }));
+    match head {
+        Some((_, None)) => {}
+        Some((key, Some(head))) => {
+            compare_heads(key, head.rev, Some(&encode(&head)), derived, &walked, findings);
+        }
+        None => compare_heads(&items::head_key(&log), 0, None, derived, &walked, findings),
+    }
+    keys_lead_somewhere(package.tags, findings);
+}
+
+/// Whether an event of a tag can come after the one before it.
+fn follows(event: &TagEvent, before: Option<&TagEvent>, by_rev: &BTreeMap<u64, &TagEvent>) -> bool {
+    // What an event of an unknown kind does to a tag is not known, nor what can come after it.
+    if [Some(event), before].into_iter().flatten().any(|it| matches!(it.kind, TagKind::Other(_))) {
+        return true;
+    }
+    let was = before.and_then(|it| it.version);
+    let protected = before.and_then(|it| it.protection);
+    let goes_on = match event.kind {
+        TagKind::Move => event.version.is_some() && event.back == before.map(|it| it.rev),
+        TagKind::Untag => event.version.is_none() && event.back == before.map(|it| it.rev),
+        // It restores an earlier event of the tag, and goes on from there; or undoes the first.
+        TagKind::Rollback => {
+            let restores =
+                |it: &&TagEvent| it.tag == event.tag && (it.version, it.back) == (event.version, event.back);
+            let undoes_the_first = event.version.is_none() && before.is_some_and(|it| it.back.is_none());
+            by_rev.range(..event.rev).map(|(_, it)| *it).any(|it| restores(&it)) || undoes_the_first
+        }
+        TagKind::Protect | TagKind::Unprotect => {
+            event.version == was && event.back == before.and_then(|it| it.back)
+        }
+        TagKind::Fence | TagKind::Other(_) => false,
+    };
+    let protects = match event.kind {
+        TagKind::Protect => event.protection.is_some(),
+        TagKind::Unprotect => event.protection.is_none() && protected.is_some(),
+        _ => event.protection == protected,
+    };
+    event.previous == was && goes_on && protects
+}
+
+/// A tag against its last event.
+fn compare_tags(
+    key: &Key,
+    there: Option<(&Key, &Item)>,
+    event: &TagEvent,
+    versions: &BTreeMap<Version, VersionItem>,
+    walked: &Walked,
+    findings: &mut Findings,
+) {
+    if matches!(event.kind, TagKind::Other(_)) {
+        return;
+    }
+    let mut sound = walked.sound;
+    let target = event.version.and_then(|version| versions.get(&version));
+    if let Some(version) = event.version
+        && target.is_none_or(|target| !matches!(target.state, State::Active | State::Other(_)))
+    {
+        let state = target.map_or_else(|| "not there".to_owned(), |target| target.state.to_string());
+        findings.add(key, Rule::Tag, format!("it is on version {version}, which is {state}"));
+        sound = false;
+    }
+    let Some(tag) = event.tag.clone() else { return };
+    let (item, seen) = match there {
+        None => (None, Condition::Absent),
+        Some((key, item)) => {
+            let Some(item) = findings.read::<TagItem>(key, item) else { return };
+            let seen = Condition::equals("set", item.set);
+            (Some(item), seen)
+        }
+    };
+    let seen_blob = item.as_ref().and_then(|item| item.blob.clone());
+    let blob = target.map(VersionItem::copied_blob).filter(|_| event.version.is_some()).map(|blob| {
+        // Of the same blob, what a newer release wrote in the copy stays.
+        seen_blob.filter(|seen| seen.without_rest() == encode(&blob)).unwrap_or(blob)
+    });
+    let derived = encode(&TagItem {
+        tag,
+        version: event.version,
+        blob,
+        previous: event.previous,
+        kind: event.kind,
+        set: event.rev,
+        back: event.back,
+        who: event.who.clone(),
+        when: event.when,
+        message: event.message.clone(),
+        protection: event.protection,
+        rest: item.as_ref().map(|item| item.rest.clone()).unwrap_or_default(),
+    });
+    if item.as_ref().map(encode).as_ref() == Some(&derived) {
+        return;
+    }
+    let mend = sound.then(|| {
+        let head = items::head_key(&key.pk);
+        vec![
+            Action { key: key.clone(), condition: seen, change: Change::Put(derived) },
+            Action { key: head, condition: still_at(walked.rev), change: Change::Check },
+        ]
+    });
+    let what = if item.is_none() { "the tag is missing" } else { "it is not what its last event says" };
+    findings.mendable(key, Rule::Tag, what, mend);
+}

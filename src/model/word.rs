@@ -1,0 +1,114 @@
+//! Words of a closed list that a newer release of this program may have made longer.
+
+use super::Invalid;
+use std::{
+    fmt,
+    str::FromStr,
+    sync::{PoisonError, RwLock},
+};
+
+/// A word of a list that this release does not know: 1 to 31 bytes of `a-z 0-9 -`, beginning with a letter.
+///
+/// A newer release wrote it. It is shown and kept as it is; what it means is not guessed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Word(u16);
+
+/// The words that this process has met, by their numbers. They are few, and never forgotten: so a word is a number.
+static MET: RwLock<Vec<&'static str>> = RwLock::new(Vec::new());
+
+impl Word {
+    /// The most bytes that a word has.
+    pub const MAX: usize = 31;
+
+    /// The most different words that a process may meet: no release has as many.
+    const MOST: usize = 1000;
+
+    /// The word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        let met = MET.read().unwrap_or_else(PoisonError::into_inner);
+        met.get(usize::from(self.0)).copied().unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for Word {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.as_str())
+    }
+}
+
+impl FromStr for Word {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let begins = text.starts_with(|first: char| first.is_ascii_lowercase());
+        let known = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        if !begins || text.len() > Self::MAX || !text.bytes().all(known) {
+            return Err(Invalid::new("word", text, "is not 1 to 31 of `a-z 0-9 -`, beginning with a letter"));
+        }
+        let mut met = MET.write().unwrap_or_else(PoisonError::into_inner);
+        let at = met.iter().position(|word| *word == text).unwrap_or(met.len());
+        if at == Self::MOST {
+            return Err(Invalid::new("word", text, "is one of too many that are not known"));
+        }
+        if at == met.len() {
+            met.push(Box::leak(text.into()));
+        }
+        Ok(Self(u16::try_from(at).unwrap_or_default()))
+    }
+}
+
+/// Implements `Display` and serde for an enumeration by its words, with the variant `Other` for a word that it does not
+/// know.
+macro_rules! words {
+    ($type:ident { $($variant:ident: $word:literal),* $(,)? }) => {
+        impl $type {
+            /// The word that stands for it.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                match self {
+                    $(Self::$variant => $word,)*
+                    Self::Other(word) => word.as_str(),
+                }
+            }
+        }
+
+        impl std::fmt::Display for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+
+        impl serde::Serialize for $type {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let word = <String as serde::Deserialize>::deserialize(deserializer)?;
+                match word.as_str() {
+                    $($word => Ok(Self::$variant),)*
+                    other => other.parse().map(Self::Other).map_err(serde::de::Error::custom),
+                }
+            }
+        }
+    };
+}
+pub(crate) use words;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_is_short_and_plain() {
+        for good in ["a", "quarantined", "two-words-2", &"x".repeat(31)] {
+            assert_eq!(good.parse::<Word>().unwrap().as_str(), good);
+        }
+        for bad in ["", "A", "1st", "-a", "a b", "a\n", "\u{e9}", &"x".repeat(32)] {
+            bad.parse::<Word>().unwrap_err();
+        }
+    }
+}

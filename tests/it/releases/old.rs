@@ -1,0 +1,109 @@
+//! This release and an earlier one, next to each other on one ledger.
+
+use super::{Ran, Shared};
+use serde_json::json;
+use std::{path::Path, process::Command, sync::OnceLock};
+
+/// The program of an earlier commit.
+fn old() -> &'static str {
+    static OLD: OnceLock<String> = OnceLock::new();
+    OLD.get_or_init(|| {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/old-release");
+        let output = Command::new(script).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "the earlier release can't be built: {said}");
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    })
+}
+
+/// Both write in turn: what one wrote the other reads, goes on from, and finds whole.
+fn in_turn(shared: &Shared) {
+    for name in ["one", "two", "three"] {
+        shared.sandbox.write(name, name);
+    }
+    let new = |arguments: &[&str]| shared.run(arguments).ok();
+    let old = |arguments: &[&str]| shared.run_other(old(), arguments).ok();
+    old(&["init"]);
+    assert_eq!(old(&["add", "app", "one", "--tag", "live"]), "1\n");
+    assert_eq!(new(&["add", "app", "two", "--tag", "live", "--key", "k"]), "2\n");
+    assert_eq!(old(&["add", "app", "two", "--tag", "live", "--key", "k"]), "2\n");
+    assert_eq!(old(&["add", "app", "three"]), "3\n");
+    assert_eq!(new(&["tag", "app", "latest", "live", "--expect", "2"]), "live: 2 -> 3\n");
+    assert_eq!(old(&["rollback", "app", "live"]), "live: 3 -> 2\n");
+    assert_eq!(new(&["untag", "app", "live"]), "live: 2 -> none\n");
+    assert_eq!(old(&["rollback", "app", "live"]), "live: none -> 2\n");
+    assert_eq!(new(&["rollback", "app", "live", "--expect", "2"]), "live: 2 -> 1\n");
+    old(&["label", "app", "3", "a=b"]);
+    new(&["label", "app", "3", "c=d"]);
+    old(&["yank", "app", "3"]);
+    new(&["delete", "app", "3"]);
+    new(&["protect", "app", "live", "--confirm"]);
+    shared.run_other(self::old(), &["tag", "app", "2", "live"]).refused(6, "protected");
+    old(&["tag", "app", "2", "live", "--confirm", "live"]);
+    for arguments in [
+        &["history", "app", "--json"][..],
+        &["versions", "app", "--json"],
+        &["tags", "app", "--json"],
+        &["info", "app", "live", "--json"],
+        &["fsck"],
+    ] {
+        assert_eq!(old(arguments), new(arguments), "{arguments:?}");
+    }
+}
+
+#[test]
+fn they_take_turns_on_an_embedded_ledger() {
+    in_turn(&Shared::embedded());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn they_take_turns_on_dynamodb() {
+    in_turn(&Shared::dynamodb().await);
+}
+
+/// The earlier release drops what it does not know: so a newer one that needs it kept raises the ledger's schema, and
+/// says which releases may use it. The earlier one is then locked out, and this one is not.
+async fn a_newer_schema(shared: &Shared) {
+    shared.sandbox.write("one", "one");
+    shared.run(&["init"]).ok();
+    shared.run(&["add", "app", "one", "--tag", "live"]).ok();
+    shared.set("T#app", "H", json!({ "future": ["kept"] })).await;
+    let old = |arguments: &[&str]| -> Ran { shared.run_other(old(), arguments) };
+    // Before that: this release keeps it, the earlier one does not, and neither sees anything wrong.
+    shared.run(&["tag", "app", "1", "canary"]).ok();
+    assert_eq!(shared.item("T#app", "H").await["future"], json!(["kept"]));
+    old(&["tag", "app", "1", "other"]).ok();
+    assert_eq!(shared.item("T#app", "H").await["future"], json!(null), "the earlier release drops it");
+
+    let needs = json!({ "schema": 2, "needs": { "read": "0.1.0", "write": "0.1.0" } });
+    shared.set("M", "M", needs).await;
+    shared.set("T#app", "H", json!({ "future": ["kept"] })).await;
+    let before = shared.dump().await;
+    for arguments in [
+        &["add", "app", "one"][..],
+        &["tag", "app", "1", "canary"],
+        &["untag", "app", "live"],
+        &["yank", "app", "1"],
+        &["info", "app", "live"],
+        &["download", "app", "live", "-o", "-"],
+        &["fsck", "--repair"],
+        &["gc", "--delete", "--min-age", "0s"],
+    ] {
+        old(arguments).refused(2, "schema 2");
+    }
+    assert_eq!(shared.dump().await, before, "nothing was changed");
+    shared.run(&["add", "app", "one", "--tag", "live"]).ok();
+    shared.run(&["untag", "app", "canary"]).ok();
+    shared.run(&["fsck"]).ok();
+    assert_eq!(shared.item("T#app", "H").await["future"], json!(["kept"]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_earlier_one_is_locked_out_of_an_embedded_ledger() {
+    a_newer_schema(&Shared::embedded()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_earlier_one_is_locked_out_of_dynamodb() {
+    a_newer_schema(&Shared::dynamodb().await).await;
+}

@@ -147,3 +147,36 @@ fn there_is_a_sign_of_life_off_a_terminal() {
     assert_eq!(run(&sandbox, "progress=return(0)", &["add", "app", "large", "-q"]), "exit 0\n1| 2\n");
     assert_eq!(run(&sandbox, "progress=return(3600)", &["add", "app", "large"]), "exit 0\n1| 3\n");
 }
+
+#[test]
+fn what_is_configured_needs_no_home() {
+    let sandbox = Sandbox::new();
+    let at = |name| format!("file://{}/{name}", sandbox.home().display());
+    sandbox.write("f", "x");
+    // Where nothing can be made, and none at all.
+    for home in [Some("/proc/nowhere"), None] {
+        let shown = |arguments: &[&str]| {
+            let mut command = sandbox.command(arguments);
+            command.env("SACKER_LEDGER", at("ledger")).env("SACKER_STORE", at("store"));
+            match home {
+                Some(home) => command.env("HOME", home),
+                None => command.env_remove("HOME"),
+            };
+            sandbox.shown(&command.output().unwrap())
+        };
+        let added = shown(&["add", "app", "f"]);
+        assert!(added.starts_with("exit 0\n1| ") && !added.contains("2|"), "{home:?}: {added}");
+        assert_eq!(shown(&["tag", "app", "1", "live", "-q"]).lines().next(), Some("exit 0"), "{home:?}");
+        assert_eq!(shown(&["download", "app", "live", "-o", "copy"]), "exit 0\n1| copy\n", "{home:?}");
+    }
+}
+
+#[test]
+fn a_slow_reader_of_a_stream_gets_all_of_it() {
+    let sandbox = Sandbox::new();
+    sandbox.write("large", vec![7; 40 << 20]);
+    sandbox.ok(&["add", "app", "large"]);
+    // It reads nothing for longer than the deadline, and then all.
+    let script = "\"$sacker\" download app 1 -o - --deadline 1s | { sleep 3; cat >copy; }; cmp large copy";
+    sandbox.ok_shell(script);
+}

@@ -9,12 +9,16 @@ use super::{
     tag_log::Way,
 };
 use crate::{
-    model::{Expectation, Gate, PackageName, Spec, State, TagKind, TagName, Version},
+    model::{Expectation, Gate, PackageName, Spec, State, TagKind, TagName, Timestamp, Version},
     table::{Action, Change, Condition, Key},
 };
+use std::time::Duration;
 
 /// How far back a refusal looks for a version that a tag could be put back to.
 const NEAREST: usize = 20;
+
+/// By how much the clocks of two machines may differ without a word.
+const CLOCKS_DIFFER: Duration = Duration::from_mins(5);
 
 /// One move of a tag that is asked for.
 #[derive(Debug, Clone)]
@@ -302,6 +306,10 @@ impl Move {
                     if age >= least.as_duration() {
                         continue;
                     }
+                    if item.when.since(context.now) > CLOCKS_DIFFER {
+                        failed.push(GateFailure { gate: gate.clone(), found: ahead(item.when) });
+                        continue;
+                    }
                     let seconds = std::time::Duration::from_secs(age.as_secs());
                     format!("it was added {} ago", crate::model::Length::from(seconds))
                 }
@@ -314,6 +322,11 @@ impl Move {
         let (package, tag) = (package.clone(), self.tag.clone());
         Err(Refused::Gates { package, tag, version, failed }.into())
     }
+}
+
+/// A version's age is not known where it was recorded by a clock that was ahead, or this one is behind.
+fn ahead(when: Timestamp) -> String {
+    format!("its age is not known: it is recorded at {when}, later than now, so a clock is or was wrong")
 }
 
 /// Follows a tag's way back by so many rollbacks, from what its last event has as `back`.

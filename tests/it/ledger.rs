@@ -121,6 +121,7 @@ macro_rules! for_tables {
             rollback::the_past_is_named
             items::the_items_are_what_the_schema_says
             items::times_grow_whatever_the_clock_says
+            items::an_age_that_no_clock_can_tell_is_called_so
             items::an_unknown_schema_is_left_alone
             items::a_malformed_item_is_damage
             items::states_are_respected

@@ -10,7 +10,7 @@ use super::{
 };
 use futures_util::TryStreamExt;
 use sacker::{
-    ledger::{AddRequest, Error, NotFound, PackageQuery, Refused, TableLedger, TagRequest},
+    ledger::{AddRequest, Error, Ledger, NotFound, PackageQuery, Refused, TableLedger, TagRequest},
     model::{Labels, State, Timestamp},
     table::Table,
 };
@@ -130,6 +130,29 @@ pub async fn times_grow_whatever_the_clock_says(world: &Tables) {
     }
     let audited = audit(&*world.table(), "app").await;
     assert_eq!((audited.versions, audited.moves), (5, 15));
+}
+
+pub async fn an_age_that_no_clock_can_tell_is_called_so(world: &Tables) {
+    const NOW: u64 = 1_800_000_000_000;
+    const YEAR: u64 = 365 * 24 * 3600 * 1000;
+    let at = |millis: u64| {
+        let clock = Arc::new(move || Timestamp::from_millis(millis));
+        TableLedger::with_clock(world.table(), patience(), clock)
+    };
+    add(&at(NOW + YEAR), "app", "one").await;
+    let gated = TagRequest { require: vec![of("age:1h")], ..tagging("app", "1", "live") };
+    match at(NOW).tag(&gated).await.unwrap_err() {
+        Error::Refused(refused @ Refused::Gates { .. }) => {
+            assert!(refused.to_string().contains("its age is not known"), "{refused}");
+        }
+        other => panic!("{other:?}"),
+    }
+    // Within what clocks differ by, it is just young.
+    match at(NOW + YEAR - 1000).tag(&gated).await.unwrap_err() {
+        Error::Refused(refused) => assert!(refused.to_string().contains("added 0s ago"), "{refused}"),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(at(NOW + YEAR + 2 * 3_600_000).tag(&gated).await.unwrap().version, Some(version(1)));
 }
 
 pub async fn an_unknown_schema_is_left_alone(world: &Tables) {

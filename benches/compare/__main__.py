@@ -15,6 +15,7 @@ from datetime import date
 from pathlib import Path
 
 import plot
+import quiet
 import report
 from rows import ROWS, Work
 from servers import Servers
@@ -22,6 +23,7 @@ from timing import Figures, Timer
 
 PROJECT = Path(__file__).parent.parent.parent
 RESULTS = PROJECT / "benches/results"
+BUSY = RESULTS / "busy.json"
 
 
 def machine(servers):
@@ -42,8 +44,28 @@ def timed(options, work, timer):
             continue
         figures = timer.row(row(work))
         print(report.table(row.title, figures), file=sys.stderr)
+        file = RESULTS / f"{row.name}.json"
+        before = walls(kept_figures(file)) if file.exists() and row.name not in read_busy() else None
+        reasons = quiet.why_busy(walls(figures), before)
+        for reason in reasons:
+            print(f"  {row.name}: taken on a busy machine: {reason}", file=sys.stderr)
+        busy = read_busy() | {row.name: reasons}
         kept = {name: asdict(it) for name, it in figures.items()}
-        (RESULTS / f"{row.name}.json").write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
+        file.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
+        BUSY.write_text(json.dumps({name: it for name, it in busy.items() if it}, indent=1, ensure_ascii=False) + "\n")
+
+
+def walls(figures):
+    return {name: it.wall for name, it in figures.items()}
+
+
+def kept_figures(file):
+    return {name: Figures(**it) for name, it in json.loads(file.read_text()).items()}
+
+
+def read_busy():
+    """Why each row that was taken on a busy machine was."""
+    return json.loads(BUSY.read_text()) if BUSY.exists() else {}
 
 
 def main():
@@ -79,9 +101,8 @@ def write():
     for row in ROWS:
         kept = RESULTS / f"{row.name}.json"
         if kept.exists():
-            figures = {name: Figures(**it) for name, it in json.loads(kept.read_text()).items()}
-            rows.append((row.name, row.title, figures))
-    text = report.page(rows, (RESULTS / "machine.txt").read_text().strip())
+            rows.append((row.name, row.title, kept_figures(kept)))
+    text = report.page(rows, (RESULTS / "machine.txt").read_text().strip(), read_busy())
     report.put_between(PROJECT / "docs/speed.md", "figures", text)
     plot.draw(rows, PROJECT / "docs/plots", RESULTS)
 

@@ -3,6 +3,7 @@
 from statistics import median
 
 import goals
+import quiet
 
 MIB = 1 << 20
 
@@ -26,22 +27,25 @@ def table(title, figures):
     return "\n".join(lines)
 
 
-def goal_lines(row, title, figures):
+def goal_lines(row, title, figures, busy):
     for goal, middle, least, greatest in goals.of(row, figures):
-        verdict = "met" if middle <= goal.most else "**missed**"
+        verdict = quiet.verdict(middle, goal.most, busy)
         yield (
             f"| {title} | {goal.against} | ≤ {goal.most:.2f} | {middle:.2f} ({least:.2f} – {greatest:.2f}) | {verdict} |"
         )
 
 
-def page(rows, machine):
-    """All of it. `rows` are triples of name, title and figures."""
+def page(rows, machine, busy):
+    """All of it. `rows` are triples of name, title and figures; `busy` has the reasons why a row, by its name, was taken
+    on a busy machine."""
     parts = [machine, ""]
     parts += ["| sacker's | to | wanted | median ratio (least – greatest) | |", "|---|---|--:|--:|---|"]
     for name, title, figures in rows:
-        parts += goal_lines(name, title, figures)
-    for _, title, figures in rows:
+        parts += goal_lines(name, title, figures, busy.get(name))
+    for name, title, figures in rows:
         parts += ["", table(title, figures)]
+        if busy.get(name):
+            parts += ["", f"Taken on a busy machine: {'; '.join(busy[name])}."]
     return "\n".join(parts) + "\n"
 
 

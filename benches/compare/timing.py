@@ -11,8 +11,6 @@ from pathlib import Path
 from random import Random
 from statistics import median
 
-import psutil
-
 
 @dataclass
 class Figures:
@@ -65,6 +63,8 @@ class Timer:
 
 def settle():
     """Waits until nothing is left to be done of what ran before: written back, deleted, collected. At most a minute."""
+    import psutil  # only where something is timed: the rest of this is tested without it
+
     subprocess.run(["sync"], check=True)
     deadline, quiet = time.monotonic() + 60, 0
     while quiet < 3 and time.monotonic() < deadline:

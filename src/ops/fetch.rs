@@ -33,6 +33,10 @@ use tracing::Instrument;
 /// How much of a blob is asked for at once: 8 MiB.
 const PART: u64 = 8 << 20;
 
+/// The most consecutive parts that one request asks for. Each request costs its server and a round trip, so that a large
+/// blob in requests of 8 MiB leaves a fast link idle; a part is still what is kept of an interrupted download.
+const RUN: u64 = 4;
+
 /// The same where they go to a stream: they are held in memory until it is their turn.
 const STREAM_PART: u64 = 4 << 20;
 
@@ -83,7 +87,7 @@ impl Client {
             bytes => observer.resume(bytes),
         }
         let (landed, parts) = mpsc::unbounded_channel();
-        let hashed = hash_behind(Arc::clone(partial.file()), parts);
+        let hashed = hash_behind(Arc::clone(partial.file()), blob.size, partial.part_size(), parts);
         let fetch = Fetch::new(self, blob, observer);
         let (fetched, hashed) = tokio::join!(fetch.parts_to_file(partial, landed), hashed);
         observer.end();
@@ -175,37 +179,30 @@ impl Fetch {
         part * size..self.size.min((part + 1) * size)
     }
 
-    /// Fetches the parts that are not there yet, several under way at once, and tells of all of them in order.
+    /// Fetches the parts that are not there yet, several requests under way at once, and reports each part as it lands.
     async fn parts_to_file(
         self: &Arc<Self>,
         partial: &Arc<Partial>,
-        landed: mpsc::UnboundedSender<Range<u64>>,
+        landed: mpsc::UnboundedSender<u64>,
     ) -> Result<(), Stopped> {
-        let size = partial.part_size();
         let jobs = self.jobs(parts_under_way(self.size));
-        let mut parts = 0..self.parts(size);
-        let (mut there, mut told) = (BTreeSet::new(), 0);
+        let mut runs = Runs { next: 0, parts: self.parts(partial.part_size()), jobs };
+        for part in (0..runs.parts).filter(|part| partial.has(*part)) {
+            let _ = landed.send(part);
+        }
         let mut under_way = JoinSet::new();
         let mut leads = true;
         loop {
             while under_way.len() < jobs
-                && let Some(part) = parts.next()
+                && let Some(run) = runs.next(|part| partial.has(part))
             {
-                if partial.has(part) {
-                    there.insert(part);
-                } else {
-                    let (fetch, partial) = (Arc::clone(self), Arc::clone(partial));
-                    under_way.spawn(fetch.part_to_file(part, leads, partial).in_current_span());
-                    leads = false;
-                }
-            }
-            while there.remove(&told) {
-                let _ = landed.send(self.range(size, told));
-                told += 1;
+                let (fetch, partial, landed) = (Arc::clone(self), Arc::clone(partial), landed.clone());
+                under_way.spawn(fetch.run_to_file(run, leads, partial, landed).in_current_span());
+                leads = false;
             }
             match under_way.join_next().await.map(finished) {
                 None => return Ok(()),
-                Some(Ok(part)) => drop(there.insert(part)),
+                Some(Ok(())) => {}
                 Some(Err(stopped)) => {
                     under_way.shutdown().await;
                     return Err(stopped);
@@ -257,19 +254,39 @@ impl Fetch {
         fetched.ok_or(Stopped::Absent)
     }
 
-    /// Fetches a part to its place in a file, and gives its number back.
-    async fn part_to_file(
+    /// Fetches consecutive parts to their places in a file by one request, and reports each as it lands.
+    async fn run_to_file(
         self: Arc<Self>,
-        part: u64,
+        run: Range<u64>,
         leads: bool,
         partial: Arc<Partial>,
-    ) -> Result<u64, Stopped> {
+        landed: mpsc::UnboundedSender<u64>,
+    ) -> Result<(), Stopped> {
         let failed = |error| Error::from(Fault::new(FaultKind::Disk, "writing the downloaded file", error));
+        let size = partial.part_size();
+        let next = AtomicU64::new(run.start);
+        // All up to `end` has been written.
+        let land_up_to = |end| {
+            loop {
+                let part = next.load(Ordering::Relaxed);
+                if part == run.end || self.range(size, part).end > end {
+                    return Ok(());
+                }
+                partial.landed(part).map_err(failed)?;
+                // Nobody hashes any more if reading the file back has failed, which is reported in the end.
+                let _ = landed.send(part);
+                next.store(part + 1, Ordering::Relaxed);
+            }
+        };
+        let range = self.range(size, run.start).start..self.range(size, run.end - 1).end;
         // Writing to the page cache is a copy in memory: not worth another thread.
-        let land = |at, chunk: Bytes| partial.write(&chunk, at).map_err(failed);
-        self.part(self.range(partial.part_size(), part), leads, land).await?;
-        partial.landed(part).map_err(failed)?;
-        Ok(part)
+        let land = |at, chunk: Bytes| {
+            partial.write(&chunk, at).map_err(failed)?;
+            land_up_to(at + chunk.len() as u64)
+        };
+        self.part(range.clone(), leads, land).await?;
+        // An empty part has no chunk.
+        Ok(land_up_to(range.end)?)
     }
 
     async fn part_to_memory(self: Arc<Self>, part: u64) -> Result<Vec<Bytes>, Stopped> {
@@ -295,28 +312,54 @@ fn finished<T>(done: Result<T, JoinError>) -> T {
     done.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
 }
 
-/// Hashes what was written, in order, reading it back from the page cache while the rest arrives, and has it written
-/// to the disk behind that, so that little is left to be flushed in the end.
+/// The parts that are to be asked for, a request at a time.
+struct Runs {
+    next: u64,
+    parts: u64,
+    jobs: usize,
+}
+
+impl Runs {
+    /// The next consecutive parts that are not there: fewer toward the end, so that the last requests end together.
+    fn next(&mut self, is_there: impl Fn(u64) -> bool) -> Option<Range<u64>> {
+        let start = (self.next..self.parts).find(|part| !is_there(*part))?;
+        let most = ((self.parts - start) / (4 * self.jobs as u64)).clamp(1, RUN);
+        let end = (start + 1..start + most).find(|part| is_there(*part)).unwrap_or(start + most);
+        self.next = end;
+        Some(start..end)
+    }
+}
+
+/// Hashes the parts that have landed, in order, reading them back from the page cache while the rest arrives, and has
+/// them written to the disk behind that, so that little is left to be flushed in the end.
 async fn hash_behind(
     file: Arc<File>,
-    mut written: mpsc::UnboundedReceiver<Range<u64>>,
+    size: u64,
+    part_size: u64,
+    mut landed: mpsc::UnboundedReceiver<u64>,
 ) -> Result<Digest, Error> {
     blocking(move || {
         let mut sha256 = Sha256::new();
         let mut buffer = vec![0; READ_BACK];
         let mut behind = WriteBack::of(&file);
-        while let Some(range) = written.blocking_recv() {
-            let mut at = range.start;
-            while at < range.end {
-                let want = usize::try_from(range.end - at).unwrap_or(usize::MAX).min(buffer.len());
-                let buffer = &mut buffer[..want];
-                file.read_exact_at(buffer, at).map_err(|error| {
-                    Fault::new(FaultKind::Disk, "reading the downloaded file back", error)
-                })?;
-                sha256.update(&*buffer);
-                at += want as u64;
+        let (mut there, mut next) = (BTreeSet::new(), 0);
+        while let Some(part) = landed.blocking_recv() {
+            there.insert(part);
+            while there.remove(&next) {
+                let range = next * part_size..size.min((next + 1) * part_size);
+                next += 1;
+                let mut at = range.start;
+                while at < range.end {
+                    let want = usize::try_from(range.end - at).unwrap_or(usize::MAX).min(buffer.len());
+                    let buffer = &mut buffer[..want];
+                    file.read_exact_at(buffer, at).map_err(|error| {
+                        Fault::new(FaultKind::Disk, "reading the downloaded file back", error)
+                    })?;
+                    sha256.update(&*buffer);
+                    at += want as u64;
+                }
+                behind.up_to(range.end);
             }
-            behind.up_to(range.end);
         }
         Ok(Digest::from(<[u8; 32]>::from(sha256.finalize())))
     })
@@ -328,4 +371,30 @@ fn check(address: &Address, found: &Digest) -> Result<(), Error> {
         return Ok(());
     }
     Err(Error::Damaged { address: address.clone(), why: format!("its sha256 is {found}") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn runs(parts: u64, jobs: usize, there: &[u64]) -> Vec<Range<u64>> {
+        let mut runs = Runs { next: 0, parts, jobs };
+        std::iter::from_fn(|| runs.next(|part| there.contains(&part))).collect()
+    }
+
+    #[test]
+    fn a_request_asks_for_more_where_there_is_much_and_never_for_what_is_there() {
+        assert_eq!(runs(2, 4, &[]), [0..1, 1..2]);
+        assert_eq!(runs(1, 4, &[0]), []);
+        assert_eq!(runs(5, 1, &[1]), [0..1, 2..3, 3..4, 4..5]);
+        let many = runs(128, 4, &[2, 9]);
+        assert_eq!(many[..4], [0..2, 3..7, 7..9, 10..14]);
+        assert_eq!(many.last(), Some(&(127..128)));
+        // Each part once, and at least as many requests at the end as are under way at once.
+        let asked: Vec<_> =
+            many.iter().cloned().flatten().chain([2, 9]).collect::<BTreeSet<_>>().into_iter().collect();
+        assert_eq!(asked, (0..128).collect::<Vec<_>>());
+        assert_eq!(many.iter().map(|run| run.end - run.start).sum::<u64>(), 126);
+        assert!(many[many.len() - 4..].iter().all(|run| run.end - run.start == 1));
+    }
 }

@@ -25,6 +25,7 @@ mod simulation;
 mod sqlite;
 mod store;
 mod table;
+mod trips;
 #[cfg(feature = "weak-s3-ledger")]
 mod weak_s3;
 mod wire;

@@ -5,13 +5,19 @@
 //! a run replays. The crate's advisory RUSTSEC-2025-0012 (unmaintained) is accepted: this module is the only one
 //! that names it, and where it would be replaced.
 
+mod budget;
+mod stop;
+
+pub use stop::{Committing, Stop};
+
 use crate::fault::{Fault, FaultKind};
+use budget::Budget;
 use std::{
     fmt,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
-use tokio::{sync::watch, time::Instant};
+use tokio::time::Instant;
 use tracing::{Instrument, debug, debug_span};
 
 /// Whether and when a failed try is worth another.
@@ -43,21 +49,23 @@ impl Retry for Fault {
     }
 }
 
-/// How long trouble is ridden out, and what may end that early. Cloning shares the stop and the randomness.
+/// How long trouble is tolerated, and what may end that early. Cloning shares the stop, the randomness and the budget
+/// of retries.
 #[derive(Debug, Clone)]
 pub struct Patience {
     deadline: Duration,
     stop: Stop,
     random: Random,
     pace: Pace,
+    budget: Arc<Budget>,
 }
 
 impl Patience {
-    /// Rides out contention, throttling and outages for `deadline` without progress, or until `stop` is requested.
+    /// Tolerates contention, throttling and outages for `deadline` without progress, or until `stop` is requested.
     /// Randomness comes from the operating system.
     #[must_use]
     pub fn new(deadline: Duration, stop: Stop) -> Self {
-        Self { deadline, stop, random: Random::default(), pace }
+        Self { deadline, stop, random: Random::default(), pace, budget: Arc::default() }
     }
 
     /// As [`new`](Self::new), with the randomness of a seed, so that a run replays.
@@ -65,10 +73,10 @@ impl Patience {
     pub fn seeded(deadline: Duration, stop: Stop, seed: u64) -> Self {
         let seeded = Mutex::new(fastrand::Rng::with_seed(seed));
         let random = Random(Arc::new(move || seeded.lock().unwrap_or_else(PoisonError::into_inner).u128(..)));
-        Self { deadline, stop, random, pace }
+        Self { deadline, stop, random, pace, budget: Arc::default() }
     }
 
-    /// Of another length, with the same randomness, and not to be stopped.
+    /// Of another length, with the same randomness and budget, and not to be stopped.
     pub(crate) fn for_settling(&self, deadline: Duration) -> Self {
         Self { deadline, stop: Stop::new(), ..self.clone() }
     }
@@ -111,6 +119,12 @@ impl Patience {
 
     /// Tries until success, until an error that is not worth another try, or until the deadline passes with no
     /// success; the last error is returned. What is tried must be idempotent.
+    ///
+    /// While the back end can't ([`Again::Later`]), at most 40 tries begin in any minute, and the gap between two never
+    /// shrinks, but for the last try, which is made at the deadline. All runs of one `Patience` and its clones share
+    /// a budget: a retry takes one of 64 tokens, a success gives one back, and so do 2 s. Where there is none,
+    /// the retry waits for it. So any number of concurrent runs of which none succeeds begin, in all, at most 64 retries
+    /// and 30 more a minute, and one each at its deadline.
     ///
     /// # Errors
     /// Those of the tries.
@@ -162,7 +176,11 @@ impl Patience {
         };
         let beat = pulse.last();
         let waits = Waits { patience: self, pulse, met: &met, beat, sleeps: 0, last: Duration::ZERO };
-        backoff::future::retry(waits, attempt).await
+        let result = backoff::future::retry(waits, attempt).await;
+        if result.is_ok() {
+            self.budget.refund();
+        }
+        result
     }
 }
 
@@ -188,7 +206,7 @@ pub struct Wait {
     pub again: Again,
     /// How often it has slept since the last progress.
     pub sleeps: u32,
-    /// How long it slept the last time; zero before the first.
+    /// How long it slept the last time that the back end could not ([`Again::Later`]); zero before the first.
     pub last: Duration,
     /// How long the try took that has failed.
     pub took: Duration,
@@ -203,29 +221,30 @@ pub type Pace = fn(&Wait, f64) -> Duration;
 
 /// The pace of everything that tries again. `docs/capacity.md` has the measurements behind it.
 ///
-/// **While the back end can't**, full jitter under a cap that doubles from 20 ms to 2 s: see Marc Brooker,
-/// [Exponential Backoff And Jitter](https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
+/// **While the back end can't**, a half to all of a cap that doubles from 20 ms to 4 s, and never less than the time
+/// before ("equal jitter" in Marc Brooker,
+/// [Exponential Backoff And Jitter](https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/)). Age
+/// does not shorten it: a client that has waited for long must not add to what the back end can't serve.
 ///
 /// **After a lost race**, a quarter to all of 12 times what the lost try took, and after the fourth sleep in a row of 3
-/// times as much again for each, up to 96. What a try takes tells of the distance and of the queue before the back end,
-/// and the number of sleeps of how many there are where each is refused at once. Few need not sleep long: while they
-/// do, one who has just won wins again and again.
-///
-/// Both shrink with age, the latter faster, so that the longest-waiting writer tries most often: nobody starves.
+/// times as much again for each, up to 96. What a try takes shows the distance and the queue before the back end, and
+/// the number of sleeps shows how many there are where each is refused at once. Few need not sleep long: while they
+/// do, one who has just won wins again and again. This shrinks with age, so that the longest-waiting writer tries
+/// most often: nobody starves.
 #[must_use]
 pub fn pace(wait: &Wait, share: f64) -> Duration {
     const LEAST: Duration = Duration::from_millis(10);
     const FIRST: Duration = Duration::from_millis(20);
-    const LATER: Duration = Duration::from_secs(2);
+    const LATER: Duration = Duration::from_secs(4);
     const SOON: Duration = Duration::from_secs(4);
-    let youth = 1.0 - wait.age.as_secs_f64() / wait.deadline.as_secs_f64();
     if wait.again == Again::Soon {
+        let youth = 1.0 - wait.age.as_secs_f64() / wait.deadline.as_secs_f64();
         let took = wait.took.clamp(Duration::from_millis(5), Duration::from_millis(500));
         let cap = SOON.min(took * 3 * (wait.sleeps + 1).clamp(4, 32));
         return cap.mul_f64(youth * youth).max(LEAST).mul_f64(0.25 + 0.75 * share);
     }
     let cap = LATER.min(FIRST.saturating_mul(1 << wait.sleeps.min(16)));
-    cap.mul_f64(youth).max(LEAST).mul_f64(share)
+    cap.mul_f64(f64::midpoint(1.0, share)).max(wait.last.min(LATER))
 }
 
 struct Waits<'a> {
@@ -235,6 +254,7 @@ struct Waits<'a> {
     met: &'a Mutex<(Again, Duration)>,
     beat: Instant,
     sleeps: u32,
+    /// The last sleep while the back end could not.
     last: Duration,
 }
 
@@ -251,9 +271,13 @@ impl backoff::backoff::Backoff for Waits<'_> {
         }
         let (again, took) = *self.met.lock().unwrap_or_else(PoisonError::into_inner);
         let wait = Wait { again, sleeps: self.sleeps, last: self.last, took, age, deadline };
-        self.last = (self.patience.pace)(&wait, self.patience.share()).min(left);
+        let mut sleep = (self.patience.pace)(&wait, self.patience.share());
+        if again == Again::Later {
+            sleep = sleep.max(self.patience.budget.take());
+            self.last = sleep;
+        }
         self.sleeps += 1;
-        Some(self.last)
+        Some(sleep.min(left))
     }
 }
 
@@ -281,97 +305,6 @@ impl Pulse {
 impl Default for Pulse {
     fn default() -> Self {
         Self::new()
-    }
-}
-
-/// A request to stop, as from Ctrl-C, and whether something must be settled before that can be done.
-///
-/// While a commit is under way its future must not be dropped: its outcome would be unknown. Everything else may
-/// simply be dropped. Cloning shares the request.
-#[derive(Debug, Clone)]
-pub struct Stop(Arc<watch::Sender<Stopping>>);
-
-#[derive(Debug, Clone, Copy, Default)]
-struct Stopping {
-    requested: bool,
-    insisted: bool,
-    commits: usize,
-}
-
-impl Stop {
-    /// Nothing is requested.
-    #[must_use]
-    pub fn new() -> Self {
-        Self(Arc::new(watch::Sender::new(Stopping::default())))
-    }
-
-    /// Requests a stop. Idempotent.
-    pub fn request(&self) {
-        self.0.send_modify(|stopping| stopping.requested = true);
-    }
-
-    /// Requests a stop at once: what became of a commit is not to be found out any more. Idempotent.
-    pub fn insist(&self) {
-        self.0.send_modify(|stopping| (stopping.requested, stopping.insisted) = (true, true));
-    }
-
-    /// Returns when a stop at once has been requested.
-    pub async fn insisted(&self) {
-        self.wait(|stopping| stopping.insisted).await;
-    }
-
-    /// Whether something has to be settled before a stop.
-    #[must_use]
-    pub fn is_committing(&self) -> bool {
-        self.0.borrow().commits > 0
-    }
-
-    /// Whether a stop was requested.
-    #[must_use]
-    pub fn is_requested(&self) -> bool {
-        self.0.borrow().requested
-    }
-
-    /// Returns when a stop has been requested.
-    pub async fn requested(&self) {
-        self.wait(|stopping| stopping.requested).await;
-    }
-
-    /// Returns when a stop has been requested and nothing has to be settled first: the work may be dropped.
-    pub async fn may_drop(&self) {
-        self.wait(|stopping| stopping.requested && stopping.commits == 0).await;
-    }
-
-    /// Begins something that must be settled before a stop, or `None` if a stop was requested already.
-    #[must_use]
-    pub fn begin_commit(&self) -> Option<Committing> {
-        let mut began = false;
-        self.0.send_modify(|stopping| {
-            began = !stopping.requested;
-            stopping.commits += usize::from(began);
-        });
-        began.then(|| Committing(self.clone()))
-    }
-
-    async fn wait(&self, until: impl FnMut(&Stopping) -> bool) {
-        // The sender is `self`, so the channel can't close while we wait.
-        let _ = self.0.subscribe().wait_for(until).await;
-    }
-}
-
-impl Default for Stop {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-/// Something that must be settled before a stop; settled when dropped.
-#[derive(Debug)]
-pub struct Committing(Stop);
-
-impl Drop for Committing {
-    fn drop(&mut self) {
-        self.0.0.send_modify(|stopping| stopping.commits -= 1);
     }
 }
 
@@ -404,17 +337,22 @@ mod tests {
 
     #[test]
     fn while_the_back_end_can_not_the_sleep_doubles() {
-        assert_eq!(range(&wait(Again::Later, 0, 500, 0)), [0, 20]);
-        assert_eq!(range(&wait(Again::Later, 3, 500, 0)), [0, 160]);
-        assert_eq!(range(&wait(Again::Later, 1000, 500, 0)), [0, 2000]);
+        assert_eq!(range(&wait(Again::Later, 0, 500, 0)), [10, 20]);
+        assert_eq!(range(&wait(Again::Later, 3, 500, 0)), [80, 160]);
+        assert_eq!(range(&wait(Again::Later, 1000, 500, 0)), [2000, 4000]);
+        // It never gets shorter, neither by luck nor by age.
+        let after = |last| Wait { last: Duration::from_millis(last), ..wait(Again::Later, 1000, 500, 59) };
+        assert_eq!(range(&after(3000)), [3000, 4000]);
+        // But for one that was longer because the budget was used up.
+        assert_eq!(range(&after(30_000)), [4000, 4000]);
     }
 
     #[test]
-    fn who_has_waited_for_long_tries_more_often() {
-        for again in [Again::Soon, Again::Later] {
-            let longest = [0, 20, 40, 59].map(|age| range(&wait(again, 100, 100, age))[1]);
-            assert!(longest.is_sorted_by(|before, after| before > after), "{again:?}: {longest:?}");
-            assert_eq!(pace(&wait(again, 100, 100, 60), 1.0), Duration::from_millis(10), "{again:?}");
-        }
+    fn after_a_lost_race_those_who_have_waited_for_long_try_more_often() {
+        let longest = [0, 20, 40, 59].map(|age| range(&wait(Again::Soon, 100, 100, age))[1]);
+        assert!(longest.is_sorted_by(|before, after| before > after), "{longest:?}");
+        assert_eq!(pace(&wait(Again::Soon, 100, 100, 60), 1.0), Duration::from_millis(10));
+        let later = [0, 20, 40, 59].map(|age| range(&wait(Again::Later, 100, 100, age)));
+        assert!(later.iter().all(|range| *range == later[0]), "{later:?}");
     }
 }

@@ -162,7 +162,10 @@ fn kind_of_ledger(error: &ledger::Error) -> Kind {
         E::Unknown { .. } => Kind::Unknown,
         E::Interrupted => Kind::Interrupted,
         E::Damaged { .. } => Kind::Integrity,
-        E::Schema { .. } | E::Newer { .. } | E::Refused(ledger::Refused::TooLarge { .. }) => Kind::Invalid,
+        E::Schema { .. }
+        | E::Newer { .. }
+        | E::Copy { .. }
+        | E::Refused(ledger::Refused::TooLarge { .. }) => Kind::Invalid,
         E::Refused(_) => Kind::Refused,
     }
 }
@@ -176,9 +179,8 @@ fn kind_of_moves(failed: &[ledger::Failed]) -> Kind {
 
 fn kind_of_fault(kind: FaultKind) -> Kind {
     match kind {
-        FaultKind::Throttled | FaultKind::Contended | FaultKind::Unavailable | FaultKind::Full => {
-            Kind::Unavailable
-        }
+        FaultKind::Contended => Kind::Conflict,
+        FaultKind::Throttled | FaultKind::Unavailable | FaultKind::Full => Kind::Unavailable,
         FaultKind::Denied => Kind::Denied,
         FaultKind::Missing | FaultKind::Misconfigured | FaultKind::Disk => Kind::Invalid,
         FaultKind::Corrupt => Kind::Integrity,

@@ -92,6 +92,9 @@ pub(super) enum Side {
 const CREDENTIALS: &str = "give credentials that may do this, as to AWS's own tools: AWS_PROFILE, AWS_ACCESS_KEY_ID \
                            with AWS_SECRET_ACCESS_KEY, `aws sso login`, or a role";
 
+const OF_A_COPY: &str = "use the ledger that this is a copy of; only if this one is to take its place, \
+                         `sacker init --adopt-store`";
+
 pub(super) fn of_operation(error: &ops::Error, places: &Places) -> Vec<String> {
     use ops::Error as E;
     let hint = match error {
@@ -100,11 +103,7 @@ pub(super) fn of_operation(error: &ops::Error, places: &Places) -> Vec<String> {
         E::Input { .. } => "give a regular file that can be read, or - for standard input".to_owned(),
         E::Changed(_) => "nothing was added; add it again when nobody is writing to it".to_owned(),
         // Never offered to a ledger of its own, to which everything in another's store is garbage.
-        E::NotOwner { is_copy: true, .. } => {
-            "use the ledger that this is a copy of; only if this one is to take its \
-                                              place, `sacker init --adopt-store`"
-                .to_owned()
-        }
+        E::NotOwner { is_copy: true, .. } => OF_A_COPY.to_owned(),
         E::NotOwner { .. } => of_another_ledger(&places.store),
         E::Exists(_) => "-f replaces it; -o PATH writes to another file".to_owned(),
         E::Spool { directory, source } if !is_full(source.kind()) => {
@@ -211,6 +210,7 @@ fn of_ledger(error: &ledger::Error, places: &Places) -> Vec<String> {
         E::Newer { least: None, .. } => {
             "nothing was changed; install the newest release of sacker on this machine".to_owned()
         }
+        E::Copy { .. } => OF_A_COPY.to_owned(),
         E::Schema { found, .. } => format!("use a release of sacker that knows schema {found}"),
     };
     vec![hint]

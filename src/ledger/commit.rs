@@ -137,10 +137,16 @@ impl<O: Operation> Commit<'_, O> {
         Err(match stumble {
             Stumble::Final(error) => error,
             Stumble::Fault(fault) if fault.kind.is_transient() && stopped => Error::Interrupted,
-            Stumble::Fault(fault) => fault.into(),
             Stumble::Lost { .. } if stopped => Error::Interrupted,
-            Stumble::Lost { .. } => Conflict::Contention(self.operation.package().clone()).into(),
+            // DynamoDB refuses what meets another transaction under way without deciding between them.
+            Stumble::Fault(fault) if fault.kind == FaultKind::Contended => self.contention(),
+            Stumble::Fault(fault) => fault.into(),
+            Stumble::Lost { .. } => self.contention(),
         })
+    }
+
+    fn contention(&self) -> Error {
+        Conflict::Contention(self.operation.package().clone()).into()
     }
 
     async fn attempt(&self, progress: &mut Progress<O::Outcome>) -> Result<O::Outcome, Stumble> {
@@ -305,7 +311,9 @@ impl<O: Operation> Commit<'_, O> {
         }
         // A slot tells nothing unless its heads were read no later.
         let one = pending.is_some() || self.operation.needs_snapshot();
-        self.ledger.read_once(keys, one).await
+        let seen = self.ledger.read_once(keys, one).await?;
+        self.ledger.check_home(&seen).await?;
+        Ok(seen)
     }
 
     fn unknown(&self, slot: u64, why: Stumble) -> Error {
@@ -315,8 +323,8 @@ impl<O: Operation> Commit<'_, O> {
         let source = match why {
             Stumble::Fault(fault) => fault,
             Stumble::Lost { .. } => Fault::new(FaultKind::Contended, doing, why.to_string()),
-            // The key is another operation's: nothing is unknown of this one.
-            Stumble::Final(error @ Error::Conflict(_)) => return error,
+            // The key is another operation's, or the ledger is another: nothing is unknown of this one.
+            Stumble::Final(error @ (Error::Conflict(_) | Error::Copy { .. })) => return error,
             Stumble::Final(error) => Fault::new(FaultKind::Corrupt, doing, error),
         };
         Error::Unknown { key, source }

@@ -71,6 +71,15 @@ pub enum Error {
         /// The least release that may do so, where the ledger says.
         least: Option<String>,
     },
+    /// The table is a copy of a ledger, such as a restored one, and a copy is not changed. Nothing was changed.
+    /// [`Ledger::adopt`](super::Ledger::adopt) makes it a ledger of its own.
+    #[error("this is a copy of the ledger {id} in {home}")]
+    Copy {
+        /// The ledger's id.
+        id: String,
+        /// Where the ledger was made.
+        home: String,
+    },
     /// The ledger has a schema that this program does not know, and does not say which releases may use it.
     #[error("the ledger has schema {found}; this program knows schema {known}")]
     Schema {

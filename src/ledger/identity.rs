@@ -3,6 +3,7 @@
 use super::{
     Error, TableLedger,
     items::{self, Meta, SCHEMA, encode},
+    operation::Snapshot,
 };
 use crate::{
     fault::Fault,
@@ -49,6 +50,14 @@ impl TableLedger {
         let here = self.home().await?;
         let moved = |home: &String| here.as_ref().is_some_and(|here| here != home);
         Ok(Identity { id: meta.ledger, epoch: meta.epoch, copy_of: meta.home.filter(moved) })
+    }
+
+    /// Refuses a change of a copy, such as a restored table, where `seen` holds the ledger's identity: what is changed
+    /// there is not in the ledger that everyone else uses.
+    pub(super) async fn check_home(&self, seen: &Snapshot) -> Result<(), Error> {
+        let Some(meta) = seen.get::<Meta>(&items::meta_key())? else { return Ok(()) };
+        let Identity { id, copy_of, .. } = self.identify(meta).await?;
+        copy_of.map_or(Ok(()), |home| Err(Error::Copy { id, home }))
     }
 
     /// The ledger's identity, which is made if there is none.

@@ -114,13 +114,16 @@ impl<O: Operation> Commit<'_, O> {
     /// One try to find out what became of tries, of which at most one can have landed.
     pub(super) async fn settle_once(&self, pending: &[Pending]) -> Result<Option<O::Outcome>, Stumble> {
         let table = self.ledger.table();
-        let keys: Vec<Key> =
-            pending.iter().flat_map(Pending::reads).collect::<BTreeSet<_>>().into_iter().collect();
+        // A fence is a change: a copy of the ledger is not fenced either.
+        let keys: BTreeSet<Key> =
+            pending.iter().flat_map(Pending::reads).chain([items::meta_key()]).collect();
+        let keys: Vec<Key> = keys.into_iter().collect();
         let read = || async {
             let items = table.get_transact(&keys).await?;
             Ok::<_, Fault>(Snapshot::new(keys.clone(), items))
         };
         let seen = read().await?;
+        self.ledger.check_home(&seen).await?;
         let mut open = Vec::new();
         for pending in pending {
             if let Some(outcome) = self.recognise(pending, &seen).await? {

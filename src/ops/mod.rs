@@ -35,7 +35,7 @@ pub use fsck::{Checked, Fsck};
 pub use gc::{Collect, Garbage};
 pub use init::Initialised;
 pub use list::{Listed, Packages};
-pub use wait::{POLL, Wait};
+pub use wait::{LAST_LOOK, POLL, Wait};
 
 use crate::{ledger::Ledger, retry::Patience, store::Store};
 use std::{fmt, num::NonZeroUsize, path::PathBuf, sync::Arc};

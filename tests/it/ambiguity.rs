@@ -8,6 +8,7 @@ mod moves;
 mod races;
 mod random;
 mod stops;
+mod waits;
 
 use crate::{
     faults::{Fate, Faulty},

@@ -21,6 +21,7 @@ mod models;
 mod proxy;
 mod releases;
 mod resume;
+mod retries;
 mod simulation;
 mod sqlite;
 mod store;

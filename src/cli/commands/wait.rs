@@ -9,7 +9,8 @@ use std::time::Duration;
 
 /// Wait until a version is there, or a tag has moved; then show it as info does
 ///
-/// It looks about once a second. Exits with 3 if the time runs out.
+/// It looks about once a second, and tolerates outages. Exits with 3 if the time runs out, and with 7 if the ledger
+/// does not answer at that time, so that nothing is known.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     /// The package
@@ -42,7 +43,7 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
     };
     let client = context.ledger().await?;
     let wait = Wait { package, spec, version, newer_than, after_rev, timeout };
-    let release = client.wait(&wait).await.map_err(context.failed(&doing))?;
+    let release = client.wait(&wait, &context.observer).await.map_err(context.failed(&doing))?;
     if context.output.json {
         return context.output.object(&json::Versioned::of(&release, None));
     }

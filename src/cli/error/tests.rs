@@ -65,7 +65,7 @@ fn faults_of_the_ledger() {
     assert_snapshot!(all(faults, &cloud()), @"
     7 unavailable: doing it in dynamodb://table: talking to it: too many requests: the root of it
       nothing was changed; run it again, or with a longer --deadline
-    7 unavailable: doing it in dynamodb://table: talking to it: someone else is changing it: the root of it
+    5 conflict: doing it in dynamodb://table: talking to it: someone else is changing it: the root of it
       nothing was changed; run it again, or with a longer --deadline
     7 unavailable: doing it in dynamodb://table: talking to it: no usable answer: the root of it
       nothing was changed; check the network, and run it again
@@ -88,7 +88,7 @@ fn faults_of_the_ledger() {
     assert_snapshot!(all(faults, &places("file:///l", "s3://bucket")), @"
     7 unavailable: doing it in file:///l: talking to it: too many requests: the root of it
       nothing was changed; run it again, or with a longer --deadline
-    7 unavailable: doing it in file:///l: talking to it: someone else is changing it: the root of it
+    5 conflict: doing it in file:///l: talking to it: someone else is changing it: the root of it
       nothing was changed; run it again, or with a longer --deadline
     7 unavailable: doing it in file:///l: talking to it: no usable answer: the root of it
       nothing was changed; check the network, and run it again
@@ -116,7 +116,7 @@ fn faults_of_the_store() {
     assert_snapshot!(all(faults, &places("dynamodb://table", address)), @"
     7 unavailable: doing it in s3://bucket/blobs?endpoint=http://127.0.0.1:9: talking to it: too many requests: the root of it
       nothing was changed; run it again, or with a longer --deadline
-    7 unavailable: doing it in s3://bucket/blobs?endpoint=http://127.0.0.1:9: talking to it: someone else is changing it: the root of it
+    5 conflict: doing it in s3://bucket/blobs?endpoint=http://127.0.0.1:9: talking to it: someone else is changing it: the root of it
       nothing was changed; run it again, or with a longer --deadline
     7 unavailable: doing it in s3://bucket/blobs?endpoint=http://127.0.0.1:9: talking to it: no usable answer: the root of it
       nothing was changed; check that http://127.0.0.1:9 (`endpoint` in s3://bucket/blobs?endpoint=http://127.0.0.1:9) is right and answers
@@ -175,6 +175,7 @@ fn what_the_ledger_answers() {
         ledger::Error::Interrupted,
         ledger::Error::Damaged { what: "the item X".to_owned(), why: "it is odd".to_owned() },
         ledger::Error::Schema { found: 2, known: 1 },
+        ledger::Error::Copy { id: "0123".to_owned(), home: "dynamodb:eu-west-1/table".to_owned() },
     ];
     assert_snapshot!(all(answers.into_iter().map(ops::Error::Ledger), &cloud()), @r#"
     4 not_found: doing it in dynamodb://table: there is no package web/front
@@ -212,6 +213,8 @@ fn what_the_ledger_answers() {
       it was changed by hand, or by something else than sacker: look at it, or restore it from a backup
     2 invalid: doing it in dynamodb://table: the ledger has schema 2; this program knows schema 1
       use a release of sacker that knows schema 2
+    2 invalid: doing it in dynamodb://table: this is a copy of the ledger 0123 in dynamodb:eu-west-1/table
+      use the ledger that this is a copy of; only if this one is to take its place, `sacker init --adopt-store`
     "#);
 }
 

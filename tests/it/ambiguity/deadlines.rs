@@ -261,6 +261,23 @@ async fn contention_without_end_is_a_conflict() {
     scene.audit().await;
 }
 
+/// As DynamoDB refuses what meets another transaction under way.
+#[tokio::test(start_paused = true)]
+async fn conflicts_without_end_are_contention_and_no_outage() {
+    let scene = Scene::new(|_, _| Fate::MeetsContention).await;
+    let contention = |error: Error| match error {
+        Error::Conflict(Conflict::Contention(package)) => assert_eq!(package, of("app")),
+        other => panic!("{other:?}"),
+    };
+    contention(scene.ledger.tag(&tagging("app", "2", "live")).await.unwrap_err());
+    contention(try_add(&scene.ledger, &adding("app"), "three").await.unwrap_err());
+    let scene = Scene::new(|_, _| Fate::IsThrottled).await;
+    match scene.ledger.tag(&tagging("app", "2", "live")).await.unwrap_err() {
+        Error::Fault(fault) => assert_eq!(fault.kind, FaultKind::Throttled),
+        other => panic!("{other:?}"),
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_outage_before_anything_was_sent_is_no_mystery() {
     let scene = Scene::new(|_, _| Fate::Arrives).await;

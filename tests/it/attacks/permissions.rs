@@ -18,7 +18,7 @@ use sacker::{
         ApplyRequest, ChangeRequest, Ledger, PackageQuery, ProtectRequest, RollbackRequest, TableLedger,
     },
     model::{Labels, Protection, ReleaseChange},
-    ops::{Fsck, Wait},
+    ops::{Fsck, Observer, Silent, Wait},
     table::{Change, Created, Item, Key, Page, Query, Table, TransactError, Transaction},
 };
 use std::{
@@ -161,7 +161,8 @@ async fn asked(site: &Site, command: &str) -> Asked {
             let (package, spec) = (of("app"), of("live"));
             let wait =
                 Wait { package, spec, version: None, newer_than: None, after_rev: None, timeout: None };
-            client.wait(&wait).await.unwrap();
+            let observer: Arc<dyn Observer> = Arc::new(Silent);
+            client.wait(&wait, &observer).await.unwrap();
         }
         "label" => {
             let labels = Labels::parse(["a=b"]).unwrap();

@@ -1,9 +1,19 @@
 //! One store, one ledger: no one else collects in it.
 
 use super::{Site, collect, gc};
-use crate::{backends, ledger::world::patience};
+use crate::{
+    backends,
+    ledger::{
+        changing::changing,
+        plans::{applying, moving},
+        rollback::rolling_back,
+        world::{author, of, patience, tag, tagging, untagging},
+    },
+};
+use futures_util::{FutureExt, future::BoxFuture};
 use sacker::{
-    ledger::TableLedger,
+    ledger::{self, ApplyRequest, Author, Ledger, ProtectRequest, TableLedger, TagRequest},
+    model::{Key, Labels, Protection, ReleaseChange},
     ops::{Client, Error},
     table::{Action, Change, Condition, Table, Transaction, dynamodb::DynamoTable, sqlite::SqliteTable},
 };
@@ -91,4 +101,76 @@ async fn a_restored_copy_of_a_table_collects_nothing() {
     site.add("app", "one").await;
     let copy = copied(&*site.table()).await;
     drill(&site, Arc::new(copy)).await;
+}
+
+/// Every change that needs no store, by name.
+fn changes(ledger: &TableLedger) -> Vec<(&'static str, BoxFuture<'_, Result<(), ledger::Error>>)> {
+    let plan = moving(&[("app", "canary", "1", "")]);
+    let apply = move |undo| {
+        let request = ApplyRequest { undo, ..applying(&plan) };
+        async move { ledger.apply(&request).await.map(drop) }.boxed()
+    };
+    let change = |number, change| {
+        let request = changing(number, change);
+        async move { ledger.change(&request).await.map(drop) }.boxed()
+    };
+    let resumed: Key = "0123456789abcdef0123456789abcdef@9".parse().unwrap();
+    let tagged = |author: Author| {
+        let request = TagRequest { author, ..tagging("app", "1", "live") };
+        async move { ledger.tag(&request).await.map(drop) }.boxed()
+    };
+    let protect = |protection| {
+        let request =
+            ProtectRequest { package: of("app"), tag: of("live"), protection, author: author(None) };
+        async move { ledger.protect(&request).await.map(drop) }.boxed()
+    };
+    vec![
+        ("tag", tagged(author(None))),
+        ("tag with a key", tagged(author(Some("key")))),
+        ("tag, taken up again", tagged(Author { key: Some(resumed), ..author(None) })),
+        ("untag", async { ledger.untag(&untagging("app", "live")).await.map(drop) }.boxed()),
+        ("rollback", async { ledger.rollback(&rolling_back("app", "live")).await.map(drop) }.boxed()),
+        ("apply", apply(false)),
+        ("apply --undo", apply(true)),
+        ("protect", protect(Some(Protection::Confirm))),
+        ("unprotect", protect(None)),
+        ("label", change(1, ReleaseChange::Label(Labels::parse(["a=b"]).unwrap()))),
+        ("yank", change(1, ReleaseChange::Yank)),
+        ("unyank", change(1, ReleaseChange::Unyank)),
+        ("delete", change(1, ReleaseChange::Delete)),
+    ]
+}
+
+#[tokio::test]
+async fn a_restored_copy_of_a_table_is_not_changed() {
+    let site = Site::cloud(false).await;
+    for content in ["one", "two", "three"] {
+        site.add("app", content).await;
+    }
+    tag(&*site.ledger(), "app", "2", "live").await;
+    tag(&*site.ledger(), "app", "3", "live").await;
+    let copy: Arc<dyn Table> = Arc::new(copied(&*site.table()).await);
+    let before = copy.scan(None).await.unwrap().items;
+    // Each command is a process of its own; and one that has looked at it already refuses as well.
+    for fresh in [true, false] {
+        let looked = TableLedger::new(Arc::clone(&copy), patience());
+        looked.blob(&of("app"), &of("live")).await.unwrap();
+        let names = changes(&looked).into_iter().map(|(name, _)| name);
+        for (number, name) in names.enumerate() {
+            let new = TableLedger::new(Arc::clone(&copy), patience());
+            let ledger = if fresh { &new } else { &looked };
+            let (_, change) = changes(ledger).swap_remove(number);
+            match change.await {
+                Err(ledger::Error::Copy { .. }) => {}
+                other => panic!("{name}: {other:?}"),
+            }
+        }
+    }
+    let after = copy.scan(None).await.unwrap().items;
+    assert_eq!(before, after);
+    // What has adopted the store is a ledger of its own.
+    let ledger = TableLedger::new(copy, patience());
+    let identity = ledger.identity().await.unwrap().unwrap();
+    ledger.adopt(&identity, identity.epoch + 1).await.unwrap();
+    ledger.tag(&tagging("app", "1", "live")).await.unwrap();
 }

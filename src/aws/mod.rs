@@ -34,9 +34,12 @@ use url::Url;
 
 /// To a server that does not answer at all; the SDK's own value is about the same.
 const CONNECT: Duration = Duration::from_secs(3);
-/// One try of a request to DynamoDB, connecting included. Its answers take milliseconds, and the whole request is sent
-/// again under the same token.
-const DYNAMODB_ATTEMPT: Duration = Duration::from_secs(2);
+/// How long nothing may move on a connection to DynamoDB while an answer is expected. Its answers take milliseconds,
+/// and the whole request is sent again under the same token.
+const DYNAMODB_STALLED: Duration = Duration::from_secs(2);
+/// One try of a request to DynamoDB: a page of 1 MB takes as long at 280 kbit/s. What is slower is asked for in smaller
+/// pieces, and a server that sends a byte at a time does not hold anyone for longer.
+const DYNAMODB_ATTEMPT: Duration = Duration::from_secs(30);
 /// One try of a request that makes or changes a table.
 const DYNAMODB_CONTROL_ATTEMPT: Duration = Duration::from_secs(10);
 /// Until S3 begins to answer; see [`http`] for what a body or a completion is granted on top.
@@ -84,16 +87,19 @@ impl Aws {
         Self { http: Http::default(), standard: Arc::default(), credentials: Arc::new(credentials) }
     }
 
-    /// A client of DynamoDB. It makes one try, of at most 2 s, and never retries: that is the caller's decision, since
-    /// a failed condition after a hidden retry may be the caller's own success.
+    /// A client of DynamoDB. It makes one try and never retries: that is the caller's decision, since a failed condition
+    /// after a hidden retry may be the caller's own success. A try ends when nothing moves for 2 s, so that a large page
+    /// may arrive over a slow link, and after 30 s in any case.
     ///
     /// # Errors
     /// [`FaultKind::Denied`] without credentials; [`FaultKind::Misconfigured`] without a region or with an address that
     /// is none; [`FaultKind::Unavailable`] if the credentials come from a service that does not answer.
     pub async fn dynamodb(&self, at: &Endpoint) -> Result<aws_sdk_dynamodb::Client, Fault> {
         let sdk = self.configuration(at, "DynamoDB").await?;
-        let timeouts =
-            TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(DYNAMODB_ATTEMPT);
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(CONNECT)
+            .read_timeout(DYNAMODB_STALLED)
+            .operation_attempt_timeout(DYNAMODB_ATTEMPT);
         let config = aws_sdk_dynamodb::config::Builder::from(&sdk)
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts.build());
@@ -198,8 +204,10 @@ impl Aws {
 
 /// What a client's requests that make or change a table need: more time.
 pub(crate) fn dynamodb_control() -> aws_sdk_dynamodb::config::Builder {
-    let timeouts =
-        TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(DYNAMODB_CONTROL_ATTEMPT);
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT)
+        .read_timeout(DYNAMODB_CONTROL_ATTEMPT)
+        .operation_attempt_timeout(DYNAMODB_CONTROL_ATTEMPT);
     aws_sdk_dynamodb::Config::builder().timeout_config(timeouts.build())
 }
 

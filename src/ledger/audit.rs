@@ -14,10 +14,11 @@ use super::{
     Error, TableLedger,
     items::{self, Head, decode},
     operation::Snapshot,
+    paging::PageSize,
 };
 use crate::{
     model::{Address, Digest, Generation, OpId, PackageName},
-    table::{Action, Condition, Item, Key, Order, Page, Query, TransactError, Transaction},
+    table::{Action, Condition, Item, Key, Order, Query, TransactError, Transaction},
 };
 use count::Counted;
 use examine::Package;
@@ -170,9 +171,6 @@ struct Found {
     mend: Option<Vec<Action>>,
 }
 
-/// The items of a page of queries.
-const PAGE: u32 = 500;
-
 /// What is said of an item of a kind that this release does not know.
 const UNKNOWN_ITEM: &str =
     "this release knows no such item, and does not judge it: a newer sacker wrote it, or another program";
@@ -187,7 +185,7 @@ impl TableLedger {
         let mut census = Census::default();
         let mut counts = Counted::default();
         let mut examined = BTreeSet::new();
-        let mut after: Option<Key> = None;
+        let (mut after, mut size): (Option<Key>, _) = (None, PageSize::first());
         let mut damaged = false;
         let mut watch = |breach: Breach| {
             damaged |= matches!(breach.rule, Rule::Form | Rule::Dense | Rule::Chain | Rule::State);
@@ -195,7 +193,7 @@ impl TableLedger {
         };
         loop {
             let tell: Tell<'_> = &mut watch;
-            let page = self.retrying(|| self.table().scan(after.as_ref())).await?;
+            let page = self.scan_page(&mut size, after.as_ref()).await?;
             let mut listed = Vec::new();
             for (key, item) in &page.items {
                 counts.take(key, item);
@@ -303,15 +301,14 @@ impl TableLedger {
     /// A whole partition.
     async fn partition(&self, pk: &str) -> Result<Vec<(Key, Item)>, Error> {
         let (from, to) = (" ".to_owned(), items::HIGHEST.to_owned());
-        let mut query =
-            Query { pk: pk.to_owned(), from, to, order: Order::Ascending, limit: PAGE, after: None };
-        let mut all = Vec::new();
+        let limit = PageSize::first().items();
+        let mut query = Query { pk: pk.to_owned(), from, to, order: Order::Ascending, limit, after: None };
+        let (mut all, mut size) = (Vec::new(), PageSize::first());
         loop {
-            let page: Page<String> = self.retrying(|| self.table().query(&query)).await?;
+            let page = self.next_page(&mut size, &mut query).await?;
             all.extend(page.items.into_iter().map(|(sk, item)| (Key::new(pk, sk), item)));
-            match page.next {
-                Some(next) => query.after = Some(next),
-                None => return Ok(all),
+            if page.next.is_none() {
+                return Ok(all);
             }
         }
     }

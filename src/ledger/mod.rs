@@ -21,6 +21,7 @@ mod identity;
 mod items;
 mod moves;
 mod operation;
+mod paging;
 mod past;
 mod protect;
 mod read;

@@ -3,29 +3,19 @@
 use super::{
     ChangeRequest, Error, NotFound, PackageQuery, TableLedger,
     items::{self, Head, TagHead, TagItem, VersionItem, decode},
-    table_ledger::READING,
 };
 use crate::{
-    fault::{Fault, FaultKind},
     model::{
         Address, Blob, PackageName, Release, ReleaseChange, Spec, State, TagMove, TagName, Tagged, Version,
     },
-    retry::Patience,
-    table::{Item, Key, Order, Page, Query, Table},
+    table::Order,
 };
 use futures_util::{
     StreamExt, TryStreamExt,
     future::{join, join_all, try_join},
     stream::{self, BoxStream, Peekable, Stream},
 };
-use std::{collections::BTreeMap, pin::Pin, sync::Arc};
-use tokio::task::JoinHandle;
-use tracing::Instrument;
-
-/// The items of the first page: few, for a quick answer; each page after it may have twice as many.
-const FIRST_PAGE: u32 = 250;
-/// The items of a page: DynamoDB ends a page at 1 MB in any case.
-const PAGE: u32 = 2000;
+use std::{collections::BTreeMap, pin::Pin};
 
 impl TableLedger {
     pub(super) async fn read_blob(
@@ -239,79 +229,6 @@ impl TableLedger {
             .try_collect()
             .await?;
         Ok((head.map_or(0, |head| head.rev), on))
-    }
-
-    /// The items of a range of a partition. A page is asked for when half of the one before it has been taken.
-    pub(super) fn pages(
-        &self,
-        pk: String,
-        from: String,
-        to: String,
-        order: Order,
-    ) -> BoxStream<'_, Result<(Key, Item), Error>> {
-        let first = Query { pk, from, to, order, limit: FIRST_PAGE, after: None };
-        stream::try_unfold(Some(Paging::Ask(first)), move |paging| async move {
-            let (mut query, page) = match paging {
-                None => return Ok::<_, Error>(None),
-                Some(Paging::Rest(rows, query)) => {
-                    let ahead = Ahead::ask(Arc::clone(&self.table), self.patience().clone(), query);
-                    return Ok(Some((stream::iter(rows), Some(Paging::Asked(ahead)))));
-                }
-                Some(Paging::Ask(query)) => {
-                    let page = async { Ok(self.retrying(|| self.table().query(&query)).await?) };
-                    let (page, ()): (Page<String>, ()) = try_join(page, self.check_schema()).await?;
-                    (query, page)
-                }
-                Some(Paging::Asked(ahead)) => ahead.answer().await?,
-            };
-            let mut rows: Vec<_> =
-                page.items.into_iter().map(|(sk, item)| Ok((Key::new(&query.pk, sk), item))).collect();
-            let next = page.next.map(|next| {
-                let rest = rows.split_off(rows.len() / 2);
-                (query.after, query.limit) = (Some(next), (query.limit * 2).min(PAGE));
-                Paging::Rest(rest, query)
-            });
-            Ok(Some((stream::iter(rows), next)))
-        })
-        .try_flatten()
-        .boxed()
-    }
-}
-
-/// How far the reading of a range has got.
-enum Paging {
-    /// This page is to be asked for.
-    Ask(Query),
-    /// These rows are left of a page, and then comes this one.
-    Rest(Vec<Result<(Key, Item), Error>>, Query),
-    Asked(Ahead),
-}
-
-/// A page that was asked for ahead of its time. Nobody waits for it any more once this is dropped.
-struct Ahead(JoinHandle<Result<(Query, Page<String>), Fault>>);
-
-impl Ahead {
-    fn ask(table: Arc<dyn Table>, patience: Patience, query: Query) -> Self {
-        let asked = async move {
-            let page = patience.run(READING, || table.query(&query)).await?;
-            Ok((query, page))
-        };
-        Self(tokio::spawn(asked.in_current_span()))
-    }
-
-    async fn answer(mut self) -> Result<(Query, Page<String>), Fault> {
-        match (&mut self.0).await {
-            Ok(answer) => answer,
-            Err(stopped) if stopped.is_panic() => std::panic::resume_unwind(stopped.into_panic()),
-            // The runtime is shutting down.
-            Err(stopped) => Err(Fault::new(FaultKind::Unavailable, READING, stopped)),
-        }
-    }
-}
-
-impl Drop for Ahead {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }
 

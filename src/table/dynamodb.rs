@@ -223,7 +223,12 @@ impl Table for DynamoTable {
     }
 
     async fn scan(&self, after: Option<&Key>) -> Result<Page<Key>, Fault> {
+        self.scan_at_most(after, u32::MAX).await
+    }
+
+    async fn scan_at_most(&self, after: Option<&Key>, most: u32) -> Result<Page<Key>, Fault> {
         let request = self.client.scan().table_name(&self.name).consistent_read(true);
+        let request = request.limit(most.try_into().unwrap_or(i32::MAX));
         let request = request.set_exclusive_start_key(after.map(attributes));
         let sent = request.send().instrument(debug_span!("dynamodb.Scan", table = self.name));
         let answer = sent.await.map_err(|error| aws::fault(self.reading(), error))?;

@@ -300,6 +300,13 @@ pub trait Table: fmt::Debug + Send + Sync {
     /// for `fsck` and export alone.
     async fn scan(&self, after: Option<&Key>) -> Result<Page<Key>, Fault>;
 
+    /// As [`scan`](Self::scan), a page of at most `most` items, at least 1: a smaller page is over sooner on a slow link.
+    /// A table without a link may give more.
+    async fn scan_at_most(&self, after: Option<&Key>, most: u32) -> Result<Page<Key>, Fault> {
+        let _ = most;
+        self.scan(after).await
+    }
+
     /// Does all of a transaction or nothing. Not idempotent in itself: a copy that arrives later is judged by its
     /// conditions anew, unless the table recognises the token.
     ///

@@ -23,6 +23,7 @@ mod releases;
 mod resume;
 mod retries;
 mod simulation;
+mod slow;
 mod sqlite;
 mod store;
 mod table;

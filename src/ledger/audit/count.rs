@@ -5,6 +5,7 @@ use super::{
         Error, TableLedger,
         items::{self, BlobItem, BlobState, VersionItem},
         operation::Snapshot,
+        paging::PageSize,
     },
     Breach, Found, Record, Rule, Spot, Tell, decode,
 };
@@ -247,9 +248,9 @@ impl TableLedger {
     async fn pass(&self, suspects: &BTreeSet<Spot>) -> Result<Pass, Error> {
         let mut pass = Pass::default();
         let mut revs: BTreeMap<String, u64> = BTreeMap::new();
-        let mut after: Option<Key> = None;
+        let (mut after, mut size): (Option<Key>, _) = (None, PageSize::first());
         loop {
-            let page = self.retrying(|| self.table().scan(after.as_ref())).await?;
+            let page = self.scan_page(&mut size, after.as_ref()).await?;
             for (key, item) in &page.items {
                 if key.pk.starts_with("P#") && key.sk == "H" {
                     let rev = item.get("rev").and_then(serde_json::Value::as_u64).unwrap_or_default();

@@ -12,7 +12,7 @@
 use crate::{aws::S3Objects, ledger::WeakS3Ledger};
 use crate::{
     aws::{Aws, Endpoint, has_credentials, without_credentials},
-    fault::Fault,
+    fault::{Fault, FaultKind},
     ledger::{Ledger, TableLedger},
     retry::Patience,
     store::{Store, directory::DirectoryStore, s3::S3Store},
@@ -101,8 +101,8 @@ pub struct Uploading {
 /// Opens a ledger and a store. Nothing is made or checked: that is for `init`, and for what is done with them.
 ///
 /// # Errors
-/// [`FaultKind::Denied`](crate::fault::FaultKind) without credentials, and
-/// [`FaultKind::Misconfigured`](crate::fault::FaultKind) without a region.
+/// [`FaultKind::Denied`] without credentials, [`FaultKind::Misconfigured`] without a region, and
+/// [`FaultKind::Unavailable`] if what gives them has no answer until the deadline of `patience`.
 pub async fn open(
     ledger: &LedgerUrl,
     store: &StoreUrl,
@@ -110,11 +110,12 @@ pub async fn open(
     patience: Patience,
     uploading: Uploading,
 ) -> Result<(Arc<dyn Ledger>, Arc<dyn Store>), Fault> {
-    let ledger = open_ledger(ledger, aws, patience).await?;
+    let ledger = open_ledger(ledger, aws, patience.clone()).await?;
     let store: Arc<dyn Store> = match store {
         StoreUrl::S3(Bucket { bucket, prefix, endpoint }) => {
             let Uploading { folder, jobs } = uploading;
-            let store = S3Store::new(aws.s3(endpoint).await?, bucket, prefix, folder);
+            let client = within(&patience, || aws.s3(endpoint)).await?;
+            let store = S3Store::new(client, bucket, prefix, folder);
             Arc::new(match jobs {
                 Some(jobs) => store.with_jobs(jobs),
                 None => store,
@@ -136,7 +137,8 @@ pub async fn open_ledger(
 ) -> Result<Arc<dyn Ledger>, Fault> {
     Ok(match ledger {
         LedgerUrl::Dynamo { table, endpoint } => {
-            let table = DynamoTable::new(aws.dynamodb(endpoint).await?, table.clone());
+            let client = within(&patience, || aws.dynamodb(endpoint)).await?;
+            let table = DynamoTable::new(client, table.clone());
             Arc::new(TableLedger::new(Arc::new(table), patience))
         }
         LedgerUrl::Directory(directory) => {
@@ -144,9 +146,23 @@ pub async fn open_ledger(
         }
         #[cfg(feature = "weak-s3-ledger")]
         LedgerUrl::WeakS3(Bucket { bucket, prefix, endpoint }) => {
-            let objects = S3Objects::new(aws.s3(endpoint).await?, bucket, prefix);
+            let client = within(&patience, || aws.s3(endpoint)).await?;
+            let objects = S3Objects::new(client, bucket, prefix);
             Arc::new(WeakS3Ledger::new(Arc::new(objects), patience))
         }
+    })
+}
+
+/// Connects, within the deadline: where the credentials and the region come from may be busy, or hang.
+async fn within<T, F>(patience: &Patience, connect: impl FnMut() -> F) -> Result<T, Fault>
+where
+    F: Future<Output = Result<T, Fault>>,
+{
+    // Boxed: what gives credentials makes a large future.
+    let connecting = Box::pin(patience.run("connecting", connect));
+    tokio::time::timeout(patience.deadline(), connecting).await.unwrap_or_else(|_| {
+        let source = "the source of the credentials, or of the region, did not answer";
+        Err(Fault::new(FaultKind::Unavailable, "connecting", source))
     })
 }
 

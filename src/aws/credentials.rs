@@ -1,50 +1,203 @@
 //! Credentials, found once and shared by all clients.
 
+use super::{codes, http::Http, watched::Watched};
 use aws_config::{
-    Region, default_provider::credentials::DefaultCredentialsChain,
+    BehaviorVersion, Region, default_provider::credentials::DefaultCredentialsChain,
     environment::EnvironmentVariableCredentialsProvider, imds, provider_config::ProviderConfig,
 };
 use aws_credential_types::{
     Credentials,
     provider::{ProvideCredentials, SharedCredentialsProvider, error::CredentialsError, future},
 };
+use aws_sdk_sts::operation::{
+    assume_role::AssumeRoleError, assume_role_with_web_identity::AssumeRoleWithWebIdentityError,
+};
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use futures_util::future::{BoxFuture, FutureExt, Shared};
 use std::{
-    sync::Arc,
+    error::Error,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
 };
-use tokio::sync::Mutex;
+use tokio::time::Instant;
 
-/// How long before they expire credentials are renewed; more than the SDK's own cache takes.
+/// How long before they expire credentials begin to be renewed, concurrently with the requests that still use them.
 const RENEWED: Duration = Duration::from_secs(30);
+/// With less than this left no request begins to use them: it waits until they are renewed.
+const LAST: Duration = Duration::from_secs(5);
+/// While credentials are still good, a renewal that failed is not tried again before this.
+const PAUSE: Duration = Duration::from_secs(1);
+/// The instance metadata service is next door or nowhere: a connection takes no longer.
+const IMDS_CONNECT: Duration = Duration::from_secs(1);
+/// A busy one takes its time to answer.
+const IMDS_ANSWER: Duration = Duration::from_secs(5);
+
+/// The settings of everything that gives regions and credentials.
+#[derive(Debug, Clone)]
+pub(super) struct Settings {
+    pub http: Http,
+    pub use_fips: Option<bool>,
+    pub use_dual_stack: Option<bool>,
+}
+
+impl Settings {
+    /// A configuration whose requests are watched.
+    pub fn providers(&self) -> (ProviderConfig, Watched) {
+        let watched = Watched::new(self.http.clone());
+        let providers = ProviderConfig::without_region()
+            .with_behavior_version(Some(BehaviorVersion::latest()))
+            .with_http_client(watched.clone())
+            .with_use_fips(self.use_fips)
+            .with_use_dual_stack(self.use_dual_stack);
+        (providers, watched)
+    }
+}
+
+/// The instance metadata service, asked once: whoever needs the answer asks again.
+pub(super) fn imds(providers: &ProviderConfig) -> imds::Client {
+    imds::Client::builder()
+        .configure(providers)
+        .max_attempts(1)
+        .connect_timeout(IMDS_CONNECT)
+        .read_timeout(IMDS_ANSWER)
+        .build()
+}
 
 /// AWS's [standard chain](https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html), which has
 /// found credentials.
+///
+/// # Errors
+/// A [`Refusal`] within, which says if asking again may help.
 pub(super) async fn standard(
-    providers: &ProviderConfig,
+    settings: &Settings,
     region: &Region,
-    imds: imds::Client,
 ) -> Result<SharedCredentialsProvider, CredentialsError> {
     // The chain begins with them, and costs more to build than all else that is done before the first request.
     if let Ok(keys) = EnvironmentVariableCredentialsProvider::new().provide_credentials().await {
         return Ok(SharedCredentialsProvider::new(keys));
     }
-    let chain = DefaultCredentialsChain::builder()
-        .configure(providers.clone())
-        .region(region.clone())
-        .imds_client(imds)
-        .build()
-        .await;
-    let held = Held { chain: Arc::new(chain), current: Arc::default() };
+    let (settings, region) = (settings.clone(), region.clone());
+    let held = Held::new(move || ask(settings.clone(), region.clone()).boxed());
     held.provide_credentials().await?;
     Ok(SharedCredentialsProvider::new(held))
 }
 
+/// Asks the chain. It is built for each question: after a failure its providers remember that they have failed.
+async fn ask(settings: Settings, region: Region) -> Result<Credentials, Refusal> {
+    let (providers, watched) = settings.providers();
+    let imds = imds(&providers);
+    let chain = DefaultCredentialsChain::builder().configure(providers).region(region).imds_client(imds);
+    let found = chain.build().await.provide_credentials().await;
+    found.map_err(|error| Refusal::new(&error, &watched))
+}
+
+/// The reason why there are no credentials.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Refusal {
+    pub text: String,
+    /// True if asking again may help: the source is slow, throttles, or fails. Otherwise there are none, or they are
+    /// refused.
+    pub transient: bool,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl Error for Refusal {}
+
+impl Refusal {
+    fn new(error: &CredentialsError, watched: &Watched) -> Self {
+        // The metadata service, which everyone without credentials asks in the end, is simply not there on most machines.
+        let none = matches!(error, CredentialsError::CredentialsNotLoaded(_));
+        let configured = !none && !matches!(error, CredentialsError::InvalidConfiguration(_));
+        let transient = watched.is_busy()
+            || configured && (watched.is_unreached() || is_throttled(error) || is_of_process(error))
+            || matches!(error, CredentialsError::Unhandled(_) | CredentialsError::ProviderTimedOut(_));
+        let text = match super::fault::innermost(error) {
+            text if transient => format!("the source of the credentials has no answer now: {text}"),
+            _ if none => "no credentials were found: AWS_PROFILE, AWS_ACCESS_KEY_ID, or a role".to_owned(),
+            text => format!("no credentials: {text}"),
+        };
+        Self { text, transient }
+    }
+}
+
+/// Returns true if STS says, by its code, that it may answer later.
+fn is_throttled(error: &CredentialsError) -> bool {
+    use super::fault::find;
+    let role = find::<AssumeRoleError>(error).and_then(ProvideErrorMetadata::code);
+    let web = || find::<AssumeRoleWithWebIdentityError>(error).and_then(ProvideErrorMetadata::code);
+    role.or_else(web).is_some_and(|code| codes::kind(Some(code), 400).is_transient())
+}
+
+/// Returns true if a `credential_process` failed, other than because there is no such program. The SDK gives its end
+/// as text alone.
+fn is_of_process(error: &CredentialsError) -> bool {
+    let text = super::fault::innermost(error);
+    let missing = ["exit status: 126", "exit status: 127"];
+    text.contains("external process") && !missing.iter().any(|status| text.contains(status))
+}
+
+type Question = dyn Fn() -> BoxFuture<'static, Result<Credentials, Refusal>> + Send + Sync;
+type Renewal = Shared<BoxFuture<'static, Result<Credentials, Refusal>>>;
+
 /// Credentials that are kept until they expire. The SDK keeps some too, but for each client, and loses a sign-in that
-/// outlasts the try of the request that began it; here it goes on, and a later try finds it done.
-#[derive(Debug)]
+/// outlasts the try of the request that began it; here it runs to its end, and a later try finds it done. All who need
+/// new ones wait for one renewal.
+#[derive(Clone)]
 struct Held {
-    chain: Arc<dyn ProvideCredentials>,
-    current: Arc<Mutex<Option<Credentials>>>,
+    ask: Arc<Question>,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    current: Option<Credentials>,
+    renewal: Option<Renewal>,
+    failed: Option<Instant>,
+}
+
+impl fmt::Debug for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Held")
+    }
+}
+
+impl Held {
+    fn new(
+        ask: impl Fn() -> BoxFuture<'static, Result<Credentials, Refusal>> + Send + Sync + 'static,
+    ) -> Self {
+        Self { ask: Arc::new(ask), state: Arc::default() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn begin_renewal(&self, state: &mut State) -> Renewal {
+        if let Some(renewal) = &state.renewal {
+            return renewal.clone();
+        }
+        let held = self.clone();
+        let asked = tokio::spawn(async move {
+            let renewed = (held.ask)().await;
+            let mut state = held.state();
+            state.renewal = None;
+            match &renewed {
+                Ok(renewed) => (state.current, state.failed) = (Some(renewed.clone()), None),
+                Err(_) => state.failed = Some(Instant::now()),
+            }
+            renewed
+        });
+        let ended = |error: tokio::task::JoinError| Refusal { text: error.to_string(), transient: true };
+        let renewal = async move { asked.await.map_err(ended)? }.boxed().shared();
+        state.renewal = Some(renewal.clone());
+        renewal
+    }
 }
 
 impl ProvideCredentials for Held {
@@ -52,28 +205,35 @@ impl ProvideCredentials for Held {
     where
         Self: 'a,
     {
-        let held = self.current.try_lock().ok().and_then(|current| fresh(current.as_ref()));
-        if let Some(held) = held {
-            return future::ProvideCredentials::ready(Ok(held));
-        }
-        let (chain, current) = (Arc::clone(&self.chain), Arc::clone(&self.current));
-        let renewal = tokio::spawn(async move {
-            let mut current = current.lock().await;
-            if let Some(held) = fresh(current.as_ref()) {
-                return Ok(held);
+        let mut state = self.state();
+        let current = state.current.clone();
+        let left = current.as_ref().map_or(Duration::ZERO, left);
+        let lately = state.failed.is_some_and(|at| at.elapsed() < PAUSE);
+        let renewal = (left <= RENEWED && !(lately && left > LAST)).then(|| self.begin_renewal(&mut state));
+        drop(state);
+        match (current, renewal) {
+            (Some(current), _) if left > LAST => future::ProvideCredentials::ready(Ok(current)),
+            (current, Some(renewal)) => future::ProvideCredentials::new(async move {
+                match (renewal.await, current) {
+                    (Ok(renewed), _) => Ok(renewed),
+                    (Err(_), Some(current)) if left_now(&current) => Ok(current),
+                    (Err(refusal), _) => Err(CredentialsError::provider_error(refusal)),
+                }
+            }),
+            (_, None) => {
+                future::ProvideCredentials::ready(Err(CredentialsError::not_loaded("none are held")))
             }
-            let renewed = chain.provide_credentials().await?;
-            *current = Some(renewed.clone());
-            Ok(renewed)
-        });
-        future::ProvideCredentials::new(async move { renewal.await.map_err(CredentialsError::unhandled)? })
+        }
     }
 }
 
-/// These credentials, if they last for a while.
-fn fresh(held: Option<&Credentials>) -> Option<Credentials> {
-    let soon = SystemTime::now() + RENEWED;
-    held.filter(|held| held.expiry().is_none_or(|at| at > soon)).cloned()
+/// How long credentials last.
+fn left(credentials: &Credentials) -> Duration {
+    credentials.expiry().map_or(Duration::MAX, |at| at.duration_since(SystemTime::now()).unwrap_or_default())
+}
+
+fn left_now(credentials: &Credentials) -> bool {
+    !left(credentials).is_zero()
 }
 
 #[cfg(test)]
@@ -81,43 +241,69 @@ mod tests {
     use super::*;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    #[derive(Debug, Default)]
-    struct Slow {
-        asked: AtomicUsize,
-        expiry: Option<SystemTime>,
-    }
-
-    impl ProvideCredentials for Slow {
-        fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
-        where
-            Self: 'a,
-        {
-            self.asked.fetch_add(1, Ordering::SeqCst);
-            future::ProvideCredentials::new(async {
+    /// Credentials that take 3 s to get, fail at some questions, and last for a time; and how often they were asked for.
+    fn held(lasts: Option<Duration>, fails: fn(usize) -> bool) -> (Arc<AtomicUsize>, Held) {
+        let asked = Arc::<AtomicUsize>::default();
+        let counted = Arc::clone(&asked);
+        let held = Held::new(move || {
+            let number = counted.fetch_add(1, Ordering::SeqCst);
+            async move {
                 tokio::time::sleep(Duration::from_secs(3)).await;
-                Ok(Credentials::new("id", "secret", None, self.expiry, "slow"))
-            })
-        }
+                if fails(number) {
+                    return Err(Refusal { text: "busy".to_owned(), transient: true });
+                }
+                let expiry = lasts.map(|lasts| SystemTime::now() + lasts);
+                Ok(Credentials::new(format!("id{number}"), "secret", None, expiry, "slow"))
+            }
+            .boxed()
+        });
+        (asked, held)
     }
 
-    fn held(expiry: Option<SystemTime>) -> (Arc<Slow>, Held) {
-        let slow = Arc::new(Slow { expiry, ..Slow::default() });
-        (Arc::clone(&slow), Held { chain: slow, current: Arc::default() })
+    async fn id(held: &Held) -> String {
+        held.provide_credentials().await.unwrap().access_key_id().to_owned()
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_sign_in_outlives_the_try_that_began_it() {
-        let (slow, held) = held(None);
+        let (asked, held) = held(None, |_| false);
         tokio::time::timeout(Duration::from_secs(2), held.provide_credentials()).await.unwrap_err();
         tokio::time::timeout(Duration::from_secs(2), held.provide_credentials()).await.unwrap().unwrap();
-        assert_eq!(slow.asked.load(Ordering::SeqCst), 1);
+        assert_eq!(asked.load(Ordering::SeqCst), 1);
     }
 
     #[tokio::test(start_paused = true)]
     async fn expired_credentials_are_renewed() {
-        let (slow, held) = held(Some(SystemTime::now()));
+        let (asked, held) = held(Some(Duration::ZERO), |_| false);
         held.provide_credentials().await.unwrap();
         held.provide_credentials().await.unwrap();
-        assert_eq!(slow.asked.load(Ordering::SeqCst), 2);
+        assert_eq!(asked.load(Ordering::SeqCst), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn all_wait_for_one_renewal_also_if_it_fails() {
+        let (asked, held) = held(None, |number| number == 0);
+        let all = futures_util::future::join_all((0..16).map(|_| held.provide_credentials())).await;
+        assert!(all.iter().all(Result::is_err));
+        assert_eq!(asked.load(Ordering::SeqCst), 1);
+        assert_eq!(id(&held).await, "id1");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_still_lasts_is_used_while_its_renewal_fails() {
+        let (asked, held) = held(Some(Duration::from_secs(20)), |number| number > 0);
+        assert_eq!(id(&held).await, "id0");
+        for _ in 0..10 {
+            let began = Instant::now();
+            assert_eq!(id(&held).await, "id0");
+            assert_eq!(began.elapsed(), Duration::ZERO, "no request waits for it");
+        }
+        tokio::time::sleep(Duration::from_millis(3100)).await;
+        assert_eq!(id(&held).await, "id0");
+        assert_eq!(asked.load(Ordering::SeqCst), 2, "and it is not asked for without a pause");
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        assert_eq!(id(&held).await, "id0");
+        tokio::task::yield_now().await;
+        assert_eq!(asked.load(Ordering::SeqCst), 3);
     }
 }

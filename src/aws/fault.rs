@@ -1,14 +1,14 @@
 //! What the errors of AWS mean.
 
-use super::codes;
+use super::{codes, credentials::Refusal};
 use crate::fault::{Fault, FaultKind};
 use aws_credential_types::provider::error::CredentialsError;
-use aws_smithy_runtime_api::client::{
-    orchestrator::HttpResponse,
-    result::{ConnectorError, SdkError},
-};
+use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use std::error::Error;
+
+const BUSY: &str = "run it again, or look at what gives the credentials: STS, the metadata or container service, SSO, or \
+                    the profile's `credential_process`";
 
 /// Says what an error of an SDK client means, by its error code, its HTTP status, or how it failed.
 ///
@@ -64,18 +64,17 @@ where
     Fault { remedy, ..Fault::new(kind, doing, source) }
 }
 
-/// What it means that there are no credentials.
+/// The fault of having no credentials: transient if their source may give some later.
 pub(super) fn credentials_fault(doing: &str, error: &CredentialsError) -> Fault {
-    let source = match error {
-        CredentialsError::CredentialsNotLoaded(_) => {
-            "no credentials were found: AWS_PROFILE, AWS_ACCESS_KEY_ID, or a role".to_owned()
-        }
-        error => format!("no credentials: {}", innermost(error)),
+    // One that says nothing is of the SDK itself, which waited for too long or lost the answer.
+    let busy = matches!(error, CredentialsError::ProviderTimedOut(_));
+    let (text, transient) = match find::<Refusal>(error) {
+        Some(refusal) => (refusal.text.clone(), refusal.transient),
+        None => (format!("no credentials: {}", innermost(error)), busy),
     };
-    let unreachable = matches!(error, CredentialsError::ProviderTimedOut(_))
-        || matches!(error, CredentialsError::ProviderError(_))
-            && find::<ConnectorError>(error).is_some_and(|error| error.is_io() || error.is_timeout());
-    Fault::new(if unreachable { FaultKind::Unavailable } else { FaultKind::Denied }, doing, source)
+    let (kind, remedy) =
+        if transient { (FaultKind::Unavailable, Some(BUSY)) } else { (FaultKind::Denied, None) };
+    Fault { remedy, ..Fault::new(kind, doing, text) }
 }
 
 fn is_of_dynamodb(answer: &HttpResponse) -> bool {
@@ -93,13 +92,13 @@ fn told(code: Option<&str>, message: Option<&str>, status: u16) -> String {
 }
 
 /// The first in the chain of causes that is a `T`.
-fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
+pub(super) fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
     causes(error).find_map(|cause| cause.downcast_ref())
 }
 
 /// What the root of the trouble says, which is what helps; unless it is just that time ran out, for then what stands
 /// above it says which.
-fn innermost(error: &(dyn Error + 'static)) -> String {
+pub(super) fn innermost(error: &(dyn Error + 'static)) -> String {
     let mut said: Vec<String> = causes(error).map(ToString::to_string).collect();
     let bare = ["operation timed out", "timed out", "timeout"];
     while said.len() > 1 && said.last().is_some_and(|last| bare.contains(&last.as_str())) {
@@ -150,13 +149,12 @@ mod tests {
 
     #[test]
     fn credentials() {
-        let error = || std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+        for (transient, expected) in [(true, Unavailable), (false, Denied)] {
+            let refusal = Refusal { text: "why".to_owned(), transient };
+            assert_eq!(credentials_fault("x", &CredentialsError::provider_error(refusal)).kind, expected);
+        }
         for (error, expected) in [
-            (CredentialsError::not_loaded("no providers in chain provided credentials"), Denied),
-            (CredentialsError::not_loaded(ConnectorError::io(error().into())), Denied),
-            (CredentialsError::invalid_configuration("no such profile"), Denied),
-            (CredentialsError::provider_error("the SSO session has expired"), Denied),
-            (CredentialsError::provider_error(ConnectorError::io(error().into())), Unavailable),
+            (CredentialsError::not_loaded("none"), Denied),
             (CredentialsError::provider_timed_out(std::time::Duration::from_secs(5)), Unavailable),
         ] {
             assert_eq!(credentials_fault("x", &error).kind, expected, "{error:?}");

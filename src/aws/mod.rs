@@ -12,6 +12,7 @@ mod fault;
 mod http;
 #[cfg(feature = "weak-s3-ledger")]
 mod objects;
+mod watched;
 
 pub(crate) use address::{has_credentials, without_credentials};
 pub use fault::fault;
@@ -20,13 +21,14 @@ pub use objects::{Objects, S3Objects};
 
 use crate::fault::{Fault, FaultKind};
 use aws_config::{
-    BehaviorVersion, Region, SdkConfig, environment::EnvironmentVariableRegionProvider, imds,
-    meta::region::RegionProviderChain, profile::ProfileFileRegionProvider, provider_config::ProviderConfig,
+    BehaviorVersion, Region, SdkConfig, environment::EnvironmentVariableRegionProvider,
+    identity::IdentityCache, imds, meta::region::RegionProviderChain, profile::ProfileFileRegionProvider,
     retry::RetryConfig, stalled_stream_protection::StalledStreamProtectionConfig, timeout::TimeoutConfig,
 };
 use aws_credential_types::{Token, provider::SharedCredentialsProvider};
 use aws_sdk_s3::config::{RequestChecksumCalculation, ResponseChecksumValidation};
 use aws_types::{origin::Origin, service_config::ServiceConfigKey};
+use credentials::Settings;
 use http::Http;
 use std::{sync::Arc, time::Duration};
 use tokio::sync::OnceCell;
@@ -48,8 +50,6 @@ const S3_ANSWER: Duration = Duration::from_secs(20);
 const S3_STALLED: Duration = Duration::from_secs(20);
 /// With the quick retries of the SDK; a caller's come on top.
 const S3_ATTEMPTS: u32 = 3;
-/// The instance metadata service is next door or nowhere: as the AWS CLI does, ask once and for a second.
-const IMDS: Duration = Duration::from_secs(1);
 
 /// Settings of one service that win over the standard configuration.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -147,20 +147,14 @@ impl Aws {
         if effective_url(standard, at, service).is_none_or(|url| !url.starts_with("http://")) {
             self.http.prepare_tls(CONNECT);
         }
-        let providers = ProviderConfig::without_region()
-            .with_behavior_version(Some(BehaviorVersion::latest()))
-            .with_http_client(self.http.clone())
-            .with_use_fips(standard.use_fips())
-            .with_use_dual_stack(standard.use_dual_stack());
-        let imds = imds::Client::builder()
-            .configure(&providers)
-            .max_attempts(1)
-            .connect_timeout(IMDS)
-            .read_timeout(IMDS)
-            .build();
+        let settings = Settings {
+            http: self.http.clone(),
+            use_fips: standard.use_fips(),
+            use_dual_stack: standard.use_dual_stack(),
+        };
         let region = match &at.region {
             Some(region) => Some(Region::new(region.clone())),
-            None => standard_region(&providers, &imds).await,
+            None => standard_region(&settings, &doing).await?,
         };
         let Some(region) = region else {
             let source = "no region is set: AWS_REGION, the profile's `region`, or `region=` in the URL";
@@ -168,11 +162,13 @@ impl Aws {
         };
         let credentials = self
             .credentials
-            .get_or_try_init(|| credentials::standard(&providers, &region, imds))
+            .get_or_try_init(|| credentials::standard(&settings, &region))
             .await
             .map_err(|error| fault::credentials_fault(&doing, &error))?;
         let mut sdk =
             standard.clone().into_builder().region(region).credentials_provider(credentials.clone());
+        // They are kept here until they expire, and the SDK would wait for their renewal while they still last.
+        sdk = sdk.identity_cache(IdentityCache::no_cache());
         if let Some(url) = &at.url {
             // The origin says that it wins over what the configuration has for the service.
             sdk = sdk.endpoint_url(url);
@@ -211,16 +207,23 @@ pub(crate) fn dynamodb_control() -> aws_sdk_dynamodb::config::Builder {
     aws_sdk_dynamodb::Config::builder().timeout_config(timeouts.build())
 }
 
-/// The SDK's own [chain](https://docs.aws.amazon.com/sdkref/latest/guide/feature-region.html), but for less patience
-/// with the instance metadata service.
-async fn standard_region(providers: &ProviderConfig, imds: &imds::Client) -> Option<Region> {
-    let profile = ProfileFileRegionProvider::builder().configure(providers).build();
-    let instance = imds::region::ImdsRegionProvider::builder().configure(providers).imds_client(imds.clone());
-    RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
-        .or_else(profile)
-        .or_else(instance.build())
-        .region()
-        .await
+/// The region of the SDK's own [chain](https://docs.aws.amazon.com/sdkref/latest/guide/feature-region.html), but for less
+/// patience with an instance metadata service that is not there.
+///
+/// # Errors
+/// [`FaultKind::Unavailable`] if that service is there and busy.
+async fn standard_region(settings: &Settings, doing: &str) -> Result<Option<Region>, Fault> {
+    let (providers, watched) = settings.providers();
+    let imds = credentials::imds(&providers);
+    let profile = ProfileFileRegionProvider::builder().configure(&providers).build();
+    let instance = imds::region::ImdsRegionProvider::builder().configure(&providers).imds_client(imds);
+    let chain = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new());
+    let region = chain.or_else(profile).or_else(instance.build()).region().await;
+    if region.is_none() && watched.is_busy() {
+        let source = "no region is set, and the instance metadata service has no answer now";
+        return Err(Fault::new(FaultKind::Unavailable, doing, source));
+    }
+    Ok(region)
 }
 
 /// The custom address that a service's client will use, if any: explicit, for the service, or for all services, as

@@ -1,5 +1,7 @@
 //! What goes wrong between us and AWS, over real sockets.
 
+mod sources;
+
 use crate::{
     backends,
     wire::{Server, response},

@@ -1,0 +1,104 @@
+//! An HTTP client that remembers how its requests ended: the SDK's providers of credentials report little of it.
+
+use super::{codes, http::Http};
+use aws_smithy_runtime_api::client::{
+    http::{HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector},
+    orchestrator::HttpRequest,
+    result::ConnectorError,
+    runtime_components::RuntimeComponents,
+};
+use std::{
+    collections::HashMap,
+    error::Error,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+/// The client. Cloning shares its memory.
+#[derive(Debug, Clone)]
+pub(super) struct Watched {
+    http: Http,
+    ends: Ends,
+}
+
+/// How the last request to each address ended.
+type Ends = Arc<Mutex<HashMap<String, End>>>;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// There was no connection.
+    Unreached,
+    /// There was a connection, or may have been, and no whole answer.
+    Silent,
+    Answered(u16),
+}
+
+impl Watched {
+    /// A client that has sent nothing yet.
+    pub fn new(http: Http) -> Self {
+        Self { http, ends: Ends::default() }
+    }
+
+    /// Returns true if some server can't answer now but may later: it was silent, throttled or failed.
+    pub fn is_busy(&self) -> bool {
+        self.any(|end| match end {
+            End::Silent => true,
+            End::Answered(status) => status >= 400 && codes::kind(None, status).is_transient(),
+            End::Unreached => false,
+        })
+    }
+
+    /// Returns true if some server could not be connected to.
+    pub fn is_unreached(&self) -> bool {
+        self.any(|end| end == End::Unreached)
+    }
+
+    fn any(&self, is: impl Fn(End) -> bool) -> bool {
+        self.ends.lock().unwrap_or_else(PoisonError::into_inner).values().any(|end| is(*end))
+    }
+}
+
+impl HttpClient for Watched {
+    fn http_connector(
+        &self,
+        settings: &HttpConnectorSettings,
+        components: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        let inner = self.http.http_connector(settings, components);
+        SharedHttpConnector::new(Watching { inner, ends: Arc::clone(&self.ends) })
+    }
+}
+
+#[derive(Debug)]
+struct Watching {
+    inner: SharedHttpConnector,
+    ends: Ends,
+}
+
+impl HttpConnector for Watching {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let address = request.uri().split('?').next().unwrap_or_default();
+        let address = format!("{} {address}", request.method());
+        let ends = Arc::clone(&self.ends);
+        let note = move |end| {
+            ends.lock().unwrap_or_else(PoisonError::into_inner).insert(address.clone(), end);
+        };
+        // A request that is given up has had no answer.
+        note(End::Silent);
+        let answer = self.inner.call(request);
+        HttpConnectorFuture::new(async move {
+            let answer = answer.await;
+            note(match &answer {
+                Ok(answer) => End::Answered(answer.status().as_u16()),
+                Err(error) if is_of_connecting(error) => End::Unreached,
+                Err(_) => End::Silent,
+            });
+            answer
+        })
+    }
+}
+
+/// hyper names the stage in its text; its type is out of reach here.
+fn is_of_connecting(error: &ConnectorError) -> bool {
+    let first: Option<&(dyn Error + 'static)> = Some(error);
+    std::iter::successors(first, |&error| error.source()).any(|error| error.to_string().contains("(Connect)"))
+}

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     durable,
     failpoint::{self, reach},
-    fault::FaultKind,
+    fault::{Fault, FaultKind},
     model::{Blob, Digest, Mode, PackageName, Spec, Version},
 };
 use sha2::{Digest as _, Sha256};
@@ -173,7 +173,6 @@ impl Client {
         };
         let (partial, mode) = opened.await.map_err(Error::output(&path))?;
         let mut partial = Arc::new(partial);
-        durable::room(partial.file(), blob.size - partial.bytes()).map_err(Error::output(&path))?;
         let resumed = partial.bytes() > 0;
         let mut fetched = self.fetch_to_file(blob, &partial, observer).await;
         if resumed && matches!(fetched, Err(Error::Damaged { .. })) {
@@ -191,7 +190,8 @@ impl Client {
                 return Ok(Landed::Absent);
             }
             Err(error) => {
-                if !is_for_later(&error) {
+                // On a full disk the parts that an earlier run left still save the next run their transfer.
+                if !(is_for_later(&error) || resumed && is_full(&error)) {
                     partial.discard();
                 }
                 return Err(as_output(error, &path));
@@ -213,6 +213,12 @@ impl Client {
 /// Whether the same command may get on from here another time.
 fn is_for_later(error: &Error) -> bool {
     matches!(error, Error::Store(fault) if fault.kind.is_transient() || fault.kind == FaultKind::Denied)
+}
+
+/// Returns true if the disk has no room.
+fn is_full(error: &Error) -> bool {
+    let Error::Store(Fault { kind: FaultKind::Disk, source, .. }) = error else { return false };
+    source.downcast_ref::<io::Error>().is_some_and(|source| source.kind() == io::ErrorKind::StorageFull)
 }
 
 fn file_name(package: &PackageName, blob: &Blob) -> String {

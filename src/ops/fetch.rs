@@ -2,7 +2,7 @@
 
 use super::{Client, Error, Observer, Phase, partial::Partial, spool::blocking};
 use crate::{
-    durable::WriteBack,
+    durable::{self, WriteBack},
     failpoint::reach,
     fault::{Fault, FaultKind},
     model::{Address, Blob, Digest},
@@ -212,11 +212,13 @@ impl Fetch {
     }
 
     /// Fetches a range and gives each chunk to `land`, going on after the last one when it has to try again. The one
-    /// that leads brings the etag as its answer begins; the others wait for that.
+    /// that leads brings the etag as its answer begins; the others wait for that. It calls `prepare` once the answer has
+    /// shown that the object has the size that the ledger states.
     async fn part(
         &self,
         range: Range<u64>,
         leads: bool,
+        prepare: impl Fn() -> Result<(), Error>,
         land: impl Fn(u64, Bytes) -> Result<(), Error>,
     ) -> Result<(), Stopped> {
         if !leads {
@@ -238,6 +240,7 @@ impl Fetch {
                 return Err(Error::Damaged { address: self.address.clone(), why });
             }
             if etag.is_none() {
+                prepare()?;
                 self.etag.send_replace(Some(body.etag));
             }
             while let Some(chunk) = body.stream.try_next().await? {
@@ -284,7 +287,10 @@ impl Fetch {
             partial.write(&chunk, at).map_err(failed)?;
             land_up_to(at + chunk.len() as u64)
         };
-        self.part(range.clone(), leads, land).await?;
+        // Asked only now: the size that the ledger states is that of the object.
+        let needed = self.size.saturating_sub(partial.bytes());
+        let prepare = || durable::room(partial.file(), needed).map_err(failed);
+        self.part(range.clone(), leads, prepare, land).await?;
         // An empty part has no chunk.
         Ok(land_up_to(range.end)?)
     }
@@ -295,7 +301,7 @@ impl Fetch {
             chunks.lock().unwrap_or_else(PoisonError::into_inner).push(chunk);
             Ok(())
         };
-        self.part(self.range(STREAM_PART, part), part == 0, land).await?;
+        self.part(self.range(STREAM_PART, part), part == 0, || Ok(()), land).await?;
         Ok(chunks.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 }

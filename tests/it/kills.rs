@@ -249,8 +249,8 @@ fn a_download_that_was_killed_goes_on() {
         world.sandbox.ok(&["add", "app", "f"]);
         fs::create_dir(world.sandbox.path("to")).unwrap();
         let download = ["download", "app", "latest", "-o", "to/f", "-j", "1"];
-        // In chunks of at most 1 MiB: one part of 8 MiB has landed by then, and not all have.
-        world.killed_after(40, "download-writing", &download);
+        // In chunks of at most 1 MiB, each written before it counts: one part of 8 MiB has landed by then, not all have.
+        world.killed_after(39, "download-writing", &download);
         assert_eq!(world.sandbox.files("to").len(), 1);
         if place == Place::Embedded {
             let output = world.sandbox.command(&download).output().unwrap();

@@ -134,12 +134,13 @@ fn is_throttled(error: &CredentialsError) -> bool {
     role.or_else(web).is_some_and(|code| codes::kind(Some(code), 400).is_transient())
 }
 
-/// Returns true if a `credential_process` failed, other than because there is no such program. The SDK gives its end
+/// Returns true if a `credential_process` failed, other than because there is no such program. One that ends well and
+/// says something else would say it again. The SDK gives its end
 /// as text alone.
 fn is_of_process(error: &CredentialsError) -> bool {
     let text = super::fault::innermost(error);
     let missing = ["exit status: 126", "exit status: 127"];
-    text.contains("external process") && !missing.iter().any(|status| text.contains(status))
+    text.contains("external process exited") && !missing.iter().any(|status| text.contains(status))
 }
 
 type Question = dyn Fn() -> BoxFuture<'static, Result<Credentials, Refusal>> + Send + Sync;

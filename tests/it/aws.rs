@@ -41,7 +41,7 @@ async fn no_answer_to_a_try_is_an_outage() {
     let server = Server::silent().await;
     let fault = read(&server.url).await;
     assert_eq!(fault.kind, FaultKind::Unavailable);
-    assert!(told(&fault).contains("timeout"), "{}", told(&fault));
+    assert!(told(&fault).contains("no answer within 2 s"), "{}", told(&fault));
     assert_eq!(server.asked().len(), 1);
 }
 

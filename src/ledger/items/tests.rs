@@ -166,12 +166,15 @@ fn what_only_looks_like_a_record_is_damaged() {
     why(head(Value::Null)).unwrap();
     let listed = why(head(json!([sha256, 0, 1, null, null]))).unwrap_err().to_string();
     assert!(listed.starts_with("the ledger's item P#app/H is damaged: invalid type: sequence"), "{listed}");
-    for (item, name) in [
-        (head(json!({"sha256": sha256, "gen": 0, "size": 1, "mode": 0o100_755})), "blob"),
-        (json!({"state": {"kept": null}, "gen": 0, "refs": 1}), "state"),
+    for (item, wrong) in [
+        (
+            head(json!({"sha256": sha256, "gen": 0, "size": 1, "mode": 0o100_755})),
+            "`blob` is not as it is written",
+        ),
+        (json!({"state": {"kept": null}, "gen": 0, "refs": 1}), "invalid type: map, expected a string"),
     ] {
-        let told = why(item).unwrap_err().to_string();
-        assert_eq!(told, format!("the ledger's item P#app/H is damaged: `{name}` is not as it is written"));
+        let damage = why(item).unwrap_err().to_string();
+        assert_eq!(damage, format!("the ledger's item P#app/H is damaged: {wrong}"));
     }
 }
 

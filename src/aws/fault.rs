@@ -12,7 +12,7 @@ const BUSY: &str = "run it again, or look at what gives the credentials: STS, th
 
 /// Says what an error of an SDK client means, by its error code, its HTTP status, or how it failed.
 ///
-/// The codes are those of [`codes`]. What a request may meet in the normal course of things (a failed condition, a
+/// The codes are those of `codes`. What a request may meet in the normal course of things (a failed condition, a
 /// missing object, an existing bucket) is not for this function: look at the error first.
 ///
 /// The source is one line for people: the service's code and message, or what the network did. It holds no secret.

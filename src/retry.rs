@@ -6,8 +6,10 @@
 //! that names it, and where it would be replaced.
 
 mod budget;
+mod limit;
 mod stop;
 
+pub use limit::Limit;
 pub use stop::{Committing, Stop};
 
 use crate::fault::{Fault, FaultKind};
@@ -137,7 +139,7 @@ impl Patience {
     }
 
     /// As [`run`](Self::run), with the deadline counted from the last beat of `pulse`: a long transfer that moves is
-    /// not cut off.
+    /// not cut off. Each attempt runs with a [`Limit`], so that one which waits for a server ends by the deadline.
     ///
     /// # Errors
     /// Those of the tries.
@@ -159,6 +161,8 @@ impl Patience {
             let number = tries;
             // What a back end says of its calls is said within: so it can be told which try they belong to.
             let attempt = attempt.instrument(debug_span!("attempt", number));
+            // On the heap: what an attempt holds would else be in every future that waits for it.
+            let attempt = Limit::new(pulse, self.deadline).on(Box::pin(attempt));
             let met = &met;
             async move {
                 let began = Instant::now();
@@ -281,15 +285,15 @@ impl backoff::backoff::Backoff for Waits<'_> {
     }
 }
 
-/// The sign of life of something long: the deadline counts from its last beat.
-#[derive(Debug)]
-pub struct Pulse(Mutex<Instant>);
+/// The sign of life of something long: the deadline counts from its last beat. Cloning shares it.
+#[derive(Debug, Clone)]
+pub struct Pulse(Arc<Mutex<Instant>>);
 
 impl Pulse {
     /// Beats once, now.
     #[must_use]
     pub fn new() -> Self {
-        Self(Mutex::new(Instant::now()))
+        Self(Arc::new(Mutex::new(Instant::now())))
     }
 
     /// Something moved.

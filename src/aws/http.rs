@@ -4,6 +4,7 @@
 //! pay for it; and credentials may come from a service with TLS (SSO, roles) though the endpoint is plain. So the
 //! request itself decides. Proxies apply to TLS as everywhere else (`HTTPS_PROXY`, `NO_PROXY`).
 
+use super::stall::Stall;
 use aws_smithy_http_client::{
     Connector,
     proxy::ProxyConfig,
@@ -25,8 +26,6 @@ use std::{
 };
 use tracing::debug;
 
-/// The slowest upload that is waited for: a part of 16 MiB gets over four minutes.
-const SLOWEST_UPLOAD: u64 = 64 * 1024;
 /// [May take minutes](https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html).
 const COMPLETION: Duration = Duration::from_mins(5);
 
@@ -100,26 +99,20 @@ struct ByScheme {
 }
 
 impl HttpConnector for ByScheme {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+    fn call(&self, mut request: HttpRequest) -> HttpConnectorFuture {
         let tls = !request.uri().starts_with("http://");
         let pool = Pool { tls, connect: self.settings.connect_timeout() };
-        // The SDK's own read timeout would count the sending too, whatever there is to send.
-        let patience = self.settings.read_timeout().map(|answer| answer + allowance(&request));
         let attempt = attempt(&request);
+        // The SDK's own read timeout would count the sending too, whatever there is to send.
+        let thinking = thinking(&request);
+        let stall = Stall::of(self.settings.read_timeout(), &mut request, thinking);
         let connector = self.http.connector(pool);
         HttpConnectorFuture::new(async move {
             let began = Instant::now();
-            let answer = connector.call(request);
-            let answer = match patience {
-                None => answer.await,
-                Some(patience) => tokio::time::timeout(patience, answer).await.unwrap_or_else(|_| {
-                    let late = format!("no answer within {} s", patience.as_secs());
-                    Err(ConnectorError::timeout(late.into()))
-                }),
-            };
-            let answer = match answer {
-                Ok(answer) => intact(answer).await,
-                Err(error) => Err(error),
+            let answer = match stall.bound(send(&connector, request)).await {
+                Ok(Ok(answer)) => intact(stall.guard(answer)).await,
+                Ok(Err(error)) => Err(error),
+                Err(stalled) => Err(ConnectorError::timeout(stalled.into())),
             };
             let status = answer.as_ref().map_or(0, |answer| answer.status().as_u16());
             debug!(attempt, status, elapsed = ?began.elapsed(), "answered");
@@ -148,11 +141,21 @@ fn attempt(request: &HttpRequest) -> u32 {
     told.and_then(|told| told.split(';').next()?.parse().ok()).unwrap_or(1)
 }
 
-/// What a request gets on top of the time for an answer.
-fn allowance(request: &HttpRequest) -> Duration {
-    let bytes = request.body().content_length().unwrap_or(0);
+/// Sends a request, and one that only reads a second time at once if the connection failed: the server may have closed
+/// it since the request before, as it does when it answers without reading a body to its end.
+async fn send(connector: &SharedHttpConnector, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
+    let reads = matches!(request.method(), "GET" | "HEAD");
+    let again = if reads { request.try_clone() } else { None };
+    match (connector.call(request).await, again) {
+        (Err(error), Some(again)) if error.is_io() => connector.call(again).await,
+        (answer, _) => answer,
+    }
+}
+
+/// How long a server may work on a request on top of the time for an answer.
+fn thinking(request: &HttpRequest) -> Duration {
     let completes = request.method() == "POST" && request.uri().contains("uploadId=");
-    Duration::from_secs(bytes / SLOWEST_UPLOAD) + if completes { COMPLETION } else { Duration::ZERO }
+    if completes { COMPLETION } else { Duration::ZERO }
 }
 
 #[cfg(test)]
@@ -167,14 +170,11 @@ mod tests {
     }
 
     #[test]
-    fn large_bodies_and_completions_get_more_time() {
-        let part = SdkBody::from(vec![0; 16 << 20]);
-        let put = request("PUT", "https://b.s3.amazonaws.com/k?partNumber=1&uploadId=u", part);
-        assert_eq!(allowance(&put), Duration::from_secs(256));
+    fn completions_get_more_time() {
         let get = request("GET", "https://b.s3.amazonaws.com/k", SdkBody::empty());
-        assert_eq!(allowance(&get), Duration::ZERO);
+        assert_eq!(thinking(&get), Duration::ZERO);
         let complete = request("POST", "https://b.s3.amazonaws.com/k?uploadId=u", SdkBody::empty());
-        assert_eq!(allowance(&complete), COMPLETION);
+        assert_eq!(thinking(&complete), COMPLETION);
     }
 
     #[tokio::test]

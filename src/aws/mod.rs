@@ -12,6 +12,7 @@ mod fault;
 mod http;
 #[cfg(feature = "weak-s3-ledger")]
 mod objects;
+mod stall;
 mod watched;
 
 pub(crate) use address::{has_credentials, without_credentials};
@@ -44,12 +45,9 @@ const DYNAMODB_STALLED: Duration = Duration::from_secs(2);
 const DYNAMODB_ATTEMPT: Duration = Duration::from_secs(30);
 /// One try of a request that makes or changes a table.
 const DYNAMODB_CONTROL_ATTEMPT: Duration = Duration::from_secs(10);
-/// Until S3 begins to answer; see [`http`] for what a body or a completion is granted on top.
-const S3_ANSWER: Duration = Duration::from_secs(20);
-/// How long a download may stand still.
+/// How long nothing may move on a connection to S3 while something is expected; see [`stall`] for what an upload or a
+/// completion is granted on top.
 const S3_STALLED: Duration = Duration::from_secs(20);
-/// With the quick retries of the SDK; a caller's come on top.
-const S3_ATTEMPTS: u32 = 3;
 
 /// Settings of one service that win over the standard configuration.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -106,9 +104,11 @@ impl Aws {
         Ok(aws_sdk_dynamodb::Client::from_conf(config.build()))
     }
 
-    /// A client of S3. It makes up to three tries of what is worth one: throttling, outages and timeouts, but not a
-    /// 409, whose meaning depends on the request. Connecting may take 3 s and an answer may take 20 s to begin, more
-    /// for a large body or a `CompleteMultipartUpload`; a download may stand still for 20 s.
+    /// A client of S3. It makes one try and never retries: that is the caller's decision, whose
+    /// [`Patience`](crate::retry::Patience) bounds the number of tries and the time. Connecting may take 3 s. After
+    /// that there is no limit on the whole request, which a large body on a slow link needs, but on the time in which
+    /// nothing moves: 20 s, more after a large body and for a `CompleteMultipartUpload`, and never more than what is
+    /// left of the deadline of the attempt that the request belongs to (see [`Limit`](crate::retry::Limit)).
     ///
     /// A custom endpoint is addressed by path (buckets need no DNS there), and if it is not AWS's, checksums are sent
     /// and checked only where a request asks for them, since
@@ -119,14 +119,13 @@ impl Aws {
     /// As [`dynamodb`](Self::dynamodb).
     pub async fn s3(&self, at: &Endpoint) -> Result<aws_sdk_s3::Client, Fault> {
         let sdk = self.configuration(at, "S3").await?;
-        let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT).read_timeout(S3_ANSWER);
-        // For uploads it takes a server that thinks for a stalled one
-        // (https://github.com/awslabs/aws-sdk-rust/issues/1146, 1202); the limit by size holds for them.
-        let stalled = StalledStreamProtectionConfig::enabled().upload_enabled(false).grace_period(S3_STALLED);
+        let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT).read_timeout(S3_STALLED);
         let mut config = aws_sdk_s3::config::Builder::from(&sdk)
-            .retry_config(RetryConfig::standard().with_max_attempts(S3_ATTEMPTS))
+            .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts.build())
-            .stalled_stream_protection(stalled.build());
+            // Our own knows of the caller's deadline. The SDK's takes a server that thinks for a stalled one
+            // (https://github.com/awslabs/aws-sdk-rust/issues/1146, 1202).
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
         if let Some(url) = effective_url(&sdk, at, "S3") {
             config = config.force_path_style(true);
             // The SDK can't tell a setting from its default, so whether there is one is asked here.

@@ -5,8 +5,7 @@ use crate::{
     failpoint::reach,
     ledger::{AddRequest, Added, Draft, Identity, MAX_TAGS, Staged},
     model::{Address, Blob, FileName, Mode, Release},
-    retry::Pulse,
-    store::{Content, HASHED_AT_ONCE, Put, Sent},
+    store::{Content, HASHED_AT_ONCE},
 };
 use std::{
     collections::BTreeSet,
@@ -14,10 +13,7 @@ use std::{
     io::{self, Read},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
+    sync::Arc,
 };
 use tempfile::NamedTempFile;
 
@@ -116,39 +112,6 @@ impl Client {
         };
         let ((content, draft), owner) = tokio::try_join!(hash_and_begin, self.owner())?;
         Ok((content, draft, owner))
-    }
-
-    async fn upload(
-        &self,
-        address: &Address,
-        content: &Content,
-        expected: bool,
-        observer: &Arc<dyn Observer>,
-    ) -> Result<(), Error> {
-        let pulse = Pulse::new();
-        // A try that is made again finds the parts of the one before, and that is no interruption to anyone.
-        let begun = AtomicBool::new(false);
-        let sent = |sent| {
-            pulse.beat();
-            reach("add-sending");
-            match sent {
-                Sent::Now(bytes) => {
-                    begun.store(true, Relaxed);
-                    observer.advance(bytes);
-                }
-                Sent::Before(bytes) if !begun.swap(true, Relaxed) => observer.resume(bytes),
-                Sent::Before(_) => {}
-            }
-        };
-        let doing = format!("storing {address}");
-        observer.begin(Phase::Uploading, Some(content.size()));
-        let put = || self.store.put(address, content, expected, &sent);
-        let put = self.patience.run_while(&pulse, &doing, put).await;
-        observer.end();
-        if put? == Put::Replaced {
-            observer.warn(&format!("the object {address} was damaged in the store; it has been replaced"));
-        }
-        Ok(())
     }
 
     pub(super) async fn owner(&self) -> Result<Option<String>, Error> {

@@ -225,6 +225,8 @@ impl Fetch {
             // The sender is here.
             let _ = self.etag.subscribe().wait_for(Option::is_some).await;
         }
+        // A part begins when another has landed, or when whoever reads the stream has room for it.
+        self.pulse.beat();
         let at = AtomicU64::new(range.start);
         let doing = format!("fetching {}", self.address);
         let attempt = || async {

@@ -24,6 +24,7 @@ mod spool;
 mod tag;
 mod tags;
 mod untag;
+mod upload;
 mod versions;
 mod wait;
 

@@ -4,8 +4,8 @@
 //! changes, except that damaged bytes are replaced by the right ones. A blob appears whole or not at all, and is
 //! durable once `put` has returned.
 //!
-//! A store makes one try (S3 with the SDK's own quick retries inside) and never sleeps; every method is idempotent,
-//! so a caller may try again after any transient [`Fault`]. The layout under a store's prefix: `OWNER`, and
+//! A store makes one try and never sleeps; every method is idempotent, so a caller may try again after any transient
+//! [`Fault`]. The layout under a store's prefix: `OWNER`, and
 //! `sha256/<hex>` (generation 0) or `sha256/<hex>.<generation>` for each blob.
 
 pub mod directory;

@@ -1,0 +1,122 @@
+//! Sending a blob to the store, for as long as that makes progress.
+
+use super::{Client, Error, Observer, Phase};
+use crate::{
+    failpoint::reach,
+    model::Address,
+    retry::Pulse,
+    store::{Content, Put, Sent},
+};
+use std::sync::{Arc, Mutex, PoisonError};
+
+impl Client {
+    /// Stores a blob under its address, unless it is there. The deadline counts from the last progress: a byte that no
+    /// earlier try sent, or a part that the store has kept.
+    pub(super) async fn upload(
+        &self,
+        address: &Address,
+        content: &Content,
+        expected: bool,
+        observer: &Arc<dyn Observer>,
+    ) -> Result<(), Error> {
+        let pulse = Pulse::new();
+        let progress = Mutex::new(Progress::default());
+        let progress = || progress.lock().unwrap_or_else(PoisonError::into_inner);
+        let sent = |sent| {
+            reach("add-sending");
+            let step = progress().step(sent);
+            if step.is_progress {
+                pulse.beat();
+            }
+            match sent {
+                // A try that is made again finds the parts of the one before, and that is no interruption to anyone.
+                Sent::Before(bytes) if step.is_first => observer.resume(bytes),
+                Sent::Before(_) => {}
+                Sent::Now(_) => observer.advance(step.new),
+            }
+        };
+        let doing = format!("storing {address}");
+        observer.begin(Phase::Uploading, Some(content.size()));
+        let put = || {
+            progress().begin();
+            self.store.put(address, content, expected, &sent)
+        };
+        let put = self.patience.run_while(&pulse, &doing, put).await;
+        observer.end();
+        if put? == Put::Replaced {
+            observer.warn(&format!("the object {address} was damaged in the store; it has been replaced"));
+        }
+        Ok(())
+    }
+}
+
+/// How far the tries of an upload got. What a try sends again, after the store took it and failed, is no progress: a
+/// store that does so all the time would never be given up.
+#[derive(Debug, Default)]
+struct Progress {
+    /// What the present try has sent or found, in bytes.
+    sent: u64,
+    /// The most that a try has sent or found.
+    most: u64,
+    /// The most that a try has found.
+    kept: u64,
+    begun: bool,
+}
+
+/// What a report of the store means.
+#[derive(Debug, PartialEq, Eq)]
+struct Step {
+    is_first: bool,
+    is_progress: bool,
+    /// How many bytes were not sent before.
+    new: u64,
+}
+
+impl Progress {
+    /// A try begins.
+    fn begin(&mut self) {
+        self.sent = 0;
+    }
+
+    fn step(&mut self, sent: Sent) -> Step {
+        let (Sent::Now(bytes) | Sent::Before(bytes)) = sent;
+        self.sent += bytes;
+        let new = self.sent.saturating_sub(self.most);
+        self.most += new;
+        let mut step = Step { is_first: !self.begun, is_progress: new > 0, new };
+        if let Sent::Before(bytes) = sent {
+            step.is_progress |= bytes > self.kept;
+            self.kept = self.kept.max(bytes);
+        }
+        self.begun = true;
+        step
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_sent_again_is_no_progress() {
+        let mut progress = Progress::default();
+        let mut step = |sent| {
+            let Step { is_progress, new, .. } = progress.step(sent);
+            (is_progress, new)
+        };
+        assert_eq!([Sent::Now(6), Sent::Now(4)].map(&mut step), [(true, 6), (true, 4)]);
+        progress.begin();
+        let mut step = |sent| {
+            let Step { is_progress, new, .. } = progress.step(sent);
+            (is_progress, new)
+        };
+        // The store has failed after it took all, and has kept a part.
+        assert_eq!(
+            [Sent::Before(3), Sent::Now(6), Sent::Now(2)].map(&mut step),
+            [(true, 0), (false, 0), (true, 1)]
+        );
+        progress.begin();
+        let again = [Sent::Before(3), Sent::Now(7)].map(|sent| progress.step(sent).is_progress);
+        assert_eq!(again, [false, false]);
+    }
+}

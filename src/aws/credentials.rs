@@ -54,7 +54,7 @@ impl Settings {
     }
 }
 
-/// The instance metadata service, asked once: whoever needs the answer asks again.
+/// The instance metadata service, asked once: any caller that needs the answer asks again.
 pub(super) fn imds(providers: &ProviderConfig) -> imds::Client {
     imds::Client::builder()
         .configure(providers)

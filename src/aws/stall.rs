@@ -28,7 +28,7 @@ const SLOWEST: u64 = 64 << 10;
 /// While a body is sent: a full buffer on a slow connection takes more a third at a time.
 const SENDING: Duration = Duration::from_secs(10);
 
-/// What is known of one request's movement. Cloning shares it.
+/// The state of one request: when it last moved. Cloning shares it.
 #[derive(Debug, Clone)]
 pub(super) struct Stall {
     quiet: Option<Duration>,
@@ -41,7 +41,7 @@ struct Moved {
     /// The request's start, or its last movement.
     last: Instant,
     begun: bool,
-    /// What is granted on top at this point.
+    /// The time granted on top at this point.
     grant: Duration,
 }
 
@@ -114,7 +114,7 @@ impl Stall {
 struct Sent {
     body: SdkBody,
     left: u64,
-    /// What is granted on top once all of it was handed over.
+    /// The time granted on top once all of it was handed over.
     drained: Duration,
     stall: Stall,
 }

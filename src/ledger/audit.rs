@@ -112,7 +112,7 @@ pub struct Breach {
 }
 
 impl Breach {
-    /// Whether it is something that this release can't judge, rather than a breach.
+    /// True for something that this release can't judge, rather than a breach.
     #[must_use]
     pub fn is_unjudged(&self) -> bool {
         self.rule == Rule::Newer
@@ -171,7 +171,7 @@ struct Found {
     mend: Option<Vec<Action>>,
 }
 
-/// What is said of an item of a kind that this release does not know.
+/// The report on an item of a kind that this release does not know.
 const UNKNOWN_ITEM: &str =
     "this release knows no such item, and does not judge it: a newer sacker wrote it, or another program";
 

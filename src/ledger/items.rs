@@ -63,7 +63,7 @@ pub(super) struct Meta {
     /// Which epoch of its store it adds to: raised whenever it adopts one.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub epoch: u64,
-    /// What a newer release of this program wrote there: kept whenever the item is written again.
+    /// The attributes that a newer release of this program wrote: kept whenever the item is written again.
     #[serde(flatten)]
     pub rest: Item,
 }
@@ -96,7 +96,7 @@ pub(super) struct Head {
     pub chain: String,
     #[serde(deserialize_with = "time")]
     pub when: Timestamp,
-    /// What a newer release of this program wrote there: kept whenever the item is written again.
+    /// The attributes that a newer release of this program wrote: kept whenever the item is written again.
     #[serde(flatten)]
     pub rest: Item,
 }
@@ -109,7 +109,7 @@ pub(super) struct TagHead {
     pub chain: String,
     #[serde(deserialize_with = "time")]
     pub when: Timestamp,
-    /// What a newer release of this program wrote there: kept whenever the item is written again.
+    /// The attributes that a newer release of this program wrote: kept whenever the item is written again.
     #[serde(flatten)]
     pub rest: Item,
 }
@@ -127,7 +127,7 @@ pub(super) struct BlobFields {
     pub filename: Option<FileName>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mode: Option<Mode>,
-    /// What a newer release of this program wrote there: kept whenever the item is written again.
+    /// The attributes that a newer release of this program wrote: kept whenever the item is written again.
     #[serde(flatten)]
     pub rest: Item,
 }
@@ -187,7 +187,7 @@ pub(super) enum ReleaseEventKind {
     Delete,
     Label,
     Fence,
-    /// Of a newer release of this program.
+    /// A word of a newer release of this program.
     Other(Word),
 }
 
@@ -218,7 +218,7 @@ pub(super) struct TagItem {
     pub message: Option<Message>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub protection: Option<Protection>,
-    /// What a newer release of this program wrote there: kept whenever the item is written again.
+    /// The attributes that a newer release of this program wrote: kept whenever the item is written again.
     #[serde(flatten)]
     pub rest: Item,
 }
@@ -290,7 +290,7 @@ pub(super) struct BlobItem {
     /// How many versions that are not deleted need it.
     #[serde(deserialize_with = "number")]
     pub refs: u64,
-    /// What a newer release of this program wrote there: kept whenever the item is written again.
+    /// The attributes that a newer release of this program wrote: kept whenever the item is written again.
     #[serde(flatten)]
     pub rest: Item,
 }
@@ -300,7 +300,7 @@ pub(super) struct BlobItem {
 pub(super) enum BlobState {
     Kept,
     Condemned,
-    /// Of a newer release of this program: neither committed against nor collected.
+    /// A state of a newer release of this program: neither committed against nor collected.
     Other(Word),
 }
 

@@ -26,7 +26,7 @@ use tracing::Instrument;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct PageSize {
     asked: u32,
-    /// What the last page had, which may be less: a page also ends at 1 MB.
+    /// The size of the last page, which may be less: a page also ends at 1 MB.
     had: u32,
 }
 

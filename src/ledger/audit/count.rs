@@ -153,7 +153,7 @@ pub(super) fn is_blob(key: &Key, item: &Item) -> bool {
     blob(key, item).is_some()
 }
 
-/// Whether a key is one that an item of a blob can have.
+/// Returns true if an item of a blob can have this key.
 pub(super) fn is_blob_key(key: &Key) -> bool {
     let epoch =
         key.sk.strip_prefix("B#").is_some_and(|epoch| epoch.bytes().all(|byte| byte.is_ascii_digit()));

@@ -166,14 +166,14 @@ pub(super) fn examine(package: &Package<'_>) -> Vec<Found> {
         let key = items::head_key(&items::tags(package.name));
         findings.unjudged(&key, "the tags of the package were not judged, since its releases were not");
     }
-    // A release that may not write the package does not mend it either.
+    // A release that may not write the package does not repair it either.
     if heads().any(|(_, head)| items::least(head, "write").is_some()) {
         findings.found.iter_mut().for_each(|found| found.mend = None);
     }
     findings.found
 }
 
-/// Whether an item is an entry of a log.
+/// Returns true if an item is an entry of a log.
 pub(super) fn is_entry(key: &Key) -> bool {
     matches!(key.sk.get(..2), Some("V#" | "A#" | "E#"))
 }

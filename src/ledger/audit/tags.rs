@@ -1,4 +1,4 @@
-//! What must be true of a package's tags and their log. Pure, as [`examine`](super::examine).
+//! The rules for a package's tags and their log. Pure, as [`examine`](super::examine).
 
 use super::super::{
     fence::still_at,

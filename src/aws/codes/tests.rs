@@ -1,4 +1,4 @@
-//! The table against AWS's lists, as they were published in 2026.
+//! The table against lists of AWS's codes. They were written down by hand and not yet compared with AWS's pages.
 
 use super::*;
 use aws_runtime::retries::classifiers::{THROTTLING_ERRORS, TRANSIENT_ERRORS};

@@ -1,5 +1,6 @@
 //! What every store guarantees, on every store.
 
+mod again;
 mod directory;
 mod memory;
 mod owner;

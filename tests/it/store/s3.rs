@@ -1,6 +1,6 @@
 //! The store in S3: MinIO, over the wire.
 
-use super::{Bench, Files, MIB, address, conformance, hash, holds, kind, list, put};
+use super::{Bench, Files, MIB, address, again::Again, conformance, hash, holds, kind, list, put};
 use crate::backends;
 use async_trait::async_trait;
 use aws_sdk_s3::{Client, primitives::ByteStream};
@@ -96,7 +96,7 @@ impl Bucket {
 #[async_trait]
 impl Bench for Bucket {
     fn store(&self) -> Arc<dyn Store> {
-        Arc::new(self.s3())
+        Arc::new(Again(self.s3()))
     }
 
     async fn plant(&self, name: &str, bytes: Vec<u8>) {

@@ -54,7 +54,9 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "store" {
 resource "aws_s3_bucket_lifecycle_configuration" "store" {
   bucket = aws_s3_bucket.store.id
 
-  # Parts of an upload that died are stored, and paid for, but show up in no listing. A week is long enough to resume one.
+  # Parts of an upload that died are stored, and paid for, but show up in no listing.
+  # S3 counts from when an upload was begun, also while it still runs; `sacker gc --delete` aborts one to which nothing was
+  # written for a day.
   rule {
     id     = "abort-incomplete-uploads"
     status = "Enabled"
@@ -62,7 +64,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "store" {
     filter {}
 
     abort_incomplete_multipart_upload {
-      days_after_initiation = 7
+      days_after_initiation = 30
     }
   }
 

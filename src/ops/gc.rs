@@ -20,7 +20,7 @@ use std::time::Duration;
 /// How many objects are removed at once.
 const JOBS: usize = 8;
 
-/// When an upload that is not finished is taken for one that never will be.
+/// For how long nothing has been written to an upload that is taken for one that will never be finished.
 const ABANDONED: Duration = Duration::from_hours(24);
 
 /// What to collect.
@@ -31,7 +31,8 @@ pub struct Collect {
     /// Leave alone what was stored less than this ago. A courtesy to those whose addition is under way, who would have
     /// to store their blob again; safety does not rest on it.
     pub min_age: Duration,
-    /// What that is counted from: the caller's clock, while the objects have their times from the store's.
+    /// The caller's time, from which ages are counted where the store doesn't state its own
+    /// ([`Store::time`](crate::store::Store::time)).
     pub now: Timestamp,
 }
 
@@ -50,7 +51,7 @@ pub enum Garbage {
         /// Its size in bytes.
         size: u64,
     },
-    /// An upload that was begun more than a day ago and never finished.
+    /// An upload to which nothing has been written for more than a day.
     Upload(Upload),
 }
 
@@ -98,7 +99,8 @@ impl Client {
                     // It may have been adopted since.
                     self.must_be_owner().await?;
                 }
-                page.retain(|(_, stat)| collect.is_due(stat.modified, collect.min_age));
+                let now = self.time(collect);
+                page.retain(|(_, stat)| is_due(now, stat.modified, collect.min_age));
                 let addresses: Vec<_> = page.iter().map(|(address, _)| address.clone()).collect();
                 let standings = self.ledger.standings(&addresses).await?;
                 let garbage = page.into_iter().zip(standings).filter_map(|((address, stat), standing)| {
@@ -142,22 +144,37 @@ impl Client {
             Ok(Some((stream::iter(page.uploads).map(Ok::<_, Error>), page.next.map(Some))))
         })
         .try_flatten()
-        .try_filter(move |upload| std::future::ready(collect.is_due(upload.since, ABANDONED)))
-        .and_then(move |upload| async move {
-            if collect.delete {
-                let doing = format!("aborting an upload of {}", upload.name);
-                self.patience.run(&doing, || self.store.abort(&upload)).await?;
-            }
-            Ok(Garbage::Upload(upload))
+        // Most are young, which needs no question.
+        .try_filter(move |upload| std::future::ready(is_due(self.time(collect), upload.since, ABANDONED)))
+        .map(move |upload| async move {
+            let upload = upload?;
+            Ok(self.give_up(&upload, collect).await?.then_some(Garbage::Upload(upload)))
         })
+        .buffered(JOBS)
+        .try_filter_map(|collected| std::future::ready(Ok(collected)))
         .boxed()
+    }
+
+    /// Aborts an upload if nothing has been written to it for long, and returns if that is so.
+    async fn give_up(&self, upload: &Upload, collect: Collect) -> Result<bool, Error> {
+        let doing = format!("looking at an upload of {}", upload.name);
+        let written = self.patience.run(&doing, || self.store.last_written(upload)).await?;
+        let abandoned = written.is_some_and(|written| is_due(self.time(collect), written, ABANDONED));
+        if abandoned && collect.delete {
+            let doing = format!("aborting an upload of {}", upload.name);
+            self.patience.run(&doing, || self.store.abort(upload)).await?;
+        }
+        Ok(abandoned)
+    }
+
+    /// The time that ages are counted from.
+    fn time(&self, collect: Collect) -> Timestamp {
+        self.store.time().unwrap_or(collect.now)
     }
 }
 
-impl Collect {
-    /// Whether something from then is at least that old. No age at all asks no clock.
-    fn is_due(&self, since: Timestamp, age: Duration) -> bool {
-        let age = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
-        age == 0 || since.as_millis().saturating_add(age) <= self.now.as_millis()
-    }
+/// Whether something from then is at least that old. No age at all asks no clock.
+fn is_due(now: Timestamp, since: Timestamp, age: Duration) -> bool {
+    let age = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
+    age == 0 || since.as_millis().saturating_add(age) <= now.as_millis()
 }

@@ -111,7 +111,7 @@ pub struct Upload {
     pub name: String,
     /// What it is known by; opaque.
     pub id: String,
-    /// When it was begun, or last written to, by the store's clock.
+    /// When it was begun, by the store's clock; [`last_written`](Store::last_written) may be later.
     pub since: Timestamp,
 }
 
@@ -185,6 +185,18 @@ pub trait Store: fmt::Debug + Send + Sync {
     async fn uploads(&self, after: Option<&str>) -> Result<Uploads, Fault> {
         let _ = after;
         Ok(Uploads::default())
+    }
+
+    /// When an upload was last written to, by the store's clock: when its newest part was stored, or when it was begun
+    /// if it has none. `None` if it is gone.
+    async fn last_written(&self, upload: &Upload) -> Result<Option<Timestamp>, Fault> {
+        Ok(Some(upload.since))
+    }
+
+    /// The time by the store's clock, as its last answer stated it; `None` if none has. Ages of what it holds are
+    /// judged by this, since the clocks of clients may be wrong. Asks nothing.
+    fn time(&self) -> Option<Timestamp> {
+        None
     }
 
     /// Aborts an upload and removes what it has stored. One that is gone is done.

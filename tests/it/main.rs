@@ -22,6 +22,7 @@ mod proxy;
 mod releases;
 mod resume;
 mod retries;
+mod rewriting;
 mod server;
 mod simulation;
 mod slow;

@@ -51,7 +51,7 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
     if uploads > 0 {
         let done = if delete { "aborted" } else { "to be aborted with --delete" };
         context.notices.note(&format!(
-            "{}, begun over a day ago and never finished, {done}",
+            "{}, to which nothing was written for a day, {done}",
             render::counted(uploads, "upload")
         ));
     }

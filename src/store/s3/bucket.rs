@@ -23,8 +23,9 @@ use tracing::{Instrument, debug_span, warn};
 /// [refuses](https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html) this one as a constraint.
 const DEFAULT_REGION: &str = "us-east-1";
 
-/// After how many days S3 drops the parts of an upload that was never completed.
-const ABORT_DAYS: i32 = 7;
+/// After how many days S3 drops the parts of an upload that was never completed. S3 counts from when it was begun, also
+/// while it is still running, so this must be longer than any upload takes.
+const ABORT_DAYS: i32 = 30;
 
 /// Makes the bucket and its settings, unless there is one.
 pub(super) async fn create(store: &S3Store) -> Result<Created, Fault> {

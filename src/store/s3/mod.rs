@@ -15,6 +15,7 @@
 mod body;
 mod bucket;
 mod changed;
+mod clock;
 mod faults;
 mod journal;
 mod multipart;
@@ -70,6 +71,7 @@ pub struct S3Store {
     unsigned: Arc<OnceCell<bool>>,
     // This client made the bucket but not yet all of its settings.
     unfinished: Arc<AtomicBool>,
+    clock: clock::Clock,
 }
 
 /// What is found under a key.
@@ -95,7 +97,11 @@ impl S3Store {
             prefix => format!("{prefix}/"),
         };
         let (unsigned, unfinished) = (Arc::default(), Arc::default());
-        Self { client, bucket: bucket.into(), prefix, uploads, jobs: None, unsigned, unfinished }
+        let clock = clock::Clock::default();
+        let configured = client.config().to_builder().interceptor(clock.clone()).build();
+        drop(client);
+        let client = Client::from_conf(configured);
+        Self { client, bucket: bucket.into(), prefix, uploads, jobs: None, unsigned, unfinished, clock }
     }
 
     /// With so many parts of an upload under way at once.
@@ -270,8 +276,16 @@ impl Store for S3Store {
         uploads::page(self, after).await
     }
 
+    async fn last_written(&self, upload: &Upload) -> Result<Option<Timestamp>, Fault> {
+        uploads::last_written(self, upload).await
+    }
+
     async fn abort(&self, upload: &Upload) -> Result<(), Fault> {
         uploads::abort(self, upload).await
+    }
+
+    fn time(&self) -> Option<Timestamp> {
+        self.clock.now()
     }
 
     async fn list(&self, after: Option<&str>) -> Result<Listing, Fault> {

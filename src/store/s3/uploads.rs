@@ -5,6 +5,7 @@
 use super::{S3Store, code, fault, stat};
 use crate::{
     fault::{Fault, FaultKind},
+    model::Timestamp,
     store::{Upload, Uploads},
 };
 use tracing::{Instrument, debug_span};
@@ -33,12 +34,38 @@ pub(super) async fn page(store: &S3Store, after: Option<&str>) -> Result<Uploads
     })
 }
 
+/// When one of them was last written to: when its newest part was stored. `None` if it is gone.
+pub(super) async fn last_written(store: &S3Store, upload: &Upload) -> Result<Option<Timestamp>, Fault> {
+    let doing = || store.doing(format_args!("looking at an upload of {}", upload.name));
+    let (key, id) = known(upload, doing)?;
+    let (mut newest, mut after) = (upload.since, None);
+    loop {
+        let request = store.client.list_parts().bucket(&store.bucket).key(key).upload_id(id);
+        let answer = request.set_part_number_marker(after).send();
+        let page = match answer.instrument(debug_span!("s3.ListParts", key)).await {
+            Ok(page) => page,
+            Err(error) if code(&error) == "NoSuchUpload" => return Ok(None),
+            Err(error) => return Err(fault(doing(), error)),
+        };
+        let written = page.parts().iter().map(|part| stat(None, part.last_modified).modified);
+        newest = newest.max(written.max().unwrap_or(newest));
+        after = page.next_part_number_marker.filter(|_| page.is_truncated == Some(true));
+        if after.is_none() {
+            return Ok(Some(newest));
+        }
+    }
+}
+
+/// The key and the id of an upload as S3 knows them.
+fn known(upload: &Upload, doing: impl Fn() -> String) -> Result<(&str, &str), Fault> {
+    let why = "it is no upload of this store";
+    upload.id.split_once(BETWEEN).ok_or_else(|| Fault::new(FaultKind::Unexpected, doing(), why))
+}
+
 /// Aborts one of them.
 pub(super) async fn abort(store: &S3Store, upload: &Upload) -> Result<(), Fault> {
     let doing = || store.doing(format_args!("aborting an upload of {}", upload.name));
-    let Some((key, id)) = upload.id.split_once(BETWEEN) else {
-        return Err(Fault::new(FaultKind::Unexpected, doing(), "it is no upload of this store"));
-    };
+    let (key, id) = known(upload, doing)?;
     let request = store.client.abort_multipart_upload().bucket(&store.bucket).key(key).upload_id(id);
     match request.send().instrument(debug_span!("s3.AbortMultipartUpload", key)).await {
         Ok(_) => Ok(()),

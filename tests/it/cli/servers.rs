@@ -319,7 +319,7 @@ fn a_second_interrupt_stops_at_once() {
 #[test]
 fn unfinished_uploads_are_told_of_and_aborted() {
     let bucket = backends::unique("uploads");
-    let store = format!("s3://{bucket}/blobs?endpoint={}", backends::moto());
+    let store = format!("s3://{bucket}/blobs?endpoint={}", crate::rewriting::moto());
     let sandbox = sandbox().set("SACKER_STORE", store);
     sandbox.ok(&["init", "-q"]);
     tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -330,7 +330,7 @@ fn unfinished_uploads_are_told_of_and_aborted() {
     assert_snapshot!(run(&sandbox, &["gc"]), @"
     exit 0
     2| note: 0 blobs, 0 B, to be removed with --delete
-    2| note: 1 upload, begun over a day ago and never finished, to be aborted with --delete
+    2| note: 1 upload, to which nothing was written for a day, to be aborted with --delete
     ");
     assert_snapshot!(run(&sandbox, &["gc", "--delete", "--json", "-q"]), @r#"
     exit 0

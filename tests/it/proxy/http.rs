@@ -32,6 +32,22 @@ impl Message {
         head.lines().find_map(of)
     }
 
+    /// Takes a header away.
+    pub fn remove(&mut self, name: &str) {
+        let head = String::from_utf8_lossy(&self.head).into_owned();
+        let is =
+            |line: &&str| line.split_once(':').is_some_and(|(found, _)| found.eq_ignore_ascii_case(name));
+        self.head = head.split_inclusive("\r\n").filter(|line| !is(line)).collect::<String>().into_bytes();
+    }
+
+    /// Puts another body in the place of the one that it has.
+    pub fn set_body(&mut self, body: &str) {
+        self.remove("content-length");
+        self.head.truncate(self.head.len() - 2);
+        self.head.extend(format!("content-length: {}\r\n\r\n", body.len()).bytes());
+        self.body = body.as_bytes().to_vec();
+    }
+
     /// The first line's word of that number.
     fn word(&self, number: usize) -> String {
         let head = String::from_utf8_lossy(&self.head);

@@ -5,7 +5,7 @@ mod directory;
 mod memory;
 mod owner;
 mod s3;
-mod scripted;
+pub mod scripted;
 
 use async_trait::async_trait;
 use bytes::BytesMut;

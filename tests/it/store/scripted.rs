@@ -14,19 +14,22 @@ use std::{
 };
 
 /// A status and a body.
-type Answer = (u16, String);
+pub type Answer = (u16, String);
 
 type Script = dyn Fn(&str, usize) -> Answer + Send + Sync;
 
+/// The server's clock, which stands still.
+const DATE: &str = "Sat, 03 Jan 2026 03:04:05 GMT";
+
 /// A server that takes every request whole, keeps a note of it and answers by its script, which is told the request
 /// and how many of the kind came before.
-struct Server {
+pub struct Server {
     endpoint: String,
     seen: Arc<Mutex<Vec<String>>>,
 }
 
 impl Server {
-    fn new(script: impl Fn(&str, usize) -> Answer + Send + Sync + 'static) -> Self {
+    pub fn new(script: impl Fn(&str, usize) -> Answer + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let seen = Arc::new(Mutex::new(Vec::new()));
@@ -40,11 +43,11 @@ impl Server {
         Self { endpoint, seen }
     }
 
-    async fn store(&self) -> S3Store {
+    pub async fn store(&self) -> S3Store {
         S3Store::new(client(&self.endpoint).await, "bucket", "prefix", None)
     }
 
-    fn seen(&self) -> Vec<String> {
+    pub fn seen(&self) -> Vec<String> {
         self.seen.lock().unwrap().clone()
     }
 }
@@ -83,7 +86,7 @@ fn answer(mut stream: std::net::TcpStream, script: &Script, notes: &Mutex<Vec<St
         headers.push_str("etag: \"part\"\r\n");
     }
     let head = format!(
-        "HTTP/1.1 {status} Scripted\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n"
+        "HTTP/1.1 {status} Scripted\r\ndate: {DATE}\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n"
     );
     stream.write_all((head + &body).as_bytes()).ok()
 }
@@ -101,6 +104,8 @@ fn operation(line: &str) -> Option<String> {
         "POST" => "CompleteMultipartUpload",
         "DELETE" if query.contains("uploadId") => "AbortMultipartUpload",
         "GET" if query.contains("uploads") => return Some(listing(target)),
+        "GET" if query.contains("list-type") => "ListObjects",
+        "GET" if query.contains("uploadId") => return Some(parts_of(target)),
         _ => "another",
     };
     Some(name.to_owned())
@@ -117,11 +122,20 @@ fn listing(target: &str) -> String {
     )
 }
 
-fn nothing() -> Answer {
+/// `ListParts` of an upload, and where it goes on.
+fn parts_of(target: &str) -> String {
+    let url = url::Url::parse(&format!("http://server{target}")).unwrap();
+    let asked =
+        |name: &str| url.query_pairs().find(|(asked, _)| asked == name).map(|(_, value)| value.into_owned());
+    let after = asked("part-number-marker").map_or_else(String::new, |after| format!(" after {after}"));
+    format!("ListParts {}{after}", asked("uploadId").unwrap_or_default())
+}
+
+pub fn nothing() -> Answer {
     (404, String::new())
 }
 
-fn error(status: u16, code: &str) -> Answer {
+pub fn error(status: u16, code: &str) -> Answer {
     (status, format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>scripted</Message></Error>"))
 }
 
@@ -306,8 +320,8 @@ async fn payloads_to_another_machine_are_signed() {
     }
 }
 
-/// A page of a bucket's unfinished uploads, as S3 writes it.
-fn uploads(listed: &[(&str, &str)], truncated: bool) -> Answer {
+/// A page of a bucket's unfinished uploads, as S3 writes it: all begun a day ago.
+pub fn uploads(listed: &[(&str, &str)], truncated: bool) -> Answer {
     let upload = |(key, id): &(&str, &str)| {
         let since = "2026-01-02T03:04:05.000Z";
         format!("<Upload><Key>{key}</Key><UploadId>{id}</UploadId><Initiated>{since}</Initiated></Upload>")

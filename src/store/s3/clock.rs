@@ -1,0 +1,73 @@
+//! The server's clock: the header `Date` of its last answer.
+
+use crate::model::Timestamp;
+use aws_smithy_runtime_api::{
+    box_error::BoxError,
+    client::{
+        interceptors::{Intercept, context::BeforeDeserializationInterceptorContextRef},
+        runtime_components::RuntimeComponents,
+    },
+};
+use aws_smithy_types::{DateTime, config_bag::ConfigBag, date_time::Format};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::time::Instant;
+
+/// The time of a server, as its last answer stated it, and when that answer came. Cloning shares it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Clock(Arc<Mutex<Option<(Timestamp, Instant)>>>);
+
+impl Clock {
+    /// The server's time now; `None` if no answer has stated one. As the header has whole seconds, it is up to a second
+    /// behind, and by what an answer takes to arrive.
+    pub fn now(&self) -> Option<Timestamp> {
+        let (stated, at) = (*self.0.lock().unwrap_or_else(PoisonError::into_inner))?;
+        let since = u64::try_from(at.elapsed().as_millis()).unwrap_or(u64::MAX);
+        Some(Timestamp::from_millis(stated.as_millis().saturating_add(since)))
+    }
+
+    fn set(&self, date: &str) {
+        let stated = DateTime::from_str(date, Format::HttpDate).ok().and_then(|at| at.to_millis().ok());
+        if let Some(millis) = stated.and_then(|millis| u64::try_from(millis).ok()) {
+            let stated = Some((Timestamp::from_millis(millis), Instant::now()));
+            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = stated;
+        }
+    }
+}
+
+impl Intercept for Clock {
+    fn name(&self) -> &'static str {
+        "Clock"
+    }
+
+    fn read_after_transmit(
+        &self,
+        context: &BeforeDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if let Some(date) = context.response().headers().get("date") {
+            self.set(date);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_time_is_that_of_the_last_answer_that_stated_one() {
+        let clock = Clock::default();
+        assert_eq!(clock.now(), None);
+        clock.set("Sat, 03 Jan 2026 03:04:05 GMT");
+        tokio::time::advance(Duration::from_millis(1_500)).await;
+        assert_eq!(clock.now().unwrap().to_string(), "2026-01-03T03:04:06.500Z");
+        clock.set("yesterday");
+        clock.set("Thu, 01 Jan 1960 00:00:00 GMT");
+        assert_eq!(clock.now().unwrap().to_string(), "2026-01-03T03:04:06.500Z");
+        clock.set("Fri, 02 Jan 2026 00:00:00 GMT");
+        assert_eq!(clock.now().unwrap().to_string(), "2026-01-02T00:00:00.000Z");
+    }
+}

@@ -147,6 +147,7 @@ fn kind(error: &ops::Error) -> Kind {
         | E::Changed(_)
         | E::Tags(_)
         | E::NotOwner { .. }
+        | E::OwnerLost { .. }
         | E::Spool { .. }
         | E::Output { .. } => Kind::Invalid,
     }

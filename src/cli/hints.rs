@@ -95,6 +95,9 @@ const CREDENTIALS: &str = "give credentials that may do this, as to AWS's own to
 const OF_A_COPY: &str = "use the ledger that this is a copy of; only if this one is to take its place, \
                          `sacker init --adopt-store`";
 
+const OF_NO_OWNER: &str = "if the blobs are this ledger's, `sacker init --adopt-store` makes it the owner again; if they \
+                           may be another's, use a store of its own, such as another prefix of the bucket";
+
 pub(super) fn of_operation(error: &ops::Error, places: &Places) -> Vec<String> {
     use ops::Error as E;
     let hint = match error {
@@ -105,6 +108,7 @@ pub(super) fn of_operation(error: &ops::Error, places: &Places) -> Vec<String> {
         // Never offered to a ledger of its own, to which everything in another's store is garbage.
         E::NotOwner { is_copy: true, .. } => OF_A_COPY.to_owned(),
         E::NotOwner { .. } => of_another_ledger(&places.store),
+        E::OwnerLost { .. } => OF_NO_OWNER.to_owned(),
         E::Exists(_) => "-f replaces it; -o PATH writes to another file".to_owned(),
         E::Spool { directory, source } if !is_full(source.kind()) => {
             format!("check {}, or set TMPDIR to another directory", directory.display())

@@ -7,6 +7,7 @@ use crate::{
     model::{Address, Blob, FileName, Mode, Release},
     store::{Content, HASHED_AT_ONCE},
 };
+use futures_util::TryStreamExt;
 use std::{
     collections::BTreeSet,
     fmt,
@@ -118,18 +119,32 @@ impl Client {
         Ok(self.patience.run("reading the store's owner", || self.store.owner()).await?)
     }
 
-    /// Makes sure that the store belongs to this ledger, claiming it if it is no one's.
+    /// Makes sure that the store belongs to this ledger, claiming it if it is no one's and empty.
     pub(super) async fn check_owner(&self, owner: Option<String>, ledger: &Identity) -> Result<(), Error> {
         let owner = match owner {
             Some(owner) => Some(owner),
             // A copy has nothing to claim.
             None if ledger.copy_of.is_some() => None,
-            None => {
-                let mark = ledger.mark();
-                Some(self.patience.run("claiming the store", || self.store.claim(&mark)).await?)
-            }
+            None => Some(self.claim(ledger).await?),
         };
         self.must_own(owner, Some(ledger))
+    }
+
+    /// Makes a ledger the owner of a store that had none, and returns who is the owner now.
+    ///
+    /// One that holds blobs has lost its owner, and is only adopted: the blobs may be another ledger's, of the same epoch
+    /// or a higher one, and what that one has sent would be done to what this one adds.
+    async fn claim(&self, ledger: &Identity) -> Result<String, Error> {
+        let mut pages = self.listing();
+        while let Some(page) = pages.try_next().await? {
+            if !page.is_empty() {
+                // Unless they belong to someone who has claimed it meanwhile: that comes before the first blob.
+                let lost = || Error::OwnerLost { store: self.store.describe() };
+                return self.owner().await?.ok_or_else(lost);
+            }
+        }
+        let mark = ledger.mark();
+        Ok(self.patience.run("claiming the store", || self.store.claim(&mark)).await?)
     }
 
     /// Makes sure that a store with this owner is the ledger's own. A copy of the owner is not the owner; a store that

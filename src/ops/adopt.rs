@@ -42,12 +42,16 @@ impl Client {
         if identity.copy_of.is_none() && owner.as_ref() == Some(&identity.mark()) {
             return Ok(made);
         }
-        let stored = self.highest_epoch().await?;
+        let said = owner.as_deref().map_or(0, Identity::epoch_of);
+        // Who is the owner in an epoch has adopted the store, or was the first to store anything in it; and there is
+        // no way to a higher one but through `OWNER`. Without an epoch it may have been claimed by a release that did
+        // not look at what the store holds.
+        let stored = if said > 0 { Some(said) } else { self.highest_epoch().await? };
         if owner.is_none() && stored.is_none() && identity.copy_of.is_none() {
             self.check_owner(None, &identity).await?;
             return Ok(made);
         }
-        let taken = owner.as_deref().map_or(0, Identity::epoch_of).max(stored.unwrap_or_default());
+        let taken = said.max(stored.unwrap_or_default());
         let identity = self.raise(identity, taken).await?;
         reach("adopt-raised");
         let mark = identity.mark();

@@ -54,6 +54,12 @@ pub enum Error {
         /// Whether it is a copy of another, such as a restored table.
         is_copy: bool,
     },
+    /// The store holds blobs, and its object `OWNER` is gone: nothing says which ledger needs them. Nothing was changed.
+    #[error("the store {store} holds blobs, but no OWNER says which ledger they belong to")]
+    OwnerLost {
+        /// The store.
+        store: String,
+    },
     /// What was waited for has not come to be in time.
     #[error("the time is up, and {package} {spec} {}", match found { Some(version) => format!("is on {version}"), None => "is not there".to_owned() })]
     TimedOut {

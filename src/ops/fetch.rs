@@ -309,7 +309,7 @@ impl Fetch {
 }
 
 /// Runs some work beside what waits for it, until it is done or nobody waits for it any more.
-async fn spawned<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
+pub(super) async fn spawned<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
     let mut task = JoinSet::new();
     task.spawn(work.in_current_span());
     finished(task.join_next().await.expect("it was spawned"))

@@ -9,7 +9,7 @@ use crate::{
     failpoint::reach,
     ledger::Standing,
     model::{Address, Timestamp},
-    store::{Stat, Upload},
+    store::Upload,
 };
 use futures_util::{
     StreamExt, TryStreamExt,
@@ -56,8 +56,8 @@ pub enum Garbage {
 }
 
 impl Client {
-    /// Every blob in the store that no version needs, and then every abandoned upload, streamed in bounded memory;
-    /// with `delete` each is removed before it is yielded. What is told of without it is what is removed with it, as
+    /// Every blob in the store that no version needs, and then every abandoned upload, streamed in bounded memory, and
+    /// in no order where there are many; with `delete` each is removed before it is yielded. What is told of without it is what is removed with it, as
     /// long as nobody adds or deletes in between. Running it again goes on with what is left.
     ///
     /// The stream yields an error and ends where the ledger does not own the store ([`Error::NotOwner`], also for a
@@ -77,17 +77,6 @@ impl Client {
         let identity = async { Ok(self.ledger.identity().await?) };
         let (owner, identity) = tokio::try_join!(self.owner(), identity)?;
         self.must_own(owner, identity.as_ref())
-    }
-
-    /// Every object in the store, page by page.
-    pub(super) fn listing(&self) -> BoxStream<'_, Result<Vec<(Address, Stat)>, Error>> {
-        stream::try_unfold(Some(None::<String>), move |after| async move {
-            let Some(after) = after else { return Ok::<_, Error>(None) };
-            let list = || self.store.list(after.as_deref());
-            let page = self.patience.run("listing the store", list).await?;
-            Ok(Some((page.objects, page.next.map(Some))))
-        })
-        .boxed()
     }
 
     fn blobs(&self, collect: Collect) -> BoxStream<'_, Result<Garbage, Error>> {

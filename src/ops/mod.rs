@@ -16,6 +16,7 @@ mod history;
 mod info;
 mod init;
 mod list;
+mod listing;
 mod mode;
 mod partial;
 mod protect;

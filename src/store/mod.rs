@@ -180,6 +180,24 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Reads a page of what is stored; `after` is the `next` of the page before.
     async fn list(&self, after: Option<&str>) -> Result<Listing, Fault>;
 
+    /// Returns true if [`list_part`](Self::list_part) costs only what its part does, so that parts of a large listing
+    /// may be read concurrently.
+    fn lists_in_parts(&self) -> bool {
+        false
+    }
+
+    /// Reads a page of the blobs whose addresses begin with `prefix`, some lower-case hex digits; `after` is the
+    /// `next` of the page before, with the same prefix. By default it reads what [`list`](Self::list) does and leaves
+    /// out the rest, so pages may be empty.
+    async fn list_part(&self, prefix: &str, after: Option<&str>) -> Result<Listing, Fault> {
+        let Listing { mut objects, next } = self.list(after).await?;
+        let begins = |at: &Address| at.sha256.as_str().starts_with(prefix);
+        // All that follows is higher.
+        let past = objects.last().is_some_and(|(at, _)| at.sha256.as_str() > prefix && !begins(at));
+        objects.retain(|(at, _)| begins(at));
+        Ok(Listing { objects, next: next.filter(|_| !past) })
+    }
+
     /// Reads a page of the uploads that are not finished; `after` is the `next` of the page before. A store whose
     /// uploads leave nothing behind has none.
     async fn uploads(&self, after: Option<&str>) -> Result<Uploads, Fault> {

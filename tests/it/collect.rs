@@ -1,9 +1,11 @@
 //! Collecting what no version needs, and checking what is there: operations over a ledger and a store together.
 
 mod adopt;
+mod around;
 mod fsck;
 mod fsck_tags;
 mod gc;
+mod listing;
 pub mod owner;
 mod race;
 mod uploads;

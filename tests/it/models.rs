@@ -5,6 +5,7 @@
 
 mod blobs;
 mod heads;
+mod owners;
 
 use stateright::{Checker, HasDiscoveries, Model};
 use std::{fmt::Debug, hash::Hash};

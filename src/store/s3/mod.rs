@@ -289,13 +289,22 @@ impl Store for S3Store {
     }
 
     async fn list(&self, after: Option<&str>) -> Result<Listing, Fault> {
-        let prefix = format!("{}sha256/", self.prefix);
+        self.list_part("", after).await
+    }
+
+    fn lists_in_parts(&self) -> bool {
+        true
+    }
+
+    async fn list_part(&self, prefix: &str, after: Option<&str>) -> Result<Listing, Fault> {
+        let blobs = format!("{}sha256/", self.prefix);
+        let prefix = format!("{blobs}{prefix}");
         let request = self.client.list_objects_v2().bucket(&self.bucket).prefix(&prefix);
         let answer = request.set_continuation_token(after.map(str::to_owned)).send();
         let page = answer.instrument(debug_span!("s3.ListObjectsV2", prefix)).await;
         let page = page.map_err(|error| fault(self.doing("listing the blobs"), error))?;
         let object = |object: aws_sdk_s3::types::Object| {
-            let at = object.key.as_deref()?.strip_prefix(&prefix)?.parse().ok()?;
+            let at = object.key.as_deref()?.strip_prefix(&blobs)?.parse().ok()?;
             Some((at, stat(object.size, object.last_modified)))
         };
         let objects = page.contents.unwrap_or_default().into_iter().filter_map(object).collect();

@@ -7,7 +7,7 @@ use sacker::{
     ledger::{Breach, Identity, Ledger, Rule, TableLedger},
     model::{Address, Generation, first_generation},
     ops::{Adopted, Client, Error, Fsck},
-    store::memory::MemoryStore,
+    store::{Store, memory::MemoryStore},
     table::{Table, memory::MemoryTable},
 };
 use std::sync::Arc;
@@ -228,6 +228,30 @@ async fn a_store_that_is_nobodys_and_empty_is_claimed() {
     site.put("one", first_generation(Address::LAST_EPOCH)).await;
     assert!(matches!(site.client().adopt().await, Err(Error::Store(_))));
     assert_eq!(site.store().owner().await.unwrap(), None);
+}
+
+/// Whoever claimed it could be done to what the former owner has sent, where both are of one epoch.
+#[tokio::test]
+async fn a_store_that_lost_its_owner_is_only_adopted() {
+    let store = Arc::new(MemoryStore::new());
+    let site = Site::with_store(Arc::clone(&store), tempfile::tempdir().unwrap());
+    store.plant(&at("of another", first_generation(5)), "of another");
+    // Of a lower epoch than the blob that is there, of the same, and of a higher.
+    for epoch in [0, 2, 5, 7] {
+        let table: Arc<dyn Table> = Arc::new(MemoryTable::new());
+        let client = site.with(ledger(&table));
+        client.ledger().create().await.unwrap();
+        if epoch > 0 {
+            let fresh = identity(&client).await;
+            client.ledger().adopt(&fresh, epoch).await.unwrap();
+        }
+        let lost = |error: Error| assert!(matches!(error, Error::OwnerLost { .. }), "{error:?}");
+        lost(site.add_by(&client, "app", "one").await.unwrap_err());
+        lost(client.init().await.unwrap_err());
+        assert_eq!(store.owner().await.unwrap(), None);
+    }
+    let table: Arc<dyn Table> = Arc::new(MemoryTable::new());
+    assert_eq!(adopted(&site.with(ledger(&table)), None).await, first_generation(6));
 }
 
 #[tokio::test]

@@ -35,10 +35,12 @@ async fn the_store_of_another_ledger_is_left_alone() {
     let orphan = site.put("orphan", 0).await;
     // No one's.
     assert!(refused(&site.client()).await.contains("no one"));
+    site.store().delete(&orphan).await.unwrap();
     site.ledger().create().await.unwrap();
     refused(&site.client()).await;
     // Another's, whether or not that one has anything.
     site.add("app", "one").await;
+    site.put("orphan", 0).await;
     refused(&site.with(other.ledger())).await;
     other.add("app", "two").await;
     refused(&site.with(other.ledger())).await;

@@ -363,6 +363,28 @@ async fn listings_are_ordered_and_paged(bench: &dyn Bench) {
     assert!(objects.iter().all(|(_, stat)| stat.size == 4 && stat.modified.as_millis() > 1_700_000_000_000));
     let listed: Vec<_> = objects.iter().map(|(at, _)| at.to_string()).collect();
     assert_eq!(listed, expected);
+
+    // And in parts: each has what begins with its digits, in order.
+    let mut parts = Vec::new();
+    for prefix in ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "a", "b", "c", "d", "e", "f"] {
+        parts.extend(list_part(&*store, prefix).await);
+    }
+    assert_eq!(parts, expected);
+    let digits = &expected[500][..3];
+    let begin: Vec<_> = expected.iter().filter(|name| name.starts_with(digits)).cloned().collect();
+    assert_eq!(list_part(&*store, digits).await, begin);
+}
+
+async fn list_part(store: &dyn Store, prefix: &str) -> Vec<String> {
+    let (mut listed, mut after) = (Vec::new(), None);
+    loop {
+        let page = store.list_part(prefix, after.as_deref()).await.unwrap();
+        listed.extend(page.objects.into_iter().map(|(at, _)| at.to_string()));
+        after = page.next;
+        if after.is_none() {
+            return listed;
+        }
+    }
 }
 
 async fn creating_is_idempotent(bench: &dyn Bench) {

@@ -1,20 +1,22 @@
 //! What clients do: drawn from a seed, done through the operations that the command line uses.
 
+use super::network::BASE;
 use sacker::{
     ledger::{
         self, AddRequest, ApplyRequest, Author, ChangeRequest, Conflict, ProtectRequest, RollbackRequest,
         TagRequest, UntagRequest,
     },
     model::{
-        Expectation, Gate, Key, Labels, Plan, PlannedMove, Protection, ReleaseChange, Spec, State, TagName,
-        Version,
+        Expectation, FileName, Gate, Key, Labels, Moment, Plan, PlannedMove, Protection, Release,
+        ReleaseChange, Spec, State, TagMove, TagName, Timestamp,
     },
     ops::{Add, AddInput, Client, Error, Observer, Silent},
 };
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 pub const PACKAGES: [&str; 2] = ["app", "lib"];
 const TAGS: [&str; 2] = ["live", "canary"];
+pub const YEAR: Duration = Duration::from_hours(365 * 24);
 
 /// Something to be done to one package.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,31 +24,43 @@ pub enum Act {
     /// The blob with this number.
     Add {
         blob: usize,
+        filename: Option<FileName>,
+        labels: Labels,
         tags: Vec<TagName>,
         if_changed: bool,
         expect: Option<Expectation>,
+        confirm: bool,
     },
     Tag {
         spec: Spec,
         tag: TagName,
         expect: Option<Expectation>,
-        /// Only what this tag is on.
-        require: Option<TagName>,
+        require: Vec<Gate>,
+        confirm: bool,
     },
     /// To where it was before, or to this version.
-    Rollback(TagName, Option<u64>),
-    /// Moves of tags of any package: to a spec or, with none, off. Or taking such a plan back.
+    Rollback {
+        tag: TagName,
+        to: Option<u64>,
+        expect: Option<Expectation>,
+        confirm: bool,
+    },
+    /// Moves of tags of any package; or taking such a plan back.
     Apply {
-        moves: Vec<(&'static str, TagName, Option<Spec>)>,
+        moves: Vec<PlannedMove>,
         undo: bool,
     },
     Protect(TagName, Option<Protection>),
     Untag {
         tag: TagName,
         expect: Option<Expectation>,
+        confirm: bool,
     },
     Change(u64, ReleaseChange),
+    /// Which version a spec leads to, and which blob.
     Read(Spec),
+    /// All of a version.
+    Info(u64),
 }
 
 /// What the caller was told.
@@ -56,20 +70,17 @@ pub enum Answer {
         version: u64,
         new: bool,
     },
-    Moved {
-        version: Option<u64>,
-        previous: Option<u64>,
-        rev: u64,
-    },
-    /// Of each move of a plan: the version and the previous one.
-    Applied(Vec<(Option<u64>, Option<u64>)>),
-    Protected(Option<Protection>),
+    Moved(Box<TagMove>),
+    Applied(Vec<TagMove>),
     /// What the state was before, and what it is.
     Changed {
         was: State,
         is: State,
     },
-    Read(u64),
+    /// The version, and the sha256 and the generation of its blob.
+    Read(u64, String),
+    /// Without the tags on it, which are read apart.
+    Info(Box<Release>),
     /// No: it is not there, not as expected, or not allowed.
     Refused,
 }
@@ -96,16 +107,87 @@ fn sometimes<T>(random: &mut fastrand::Rng, make: impl FnOnce(&mut fastrand::Rng
     (random.u8(0..4) == 0).then(|| make(random))
 }
 
+fn tag(random: &mut fastrand::Rng) -> TagName {
+    random.choice(TAGS).unwrap().parse().unwrap()
+}
+
+fn spec(random: &mut fastrand::Rng) -> Spec {
+    match random.u64(0..9) {
+        0 | 1 => Spec::Latest,
+        2 | 3 => Spec::Tag(tag(random)),
+        7 => Spec::Past(tag(random), random.u16(1..3)),
+        8 => {
+            let year = u64::try_from(YEAR.as_millis()).unwrap();
+            let about = random.choice([BASE - year, BASE, BASE, BASE + year]).unwrap();
+            let at = Timestamp::from_millis(about + random.u64(0..60_000));
+            Spec::At(tag(random), Moment::Time(at))
+        }
+        number => Spec::Version((number - 3).try_into().unwrap()),
+    }
+}
+
+/// Labels of which some have the same name and another value, and one that no other request has.
+fn labels(random: &mut fastrand::Rng, id: &str) -> Labels {
+    let mut pairs = vec![format!("of-{}=yes", id.replace('.', "-"))];
+    for name in ["tests", "scan"] {
+        pairs.extend(sometimes(random, |random| {
+            format!("{name}={}", random.choice(["passed", "passed", "failed"]).unwrap())
+        }));
+    }
+    if pairs.len() > 1 && random.bool() {
+        pairs.remove(0);
+    }
+    Labels::parse(pairs.iter().map(String::as_str)).unwrap()
+}
+
+fn gates(random: &mut fastrand::Rng) -> Vec<Gate> {
+    let mut gates = Vec::new();
+    gates.extend(sometimes(random, tag).map(Gate::Tag));
+    if random.u8(0..6) == 0 {
+        let gate = ["label:tests=passed", "label:scan=passed", "age:1s", "age:20s", "age:100d"];
+        gates.push(random.choice(gate).unwrap().parse().unwrap());
+    }
+    gates
+}
+
+fn plan(random: &mut fastrand::Rng) -> Vec<PlannedMove> {
+    let all = PACKAGES.iter().flat_map(|package| TAGS.map(|tag| (*package, tag.parse::<TagName>().unwrap())));
+    let mut moves: Vec<_> = all
+        .map(|(package, tag)| PlannedMove {
+            package: package.parse().unwrap(),
+            tag,
+            to: Some(Spec::Latest),
+            expect: None,
+            require: Vec::new(),
+            confirm: None,
+        })
+        .collect();
+    // Mostly the same few plans, so that some are there to be taken back.
+    if random.bool() {
+        let first = moves[0].clone();
+        moves.retain(|_| random.bool());
+        for it in &mut moves {
+            it.to = (random.u8(0..6) > 0).then(|| spec(random));
+            if random.u8(0..8) == 0 {
+                it.expect = Some(version_or_none(random));
+            }
+            if it.to.is_some() && random.u8(0..8) == 0 {
+                it.require = gates(random);
+            }
+            it.confirm = sometimes(random, |_| it.tag.clone());
+        }
+        if moves.is_empty() {
+            moves.push(first);
+        }
+    }
+    moves
+}
+
 impl Act {
-    pub fn draw(random: &mut fastrand::Rng, blobs: usize, message: &str) -> Self {
-        let tag = |random: &mut fastrand::Rng| random.choice(TAGS).unwrap().parse::<TagName>().unwrap();
-        let spec = |random: &mut fastrand::Rng| match random.u64(0..8) {
-            0 | 1 => Spec::Latest,
-            2 | 3 => Spec::Tag(tag(random)),
-            7 => Spec::Past(tag(random), random.u16(1..3)),
-            number => Spec::Version((number - 3).try_into().unwrap()),
-        };
-        match random.u8(0..26) {
+    /// `id` is of the request alone.
+    pub fn draw(random: &mut fastrand::Rng, blobs: usize, id: &str) -> Self {
+        let confirm = random.u8(0..3) == 0;
+        match random.u8(0..28) {
             0..=6 => {
                 let both = random.u8(0..8) == 0;
                 let mut tags = sometimes(random, tag).into_iter().collect::<Vec<_>>();
@@ -114,51 +196,50 @@ impl Act {
                 }
                 let if_changed = random.u8(0..4) == 0;
                 let expect = if random.u8(0..6) == 0 { Some(version_or_none(random)) } else { None };
-                Self::Add { blob: random.usize(0..blobs), tags, if_changed, expect }
+                let labels = sometimes(random, |random| labels(random, id)).unwrap_or_default();
+                let filename = sometimes(random, |_| format!("file of {id}").parse().unwrap());
+                Self::Add {
+                    blob: random.usize(0..blobs),
+                    filename,
+                    labels,
+                    tags,
+                    if_changed,
+                    expect,
+                    confirm,
+                }
             }
             7..=10 => {
                 let expect = sometimes(random, version_or_none);
-                let require = sometimes(random, tag);
-                Self::Tag { spec: spec(random), tag: tag(random), expect, require }
+                let require = gates(random);
+                Self::Tag { spec: spec(random), tag: tag(random), expect, require, confirm }
             }
-            20 | 21 => Self::Rollback(tag(random), sometimes(random, |random| random.u64(1..4))),
-            22..=24 => {
-                let all =
-                    PACKAGES.iter().flat_map(|package| TAGS.map(|tag| (*package, tag.parse().unwrap())));
-                // Mostly the same few plans, so that some are there to be taken back.
-                let mut moves: Vec<_> =
-                    all.map(|(package, tag)| (package, tag, Some(Spec::Latest))).collect();
-                if random.bool() {
-                    moves.retain(|_| random.bool());
-                    for (_, _, to) in &mut moves {
-                        *to = (random.u8(0..6) > 0).then(|| spec(random));
-                    }
-                }
-                let all = [(PACKAGES[0], TAGS[0].parse().unwrap(), Some(Spec::Latest))];
-                Self::Apply {
-                    moves: if moves.is_empty() { all.to_vec() } else { moves },
-                    undo: random.u8(0..3) == 0,
-                }
+            20 | 21 => {
+                let to = sometimes(random, |random| random.u64(1..4));
+                let expect = if random.u8(0..8) == 0 { Some(version_or_none(random)) } else { None };
+                Self::Rollback { tag: tag(random), to, expect, confirm }
             }
+            22..=24 => Self::Apply { moves: plan(random), undo: random.u8(0..3) == 0 },
             25 => {
                 let how = [None, None, Some(Protection::WriteOnce), Some(Protection::Confirm)];
                 Self::Protect(tag(random), random.choice(how).unwrap())
             }
-            11 => Self::Untag { tag: tag(random), expect: sometimes(random, version_or_none) },
-            change @ 12..=16 => {
+            11 => Self::Untag { tag: tag(random), expect: sometimes(random, version_or_none), confirm },
+            change @ (12..=16 | 26) => {
                 let change = match change {
                     12 => ReleaseChange::Yank,
                     13 => ReleaseChange::Unyank,
-                    14 => {
-                        let label = format!("{}=done", message.replace(' ', "-"));
-                        ReleaseChange::Label(Labels::parse([&*label]).unwrap())
-                    }
+                    14 | 26 => ReleaseChange::Label(labels(random, id)),
                     _ => ReleaseChange::Delete,
                 };
                 Self::Change(random.u64(1..5), change)
             }
+            27 => Self::Info(random.u64(1..5)),
             _ => Self::Read(spec(random)),
         }
+    }
+
+    pub fn only_reads(&self) -> bool {
+        matches!(self, Self::Read(_) | Self::Info(_))
     }
 }
 
@@ -167,15 +248,21 @@ impl Act {
 pub struct Request {
     pub package: &'static str,
     pub act: Act,
-    /// Says in the ledger whose it was.
-    pub message: String,
+    /// In the ledger as the actor, which no other request has.
+    pub id: String,
+    pub message: Option<String>,
     pub key: Option<Key>,
 }
 
 impl Request {
+    /// Who makes it, as the ledger has it.
+    pub fn who(&self) -> String {
+        format!("request-{}@host", self.id)
+    }
+
     fn author(&self) -> Author {
-        let message = Some(self.message.parse().unwrap());
-        Author { actor: "someone@host".parse().unwrap(), message, key: self.key.clone() }
+        let message = self.message.as_ref().map(|message| message.parse().unwrap());
+        Author { actor: self.who().parse().unwrap(), message, key: self.key.clone() }
     }
 
     /// Does it.
@@ -188,73 +275,57 @@ impl Request {
         }
     }
 
-    async fn try_run(&self, client: &Client, blobs: &[PathBuf]) -> Result<Answer, Error> {
+    /// Does it, and returns what the caller is told.
+    pub async fn try_run(&self, client: &Client, blobs: &[PathBuf]) -> Result<Answer, Error> {
         let (package, author) = (self.package.parse().unwrap(), self.author());
         Ok(match self.act.clone() {
-            Act::Add { blob, tags, if_changed, expect } => {
-                let labels = Labels::default();
-                let request = AddRequest {
-                    package,
-                    author,
-                    labels,
-                    tags,
-                    if_changed,
-                    expect_latest: expect,
-                    confirm: Vec::new(),
-                };
-                let add = Add { request, input: AddInput::File(blobs[blob].clone()), filename: None };
+            Act::Add { blob, filename, labels, tags, if_changed, expect: expect_latest, confirm } => {
+                let confirm = if confirm { tags.clone() } else { Vec::new() };
+                let request =
+                    AddRequest { package, author, labels, tags, if_changed, expect_latest, confirm };
+                let add = Add { request, input: AddInput::File(blobs[blob].clone()), filename };
                 let observer: Arc<dyn Observer> = Arc::new(Silent);
                 let (release, new) = client.add(add, &observer).await?;
                 Answer::Added { version: release.version.get(), new }
             }
-            Act::Tag { spec, tag, expect, require } => {
-                let require = require.into_iter().map(Gate::Tag).collect();
-                let request = TagRequest { package, spec, tag, expect, require, confirm: false, author };
-                moved_to(&client.tag(&request).await?)
+            Act::Tag { spec, tag, expect, require, confirm } => {
+                let request = TagRequest { package, spec, tag, expect, require, confirm, author };
+                Answer::Moved(Box::new(client.tag(&request).await?))
             }
-            Act::Rollback(tag, to) => {
+            Act::Rollback { tag, to, expect, confirm } => {
                 let to = to.map(|to| to.try_into().unwrap());
-                let request = RollbackRequest { package, tag, to, expect: None, confirm: false, author };
-                moved_to(&client.rollback(&request).await?)
+                let request = RollbackRequest { package, tag, to, expect, confirm, author };
+                Answer::Moved(Box::new(client.rollback(&request).await?))
             }
             Act::Apply { moves, undo } => {
-                let planned = |(package, tag, to): (&str, _, _)| PlannedMove {
-                    package: package.parse().unwrap(),
-                    tag,
-                    to,
-                    expect: None,
-                    require: Vec::new(),
-                    confirm: None,
-                };
-                let plan = Plan::new(None, moves.into_iter().map(planned).collect()).unwrap();
-                let moved = client.apply(&ApplyRequest { plan, undo, author }).await?;
-                Answer::Applied(moved.iter().map(|it| (number(it.version), number(it.previous))).collect())
+                let plan = Plan::new(None, moves).unwrap();
+                Answer::Applied(client.apply(&ApplyRequest { plan, undo, author }).await?)
             }
             Act::Protect(tag, protection) => {
                 let request = ProtectRequest { package, tag, protection, author };
-                Answer::Protected(client.protect(&request).await?.protection)
+                Answer::Moved(Box::new(client.protect(&request).await?))
             }
-            Act::Untag { tag, expect } => {
-                let moved =
-                    client.untag(&UntagRequest { package, tag, expect, confirm: false, author }).await?;
-                moved_to(&moved)
+            Act::Untag { tag, expect, confirm } => {
+                let request = UntagRequest { package, tag, expect, confirm, author };
+                Answer::Moved(Box::new(client.untag(&request).await?))
             }
             Act::Change(version, change) => {
                 let version = version.try_into().unwrap();
                 let changed = client.change(&ChangeRequest { package, version, change, author }).await?;
                 Answer::Changed { was: changed.previous, is: changed.release.state }
             }
-            Act::Read(spec) => Answer::Read(client.ledger().blob(&package, &spec).await?.0.get()),
+            Act::Read(spec) => {
+                let (version, blob) = client.ledger().blob(&package, &spec).await?;
+                let address = format!("{}.{}", blob.address.sha256, blob.address.generation);
+                Answer::Read(version.get(), address)
+            }
+            Act::Info(version) => {
+                let spec = Spec::Version(version.try_into().unwrap());
+                let release = client.ledger().release(&package, &spec).await?;
+                Answer::Info(Box::new(Release { tags: Vec::new(), ..release }))
+            }
         })
     }
-}
-
-fn number(version: Option<Version>) -> Option<u64> {
-    version.map(Version::get)
-}
-
-fn moved_to(moved: &sacker::model::TagMove) -> Answer {
-    Answer::Moved { version: number(moved.version), previous: number(moved.previous), rev: moved.rev }
 }
 
 fn told(error: ledger::Error) -> Told {

@@ -1,28 +1,48 @@
-//! What clients did and were told, held against what the ledger holds and against every order it may have happened in.
+//! What clients did and were told, held against what was committed: each change by what the specification makes of its
+//! request, and every other answer by a moment between its request and itself at which it was right.
 
 use super::{
-    acts::{Act, Answer, PACKAGES, Request, Told},
-    audit::{Breaches, Dump, beginning, number, text},
-    specification::World,
+    acts::{Act, Answer, Request, Told},
+    audit::{Breaches, Dump},
+    network::BASE,
+    specification::{Change, Commit, File, Outcome, Put, Step, Verdict, View, World},
 };
 use sacker::{
-    model::{Key, ReleaseChange},
-    table::Item,
+    model::{Key, Spec, TagKind},
+    table::{Change as Written, Item, Transaction},
 };
 use serde_json::Value;
-use stateright::semantics::{ConsistencyTester, LinearizabilityTester};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
 };
 
+/// A moment: in [`Time::tick`](super::network::Time::tick)s, and in milliseconds since the run began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    pub tick: u64,
+    pub millis: u64,
+}
+
+/// A transaction that was committed.
+#[derive(Debug, Clone)]
+pub struct Landed {
+    pub at: Moment,
+    pub transaction: Transaction,
+    /// What it acted on, as it was after it.
+    pub after: Vec<Option<Item>>,
+}
+
 /// One request, through all its runs.
 #[derive(Debug, Clone)]
 pub struct Record {
     pub request: Request,
-    /// When it was first made and when it was last answered, in [`Time::tick`](super::network::Time::tick)s.
-    pub began: u64,
-    pub ended: u64,
+    /// When it was first made, when it was last made, and when it was last answered.
+    pub began: Moment,
+    pub asked: Moment,
+    pub ended: Moment,
+    /// How far the clocks are off of the clients that made it, in milliseconds.
+    pub clocks: BTreeSet<i64>,
     pub end: End,
 }
 
@@ -40,28 +60,28 @@ pub enum End {
 
 impl fmt::Display for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { request: Request { package, act, message, key }, began, ended, end } = self;
+        let Self { request: Request { package, act, id, message, key }, began, ended, end, .. } = self;
         let key = key.as_ref().map(|key| format!(" with {key}")).unwrap_or_default();
-        write!(f, "{began}-{ended} {package} {message}{key}: {act:?}: {end:?}")
+        write!(f, "{}-{} {package} {id} {message:?}{key}: {act:?}: {end:?}", began.tick, ended.tick)
     }
 }
 
 impl Record {
     /// In how many packages it moved a tag, if it applied a plan, or if it took one back.
     pub fn moves(&self, back: bool) -> usize {
-        let (Act::Apply { moves, undo }, End::Answered(Answer::Applied(answers))) =
+        let (Act::Apply { undo, .. }, End::Answered(Answer::Applied(answers))) =
             (&self.request.act, &self.end)
         else {
             return 0;
         };
-        let moved = moves.iter().zip(answers).filter(|(_, (version, previous))| version != previous);
-        let packages: BTreeSet<_> = moved.map(|((package, ..), _)| package).collect();
+        let moved = answers.iter().filter(|it| it.version != it.previous);
+        let packages: BTreeSet<_> = moved.map(|it| it.package.as_str()).collect();
         if *undo == back { packages.len() } else { 0 }
     }
 
     /// Whether it put a tag back.
     pub fn rolls_back(&self) -> bool {
-        matches!((&self.request.act, &self.end), (Act::Rollback(..), End::Answered(Answer::Moved { .. })))
+        matches!((&self.request.act, &self.end), (Act::Rollback { .. }, End::Answered(Answer::Moved(_))))
     }
 
     /// The end of the last run, where `loose` says whether an earlier one may have happened for all that it knows.
@@ -74,153 +94,370 @@ impl Record {
             Told::Wrong(why) => End::Wrong(why),
         }
     }
+
+    /// What each of its clocks showed between two moments.
+    fn clocks(&self, from: Moment, to: Moment) -> impl Iterator<Item = (u64, u64)> {
+        let shows = |off: i64, millis: u64| (BASE + millis).checked_add_signed(off).unwrap();
+        self.clocks.iter().map(move |off| (shows(*off, from.millis), shows(*off, to.millis)))
+    }
 }
 
-/// The entries that a request made, with their packages: in the logs of releases and of tags.
-struct Made<'a> {
-    releases: Vec<(&'static str, &'a Item)>,
-    tags: Vec<(&'static str, &'a Item)>,
+/// What a transaction says of itself.
+struct Said<'a> {
+    /// Each entry that it puts in a log: partition, sort key and item.
+    entries: Vec<(&'a str, &'a str, &'a Item)>,
+    /// The name and the item of an idempotency key.
+    key: Option<(&'a str, &'a Item)>,
 }
 
-fn made<'a>(dump: &'a Dump, request: &Request) -> Made<'a> {
-    let of = |log: &str, kinds: &'static [&'static str]| -> Vec<(&'static str, &'a Item)> {
-        let mut all = Vec::new();
-        for package in PACKAGES {
-            let Some(items) = dump.get(&format!("{log}{package}")) else { continue };
-            let entries = kinds.iter().flat_map(|kind| beginning(items, kind)).map(|(_, item)| item);
-            let own = entries.filter(|item| text(item, "message") == request.message);
-            all.extend(own.map(|item| (package, item)));
-        }
-        all
-    };
-    Made { releases: of("P#", &["V#", "A#"]), tags: of("T#", &["E#"]) }
-}
-
-/// Holds every answer against the entries that its request made, and their order against real time.
-pub fn check_answers(dump: &Dump, records: &[Record], breaches: &mut Breaches) {
-    for record in records {
-        let Made { releases, tags } = made(dump, &record.request);
-        let once = releases.len() <= 1
-            && match &record.request.act {
-                Act::Add { tags: asked, .. } => tags.len() <= asked.len(),
-                Act::Apply { moves, .. } => tags.len() <= moves.len(),
-                _ => tags.len() <= 1,
-            };
-        breaches.check(once, || format!("done twice: {record}: {releases:?} {tags:?}"));
-        let right = match &record.end {
-            End::Answered(answer) => answered(answer, &record.request.act, &releases, &tags),
-            End::Nothing => releases.is_empty() && tags.is_empty(),
-            End::Perhaps | End::Unknown(_) => true,
-            End::Wrong(why) => {
-                breaches.0.push(format!("must never be said: {why}"));
-                false
+impl<'a> Said<'a> {
+    fn of(transaction: &'a Transaction) -> Self {
+        let (mut entries, mut key) = (Vec::new(), None);
+        for action in transaction.actions() {
+            let Written::Put(item) = &action.change else { continue };
+            let (pk, sk) = (action.key.pk.as_str(), action.key.sk.as_str());
+            match sk.split_once('#') {
+                Some(("V" | "A" | "E", _)) => entries.push((pk, sk, item)),
+                Some(("K", name)) => key = Some((name, item)),
+                _ => {}
             }
+        }
+        entries.sort_unstable_by_key(|(pk, sk, _)| (*pk, *sk));
+        Self { entries, key }
+    }
+
+    fn text(&self, name: &str) -> &'a str {
+        let entry = self.entries.first().map(|(.., item)| *item).or(self.key.map(|(_, item)| item));
+        entry.and_then(|item| item.get(name)).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    fn is_fence(&self) -> bool {
+        self.text("kind") == TagKind::Fence.to_string()
+    }
+
+    /// Whether a change of tags is what was entered: for a choice between several that may be.
+    fn fits(&self, change: &Change) -> bool {
+        let steps = match change {
+            Change::One(step) => std::slice::from_ref(step),
+            Change::Plan { steps, .. } => steps,
+            _ => return true,
         };
-        breaches.check(right, || format!("not so: {record}: {releases:?} {tags:?}"));
-    }
-    for log in ["P#", "T#"] {
-        check_order(dump, records, log, breaches);
-    }
-}
-
-type Entries<'a> = [(&'static str, &'a Item)];
-
-fn answered(answer: &Answer, act: &Act, releases: &Entries<'_>, tags: &Entries<'_>) -> bool {
-    match answer {
-        Answer::Added { version, new: true } => {
-            matches!(releases, [(_, item)] if number(item, "n") == *version)
-                && matches!(act, Act::Add { tags: asked, .. } if asked.len() == tags.len())
-        }
-        Answer::Added { new: false, .. } | Answer::Protected(_) => releases.is_empty(),
-        Answer::Moved { version, previous, .. } if version == previous => tags.is_empty(),
-        Answer::Moved { version, previous, rev } => {
-            let is =
-                |item: &Item, name, value: &Option<u64>| item.get(name).and_then(Value::as_u64) == *value;
-            matches!(tags, [(_, item)] if number(item, "rev") == *rev
-                && is(item, "version", version) && is(item, "previous", previous))
-        }
-        Answer::Applied(moves) => {
-            tags.len() == moves.iter().filter(|(version, previous)| version != previous).count()
-        }
-        Answer::Changed { was, is } => {
-            let label = matches!(act, Act::Change(_, ReleaseChange::Label(_)));
-            releases.len() == usize::from(was != is || label)
-        }
-        Answer::Read(_) | Answer::Refused => releases.is_empty() && tags.is_empty(),
+        steps.iter().all(|Step { package, tag, put }| {
+            let Some(Put { version, back, .. }) = put else { return true };
+            self.entries.iter().any(|(pk, _, item)| {
+                let is = |name: &str, value: &Option<u64>| item.get(name).and_then(Value::as_u64) == *value;
+                let of_tag = pk[2..] == *package && item.get("tag").is_some_and(|it| it == tag.as_str());
+                of_tag && is("version", version) && is("back", back)
+            })
+        })
     }
 }
 
-/// The order of a log's entries must be one that real time allows: of two requests of which one had been answered
-/// before the other was made, its entries come first.
-fn check_order(dump: &Dump, records: &[Record], log: &str, breaches: &mut Breaches) {
-    let mut packages: BTreeMap<&str, Vec<(u64, u64, u64)>> = BTreeMap::new();
-    for record in records.iter().filter(|record| matches!(record.end, End::Answered(_))) {
-        let Made { releases, tags } = made(dump, &record.request);
-        for (package, item) in if log == "P#" { releases } else { tags } {
-            let of_package = packages.entry(package).or_default();
-            of_package.push((number(item, "rev"), record.began, record.ended));
-        }
-    }
-    for (package, mut entries) in packages {
-        entries.sort_unstable();
-        let mut latest_began = 0;
-        for (rev, began, ended) in entries {
-            breaches.check(latest_began < ended, || format!("{log}{package}: {rev} comes too late"));
-            latest_began = latest_began.max(began);
-        }
-    }
+/// The first difference between what an item is and what it must be, by the attribute's name.
+pub fn difference((pk, sk): (&str, &str), expected: Option<&Item>, found: Option<&Item>) -> Option<String> {
+    let (expected, found) = match (expected, found) {
+        (None, None) => return None,
+        (Some(expected), Some(found)) => (expected, found),
+        (None, Some(found)) => return Some(format!("{pk}/{sk} must not be there: {found:?}")),
+        (Some(expected), None) => return Some(format!("{pk}/{sk} is missing: {expected:?}")),
+    };
+    let names: BTreeSet<_> = expected.keys().chain(found.keys()).collect();
+    let name = names.into_iter().find(|name| expected.get(*name) != found.get(*name))?;
+    let show = |item: &Item| item.get(name).map_or("absent".to_owned(), ToString::to_string);
+    Some(format!("{pk}/{sk}: `{name}` is {}, and must be {}", show(found), show(expected)))
 }
 
-/// The most requests in a history that is searched for an order, and the most of unknown outcome among them: each of
-/// these multiplies the orders that there are.
-const SEARCHED: usize = 24;
-const UNKNOWN: usize = 2;
-
-/// Searches for an order of what happened to these packages that explains every answer. Returns whether it was small
-/// enough.
-fn search(packages: &[&str], records: &[Record], breaches: &mut Breaches) -> bool {
-    let mut of_packages: Vec<_> = records
-        .iter()
-        .filter(|record| packages.contains(&record.request.package) && !matches!(record.end, End::Nothing))
+/// The first difference between a whole table and what it must be.
+pub fn first_difference(expected: &Dump, found: &Dump) -> Option<String> {
+    let keys: BTreeSet<_> = [expected, found]
+        .into_iter()
+        .flatten()
+        .flat_map(|(pk, items)| items.keys().map(move |sk| (pk.as_str(), sk.as_str())))
         .collect();
-    of_packages.sort_by_key(|record| record.began);
-    let told: Vec<_> = of_packages.iter().map(ToString::to_string).collect();
-    let unknown = of_packages.iter().filter(|record| !matches!(record.end, End::Answered(_))).count();
-    if of_packages.len() > SEARCHED || unknown > UNKNOWN {
-        return false;
-    }
-    // As few threads as their overlaps allow: the search is over ways to interleave these.
-    let mut free_since: Vec<u64> = Vec::new();
-    let mut events = BTreeMap::new();
-    for record in of_packages {
-        let answer = if let End::Answered(answer) = &record.end { Some(answer.clone()) } else { None };
-        let ended = if answer.is_some() { record.ended } else { u64::MAX };
-        let thread = free_since.iter().position(|since| *since < record.began).unwrap_or(free_since.len());
-        free_since.resize(free_since.len().max(thread + 1), 0);
-        free_since[thread] = ended;
-        events.insert(record.began, (thread, Err((record.request.package, &record.request.act))));
-        if let Some(answer) = answer {
-            events.insert(ended, (thread, Ok(answer)));
-        }
-    }
-    let mut tester = LinearizabilityTester::new(World::default());
-    for (thread, event) in events.into_values() {
-        let valid = match event {
-            Err((package, act)) => tester.on_invoke(thread, (package, act.clone())).map(drop),
-            Ok(answer) => tester.on_return(thread, answer).map(drop),
-        };
-        valid.unwrap();
-    }
-    let found = tester.is_consistent();
-    breaches.check(found, || format!("no order explains what was told:\n  {}", told.join("\n  ")));
-    true
+    let get = |dump: &'_ Dump, (pk, sk): (&str, &str)| dump.get(pk).and_then(|items| items.get(sk)).cloned();
+    keys.into_iter().find_map(|key| difference(key, get(expected, key).as_ref(), get(found, key).as_ref()))
 }
 
-/// Searches for an order: of each package by itself, unless a plan makes them one. Returns how many were searched.
-pub fn check_linearizable(records: &[Record], breaches: &mut Breaches) -> usize {
-    let planned = |record: &Record| matches!(record.request.act, Act::Apply { .. });
-    if records.iter().any(|record| planned(record) && !matches!(record.end, End::Nothing)) {
-        return usize::from(search(&PACKAGES, records, breaches));
+/// What was committed, made once more by the specification.
+struct Replay<'a> {
+    world: World<'a>,
+    records: &'a [Record],
+    by_who: BTreeMap<String, usize>,
+    by_key: BTreeMap<String, usize>,
+    /// The requests whose answers have yet to be explained; those that were committed are not among them.
+    open: BTreeSet<usize>,
+    committed: BTreeSet<usize>,
+    /// The requests that have committed nothing but their key, and what each could come to at some moment before that:
+    /// that nothing had to be changed was true when it was read, and the key may be kept later.
+    keyed: BTreeMap<usize, Vec<(Answer, Outcome)>>,
+    /// When something was committed so far.
+    ticks: Vec<u64>,
+}
+
+/// Holds the whole table and every answer against the specification.
+pub fn check(files: &[File], landed: &[Landed], records: &[Record], found: &Dump, breaches: &mut Breaches) {
+    for record in records {
+        if let End::Wrong(why) = &record.end {
+            breaches.0.push(format!("must never be said: {why}: {record}"));
+        }
     }
-    PACKAGES.iter().filter(|package| search(&[package], records, breaches)).count()
+    if let Err(breach) = Replay::new(files, records).run(landed, found) {
+        breaches.0.push(breach);
+    }
+}
+
+impl<'a> Replay<'a> {
+    fn new(files: &'a [File], records: &'a [Record]) -> Self {
+        let numbered = || records.iter().enumerate();
+        let key = |(at, record): (usize, &Record)| Some((record.request.key.as_ref()?.to_string(), at));
+        Self {
+            world: World::new(files),
+            records,
+            by_who: numbered().map(|(at, record)| (record.request.who(), at)).collect(),
+            by_key: numbered().filter_map(key).collect(),
+            open: BTreeSet::new(),
+            committed: BTreeSet::new(),
+            keyed: BTreeMap::new(),
+            ticks: Vec::new(),
+        }
+    }
+
+    /// The request that a transaction is of.
+    fn owner(&self, said: &Said<'_>) -> Result<usize, String> {
+        let who = said.text("who");
+        let of_key = said.key.and_then(|(name, _)| self.by_key.get(name));
+        let owner = if said.entries.is_empty() { of_key } else { self.by_who.get(who) };
+        owner.copied().ok_or_else(|| format!("committed by no request: {:?} {:?}", said.entries, said.key))
+    }
+
+    fn run(&mut self, landed: &[Landed], found: &Dump) -> Result<(), String> {
+        let said: Vec<_> = landed.iter().map(|landed| Said::of(&landed.transaction)).collect();
+        let commits = |said: &&Said<'_>| !said.is_fence() && (!said.entries.is_empty() || said.key.is_some());
+        for said in said.iter().filter(commits) {
+            let owner = self.owner(said)?;
+            let once = self.committed.insert(owner);
+            once.then_some(()).ok_or_else(|| format!("done twice: {}", self.records[owner]))?;
+            if said.entries.is_empty() {
+                self.keyed.insert(owner, Vec::new());
+            }
+        }
+        for (at, record) in self.records.iter().enumerate() {
+            let is_committed = self.committed.contains(&at);
+            match &record.end {
+                End::Nothing if is_committed => {
+                    return Err(format!("said to have changed nothing: {record}"));
+                }
+                End::Answered(_) if !is_committed => drop(self.open.insert(at)),
+                _ => {}
+            }
+        }
+        let mut since = 0;
+        for (landed, said) in landed.iter().zip(&said) {
+            self.explain(since, landed.at.tick);
+            since = landed.at.tick;
+            self.commit(landed, said)?;
+            self.ticks.push(since);
+            for (action, after) in landed.transaction.actions().iter().zip(&landed.after) {
+                let (pk, sk) = (action.key.pk.as_str(), action.key.sk.as_str());
+                let expected = self.world.dump.get(pk).and_then(|items| items.get(sk));
+                if let Some(difference) = difference((pk, sk), expected, after.as_ref()) {
+                    let owner = self.owner(said).map(|at| self.records[at].to_string()).unwrap_or_default();
+                    return Err(format!("not as specified, at {since}: {difference}\n  {owner}"));
+                }
+            }
+        }
+        self.explain(since, u64::MAX);
+        if let Some(open) = self.open.first() {
+            let all: Vec<_> = self.records.iter().map(ToString::to_string).collect();
+            let ticks: Vec<_> = landed.iter().map(|landed| landed.at.tick).collect();
+            let (open, all) = (&self.records[*open], all.join("\n  "));
+            return Err(format!("no order explains {open}\nof commits at {ticks:?} and:\n  {all}"));
+        }
+        first_difference(&self.world.dump, found)
+            .map_or(Ok(()), |difference| Err(format!("not as specified, in the end: {difference}")))
+    }
+
+    /// From where a request may have been looked at, by each of its clocks, between two moments.
+    fn views(&self, record: &Record, from: Moment, to: Moment) -> Vec<View> {
+        let (at_past, earlier) = (looks_back(&record.request.act), self.ticks.iter().copied());
+        let looked = earlier.filter(|tick| at_past && *tick > from.tick).chain([from.tick]);
+        let nows = record.clocks(from, to).flat_map(|(first, last)| [first, last]);
+        let nows: Vec<_> = nows.collect();
+        looked.flat_map(|looked| nows.iter().map(move |now| View { now: *now, looked })).collect()
+    }
+
+    /// Explains what answers it can by how things stand between two ticks.
+    fn explain(&mut self, since: u64, until: u64) {
+        let explained = |at: &usize| {
+            let record = &self.records[*at];
+            let End::Answered(told) = &record.end else { unreachable!("an open request was answered") };
+            if record.asked.tick >= until || record.ended.tick <= since {
+                return false;
+            }
+            let free = record.request.act.only_reads() || record.request.key.is_none();
+            self.views(record, record.asked, record.ended).into_iter().any(|view| {
+                match self.world.judge(&record.request, view) {
+                    Verdict::Refused => *told == Answer::Refused,
+                    Verdict::Stays(answer, _) => free && *told == answer,
+                    Verdict::Changes(_) => false,
+                }
+            })
+        };
+        let explained: Vec<usize> = self.open.iter().copied().filter(explained).collect();
+        for at in explained {
+            self.open.remove(&at);
+        }
+        let mut keyed = std::mem::take(&mut self.keyed);
+        for (at, outcomes) in &mut keyed {
+            let record = &self.records[*at];
+            if record.began.tick < until && record.ended.tick > since {
+                for view in self.views(record, record.began, record.ended) {
+                    if let Verdict::Stays(answer, outcome) = self.world.judge(&record.request, view)
+                        && !outcomes.contains(&(answer.clone(), outcome.clone()))
+                    {
+                        outcomes.push((answer, outcome));
+                    }
+                }
+            }
+        }
+        self.keyed = keyed;
+    }
+
+    fn commit(&mut self, landed: &Landed, said: &Said<'_>) -> Result<(), String> {
+        if said.entries.is_empty() && said.key.is_none() {
+            return self.commit_other(landed);
+        }
+        let owner = self.owner(said)?;
+        let record = &self.records[owner];
+        let at = landed.at;
+        let is_its_time = record.began.tick < at.tick
+            && (said.is_fence() || !matches!(record.end, End::Answered(_)) || at.tick < record.ended.tick);
+        is_its_time
+            .then_some(())
+            .ok_or_else(|| format!("committed at {}, out of time: {record}", at.tick))?;
+        let (who, message) = (record.request.who(), record.request.message.as_deref());
+        let nows = self.nows(record, at, said)?;
+        let commit = Commit { who: &who, message, op: said.text("op"), now: nows[0], tick: at.tick };
+        if said.is_fence() {
+            let (pk, ..) = said.entries[0];
+            self.world.fence(pk, &commit);
+            return Ok(());
+        }
+        let (request, key) = (&record.request, said.key.map(|(name, _)| name));
+        let kept = match &request.key {
+            None => key.is_none(),
+            Some(Key::Resume { op, .. }) => {
+                key.is_none_or(|key| key.starts_with(op.as_str()) && said.text("op") == op.as_str())
+            }
+            Some(own) => key == Some(own.to_string().as_str()),
+        };
+        kept.then_some(()).ok_or_else(|| format!("with the key {key:?}: {record}"))?;
+        let (answer, outcome) = match said.key.filter(|_| said.entries.is_empty()) {
+            Some((_, item)) => self.stays(owner, item, at)?,
+            None => self.change(record, said, &nows, commit)?,
+        };
+        if let Some(key) = key {
+            self.world.remember(request, key, &outcome, commit.op);
+        }
+        match &record.end {
+            End::Answered(told) if *told != answer => Err(format!("it came to {answer:?}: {record}")),
+            _ => Ok(()),
+        }
+    }
+
+    /// What a request comes to that has committed nothing but its key.
+    fn stays(&mut self, owner: usize, kept: &Item, at: Moment) -> Result<(Answer, Outcome), String> {
+        let mut outcomes = self.keyed.remove(&owner).unwrap_or_default();
+        let fits = outcomes.iter().position(|(_, outcome)| outcome.is_in(kept));
+        if outcomes.is_empty() {
+            return Err(format!("kept at {}, and it never came to that: {}", at.tick, self.records[owner]));
+        }
+        Ok(outcomes.swap_remove(fits.unwrap_or(0)))
+    }
+
+    /// Makes the change of a request, and returns what it comes to.
+    fn change(
+        &mut self,
+        record: &Record,
+        said: &Said<'_>,
+        nows: &[u64],
+        commit: Commit<'_>,
+    ) -> Result<(Answer, Outcome), String> {
+        let at = Moment { tick: commit.tick, ..record.ended };
+        let views = self.views(record, record.began, at);
+        let mut verdicts = Vec::new();
+        for view in views.into_iter().flat_map(|view| nows.iter().map(move |now| View { now: *now, ..view }))
+        {
+            verdicts.push((view.now, self.world.judge(&record.request, view)));
+        }
+        let change = |fits: bool| {
+            verdicts.iter().find_map(|(now, verdict)| match verdict {
+                Verdict::Changes(change) if !fits || said.fits(change) => Some((*now, change)),
+                _ => None,
+            })
+        };
+        let (now, change) = change(true)
+            .or_else(|| change(false))
+            .ok_or_else(|| format!("not to be committed, at {}: {record}: {:?}", commit.tick, verdicts[0]))?;
+        Ok(self.world.commit(record.request.package, change, &Commit { now, ..commit }))
+    }
+
+    /// A change that is of no request.
+    fn commit_other(&mut self, landed: &Landed) -> Result<(), String> {
+        for (action, after) in landed.transaction.actions().iter().zip(&landed.after) {
+            let (pk, empty) = (action.key.pk.as_str(), Item::new());
+            let after = after.as_ref().unwrap_or(&empty);
+            let text = |name: &str| after.get(name).and_then(Value::as_str).unwrap_or_default();
+            let may = match pk.split_once('#') {
+                None if pk == "M" && !self.world.dump.contains_key(pk) => {
+                    self.world.identify(text("ledger"));
+                    text("ledger").len() == 32
+                }
+                Some(("B", sha256)) => self.world.condemn(sha256),
+                _ => false,
+            };
+            may.then_some(()).ok_or_else(|| format!("not to be changed: {pk} to {after:?}"))?;
+        }
+        Ok(())
+    }
+
+    /// By what time a transaction was made: the one that its entries have, if it is one that a clock of its maker showed;
+    /// else, where they only follow what was there, what these clocks showed at first and at last.
+    fn nows(&self, record: &Record, at: Moment, said: &Said<'_>) -> Result<Vec<u64>, String> {
+        let (mut latest, mut shown, mut logs) = (u64::MAX, None, BTreeSet::new());
+        for (pk, _, entry) in &said.entries {
+            if logs.insert(*pk) {
+                let when = entry.get("when").and_then(Value::as_u64).unwrap_or_default();
+                latest = latest.min(when);
+                if self.world.last_time(pk).is_none_or(|last| when > last + 1) {
+                    shown = Some(when);
+                }
+            }
+        }
+        let clocks = record.clocks(record.began, at);
+        let nows: Vec<u64> = match shown {
+            Some(now) => {
+                clocks.filter(|(first, last)| (*first..=*last).contains(&now)).map(|_| now).collect()
+            }
+            None => clocks
+                .filter(|(first, _)| *first <= latest)
+                .flat_map(|(first, last)| [first, last.min(latest)])
+                .collect(),
+        };
+        if nows.is_empty() {
+            return Err(format!("no clock of its maker showed {shown:?} or {latest}: {record}"));
+        }
+        Ok(nows)
+    }
+}
+
+/// Whether a request reads the past of a tag before it is committed.
+fn looks_back(act: &Act) -> bool {
+    let is_time = |spec: &Spec| matches!(spec, Spec::At(..));
+    match act {
+        Act::Tag { spec, .. } | Act::Read(spec) => is_time(spec),
+        Act::Apply { moves, undo: false } => moves.iter().filter_map(|it| it.to.as_ref()).any(is_time),
+        Act::Rollback { to, .. } => to.is_some(),
+        _ => false,
+    }
 }

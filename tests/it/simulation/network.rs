@@ -2,6 +2,7 @@
 //!
 //! A request that was sent goes its way whatever becomes of its sender: dropping a future does not call it back.
 
+use super::history::Moment;
 use async_trait::async_trait;
 use sacker::{
     fault::{Fault, FaultKind},
@@ -10,6 +11,7 @@ use sacker::{
 use std::{
     collections::BTreeSet,
     fmt,
+    ops::Range,
     sync::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering},
@@ -20,6 +22,8 @@ use tokio::{sync::oneshot, time::Instant};
 
 /// How many milliseconds it takes to find that there is no answer.
 const TIMEOUT: u64 = 2_000;
+/// What a clock that is right shows when a run begins, in milliseconds.
+pub const BASE: u64 = 1_700_000_000_000;
 /// After this nothing is under way any more.
 pub const LATEST: Duration = Duration::from_mins(40);
 
@@ -40,6 +44,10 @@ impl Time {
     /// Orders what is observed, finer than any clock.
     pub fn tick(&self) -> u64 {
         self.ticks.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub fn moment(&self) -> Moment {
+        Moment { tick: self.tick(), millis: u64::try_from(self.elapsed().as_millis()).unwrap() }
     }
 
     /// Since the beginning, for the clocks of clients.
@@ -80,10 +88,28 @@ pub enum Fate {
 const FAULTS: [Fate; 6] =
     [Fate::RequestLost, Fate::ReplyLost, Fate::Delayed, Fate::Duplicated, Fate::Throttled, Fate::Contended];
 
+/// A fault that lasts, for some links.
+#[derive(Debug, Clone)]
+pub struct Lasting {
+    pub what: Lasts,
+    /// From when to when, in milliseconds since the run began.
+    pub when: Range<u64>,
+    /// The clients that it is for; all, if there is none.
+    pub clients: BTreeSet<u64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lasts {
+    /// Nothing arrives, or no answer does.
+    Outage,
+    Throttling,
+}
+
 /// One client's way to table and store, with its own luck.
 #[derive(Debug)]
 pub struct Link {
     pub time: Arc<Time>,
+    lasting: Vec<Lasting>,
     random: Mutex<fastrand::Rng>,
     /// How many requests in a hundred go wrong.
     percent: u32,
@@ -92,9 +118,10 @@ pub struct Link {
 }
 
 impl Link {
-    pub fn new(time: &Arc<Time>, seed: u64, percent: u32) -> Arc<Self> {
+    pub fn new(time: &Arc<Time>, seed: u64, percent: u32, lasting: Vec<Lasting>) -> Arc<Self> {
         let random = Mutex::new(fastrand::Rng::with_seed(seed));
-        Arc::new(Self { time: Arc::clone(time), random, percent, cut: Mutex::new(Instant::now()) })
+        let (time, cut) = (Arc::clone(time), Mutex::new(Instant::now()));
+        Arc::new(Self { time, lasting, random, percent, cut })
     }
 
     fn below(&self, bound: u64) -> u64 {
@@ -102,6 +129,15 @@ impl Link {
     }
 
     pub fn fate(&self) -> Fate {
+        let now = u64::try_from(self.time.elapsed().as_millis()).unwrap();
+        match self.lasting.iter().find(|lasting| lasting.when.contains(&now)).map(|lasting| lasting.what) {
+            Some(Lasts::Throttling) => return Fate::Throttled,
+            Some(Lasts::Outage) => {
+                return [Fate::RequestLost, Fate::RequestLost, Fate::ReplyLost, Fate::Delayed]
+                    [usize::try_from(self.below(4)).unwrap()];
+            }
+            None => {}
+        }
         let cut = *self.cut.lock().unwrap() > Instant::now();
         if self.percent == 0 || !cut && self.below(100) >= u64::from(self.percent) {
             return Fate::Arrives;

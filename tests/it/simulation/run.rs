@@ -1,13 +1,15 @@
 //! One run: a world made from a seed, its clients, the calm after the storm, and the verdict.
 
 use super::{
-    acts::{Act, PACKAGES, Request, Told},
-    audit::{Breaches, audit, dump},
+    acts::{Act, PACKAGES, Request, Told, YEAR},
+    audit::{Breaches, Dump, audit, dump},
     collector::{Collector, collect},
-    history::{End, Record, check_answers, check_linearizable},
+    history::{End, Record, check},
     mutants::{Before, Mutant, Mutated},
-    network::{LATEST, Link, Remote, Time},
+    network::{BASE, LATEST, Lasting, Lasts, Link, Remote, Time},
     objects::{RemoteStore, Warehouse},
+    recorder::Recorder,
+    specification::File,
 };
 use bytes::Bytes;
 use futures_util::future::{join, join_all};
@@ -17,14 +19,21 @@ use sacker::{
     ops::Client,
     retry::{Patience, Stop},
     store::memory::MemoryStore,
-    table::{Table, memory::MemoryTable},
+    table::Table,
 };
 use sha2::{Digest as _, Sha256};
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    os::unix::fs::PermissionsExt,
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 
 /// The files that are added.
 pub struct Blobs {
     paths: Vec<PathBuf>,
+    files: Vec<File>,
     contents: Arc<BTreeMap<Digest, Bytes>>,
     _dir: tempfile::TempDir,
 }
@@ -32,17 +41,31 @@ pub struct Blobs {
 impl Blobs {
     pub fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let (mut paths, mut contents) = (Vec::new(), BTreeMap::new());
-        for number in 0..3 {
-            let path = dir.path().join(format!("blob-{number}"));
+        let (mut paths, mut files, mut contents) = (Vec::new(), Vec::new(), BTreeMap::new());
+        for (number, mode) in (0..).zip([0o644, 0o755, 0o600]) {
+            let filename = format!("blob-{number}");
+            let path = dir.path().join(&filename);
             let content = format!("content {number}");
             std::fs::write(&path, &content).unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
             let sha256 = Digest::from(<[u8; 32]>::from(Sha256::digest(&content)));
+            files.push(File { sha256: sha256.to_string(), size: content.len() as u64, filename, mode });
             contents.insert(sha256, Bytes::from(content));
             paths.push(path);
         }
-        Self { paths, contents: Arc::new(contents), _dir: dir }
+        Self { paths, files, contents: Arc::new(contents), _dir: dir }
     }
+}
+
+/// What a run is like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// A few clients of one package or two.
+    Few,
+    /// 2 to 16 clients of one package.
+    Crowd,
+    /// Outages and throttling of a minute, for all or for some.
+    Lasting,
 }
 
 /// What a run came to.
@@ -59,8 +82,12 @@ pub struct Outcome {
     pub applied: usize,
     pub undone: usize,
     pub rolled_back: usize,
-    /// How many histories were searched for an order.
-    pub searched: usize,
+    /// How many transactions were committed.
+    pub commits: usize,
+    /// The most clients at once, and how many faults lasted.
+    pub clients: usize,
+    pub lasting: usize,
+    pub wrong_clocks: usize,
     /// Of the whole of the items, to compare runs by.
     pub digest: String,
 }
@@ -70,9 +97,22 @@ struct World<'a> {
     mutant: Option<Mutant>,
     blobs: &'a Blobs,
     time: Arc<Time>,
+    recorder: Arc<Recorder>,
     table: Arc<dyn Table>,
     warehouse: Arc<Warehouse>,
     before: Before,
+    /// Whether some clocks are off by a year.
+    wrong_clocks: bool,
+    /// How long a client waits between two requests at the most, in milliseconds.
+    pause: u64,
+    /// The faults that last, of the table and of the store.
+    lasting: [Vec<Lasting>; 2],
+}
+
+/// A client, and how far its clock is off in milliseconds.
+struct Seat {
+    client: Client,
+    off: i64,
 }
 
 impl World<'_> {
@@ -82,14 +122,19 @@ impl World<'_> {
     }
 
     /// A client behind a link on which so many requests in a hundred go wrong.
-    fn client(&self, number: u64, percent: u32) -> Client {
+    fn client(&self, number: u64, percent: u32) -> Seat {
         self.linked(number, percent, false).0
     }
 
-    fn linked(&self, number: u64, percent: u32, collects: bool) -> (Client, Arc<Link>) {
+    fn linked(&self, number: u64, percent: u32, collects: bool) -> (Seat, Arc<Link>) {
         let mutant = self.mutant.filter(|mutant| !(collects && mutant.is_of_the_adder()));
         let mut random = self.random(1000 + number);
-        let link = Link::new(&self.time, random.u64(..), percent);
+        let lasting = self.lasting.each_ref().map(|all| {
+            let of_client = |it: &&Lasting| it.clients.is_empty() || it.clients.contains(&(number % 100));
+            all.iter().filter(of_client).cloned().collect::<Vec<_>>()
+        });
+        let [of_table, of_store] = lasting;
+        let link = Link::new(&self.time, random.u64(..), percent, of_table);
         let remote = Remote { link: Arc::clone(&link), inner: Arc::clone(&self.table) };
         let mut table: Arc<dyn Table> = Arc::new(remote);
         let seed = random.u64(..);
@@ -98,24 +143,30 @@ impl World<'_> {
         }
         let warehouse = Arc::clone(&self.warehouse);
         // Table and store are asked at once, in an order that must not matter: each has a luck of its own.
-        let other = Link::new(&self.time, random.u64(..), percent);
+        let other = Link::new(&self.time, random.u64(..), percent, of_store);
         let store = RemoteStore { link: other, warehouse, mutant, stalls: collects };
         let deadline = Duration::from_secs(random.choice([2, 10, 60]).unwrap());
         let mut patience = || Patience::seeded(deadline, Stop::new(), random.u64(..));
         let (of_ledger, of_client) = (patience(), patience());
         // Every clock is off by something of its own.
-        let (time, off) = (Arc::clone(&self.time), random.u64(0..20_000));
+        let (time, mut off) = (Arc::clone(&self.time), random.i64(0..20_000));
+        if self.wrong_clocks {
+            let year = i64::try_from(YEAR.as_millis()).unwrap();
+            off += random.choice([-year, 0, 0, year]).unwrap();
+        }
         let clock = move || {
-            Timestamp::from_millis(1_000_000 + off + u64::try_from(time.elapsed().as_millis()).unwrap())
+            let right = BASE + u64::try_from(time.elapsed().as_millis()).unwrap();
+            Timestamp::from_millis(right.checked_add_signed(off).unwrap())
         };
         let ledger = TableLedger::with_clock(table, of_ledger, Arc::new(clock));
-        (Client::new(Arc::new(ledger), Arc::new(store), of_client, std::env::temp_dir()), link)
+        let client = Client::new(Arc::new(ledger), Arc::new(store), of_client, std::env::temp_dir());
+        (Seat { client, off }, link)
     }
 
     /// Collects, and returns how often something was deleted.
     async fn collect(&self, percent: u32, rounds: u32) -> usize {
         let random = self.random(3);
-        let (client, link) = self.linked(50, percent, true);
+        let (Seat { client, .. }, link) = self.linked(50, percent, true);
         match self.mutant {
             Some(mutant @ (Mutant::DeletesBeforeCondemning | Mutant::CollectorIgnoresRefs)) => {
                 let table = Arc::new(Remote { link: Arc::clone(&link), inner: Arc::clone(&self.table) });
@@ -132,36 +183,40 @@ impl World<'_> {
         let mut random = self.random(2000 + number);
         let mut records = Vec::new();
         let mut life = 0;
-        let mut client = self.client(number, percent);
+        let mut seat = self.client(number, percent);
         for step in 0..steps {
-            self.time.pass(random.u64(1..60)).await;
-            let message = format!("request {number}.{step}");
+            self.time.pass(random.u64(1..self.pause)).await;
+            let id = format!("{number}.{step}");
             let act = match records.last().map(|record: &Record| &record.request.act) {
                 // Who has applied a plan often takes it back.
                 Some(Act::Apply { moves, undo: false }) if random.bool() => {
                     Act::Apply { moves: moves.clone(), undo: true }
                 }
-                _ => Act::draw(&mut random, self.blobs.paths.len(), &message),
+                _ => Act::draw(&mut random, self.blobs.paths.len(), &id),
             };
-            let reads = matches!(act, Act::Read(_));
-            let key = (!reads && random.u8(0..3) == 0).then(|| format!("key {message}").parse().unwrap());
+            let keyed = !act.only_reads() && random.u8(0..3) == 0;
+            let key = keyed.then(|| format!("key {id}").parse().unwrap());
+            let message = (random.u8(0..3) > 0).then(|| format!("why {id}"));
             let package = PACKAGES[random.usize(0..packages)];
-            let mut request = Request { package, act, message, key };
-            let began = self.time.tick();
-            let mut loose = false;
+            let mut request = Request { package, act, id, message, key };
+            let began = self.time.moment();
+            let (mut asked, mut loose, mut clocks);
+            (loose, clocks) = (false, BTreeSet::new());
             let end = loop {
+                asked = self.time.moment();
+                clocks.insert(seat.off);
                 // With the whole of its process, at any point.
                 let crash =
                     Duration::from_millis(random.choice([30, 300, 20_000]).unwrap()).mul_f64(random.f64());
                 let crashes = percent > 0 && random.u8(0..8) == 0;
-                let run = request.run(&client, &self.blobs.paths);
+                let run = request.run(&seat.client, &self.blobs.paths);
                 let told =
                     if crashes { tokio::time::timeout(crash, run).await.ok() } else { Some(run.await) };
                 let again = random.bool();
                 match told {
                     None => {
                         life += 1;
-                        client = self.client(number + 100 * life, percent);
+                        seat = self.client(number + 100 * life, percent);
                         loose |= !matches!(request.key, Some(Key::Resume { .. }));
                         if request.key.is_none() || !again {
                             break request.key.clone().map_or(End::Perhaps, End::Unknown);
@@ -180,43 +235,89 @@ impl World<'_> {
                     Some(told) => break Record::conclude(told, loose),
                 }
             };
-            records.push(Record { request, began, ended: self.time.tick(), end });
+            records.push(Record { request, began, asked, ended: self.time.moment(), clocks, end });
         }
         records
     }
 
     /// In the calm every unknown outcome is found out, by a run with its key from elsewhere.
     async fn find_out(&self, records: &mut [Record]) {
-        let client = self.client(99, 0);
+        let seat = self.client(99, 0);
         for record in records.iter_mut() {
             let End::Unknown(key) = &record.end else { continue };
-            let request = Request { key: Some(key.clone()), ..record.request.clone() };
-            record.end = match request.run(&client, &self.blobs.paths).await {
+            record.request.key = Some(key.clone());
+            record.asked = self.time.moment();
+            record.clocks.insert(seat.off);
+            record.end = match record.request.run(&seat.client, &self.blobs.paths).await {
                 Told::Answered(answer) => End::Answered(answer),
                 told => End::Wrong(format!("not even in the calm: {told:?}")),
             };
-            record.ended = self.time.tick();
+            record.ended = self.time.moment();
         }
     }
 }
 
 /// Runs what a seed says, in a runtime of its own. With a mutant, breaches are expected.
-pub fn run(seed: u64, blobs: &Blobs, mutant: Option<Mutant>) -> Outcome {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
-    runtime.unwrap().block_on(simulate(seed, blobs, mutant))
+pub fn run(shape: Shape, seed: u64, blobs: &Blobs, mutant: Option<Mutant>) -> Outcome {
+    simulate(shape, seed, blobs, mutant).0
 }
 
-async fn simulate(seed: u64, blobs: &Blobs, mutant: Option<Mutant>) -> Outcome {
-    let table: Arc<dyn Table> = Arc::new(MemoryTable::new());
+/// The table after a run without a breach.
+pub fn table_after(shape: Shape, seed: u64, blobs: &Blobs) -> Dump {
+    let (outcome, found) = simulate(shape, seed, blobs, None);
+    assert!(outcome.breaches.is_empty(), "{:?}", outcome.breaches);
+    found
+}
+
+fn simulate(shape: Shape, seed: u64, blobs: &Blobs, mutant: Option<Mutant>) -> (Outcome, Dump) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    runtime.unwrap().block_on(live(shape, seed, blobs, mutant))
+}
+
+/// Faults of about a minute, of table and store: for all clients, or for some, so that they part from the others.
+fn faults_that_last(random: &mut fastrand::Rng, clients: u64) -> [Vec<Lasting>; 2] {
+    let mut faults = [Vec::new(), Vec::new()];
+    for _ in 0..random.u32(1..4) {
+        let what = random.choice([Lasts::Outage, Lasts::Throttling]).unwrap();
+        let from = random.u64(0..20_000);
+        let when = from..from + random.u64(30_000..90_000);
+        let all = random.bool();
+        let clients = (0..clients).filter(|_| !all && random.bool()).collect();
+        let fault = Lasting { what, when, clients };
+        // Of the table, of the store, or of both.
+        let of = random.u8(0..3);
+        for (at, faults) in (0..).zip(&mut faults) {
+            if of == 2 || of == at {
+                faults.push(fault.clone());
+            }
+        }
+    }
+    faults
+}
+
+async fn live(shape: Shape, seed: u64, blobs: &Blobs, mutant: Option<Mutant>) -> (Outcome, Dump) {
+    let time = Arc::new(Time::new());
+    let recorder = Arc::new(Recorder::new(&time));
+    let table: Arc<dyn Table> = recorder.clone();
     let store = MemoryStore::with_clock(|| Timestamp::from_millis(0));
     let warehouse = Warehouse::new(store, &blobs.contents, Arc::clone(&table));
-    let time = Arc::new(Time::new());
     let before = Before::default();
-    let world = World { seed, mutant, blobs, time, table, warehouse, before };
+    let (wrong_clocks, pause, lasting) = (false, 60, [Vec::new(), Vec::new()]);
+    let mut world =
+        World { seed, mutant, blobs, time, recorder, table, warehouse, before, wrong_clocks, pause, lasting };
     let mut random = world.random(1);
-    let percent = random.choice([0, 3, 10, 30, 60]).unwrap();
-    let (clients, packages) = (random.u64(2..5), random.usize(1..=PACKAGES.len()));
-    let steps = random.u64(3..9);
+    let (percents, clients, packages, steps) = match shape {
+        Shape::Few => {
+            (&[0, 3, 10, 30, 60][..], random.u64(2..5), random.usize(1..=PACKAGES.len()), random.u64(3..9))
+        }
+        Shape::Crowd => (&[0, 0, 3, 10][..], random.u64(2..17), 1, random.u64(2..6)),
+        Shape::Lasting => (&[0, 0, 3][..], random.u64(2..7), 1, random.u64(3..9)),
+    };
+    let percent = *random.choice(percents).unwrap();
+    world.wrong_clocks = random.u8(0..4) == 0;
+    if shape == Shape::Lasting {
+        (world.lasting, world.pause) = (faults_that_last(&mut random, clients), 10_000);
+    }
     let work = join_all((0..clients).map(|number| world.work(number, steps, packages, percent)));
     let (records, deleted) = join(work, world.collect(percent, random.u32(2..12))).await;
     let mut records = records.concat();
@@ -224,25 +325,29 @@ async fn simulate(seed: u64, blobs: &Blobs, mutant: Option<Mutant>) -> Outcome {
     if late_first {
         tokio::time::sleep(LATEST).await;
     }
+    // No fault lasts so long.
+    tokio::time::sleep(Duration::from_mins(4)).await;
     let unknown = records.iter().filter(|record| matches!(record.end, End::Unknown(_))).count();
     world.find_out(&mut records).await;
     // What arrives only now finds everything decided.
     tokio::time::sleep(LATEST).await;
-    let mut outcome = judge(&world, &records).await;
-    outcome.unknown = unknown;
-    outcome.deleted = deleted;
-    outcome
+    let (mut outcome, found) = judge(&world, &records).await;
+    (outcome.unknown, outcome.deleted) = (unknown, deleted);
+    outcome.clients = usize::try_from(clients).unwrap();
+    outcome.lasting = world.lasting.iter().map(Vec::len).sum();
+    outcome.wrong_clocks = usize::from(world.wrong_clocks);
+    (outcome, found)
 }
 
-async fn judge(world: &World<'_>, records: &[Record]) -> Outcome {
+async fn judge(world: &World<'_>, records: &[Record]) -> (Outcome, Dump) {
     let items = dump(&*world.table).await;
     let Breaches(breaches) = audit(&items, &world.warehouse.inner, &world.warehouse.contents).await;
     let mut breaches = Breaches(breaches);
     breaches.0.extend(world.warehouse.lost());
-    check_answers(&items, records, &mut breaches);
-    let searched = check_linearizable(records, &mut breaches);
+    let landed = world.recorder.landed();
+    check(&world.blobs.files, &landed, records, &items, &mut breaches);
     let count = |of: &dyn Fn(&Record) -> bool| records.iter().filter(|record| of(record)).count();
-    Outcome {
+    let outcome = Outcome {
         requests: records.len(),
         answered: count(&|record| matches!(record.end, End::Answered(_))),
         crashed: count(&|record| matches!(record.end, End::Perhaps)),
@@ -254,9 +359,10 @@ async fn judge(world: &World<'_>, records: &[Record]) -> Outcome {
         applied: count(&|record| record.moves(false) > 1),
         undone: count(&|record| record.moves(true) > 0),
         rolled_back: count(&Record::rolls_back),
-        searched,
+        commits: landed.len(),
         digest: hex::encode(Sha256::digest(format!("{items:?}{records:?}"))),
         breaches: breaches.0,
         ..Outcome::default()
-    }
+    };
+    (outcome, items)
 }

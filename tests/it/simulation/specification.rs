@@ -1,294 +1,443 @@
-//! The ledger as a single caller would see it: the specification that histories are held to.
+//! The ledger as its documentation describes it: which requests are refused, and what each of the others makes of every
+//! attribute of every item. Written for the simulation alone, with none of the ledger's code.
 
-use super::acts::{Act, Answer};
-use sacker::model::{Expectation, Protection, ReleaseChange, Spec, State, TagName};
-use stateright::semantics::SequentialSpec;
+mod judging;
+mod making;
+
+use super::{
+    acts::{Act, Answer, Request},
+    audit::Dump,
+};
+use sacker::{
+    model::{
+        Expectation, Gate, Labels, Moment, PlannedMove, Protection, Release, ReleaseChange, Spec, State,
+        TagKind, TagMove, TagName, Timestamp,
+    },
+    table::Item,
+};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 
-/// Every package, and the plans that were applied.
-#[derive(Debug, Clone, Default)]
-pub struct World {
-    packages: BTreeMap<&'static str, Package>,
-    /// The event that told of each tag of a plan, by package and tag.
-    applied: Vec<BTreeMap<(&'static str, TagName), usize>>,
+/// A file that can be added.
+#[derive(Debug, Clone)]
+pub struct File {
+    pub sha256: String,
+    pub size: u64,
+    pub filename: String,
+    pub mode: u32,
 }
 
-#[derive(Debug, Clone, Default)]
+/// Every item, and what is needed to decide on requests.
+pub struct World<'a> {
+    files: &'a [File],
+    /// Every item as it must be.
+    pub dump: Dump,
+    packages: BTreeMap<String, Package>,
+    blobs: BTreeMap<usize, Blob>,
+    /// For each plan that was applied, the event of each of its tags, by package and tag.
+    applied: Vec<BTreeMap<(String, TagName), u64>>,
+}
+
+#[derive(Debug, Default)]
 struct Package {
-    versions: Vec<(usize, State)>,
-    tags: BTreeMap<TagName, Tag>,
+    releases: Log,
+    versions: Vec<Version>,
+    tags: Log,
+    /// By rev. A fence has none.
+    events: BTreeMap<u64, Event>,
 }
 
-/// A tag with all its events, the last one its own.
-#[derive(Debug, Clone, Default)]
-struct Tag {
-    events: Vec<Event>,
-    protection: Option<Protection>,
+/// The end of a log, as its head has it.
+#[derive(Debug, Default)]
+struct Log {
+    rev: u64,
+    chain: String,
+    when: u64,
+}
+
+#[derive(Debug)]
+struct Version {
+    file: usize,
+    state: State,
+    labels: BTreeMap<String, String>,
+    more_labels: BTreeMap<String, String>,
+    item: Item,
 }
 
 #[derive(Debug, Clone)]
 struct Event {
+    tag: TagName,
+    kind: TagKind,
     version: Option<u64>,
-    back: Option<usize>,
+    previous: Option<u64>,
+    back: Option<u64>,
+    protection: Option<Protection>,
     /// The plan that it was a move of.
     plan: Option<usize>,
+    who: String,
+    when: u64,
+    message: Option<String>,
+    /// When it was committed, in ticks.
+    tick: u64,
 }
 
-impl Tag {
-    fn on(&self) -> Option<u64> {
-        self.events.last().and_then(|event| event.version)
+#[derive(Debug, Clone, Copy)]
+struct Blob {
+    kept: bool,
+    generation: u64,
+    refs: u64,
+}
+
+/// What is recorded with a change.
+#[derive(Debug, Clone, Copy)]
+pub struct Commit<'a> {
+    pub who: &'a str,
+    pub message: Option<&'a str>,
+    pub op: &'a str,
+    /// By the clock of who makes it, in milliseconds.
+    pub now: u64,
+    pub tick: u64,
+}
+
+/// What a request comes to.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Verdict {
+    Refused,
+    /// It changes nothing but its key, if it has one.
+    Stays(Answer, Outcome),
+    Changes(Change),
+}
+
+/// What an idempotency key leads to.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Outcome {
+    entry: String,
+    unchanged: bool,
+    moves: BTreeMap<String, u64>,
+}
+
+impl Outcome {
+    /// Whether it is what a key leads to, for a choice between several that may be.
+    pub fn is_in(&self, kept: &Item) -> bool {
+        let moves = Some(json!(self.moves)).filter(|_| !self.moves.is_empty());
+        kept.get("entry").is_some_and(|entry| *entry == *self.entry) && kept.get("moves") == moves.as_ref()
+    }
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Change {
+    Add {
+        file: usize,
+        filename: Option<String>,
+        labels: BTreeMap<String, String>,
+        steps: Vec<Step>,
+    },
+    /// `latest` has the content already, and these tags are not on it yet.
+    Retag {
+        latest: u64,
+        steps: Vec<Step>,
+    },
+    Version {
+        version: u64,
+        change: ReleaseChange,
+    },
+    One(Step),
+    Plan {
+        steps: Vec<Step>,
+        undo: bool,
+    },
+}
+
+/// What becomes of one tag.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    pub package: String,
+    pub tag: TagName,
+    /// `None`: it stays.
+    pub put: Option<Put>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Put {
+    kind: TagKind,
+    pub version: Option<u64>,
+    pub back: Option<u64>,
+    protection: Option<Protection>,
+}
+
+/// The point from which a request is looked at.
+#[derive(Debug, Clone, Copy)]
+pub struct View {
+    /// By the clock of who makes it.
+    pub now: u64,
+    /// When it read the past of a tag, in ticks.
+    pub looked: u64,
+}
+
+/// An item without what is absent.
+fn item(value: Value) -> Item {
+    let Value::Object(mut item) = value else { unreachable!("an item is an object") };
+    item.retain(|_, value| !value.is_null() && value.as_object().is_none_or(|map| !map.is_empty()));
+    item
+}
+
+/// The place of an entry in the chain of its log.
+pub fn chained(before: &str, pk: &str, sk: &str, entry: &Item) -> String {
+    let mut fields: BTreeMap<&str, &Value> =
+        entry.iter().map(|(name, value)| (name.as_str(), value)).collect();
+    fields.retain(|name, _| !["chain", "state"].contains(name) && !name.starts_with("more_"));
+    let (pk, sk) = (Value::from(pk), Value::from(sk));
+    fields.extend([("pk", &pk), ("sk", &sk)]);
+    hex::encode(Sha256::digest(format!("{before}\n{}", json!(fields))))
+}
+
+fn pairs(labels: &Labels) -> BTreeMap<String, String> {
+    labels.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+fn is_met(expect: Option<Expectation>, found: Option<u64>) -> Option<()> {
+    match expect {
+        None => Some(()),
+        Some(Expectation::None) => found.is_none().then_some(()),
+        Some(Expectation::Version(version)) => (found == Some(version.get())).then_some(()),
+    }
+}
+
+impl Log {
+    /// The rev and the time of the next entry.
+    fn next(&self, now: u64) -> (u64, u64) {
+        (self.rev + 1, if self.rev == 0 { now } else { now.max(self.when + 1) })
     }
 
-    fn set(&self) -> Option<usize> {
-        self.events.len().checked_sub(1)
-    }
-
-    /// The event that so many rollbacks lead to.
-    fn past(&self, steps: u16) -> Option<&Event> {
-        (0..steps).try_fold(self.events.last()?, |event, _| self.events.get(event.back?))
-    }
-
-    fn movable(&self) -> bool {
-        match self.protection {
-            None => true,
-            Some(Protection::WriteOnce) => self.on().is_none(),
-            Some(Protection::Confirm | Protection::Other(_)) => false,
-        }
-    }
-
-    fn put(&mut self, version: Option<u64>, back: Option<usize>, plan: Option<usize>) {
-        self.events.push(Event { version, back, plan });
+    /// Puts an entry at the end and returns it with its place in the chain.
+    fn enter(&mut self, pk: &str, sk: &str, mut entry: Item) -> Item {
+        self.chain = chained(&self.chain, pk, sk, &entry);
+        (self.rev, self.when) = (self.rev + 1, entry["when"].as_u64().unwrap());
+        entry.insert("chain".to_owned(), self.chain.as_str().into());
+        entry
     }
 }
 
 impl Package {
     fn latest(&self) -> Option<u64> {
-        let at = self.versions.iter().rposition(|(_, state)| *state == State::Active)?;
+        let at = self.versions.iter().rposition(|version| version.state == State::Active)?;
         Some(at as u64 + 1)
     }
 
-    fn state(&self, version: u64) -> Option<State> {
-        Some(self.versions.get(usize::try_from(version).ok()? - 1)?.1)
+    fn version(&self, number: u64) -> Option<&Version> {
+        self.versions.get(usize::try_from(number.checked_sub(1)?).unwrap())
+    }
+
+    fn active(&self, number: u64) -> Option<u64> {
+        self.version(number).filter(|version| version.state == State::Active).map(|_| number)
+    }
+
+    /// The last event of a tag.
+    fn last(&self, tag: &TagName) -> Option<(u64, &Event)> {
+        self.events.iter().rev().find(|(_, event)| event.tag == *tag).map(|(rev, event)| (*rev, event))
     }
 
     fn on(&self, tag: &TagName) -> Option<u64> {
-        self.tags.get(tag)?.on()
+        self.last(tag)?.1.version
     }
 
-    fn resolve(&self, spec: &Spec) -> Option<u64> {
-        let version = match spec {
+    /// The event that this many rollbacks lead to.
+    fn past(&self, tag: &TagName, steps: u16) -> Option<&Event> {
+        let (_, mut event) = self.last(tag)?;
+        for _ in 0..steps {
+            event = &self.events[&event.back?];
+        }
+        Some(event)
+    }
+
+    /// The version that a spec names, whatever its state.
+    fn named(&self, spec: &Spec, view: View) -> Option<u64> {
+        match spec {
             Spec::Latest => self.latest(),
             Spec::Tag(tag) => self.on(tag),
-            Spec::Past(tag, steps) => self.tags.get(tag)?.past(*steps)?.version,
+            Spec::Past(tag, steps) => self.past(tag, *steps)?.version,
             Spec::Version(version) => Some(version.get()),
-            _ => None,
-        };
-        version.filter(|version| self.state(*version).is_some_and(|state| state != State::Deleted))
-    }
-
-    fn active(&self, spec: &Spec) -> Option<u64> {
-        self.resolve(spec).filter(|version| self.state(*version) == Some(State::Active))
-    }
-
-    /// Puts a tag where it is not yet, or takes it off; `None` if that may not be.
-    fn put(&mut self, tag: &TagName, version: Option<u64>, plan: Option<usize>) -> Option<()> {
-        let tag = self.tags.entry(tag.clone()).or_default();
-        if tag.on() != version {
-            tag.movable().then_some(())?;
-            tag.put(version, tag.set(), plan);
-        }
-        Some(())
-    }
-
-    fn add(&mut self, act: &Act) -> Option<Answer> {
-        let Act::Add { blob, tags, if_changed, expect } = act else { return None };
-        let latest = self.latest();
-        met(*expect, latest)?;
-        let same = |latest: &u64| self.versions[usize::try_from(*latest).unwrap() - 1].0 == *blob;
-        let there = latest.filter(|latest| *if_changed && same(latest));
-        let version = there.unwrap_or(self.versions.len() as u64 + 1);
-        for tag in tags {
-            self.put(tag, Some(version), None)?;
-        }
-        if there.is_none() {
-            self.versions.push((*blob, State::Active));
-        }
-        Some(Answer::Added { version, new: there.is_none() })
-    }
-
-    fn change(&mut self, version: u64, change: &ReleaseChange) -> Option<Answer> {
-        let was = self.state(version)?;
-        let is = match change {
-            ReleaseChange::Yank => State::Yanked,
-            ReleaseChange::Unyank => State::Active,
-            ReleaseChange::Delete => State::Deleted,
-            ReleaseChange::Label(_) => was,
-        };
-        let label = matches!(change, ReleaseChange::Label(_));
-        if was == is && !label {
-            return Some(Answer::Changed { was, is });
-        }
-        let withdraws = matches!(change, ReleaseChange::Yank | ReleaseChange::Delete);
-        let tagged = withdraws && self.tags.values().any(|tag| tag.on() == Some(version));
-        if was == State::Deleted || tagged {
-            return None;
-        }
-        self.versions[usize::try_from(version).unwrap() - 1].1 = is;
-        Some(Answer::Changed { was, is })
-    }
-
-    fn rollback(&mut self, tag: &TagName, to: Option<u64>) -> Option<Answer> {
-        let of = self.tags.get(tag)?;
-        let event = match to {
-            None => of.past(1)?,
-            Some(to) => of.events.iter().rev().find(|event| event.version == Some(to))?,
-        };
-        let (version, back, previous) = (event.version?, event.back, of.on());
-        let moved = Some(Answer::Moved { version: Some(version), previous, rev: 0 });
-        (self.state(version) == Some(State::Active)).then_some(())?;
-        if previous == Some(version) {
-            return moved;
-        }
-        of.movable().then_some(())?;
-        self.tags.get_mut(tag)?.put(Some(version), back, None);
-        moved
-    }
-
-    fn protect(&mut self, tag: &TagName, protection: Option<Protection>) -> Option<Answer> {
-        if self.versions.is_empty() || (protection.is_none() && !self.tags.contains_key(tag)) {
-            return None;
-        }
-        let of = self.tags.entry(tag.clone()).or_default();
-        if of.protection != protection || of.events.is_empty() {
-            if of.protection.is_some() && protection.is_some() {
-                return None;
+            Spec::At(tag, Moment::Time(at)) => {
+                let then = |event: &&Event| {
+                    event.tag == *tag && event.tick <= view.looked && event.when <= at.as_millis()
+                };
+                self.events.values().rev().find(then)?.version
             }
-            let back = of.events.last().and_then(|event| event.back);
-            of.put(of.on(), back, None);
-            of.protection = protection;
+            other => unreachable!("no request has {other:?}"),
         }
-        Some(Answer::Protected(protection))
     }
 
-    /// `None`: refused.
-    fn apply(&mut self, act: &Act) -> Option<Answer> {
-        match act {
-            Act::Add { .. } => self.add(act),
-            Act::Tag { spec, tag, expect, require } => {
-                let version = self.active(spec)?;
-                let previous = self.on(tag);
-                met(*expect, previous)?;
-                if let Some(required) = require {
-                    (self.on(required) == Some(version)).then_some(())?;
-                }
-                self.put(tag, Some(version), None)?;
-                Some(Answer::Moved { version: Some(version), previous, rev: 0 })
+    fn may_move(&self, tag: &TagName, confirmed: bool) -> Option<()> {
+        let (_, last) = self.last(tag).unzip();
+        let may = match last.and_then(|last| last.protection) {
+            None => true,
+            Some(Protection::WriteOnce) => last.is_none_or(|last| last.version.is_none()),
+            Some(Protection::Confirm) => confirmed,
+            Some(Protection::Other(_)) => false,
+        };
+        may.then_some(())
+    }
+
+    fn is_open(&self, gate: &Gate, number: u64, view: View) -> bool {
+        let Some(version) = self.version(number) else { return false };
+        match gate {
+            Gate::Tag(tag) => self.on(tag) == Some(number),
+            Gate::Label { name, value } => {
+                version.labels.get(name).or_else(|| version.more_labels.get(name)) == Some(value)
             }
-            Act::Rollback(tag, to) => self.rollback(tag, *to),
-            Act::Untag { tag, expect } => {
-                let previous = self.tags.get(tag)?.on();
-                met(*expect, previous)?;
-                self.put(tag, None, None)?;
-                Some(Answer::Moved { version: None, previous, rev: 0 })
+            Gate::Age(least) => {
+                let age = view.now.saturating_sub(version.item["when"].as_u64().unwrap());
+                u128::from(age) >= least.as_duration().as_millis()
             }
-            Act::Protect(tag, protection) => self.protect(tag, *protection),
-            Act::Change(version, change) => self.change(*version, change),
-            Act::Read(spec) => self.resolve(spec).map(Answer::Read),
-            Act::Apply { .. } => unreachable!("it is of more than one package"),
         }
+    }
+
+    /// Puts a tag on a version or takes it off, unless it is so already.
+    fn step(&self, package: &str, tag: &TagName, to: (Option<u64>, Way), confirmed: bool) -> Option<Step> {
+        let (version, way) = to;
+        let last = self.last(tag);
+        let step = |put| Step { package: package.to_owned(), tag: tag.clone(), put };
+        if last.is_some_and(|(_, event)| event.version == version) {
+            return Some(step(None));
+        }
+        self.may_move(tag, confirmed)?;
+        let (kind, back) = match way {
+            Way::Back(back) => (TagKind::Rollback, back),
+            Way::On if version.is_some() => (TagKind::Move, last.map(|(rev, _)| rev)),
+            Way::On => (TagKind::Untag, last.map(|(rev, _)| rev)),
+        };
+        let protection = last.and_then(|(_, event)| event.protection);
+        Some(step(Some(Put { kind, version, back, protection })))
     }
 }
 
-impl World {
-    fn plan(&mut self, moves: &[(&'static str, TagName, Option<Spec>)]) -> Option<Answer> {
-        let (before, plan) = (self.packages.clone(), self.applied.len());
-        let none = Package::default();
-        let (mut answers, mut told, mut changed) = (Vec::new(), BTreeMap::new(), false);
-        for (package, tag, to) in moves {
-            let of = before.get(package).unwrap_or(&none);
-            let version = match to {
-                Some(spec) => Some(of.active(spec)?),
-                None => of.tags.get(tag).map(|_| None)?,
+#[derive(Clone, Copy)]
+enum Way {
+    On,
+    Back(Option<u64>),
+}
+
+impl<'a> World<'a> {
+    pub fn new(files: &'a [File]) -> Self {
+        let (dump, packages) = (Dump::new(), BTreeMap::new());
+        Self { files, dump, packages, blobs: BTreeMap::new(), applied: Vec::new() }
+    }
+}
+
+fn version_sk(number: u64) -> String {
+    format!("V#{number:016}")
+}
+
+fn event_sk(kind: char, rev: u64) -> String {
+    format!("{kind}#{rev:016}")
+}
+
+/// The copy of a version's blob in a head or a tag.
+fn blob_of(version: &Item) -> Item {
+    let mut blob = version.clone();
+    blob.retain(|name, _| ["sha256", "gen", "size", "filename", "mode"].contains(&name.as_str()));
+    blob
+}
+
+fn state_after(was: State, change: &ReleaseChange) -> State {
+    match change {
+        ReleaseChange::Yank => State::Yanked,
+        ReleaseChange::Unyank => State::Active,
+        ReleaseChange::Delete => State::Deleted,
+        ReleaseChange::Label(_) => was,
+    }
+}
+
+/// The later labels of a version after some were asked for: `None` if it has all of them; an error if it has one of
+/// them with another value.
+fn labels_after(version: &Version, labels: &Labels) -> Result<Option<BTreeMap<String, String>>, ()> {
+    let mut more = version.more_labels.clone();
+    for (name, value) in labels.iter() {
+        match version.labels.get(name).or_else(|| version.more_labels.get(name)) {
+            None => drop(more.insert(name.to_owned(), value.to_owned())),
+            Some(there) if there == value => {}
+            Some(_) => return Err(()),
+        }
+    }
+    Ok((more != version.more_labels).then_some(more))
+}
+
+fn shown(package: &str, rev: u64, event: &Event) -> TagMove {
+    TagMove {
+        package: package.parse().unwrap(),
+        tag: event.tag.clone(),
+        version: event.version.map(|version| version.try_into().unwrap()),
+        previous: event.previous.map(|version| version.try_into().unwrap()),
+        kind: event.kind,
+        rev,
+        moved_at: Timestamp::from_millis(event.when),
+        moved_by: event.who.parse().unwrap(),
+        message: event.message.as_ref().map(|message| message.parse().unwrap()),
+        protection: event.protection,
+    }
+}
+
+/// A version as it is shown, but for the tags on it.
+fn release(package: &str, version: &Version) -> Release {
+    let of = &version.item;
+    let text = |name: &str| of.get(name).map(|value| value.as_str().unwrap());
+    let number = |name: &str| of[name].as_u64().unwrap();
+    let labels = version.labels.iter().chain(&version.more_labels);
+    let labels: Vec<_> = labels.map(|(name, value)| format!("{name}={value}")).collect();
+    let generation = number("gen");
+    Release {
+        package: package.parse().unwrap(),
+        version: number("n").try_into().unwrap(),
+        blob: sacker::model::Blob {
+            address: sacker::model::Address { sha256: text("sha256").unwrap().parse().unwrap(), generation },
+            size: number("size"),
+            filename: text("filename").map(|name| name.parse().unwrap()),
+            mode: Some(u32::try_from(number("mode")).unwrap().into()),
+        },
+        labels: Labels::parse(labels.iter().map(String::as_str)).unwrap(),
+        message: text("message").map(|message| message.parse().unwrap()),
+        state: version.state,
+        added_at: Timestamp::from_millis(number("when")),
+        added_by: text("who").unwrap().parse().unwrap(),
+        tags: Vec::new(),
+        rev: None,
+    }
+}
+
+/// The log that an idempotency key belongs to, and what it says that was asked for.
+fn asked(request: &Request, files: &[File]) -> (String, String) {
+    let releases = format!("P#{}", request.package);
+    let tags = format!("T#{}", request.package);
+    match &request.act {
+        Act::Add { blob, .. } => (releases, format!("add {}", files[*blob].sha256)),
+        Act::Tag { spec, tag, .. } => (tags, format!("tag {spec} {tag}")),
+        Act::Rollback { tag, to: None, .. } => (tags, format!("rollback {tag}")),
+        Act::Rollback { tag, to: Some(to), .. } => (tags, format!("rollback {tag} --to {to}")),
+        Act::Untag { tag, .. } => (tags, format!("untag {tag}")),
+        Act::Protect(tag, None) => (tags, format!("unprotect {tag}")),
+        Act::Protect(tag, Some(protection)) => (tags, format!("protect {tag} --{protection}")),
+        Act::Apply { moves, undo } => {
+            let line = |it: &PlannedMove| {
+                let to = it.to.as_ref().map_or("none".to_owned(), ToString::to_string);
+                format!("{} {} {to}\n", it.package, it.tag)
             };
-            let previous = of.on(tag);
-            let now = self.packages.entry(package).or_default();
-            now.put(tag, version, Some(plan))?;
-            told.insert((*package, tag.clone()), now.tags[tag].set()?);
-            changed |= previous != version;
-            answers.push((version, previous));
+            let plan = hex::encode(Sha256::digest(moves.iter().map(line).collect::<String>()));
+            let first = moves.iter().map(|it| it.package.as_str()).min().expect("there is a move");
+            (format!("T#{first}"), format!("apply {}{plan}", if *undo { "--undo " } else { "" }))
         }
-        if changed {
-            self.applied.push(told);
-        }
-        Some(Answer::Applied(answers))
-    }
-
-    fn undo(&mut self, moves: &[(&'static str, TagName, Option<Spec>)]) -> Option<Answer> {
-        let stands = |told: &BTreeMap<(&'static str, TagName), usize>| {
-            told.len() == moves.len()
-                && moves.iter().all(|(package, tag, _)| {
-                    let set = self.packages.get(package).and_then(|of| of.tags.get(tag)?.set());
-                    set.is_some() && told.get(&(*package, tag.clone())) == set.as_ref()
-                })
-        };
-        let plan = self.applied.iter().rposition(stands)?;
-        let mut answers = Vec::new();
-        for (package, tag, _) in moves {
-            let of = self.packages.get_mut(package)?;
-            let event = of.tags[tag].events.last()?.clone();
-            let previous = event.version;
-            if event.plan == Some(plan) {
-                let before = event.back.map(|back| of.tags[tag].events[back].clone());
-                let version = before.as_ref().and_then(|before| before.version);
-                let back = before.and_then(|before| before.back);
-                if let Some(version) = version {
-                    (of.state(version) == Some(State::Active)).then_some(())?;
+        Act::Change(version, change) => {
+            let what = match change {
+                ReleaseChange::Yank => format!("yank {version}"),
+                ReleaseChange::Unyank => format!("unyank {version}"),
+                ReleaseChange::Delete => format!("delete {version}"),
+                ReleaseChange::Label(labels) => {
+                    let labels = pairs(labels).into_iter().map(|(name, value)| format!(" {name}={value}"));
+                    format!("label {version}{}", labels.collect::<String>())
                 }
-                let tag = of.tags.get_mut(tag)?;
-                tag.movable().then_some(())?;
-                tag.put(version, back, None);
-                answers.push((version, previous));
-            } else {
-                answers.push((previous, previous));
-            }
+            };
+            (releases, what)
         }
-        Some(Answer::Applied(answers))
-    }
-}
-
-fn met(expect: Option<Expectation>, found: Option<u64>) -> Option<()> {
-    let found = found.map(|found| found.try_into().unwrap());
-    expect.is_none_or(|expect| expect.is_met_by(found)).then_some(())
-}
-
-impl SequentialSpec for World {
-    type Op = (&'static str, Act);
-    type Ret = Answer;
-
-    fn invoke(&mut self, (package, act): &Self::Op) -> Answer {
-        let mut after = self.clone();
-        let answer = match act {
-            Act::Apply { moves, undo: false } => after.plan(moves),
-            Act::Apply { moves, undo: true } => after.undo(moves),
-            act => after.packages.entry(package).or_default().apply(act),
-        };
-        match answer {
-            // What is refused changes nothing.
-            None => Answer::Refused,
-            Some(answer) => {
-                *self = after;
-                answer
-            }
-        }
-    }
-
-    fn is_valid_step(&mut self, act: &Self::Op, answer: &Answer) -> bool {
-        match (self.invoke(act), answer) {
-            // Revisions count the moves of all tags, and fences: their order is checked elsewhere.
-            (Answer::Moved { version, previous, .. }, Answer::Moved { version: v, previous: p, .. }) => {
-                (version, previous) == (*v, *p)
-            }
-            (is, told) => is == *told,
-        }
+        Act::Read(_) | Act::Info(_) => unreachable!("what is read has no key"),
     }
 }

@@ -1,0 +1,218 @@
+//! What a request comes to.
+
+use super::{
+    Act, Answer, Change, Event, Outcome, Package, Put, Step, Verdict, View, Way, World, event_sk, is_met,
+    labels_after, pairs, release, shown, state_after, version_sk,
+};
+use crate::simulation::acts::Request;
+use sacker::model::{PlannedMove, Protection, ReleaseChange, State, TagKind, TagMove, TagName};
+use std::collections::BTreeMap;
+
+impl World<'_> {
+    /// What a request comes to, made now.
+    pub fn judge(&self, request: &Request, view: View) -> Verdict {
+        self.try_judge(request, view).unwrap_or(Verdict::Refused)
+    }
+
+    fn try_judge(&self, request: &Request, view: View) -> Option<Verdict> {
+        let name = request.package;
+        let none = Package::default();
+        let of = self.packages.get(name).unwrap_or(&none);
+        match &request.act {
+            Act::Add { .. } => Self::judge_add(name, of, &request.act),
+            Act::Tag { spec, tag, expect, require, confirm } => {
+                is_met(*expect, of.on(tag))?;
+                let version = of.active(of.named(spec, view)?)?;
+                require.iter().all(|gate| of.is_open(gate, version, view)).then_some(())?;
+                Some(self.one(of.step(name, tag, (Some(version), Way::On), *confirm)?))
+            }
+            Act::Rollback { tag, to, expect, confirm } => {
+                let event = match to {
+                    None => of.past(tag, 1)?,
+                    Some(to) => {
+                        let on = |event: &&Event| {
+                            event.tag == *tag && event.tick <= view.looked && event.version == Some(*to)
+                        };
+                        of.events.values().rev().find(on)?
+                    }
+                };
+                is_met(*expect, of.on(tag))?;
+                let version = of.active(event.version?)?;
+                Some(self.one(of.step(name, tag, (Some(version), Way::Back(event.back)), *confirm)?))
+            }
+            Act::Untag { tag, expect, confirm } => {
+                of.last(tag)?;
+                is_met(*expect, of.on(tag))?;
+                Some(self.one(of.step(name, tag, (None, Way::On), *confirm)?))
+            }
+            Act::Protect(tag, protection) => self.judge_protect(name, of, tag, *protection),
+            Act::Apply { moves, undo } => {
+                let steps = if *undo { self.undone(moves) } else { self.planned(moves, view) }?;
+                if steps.iter().any(|step| step.put.is_some()) {
+                    return Some(Verdict::Changes(Change::Plan { steps, undo: *undo }));
+                }
+                let answer = Answer::Applied(steps.iter().map(|step| self.stayed(step)).collect());
+                Some(Verdict::Stays(answer, self.outcome_of_plan(&steps, true)))
+            }
+            Act::Change(version, change) => Self::judge_change(of, *version, change),
+            Act::Read(spec) => {
+                let number = of.named(spec, view)?;
+                let version = of.version(number).filter(|version| version.state != State::Deleted)?;
+                let address = format!("{}.{}", self.files[version.file].sha256, version.item["gen"]);
+                Some(Verdict::Stays(Answer::Read(number, address), Outcome::default()))
+            }
+            Act::Info(number) => {
+                let version = of.version(*number).filter(|version| version.state != State::Deleted)?;
+                let answer = Answer::Info(Box::new(release(name, version)));
+                Some(Verdict::Stays(answer, Outcome::default()))
+            }
+        }
+    }
+
+    fn judge_add(name: &str, of: &Package, act: &Act) -> Option<Verdict> {
+        let Act::Add { blob, filename, labels, tags, if_changed, expect, confirm } = act else { return None };
+        is_met(*expect, of.latest())?;
+        let mut tags = tags.clone();
+        tags.sort_by(|one, other| one.as_str().cmp(other.as_str()));
+        let same = |latest: &u64| of.version(*latest).is_some_and(|version| version.file == *blob);
+        let there = of.latest().filter(|latest| *if_changed && same(latest));
+        let version = there.unwrap_or(of.versions.len() as u64 + 1);
+        let step = |tag| of.step(name, tag, (Some(version), Way::On), *confirm);
+        let mut steps = tags.iter().map(step).collect::<Option<Vec<_>>>()?;
+        let Some(latest) = there else {
+            let (file, labels) = (*blob, pairs(labels));
+            let filename = filename.as_ref().map(ToString::to_string);
+            return Some(Verdict::Changes(Change::Add { file, filename, labels, steps }));
+        };
+        steps.retain(|step| step.put.is_some());
+        if steps.is_empty() {
+            let outcome = Outcome { entry: version_sk(latest), unchanged: true, ..Outcome::default() };
+            return Some(Verdict::Stays(Answer::Added { version: latest, new: false }, outcome));
+        }
+        Some(Verdict::Changes(Change::Retag { latest, steps }))
+    }
+
+    fn judge_protect(
+        &self,
+        name: &str,
+        of: &Package,
+        tag: &TagName,
+        protection: Option<Protection>,
+    ) -> Option<Verdict> {
+        let last = of.last(tag);
+        if of.versions.is_empty() || last.is_none() && protection.is_none() {
+            return None;
+        }
+        let there = last.and_then(|(_, event)| event.protection);
+        let step = |put| Step { package: name.to_owned(), tag: tag.clone(), put };
+        if last.is_some() && there == protection {
+            return Some(self.one(step(None)));
+        }
+        if there.is_some() && protection.is_some() {
+            return None;
+        }
+        let kind = if protection.is_some() { TagKind::Protect } else { TagKind::Unprotect };
+        let back = last.and_then(|(_, event)| event.back);
+        let version = last.and_then(|(_, event)| event.version);
+        Some(self.one(step(Some(Put { kind, version, back, protection }))))
+    }
+
+    fn judge_change(of: &Package, number: u64, change: &ReleaseChange) -> Option<Verdict> {
+        let version = of.version(number)?;
+        let is = state_after(version.state, change);
+        let adds = match change {
+            ReleaseChange::Label(labels) => labels_after(version, labels).ok().map(|more| more.is_some()),
+            _ => Some(false),
+        };
+        if is == version.state && adds == Some(false) {
+            let deleted = is == State::Deleted && *change != ReleaseChange::Delete;
+            let outcome = Outcome { entry: version_sk(number), unchanged: true, ..Outcome::default() };
+            return (!deleted).then_some(Verdict::Stays(Answer::Changed { was: is, is }, outcome));
+        }
+        adds?;
+        let withdraws = matches!(change, ReleaseChange::Yank | ReleaseChange::Delete);
+        let mut tags: Vec<_> = of.events.values().map(|event| &event.tag).collect();
+        tags.dedup();
+        let is_tagged = tags.iter().any(|tag| of.on(tag) == Some(number));
+        if version.state == State::Deleted || withdraws && is_tagged {
+            return None;
+        }
+        Some(Verdict::Changes(Change::Version { version: number, change: change.clone() }))
+    }
+
+    fn planned(&self, moves: &[PlannedMove], view: View) -> Option<Vec<Step>> {
+        let none = Package::default();
+        let step = |it: &PlannedMove| {
+            let name = it.package.as_str();
+            let of = self.packages.get(name).unwrap_or(&none);
+            is_met(it.expect, of.on(&it.tag))?;
+            let version = match &it.to {
+                None => of.last(&it.tag).map(|_| None)?,
+                Some(spec) => Some(of.active(of.named(spec, view)?)?),
+            };
+            let open = |version| it.require.iter().all(|gate| of.is_open(gate, version, view));
+            version.is_none_or(open).then_some(())?;
+            of.step(name, &it.tag, (version, Way::On), it.confirm.is_some())
+        };
+        moves.iter().map(step).collect()
+    }
+
+    fn undone(&self, moves: &[PlannedMove]) -> Option<Vec<Step>> {
+        let stands = |told: &BTreeMap<(String, TagName), u64>| {
+            told.len() == moves.len()
+                && moves.iter().all(|it| {
+                    let last = self.packages.get(it.package.as_str()).and_then(|of| of.last(&it.tag));
+                    let rev = told.get(&(it.package.to_string(), it.tag.clone()));
+                    last.is_some() && last.map(|(rev, _)| rev) == rev.copied()
+                })
+        };
+        let plan = self.applied.iter().rposition(stands)?;
+        let step = |it: &PlannedMove| {
+            let name = it.package.as_str();
+            let of = self.packages.get(name)?;
+            let (_, event) = of.last(&it.tag)?;
+            if event.plan != Some(plan) {
+                return Some(Step { package: name.to_owned(), tag: it.tag.clone(), put: None });
+            }
+            let before = event.back.map(|back| &of.events[&back]);
+            let version = before.and_then(|before| before.version);
+            if let Some(version) = version {
+                of.active(version)?;
+            }
+            let back = before.and_then(|before| before.back);
+            of.step(name, &it.tag, (version, Way::Back(back)), it.confirm.is_some())
+        };
+        moves.iter().map(step).collect()
+    }
+
+    /// A verdict on one tag.
+    fn one(&self, step: Step) -> Verdict {
+        if step.put.is_some() {
+            return Verdict::Changes(Change::One(step));
+        }
+        let (rev, _) = self.packages[&step.package].last(&step.tag).expect("what stays is there");
+        let outcome = Outcome { entry: event_sk('E', rev), unchanged: true, ..Outcome::default() };
+        Verdict::Stays(Answer::Moved(Box::new(self.stayed(&step))), outcome)
+    }
+
+    /// A tag that stays, as it is shown.
+    pub(super) fn stayed(&self, step: &Step) -> TagMove {
+        let (rev, event) = self.packages[&step.package].last(&step.tag).expect("what stays is there");
+        shown(&step.package, rev, &Event { previous: event.version, ..event.clone() })
+    }
+
+    /// What the key of a plan leads to, once its entries are made.
+    pub(super) fn outcome_of_plan(&self, steps: &[Step], unchanged: bool) -> Outcome {
+        let mut revs: Vec<_> = steps
+            .iter()
+            .map(|step| {
+                let (rev, _) = self.packages[&step.package].last(&step.tag).expect("it has an entry");
+                (&step.package, step.tag.as_str(), rev)
+            })
+            .collect();
+        revs.sort_unstable();
+        let entry = event_sk('E', revs[0].2);
+        let moves = revs.iter().map(|(package, tag, rev)| (format!("{package} {tag}"), *rev)).collect();
+        Outcome { entry, unchanged, moves }
+    }
+}

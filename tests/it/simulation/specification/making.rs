@@ -1,0 +1,296 @@
+//! What a change makes of the items.
+
+use super::{
+    Answer, Blob, Change, Commit, Event, File, Log, Outcome, Put, Step, Version, World, asked, blob_of,
+    event_sk, item, labels_after, pairs, shown, state_after, version_sk,
+};
+use crate::simulation::acts::Request;
+use sacker::{
+    model::{ReleaseChange, State, TagMove},
+    table::Item,
+};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use std::collections::BTreeMap;
+
+impl World<'_> {
+    fn put(&mut self, pk: impl Into<String>, sk: impl Into<String>, item: Item) {
+        self.dump.entry(pk.into()).or_default().insert(sk.into(), item);
+    }
+
+    pub fn identify(&mut self, ledger: &str) {
+        self.put("M", "M", item(json!({ "schema": 1, "ledger": ledger })));
+    }
+
+    /// When the last entry of a log was made; `None` if there is none.
+    pub fn last_time(&self, pk: &str) -> Option<u64> {
+        let of = self.packages.get(&pk[2..])?;
+        let log = if pk.starts_with("P#") { &of.releases } else { &of.tags };
+        (log.rev > 0).then_some(log.when)
+    }
+
+    /// Makes a change. Returns what who made it is told, and what a key leads to.
+    pub fn commit(&mut self, name: &str, change: &Change, commit: &Commit<'_>) -> (Answer, Outcome) {
+        match change {
+            Change::Add { file, filename, labels, steps } => {
+                let version = self.add(name, *file, filename.as_deref(), labels, commit);
+                self.enter(steps, None, commit);
+                let outcome = Outcome { entry: version_sk(version), ..Outcome::default() };
+                (Answer::Added { version, new: true }, outcome)
+            }
+            Change::Retag { latest, steps } => {
+                self.enter(steps, None, commit);
+                let outcome = Outcome { entry: version_sk(*latest), unchanged: true, ..Outcome::default() };
+                (Answer::Added { version: *latest, new: false }, outcome)
+            }
+            Change::Version { version, change } => self.change(name, *version, change, commit),
+            Change::One(step) => {
+                let moved = self.enter(std::slice::from_ref(step), None, commit).remove(0);
+                let outcome = Outcome { entry: event_sk('E', moved.rev), ..Outcome::default() };
+                (Answer::Moved(Box::new(moved)), outcome)
+            }
+            Change::Plan { steps, undo } => {
+                let moved = self.enter(steps, Some(*undo), commit);
+                (Answer::Applied(moved), self.outcome_of_plan(steps, false))
+            }
+        }
+    }
+
+    /// Keeps what an operation came to under its key.
+    pub fn remember(&mut self, request: &Request, key: &str, outcome: &Outcome, op: &str) {
+        let (log, asked) = asked(request, self.files);
+        let kept = json!({
+            "request": asked, "entry": outcome.entry, "unchanged": outcome.unchanged.then_some(true),
+            "moves": outcome.moves, "op": op,
+        });
+        self.put(log, format!("K#{key}"), item(kept));
+    }
+
+    fn add(
+        &mut self,
+        name: &str,
+        file: usize,
+        filename: Option<&str>,
+        labels: &BTreeMap<String, String>,
+        commit: &Commit<'_>,
+    ) -> u64 {
+        let generation = self.keep(file);
+        let of = self.packages.entry(name.to_owned()).or_default();
+        let number = of.versions.len() as u64 + 1;
+        let (rev, when) = of.releases.next(commit.now);
+        let File { sha256, size, filename: own, mode } = &self.files[file];
+        let entry = json!({
+            "n": number, "sha256": sha256, "gen": generation, "size": size,
+            "filename": filename.unwrap_or(own), "mode": mode, "labels": labels, "state": "active",
+            "who": commit.who, "when": when, "message": commit.message, "op": commit.op, "rev": rev,
+        });
+        let (pk, sk) = (format!("P#{name}"), version_sk(number));
+        let item = of.releases.enter(&pk, &sk, item(entry));
+        let (state, labels) = (State::Active, labels.clone());
+        let version = Version { file, state, labels, more_labels: BTreeMap::new(), item: item.clone() };
+        of.versions.push(version);
+        self.put(pk, sk, item);
+        if number == 1 {
+            let partition = Sha256::digest(name)[0] % 4;
+            self.put(format!("D#{partition}"), name, Item::new());
+        }
+        self.put_head(name);
+        number
+    }
+
+    fn change(
+        &mut self,
+        name: &str,
+        number: u64,
+        change: &ReleaseChange,
+        commit: &Commit<'_>,
+    ) -> (Answer, Outcome) {
+        let of = self.packages.get_mut(name).expect("its version is there");
+        let (rev, when) = of.releases.next(commit.now);
+        let version = &mut of.versions[usize::try_from(number).unwrap() - 1];
+        let (was, is) = (version.state, state_after(version.state, change));
+        let (kind, labels) = match change {
+            ReleaseChange::Yank => ("yank", None),
+            ReleaseChange::Unyank => ("unyank", None),
+            ReleaseChange::Delete => ("delete", None),
+            ReleaseChange::Label(labels) => ("label", Some(pairs(labels))),
+        };
+        version.state = is;
+        version.item.insert("state".to_owned(), is.to_string().into());
+        if let ReleaseChange::Label(labels) = change
+            && let Ok(Some(more)) = labels_after(version, labels)
+        {
+            version.item.insert("more_labels".to_owned(), json!(more));
+            version.more_labels = more;
+        }
+        let (file, item_now) = (version.file, version.item.clone());
+        let entry = json!({
+            "kind": kind, "version": number, "was": was.to_string(), "labels": labels, "who": commit.who,
+            "when": when, "message": commit.message, "op": commit.op, "rev": rev,
+        });
+        let (pk, sk) = (format!("P#{name}"), event_sk('A', rev));
+        let entry = of.releases.enter(&pk, &sk, item(entry));
+        self.put(pk.clone(), sk.clone(), entry);
+        self.put(pk, version_sk(number), item_now);
+        if *change == ReleaseChange::Delete {
+            self.blobs.get_mut(&file).expect("its blob is there").refs -= 1;
+            self.put_blob(file);
+        }
+        self.put_head(name);
+        (Answer::Changed { was, is }, Outcome { entry: sk, ..Outcome::default() })
+    }
+
+    /// Enters what becomes of tags. Of a plan, the first entry leads, and the others lead to it.
+    fn enter(&mut self, steps: &[Step], plan: Option<bool>, commit: &Commit<'_>) -> Vec<TagMove> {
+        let leader = steps.iter().filter(|step| step.put.is_some()).map(|step| &step.package).min();
+        let leader = leader.filter(|_| plan.is_some());
+        let first = leader.map(|leader| self.packages.get(leader).map_or(0, |of| of.tags.rev) + 1);
+        let led_by = leader.map(|leader| json!({ leader.as_str(): first }));
+        let mut told = BTreeMap::new();
+        let mut count: BTreeMap<&str, u64> = BTreeMap::new();
+        for Step { package, tag, put } in steps {
+            let of = self.packages.entry(package.clone()).or_default();
+            let rev = if put.is_some() {
+                let count = count.entry(package).or_default();
+                *count += 1;
+                of.tags.rev + *count
+            } else {
+                of.last(tag).expect("what stays is there").0
+            };
+            told.insert((package.clone(), tag.clone()), rev);
+        }
+        let moves: BTreeMap<_, _> =
+            told.iter().map(|((package, tag), rev)| (format!("{package} {tag}"), *rev)).collect();
+        let number = (plan == Some(false)).then_some(self.applied.len());
+        let mut answers = Vec::new();
+        for step in steps {
+            let Some(put) = &step.put else {
+                answers.push(self.stayed(step));
+                continue;
+            };
+            let of = self.packages.get_mut(&step.package).expect("it was made above");
+            let leads = Some(&step.package) == leader && Some(of.tags.rev + 1) == first;
+            let more = json!({
+                "moves": leads.then_some(&moves), "led_by": led_by.as_ref().filter(|_| !leads),
+            });
+            answers.push(self.enter_one(step, put, number, more, commit));
+        }
+        if number.is_some() {
+            self.applied.push(told);
+        }
+        answers
+    }
+
+    fn enter_one(
+        &mut self,
+        step: &Step,
+        put: &Put,
+        plan: Option<usize>,
+        more: Value,
+        commit: &Commit<'_>,
+    ) -> TagMove {
+        let Step { package: name, tag, .. } = step;
+        let of = self.packages.get_mut(name).expect("it was made before");
+        let (rev, when) = of.tags.next(commit.now);
+        let previous = of.on(tag);
+        let mut entry = item(json!({
+            "kind": put.kind.to_string(), "tag": tag.as_str(), "previous": previous, "version": put.version,
+            "back": put.back, "protection": put.protection.map(|it| it.to_string()), "who": commit.who,
+            "when": when, "message": commit.message, "op": commit.op, "rev": rev,
+        }));
+        entry.extend(item(more));
+        let blob = put.version.map(|version| blob_of(&of.version(version).expect("it is there").item));
+        let stands = item(json!({
+            "tag": tag.as_str(), "version": put.version, "blob": blob, "previous": previous,
+            "kind": put.kind.to_string(), "set": rev, "back": put.back, "who": commit.who, "when": when,
+            "message": commit.message, "protection": put.protection.map(|it| it.to_string()),
+        }));
+        let (pk, sk) = (format!("T#{name}"), event_sk('E', rev));
+        let entry = of.tags.enter(&pk, &sk, entry);
+        let event = Event {
+            tag: tag.clone(),
+            kind: put.kind,
+            version: put.version,
+            previous,
+            back: put.back,
+            protection: put.protection,
+            plan,
+            who: commit.who.to_owned(),
+            when,
+            message: commit.message.map(ToOwned::to_owned),
+            tick: commit.tick,
+        };
+        let moved = shown(name, rev, &event);
+        of.events.insert(rev, event);
+        self.put(pk.clone(), sk, entry);
+        self.put(pk, format!("t#{tag}"), stands);
+        self.put_tag_head(name);
+        moved
+    }
+
+    /// Advances the head of a log with an entry that says nothing else.
+    pub fn fence(&mut self, pk: &str, commit: &Commit<'_>) {
+        let name = &pk[2..];
+        let of = self.packages.entry(name.to_owned()).or_default();
+        let is_releases = pk.starts_with("P#");
+        let log = if is_releases { &mut of.releases } else { &mut of.tags };
+        let (rev, when) = log.next(commit.now);
+        let sk = event_sk(if is_releases { 'A' } else { 'E' }, rev);
+        let entry = json!({ "kind": "fence", "who": commit.who, "when": when, "op": commit.op, "rev": rev });
+        let entry = log.enter(pk, &sk, item(entry));
+        self.put(pk, sk, entry);
+        if is_releases { self.put_head(name) } else { self.put_tag_head(name) }
+    }
+
+    fn put_head(&mut self, name: &str) {
+        let of = &self.packages[name];
+        let latest = of.latest();
+        let blob = latest.map(|latest| blob_of(&of.version(latest).expect("it is there").item));
+        let Log { rev, chain, when } = &of.releases;
+        let head = json!({
+            "n": of.versions.len(), "latest": latest, "blob": blob, "rev": rev, "chain": chain, "when": when,
+        });
+        self.put(format!("P#{name}"), "H", item(head));
+    }
+
+    fn put_tag_head(&mut self, name: &str) {
+        let Log { rev, chain, when } = &self.packages[name].tags;
+        let head = item(json!({ "rev": rev, "chain": chain, "when": when }));
+        self.put(format!("T#{name}"), "H", head);
+    }
+
+    /// Counts one more version that needs a file. Returns its generation.
+    fn keep(&mut self, file: usize) -> u64 {
+        let before = self.blobs.get(&file).copied();
+        let blob = match before {
+            None => Blob { kept: true, generation: 0, refs: 1 },
+            Some(Blob { kept: true, generation, refs }) => Blob { kept: true, generation, refs: refs + 1 },
+            Some(Blob { kept: false, generation, .. }) => {
+                Blob { kept: true, generation: generation + 1, refs: 1 }
+            }
+        };
+        self.blobs.insert(file, blob);
+        self.put_blob(file);
+        blob.generation
+    }
+
+    /// Condemns the object that the next version would need. Returns if that may be.
+    pub fn condemn(&mut self, sha256: &str) -> bool {
+        let Some(file) = self.files.iter().position(|file| file.sha256 == sha256) else { return false };
+        let (generation, may) = match self.blobs.get(&file) {
+            None => (0, true),
+            Some(Blob { kept: true, generation, refs }) => (*generation, *refs == 0),
+            Some(Blob { kept: false, generation, .. }) => (generation + 1, true),
+        };
+        self.blobs.insert(file, Blob { kept: false, generation, refs: 0 });
+        self.put_blob(file);
+        may
+    }
+
+    fn put_blob(&mut self, file: usize) {
+        let Blob { kept, generation, refs } = self.blobs[&file];
+        let state = if kept { "kept" } else { "condemned" };
+        let blob = item(json!({ "state": state, "gen": generation, "refs": refs }));
+        self.put(format!("B#{}", self.files[file].sha256), "B", blob);
+    }
+}

@@ -7,11 +7,14 @@ use super::{
     fence::{after, chained, still_at},
     idempotency::{key_read, used_for},
     items::{self, BlobItem, BlobState, Head, TagEvent, TagItem, VersionItem, encode},
-    operation::{Context, Moves, Operation, Plan, Proposal, Snapshot, Told},
+    operation::{Context, Moves, Operation, Plan, Proposal, Told},
+    snapshot::{Shown, Snapshot},
     tag_log::{Allowed, TagLog, Way, allow},
 };
 use crate::{
-    model::{Blob, Digest, Generation, Labels, PackageName, State, TagName, Version, first_generation},
+    model::{
+        Blob, Digest, Generation, Labels, PackageName, State, TagName, Version, epoch, first_generation,
+    },
     table::{Action, Change, Condition, Item, Key},
 };
 use serde_json::json;
@@ -34,7 +37,7 @@ pub(super) enum Outcome {
     /// This version was made, by this operation or an earlier run with its key.
     Made(Box<VersionItem>),
     /// Nothing was added: this version has the same sha256.
-    Unchanged(Box<VersionItem>),
+    Unchanged(Shown<Box<VersionItem>>),
     /// The blob has to be in the store at this generation first.
     Stage(Staged),
 }
@@ -58,13 +61,24 @@ impl Addition<'_> {
                 (generation.saturating_add(1), false)
             }
         };
+        if epoch(generation) != self.epoch {
+            return Err(Error::Damaged {
+                what: format!("the ledger's item {}", self.blob_key()),
+                why: format!("its next generation, {generation}, is of another epoch"),
+            });
+        }
         Ok(Staged::Upload { generation, expected })
     }
 
     /// The blob, if it is where it has to be.
     pub(super) fn stored(&self, seen: &Snapshot) -> Result<Option<&Blob>, Error> {
-        let Staged::Upload { generation, .. } = self.needed(seen)? else { return Ok(None) };
-        Ok(self.blob.filter(|blob| blob.address.generation == generation))
+        let key = self.blob_key();
+        if seen.item(&key).is_some() {
+            // One that can't be read is damage.
+            seen.shown::<BlobItem>(&key)?;
+        }
+        let blob = self.blob.filter(|blob| blob.address.epoch() == self.epoch);
+        Ok(blob.filter(|blob| seen.fits(&key, &keepable(blob))))
     }
 
     fn allow<'s>(&'s self, tag: &'s TagName, seen: &Snapshot) -> Result<Allowed<'s>, Error> {
@@ -81,15 +95,20 @@ impl Addition<'_> {
     ) -> Result<Plan<Outcome>, Error> {
         let package = &self.request.package;
         let entry = items::version_key(package, latest.get());
-        let Some(item) = seen.told_of(&entry)? else { return Ok(Plan::Read(vec![entry])) };
+        let Some(item) = seen.shown(&entry)? else { return Ok(Plan::Read(vec![entry])) };
         let outcome = Outcome::Unchanged(item);
-        let mut heads = vec![(self.log(), head.rev)];
         let tags = tags(self.request);
         if tags.is_empty() {
-            return Ok(Plan::Unchanged { outcome, entry, moves: Moves::new(), heads });
+            return Ok(Plan::Unchanged {
+                outcome,
+                entry,
+                moves: Moves::new(),
+                logs: vec![self.log()],
+                checks: Vec::new(),
+            });
         }
         let mut entries = TagLog::open(package, seen, context)?;
-        heads.push(entries.seen_head());
+        let heads = vec![(self.log(), head.rev), entries.seen_head()];
         let (slot, number) = (entries.first_slot(), entries.seen_rev() + 1);
         for tag in tags {
             let before: Option<TagItem> = seen.get(&items::tag_key(package, tag))?;
@@ -99,7 +118,8 @@ impl Addition<'_> {
         }
         let mut actions = entries.close();
         if actions.is_empty() {
-            return Ok(Plan::Unchanged { outcome, entry, moves: Moves::new(), heads });
+            let logs = vec![self.log(), items::tags(package)];
+            return Ok(Plan::Unchanged { outcome, entry, moves: Moves::new(), logs, checks: Vec::new() });
         }
         // Under the rev, not `latest` alone: so that a fence stops this, too.
         let still_latest = Action {
@@ -196,8 +216,8 @@ impl Operation for Addition<'_> {
         keys
     }
 
-    fn needs_snapshot(&self) -> bool {
-        needs_snapshot(self.request)
+    fn reads_at_once(&self) -> bool {
+        reads_at_once(self.request)
     }
 
     fn slots(&self, number: u64) -> Vec<Key> {
@@ -249,7 +269,7 @@ impl Operation for Addition<'_> {
         if item.blob.sha256 != *self.sha256 {
             return Err(used_for(format!("add {}", item.blob.sha256), self, context));
         }
-        Ok(Plan::Done(if told.unchanged { Outcome::Unchanged(item) } else { Outcome::Made(item) }))
+        Ok(Plan::Done(if told.unchanged { Outcome::Unchanged(Shown::of(item)) } else { Outcome::Made(item) }))
     }
 }
 
@@ -258,8 +278,8 @@ pub(super) fn tags(request: &AddRequest) -> BTreeSet<&TagName> {
     request.tags.iter().collect()
 }
 
-/// See [`Operation::needs_snapshot`].
-pub(super) fn needs_snapshot(request: &AddRequest) -> bool {
+/// See [`Operation::reads_at_once`].
+pub(super) fn reads_at_once(request: &AddRequest) -> bool {
     // Each item read is acted on under a condition of its own, but for a tag that is on `latest` already.
     request.if_changed && !request.tags.is_empty()
 }
@@ -277,22 +297,26 @@ pub(super) fn reads(request: &AddRequest) -> Vec<Key> {
     keys
 }
 
-/// Counts one more version that needs a blob, if its generation may still be committed against.
-fn keep(blob: &Blob) -> Action {
+/// The condition that a blob's generation may still be committed against.
+fn keepable(blob: &Blob) -> Condition {
     let generation = blob.address.generation;
     let is = |state: &str, generation: Generation| {
         Condition::All(vec![Condition::equals("state", state), Condition::equals("gen", generation)])
     };
-    let epoch = blob.address.epoch();
-    let before = if generation == first_generation(epoch) {
+    let before = if generation == first_generation(blob.address.epoch()) {
         Condition::Absent
     } else {
         is("condemned", generation - 1)
     };
-    let set = json!({ "state": "kept", "gen": generation });
+    Condition::Any(vec![before, is("kept", generation)])
+}
+
+/// Counts one more version that needs a blob.
+fn keep(blob: &Blob) -> Action {
+    let set = json!({ "state": "kept", "gen": blob.address.generation });
     Action {
-        key: items::blob_key(&blob.address.sha256, epoch),
-        condition: Condition::Any(vec![before, is("kept", generation)]),
+        key: items::blob_key(&blob.address.sha256, blob.address.epoch()),
+        condition: keepable(blob),
         change: Change::Update {
             set: set.as_object().cloned().unwrap_or_default(),
             add: [("refs", 1)].into(),

@@ -13,8 +13,8 @@ mod tags;
 use super::{
     Error, TableLedger,
     items::{self, Head, decode},
-    operation::Snapshot,
     paging::PageSize,
+    snapshot::Snapshot,
 };
 use crate::{
     model::{Address, Digest, Generation, OpId, PackageName},
@@ -324,7 +324,7 @@ impl TableLedger {
             }
         }
         let heads: Vec<_> = named.iter().map(|(_, name)| items::head_key(&items::releases(name))).collect();
-        let seen = Snapshot::new(heads.clone(), self.heads(&heads).await?);
+        let seen = Snapshot::new(heads.clone(), self.heads(&heads).await?, false);
         for ((key, name), head_key) in named.into_iter().zip(heads) {
             // One that can't be read is told of with its package.
             let Ok(head) = seen.get::<Head>(&head_key) else { continue };

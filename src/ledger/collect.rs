@@ -8,7 +8,7 @@
 use super::{
     Error, TableLedger,
     items::{self, BlobItem, BlobState, Meta},
-    operation::Snapshot,
+    snapshot::{Sealed, Snapshot},
 };
 use crate::{
     fault::Fault,
@@ -16,6 +16,7 @@ use crate::{
     retry::{Again, Retry},
     table::{Action, Change, Condition, Key, TransactError, Transaction},
 };
+use serde_json::json;
 use std::{cmp::Ordering, fmt};
 
 /// What a ledger knows of an object in its store.
@@ -64,29 +65,22 @@ fn blob_key(address: &Address) -> Key {
     items::blob_key(&address.sha256, address.epoch())
 }
 
-/// The ledger's epoch.
+/// The ledger's epoch. It only grows, and an object that may be condemned in one may be in every later one.
 fn epoch(seen: &Snapshot) -> Result<u64, Error> {
-    Ok(seen.get::<Meta>(&items::meta_key())?.map_or(0, |meta| meta.epoch))
+    let key = items::meta_key();
+    if seen.item(&key).is_none() {
+        return Ok(0);
+    }
+    Ok(seen.shown::<Meta>(&key)?.map_or(0, |meta| meta.show().epoch))
 }
 
-/// The transaction that condemns an orphan.
-fn condemning(token: String, address: &Address, key: &Key, item: Option<&BlobItem>) -> Transaction {
+/// The transaction that condemns an orphan, if its item is as it was read.
+fn condemning(token: String, address: &Address, key: &Key, condition: Condition) -> Transaction {
     let generation = address.generation;
-    let is = |state: &str, generation: u64| {
-        [Condition::equals("state", state), Condition::equals("gen", generation)]
-    };
-    let condition = match item {
-        None => Condition::Absent,
-        Some(item) if item.state == BlobState::Kept => {
-            let [state, at] = is("kept", item.generation);
-            Condition::All(vec![state, at, Condition::equals("refs", 0)])
-        }
-        Some(item) => Condition::All(is("condemned", item.generation).into()),
-    };
-    let rest = item.map(|item| item.rest.clone()).unwrap_or_default();
-    let condemned = BlobItem { state: BlobState::Condemned, generation, refs: 0, rest };
+    let set = json!({ "state": "condemned", "gen": generation, "refs": 0 });
     let mut transaction = Transaction::new(token);
-    let change = Change::Put(items::encode(&condemned));
+    // No put: what a newer release wrote stays.
+    let change = Change::Update { set: set.as_object().cloned().unwrap_or_default(), add: [].into() };
     transaction.push(Action { key: key.clone(), condition, change });
     transaction
 }
@@ -137,21 +131,37 @@ impl TableLedger {
         standings.map(|(address, key)| Ok(standing(address, seen.get(key)?.as_ref(), epoch))).collect()
     }
 
+    /// The transaction that condemns an object, if that is what it takes; else true if it is condemned already.
+    pub(super) fn condemnation(
+        &self,
+        address: &Address,
+        seen: &Snapshot,
+    ) -> Result<Result<Sealed, bool>, Error> {
+        seen.begin();
+        let key = blob_key(address);
+        let item: Option<BlobItem> = seen.get(&key)?;
+        seen.check_writable([&key, &items::meta_key()])?;
+        match standing(address, item.as_ref(), epoch(seen)?) {
+            Standing::Condemned => return Ok(Err(true)),
+            Standing::Needed | Standing::Strange => return Ok(Err(false)),
+            Standing::Orphan => {}
+        }
+        let token = OpId::from(self.patience().random()).to_string();
+        let condemning = seen.seal(condemning(token, address, &key, seen.unchanged::<BlobItem>(&key)));
+        Ok(Ok(Sealed::or_panic(condemning)))
+    }
+
     pub(super) async fn condemn_one(&self, address: &Address) -> Result<bool, Error> {
         self.check_schema().await?;
         let doing = format!("condemning {address}");
         let key = blob_key(address);
         let attempt = || async {
             let seen = self.read_once(vec![key.clone(), items::meta_key()], false).await?;
-            let item: Option<BlobItem> = seen.get(&key)?;
-            seen.check_writable([&key, &items::meta_key()])?;
-            match standing(address, item.as_ref(), epoch(&seen)?) {
-                Standing::Condemned => return Ok(true),
-                Standing::Needed | Standing::Strange => return Ok(false),
-                Standing::Orphan => {}
-            }
-            let token = OpId::from(self.patience().random()).to_string();
-            match self.table().transact(&condemning(token, address, &key, item.as_ref())).await {
+            let condemnation = match self.condemnation(address, &seen)? {
+                Ok(condemnation) => condemnation,
+                Err(condemned) => return Ok(condemned),
+            };
+            match self.send(&condemnation).await {
                 Ok(()) => Ok(true),
                 Err(TransactError::Refused(_)) => Err(Stumble::Changed),
                 Err(TransactError::Fault(fault)) => Err(fault.into()),

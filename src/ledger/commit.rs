@@ -8,15 +8,18 @@
 use super::{
     Author, Error, TableLedger,
     error::Conflict,
-    operation::{Context, Operation, Plan, Proposal, Snapshot, Told, decide, recall},
+    items,
+    operation::{Context, Operation, Plan, Proposal, Told, decide, recall},
     settle::{Pending, carries},
+    snapshot::{Sealed, Snapshot},
+    table_ledger::READING,
 };
 use crate::{
     failpoint::reach,
     fault::{Fault, FaultKind},
     model::{Key as IdempotencyKey, OpId},
     retry::{Again, Pulse, Retry},
-    table::{Found, TransactError, Transaction},
+    table::{Found, Key, MAX_ACTIONS, TransactError, Transaction},
 };
 use std::{fmt, mem, ops::ControlFlow};
 use tokio::sync::Mutex;
@@ -52,9 +55,18 @@ enum Next<T> {
 
 struct Sent<T> {
     proposal: Proposal<T>,
-    transaction: Transaction,
+    transaction: Sealed,
     snapshot: Snapshot,
 }
+
+/// A plan that rests on what it may rest on.
+enum Weighed<T> {
+    Send(Box<Sent<T>>),
+    Answer(T),
+}
+
+/// How often one try reads again because what it read was no one state.
+const LOOKS: usize = 5;
 
 /// Why a try did not end the matter.
 pub(super) enum Stumble {
@@ -167,7 +179,7 @@ impl<O: Operation> Commit<'_, O> {
         progress: &mut Progress<O::Outcome>,
     ) -> Result<O::Outcome, Stumble> {
         reach("commit-planned");
-        let answer = self.ledger.table().transact(&sent.transaction).await;
+        let answer = self.ledger.send(&sent.transaction).await;
         reach("commit-answered");
         match answer {
             Ok(()) => Ok(sent.proposal.outcome),
@@ -185,41 +197,101 @@ impl<O: Operation> Commit<'_, O> {
     /// What to send, or the outcome if there is nothing to send.
     async fn propose(
         &self,
-        known: Option<Snapshot>,
+        mut known: Option<Snapshot>,
         progress: &mut Progress<O::Outcome>,
     ) -> Result<ControlFlow<O::Outcome, Sent<O::Outcome>>, Stumble> {
-        let mut snapshot = match known {
-            Some(known) => known,
-            None => self.read(progress.pending.as_ref()).await?,
-        };
-        if let Some(pending) = &progress.pending {
-            if let Some(outcome) = self.recognise(pending, &snapshot).await? {
-                return Ok(ControlFlow::Break(outcome));
+        let (mut more, mut at_once) = (Vec::new(), self.operation.reads_at_once());
+        for _ in 0..LOOKS {
+            let whole = known.is_none() && (at_once || progress.pending.is_some());
+            let mut snapshot = match known.take() {
+                Some(known) => known,
+                None => self.read(progress.pending.as_ref(), &more, at_once).await?,
+            };
+            if let Some(pending) = &progress.pending {
+                if let Some(outcome) = self.recognise(pending, &snapshot).await? {
+                    return Ok(ControlFlow::Break(outcome));
+                }
+                if pending.is_inert(&snapshot)? {
+                    progress.pending = None;
+                    if !snapshot.contains(&items::meta_key()) {
+                        continue;
+                    }
+                }
             }
-            if pending.is_inert(&snapshot)? {
-                progress.pending = None;
+            match self.weigh(self.decide(&mut snapshot).await, snapshot, whole) {
+                Ok(weighed) => return self.conclude(weighed?, progress).await,
+                // What was read is no base for this: it is all read again, at one instant.
+                Err(keys) => (more, at_once) = (keys, true),
             }
         }
-        match (self.decide(&mut snapshot).await?, progress.pending.as_ref()) {
-            (Plan::Commit(proposal), pending) if pending.is_none_or(|it| it.slot == proposal.slot) => {
-                let token = OpId::from(self.ledger.patience().random()).to_string();
-                let mut transaction = Transaction::new(token);
-                for action in &proposal.actions {
-                    transaction.push(action.clone());
-                }
-                Ok(ControlFlow::Continue(Sent { proposal, transaction, snapshot }))
+        Err(Stumble::Lost { carried: false })
+    }
+
+    /// Makes sure that a change covers all that it was decided on, and that an answer rests on what was true at one
+    /// instant; else returns what has to be read together with [`Operation::reads`].
+    ///
+    /// # Panics
+    /// If a change is decided on what it does not cover although all was read at one instant (`whole`): a mistake in the
+    /// operation, which must not reach the table.
+    fn weigh(
+        &self,
+        plan: Result<Plan<O::Outcome>, Error>,
+        snapshot: Snapshot,
+        whole: bool,
+    ) -> Result<Result<Weighed<O::Outcome>, Error>, Vec<Key>> {
+        let answer = match plan {
+            Err(Error::Fault(fault)) => return Ok(Err(fault.into())),
+            Ok(Plan::Commit(proposal)) => {
+                return match snapshot.seal(self.transaction(&proposal)) {
+                    Ok(transaction) => {
+                        Ok(Ok(Weighed::Send(Box::new(Sent { proposal, transaction, snapshot }))))
+                    }
+                    Err(gap) if whole => panic!("{}: {gap}", self.operation.asked()),
+                    Err(_) => Err(Vec::new()),
+                };
             }
-            (Plan::Done(outcome), None) => Ok(ControlFlow::Break(outcome)),
-            (plan, Some(pending)) => {
+            Ok(Plan::Done(outcome)) => Ok(Weighed::Answer(outcome)),
+            Ok(Plan::Read(_) | Plan::Unchanged { .. }) => {
+                unreachable!("more was read, and an unchanged outcome is done or committed")
+            }
+            Err(error) => Err(error),
+        };
+        match snapshot.torn() {
+            // More than fits is more than any operation asks for at once.
+            Some(keys) if self.keys(None, &keys).len() <= MAX_ACTIONS => Err(keys),
+            _ => Ok(answer),
+        }
+    }
+
+    fn transaction(&self, proposal: &Proposal<O::Outcome>) -> Transaction {
+        let mut transaction = Transaction::new(OpId::from(self.ledger.patience().random()).to_string());
+        for action in &proposal.actions {
+            transaction.push(action.clone());
+        }
+        transaction
+    }
+
+    /// What to send next, once nothing is pending that it could land beside.
+    async fn conclude(
+        &self,
+        weighed: Weighed<O::Outcome>,
+        progress: &mut Progress<O::Outcome>,
+    ) -> Result<ControlFlow<O::Outcome, Sent<O::Outcome>>, Stumble> {
+        match (weighed, progress.pending.as_ref()) {
+            (Weighed::Send(sent), pending) if pending.is_none_or(|it| it.slot == sent.proposal.slot) => {
+                Ok(ControlFlow::Continue(*sent))
+            }
+            (Weighed::Answer(outcome), None) => Ok(ControlFlow::Break(outcome)),
+            (weighed, Some(pending)) => {
                 // What was read may be the doing of a try that is still under way, and it must not land beside another.
                 let settled = self.settle(pending).await?;
                 progress.pending = None;
-                match (settled, plan) {
-                    (Some(outcome), _) | (None, Plan::Done(outcome)) => Ok(ControlFlow::Break(outcome)),
-                    (None, _) => Err(Stumble::Lost { carried: false }),
+                match (settled, weighed) {
+                    (Some(outcome), _) | (None, Weighed::Answer(outcome)) => Ok(ControlFlow::Break(outcome)),
+                    (None, Weighed::Send(_)) => Err(Stumble::Lost { carried: false }),
                 }
             }
-            (_, None) => unreachable!("more was read, and an unchanged outcome is done or committed"),
+            (Weighed::Send(_), None) => unreachable!("nothing is pending"),
         }
     }
 
@@ -232,11 +304,11 @@ impl<O: Operation> Commit<'_, O> {
     ) -> Result<O::Outcome, Stumble> {
         let Sent { proposal, transaction, mut snapshot } = sent;
         let found = transaction.actions().iter().map(|action| action.key.clone()).zip(found);
-        for (key, found) in found.filter_map(|(key, found)| found.map(|found| (key, found))) {
-            if key == proposal.slot || snapshot.contains(&key) {
-                snapshot.insert(key, found);
-            }
-        }
+        let found: Vec<_> = found
+            .filter_map(|(key, found)| Some((key, found?)))
+            .filter(|(key, _)| *key == proposal.slot || snapshot.contains(key))
+            .collect();
+        snapshot.more(found);
         let pending = Pending::of(&proposal);
         if snapshot.item(&proposal.slot).is_some_and(|item| carries(item, self.op)) {
             // Should the outcome have to be read, and that fail, the next try finds the entry again.
@@ -246,8 +318,7 @@ impl<O: Operation> Commit<'_, O> {
                 return Ok(outcome);
             }
         }
-        // What is read as one snapshot can't be patched up with what a refusal tells of some of it.
-        let carried = !progress.ran_again && progress.pending.is_none() && !self.operation.needs_snapshot();
+        let carried = !progress.ran_again && progress.pending.is_none() && self.carries_on(&snapshot);
         if carried {
             progress.ran_again = true;
             progress.next = Next::Plan(snapshot);
@@ -255,9 +326,30 @@ impl<O: Operation> Commit<'_, O> {
         Err(Stumble::Lost { carried })
     }
 
+    /// Returns true if a plan from what was read, with what a refusal brought back, would be covered: then nothing has to
+    /// be read again.
+    fn carries_on(&self, snapshot: &Snapshot) -> bool {
+        match decide(self.operation, snapshot, &self.context()) {
+            Ok(Plan::Commit(proposal)) => snapshot.seal(self.transaction(&proposal)).is_ok(),
+            Ok(Plan::Read(_)) => true,
+            _ => snapshot.torn().is_none(),
+        }
+    }
+
+    /// The plan from what was read for it. An error that rests on no one state is decided on again, in one.
+    pub(super) async fn expect(&self, seen: &mut Snapshot) -> Result<Plan<O::Outcome>, Error> {
+        let plan = decide(self.operation, seen, &self.context());
+        if plan.is_ok() || seen.torn().is_none() {
+            return plan;
+        }
+        let keys = self.operation.reads();
+        *seen = self.ledger.patience().run(READING, || self.ledger.read_once(keys.clone(), true)).await?;
+        decide(self.operation, seen, &self.context())
+    }
+
     /// What it would come to now. Changes nothing.
     pub(super) async fn foresee(&self) -> Result<O::Outcome, Error> {
-        let mut snapshot = self.read(None).await?;
+        let mut snapshot = self.read(None, &[], self.operation.reads_at_once()).await?;
         Ok(match self.decide(&mut snapshot).await? {
             Plan::Done(outcome) | Plan::Unchanged { outcome, .. } => outcome,
             Plan::Commit(proposal) => proposal.outcome,
@@ -295,25 +387,32 @@ impl<O: Operation> Commit<'_, O> {
                 Plan::Read(keys) => keys,
                 plan => return Ok(plan),
             };
+            // What is there stays as it was read: at one instant with others, perhaps.
+            let keys: Vec<_> = keys.into_iter().filter(|key| !snapshot.contains(key)).collect();
             let items = self.ledger.table().get_many(&keys).await?;
-            for (key, item) in keys.into_iter().zip(items) {
-                snapshot.insert(key, item);
-            }
+            snapshot.more(keys.into_iter().zip(items));
         }
     }
 
-    async fn read(&self, pending: Option<&Pending>) -> Result<Snapshot, Error> {
+    async fn read(&self, pending: Option<&Pending>, more: &[Key], at_once: bool) -> Result<Snapshot, Error> {
+        // A slot tells nothing unless its heads were read no later.
+        let seen = self.ledger.read_once(self.keys(pending, more), at_once || pending.is_some()).await?;
+        self.ledger.check_home(&seen).await?;
+        Ok(seen)
+    }
+
+    fn keys(&self, pending: Option<&Pending>, more: &[Key]) -> Vec<Key> {
         let mut keys = self.operation.reads();
-        for key in pending.into_iter().flat_map(Pending::reads) {
+        for key in pending.into_iter().flat_map(Pending::reads).chain(more.iter().cloned()) {
             if !keys.contains(&key) {
                 keys.push(key);
             }
         }
-        // A slot tells nothing unless its heads were read no later.
-        let one = pending.is_some() || self.operation.needs_snapshot();
-        let seen = self.ledger.read_once(keys, one).await?;
-        self.ledger.check_home(&seen).await?;
-        Ok(seen)
+        if pending.is_some() && keys.len() > MAX_ACTIONS {
+            // The slot takes the place of the ledger's identity, without which nothing new is sent.
+            keys.retain(|key| *key != items::meta_key());
+        }
+        keys
     }
 
     fn unknown(&self, slot: u64, why: Stumble) -> Error {

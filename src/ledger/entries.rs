@@ -4,7 +4,8 @@ use super::{
     Author, Error,
     idempotency::{key_read, used_for},
     items::{self, TagEvent, TagItem},
-    operation::{Context, Known, Moves, Operation, Plan, Proposal, Snapshot, Told},
+    operation::{Context, Known, Moves, Operation, Plan, Proposal, Told},
+    snapshot::Snapshot,
     tag_log::{Allowed, TagLog, Way},
     target::{Move, Target},
 };
@@ -16,8 +17,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// What is to be done with one tag.
 pub(super) enum Decision<'a> {
-    /// It is where it is to be.
-    Stay(Box<TagItem>),
+    /// It is where it is to be, as long as this holds.
+    Stay(Box<TagItem>, Option<Action>),
     Put(Box<Allowed<'a>>, Box<Target>),
     TakeOff(Box<Allowed<'a>>, Way),
 }
@@ -34,7 +35,7 @@ pub(super) fn enter<'a>(
     let mut entries = Entries::open(packages(moves), is_plan, seen, context)?;
     for (Move { package, tag, .. }, decision) in moves.iter().zip(&decisions) {
         let stays = match decision {
-            Decision::Stay(item) => Some(item.set),
+            Decision::Stay(item, _) => Some(item.set),
             Decision::Put(..) | Decision::TakeOff(..) => None,
         };
         entries.announce(package, tag, stays);
@@ -42,7 +43,10 @@ pub(super) fn enter<'a>(
     let mut outcome = Vec::new();
     for (Move { package, .. }, decision) in moves.iter().zip(decisions) {
         outcome.push(match decision {
-            Decision::Stay(item) => stayed(item.into_move(package)),
+            Decision::Stay(item, check) => {
+                entries.checks.extend(check);
+                stayed(item.into_move(package))
+            }
             Decision::TakeOff(allowed, way) => entries.log(package).put(*allowed, None, way),
             Decision::Put(allowed, target) => {
                 let Target { version, blob, check, way } = *target;
@@ -145,13 +149,14 @@ impl<'a> Entries<'a> {
 
     /// The plan that makes them.
     fn close(self, outcome: Vec<TagMove>) -> Plan<Vec<TagMove>> {
-        let heads = self.logs.values().map(TagLog::seen_head).collect();
+        let heads: Vec<_> = self.logs.values().map(TagLog::seen_head).collect();
         let moves = self.moves();
         // The key of an operation is in the log of its first package, and leads to an entry there.
         let ((package, _), rev) = self.told.first_key_value().expect("there is a tag");
         let entry = items::tag_event_key(package, *rev);
         let Some(leader) = self.leader() else {
-            return Plan::Unchanged { outcome, entry, moves, heads };
+            let logs = heads.into_iter().map(|(log, _)| log).collect();
+            return Plan::Unchanged { outcome, entry, moves, logs, checks: self.checks };
         };
         let log = &self.logs[leader];
         let (slot, number) = (log.first_slot(), log.seen_rev() + 1);

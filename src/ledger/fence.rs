@@ -3,7 +3,8 @@
 use super::{
     Author, Error, TableLedger,
     items::{self, Head, ReleaseEvent, ReleaseEventKind, TagEvent, TagHead, encode},
-    operation::{Moves, Snapshot},
+    operation::Moves,
+    snapshot::{Sealed, Snapshot},
 };
 use crate::{
     model::{OpId, TagKind},
@@ -14,7 +15,8 @@ impl TableLedger {
     /// The transaction that advances the head of `log` from what `seen` shows, with an event that says so.
     ///
     /// Refused if the head has moved meanwhile: then it is a fence itself.
-    pub(super) fn fence(&self, log: &str, author: &Author, seen: &Snapshot) -> Result<Transaction, Error> {
+    pub(super) fn fence(&self, log: &str, author: &Author, seen: &Snapshot) -> Result<Sealed, Error> {
+        seen.begin();
         let op = OpId::from(self.patience().random());
         let who = author.actor.clone();
         let key = items::head_key(log);
@@ -74,7 +76,7 @@ impl TableLedger {
         let mut fence = Transaction::new(OpId::from(self.patience().random()).to_string());
         fence.push(Action { key, condition: still_at(rev), change: Change::Put(head) });
         fence.push(Action { key: entry_key, condition: Condition::Absent, change: Change::Put(entry) });
-        Ok(fence)
+        Ok(Sealed::or_panic(seen.seal(fence)))
     }
 }
 

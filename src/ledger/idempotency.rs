@@ -4,7 +4,8 @@ use super::{
     Author, Error,
     error::Conflict,
     items::{self, KeyItem},
-    operation::{Context, Operation, Snapshot, Told},
+    operation::{Context, Operation, Told},
+    snapshot::Snapshot,
 };
 use crate::{
     model::Key as IdempotencyKey,

@@ -3,12 +3,12 @@
 use super::{
     Error, TableLedger,
     items::{self, Meta, SCHEMA, encode},
-    operation::Snapshot,
+    snapshot::{Sealed, Snapshot},
 };
 use crate::{
     fault::Fault,
     model::OpId,
-    table::{Action, Change, Condition, TransactError, Transaction},
+    table::{Action, Change, Condition, Item, TransactError, Transaction},
 };
 
 /// Which ledger a table holds, and whether it is that ledger or a copy.
@@ -55,14 +55,19 @@ impl TableLedger {
     /// Refuses a change of a copy, such as a restored table, where `seen` holds the ledger's identity: what is changed
     /// there is not in the ledger that everyone else uses.
     pub(super) async fn check_home(&self, seen: &Snapshot) -> Result<(), Error> {
-        let Some(meta) = seen.get::<Meta>(&items::meta_key())? else { return Ok(()) };
+        let key = items::meta_key();
+        if !seen.contains(&key) {
+            return Ok(());
+        }
+        let Some(meta) = seen.get::<Meta>(&key)? else { return Ok(()) };
         let Identity { id, copy_of, .. } = self.identify(meta).await?;
         copy_of.map_or(Ok(()), |home| Err(Error::Copy { id, home }))
     }
 
     /// The ledger's identity, which is made if there is none.
-    pub(super) async fn make_identity(&self, seen: Option<Meta>) -> Result<Meta, Error> {
-        if let Some(meta) = seen {
+    pub(super) async fn make_identity(&self, seen: &Snapshot) -> Result<Meta, Error> {
+        seen.begin();
+        if let Some(meta) = seen.get(&items::meta_key())? {
             return Ok(meta);
         }
         let mut home = self.home().await?;
@@ -71,19 +76,19 @@ impl TableLedger {
             self.patience().run("making the ledger", || self.table().create()).await?;
             home = self.home().await?;
         }
-        let rest = crate::table::Item::new();
-        let meta = Meta { schema: SCHEMA, ledger: self.new_id(), home, epoch: 0, rest };
-        self.put_identity(Condition::Absent, meta).await
+        let meta = Meta { schema: SCHEMA, ledger: self.new_id(), home, epoch: 0, rest: Item::new() };
+        self.put_identity(seen, Condition::Absent, meta).await
     }
 
     /// Makes a new identity if what is there is as it must be, and reads the one that is there then.
-    async fn put_identity(&self, condition: Condition, meta: Meta) -> Result<Meta, Error> {
+    async fn put_identity(&self, seen: &Snapshot, condition: Condition, meta: Meta) -> Result<Meta, Error> {
         let key = items::meta_key();
         let change = Change::Put(encode(&meta));
         let mut put = Transaction::new(OpId::from(self.patience().random()).to_string());
         put.push(Action { key: key.clone(), condition, change });
+        let put = Sealed::or_panic(seen.seal(put));
         let made = self.patience().run("making the ledger's identity", || async {
-            match self.table().transact(&put).await {
+            match self.send(&put).await {
                 Ok(()) | Err(TransactError::Refused(_)) => Ok(()),
                 Err(TransactError::Fault(fault)) => Err(fault),
             }
@@ -101,14 +106,15 @@ impl TableLedger {
         let key = items::meta_key();
         let there = self.read(vec![key.clone()]).await?;
         there.check_writable([&key])?;
-        let now: Option<Meta> = there.get(&key)?;
-        let (schema, rest) =
-            now.map_or_else(|| (SCHEMA, crate::table::Item::default()), |meta| (meta.schema, meta.rest));
-        // Under the id alone a change of the rest by another release could be lost.
-        let same = [Condition::equals("ledger", seen.id.as_str()), Condition::equals("schema", schema)];
-        let same = Condition::All(same.into());
-        let meta = Meta { schema, ledger: self.new_id(), home: self.home().await?, epoch, rest };
-        let meta = self.put_identity(same, meta).await?;
+        let meta = match there.get::<Meta>(&key)? {
+            Some(meta) if meta.ledger == seen.id => {
+                let same = there.unchanged::<Meta>(&key);
+                let meta = Meta { ledger: self.new_id(), home: self.home().await?, epoch, ..meta };
+                self.put_identity(&there, same, meta).await?
+            }
+            Some(other) => other,
+            None => self.make_identity(&there).await?,
+        };
         self.identify(meta).await
     }
 }

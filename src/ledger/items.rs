@@ -10,13 +10,14 @@ pub(super) use newer::{check_write, least};
 
 pub(super) use keys::{
     ANY_RELEASE_EVENT, ANY_TAG, ANY_TAG_EVENT, ANY_VERSION, DIRECTORIES, HIGHEST, blob_key, directory,
-    directory_key, fence_key, head_key, idempotency_key, is_idempotency_key, is_releases, meta_key,
-    release_event_key, releases, tag_event_key, tag_key, tags, version_key,
+    directory_key, fence_key, head_key, idempotency_key, is_idempotency_key, is_logged, is_releases,
+    meta_key, release_event_key, releases, tag_event_key, tag_key, tags, version_key,
 };
 
 use super::{
     Error,
     operation::{Moves, Told},
+    snapshot::Record,
 };
 use crate::{
     model::{
@@ -305,6 +306,33 @@ pub(super) enum BlobState {
 }
 
 words!(BlobState { Kept: "kept", Condemned: "condemned" });
+
+/// The marks of records: see [`Record`].
+macro_rules! records {
+    ($($record:ty: $marks:expr;)*) => {
+        $(impl Record for $record {
+            const MARKS: &'static [&'static str] = &$marks;
+        })*
+    };
+}
+
+records! {
+    // Any two identities have ids of their own; the rest is what a newer release may raise.
+    Meta: ["ledger", "schema", "needs"];
+    Head: ["rev"];
+    // The rev of the event that it is a copy of.
+    TagItem: ["set"];
+    VersionItem: ["state", "more_labels"];
+    ReleaseEvent: [];
+    TagEvent: [];
+    KeyItem: [];
+    BlobItem: ["state", "gen", "refs", "needs"];
+}
+
+impl Record for TagHead {
+    const MARKS: &'static [&'static str] = &["rev"];
+    const DECIDES: bool = false;
+}
 
 /// Writes a record as an item.
 pub(super) fn encode(record: &impl Serialize) -> Item {

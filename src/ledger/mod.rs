@@ -28,6 +28,7 @@ mod read;
 mod release;
 mod requests;
 mod settle;
+mod snapshot;
 mod table_ledger;
 mod tag_log;
 mod target;
@@ -73,7 +74,7 @@ pub struct Draft {
     /// The ledger, which must own the store that the blob goes to.
     pub ledger: Identity,
     op: OpId,
-    seen: operation::Snapshot,
+    seen: snapshot::Snapshot,
     /// The generation at which the caller was told last to store the blob, if any, plus one. Shared with `add`, which
     /// borrows the draft: a version is committed against no other.
     told: Arc<AtomicU64>,

@@ -6,7 +6,8 @@ use super::{
     error::{Failed, NotFound, Refused},
     idempotency::used_for,
     items::{self, TagItem},
-    operation::{Context, Known, Operation, Plan, Snapshot, Told},
+    operation::{Context, Known, Operation, Plan, Told},
+    snapshot::Snapshot,
     tag_log::{Way, allow},
     target::{Move, To},
 };
@@ -105,6 +106,15 @@ fn decide<'a>(
         return Err(NotFound::Tag { package: package.clone(), tag: tag.clone() }.into());
     }
     the_move.check_expectation(before.as_ref())?;
+    // A version that is tagged is active: so a tag that is there already rests on the tag alone.
+    if let (Some(before), Some(version)) = (&before, the_move.fixed())
+        && before.version == Some(version)
+    {
+        return Ok(match the_move.gates(version, seen, context)? {
+            Known::Is(()) => Known::Is(Decision::Stay(Box::new(before.clone()), None)),
+            Known::Read(keys) => Known::Read(keys),
+        });
+    }
     let target = match the_move.target(seen)? {
         Known::Is(target) => target,
         Known::Read(keys) => return Ok(Known::Read(keys)),
@@ -116,7 +126,8 @@ fn decide<'a>(
         return Ok(Known::Read(keys));
     }
     if let Some(before) = before.filter(|before| before.version == version) {
-        return Ok(Known::Is(Decision::Stay(Box::new(before))));
+        let check = target.and_then(|target| target.check);
+        return Ok(Known::Is(Decision::Stay(Box::new(before), check)));
     }
     let allowed = Box::new(allow(package, tag, the_move.confirmed, seen)?);
     Ok(Known::Is(match target {
@@ -147,8 +158,8 @@ impl Operation for Moving {
         reads(&packages(&self.moves), &self.author, self.moves.iter().flat_map(Move::reads))
     }
 
-    fn needs_snapshot(&self) -> bool {
-        self.is_plan || self.moves.iter().any(Move::needs_snapshot)
+    fn reads_at_once(&self) -> bool {
+        self.is_plan || self.moves.iter().any(Move::reads_at_once)
     }
 
     fn slots(&self, number: u64) -> Vec<Key> {

@@ -4,66 +4,14 @@ use super::{
     Author, Error,
     fence::still_at,
     idempotency::{self, remembered},
-    items::{self, decode},
+    items,
+    snapshot::Snapshot,
 };
 use crate::{
     model::{OpId, PackageName, Timestamp},
-    table::{Action, Change, Item, Key},
+    table::{Action, Change, Key},
 };
-use serde::{Serialize, de::DeserializeOwned};
 use std::collections::BTreeMap;
-
-/// Items as they were read; `None` for one that was not there.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Snapshot(BTreeMap<Key, Option<Item>>);
-
-impl Snapshot {
-    pub(super) fn new(keys: Vec<Key>, items: Vec<Option<Item>>) -> Self {
-        Self(keys.into_iter().zip(items).collect())
-    }
-
-    /// The record at `key`. One that was not read counts as absent.
-    pub(super) fn get<T: Serialize + DeserializeOwned>(&self, key: &Key) -> Result<Option<T>, Error> {
-        self.item(key).map(|item| decode(key, item)).transpose()
-    }
-
-    /// The record at `key`, which another item tells of; `None` if it was not read.
-    pub(super) fn told_of<T: Serialize + DeserializeOwned>(&self, key: &Key) -> Result<Option<T>, Error> {
-        match self.0.get(key) {
-            None => Ok(None),
-            Some(Some(item)) => decode(key, item).map(Some),
-            Some(None) => Err(Error::Damaged {
-                what: format!("the ledger's item {key}"),
-                why: "it is missing, and another item tells of it".to_owned(),
-            }),
-        }
-    }
-
-    pub(super) fn insert(&mut self, key: Key, item: Option<Item>) {
-        self.0.insert(key, item);
-    }
-
-    pub(super) fn contains(&self, key: &Key) -> bool {
-        self.0.contains_key(key)
-    }
-
-    /// Checks that this release may change those of these items that were read.
-    ///
-    /// # Errors
-    /// [`Error::Newer`], [`Error::Schema`].
-    pub(super) fn check_writable<'a>(&self, keys: impl IntoIterator<Item = &'a Key>) -> Result<(), Error> {
-        for key in keys {
-            if let Some(item) = self.item(key) {
-                items::check_write(key, item)?;
-            }
-        }
-        Ok(())
-    }
-
-    pub(super) fn item(&self, key: &Key) -> Option<&Item> {
-        self.0.get(key).and_then(Option::as_ref)
-    }
-}
 
 /// What an operation's plans are made with.
 #[derive(Debug)]
@@ -80,8 +28,9 @@ pub(super) enum Plan<T> {
     Read(Vec<Key>),
     /// Nothing.
     Done(T),
-    /// Nothing, since things are so already; `entry` tells of it as long as these heads are at these revs.
-    Unchanged { outcome: T, entry: Key, moves: Moves, heads: Vec<(String, u64)> },
+    /// Nothing, since things are so already; `entry` tells of it. With a key, that is recorded as long as the heads of
+    /// these logs are as they were read, and the checks hold.
+    Unchanged { outcome: T, entry: Key, moves: Moves, logs: Vec<String>, checks: Vec<Action> },
     /// This.
     Commit(Proposal<T>),
 }
@@ -139,12 +88,12 @@ pub(super) trait Operation: Sync {
     /// The log that its idempotency key belongs to.
     fn log(&self) -> String;
 
-    /// What it decides on.
+    /// The items to read before it is planned.
     fn reads(&self) -> Vec<Key>;
 
-    /// Whether what it reads has to be one snapshot. Not needed where every item read is also acted on under a
-    /// condition that fails if it has changed, and every verdict rests on one item.
-    fn needs_snapshot(&self) -> bool;
+    /// True if these are to be read at one instant from the start, which costs twice as much. A hint: it saves a request
+    /// where a plan would else turn out not to be covered, and be read for again.
+    fn reads_at_once(&self) -> bool;
 
     /// Where an earlier try that used this slot number may have put its entry.
     fn slots(&self, number: u64) -> Vec<Key>;
@@ -161,12 +110,13 @@ pub(super) trait Operation: Sync {
     ) -> Result<Plan<Self::Outcome>, Error>;
 }
 
-/// What an operation with its idempotency key has to do. Pure.
+/// What an operation with its idempotency key has to do, and in `seen` what that rests on. Pure.
 pub(super) fn decide<O: Operation>(
     operation: &O,
     seen: &Snapshot,
     context: &Context<'_>,
 ) -> Result<Plan<O::Outcome>, Error> {
+    seen.begin();
     if let Some(told) = remembered(operation, seen, context)? {
         return recall(operation, &told, seen, context);
     }
@@ -174,13 +124,16 @@ pub(super) fn decide<O: Operation>(
     let key = context.author.key.as_ref();
     match (plan, key) {
         (Plan::Unchanged { outcome, .. }, None) => Plan::Done(outcome),
-        (Plan::Unchanged { outcome, entry, moves, heads }, Some(key)) => {
+        (Plan::Unchanged { outcome, entry, moves, logs, checks }, Some(key)) => {
+            let heads = logs.into_iter().map(|log| Ok((seen.rev(&log)?, log)));
+            let heads =
+                heads.map(|head| head.map(|(rev, log)| (log, rev))).collect::<Result<Vec<_>, Error>>()?;
             let check = |(log, rev): &(String, u64)| Action {
                 key: items::head_key(log),
                 condition: still_at(*rev),
                 change: Change::Check,
             };
-            let mut actions: Vec<_> = heads.iter().map(check).collect();
+            let mut actions: Vec<_> = heads.iter().map(check).chain(checks).collect();
             let told = Told { entry, op: context.op.clone(), unchanged: true, moves };
             let remember = idempotency::remember(operation, key, &told);
             let slot = remember.key.clone();

@@ -48,7 +48,7 @@ impl TableLedger {
                 Known::Read(keys) => {
                     for key in keys {
                         let item = self.retrying(|| self.table().get(&key)).await?;
-                        seen.insert(key, item);
+                        seen.more([(key, item)]);
                     }
                 }
             }

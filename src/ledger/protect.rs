@@ -5,8 +5,9 @@ use super::{
     entries::{reads, recall_one, stayed},
     error::{NotFound, Refused},
     idempotency::used_for,
-    items::{self, Head, TagItem},
-    operation::{Context, Known, Moves, Operation, Plan, Proposal, Snapshot, Told},
+    items::{self, TagItem},
+    operation::{Context, Known, Moves, Operation, Plan, Proposal, Told},
+    snapshot::Snapshot,
     tag_log::{TagLog, unknown_protection},
 };
 use crate::{
@@ -39,7 +40,7 @@ impl Operation for ProtectRequest {
         reads(&[&self.package].into(), &self.author, more.into_iter())
     }
 
-    fn needs_snapshot(&self) -> bool {
+    fn reads_at_once(&self) -> bool {
         false
     }
 
@@ -49,8 +50,7 @@ impl Operation for ProtectRequest {
 
     fn plan(&self, seen: &Snapshot, context: &Context<'_>) -> Result<Plan<TagMove>, Error> {
         let Self { package, tag, protection, .. } = self;
-        let head: Option<Head> = seen.get(&items::head_key(&items::releases(package)))?;
-        if head.is_none_or(|head| head.n == 0) {
+        if !seen.has_package(package)? {
             return Err(NotFound::Package(package.clone()).into());
         }
         let before: Option<TagItem> = seen.get(&items::tag_key(package, tag))?;
@@ -67,7 +67,13 @@ impl Operation for ProtectRequest {
             (Some(before), there) if there == *protection => {
                 let entry = items::tag_event_key(package, before.set);
                 let outcome = stayed(before.into_move(package));
-                Ok(Plan::Unchanged { outcome, entry, moves: Moves::new(), heads })
+                Ok(Plan::Unchanged {
+                    outcome,
+                    entry,
+                    moves: Moves::new(),
+                    logs: vec![self.log()],
+                    checks: Vec::new(),
+                })
             }
             // One kind in place of the other would loosen it without a word.
             (_, Some(there)) if protection.is_some() => {

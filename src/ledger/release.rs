@@ -8,8 +8,10 @@ use super::{
     items::{
         self, BlobFields, BlobItem, BlobState, Head, ReleaseEvent, ReleaseEventKind, VersionItem, encode,
     },
-    operation::{Context, Known, Moves, Operation, Plan, Proposal, Snapshot, Told},
+    operation::{Context, Known, Moves, Operation, Plan, Proposal, Told},
     read::no_version,
+    settle::Revision,
+    snapshot::Snapshot,
 };
 use crate::{
     model::{Address, Labels, PackageName, ReleaseChange, State, Version, epoch},
@@ -132,21 +134,24 @@ impl Changing<'_> {
     /// Counts one version less that needs the blob; `None` if that was not read.
     fn release_blob(&self, item: &VersionItem, seen: &Snapshot) -> Result<Option<Action>, Error> {
         let key = items::blob_key(&item.blob.sha256, epoch(item.blob.generation));
-        let Some(blob) = seen.told_of::<BlobItem>(&key)? else { return Ok(None) };
-        if let BlobState::Other(word) = blob.state {
-            let what = format!("the blob of version {} of {}", item.n, self.request.package);
-            return Err(Error::unknown_word(&what, word.as_str(), "be changed"));
+        if seen.shown::<BlobItem>(&key)?.is_none() {
+            return Ok(None);
         }
-        if blob.state != BlobState::Kept || blob.generation != item.blob.generation || blob.refs == 0 {
+        let condition = Condition::All(vec![
+            Condition::equals("state", "kept"),
+            Condition::equals("gen", item.blob.generation),
+            Condition::AtLeast("refs", 1),
+        ]);
+        if !seen.fits(&key, &condition) {
+            if let Some(BlobItem { state: BlobState::Other(word), .. }) = seen.get(&key)? {
+                let what = format!("the blob of version {} of {}", item.n, self.request.package);
+                return Err(Error::unknown_word(&what, word.as_str(), "be changed"));
+            }
             return Err(Error::Damaged {
                 what: format!("the ledger's item {key}"),
                 why: format!("{} {} needs it, and it does not say so", self.request.package, item.n),
             });
         }
-        let condition = Condition::All(vec![
-            Condition::equals("state", "kept"),
-            Condition::equals("gen", blob.generation),
-        ]);
         let change = Change::Update { set: crate::table::Item::new(), add: [("refs", -1)].into() };
         Ok(Some(Action { key, condition, change }))
     }
@@ -227,9 +232,8 @@ impl Operation for Changing<'_> {
         keys
     }
 
-    fn needs_snapshot(&self) -> bool {
-        // What takes the place of a `latest` that goes is read and not acted on: that it still stands follows from the
-        // head's rev, if that was read before it. So the head that a refusal carries back is of no use.
+    fn reads_at_once(&self) -> bool {
+        // A refusal because of a tag rests on the version and on the head of the tags.
         self.withdraws()
     }
 
@@ -239,20 +243,23 @@ impl Operation for Changing<'_> {
 
     fn plan(&self, seen: &Snapshot, context: &Context<'_>) -> Result<Plan<Outcome>, Error> {
         let package = &self.request.package;
+        let before: Option<VersionItem> = seen.get(&self.version_key())?;
+        let Some(before) = before else {
+            let head: Option<Head> = seen.get(&items::head_key(&self.log()))?;
+            let head = head.filter(|head| head.n > 0);
+            return Err(no_version(package, self.request.version, head.as_ref()).into());
+        };
+        let Some(item) = self.apply(&before)? else {
+            let outcome = Outcome::Changed(Box::new(before.clone()), before.state);
+            let (entry, moves, logs) = (self.version_key(), Moves::new(), vec![self.log()]);
+            return Ok(Plan::Unchanged { outcome, entry, moves, logs, checks: Vec::new() });
+        };
         let head: Option<Head> = seen.get(&items::head_key(&self.log()))?;
         let head = head.filter(|head| head.n > 0).ok_or_else(|| NotFound::Package(package.clone()))?;
-        let before: Option<VersionItem> = seen.get(&self.version_key())?;
-        let before = before.ok_or_else(|| no_version(package, self.request.version, Some(&head)))?;
-        let Some(item) = self.apply(&before)? else {
-            let heads = vec![(self.log(), head.rev)];
-            let outcome = Outcome::Changed(Box::new(before.clone()), before.state);
-            return Ok(Plan::Unchanged { outcome, entry: self.version_key(), moves: Moves::new(), heads });
-        };
         let mut heads = vec![(self.log(), head.rev)];
         let mut actions = Vec::new();
         if self.withdraws() {
-            let tag_head: Option<items::TagHead> = seen.get(&self.tag_head())?;
-            let rev = tag_head.map_or(0, |head| head.rev);
+            let rev = seen.get::<Revision>(&self.tag_head())?.map_or(0, |head| head.rev);
             if rev != self.tags_rev {
                 return Ok(Plan::Done(Outcome::LookAgain));
             }
@@ -285,7 +292,7 @@ impl Operation for Changing<'_> {
         }
         let change = Change::Update { set: set.as_object().cloned().unwrap_or_default(), add: [].into() };
         // Both, whatever changes: so that a refusal brings the version back as soon as anything about it has changed.
-        let condition = unchanged(seen, &self.version_key());
+        let condition = seen.unchanged::<VersionItem>(&self.version_key());
         actions.extend([new_head, entry, Action { key: self.version_key(), condition, change }]);
         let outcome = Outcome::Changed(Box::new(item), before.state);
         let (number, entry) = (head.rev + 1, slot.clone());
@@ -324,13 +331,6 @@ impl Operation for Changing<'_> {
         let item = VersionItem { state: is, ..item };
         Ok(Plan::Done(Outcome::Changed(Box::new(item), was)))
     }
-}
-
-/// The condition that nothing about a version has changed: its state and later labels, since all else never does.
-fn unchanged(seen: &Snapshot, version: &Key) -> Condition {
-    seen.item(version).map_or(Condition::Absent, |item| {
-        Condition::All(["state", "more_labels"].map(|attribute| Condition::same(attribute, item)).into())
-    })
 }
 
 impl Changing<'_> {

@@ -4,7 +4,8 @@ use super::{
     Error,
     commit::{Commit, Stumble},
     items::{self, KeyItem},
-    operation::{Moves, Operation, Proposal, Snapshot, Told},
+    operation::{Moves, Operation, Proposal, Told},
+    snapshot::{Record, Snapshot},
 };
 use crate::{
     fault::{Fault, FaultKind},
@@ -67,8 +68,12 @@ impl Pending {
 
 /// What both kinds of head have.
 #[derive(Deserialize, Serialize)]
-struct Revision {
-    rev: u64,
+pub(super) struct Revision {
+    pub rev: u64,
+}
+
+impl Record for Revision {
+    const MARKS: &'static [&'static str] = &["rev"];
 }
 
 /// Whether an item was written by this operation.
@@ -120,7 +125,7 @@ impl<O: Operation> Commit<'_, O> {
         let keys: Vec<Key> = keys.into_iter().collect();
         let read = || async {
             let items = table.get_transact(&keys).await?;
-            Ok::<_, Fault>(Snapshot::new(keys.clone(), items))
+            Ok::<_, Fault>(Snapshot::new(keys.clone(), items, true))
         };
         let seen = read().await?;
         self.ledger.check_home(&seen).await?;
@@ -140,7 +145,7 @@ impl<O: Operation> Commit<'_, O> {
         for log in logs {
             debug!(log, "making sure that a late copy can't land");
             let fence = self.ledger.fence(log, self.author, &seen)?;
-            match table.transact(&fence).await {
+            match self.ledger.send(&fence).await {
                 Ok(()) => {}
                 // Moved by someone else, which serves as well; or by the very copy.
                 Err(TransactError::Refused(_)) => return Err(Stumble::Lost { carried: false }),

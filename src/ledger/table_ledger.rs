@@ -8,8 +8,9 @@ use super::{
     commit::Commit,
     items::{self, Meta, SCHEMA},
     moves::Moving,
-    operation::{Context, Operation, Plan, Snapshot, decide},
+    operation::{Operation, Plan},
     release::{self, Changing},
+    snapshot::Snapshot,
     target::{Move, To},
     undo::Undoing,
 };
@@ -96,7 +97,7 @@ impl TableLedger {
     pub(super) async fn read_once(&self, keys: Vec<Key>, one: bool) -> Result<Snapshot, Error> {
         let items =
             if one { self.table.get_transact(&keys).await? } else { self.table.get_many(&keys).await? };
-        let snapshot = Snapshot::new(keys, items);
+        let snapshot = Snapshot::new(keys, items, one);
         let meta = items::meta_key();
         if snapshot.contains(&meta) {
             check_meta(snapshot.get(&meta)?.as_ref())?;
@@ -199,7 +200,7 @@ impl Ledger for TableLedger {
     async fn create(&self) -> Result<(Created, String), Error> {
         let created = self.patience.run("making the ledger", || self.table.create()).await?;
         let key = items::meta_key();
-        let meta = self.make_identity(self.read(vec![key.clone()]).await?.get(&key)?).await?;
+        let meta = self.make_identity(&self.read(vec![key]).await?).await?;
         Ok((created, meta.ledger))
     }
 
@@ -256,12 +257,12 @@ impl Ledger for TableLedger {
     }
 
     async fn begin_add(&self, request: &AddRequest, sha256: Option<&Digest>) -> Result<Draft, Error> {
-        let (mut keys, one) = (add::reads(request), add::needs_snapshot(request));
+        let (mut keys, one) = (add::reads(request), add::reads_at_once(request));
         // Which epoch it is, is read only now. Few ledgers ever leave the first.
         keys.extend(sha256.map(|sha256| items::blob_key(sha256, 0)));
         let read = async {
             let seen = self.patience.run(READING, || self.read_once(keys.clone(), one)).await?;
-            let meta = self.make_identity(seen.get(&items::meta_key())?).await?;
+            let meta = self.make_identity(&seen).await?;
             let ledger = self.identify(meta).await?;
             Ok::<_, Error>((seen, ledger))
         };
@@ -275,14 +276,15 @@ impl Ledger for TableLedger {
         if !draft.seen.contains(&key) {
             let item = self.retrying(|| self.table.get(&key)).await;
             let item = item.map_err(|fault| Error::from(fault).unresolved(&request.author))?;
-            draft.seen.insert(key, item);
+            draft.seen.more([(key, item)]);
         }
         let staged = if let Some(crate::model::Key::Resume { .. }) = request.author.key {
             // It may have happened already: then nothing is as expected, and only the commit can tell why.
             addition.needed(&draft.seen)?
         } else {
-            let context = Context { op: &draft.op, author: &request.author, now: self.now() };
-            match decide(&addition, &draft.seen, &context)? {
+            let commit =
+                Commit { ledger: self, operation: &addition, author: &request.author, op: &draft.op };
+            match commit.expect(&mut draft.seen).await? {
                 Plan::Done(Outcome::Stage(staged)) => staged,
                 _ => Staged::Settled,
             }
@@ -307,7 +309,7 @@ impl Ledger for TableLedger {
         let commit = Commit { ledger: self, operation: &addition, author: &request.author, op: &draft.op };
         let (item, new) = match commit.run(seen).await? {
             Outcome::Made(item) => (item, true),
-            Outcome::Unchanged(item) => (item, false),
+            Outcome::Unchanged(item) => (item.show(), false),
             Outcome::Stage(staged) => {
                 draft.tell(staged);
                 let Staged::Upload { generation, .. } = staged else { unreachable!("a plan never says so") };

@@ -6,7 +6,8 @@ use super::{
     error::Refused,
     fence::{after, chained, still_at},
     items::{self, BlobFields, TagEvent, TagHead, TagItem, encode},
-    operation::{Context, Moves, Snapshot},
+    operation::{Context, Moves},
+    snapshot::Snapshot,
 };
 use crate::{
     model::{PackageName, Protection, TagKind, TagMove, TagName, Timestamp, Version, Word},

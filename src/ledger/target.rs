@@ -3,9 +3,10 @@
 use super::{
     Error,
     error::{Conflict, GateFailure, NotFound, Refused},
-    items::{self, BlobFields, Head, TagEvent, TagItem, VersionItem},
-    operation::{Context, Known, Snapshot},
+    items::{self, BlobFields, TagEvent, TagItem, VersionItem},
+    operation::{Context, Known},
     read::no_version,
+    snapshot::Snapshot,
     tag_log::Way,
 };
 use crate::{
@@ -91,11 +92,18 @@ impl Move {
         keys
     }
 
-    /// Whether what it reads has to be one snapshot.
-    pub(super) fn needs_snapshot(&self) -> bool {
+    /// The version that it is to go to, if the request names that.
+    pub(super) fn fixed(&self) -> Option<Version> {
+        match &self.to {
+            To::Spec(Spec::Version(version)) | To::Fixed(_, version) => Some(*version),
+            To::Spec(_) | To::Off | To::Back | To::Earlier(..) => None,
+        }
+    }
+
+    /// See [`Operation::reads_at_once`](super::operation::Operation::reads_at_once).
+    pub(super) fn reads_at_once(&self) -> bool {
         // A tag that is promoted is not acted on: that it has not moved follows from the head, if both were read at one
-        // instant. And that a tag is on `latest` already must have been true at one instant, too. But a version that is
-        // tagged is active, so the tag alone tells that it is there already.
+        // instant. And that a tag is on `latest` already must have been true at one instant, too.
         let promotes = match &self.to {
             To::Spec(spec) => !matches!(spec, Spec::Version(_)),
             To::Fixed(..) | To::Off | To::Back | To::Earlier(..) => false,
@@ -177,16 +185,18 @@ impl Move {
             return Ok(Known::Read(vec![key]));
         }
         // Which of package and version is missing is found out by who shows the error.
-        let item: VersionItem = seen.get(&key)?.ok_or_else(|| no_version(package, version, None))?;
-        if let State::Other(word) = item.state {
-            let what = format!("version {version} of {package}");
-            return Err(Error::unknown_word(&what, word.as_str(), "be tagged"));
+        let item = seen.version(&key)?.ok_or_else(|| no_version(package, version, None))?;
+        let condition = Condition::equals("state", "active");
+        if !seen.fits(&key, &condition) {
+            let state = seen.get::<VersionItem>(&key)?.map_or(State::Deleted, |item| item.state);
+            if let State::Other(word) = state {
+                let what = format!("version {version} of {package}");
+                return Err(Error::unknown_word(&what, word.as_str(), "be tagged"));
+            }
+            return Err(Refused::NotActive { package: package.clone(), version, state }.into());
         }
-        if item.state != State::Active {
-            return Err(Refused::NotActive { package: package.clone(), version, state: item.state }.into());
-        }
-        let check = Action { key, condition: Condition::equals("state", "active"), change: Change::Check };
-        Ok(Known::Is(Target { version, blob: item.copied_blob(), check: Some(check), way }))
+        let check = Action { key, condition, change: Change::Check };
+        Ok(Known::Is(Target { version, blob: item.blob, check: Some(check), way }))
     }
 
     fn promoted(&self, source: &TagName, seen: &Snapshot) -> Result<Target, Error> {
@@ -202,9 +212,11 @@ impl Move {
     fn latest(&self, seen: &Snapshot) -> Result<Target, Error> {
         let package = &self.package;
         let key = items::head_key(&items::releases(package));
-        let head: Option<Head> = seen.get(&key)?;
-        let head = head.filter(|head| head.n > 0).ok_or_else(|| NotFound::Package(package.clone()))?;
-        let (version, blob) = head.latest.zip(head.blob).ok_or_else(|| NotFound::Latest(package.clone()))?;
+        let Some((version, blob)) = seen.latest(&key)? else {
+            let package = package.clone();
+            let there = seen.has_package(&package)?;
+            return Err(if there { NotFound::Latest(package) } else { NotFound::Package(package) }.into());
+        };
         let condition = Condition::equals("latest", version.get());
         let check = Action { key, condition, change: Change::Check };
         Ok(Target { version, blob, check: Some(check), way: Way::On })
@@ -248,7 +260,7 @@ impl Move {
         })
     }
 
-    /// The nearest version further back that the tag can be put on.
+    /// The nearest version further back that the tag can be put on, for a refusal to name.
     fn nearest(&self, mut back: Option<u64>, seen: &Snapshot) -> Result<Known<Option<Version>>, Error> {
         for _ in 0..NEAREST {
             let Some(rev) = back else { break };
@@ -256,10 +268,10 @@ impl Move {
             let Some(event) = seen.told_of::<TagEvent>(&key)? else { return Ok(Known::Read(vec![key])) };
             if let Some(version) = event.version {
                 let key = items::version_key(&self.package, version.get());
-                let Some(item) = seen.told_of::<VersionItem>(&key)? else {
+                let Some(item) = seen.shown::<VersionItem>(&key)? else {
                     return Ok(Known::Read(vec![key]));
                 };
-                if item.state == State::Active {
+                if item.show().state == State::Active {
                     return Ok(Known::Is(Some(version)));
                 }
             }
@@ -281,18 +293,18 @@ impl Move {
         }
         let package = &self.package;
         let key = items::version_key(package, version.get());
-        let Some(item) = seen.told_of::<VersionItem>(&key)? else { return Ok(Known::Read(vec![key])) };
+        if !seen.contains(&key) {
+            return Ok(Known::Read(vec![key]));
+        }
+        let item = seen.version(&key)?.ok_or_else(|| no_version(package, version, None))?;
         let mut failed = Vec::new();
         for gate in &self.require {
             let found = match gate {
-                Gate::Label { name, value } => {
-                    let labels = item.labels.clone().and(&item.more_labels);
-                    match labels.iter().find(|(there, _)| there == name) {
-                        Some((_, there)) if there == value => continue,
-                        Some((_, there)) => format!("it has {name}={there}"),
-                        None => format!("it has no label {name}"),
-                    }
-                }
+                Gate::Label { name, value } => match seen.label(&key, name)? {
+                    Some(there) if there == *value => continue,
+                    Some(there) => format!("it has {name}={there}"),
+                    None => format!("it has no label {name}"),
+                },
                 Gate::Tag(tag) => {
                     let there: Option<TagItem> = seen.get(&items::tag_key(package, tag))?;
                     match there.and_then(|there| there.version) {

@@ -6,7 +6,8 @@ use super::{
     error::Conflict,
     items::{self, TagEvent, TagItem},
     moves::{collect, fingerprint, fits},
-    operation::{Context, Known, Operation, Plan, Snapshot, Told},
+    operation::{Context, Known, Operation, Plan, Told},
+    snapshot::Snapshot,
     tag_log::{Way, allow},
     target::Move,
 };
@@ -113,7 +114,7 @@ fn decide<'a>(
         .into());
     };
     if event.op != leader.op {
-        return Ok(Known::Is(Decision::Stay(Box::new(item.clone()))));
+        return Ok(Known::Is(Decision::Stay(Box::new(item.clone()), None)));
     }
     let allowed = || allow(package, tag, *confirmed, seen).map(Box::new);
     let before = match event.back {
@@ -159,7 +160,7 @@ impl Operation for Undoing<'_> {
         reads(&packages(&self.moves), &self.request.author, tags)
     }
 
-    fn needs_snapshot(&self) -> bool {
+    fn reads_at_once(&self) -> bool {
         true
     }
 

@@ -7,7 +7,7 @@ use super::{
     UntagRequest,
     fence::after,
     items::{TagItem, VersionItem},
-    operation::Snapshot,
+    snapshot::Snapshot,
 };
 use crate::{
     aws::Objects,

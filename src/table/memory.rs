@@ -1,7 +1,7 @@
 //! A table in memory: the executable specification of [`Table`], and what faults and interleavings are injected into.
 
-use super::{Created, Item, Key, Order, Page, Query, Table, TransactError, Transaction, decide};
-use crate::fault::Fault;
+use super::{Created, Item, Key, MAX_ACTIONS, Order, Page, Query, Table, TransactError, Transaction, decide};
+use crate::fault::{Fault, FaultKind};
 use async_trait::async_trait;
 use std::{
     collections::BTreeMap,
@@ -41,12 +41,16 @@ impl Table for MemoryTable {
     }
 
     async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, Fault> {
-        self.get_transact(keys).await
+        let items = self.items();
+        Ok(keys.iter().map(|key| items.get(key).cloned()).collect())
     }
 
     async fn get_transact(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, Fault> {
-        let items = self.items();
-        Ok(keys.iter().map(|key| items.get(key).cloned()).collect())
+        if keys.len() > MAX_ACTIONS {
+            let why = format!("{} keys in one transactional read, and {MAX_ACTIONS} are allowed", keys.len());
+            return Err(Fault::new(FaultKind::Unexpected, "reading a table in memory", why));
+        }
+        self.get_many(keys).await
     }
 
     async fn query(&self, query: &Query) -> Result<Page<String>, Fault> {

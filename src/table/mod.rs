@@ -61,6 +61,8 @@ pub enum Condition {
     Equals(&'static str, Value),
     /// The item does not have this attribute. Holds also where there is no item.
     Lacks(&'static str),
+    /// The item has this attribute, as a number that is at least this.
+    AtLeast(&'static str, u64),
     /// All of these hold. True when empty.
     All(Vec<Condition>),
     /// One of these holds. False when empty.
@@ -88,6 +90,10 @@ impl Condition {
             Self::Present => item.is_some(),
             Self::Equals(attribute, value) => item.and_then(|item| item.get(*attribute)) == Some(value),
             Self::Lacks(attribute) => item.is_none_or(|item| !item.contains_key(*attribute)),
+            Self::AtLeast(attribute, least) => item
+                .and_then(|item| item.get(*attribute))
+                .and_then(Value::as_u64)
+                .is_some_and(|number| number >= *least),
             Self::All(conditions) => conditions.iter().all(|c| c.holds(item)),
             Self::Any(conditions) => conditions.iter().any(|c| c.holds(item)),
         }

@@ -4,8 +4,8 @@ use super::{
     super::{
         Error, TableLedger,
         items::{self, BlobItem, BlobState, VersionItem},
-        operation::Snapshot,
         paging::PageSize,
+        snapshot::Snapshot,
     },
     Breach, Found, Record, Rule, Spot, Tell, decode,
 };
@@ -195,7 +195,7 @@ impl TableLedger {
         for _ in 0..RECOUNTS {
             let first = self.pass(&suspects).await?;
             let keys: Vec<_> = suspects.iter().map(blob_key).collect();
-            let seen = Snapshot::new(keys.clone(), self.heads(&keys).await?);
+            let seen = Snapshot::new(keys.clone(), self.heads(&keys).await?, false);
             let second = self.pass(&suspects).await?;
             let quiet = second == first;
             for (at, key) in std::mem::take(&mut suspects).into_iter().zip(&keys) {

@@ -68,6 +68,11 @@ pub(in crate::ledger) fn is_idempotency_key(key: &Key) -> bool {
     key.sk.starts_with("K#")
 }
 
+/// Returns true for an item that never changes without the head of its log: not for the head, nor for an idempotency key.
+pub(in crate::ledger) fn is_logged(key: &Key) -> bool {
+    (key.pk.starts_with("P#") || key.pk.starts_with("T#")) && key.sk != "H" && !is_idempotency_key(key)
+}
+
 /// Each epoch counts a blob for itself.
 pub(in crate::ledger) fn blob_key(sha256: &Digest, epoch: u64) -> Key {
     let sk = if epoch == 0 { "B".to_owned() } else { format!("B#{epoch:016}") };

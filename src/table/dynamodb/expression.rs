@@ -127,6 +127,9 @@ impl Compiler {
             Condition::Equals(attribute, value) => {
                 Some(format!("{} = {}", self.name(attribute), self.value(value)?))
             }
+            Condition::AtLeast(attribute, least) => {
+                Some(format!("{} >= {}", self.name(attribute), self.value(&(*least).into())?))
+            }
             Condition::Lacks(attribute) => Some(format!("attribute_not_exists({})", self.name(attribute))),
             Condition::All(conditions) => {
                 let mut all = Vec::new();

@@ -3,6 +3,7 @@
 use super::{
     DEADLINE, Scene,
     deadlines::{cut_off, fences_alone, keyed, unavailable, unknown},
+    first,
 };
 use crate::{
     faults::Fate,
@@ -10,13 +11,14 @@ use crate::{
         audit::audit,
         plans::{applying, moving},
         steps::{Step, live, prepare},
-        world::{author, of, tag, tagging, tags},
+        world::{add, author, of, tag, tagging, tags, version},
     },
 };
 use sacker::{
     ledger::{ApplyRequest, Author, Conflict, Error, Ledger, Refused, TagRequest},
     model::{Gate, Key},
 };
+use serde_json::json;
 use tokio::time::Instant;
 
 fn packages() -> [String; 3] {
@@ -168,4 +170,37 @@ async fn a_gate_on_a_tag_is_open_when_the_move_is_made() {
     let error = scene.ledger.tag(&gated).await.unwrap_err();
     assert!(matches!(error, Error::Refused(Refused::Gates { .. })), "{error:?}");
     assert_eq!(tags(&scene.sound(), "app").await, "latest=2 canary=1 live=1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plan_as_large_as_a_read_is_found_out() {
+    // Of the answer to the first transaction nothing is heard, and its slot is one item more to read.
+    for fate in [Fate::LosesReply, Fate::IsDelayed] {
+        let scene = Scene::new(first(1, fate)).await;
+        let sound = scene.sound();
+        // 25 heads, 37 tags and what each is promoted from, and the ledger's identity: 100 items.
+        let moves = (0..37).map(|number| {
+            let (package, pair) = (format!("p{:02}", number % 25), number / 25);
+            (package, format!("from{pair}"), format!("to{pair}"))
+        });
+        let moves: Vec<_> = moves.collect();
+        for (package, from, _) in &moves {
+            if from == "from0" {
+                add(&sound, package, "content").await;
+            }
+            tag(&sound, package, "1", from).await;
+        }
+        let moves =
+            moves.iter().map(|(package, from, to)| json!({"package": package, "tag": to, "to": from}));
+        let plan = json!({"moves": moves.collect::<Vec<_>>()}).to_string();
+        let request = ApplyRequest { plan: of(&plan), undo: false, author: author(None) };
+        let applied = scene.ledger.apply(&request).await.unwrap();
+        assert_eq!(applied.len(), 37);
+        if fate == Fate::IsDelayed {
+            scene.faulty.deliver_late().await;
+        }
+        assert!(applied.iter().all(|it| it.version == Some(version(1)) && it.previous.is_none()));
+        let entries = crate::ledger::world::partition(&*scene.table, "T#p00").await;
+        assert_eq!(entries.iter().filter(|(sk, _)| sk.starts_with("E#")).count(), 4, "each was moved once");
+    }
 }

@@ -22,7 +22,7 @@ async fn holds(table: &dyn Table, key: &Key, condition: Condition) -> bool {
 }
 
 pub async fn each_kind_holds_and_fails(table: Shared) {
-    use Condition::{Absent, All, Always, Any, Lacks, Present};
+    use Condition::{Absent, All, Always, Any, AtLeast, Lacks, Present};
     let (there, absent) = (Key::new("p", "there"), Key::new("p", "absent"));
     let item = json!({
         "n": 7, "zero": 0, "s": "x", "digits": "7", "empty": "", "size": 1, "map": {"b": "2", "a": "1"}, "none": {},
@@ -52,6 +52,12 @@ pub async fn each_kind_holds_and_fails(table: Shared) {
         (equals("map", json!({"a": "1", "b": 2})), false, false),
         (equals("map", json!({})), false, false),
         (equals("none", json!({})), true, false),
+        (AtLeast("n", 7), true, false),
+        (AtLeast("n", 8), false, false),
+        (AtLeast("size", 10), false, false),
+        (AtLeast("zero", 0), true, false),
+        (AtLeast("digits", 1), false, false),
+        (AtLeast("unknown", 0), false, false),
         (Lacks("unknown"), true, true),
         (Lacks("size"), false, true),
         (Lacks("empty"), false, true),

@@ -1,0 +1,249 @@
+//! Items as they were read, and a record of all that a decision used of them.
+//!
+//! A change is decided on in [`Operation::plan`](super::operation::Operation::plan) from a [`Snapshot`] and nothing
+//! else, and each accessor of the snapshot records what it hands out. So the engine knows what a decision rests on, and
+//! sends a transaction only if that still holds when it commits: see [`coverage`].
+
+mod coverage;
+
+pub(super) use coverage::Sealed;
+
+use super::{
+    Error,
+    items::{self, BlobFields, Head, TagHead, VersionItem, decode},
+};
+use crate::{
+    model::{Labels, PackageName, Timestamp, Version},
+    table::{Condition, Item, Key},
+};
+use coverage::{Fact, Used};
+use serde::{Serialize, de::DeserializeOwned};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+/// A record of the ledger, and how a change of it shows.
+pub(super) trait Record: Serialize + DeserializeOwned {
+    /// The attributes of which at least one differs whenever anything in the record differs. None for a record that
+    /// never changes once it is written.
+    const MARKS: &'static [&'static str];
+    /// False for a record that only says where a log ends: a transaction begins there, but no answer rests on it.
+    const DECIDES: bool = true;
+}
+
+impl<T: Record> Record for Box<T> {
+    const MARKS: &'static [&'static str] = T::MARKS;
+    const DECIDES: bool = T::DECIDES;
+}
+
+/// A version without that which may change of it.
+#[derive(Debug, Clone)]
+pub(super) struct FixedVersion {
+    pub blob: BlobFields,
+    pub when: Timestamp,
+}
+
+/// Something that is only shown with an outcome, and that nothing may be decided on.
+#[derive(Debug, Clone)]
+pub(super) struct Shown<T>(T);
+
+impl<T> Shown<T> {
+    /// Something that was decided on already.
+    pub(super) fn of(known: T) -> Self {
+        Self(known)
+    }
+
+    /// Hands it out to be shown.
+    pub(super) fn show(self) -> T {
+        self.0
+    }
+}
+
+/// An item, and the read that it is from.
+#[derive(Debug, Clone)]
+struct Seen {
+    item: Option<Item>,
+    read: usize,
+}
+
+/// Items as they were read; `None` for one that was not there.
+#[derive(Default)]
+pub(super) struct Snapshot {
+    items: BTreeMap<Key, Seen>,
+    /// Each read that items are from, in order: true for one that read them at one instant.
+    reads: Vec<bool>,
+    used: Mutex<Vec<Used>>,
+}
+
+impl Clone for Snapshot {
+    fn clone(&self) -> Self {
+        Self { items: self.items.clone(), reads: self.reads.clone(), used: Mutex::default() }
+    }
+}
+
+impl fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Snapshot")
+            .field("items", &self.items)
+            .field("reads", &self.reads)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Snapshot {
+    /// Items of one read: at one instant, or each at its own.
+    pub(super) fn new(keys: Vec<Key>, items: Vec<Option<Item>>, one: bool) -> Self {
+        let mut snapshot = Self::default();
+        snapshot.read(keys.into_iter().zip(items), one);
+        snapshot
+    }
+
+    /// Adds items that were read after all that are there, each at an instant of its own.
+    pub(super) fn more(&mut self, items: impl IntoIterator<Item = (Key, Option<Item>)>) {
+        self.read(items, false);
+    }
+
+    fn read(&mut self, items: impl IntoIterator<Item = (Key, Option<Item>)>, one: bool) {
+        let read = self.reads.len();
+        self.reads.push(one);
+        self.items.extend(items.into_iter().map(|(key, item)| (key, Seen { item, read })));
+    }
+
+    fn used(&self) -> MutexGuard<'_, Vec<Used>> {
+        self.used.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn uses(&self, key: &Key, fact: Fact) {
+        self.used().push(Used { key: key.clone(), fact, decides: true });
+    }
+
+    pub(super) fn contains(&self, key: &Key) -> bool {
+        self.items.contains_key(key)
+    }
+
+    /// Checks that this release may change those of these items that were read. For the engine: no use is recorded.
+    ///
+    /// # Errors
+    /// [`Error::Newer`], [`Error::Schema`].
+    pub(super) fn check_writable<'a>(&self, keys: impl IntoIterator<Item = &'a Key>) -> Result<(), Error> {
+        for key in keys {
+            if let Some(item) = self.item(key) {
+                items::check_write(key, item)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns an item as it is stored. For the engine: no use of it is recorded.
+    pub(super) fn item(&self, key: &Key) -> Option<&Item> {
+        self.items.get(key).and_then(|seen| seen.item.as_ref())
+    }
+
+    /// The item at a key that must have been read; else nothing would be known of it.
+    fn known(&self, key: &Key) -> Option<&Item> {
+        assert!(self.contains(key), "{key} is decided on and was not read");
+        self.item(key)
+    }
+
+    /// Returns the record at `key`.
+    ///
+    /// # Panics
+    /// If it was not read.
+    pub(super) fn get<T: Record>(&self, key: &Key) -> Result<Option<T>, Error> {
+        let item = self.known(key);
+        match item {
+            None => self.used().push(Used { key: key.clone(), fact: Fact::Absent, decides: T::DECIDES }),
+            Some(_) if T::MARKS.is_empty() => {}
+            Some(_) => {
+                self.used().push(Used { key: key.clone(), fact: Fact::Same(T::MARKS), decides: T::DECIDES });
+            }
+        }
+        item.map(|item| decode(key, item)).transpose()
+    }
+
+    /// Returns the record at `key`, to which another item refers; `None` if it was not read.
+    pub(super) fn told_of<T: Record>(&self, key: &Key) -> Result<Option<T>, Error> {
+        if !self.contains(key) {
+            return Ok(None);
+        }
+        self.get(key)?.map_or_else(|| Err(missing(key)), |record| Ok(Some(record)))
+    }
+
+    /// Returns the record at `key`, to which another item refers, to be shown; `None` if it was not read.
+    pub(super) fn shown<T: Record>(&self, key: &Key) -> Result<Option<Shown<T>>, Error> {
+        if !self.contains(key) {
+            return Ok(None);
+        }
+        let item = self.item(key).ok_or_else(|| missing(key))?;
+        Ok(Some(Shown(decode(key, item)?)))
+    }
+
+    /// Returns what never changes of the version at `key`.
+    pub(super) fn version(&self, key: &Key) -> Result<Option<FixedVersion>, Error> {
+        let Some(item) = self.known(key) else {
+            self.uses(key, Fact::Absent);
+            return Ok(None);
+        };
+        let item: VersionItem = decode(key, item)?;
+        Ok(Some(FixedVersion { blob: item.copied_blob(), when: item.when }))
+    }
+
+    /// Returns the value that a label of the version at `key` has. A label that is there stays as it is; one that is not
+    /// may be added.
+    pub(super) fn label(&self, key: &Key, name: &str) -> Result<Option<String>, Error> {
+        let item: Option<VersionItem> = self.known(key).map(|item| decode(key, item)).transpose()?;
+        let labels = item.map_or_else(Labels::default, |item| item.labels.and(&item.more_labels));
+        let value = labels.iter().find(|(there, _)| *there == name).map(|(_, value)| value.to_owned());
+        if value.is_none() {
+            self.uses(key, Fact::Same(&["more_labels"]));
+        }
+        Ok(value)
+    }
+
+    /// Returns `latest` of the head at `key`, with its blob, which follows from the version.
+    pub(super) fn latest(&self, key: &Key) -> Result<Option<(Version, BlobFields)>, Error> {
+        let head: Option<Head> = self.known(key).map(|item| decode(key, item)).transpose()?;
+        self.uses(key, if head.is_some() { Fact::Same(&["latest"]) } else { Fact::Absent });
+        Ok(head.and_then(|head| head.latest.zip(head.blob)))
+    }
+
+    /// Returns true if the package has a version. One that has stays.
+    pub(super) fn has_package(&self, package: &PackageName) -> Result<bool, Error> {
+        let key = items::head_key(&items::releases(package));
+        let head: Option<Head> = self.known(&key).map(|item| decode(&key, item)).transpose()?;
+        match head {
+            Some(head) if head.n > 0 => return Ok(true),
+            Some(_) => self.uses(&key, Fact::Same(&["n"])),
+            None => self.uses(&key, Fact::Absent),
+        }
+        Ok(false)
+    }
+
+    /// Returns the `rev` in the head of a log, 0 for none, where a transaction begins or which it checks.
+    pub(super) fn rev(&self, log: &str) -> Result<u64, Error> {
+        Ok(self.get::<TagHead>(&items::head_key(log))?.map_or(0, |head| head.rev))
+    }
+
+    /// Returns true if the condition holds for the item at `key`.
+    pub(super) fn fits(&self, key: &Key, condition: &Condition) -> bool {
+        let holds = condition.holds(self.known(key));
+        self.uses(key, Fact::Holds(condition.clone(), holds));
+        holds
+    }
+
+    /// Returns the condition that the record at `key` is as it was read.
+    pub(super) fn unchanged<T: Record>(&self, key: &Key) -> Condition {
+        self.known(key).map_or(Condition::Absent, |item| {
+            Condition::All(T::MARKS.iter().map(|mark| Condition::same(mark, item)).collect())
+        })
+    }
+}
+
+fn missing(key: &Key) -> Error {
+    Error::Damaged {
+        what: format!("the ledger's item {key}"),
+        why: "it is missing, and another item refers to it".to_owned(),
+    }
+}

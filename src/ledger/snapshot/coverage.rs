@@ -1,0 +1,192 @@
+//! The check that what a decision used still holds when it takes effect.
+//!
+//! A *change* takes effect when its transaction commits. Each fact that it was decided on must hold then:
+//!
+//! - the transaction acts on the item, under a condition that the fact follows from; or
+//! - the item belongs to a log, the transaction is conditional on the `rev` in the head of that log as it was read, and
+//!   the item was read no earlier than that head. Every change of an item of a log advances its head, so the item is
+//!   then as it was read. (Idempotency keys are put without that, so this does not hold for their absence.)
+//!
+//! An *answer* that changes nothing takes effect while it is being decided: all that it rests on must be true at one
+//! instant. So it rests on one item, or on items of one transactional read.
+//!
+//! Facts that hold permanently once they are true are not recorded: entries never change, labels and packages stay.
+
+use super::Snapshot;
+use crate::{
+    ledger::{TableLedger, items},
+    table::{Action, Condition, Item, Key, TransactError, Transaction},
+};
+use serde_json::Value;
+use std::{collections::BTreeSet, fmt};
+
+/// Something that was used of an item and may change.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Fact {
+    /// There is no such item.
+    Absent,
+    /// These attributes are as they were read.
+    Same(&'static [&'static str]),
+    /// This condition holds for it, or does not.
+    Holds(Condition, bool),
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Used {
+    pub key: Key,
+    pub fact: Fact,
+    /// False where only a transaction begins there.
+    pub decides: bool,
+}
+
+/// Something that was used and that a transaction does not cover.
+#[derive(Debug)]
+pub(in crate::ledger) struct Gap {
+    key: Key,
+    fact: Fact,
+}
+
+impl fmt::Display for Gap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { key, fact } = self;
+        write!(f, "a change is decided on {key}, of which nothing makes sure at the commit: {fact:?}")
+    }
+}
+
+/// A transaction that covers all that it was decided on: the only kind that a ledger sends, but for repairs.
+#[derive(Debug)]
+pub(in crate::ledger) struct Sealed(Transaction);
+
+impl Sealed {
+    pub(in crate::ledger) fn actions(&self) -> &[Action] {
+        self.0.actions()
+    }
+
+    /// As [`Result::unwrap`], where no other way of reading could help.
+    ///
+    /// # Panics
+    /// If there is a gap: a mistake in this program, which must not reach the table.
+    pub(in crate::ledger) fn or_panic(sealed: Result<Self, Gap>) -> Self {
+        sealed.unwrap_or_else(|gap| panic!("{gap}"))
+    }
+}
+
+impl TableLedger {
+    /// Sends a transaction, once.
+    pub(in crate::ledger) async fn send(&self, sealed: &Sealed) -> Result<(), TransactError> {
+        self.table().transact(&sealed.0).await
+    }
+}
+
+impl Snapshot {
+    /// Begins a decision: nothing was used for it yet.
+    pub(in crate::ledger) fn begin(&self) {
+        self.used().clear();
+    }
+
+    /// Makes sure that a transaction covers all that was used since [`begin`](Self::begin).
+    pub(in crate::ledger) fn seal(&self, transaction: Transaction) -> Result<Sealed, Gap> {
+        let used = self.used();
+        let gap = used.iter().find(|used| !self.covers(&transaction, used));
+        match gap {
+            None => Ok(Sealed(transaction)),
+            Some(Used { key, fact, .. }) => Err(Gap { key: key.clone(), fact: fact.clone() }),
+        }
+    }
+
+    /// The items that an answer rests on, if it can't be said that all was true of them at one instant.
+    pub(in crate::ledger) fn torn(&self) -> Option<Vec<Key>> {
+        let used = self.used();
+        let keys: BTreeSet<_> = used.iter().filter(|used| used.decides).map(|used| &used.key).collect();
+        let reads: BTreeSet<_> = keys.iter().map(|key| self.items[*key].read).collect();
+        let one = keys.len() < 2 || reads.len() == 1 && reads.iter().all(|read| self.reads[*read]);
+        (!one).then(|| keys.into_iter().cloned().collect())
+    }
+
+    fn covers(&self, transaction: &Transaction, used: &Used) -> bool {
+        let acted = |key: &Key| transaction.actions().iter().find(|action| action.key == *key);
+        let Used { key, fact, .. } = used;
+        let item = self.item(key);
+        if acted(key).is_some_and(|action| ensures(&action.condition, fact, item)) {
+            return true;
+        }
+        let head_key = items::head_key(&key.pk);
+        let (Some(head), Some(seen)) = (self.items.get(&head_key), self.items.get(key)) else { return false };
+        let in_order = seen.read > head.read || seen.read == head.read && self.reads[seen.read];
+        let still = head.item.as_ref().map_or(Fact::Absent, |_| Fact::Same(&["rev"]));
+        in_order
+            && items::is_logged(key)
+            && acted(&head_key).is_some_and(|action| ensures(&action.condition, &still, head.item.as_ref()))
+    }
+}
+
+/// Returns true if a fact about an item that was seen follows from a condition.
+fn ensures(condition: &Condition, fact: &Fact, item: Option<&Item>) -> bool {
+    match (fact, item) {
+        (Fact::Absent, _) | (Fact::Same(_), None) => absent(condition),
+        (Fact::Same(attributes), Some(item)) => {
+            attributes.iter().all(|attribute| pins(condition, attribute, item.get(*attribute)))
+        }
+        (Fact::Holds(what, holds), _) => {
+            *holds && implies(condition, what)
+                || match item {
+                    None => absent(condition),
+                    Some(item) => {
+                        let mut all = BTreeSet::new();
+                        attributes(what, &mut all);
+                        // Whether there is an item at all is said by any attribute that it has.
+                        all.iter().any(|name| item.contains_key(*name))
+                            && all.iter().all(|name| pins(condition, name, item.get(*name)))
+                    }
+                }
+        }
+    }
+}
+
+/// The condition says that there is no item.
+fn absent(condition: &Condition) -> bool {
+    match condition {
+        Condition::Absent => true,
+        Condition::All(all) => all.iter().any(absent),
+        Condition::Any(any) => !any.is_empty() && any.iter().all(absent),
+        _ => false,
+    }
+}
+
+/// The condition says that the attribute has this value, or that it is not there.
+fn pins(condition: &Condition, attribute: &str, value: Option<&Value>) -> bool {
+    match condition {
+        Condition::Equals(name, is) => *name == attribute && Some(is) == value,
+        Condition::Lacks(name) => *name == attribute && value.is_none(),
+        Condition::All(all) => all.iter().any(|it| pins(it, attribute, value)),
+        Condition::Any(any) => !any.is_empty() && any.iter().all(|it| pins(it, attribute, value)),
+        _ => false,
+    }
+}
+
+/// Whenever the condition holds, the other one does. (False where it takes more to see that.)
+fn implies(condition: &Condition, other: &Condition) -> bool {
+    condition == other
+        || match (condition, other) {
+            (_, Condition::Always) => true,
+            (_, Condition::All(others)) => others.iter().all(|other| implies(condition, other)),
+            (Condition::All(all), _) => all.iter().any(|it| implies(it, other)),
+            (Condition::Any(any), _) => !any.is_empty() && any.iter().all(|it| implies(it, other)),
+            (_, Condition::Any(others)) => others.iter().any(|other| implies(condition, other)),
+            _ => false,
+        }
+}
+
+/// The attributes that a condition looks at.
+fn attributes(condition: &Condition, into: &mut BTreeSet<&'static str>) {
+    match condition {
+        Condition::Equals(name, _) | Condition::Lacks(name) | Condition::AtLeast(name, _) => {
+            into.insert(name);
+        }
+        Condition::All(all) | Condition::Any(all) => all.iter().for_each(|it| attributes(it, into)),
+        Condition::Always | Condition::Absent | Condition::Present => {}
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,409 @@
+//! Each operation, made to decide on one more item that nothing holds to its commit, is stopped before it is sent.
+
+use super::*;
+use crate::{
+    ledger::{
+        AddRequest, Added, ApplyRequest, Author, ChangeRequest, Error, Ledger, ProtectRequest, Staged,
+        add::Addition,
+        commit::Commit,
+        moves::Moving,
+        operation::{Context, Operation, Plan, Told},
+        release::Changing,
+        target::{Move, To},
+        undo::Undoing,
+    },
+    model::{
+        Address, Blob, Digest, Labels, OpId, PackageName, Protection, ReleaseChange, Spec, TagName, Version,
+    },
+    retry::{Patience, Stop},
+    table::{Change, Table as _, memory::MemoryTable},
+};
+use serde_json::json;
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+/// An operation that also decides on an item out of its reach.
+struct Reaching<'a, O> {
+    inner: &'a O,
+    outside: Key,
+}
+
+impl<O: Operation> Operation for Reaching<'_, O> {
+    type Outcome = O::Outcome;
+
+    fn package(&self) -> &PackageName {
+        self.inner.package()
+    }
+
+    fn asked(&self) -> String {
+        self.inner.asked()
+    }
+
+    fn log(&self) -> String {
+        self.inner.log()
+    }
+
+    fn reads(&self) -> Vec<Key> {
+        let mut keys = self.inner.reads();
+        if !keys.contains(&self.outside) {
+            keys.push(self.outside.clone());
+        }
+        keys
+    }
+
+    fn reads_at_once(&self) -> bool {
+        self.inner.reads_at_once()
+    }
+
+    fn slots(&self, number: u64) -> Vec<Key> {
+        self.inner.slots(number)
+    }
+
+    fn plan(&self, seen: &Snapshot, context: &Context<'_>) -> Result<Plan<O::Outcome>, Error> {
+        seen.fits(&self.outside, &Condition::Present);
+        self.inner.plan(seen, context)
+    }
+
+    fn recall(&self, told: &Told, seen: &Snapshot, context: &Context<'_>) -> Result<Plan<O::Outcome>, Error> {
+        self.inner.recall(told, seen, context)
+    }
+}
+
+fn of<T: std::str::FromStr<Err: fmt::Debug>>(text: &str) -> T {
+    text.parse().unwrap()
+}
+
+fn version(number: u64) -> Version {
+    Version::try_from(number).unwrap()
+}
+
+fn author(key: Option<&str>) -> Author {
+    Author { actor: of("someone"), message: None, key: key.map(of) }
+}
+
+fn blob(content: u8) -> Blob {
+    let address = Address { sha256: Digest::from([content; 32]), generation: 0 };
+    Blob { address, size: 1, filename: None, mode: None }
+}
+
+fn adding(package: &str) -> AddRequest {
+    AddRequest {
+        package: of(package),
+        author: author(None),
+        labels: Labels::default(),
+        tags: Vec::new(),
+        if_changed: false,
+        expect_latest: None,
+        confirm: Vec::new(),
+    }
+}
+
+fn moving(tag: &str, to: To) -> Move {
+    Move {
+        package: of("app"),
+        tag: of::<TagName>(tag),
+        to,
+        expect: None,
+        require: Vec::new(),
+        confirmed: false,
+    }
+}
+
+struct World {
+    table: Arc<MemoryTable>,
+    ledger: TableLedger,
+}
+
+impl World {
+    /// `app` with three versions, `live` on 2 and before on 1, `canary` on 1; `other` with one, and a tag on it.
+    async fn new() -> Self {
+        let table = Arc::new(MemoryTable::new());
+        let patience = Patience::seeded(Duration::from_secs(20), Stop::new(), 7);
+        let world = Self { ledger: TableLedger::new(Arc::clone(&table) as _, patience), table };
+        for content in 1..=3 {
+            world.add("app", content).await;
+        }
+        world.add("other", 9).await;
+        for (package, to, tag) in
+            [("app", 1, "live"), ("app", 2, "live"), ("app", 1, "canary"), ("other", 1, "live")]
+        {
+            let to = To::Spec(Spec::Version(version(to)));
+            let one = Moving::one(Move { package: of(package), ..moving(tag, to) }, author(None));
+            world.commit(&one, None).await;
+        }
+        world
+    }
+
+    async fn add(&self, package: &str, content: u8) {
+        let (request, blob) = (adding(package), blob(content));
+        let sha256 = &blob.address.sha256;
+        let mut draft = self.ledger.begin_add(&request, Some(sha256)).await.unwrap();
+        let staged = self.ledger.stage(&request, sha256, &mut draft).await.unwrap();
+        assert!(matches!(staged, Staged::Upload { .. }));
+        let added = self.ledger.add(&request, &blob, &draft).await.unwrap();
+        assert!(matches!(added, Added::Version { .. }));
+    }
+
+    async fn commit<O: Operation>(&self, operation: &O, key: Option<&str>) -> O::Outcome {
+        let (author, op) = (author(key), OpId::from(self.ledger.patience().random()));
+        let commit = Commit { ledger: &self.ledger, operation, author: &author, op: &op };
+        commit.run(None).await.unwrap()
+    }
+
+    async fn dump(&self) -> Vec<(Key, Item)> {
+        self.table.scan(None).await.unwrap().items
+    }
+
+    /// The operation must be stopped if it decides on any of these, and pass as it is.
+    async fn holds<O: Operation>(&self, operation: O, outside: &[(&str, &str)]) {
+        let before = self.dump().await;
+        for (pk, sk) in outside {
+            let reaching = Reaching { inner: &operation, outside: Key::new(*pk, *sk) };
+            let run = AssertUnwindSafe(self.commit(&reaching, None));
+            let stopped = futures_util::FutureExt::catch_unwind(run).await;
+            let panic = stopped.err().unwrap_or_else(|| panic!("{} reached {pk}/{sk}", operation.asked()));
+            let said = panic.downcast::<String>().unwrap();
+            assert!(said.contains(&format!("is decided on {pk}/{sk}")), "{said}");
+            assert_eq!(self.dump().await, before, "{}", operation.asked());
+        }
+        self.commit(&operation, None).await;
+        assert_ne!(self.dump().await, before, "{} changes nothing", operation.asked());
+    }
+}
+
+const RELEASES: (&str, &str) = ("P#app", "H");
+const TAGS: (&str, &str) = ("T#app", "H");
+const A_TAG: (&str, &str) = ("T#app", "t#live");
+const A_VERSION: (&str, &str) = ("P#app", "V#0000000000000001");
+const ELSEWHERE: (&str, &str) = ("T#other", "t#live");
+const NOWHERE: (&str, &str) = ("P#none", "H");
+
+#[tokio::test]
+async fn an_addition_is_held_to_what_it_covers() {
+    let world = World::new().await;
+    let four = blob(4);
+    let request = adding("app");
+    let addition = |request, blob: &'static Blob| Addition {
+        request,
+        sha256: &blob.address.sha256,
+        epoch: 0,
+        blob: Some(blob),
+    };
+    let four: &'static Blob = Box::leak(Box::new(four));
+    world.holds(addition(&request, four), &[A_TAG, TAGS, ELSEWHERE, NOWHERE]).await;
+    let tagged = AddRequest { tags: vec![of("live")], ..adding("app") };
+    let five: &'static Blob = Box::leak(Box::new(blob(5)));
+    world.holds(addition(&tagged, five), &[ELSEWHERE, NOWHERE]).await;
+    let unchanged = AddRequest { if_changed: true, tags: vec![of("canary")], ..adding("app") };
+    world.holds(addition(&unchanged, five), &[ELSEWHERE, NOWHERE]).await;
+}
+
+#[tokio::test]
+async fn moves_are_held_to_what_they_cover() {
+    let world = World::new().await;
+    let one = |tag, to| Moving::one(moving(tag, to), author(None));
+    let all = [RELEASES, A_VERSION, ELSEWHERE, NOWHERE];
+    world.holds(one("live", To::Spec(Spec::Version(version(3)))), &all).await;
+    world.holds(one("live", To::Spec(of("canary"))), &all).await;
+    world.holds(one("live", To::Spec(Spec::Latest)), &[A_VERSION, ELSEWHERE]).await;
+    world.holds(one("live", To::Back), &[RELEASES, ELSEWHERE, NOWHERE]).await;
+    world.holds(one("canary", To::Off), &all).await;
+    let moves = || {
+        vec![
+            moving("live", To::Spec(Spec::Version(version(3)))),
+            moving("beta", To::Spec(Spec::Version(version(2)))),
+        ]
+    };
+    world.holds(Moving::plan(moves(), author(None)).unwrap(), &all).await;
+    let plan = r#"{"moves": [{"package": "app", "tag": "live", "to": "3"}, {"package": "app", "tag": "beta", "to": "2"}]}"#;
+    let request = ApplyRequest { plan: of(plan), undo: true, author: author(None) };
+    world.holds(Undoing::new(&request, moves()).unwrap(), &[RELEASES, ELSEWHERE, NOWHERE]).await;
+    let protect = ProtectRequest {
+        package: of("app"),
+        tag: of("live"),
+        protection: Some(Protection::Confirm),
+        author: author(None),
+    };
+    world.holds(protect, &all).await;
+}
+
+#[tokio::test]
+async fn changes_of_a_version_are_held_to_what_they_cover() {
+    let world = World::new().await;
+    let label = ReleaseChange::Label(Labels::parse(["a=b"]).unwrap());
+    let changes =
+        [label, ReleaseChange::Yank, ReleaseChange::Unyank, ReleaseChange::Yank, ReleaseChange::Delete];
+    for change in changes {
+        let withdraws = matches!(change, ReleaseChange::Yank | ReleaseChange::Delete);
+        let blob = (change == ReleaseChange::Delete).then(|| blob(3).address);
+        let request = ChangeRequest { package: of("app"), version: version(3), change, author: author(None) };
+        let head = world.table.get(&Key::new(TAGS.0, TAGS.1)).await.unwrap().unwrap();
+        let changing =
+            Changing { request: &request, tags_rev: head["rev"].as_u64().unwrap(), tags: Vec::new(), blob };
+        let outside: &[_] =
+            if withdraws { &[ELSEWHERE, NOWHERE] } else { &[TAGS, A_TAG, ELSEWHERE, NOWHERE] };
+        world.holds(changing, outside).await;
+    }
+}
+
+/// A snapshot of everything, read at one instant.
+async fn everything(world: &World) -> Snapshot {
+    let (mut keys, mut items) = (vec![Key::new(NOWHERE.0, NOWHERE.1)], vec![None]);
+    for (key, item) in world.dump().await {
+        keys.push(key);
+        items.push(Some(item));
+    }
+    Snapshot::new(keys, items, true)
+}
+
+fn is_stopped(of: impl FnOnce() -> Sealed) {
+    let stopped = std::panic::catch_unwind(AssertUnwindSafe(of)).unwrap_err();
+    assert!(stopped.downcast::<String>().unwrap().contains("is decided on"));
+}
+
+#[tokio::test]
+async fn fences_are_held_to_what_they_cover() {
+    let world = World::new().await;
+    let seen = everything(&world).await;
+    for log in ["P#app", "T#app", "P#none"] {
+        let fence = world.ledger.fence(log, &author(None), &seen).unwrap();
+        let transaction = fence.0;
+        seen.fits(&Key::new(ELSEWHERE.0, ELSEWHERE.1), &Condition::Present);
+        is_stopped(|| Sealed::or_panic(seen.seal(transaction)));
+    }
+}
+
+#[test]
+fn what_a_condition_ensures() {
+    let Value::Object(item) = json!({"rev": 7, "state": "kept", "gen": 3, "refs": 2, "map": {"a": "b"}})
+    else {
+        unreachable!()
+    };
+    let all = Condition::All;
+    let (kept, refs) = (|| Condition::equals("state", "kept"), || Condition::equals("refs", 2));
+    let at_least = |least| Condition::AtLeast("refs", least);
+    let same = |condition, attributes| ensures(&condition, &Fact::Same(attributes), Some(&item));
+    assert!(same(Condition::equals("rev", 7), &["rev"]));
+    assert!(!same(Condition::equals("rev", 8), &["rev"]));
+    assert!(!same(kept(), &["state", "refs"]));
+    assert!(same(all(vec![kept(), refs()]), &["state", "refs"]));
+    assert!(!same(at_least(1), &["refs"]));
+    assert!(!same(Condition::Any(vec![refs(), kept()]), &["refs"]));
+    assert!(same(Condition::Lacks("none"), &["none"]));
+    assert!(!same(Condition::Lacks("refs"), &["refs"]));
+    assert!(same(Condition::equals("map", json!({"a": "b"})), &["map"]));
+    for weak in [Condition::Always, Condition::Present] {
+        assert!(!same(weak.clone(), &["rev"]), "{weak:?}");
+        assert!(!ensures(&weak, &Fact::Absent, None), "{weak:?}");
+    }
+    assert!(ensures(&Condition::Absent, &Fact::Absent, None));
+    assert!(ensures(&Condition::Absent, &Fact::Same(&["rev"]), None));
+    let holds = |condition: &Condition, what: Condition| {
+        ensures(condition, &Fact::Holds(what.clone(), what.holds(Some(&item))), Some(&item))
+    };
+    assert!(holds(&all(vec![kept(), refs()]), kept()));
+    assert!(holds(&all(vec![kept(), refs()]), at_least(1)));
+    assert!(holds(&all(vec![kept(), at_least(1)]), all(vec![at_least(1), kept()])));
+    assert!(!holds(&kept(), at_least(1)));
+    assert!(!holds(&kept(), Condition::equals("state", "condemned")) || kept().holds(Some(&item)));
+    assert!(holds(&refs(), Condition::AtLeast("refs", 3)), "that it does not hold follows as well");
+}
+
+#[test]
+fn a_head_covers_what_was_read_no_earlier() {
+    let (head, entry) = (Key::new("P#app", "H"), Key::new("P#app", "V#0000000000000001"));
+    let Value::Object(item) = json!({"rev": 7, "state": "active"}) else { unreachable!() };
+    let row = |key: &Key| (key.clone(), Some(item.clone()));
+    let check = |condition| {
+        let mut transaction = Transaction::new("t".to_owned());
+        transaction.push(Action { key: head.clone(), condition, change: Change::Check });
+        transaction
+    };
+    let covered = |seen: &Snapshot, condition| {
+        seen.begin();
+        seen.fits(&entry, &Condition::equals("state", "active"));
+        seen.seal(check(condition)).is_ok()
+    };
+    let still = || Condition::equals("rev", 7);
+    let read = |one| Snapshot::new(vec![head.clone(), entry.clone()], vec![row(&head).1, row(&entry).1], one);
+    assert!(covered(&read(true), still()));
+    assert!(!covered(&read(false), still()));
+    assert!(!covered(&read(true), Condition::equals("rev", 6)));
+    assert!(!covered(&read(true), Condition::equals("n", 1)));
+    let mut later = Snapshot::new(vec![head.clone()], vec![row(&head).1], false);
+    later.more([row(&entry)]);
+    assert!(covered(&later, still()));
+    let mut earlier = Snapshot::new(vec![entry.clone()], vec![row(&entry).1], true);
+    earlier.more([row(&head)]);
+    assert!(!covered(&earlier, still()));
+    // An idempotency key is put without its head being advanced.
+    let key = Key::new("P#app", "K#job");
+    let seen = Snapshot::new(vec![head.clone(), key.clone()], vec![row(&head).1, None], true);
+    seen.begin();
+    assert!(!seen.fits(&key, &Condition::Present));
+    assert!(seen.seal(check(still())).is_err());
+}
+
+#[test]
+fn an_answer_rests_on_one_instant() {
+    let (a, b) = (Key::new("T#app", "t#a"), Key::new("T#app", "t#b"));
+    let snapshot = |one| Snapshot::new(vec![a.clone(), b.clone()], vec![None, None], one);
+    for (one, torn) in [(true, false), (false, true)] {
+        let seen = snapshot(one);
+        seen.fits(&a, &Condition::Absent);
+        assert_eq!(seen.torn(), None);
+        seen.fits(&b, &Condition::Absent);
+        assert_eq!(seen.torn().is_some(), torn);
+    }
+    let mut carried = snapshot(true);
+    carried.more([(b.clone(), None)]);
+    carried.fits(&a, &Condition::Absent);
+    carried.fits(&b, &Condition::Absent);
+    assert_eq!(carried.torn(), Some(vec![a, b]));
+}
+
+#[tokio::test]
+async fn condemning_and_identities_are_held_to_what_they_cover() {
+    let world = World::new().await;
+    let mut seen = everything(&world).await;
+    let orphan = Address { sha256: Digest::from([77; 32]), generation: 0 };
+    let key = items::blob_key(&orphan.sha256, 0);
+    seen.more([(key.clone(), None)]);
+    for outside in [None, Some(ELSEWHERE), Some(A_TAG), Some(RELEASES)] {
+        let condemned = world.ledger.condemnation(&orphan, &seen).unwrap().unwrap().0;
+        match outside {
+            None => assert!(seen.seal(condemned).is_ok()),
+            Some((pk, sk)) => {
+                seen.fits(&Key::new(pk, sk), &Condition::Present);
+                is_stopped(|| Sealed::or_panic(seen.seal(condemned)));
+            }
+        }
+    }
+    let empty =
+        Snapshot::new(vec![items::meta_key(), Key::new(RELEASES.0, RELEASES.1)], vec![None, None], true);
+    for reaches in [false, true] {
+        empty.begin();
+        assert!(empty.get::<items::Meta>(&items::meta_key()).unwrap().is_none());
+        let mut put = Transaction::new("t".to_owned());
+        let change = Change::Put(Item::new());
+        put.push(Action { key: items::meta_key(), condition: Condition::Absent, change });
+        if reaches {
+            empty.fits(&Key::new(RELEASES.0, RELEASES.1), &Condition::Absent);
+            is_stopped(|| Sealed::or_panic(empty.seal(put)));
+        } else {
+            assert!(empty.seal(put).is_ok());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_tag_that_stays_on_latest_holds_the_plan_to_it() {
+    let world = World::new().await;
+    let latest = || To::Spec(Spec::Latest);
+    world.commit(&Moving::one(moving("live", latest()), author(None)), None).await;
+    let stays =
+        Moving::plan(vec![moving("live", latest()), moving("beta", To::Spec(of("canary")))], author(None));
+    let moved = world.commit(&stays.unwrap(), None).await;
+    assert_eq!((moved[0].previous, moved[0].version), (Some(version(3)), Some(version(3))));
+    // With a key also where nothing is changed.
+    world.commit(&Moving::one(moving("live", latest()), author(Some("job"))), Some("job")).await;
+}

@@ -1,8 +1,9 @@
-data "aws_region" "current" {}
-
 locals {
-  ledger = "dynamodb://${aws_dynamodb_table.ledger.name}?region=${data.aws_region.current.name}"
-  store  = "s3://${join("/", compact([aws_s3_bucket.store.bucket, var.prefix]))}?region=${data.aws_region.current.name}"
+  # From the table itself: the attribute of the data source `aws_region` has another name in each major version of the
+  # provider.
+  region = split(":", aws_dynamodb_table.ledger.arn)[3]
+  ledger = "dynamodb://${aws_dynamodb_table.ledger.name}?region=${local.region}"
+  store  = "s3://${join("/", compact([aws_s3_bucket.store.bucket, var.prefix]))}?region=${local.region}"
 }
 
 output "sacker_json" {

@@ -31,7 +31,7 @@ impl Client {
             match sent {
                 // A try that is made again finds the parts of the one before, and that is no interruption to anyone.
                 Sent::Before(bytes) if step.is_first => observer.resume(bytes),
-                Sent::Before(_) => {}
+                Sent::Before(_) | Sent::Compared(_) => {}
                 Sent::Now(_) => observer.advance(step.new),
             }
         };
@@ -60,11 +60,15 @@ struct Progress {
     most: u64,
     /// The most that a try has found.
     kept: u64,
+    /// What the present try has read to compare it.
+    compared: u64,
+    /// The most that a try has.
+    most_compared: u64,
     begun: bool,
 }
 
 /// What a report of the store means.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Step {
     is_first: bool,
     is_progress: bool,
@@ -75,11 +79,13 @@ struct Step {
 impl Progress {
     /// A try begins.
     fn begin(&mut self) {
-        self.sent = 0;
+        (self.sent, self.compared) = (0, 0);
     }
 
     fn step(&mut self, sent: Sent) -> Step {
-        let (Sent::Now(bytes) | Sent::Before(bytes)) = sent;
+        let (Sent::Now(bytes) | Sent::Before(bytes)) = sent else {
+            return self.compare(sent);
+        };
         self.sent += bytes;
         let new = self.sent.saturating_sub(self.most);
         self.most += new;
@@ -90,6 +96,15 @@ impl Progress {
         }
         self.begun = true;
         step
+    }
+
+    fn compare(&mut self, sent: Sent) -> Step {
+        if let Sent::Compared(bytes) = sent {
+            self.compared += bytes;
+        }
+        let is_progress = self.compared > self.most_compared;
+        self.most_compared = self.most_compared.max(self.compared);
+        Step { is_first: false, is_progress, new: 0 }
     }
 }
 
@@ -118,5 +133,17 @@ mod tests {
         progress.begin();
         let again = [Sent::Before(3), Sent::Now(7)].map(|sent| progress.step(sent).is_progress);
         assert_eq!(again, [false, false]);
+    }
+
+    #[test]
+    fn comparing_is_progress_once() {
+        let mut progress = Progress::default();
+        let mut beats = Vec::new();
+        for _ in 0..2 {
+            progress.begin();
+            beats.push([Sent::Compared(4), Sent::Compared(4), Sent::Now(9)].map(|sent| progress.step(sent)));
+        }
+        let beats = beats.concat().iter().map(|step| (step.is_progress, step.new)).collect::<Vec<_>>();
+        assert_eq!(beats, [(true, 0), (true, 0), (true, 9), (false, 0), (false, 0), (false, 0)]);
     }
 }

@@ -43,6 +43,9 @@ pub enum Sent {
     Now(u64),
     /// So many need not go again: an upload that was interrupted, perhaps by a try of the same command, has left them.
     Before(u64),
+    /// So many of what is there were read to compare them, since it has no checksum. That is a sign of life, and sends
+    /// nothing.
+    Compared(u64),
 }
 
 /// Told of what is sent, as it is.

@@ -36,10 +36,10 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    /// Where the entry for an object is.
-    pub fn path(dir: &Path, bucket: &str, key: &str) -> PathBuf {
-        // A bucket's name holds no slash.
-        dir.join(format!("{}.json", hex::encode(Sha256::digest(format!("{bucket}/{key}")))))
+    /// Where the entry for an object of a server is.
+    pub fn path(dir: &Path, endpoint: &str, bucket: &str, key: &str) -> PathBuf {
+        // An endpoint holds no space, and a bucket's name no slash.
+        dir.join(format!("{}.json", hex::encode(Sha256::digest(format!("{endpoint} {bucket}/{key}")))))
     }
 
     /// Opens the entry, or `None` if someone else has it. Blocks, but never for the lock.
@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn an_upload_is_remembered_until_it_is_forgotten() {
         let dir = tempfile::tempdir().unwrap();
-        let path = Entry::path(&dir.path().join("uploads"), "bucket", "sha256/0");
+        let path = Entry::path(&dir.path().join("uploads"), "http://a", "bucket", "sha256/0");
         let open = || Entry::open(path.clone()).unwrap().unwrap();
         assert_eq!(open().recall(), None);
         open().remember(&upload("a long one")).unwrap();
@@ -121,7 +121,7 @@ mod tests {
     #[test]
     fn an_entry_in_use_is_left_alone() {
         let dir = tempfile::tempdir().unwrap();
-        let path = Entry::path(dir.path(), "bucket", "sha256/0");
+        let path = Entry::path(dir.path(), "http://a", "bucket", "sha256/0");
         let entry = Entry::open(path.clone()).unwrap().unwrap();
         assert!(Entry::open(path.clone()).unwrap().is_none());
         entry.forget().unwrap();
@@ -132,7 +132,7 @@ mod tests {
     #[test]
     fn what_is_damaged_reads_as_nothing() {
         let dir = tempfile::tempdir().unwrap();
-        let path = Entry::path(dir.path(), "bucket", "sha256/0");
+        let path = Entry::path(dir.path(), "http://a", "bucket", "sha256/0");
         for text in [&b"{\"bucket\":\"buc"[..], b"\xff\xfe", b"null", b"{}"] {
             fs::write(&path, text).unwrap();
             let entry = Entry::open(path.clone()).unwrap().unwrap();
@@ -144,8 +144,9 @@ mod tests {
 
     #[test]
     fn objects_have_entries_of_their_own() {
-        let path = |bucket, key| Entry::path(Path::new("uploads"), bucket, key);
-        assert_ne!(path("a", "sha256/0"), path("b", "sha256/0"));
-        assert_ne!(path("a", "sha256/0"), path("a", "sha256/0.1"));
+        let path = |endpoint, bucket, key| Entry::path(Path::new("uploads"), endpoint, bucket, key);
+        assert_ne!(path("http://a", "a", "sha256/0"), path("http://a", "b", "sha256/0"));
+        assert_ne!(path("http://a", "a", "sha256/0"), path("http://a", "a", "sha256/0.1"));
+        assert_ne!(path("http://a", "a", "sha256/0"), path("http://b", "a", "sha256/0"));
     }
 }

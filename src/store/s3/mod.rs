@@ -6,7 +6,8 @@
 //! writes under the condition that nothing is there, or that what is there has a certain etag
 //! ([conditional writes](https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html)), and it is
 //! [strongly consistent](https://docs.aws.amazon.com/AmazonS3/latest/userguide/Welcome.html#ConsistencyModel).
-//! An object found under its address is taken for the blob only if its size and its checksum say so; that a write's
+//! An object found under its address is taken for the blob only if its size and its checksum say so, or, where it has no
+//! checksum to compare, its bytes; that a write's
 //! condition failed (412) or that another write came between (409) is never taken for that.
 //!
 //! The credentials need `s3:ListBucket` on the bucket too: without it S3
@@ -16,6 +17,7 @@ mod body;
 mod bucket;
 mod changed;
 mod clock;
+mod compare;
 mod faults;
 mod journal;
 mod multipart;
@@ -42,9 +44,10 @@ use aws_sdk_s3::{
     error::{ProvideErrorMetadata, SdkError},
     operation::head_object::HeadObjectOutput,
     presigning::PresigningConfig,
-    types::{ChecksumMode, ChecksumType},
+    types::ChecksumMode,
 };
 use aws_smithy_types::{DateTime, base64};
+use compare::{Found, look};
 use faults::{code, refused_bytes, status};
 use futures_util::{StreamExt, stream};
 use std::{
@@ -68,21 +71,10 @@ pub struct S3Store {
     prefix: String,
     uploads: Option<PathBuf>,
     jobs: Option<NonZeroUsize>,
-    unsigned: Arc<OnceCell<bool>>,
+    endpoint: Arc<OnceCell<String>>,
     // This client made the bucket but not yet all of its settings.
     unfinished: Arc<AtomicBool>,
     clock: clock::Clock,
-}
-
-/// What is found under a key.
-enum Found {
-    Nothing,
-    /// An object with the content's size and checksum.
-    Content,
-    /// Another object, or one without a checksum to compare.
-    Other {
-        etag: String,
-    },
 }
 
 impl S3Store {
@@ -96,12 +88,12 @@ impl S3Store {
             "" => String::new(),
             prefix => format!("{prefix}/"),
         };
-        let (unsigned, unfinished) = (Arc::default(), Arc::default());
+        let (endpoint, unfinished) = (Arc::default(), Arc::default());
         let clock = clock::Clock::default();
         let configured = client.config().to_builder().interceptor(clock.clone()).build();
         drop(client);
         let client = Client::from_conf(configured);
-        Self { client, bucket: bucket.into(), prefix, uploads, jobs: None, unsigned, unfinished, clock }
+        Self { client, bucket: bucket.into(), prefix, uploads, jobs: None, endpoint, unfinished, clock }
     }
 
     /// With so many parts of an upload under way at once.
@@ -110,16 +102,23 @@ impl S3Store {
         Self { jobs: Some(jobs), ..self }
     }
 
-    /// Whether payloads may go unsigned; found out once. The client does not tell its endpoint, which may come from
-    /// many places, but a request that it would make does. Whatever keeps one from being made fails the real one too.
+    /// Whether payloads may go unsigned.
     async fn unsigned(&self) -> bool {
-        let unsigned = self.unsigned.get_or_try_init(|| async {
+        self.endpoint().await.is_some_and(payload::may_be_unsigned)
+    }
+
+    /// The address that requests go to, found out once: `https://bucket.s3.eu-west-1.amazonaws.com`. The client does not
+    /// state its endpoint, which may have many sources, but a request that it would make does. Whatever keeps one from
+    /// being made fails the real one too.
+    async fn endpoint(&self) -> Option<&str> {
+        let endpoint = self.endpoint.get_or_try_init(|| async {
             let never_sent = PresigningConfig::expires_in(Duration::from_mins(1)).map_err(drop)?;
             let request =
                 self.client.get_object().bucket(&self.bucket).key("OWNER").presigned(never_sent).await;
-            Ok::<_, ()>(payload::may_be_unsigned(request.map_err(drop)?.uri()))
+            let url = url::Url::parse(request.map_err(drop)?.uri()).map_err(drop)?;
+            Ok::<_, ()>(url.origin().ascii_serialization())
         });
-        unsigned.await.copied().unwrap_or_default()
+        endpoint.await.ok().map(String::as_str)
     }
 
     fn key(&self, at: &Address) -> String {
@@ -146,21 +145,6 @@ impl S3Store {
             Ok(head) => Ok(Some(head)),
             Err(error) if status(&error) == Some(404) => Ok(None),
             Err(error) => Err(error),
-        }
-    }
-
-    /// Looks what is under a key, and compares.
-    async fn look(&self, key: &str, content: &Content) -> Result<Found, Fault> {
-        let doing = || self.doing(format_args!("comparing {key}"));
-        let Some(head) = self.head(key, None).await.map_err(|error| fault(doing(), error))? else {
-            return Ok(Found::Nothing);
-        };
-        if is(&head, content) {
-            return Ok(Found::Content);
-        }
-        match head.e_tag {
-            Some(etag) => Ok(Found::Other { etag }),
-            None => Err(Fault::new(FaultKind::Unexpected, doing(), "an object without an etag")),
         }
     }
 
@@ -313,17 +297,6 @@ impl Store for S3Store {
             next: page.next_continuation_token.filter(|_| page.is_truncated == Some(true)),
         })
     }
-}
-
-/// Whether an object has the size and the checksum of a content. A checksum of its parts' checksums says nothing.
-fn is(head: &HeadObjectOutput, content: &Content) -> bool {
-    let whole = head.checksum_type != Some(ChecksumType::Composite);
-    let same = match (&head.checksum_sha256, &head.checksum_crc64_nvme) {
-        (Some(sha256), _) => *sha256 == encoded_sha256(content),
-        (None, Some(crc)) => *crc == encoded_crc(content.crc()),
-        (None, None) => false,
-    };
-    whole && same && head.content_length.and_then(|size| u64::try_from(size).ok()) == Some(content.size())
 }
 
 /// A sha256 as S3 writes it: base64.

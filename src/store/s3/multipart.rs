@@ -6,6 +6,7 @@
 use super::{
     Found, S3Store, body, code, encoded_crc, fault,
     journal::{Entry, Upload},
+    look,
     payload::Payload,
     refused_bytes,
     single::ROUNDS,
@@ -18,7 +19,7 @@ use crate::{
 };
 use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumType, CompletedMultipartUpload, CompletedPart, Part};
 use futures_util::{StreamExt, TryStreamExt, stream};
-use std::{collections::BTreeMap, io, num::NonZeroUsize, sync::Arc};
+use std::{collections::BTreeMap, io, num::NonZeroUsize, path::PathBuf, sync::Arc};
 use tracing::{Instrument, debug, debug_span, warn};
 
 /// Why an upload came to nothing.
@@ -54,7 +55,7 @@ pub(super) async fn put(
     tell: Teller,
 ) -> Result<Put, PutError> {
     let transfer = Transfer { store, key, content, buffers: body::Buffers::default(), tell };
-    let replaced = match store.look(key, content).await? {
+    let replaced = match look(store, key, content, &transfer.tell).await? {
         Found::Content => {
             transfer.forsake().await;
             return Ok(Put::Present);
@@ -74,7 +75,10 @@ pub(super) async fn put(
         Ok(put) => (Ok(put), false, true),
         Err(Stop::Gone) => (transfer.after_gone().await, false, true),
         Err(Stop::Spoilt(error)) => (Err(error), true, true),
-        Err(Stop::Failed(error)) => (Err(error), true, entry.is_none()),
+        Err(Stop::Failed(error)) => {
+            let over = entry.is_none() || never_resumed(&error);
+            (Err(error), true, over)
+        }
     };
     if over {
         if open {
@@ -96,8 +100,7 @@ impl Transfer<'_> {
     /// The journal's entry for this blob. Without one (none is kept, someone else has it, the disk fails) the upload
     /// goes on all the same, but can't be resumed.
     async fn entry(&self) -> Option<Arc<Entry>> {
-        let dir = self.store.uploads.as_ref()?;
-        let path = Entry::path(dir, &self.store.bucket, self.key);
+        let path = self.entry_path().await?;
         let entry =
             self.logged("opening the journal of uploads", threaded(move || Entry::open(path)).await)?;
         if entry.is_none() {
@@ -106,14 +109,19 @@ impl Transfer<'_> {
         entry.map(Arc::new)
     }
 
+    async fn entry_path(&self) -> Option<PathBuf> {
+        let dir = self.store.uploads.as_ref()?;
+        // What one server gave is of no use to another.
+        Some(Entry::path(dir, self.store.endpoint().await?, &self.store.bucket, self.key))
+    }
+
     fn logged<T>(&self, doing: &str, result: io::Result<T>) -> Option<T> {
         result.inspect_err(|error| warn!(key = self.key, %error, "{doing} failed")).ok()
     }
 
     /// Aborts what this client may have begun for a blob that is there by now.
     async fn forsake(&self) {
-        let Some(dir) = &self.store.uploads else { return };
-        let path = Entry::path(dir, &self.store.bucket, self.key);
+        let Some(path) = self.entry_path().await else { return };
         if !tokio::fs::try_exists(path).await.unwrap_or_default() {
             return;
         }
@@ -140,12 +148,15 @@ impl Transfer<'_> {
 
     /// The upload to go on with and the parts that it has, or a new one.
     async fn begin(&self, entry: Option<&Arc<Entry>>) -> Result<(Upload, BTreeMap<i32, Part>), Fault> {
+        let mut given_up = None;
         if let Some(entry) = entry
             && let Some(upload) = self.recall(entry).await
-            && let Some(parts) = self.list_parts(&upload.id).await?
         {
-            debug!(key = self.key, parts = parts.len(), "going on with an upload");
-            return Ok((upload, parts));
+            if let Some(parts) = self.list_parts(&upload.id).await? {
+                debug!(key = self.key, parts = parts.len(), "going on with an upload");
+                return Ok((upload, parts));
+            }
+            given_up = Some(upload);
         }
         let request = self.store.client.create_multipart_upload().bucket(&self.store.bucket).key(self.key);
         let request =
@@ -160,10 +171,14 @@ impl Transfer<'_> {
             let remembered = threaded(move || entry.remember(&upload)).await;
             self.logged("writing the journal of uploads", remembered);
         }
+        if let Some(old) = given_up {
+            self.abort(&old.id).await;
+        }
         Ok((upload, BTreeMap::new()))
     }
 
-    /// The parts that an upload has, by number; `None` if there is no such upload.
+    /// The parts that an upload has, by number; `None` if it can't be resumed: there is no such upload, or the parts may
+    /// not be listed, or the server lists them in a way that can't be read. Only a transient fault is worth another try.
     async fn list_parts(&self, upload_id: &str) -> Result<Option<BTreeMap<i32, Part>>, Fault> {
         let mut parts = BTreeMap::new();
         let mut after = None;
@@ -173,7 +188,16 @@ impl Transfer<'_> {
             let page = match answer.instrument(debug_span!("s3.ListParts", key = self.key)).await {
                 Ok(page) => page,
                 Err(error) if code(&error) == "NoSuchUpload" => return Ok(None),
-                Err(error) => return Err(fault(self.doing(), error)),
+                Err(error) => {
+                    // A good answer, but not one of S3: another try gets the same.
+                    let unreadable = status(&error) == Some(200) && code(&error).is_empty();
+                    let error = fault(self.doing(), error);
+                    if error.kind.is_transient() && !unreadable {
+                        return Err(error);
+                    }
+                    warn!(key = self.key, %error, "an upload can't be resumed, and another is begun");
+                    return Ok(None);
+                }
             };
             let listed = page.parts.unwrap_or_default().into_iter();
             parts.extend(listed.filter_map(|part| Some((part.part_number?, part))));
@@ -305,7 +329,7 @@ impl Transfer<'_> {
                 }
                 _ => return Err(fault(self.doing(), error).into()),
             }
-            replaced = match store.look(self.key, self.content).await? {
+            replaced = match look(store, self.key, self.content, &self.tell).await? {
                 Found::Content => return Ok(Put::Present),
                 Found::Nothing => None,
                 Found::Other { etag } => Some(etag),
@@ -318,7 +342,7 @@ impl Transfer<'_> {
     /// The upload is gone. If it was completed, perhaps by a request of ours whose answer was lost, the blob is
     /// there; that *something* is there would not say so.
     async fn after_gone(&self) -> Result<Put, PutError> {
-        match self.store.look(self.key, self.content).await? {
+        match look(self.store, self.key, self.content, &self.tell).await? {
             Found::Content => Ok(Put::Stored),
             Found::Nothing | Found::Other { .. } => {
                 let why = "the upload was ended by someone else";
@@ -327,7 +351,7 @@ impl Transfer<'_> {
         }
     }
 
-    /// Ends an upload for good. A failure is logged alone: the bucket's lifecycle rule does it later.
+    /// Ends an upload for good. A failure is logged alone: `gc --delete` or the bucket's lifecycle rule does it later.
     async fn abort(&self, upload_id: &str) {
         let request = self.store.client.abort_multipart_upload().bucket(&self.store.bucket).key(self.key);
         let answer = request.upload_id(upload_id).send();
@@ -339,6 +363,11 @@ impl Transfer<'_> {
             _ => {}
         }
     }
+}
+
+/// Whether an upload that failed like this would fail again: S3 refused the request itself, and may accept a new upload's.
+fn never_resumed(error: &PutError) -> bool {
+    matches!(error, PutError::Fault(fault) if fault.kind == FaultKind::Unexpected)
 }
 
 /// Parts of a file that has changed are of no use.

@@ -1,6 +1,6 @@
 //! Blobs that fit in one request.
 
-use super::{Found, S3Store, body, encoded_sha256, payload::Payload, status};
+use super::{Found, S3Store, body, encoded_sha256, look, payload::Payload, status};
 use crate::{
     fault::{Fault, FaultKind},
     store::{Content, Put, PutError, sending::Teller},
@@ -24,7 +24,7 @@ pub(super) async fn put(
     let payload = Payload::whole(content, store.unsigned().await);
     let mut replaced = None;
     if expected {
-        replaced = match store.look(key, content).await? {
+        replaced = match look(store, key, content, &tell).await? {
             Found::Content => return Ok(Put::Present),
             Found::Nothing => None,
             Found::Other { etag } => Some(etag),
@@ -52,7 +52,7 @@ pub(super) async fn put(
             Err(error) if status(&error) == Some(412) || super::code(&error) == "NoSuchKey" => {}
             Err(error) => return Err(store.blame(content, Some(0), doing(), error).await),
         }
-        replaced = match store.look(key, content).await? {
+        replaced = match look(store, key, content, &tell).await? {
             Found::Content => return Ok(Put::Present),
             Found::Nothing => None,
             Found::Other { etag } => Some(etag),

@@ -239,6 +239,88 @@ async fn a_conflict_at_the_end_of_an_upload_begins_it_anew() {
     }
 }
 
+/// A server that takes an upload but fails its only part, and then answers `ListParts` like this.
+fn interrupting(listing: Answer) -> Server {
+    Server::new(move |request, before| match request {
+        "CreateMultipartUpload" => created(),
+        "UploadPart" if before < 2 => error(503, "SlowDown"),
+        "UploadPart" => (200, String::new()),
+        "ListParts id" => listing.clone(),
+        "CompleteMultipartUpload if-none-match" => (200, "<CompleteMultipartUploadResult/>".to_owned()),
+        "AbortMultipartUpload" => (204, String::new()),
+        _ => nothing(),
+    })
+}
+
+fn times(server: &Server, operation: &str) -> usize {
+    server.seen().iter().filter(|request| *request == operation).count()
+}
+
+/// Else the blob could never be added again from that machine.
+#[tokio::test]
+async fn an_upload_whose_parts_cannot_be_listed_is_begun_anew() {
+    let (_files, content) = large();
+    let unreadable = (200, "<ListPartsResponse/>".to_owned());
+    for (listing, resumed) in [
+        (error(403, "AccessDenied"), false),
+        (error(400, "InvalidArgument"), false),
+        (error(501, "NotImplemented"), false),
+        (unreadable, false),
+        (error(404, "NoSuchUpload"), false),
+        (error(503, "SlowDown"), true),
+    ] {
+        let uploads = tempfile::tempdir().unwrap();
+        let what = format!("{listing:?}");
+        let server = interrupting(listing);
+        let store =
+            S3Store::new(client(&server.endpoint).await, "bucket", "", Some(uploads.path().to_owned()));
+        assert_eq!(fault_kind(put(&store, &content).await), FaultKind::Throttled, "{what}");
+        let again = put(&store, &content).await;
+        if resumed {
+            assert_eq!(fault_kind(again), FaultKind::Throttled);
+            assert_eq!(times(&server, "CreateMultipartUpload"), 1);
+        } else {
+            assert_eq!(again.unwrap(), Put::Stored, "{what}");
+            assert_eq!(times(&server, "CreateMultipartUpload"), 2, "{what}");
+            // The one that was given up leaves nothing behind.
+            assert_eq!(times(&server, "AbortMultipartUpload"), 1, "{what}");
+        }
+    }
+}
+
+/// Two servers may have a bucket of one name: a test server and the real one.
+#[tokio::test]
+async fn an_upload_is_resumed_on_its_own_server() {
+    let (_files, content) = large();
+    let uploads = tempfile::tempdir().unwrap();
+    let servers = [interrupting(error(503, "SlowDown")), interrupting(error(503, "SlowDown"))];
+    for (turn, server) in [0, 1, 0].map(|n| &servers[n]).into_iter().enumerate() {
+        let store =
+            S3Store::new(client(&server.endpoint).await, "bucket", "", Some(uploads.path().to_owned()));
+        assert_eq!(fault_kind(put(&store, &content).await), FaultKind::Throttled);
+        assert_eq!(times(server, "ListParts id"), usize::from(turn == 2));
+    }
+}
+
+/// What S3 refuses for what it is would be refused again each time.
+#[tokio::test]
+async fn an_upload_that_s3_refuses_is_not_resumed() {
+    let (_files, content) = large();
+    let uploads = tempfile::tempdir().unwrap();
+    let server = Server::new(|request, before| match request {
+        "CreateMultipartUpload" => created(),
+        "UploadPart" if before < 2 => error(400, "InvalidArgument"),
+        "UploadPart" => (200, String::new()),
+        "CompleteMultipartUpload if-none-match" => (200, "<CompleteMultipartUploadResult/>".to_owned()),
+        "AbortMultipartUpload" => (204, String::new()),
+        _ => nothing(),
+    });
+    let store = S3Store::new(client(&server.endpoint).await, "bucket", "", Some(uploads.path().to_owned()));
+    assert_eq!(fault_kind(put(&store, &content).await), FaultKind::Unexpected);
+    assert_eq!(uploads.path().read_dir().unwrap().count(), 0);
+    assert_eq!(put(&store, &content).await.unwrap(), Put::Stored);
+}
+
 #[tokio::test]
 async fn an_answer_that_is_cut_short_is_an_error() {
     use futures_util::TryStreamExt;

@@ -1,0 +1,97 @@
+//! Comparing what is under a key with a content.
+
+use super::{S3Store, code, encoded_crc, encoded_sha256, fault, status};
+use crate::{
+    fault::{Fault, FaultKind},
+    model::Digest,
+    store::{
+        Content, Sent,
+        sending::{Teller, exchanged},
+    },
+};
+use aws_sdk_s3::{
+    config::ResponseChecksumValidation, operation::head_object::HeadObjectOutput, types::ChecksumType,
+};
+use sha2::{Digest as _, Sha256};
+use tracing::{Instrument, debug, debug_span};
+
+/// What is found under a key.
+pub(super) enum Found {
+    Nothing,
+    /// An object with the content's size and checksum.
+    Content,
+    /// Another object.
+    Other {
+        etag: String,
+    },
+}
+
+/// Looks what is under a key, and compares. An object that has the content's size and no checksum of a kind that the
+/// content has, as one that another program copied, is read and hashed, in bounded memory: that it has none says nothing of
+/// its bytes.
+pub(super) async fn look(
+    store: &S3Store,
+    key: &str,
+    content: &Content,
+    tell: &Teller,
+) -> Result<Found, Fault> {
+    let doing = || store.doing(format_args!("comparing {key}"));
+    let Some(head) = store.head(key, None).await.map_err(|error| fault(doing(), error))? else {
+        return Ok(Found::Nothing);
+    };
+    let verdict = verdict(&head, content);
+    let Some(etag) = head.e_tag else {
+        return match verdict {
+            Some(true) => Ok(Found::Content),
+            _ => Err(Fault::new(FaultKind::Unexpected, doing(), "an object without an etag")),
+        };
+    };
+    let same = match verdict {
+        Some(same) => same,
+        None => match read(store, key, &etag, tell).await? {
+            Some(sha256) => sha256 == *content.sha256(),
+            None => return Ok(Found::Nothing),
+        },
+    };
+    Ok(if same { Found::Content } else { Found::Other { etag } })
+}
+
+/// Whether an object is a content, by its size and checksum; `None` if those don't say. A checksum of its parts'
+/// checksums doesn't.
+fn verdict(head: &HeadObjectOutput, content: &Content) -> Option<bool> {
+    if head.content_length.and_then(|size| u64::try_from(size).ok()) != Some(content.size()) {
+        return Some(false);
+    }
+    if head.checksum_type == Some(ChecksumType::Composite) {
+        return None;
+    }
+    match (&head.checksum_sha256, &head.checksum_crc64_nvme) {
+        (Some(sha256), _) => Some(*sha256 == encoded_sha256(content)),
+        (None, Some(crc)) => Some(*crc == encoded_crc(content.crc())),
+        (None, None) => None,
+    }
+}
+
+/// The sha256 of the bytes of an object; `None` if it is gone.
+async fn read(store: &S3Store, key: &str, etag: &str, tell: &Teller) -> Result<Option<Digest>, Fault> {
+    let doing = || store.doing(format_args!("reading {key}, which has no checksum to compare"));
+    debug!(key, "an object has no checksum to compare, and is read");
+    let request = store.client.get_object().bucket(&store.bucket).key(key).if_match(etag).customize();
+    let request = request.config_override(
+        aws_sdk_s3::Config::builder().response_checksum_validation(ResponseChecksumValidation::WhenRequired),
+    );
+    let mut body = match request.send().instrument(debug_span!("s3.GetObject", key)).await {
+        Ok(answer) => answer.body,
+        Err(error) if code(&error) == "NoSuchKey" => return Ok(None),
+        Err(error) if status(&error) == Some(412) => return Err(exchanged(doing())),
+        Err(error) => return Err(fault(doing(), error)),
+    };
+    let mut sha256 = Sha256::new();
+    while let Some(bytes) = body.next().await {
+        let bytes = bytes.map_err(|error| Fault::new(FaultKind::Unavailable, doing(), error))?;
+        sha256.update(&bytes);
+        // Nobody may wait any more.
+        let _ = tell.send(Sent::Compared(bytes.len() as u64));
+    }
+    Ok(Some(Digest::from(<[u8; 32]>::from(sha256.finalize()))))
+}

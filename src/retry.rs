@@ -162,11 +162,12 @@ impl Patience {
             // What a back end says of its calls is said within: so it can be told which try they belong to.
             let attempt = attempt.instrument(debug_span!("attempt", number));
             // On the heap: what an attempt holds would else be in every future that waits for it.
-            let attempt = Limit::new(pulse, self.deadline).on(Box::pin(attempt));
+            let attempt = Box::pin(attempt);
             let met = &met;
             async move {
+                // Only here: `backoff` asks for the next attempt before it sleeps.
                 let began = Instant::now();
-                attempt.await.map_err(|error| match error.again() {
+                Limit::new(pulse, self.deadline).on(attempt).await.map_err(|error| match error.again() {
                     Again::Never => backoff::Error::Permanent(error),
                     // Still bounded: what is retried at once gives a different error the next time.
                     Again::Now => backoff::Error::retry_after(error, Duration::ZERO),

@@ -1,6 +1,6 @@
 //! What the errors of AWS mean.
 
-use super::{codes, credentials::Refusal};
+use super::{codes, credentials::Refusal, proxies::Unproxied};
 use crate::fault::{Fault, FaultKind};
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
@@ -9,6 +9,11 @@ use std::error::Error;
 
 const BUSY: &str = "run it again, or look at what gives the credentials: STS, the metadata or container service, SSO, or \
                     the profile's `credential_process`";
+
+const UNKNOWN_ISSUER: &str = "nobody that is trusted has signed the server's certificate: name a file with the \
+                              certificate of whoever did in AWS_CA_BUNDLE (it replaces the system's), or add it to those";
+const OTHER_CERTIFICATE: &str = "the server's certificate is not valid for this address, or not now: check the address, \
+                                 and the clock of this machine";
 
 /// Says what an error of an SDK client means, by its error code, its HTTP status, or how it failed.
 ///
@@ -51,13 +56,13 @@ where
         SdkError::TimeoutError(_) => (FaultKind::Unavailable, innermost(&error)),
         SdkError::DispatchFailure(_) => {
             let source = innermost(&error);
-            let untrusted = ["invalid peer certificate", "InvalidContentType"];
-            let kind = if untrusted.iter().any(|sign| source.contains(sign)) {
-                FaultKind::Misconfigured
-            } else {
-                FaultKind::Unavailable
+            let unproxied = find::<Unproxied>(&error);
+            remedy = unproxied.map(|error| error.remedy).or_else(|| untrusted(&source));
+            let settings = match unproxied {
+                Some(error) => error.settings,
+                None => remedy.is_some() || source.contains("InvalidContentType"),
             };
-            (kind, source)
+            (if settings { FaultKind::Misconfigured } else { FaultKind::Unavailable }, source)
         }
         _ => (FaultKind::Unexpected, innermost(&error)),
     };
@@ -72,9 +77,21 @@ pub(super) fn credentials_fault(doing: &str, error: &CredentialsError) -> Fault 
         Some(refusal) => (refusal.text.clone(), refusal.transient),
         None => (format!("no credentials: {}", innermost(error)), busy),
     };
-    let (kind, remedy) =
-        if transient { (FaultKind::Unavailable, Some(BUSY)) } else { (FaultKind::Denied, None) };
+    let (kind, remedy) = match untrusted(&text) {
+        Some(remedy) => (FaultKind::Misconfigured, Some(remedy)),
+        None if transient => (FaultKind::Unavailable, Some(BUSY)),
+        None => (FaultKind::Denied, None),
+    };
     Fault { remedy, ..Fault::new(kind, doing, text) }
+}
+
+/// The way out where TLS does not trust the server.
+fn untrusted(text: &str) -> Option<&'static str> {
+    // https://docs.rs/rustls/0.23/rustls/enum.CertificateError.html
+    const OF_ITS_OWN: [&str; 3] = ["NotValidForName", "NotValidYet", "Expired"];
+    let refused = text.contains("invalid peer certificate");
+    let own = OF_ITS_OWN.iter().any(|sign| text.contains(sign));
+    refused.then_some(if own { OTHER_CERTIFICATE } else { UNKNOWN_ISSUER })
 }
 
 fn is_of_dynamodb(answer: &HttpResponse) -> bool {

@@ -2,25 +2,31 @@
 //!
 //! TLS costs milliseconds to set up, as the system's certificates are read, so a request to a plain endpoint must not
 //! pay for it; and credentials may come from a service with TLS (SSO, roles) though the endpoint is plain. So the
-//! request itself decides. Proxies apply to TLS as everywhere else (`HTTPS_PROXY`, `NO_PROXY`).
+//! request itself decides, and whether a [proxy](super::proxies) stands in between.
 
-use super::stall::Stall;
+use super::{
+    ahead::{self, ConnectOnly},
+    proxies::{Proxies, Proxy},
+    stall::Stall,
+    watched::is_of_connecting,
+};
 use aws_smithy_http_client::{
-    Connector,
+    pool::{Client, ConnectionPool, Partition, PartitionId},
     proxy::ProxyConfig,
-    tls::{Provider, rustls_provider::CryptoMode},
+    tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode},
 };
 use aws_smithy_runtime_api::client::{
     http::{HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector},
     orchestrator::{HttpRequest, HttpResponse},
     result::ConnectorError,
-    runtime_components::RuntimeComponents,
+    runtime_components::{RuntimeComponents, RuntimeComponentsBuilder},
 };
-use aws_smithy_types::{body::SdkBody, byte_stream::ByteStream};
+use aws_smithy_types::{body::SdkBody, byte_stream::ByteStream, config_bag::ConfigBag};
 use crc_fast::CrcAlgorithm;
 use std::{
     collections::{HashMap, hash_map::Entry},
     fmt,
+    pin::Pin,
     sync::{Arc, Mutex, OnceLock, PoisonError},
     time::{Duration, Instant},
 };
@@ -31,13 +37,22 @@ const COMPLETION: Duration = Duration::from_mins(5);
 
 /// The client. Cloning shares its connections.
 #[derive(Clone, Default)]
-pub(super) struct Http(Arc<Mutex<HashMap<Pool, Arc<OnceLock<SharedHttpConnector>>>>>);
+pub(super) struct Http(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    pools: Mutex<HashMap<Way, Arc<OnceLock<Client>>>>,
+    /// By origin: the request that only connects, until the first real one; `None` after that.
+    ahead: Mutex<HashMap<String, Option<Pin<Box<HttpConnectorFuture>>>>>,
+    proxies: OnceLock<Proxies>,
+    trusted: OnceLock<TrustStore>,
+}
 
 /// Connections that may serve the same requests.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-struct Pool {
+struct Way {
     tls: bool,
-    connect: Option<Duration>,
+    proxied: bool,
 }
 
 impl fmt::Debug for Http {
@@ -47,47 +62,86 @@ impl fmt::Debug for Http {
 }
 
 impl Http {
-    fn connector(&self, pool: Pool) -> SharedHttpConnector {
-        self.slot(pool).get_or_init(|| pool.build()).clone()
+    /// Trusts these certificates instead of the system's. It has no effect once TLS was set up.
+    pub fn trust(&self, certificates: TrustStore) {
+        let _ = self.0.trusted.set(certificates);
     }
 
-    fn slot(&self, pool: Pool) -> Arc<OnceLock<SharedHttpConnector>> {
-        let mut pools = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(pools.entry(pool).or_default())
-    }
-
-    /// Begins to set up TLS on another thread, for requests with this timeout that are about to be sent. Whoever needs
+    /// Begins to set up TLS on another thread, for requests to this address that are about to be sent. Any that needs
     /// it before it is done waits for it.
-    pub fn prepare_tls(&self, connect: Duration) {
-        let pool = Pool { tls: true, connect: Some(connect) };
-        let mut pools = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Entry::Vacant(place) = pools.entry(pool) {
-            let slot = Arc::clone(place.insert(Arc::default()));
-            tokio::task::spawn_blocking(move || slot.get_or_init(|| pool.build()).clone());
+    pub fn prepare_tls(&self, address: &str) {
+        let Ok(proxy) = self.proxies().of(address) else { return };
+        let way = Way { tls: true, proxied: proxy.is_some() };
+        let mut pools = self.0.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Entry::Vacant(place) = pools.entry(way) {
+            let (slot, http) = (Arc::clone(place.insert(Arc::default())), self.clone());
+            tokio::task::spawn_blocking(move || slot.get_or_init(|| http.build(way)).clone());
         }
     }
-}
 
-impl Pool {
-    fn build(self) -> SharedHttpConnector {
-        let mut settings = HttpConnectorSettings::builder();
-        settings.set_connect_timeout(self.connect);
-        let builder = Connector::builder().connector_settings(settings.build());
-        SharedHttpConnector::new(if self.tls {
-            builder
-                .proxy_config(ProxyConfig::from_env())
-                .tls_provider(Provider::Rustls(CryptoMode::Ring))
-                .build()
+    fn proxies(&self) -> &Proxies {
+        self.0.proxies.get_or_init(Proxies::new)
+    }
+
+    fn client(&self, way: Way) -> Client {
+        let slot = {
+            let mut pools = self.0.pools.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(pools.entry(way).or_default())
+        };
+        slot.get_or_init(|| self.build(way)).clone()
+    }
+
+    fn build(&self, way: Way) -> Client {
+        let proxies = if way.proxied { ProxyConfig::from_env() } else { ProxyConfig::disabled() };
+        let whole = PartitionId::from_index(0);
+        let partition = Partition::new(whole, ahead::spawner());
+        let builder = ConnectionPool::builder().proxy_config(proxies).partitions([partition]);
+        let pool = if way.tls {
+            let mut context = TlsContext::builder();
+            if let Some(trusted) = self.0.trusted.get() {
+                context = context.with_trust_store(trusted.clone());
+            }
+            let context = context.build().expect("certificates and names are all that it has");
+            builder.tls_provider(Provider::Rustls(CryptoMode::Ring)).tls_context(context).build_https()
         } else {
             builder.build_http()
-        })
+        };
+        let pool = pool.expect("nothing that it could refuse is set");
+        let client = Client::from_partition(&pool, whole).expect("it has this one");
+        // Reads the certificates. Those of the system may be unusable: that is reported by the request.
+        let _ = client.validate_base_client_config(&RuntimeComponentsBuilder::new("tls"), &ConfigBag::base());
+        client
+    }
+
+    /// Begins to connect to where a request would go, unless one went there before. The request itself is dropped: the
+    /// HTTP client gives the connection that was made for it to the next one.
+    fn connect(&self, origin: &str, connector: &SharedHttpConnector, request: HttpRequest) {
+        let mut ahead = self.0.ahead.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Entry::Vacant(place) = ahead.entry(origin.to_owned()) {
+            debug!(origin, "connecting ahead");
+            place.insert(ahead::begin(connector.call(request)));
+        }
+    }
+
+    /// Leaves a connection that was made ahead to the request that is about to be sent.
+    fn release(&self, origin: &str) {
+        let mut ahead = self.0.ahead.lock().unwrap_or_else(PoisonError::into_inner);
+        match ahead.get_mut(origin) {
+            Some(asked) => *asked = None,
+            None => drop(ahead.insert(origin.to_owned(), None)),
+        }
     }
 }
 
 // `validate_base_client_config` is left alone: that of the SDK's own client sets up TLS when any client is built.
 impl HttpClient for Http {
-    fn http_connector(&self, settings: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
-        SharedHttpConnector::new(ByScheme { http: self.clone(), settings: settings.clone() })
+    fn http_connector(
+        &self,
+        settings: &HttpConnectorSettings,
+        components: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        let (settings, components) = (settings.clone(), components.clone());
+        SharedHttpConnector::new(ByScheme { http: self.clone(), settings, components })
     }
 }
 
@@ -96,29 +150,73 @@ impl HttpClient for Http {
 struct ByScheme {
     http: Http,
     settings: HttpConnectorSettings,
+    components: RuntimeComponents,
+}
+
+impl ByScheme {
+    fn connector(&self, way: Way) -> SharedHttpConnector {
+        // The SDK's own read timeout would count the sending too, however much there is to send.
+        let mut settings = HttpConnectorSettings::builder();
+        settings.set_connect_timeout(self.settings.connect_timeout());
+        self.http.client(way).http_connector(&settings.build(), &self.components)
+    }
 }
 
 impl HttpConnector for ByScheme {
     fn call(&self, mut request: HttpRequest) -> HttpConnectorFuture {
-        let tls = !request.uri().starts_with("http://");
-        let pool = Pool { tls, connect: self.settings.connect_timeout() };
+        let proxy = match self.http.proxies().of(request.uri()) {
+            Ok(proxy) => proxy,
+            Err(refused) => return HttpConnectorFuture::ready(Err(ConnectorError::user(refused.into()))),
+        };
+        let tls = !request.uri().starts_with("http://") || proxy.as_ref().is_some_and(|proxy| proxy.tls);
+        let connector = self.connector(Way { tls, proxied: proxy.is_some() });
+        let origin = origin(request.uri()).to_owned();
+        if request.extension::<ConnectOnly>().is_some() {
+            self.http.connect(&origin, &connector, request);
+            return HttpConnectorFuture::ready(Err(ConnectorError::user("only connecting".into())));
+        }
         let attempt = attempt(&request);
-        // The SDK's own read timeout would count the sending too, whatever there is to send.
         let thinking = thinking(&request);
         let stall = Stall::of(self.settings.read_timeout(), &mut request, thinking);
-        let connector = self.http.connector(pool);
+        let http = self.http.clone();
         HttpConnectorFuture::new(async move {
             let began = Instant::now();
+            http.release(&origin);
             let answer = match stall.bound(send(&connector, request)).await {
                 Ok(Ok(answer)) => intact(stall.guard(answer)).await,
                 Ok(Err(error)) => Err(error),
                 Err(stalled) => Err(ConnectorError::timeout(stalled.into())),
+            };
+            let answer = match proxy {
+                Some(proxy) => named(&proxy, answer),
+                None => answer,
             };
             let status = answer.as_ref().map_or(0, |answer| answer.status().as_u16());
             debug!(attempt, status, elapsed = ?began.elapsed(), "answered");
             answer
         })
     }
+}
+
+/// The outcome of a request that went through a proxy, which errors name.
+fn named(
+    proxy: &Proxy,
+    answer: Result<HttpResponse, ConnectorError>,
+) -> Result<HttpResponse, ConnectorError> {
+    match answer {
+        Ok(answer) => match proxy.refusal(answer.status().as_u16()) {
+            Some(refusal) => Err(refusal),
+            None => Ok(answer),
+        },
+        Err(error) => Err(proxy.name(&error, is_of_connecting(&error))),
+    }
+}
+
+/// The scheme, host and port of an address.
+fn origin(address: &str) -> &str {
+    let host = address.find("://").map_or(0, |at| at + 3);
+    let end = address[host..].find(['/', '?']).map_or(address.len(), |at| host + at);
+    &address[..end]
 }
 
 /// Compares an answer with the checksum that DynamoDB sends along, as the SDK for Rust does not: without TLS a bit that
@@ -177,16 +275,33 @@ mod tests {
         assert_eq!(thinking(&complete), COMPLETION);
     }
 
+    #[test]
+    fn origins() {
+        for (address, expected) in [
+            ("https://b.s3.amazonaws.com/k/e?y", "https://b.s3.amazonaws.com"),
+            ("http://127.0.0.1:9000?list-type=2", "http://127.0.0.1:9000"),
+            ("http://[::1]:9000", "http://[::1]:9000"),
+        ] {
+            assert_eq!(origin(address), expected);
+        }
+    }
+
     #[tokio::test]
     async fn tls_is_set_up_only_by_a_request_that_needs_it() {
         let http = Http::default();
-        let tls = |http: &Http| http.0.lock().unwrap().keys().any(|pool| pool.tls);
-        let settings = HttpConnectorSettings::builder().build();
-        let connector = ByScheme { http: http.clone(), settings };
+        let tls = |http: &Http| http.0.pools.lock().unwrap().keys().any(|way| way.tls);
         // Port 0 is nobody's: it fails at once.
-        connector.call(request("GET", "http://127.0.0.1:0/", SdkBody::empty())).await.unwrap_err();
-        assert!(!tls(&http));
-        connector.call(request("GET", "https://127.0.0.1:0/", SdkBody::empty())).await.unwrap_err();
+        for scheme in ["http", "https"] {
+            assert!(!tls(&http));
+            let config = aws_sdk_s3::Config::builder()
+                .behavior_version(aws_config::BehaviorVersion::latest())
+                .region(aws_config::Region::new("eu-west-1"))
+                .credentials_provider(aws_credential_types::Credentials::new("a", "b", None, None, "test"))
+                .endpoint_url(format!("{scheme}://127.0.0.1:0"))
+                .retry_config(aws_config::retry::RetryConfig::disabled())
+                .http_client(http.clone());
+            aws_sdk_s3::Client::from_conf(config.build()).list_buckets().send().await.unwrap_err();
+        }
         assert!(tls(&http));
     }
 }

@@ -5,6 +5,7 @@
 //! over it.
 
 mod address;
+mod ahead;
 mod caller;
 mod codes;
 mod credentials;
@@ -12,10 +13,13 @@ mod fault;
 mod http;
 #[cfg(feature = "weak-s3-ledger")]
 mod objects;
+mod proxies;
 mod stall;
+mod trust;
 mod watched;
 
 pub(crate) use address::{has_credentials, without_credentials};
+pub(crate) use ahead::ConnectOnly;
 pub use fault::fault;
 #[cfg(feature = "weak-s3-ledger")]
 pub use objects::{Objects, S3Objects};
@@ -31,7 +35,7 @@ use aws_sdk_s3::config::{RequestChecksumCalculation, ResponseChecksumValidation}
 use aws_types::{origin::Origin, service_config::ServiceConfigKey};
 use credentials::Settings;
 use http::Http;
-use std::{sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 use tokio::sync::OnceCell;
 use url::Url;
 
@@ -67,13 +71,15 @@ pub struct Aws {
     http: Http,
     standard: Arc<OnceCell<SdkConfig>>,
     credentials: Arc<OnceCell<SharedCredentialsProvider>>,
+    // Its value is in the HTTP client.
+    trusted: Arc<OnceCell<()>>,
 }
 
 impl Aws {
     /// Clients with AWS's standard configuration.
     #[must_use]
     pub fn standard() -> Self {
-        Self { http: Http::default(), standard: Arc::default(), credentials: Arc::default() }
+        Self::new(OnceCell::new())
     }
 
     /// Clients with these credentials, whatever the standard configuration says.
@@ -82,7 +88,12 @@ impl Aws {
         let keys =
             aws_credential_types::Credentials::new(access_key_id, secret_access_key, None, None, "explicit");
         let credentials = OnceCell::new_with(Some(SharedCredentialsProvider::new(keys)));
-        Self { http: Http::default(), standard: Arc::default(), credentials: Arc::new(credentials) }
+        Self::new(credentials)
+    }
+
+    fn new(credentials: OnceCell<SharedCredentialsProvider>) -> Self {
+        let (http, standard, trusted) = (Http::default(), Arc::default(), Arc::default());
+        Self { http, standard, credentials: Arc::new(credentials), trusted }
     }
 
     /// A client of DynamoDB. It makes one try and never retries: that is the caller's decision, since a failed condition
@@ -143,8 +154,11 @@ impl Aws {
     async fn configuration(&self, at: &Endpoint, service: &str) -> Result<SdkConfig, Fault> {
         let doing = format!("connecting to {service}");
         let standard = self.standard.get_or_init(|| self.load()).await;
-        if effective_url(standard, at, service).is_none_or(|url| !url.starts_with("http://")) {
-            self.http.prepare_tls(CONNECT);
+        self.trusted.get_or_try_init(|| async { self.trust(standard, &doing) }).await?;
+        let address = effective_url(standard, at, service);
+        let address = address.as_deref().unwrap_or("https://amazonaws.com");
+        if !address.starts_with("http://") {
+            self.http.prepare_tls(address);
         }
         let settings = Settings {
             http: self.http.clone(),
@@ -184,6 +198,18 @@ impl Aws {
             return Err(Fault::new(FaultKind::Misconfigured, doing, source));
         }
         Ok(sdk)
+    }
+
+    /// Trusts the certificates that the standard configuration names, if any.
+    fn trust(&self, standard: &SdkConfig, doing: &str) -> Result<(), Fault> {
+        let Some(file) = configured(standard, "", "AWS_CA_BUNDLE", "ca_bundle") else { return Ok(()) };
+        let bundle = trust::bundle(Path::new(&file)).map_err(|source| {
+            let remedy =
+                Some("name a file of PEM certificates in AWS_CA_BUNDLE or the profile's `ca_bundle`");
+            Fault { remedy, ..Fault::new(FaultKind::Misconfigured, doing, source) }
+        })?;
+        self.http.trust(bundle);
+        Ok(())
     }
 
     /// What the standard configuration says, whatever the service; without region and credentials, which may have to be

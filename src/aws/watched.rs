@@ -1,6 +1,6 @@
 //! An HTTP client that remembers how its requests ended: the SDK's providers of credentials report little of it.
 
-use super::{codes, http::Http};
+use super::{codes, http::Http, proxies::Unproxied};
 use aws_smithy_runtime_api::client::{
     http::{HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector},
     orchestrator::HttpRequest,
@@ -97,8 +97,14 @@ impl HttpConnector for Watching {
     }
 }
 
-/// hyper names the stage in its text; its type is out of reach here.
-fn is_of_connecting(error: &ConnectorError) -> bool {
+/// Returns true if there was no connection. The HTTP client names the stage in its texts; its types are out of reach.
+pub(super) fn is_of_connecting(error: &ConnectorError) -> bool {
+    const STAGES: [&str; 5] =
+        ["dns error", "tcp ", "tunnel error", "TLS handshake failed", "HTTP connect timeout"];
     let first: Option<&(dyn Error + 'static)> = Some(error);
-    std::iter::successors(first, |&error| error.source()).any(|error| error.to_string().contains("(Connect)"))
+    std::iter::successors(first, |&error| error.source()).any(|error| {
+        let proxied = error.downcast_ref::<Unproxied>().is_some_and(|error| error.unconnected);
+        let text = error.to_string();
+        proxied || STAGES.iter().any(|stage| text.starts_with(stage))
+    })
 }

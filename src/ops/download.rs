@@ -34,6 +34,14 @@ pub enum Target {
     Stream(Box<dyn Write + Send>),
 }
 
+impl Target {
+    /// Returns true if the file is there already. Most often it is the right one, as on hosts that look again and again
+    /// if a tag has moved: then the store is not asked.
+    fn is_there(&self) -> bool {
+        matches!(self, Self::Path(path) if path.is_file())
+    }
+}
+
 impl fmt::Debug for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -106,7 +114,8 @@ impl Client {
     ) -> Result<Downloaded, Error> {
         let Download { package, spec, mut target, force, preserve_mode } = download;
         let permission = Permission { force, preserve_mode };
-        let mut found = self.ledger.blob(&package, &spec).await?;
+        let asked = self.ledger.blob(&package, &spec);
+        let mut found = if target.is_there() { asked.await? } else { self.while_connecting(asked).await? };
         // A blob that is missing may have been deleted, or collected and stored again, since the ledger was read.
         for retried in [false, true] {
             let (version, blob) = &found;

@@ -40,7 +40,8 @@ pub use list::{Listed, Packages};
 pub use wait::{LAST_LOOK, POLL, Wait};
 
 use crate::{ledger::Ledger, retry::Patience, store::Store};
-use std::{fmt, num::NonZeroUsize, path::PathBuf, sync::Arc};
+use futures_util::future::{Either, select};
+use std::{fmt, num::NonZeroUsize, path::PathBuf, pin::pin, sync::Arc};
 
 /// A ledger and the store that belongs to it.
 #[derive(Debug, Clone)]
@@ -75,6 +76,19 @@ impl Client {
     #[must_use]
     pub fn store(&self) -> &dyn Store {
         &*self.store
+    }
+
+    /// Waits for what the ledger is asked, and has the store connected to meanwhile. Nothing waits for the store.
+    async fn while_connecting<T>(&self, asked: impl Future<Output = T>) -> T {
+        let connect = async {
+            // What is asked goes first.
+            tokio::task::yield_now().await;
+            self.store.connect().await;
+        };
+        match select(pin!(asked), pin!(connect)).await {
+            Either::Left((answer, _)) => answer,
+            Either::Right(((), asked)) => asked.await,
+        }
     }
 }
 

@@ -53,7 +53,11 @@ impl Limit {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::retry::{Patience, Stop};
+    use crate::{
+        fault::{Fault, FaultKind},
+        retry::{Patience, Stop},
+    };
+    use std::sync::Mutex;
 
     #[tokio::test(start_paused = true)]
     async fn an_attempt_knows_what_is_left_of_the_deadline() {
@@ -73,5 +77,19 @@ mod tests {
             Ok::<_, crate::fault::Fault>(())
         };
         patience.run_while(&pulse, "waiting", attempt).await.unwrap();
+    }
+    /// `backoff` asks for the next attempt before it sleeps.
+    #[tokio::test(start_paused = true)]
+    async fn the_time_of_an_attempt_begins_after_the_sleep_before_it() {
+        let patience = Patience::new(Duration::from_secs(3), Stop::new());
+        let least = Mutex::new(Vec::new());
+        let attempt = async || {
+            least.lock().unwrap().push(Limit::here().unwrap().end(None) - Instant::now());
+            Err::<(), _>(Fault::new(FaultKind::Unavailable, "asking", "no answer"))
+        };
+        patience.run("asking", attempt).await.unwrap_err();
+        let least = least.into_inner().unwrap();
+        assert!(least.len() > 2, "{least:?}");
+        assert!(least.iter().all(|least| *least >= LEAST), "{least:?}");
     }
 }

@@ -133,6 +133,10 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// What this store is, for people: `s3://acme-blobs/sacker`.
     fn describe(&self) -> String;
 
+    /// Begins to connect to the store, so that the first request need not wait for it. Returns at once, and says nothing
+    /// of what fails: the request meets it again. Without effect after a request, and for stores without connections.
+    async fn connect(&self) {}
+
     /// Makes the bucket or directory with safe settings if there is none; never changes an existing one. Idempotent.
     async fn create(&self) -> Result<Created, Fault>;
 

@@ -78,14 +78,14 @@ fn assert_trips(tls: bool, [download, tag, add, info]: [u128; 4]) {
     assert_eq!(found, [download, tag, add, info], "of download, tag, add and info");
 }
 
-/// A `download` connects to the store only once the ledger has answered: two round trips to each.
+/// A `download` connects to the store while the ledger is asked: then one round trip brings the file.
 #[test]
 fn of_a_cold_start() {
-    assert_trips(false, [4, 3, 4, 2]);
+    assert_trips(false, [3, 3, 4, 2]);
 }
 
-/// One more for each handshake; an `add` makes that with the store while the ledger is asked.
+/// One more for the handshake with the ledger; that with the store is made meanwhile.
 #[test]
 fn of_a_cold_start_over_tls() {
-    assert_trips(true, [6, 4, 5, 3]);
+    assert_trips(true, [4, 4, 5, 3]);
 }

@@ -32,7 +32,7 @@ use super::{
     sending::{belongs, exchanged, told, unowned},
 };
 use crate::{
-    aws::fault,
+    aws::{ConnectOnly, fault},
     fault::{Fault, FaultKind},
     model::{Address, Timestamp},
     table::Created,
@@ -172,6 +172,12 @@ impl fmt::Debug for S3Store {
 impl Store for S3Store {
     fn describe(&self) -> String {
         format!("s3://{}/{}", self.bucket, self.prefix).trim_end_matches('/').to_owned()
+    }
+
+    async fn connect(&self) {
+        // Any request goes to the address that the others go to. Its error only says that it was not sent.
+        let request = self.client.get_object().bucket(&self.bucket).key("OWNER").customize();
+        let _ = request.interceptor(ConnectOnly).send().await;
     }
 
     async fn create(&self) -> Result<Created, Fault> {

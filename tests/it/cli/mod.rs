@@ -15,6 +15,7 @@ mod history;
 mod hosts;
 mod identity;
 mod list;
+mod network;
 mod processes;
 mod protect;
 mod requests;

@@ -10,12 +10,16 @@
 //!   slow start, and nothing is lost.
 //! - A stall holds everything back, in both directions and for new connections too; a reset ends connections at once.
 
+#[cfg(test)]
+mod forward;
 mod pipe;
 mod rate;
 #[cfg(test)]
 mod tests;
 mod tls;
 
+#[cfg(test)]
+pub use forward::{Forward, Manner};
 pub use rate::Rate;
 pub use tls::Certificate;
 

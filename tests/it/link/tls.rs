@@ -4,7 +4,7 @@ use rustls::{ServerConfig, crypto::ring::default_provider, pki_types::PrivateKey
 use std::sync::Arc;
 use tokio_rustls::TlsAcceptor;
 
-/// A certificate for `localhost` and `127.0.0.1` that signs itself, and its key.
+/// A certificate for this host, for `ledger.test` and for `store.test` that signs itself, and its key.
 #[derive(Clone)]
 pub struct Certificate {
     pem: String,
@@ -14,7 +14,7 @@ pub struct Certificate {
 impl Certificate {
     /// A new one.
     pub fn new() -> Self {
-        let names = ["localhost", "127.0.0.1"].map(str::to_owned);
+        let names = ["localhost", "127.0.0.1", "ledger.test", "store.test"].map(str::to_owned);
         let made = rcgen::generate_simple_self_signed(names).unwrap();
         let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
         let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
@@ -26,7 +26,7 @@ impl Certificate {
         Self { pem: made.cert.pem(), config: Arc::new(config) }
     }
 
-    /// What clients have to trust, as PEM: a file of it is named by `SSL_CERT_FILE`.
+    /// What clients have to trust, as PEM: a file of it is named by `AWS_CA_BUNDLE` or `SSL_CERT_FILE`.
     pub fn pem(&self) -> &str {
         &self.pem
     }

@@ -1,0 +1,160 @@
+//! The proxies of the environment: `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, in either case.
+//!
+//! What they mean is up to [hyper-util](https://docs.rs/hyper-util/latest/hyper_util/client/proxy/matcher/), which
+//! follows curl. Two kinds of hosts are never asked through a proxy: this one (`localhost` and loopback addresses), as
+//! in [Go](https://pkg.go.dev/net/http#ProxyFromEnvironment), and the services that give a machine its own credentials
+//! at [link-local addresses](https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-service.html),
+//! since a proxy would get its own.
+
+use super::fault::innermost;
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use hyper_util::client::proxy::matcher::Matcher;
+use std::net::IpAddr;
+
+/// The status with which a proxy asks for a user and password.
+const CREDENTIALS_WANTED: u16 = 407;
+/// The same, as the HTTP client puts it for a tunnel.
+const WANTED_FOR_TUNNEL: &str = "proxy authorization required";
+const WITH_CREDENTIALS: &str = "give the proxy's user and password: http://USER:PASSWORD@HOST:PORT in HTTPS_PROXY, or HTTP_PROXY for `http://`";
+const ANOTHER_WAY: &str = "check the proxy that HTTPS_PROXY names, or HTTP_PROXY for `http://`; hosts that are reached \
+                           without one are named in NO_PROXY";
+const OF_HTTP: &str = "name a proxy that speaks HTTP, http://HOST:PORT, in HTTPS_PROXY, or HTTP_PROXY for `http://`; or \
+                       name the host in NO_PROXY";
+
+/// The proxies of the environment.
+pub(super) struct Proxies(Matcher);
+
+/// The proxy of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Proxy {
+    /// Its address without user and password.
+    address: String,
+    /// True if it is spoken to over TLS itself.
+    pub tls: bool,
+}
+
+/// A request that did not get through a proxy.
+#[derive(Debug, thiserror::Error)]
+#[error("through the proxy {proxy}: {why}")]
+pub(super) struct Unproxied {
+    proxy: String,
+    why: String,
+    /// True if the settings are wrong: the same request fails again.
+    pub settings: bool,
+    /// The way out.
+    pub remedy: &'static str,
+    /// True if there was no connection.
+    pub unconnected: bool,
+}
+
+impl Proxies {
+    /// Reads the environment.
+    pub fn new() -> Self {
+        Self(Matcher::from_env())
+    }
+
+    /// The proxy for a request to this address; `None` if it goes directly.
+    ///
+    /// # Errors
+    /// [`Unproxied`] if it is one of another kind than HTTP.
+    pub fn of(&self, address: &str) -> Result<Option<Proxy>, Unproxied> {
+        let Ok(address) = address.parse() else { return Ok(None) };
+        let Some(proxy) = self.0.intercept(&address) else { return Ok(None) };
+        if address.host().is_some_and(is_near) {
+            return Ok(None);
+        }
+        let address = proxy.uri().to_string().trim_end_matches('/').to_owned();
+        match proxy.uri().scheme_str() {
+            Some(scheme @ ("http" | "https")) => Ok(Some(Proxy { tls: scheme == "https", address })),
+            _ => Err(Unproxied {
+                proxy: address,
+                why: "it does not speak HTTP".to_owned(),
+                settings: true,
+                remedy: OF_HTTP,
+                unconnected: true,
+            }),
+        }
+    }
+}
+
+/// Returns true for this host and for its metadata services.
+fn is_near(host: &str) -> bool {
+    match host.trim_matches(['[', ']']).parse() {
+        Ok(IpAddr::V4(ip)) => ip.is_loopback() || ip.is_link_local(),
+        // fd00:ec2::254 and its like.
+        Ok(IpAddr::V6(ip)) => ip.is_loopback() || ip.segments()[..2] == [0xfd00, 0xec2],
+        Err(_) => host.eq_ignore_ascii_case("localhost"),
+    }
+}
+
+impl Proxy {
+    /// The error of a request that went through this proxy, with its name.
+    pub fn name(&self, error: &ConnectorError, unconnected: bool) -> ConnectorError {
+        let named = self.unproxied(innermost(error), unconnected).into();
+        if error.is_timeout() { ConnectorError::timeout(named) } else { ConnectorError::io(named) }
+    }
+
+    /// Returns an error for an answer of the proxy's own which says that it wants a user and password.
+    pub fn refusal(&self, status: u16) -> Option<ConnectorError> {
+        let refusal = || ConnectorError::io(self.unproxied(WANTED_FOR_TUNNEL.to_owned(), false).into());
+        (status == CREDENTIALS_WANTED).then(refusal)
+    }
+
+    fn unproxied(&self, why: String, unconnected: bool) -> Unproxied {
+        let settings = why.contains(WANTED_FOR_TUNNEL);
+        let remedy = if settings { WITH_CREDENTIALS } else { ANOTHER_WAY };
+        Unproxied { proxy: self.address.clone(), why, settings, remedy, unconnected }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn proxies(all: &str, no: &str) -> Proxies {
+        Proxies(Matcher::builder().all(all).no(no).build())
+    }
+
+    #[test]
+    fn near_hosts_and_exceptions_are_asked_directly() {
+        let proxies = proxies("http://user:secret@proxy.test:3128", "s3.test,10.0.0.0/8");
+        for url in [
+            "http://localhost:9000/b/k",
+            "http://127.0.0.1:9000/",
+            "https://[::1]/",
+            "http://169.254.169.254/latest/api/token",
+            "http://169.254.170.2/v2/credentials",
+            "http://[fd00:ec2::254]/latest/",
+            "https://bucket.s3.test/k?x=1",
+            "http://10.1.2.3/",
+            "",
+        ] {
+            assert_eq!(proxies.of(url).unwrap(), None, "{url}");
+        }
+        for url in ["https://s3.eu-west-1.amazonaws.com/b/k", "http://minio:9000/", "http://192.168.0.1/"] {
+            let proxy = proxies.of(url).unwrap().unwrap();
+            assert_eq!(proxy, Proxy { address: "http://proxy.test:3128".to_owned(), tls: false }, "{url}");
+        }
+    }
+
+    #[test]
+    fn proxies_of_other_kinds_are_refused_by_name() {
+        let refused = proxies("socks5://user:secret@proxy.test:1080", "").of("http://minio/").unwrap_err();
+        assert_eq!(refused.to_string(), "through the proxy socks5://proxy.test:1080: it does not speak HTTP");
+        assert!(proxies("https://proxy.test", "").of("http://minio/").unwrap().unwrap().tls);
+    }
+
+    #[test]
+    fn a_proxy_that_wants_a_password_is_a_wrong_setting() {
+        let proxy = proxies("http://proxy.test", "").of("http://minio/").unwrap().unwrap();
+        assert!(proxy.refusal(403).is_none());
+        let refusal = proxy.refusal(407).unwrap();
+        assert_eq!(innermost(&refusal), "through the proxy http://proxy.test: proxy authorization required");
+        let dead = ConnectorError::io("Connection refused (os error 111)".into());
+        let named = proxy.name(&dead, true);
+        assert_eq!(
+            innermost(&named),
+            "through the proxy http://proxy.test: Connection refused (os error 111)"
+        );
+    }
+}

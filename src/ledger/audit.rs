@@ -1,13 +1,15 @@
 //! Proving the promises for what is stored: every log, head, tag, count and directory entry against all the others.
 //!
-//! Nothing is believed that may only look wrong because someone is writing: a package is judged by items that were
-//! read while neither of its heads moved, and the count of a blob by its item, read between two passes over the whole
-//! table that find the same versions to need it, and the same number to have been deleted: versions come and are deleted
-//! only once. Memory: the items of one package at a time, a name for each package, and a small record for each distinct
-//! blob.
+//! Writers may be at work meanwhile. A package is judged as of the instant at which its two heads were read, first and
+//! as one snapshot: what was committed after that is left out (see [`package`]). The count of a blob is judged by its
+//! item, read between two passes over the whole table that find the same versions to need it, and the same number to
+//! have been deleted: versions come and are deleted only once. Memory: the items of one package at a time, a name for
+//! each package, and a small record for each distinct blob.
 
 mod count;
 mod examine;
+mod package;
+mod replay;
 mod tags;
 
 use super::{
@@ -18,10 +20,9 @@ use super::{
 };
 use crate::{
     model::{Address, Digest, Generation, OpId, PackageName},
-    table::{Action, Condition, Item, Key, Order, Query, TransactError, Transaction},
+    table::{Action, Condition, Item, Key, TransactError, Transaction},
 };
 use count::Counted;
-use examine::Package;
 use std::{
     collections::{BTreeSet, HashMap},
     fmt,
@@ -175,20 +176,21 @@ struct Found {
 const UNKNOWN_ITEM: &str =
     "this release knows no such item, and does not judge it: a newer sacker wrote it, or another program";
 
-/// How often a package is read again because someone is writing to it.
-const LOOKS: usize = 20;
-
 impl TableLedger {
     /// See [`Ledger::audit`](super::Ledger::audit).
     pub(super) async fn audit_all(&self, repair: bool, tell: Tell<'_>) -> Result<Census, Error> {
         self.check_schema().await?;
+        if repair {
+            self.check_repairable().await?;
+        }
         let mut census = Census::default();
         let mut counts = Counted::default();
         let mut examined = BTreeSet::new();
         let (mut after, mut size): (Option<Key>, _) = (None, PageSize::first());
         let mut damaged = false;
         let mut watch = |breach: Breach| {
-            damaged |= matches!(breach.rule, Rule::Form | Rule::Dense | Rule::Chain | Rule::State);
+            let of_a_log = matches!(breach.rule, Rule::Form | Rule::Dense | Rule::Chain | Rule::State);
+            damaged |= of_a_log && breach.mend != Mend::Done;
             tell(breach);
         };
         loop {
@@ -229,16 +231,29 @@ impl TableLedger {
         Ok(census)
     }
 
-    /// Tells of what is found, and mends it if it is to be and can be.
+    /// Checks that this release may change the ledger, and that it is no copy, such as a restored table.
+    async fn check_repairable(&self) -> Result<(), Error> {
+        let meta = items::meta_key();
+        let seen = self.read(vec![meta.clone()]).await?;
+        seen.check_writable([&meta])?;
+        self.check_home(&seen).await
+    }
+
+    /// Reports what is found, and repairs it if that is asked for and possible.
     async fn settle_found(&self, found: Found, repair: bool, tell: Tell<'_>) -> Result<(), Error> {
+        tell(self.settled(found, repair).await?);
+        Ok(())
+    }
+
+    /// Repairs what is found, if that is asked for and possible.
+    async fn settled(&self, found: Found, repair: bool) -> Result<Breach, Error> {
         let Found { mut breach, mend } = found;
         breach.mend = match mend {
             None => Mend::Impossible,
             Some(_) if !repair => Mend::Possible,
             Some(actions) => self.mend(actions).await?,
         };
-        tell(breach);
-        Ok(())
+        Ok(breach)
     }
 
     /// Puts right what is wrong, under the condition that it is still as it was seen.
@@ -259,58 +274,8 @@ impl TableLedger {
         Ok(mended.await?)
     }
 
-    async fn audit_package(&self, name: &PackageName, repair: bool, tell: Tell<'_>) -> Result<(), Error> {
-        let (releases, tags) = (items::releases(name), items::tags(name));
-        let heads = vec![items::head_key(&releases), items::head_key(&tags)];
-        let mut persistent: Option<BTreeSet<(String, Rule)>> = None;
-        let mut found = Vec::new();
-        for _ in 0..LOOKS {
-            let before = self.heads(&heads).await?;
-            let of_releases = self.partition(&releases).await?;
-            let of_tags = self.partition(&tags).await?;
-            let entry = items::directory_key(name);
-            let listed = self.retrying(|| self.table().get(&entry)).await?.is_some();
-            found = examine::examine(&Package { name, releases: &of_releases, tags: &of_tags, listed });
-            if found.is_empty() {
-                return Ok(());
-            }
-            if self.heads(&heads).await? == before {
-                persistent = None;
-                break;
-            }
-            // What is wrong whenever one looks is wrong.
-            let now = found.iter().map(|it| (it.breach.place.clone(), it.breach.rule)).collect();
-            persistent = Some(match persistent {
-                None => now,
-                Some(then) => then.intersection(&now).cloned().collect(),
-            });
-        }
-        for one in found {
-            let place = (one.breach.place.clone(), one.breach.rule);
-            if persistent.as_ref().is_none_or(|persistent| persistent.contains(&place)) {
-                self.settle_found(one, repair, tell).await?;
-            }
-        }
-        Ok(())
-    }
-
     async fn heads(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, Error> {
         Ok(self.retrying(|| self.table().get_many(keys)).await?)
-    }
-
-    /// A whole partition.
-    async fn partition(&self, pk: &str) -> Result<Vec<(Key, Item)>, Error> {
-        let (from, to) = (" ".to_owned(), items::HIGHEST.to_owned());
-        let limit = PageSize::first().items();
-        let mut query = Query { pk: pk.to_owned(), from, to, order: Order::Ascending, limit, after: None };
-        let (mut all, mut size) = (Vec::new(), PageSize::first());
-        loop {
-            let page = self.next_page(&mut size, &mut query).await?;
-            all.extend(page.items.into_iter().map(|(sk, item)| (Key::new(pk, sk), item)));
-            if page.next.is_none() {
-                return Ok(all);
-            }
-        }
     }
 
     /// Entries of the directory must be of packages, in the partition that their name belongs to. A package's entry

@@ -217,6 +217,12 @@ impl Labels {
         Ok(Self(missing))
     }
 
+    /// These labels without those whose name `there` has.
+    pub(crate) fn without(&self, there: &Self) -> Self {
+        let kept = self.0.iter().filter(|(name, _)| !there.0.contains_key(*name));
+        Self(kept.map(|(name, value)| (name.clone(), value.clone())).collect())
+    }
+
     /// These labels and those, within the bounds of labels.
     pub(crate) fn join(&self, more: &Self) -> Result<Self, Invalid> {
         Self::try_from(self.clone().and(more).0)

@@ -11,8 +11,8 @@ use std::{collections::HashSet, io, sync::Arc};
 /// What to check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Fsck {
-    /// Whether to mend what can be derived from the logs: copies in heads and tags, counts of blobs, the directory.
-    /// The logs themselves and the store are never touched.
+    /// Whether to repair what can be derived from the logs: states and later labels of versions, heads, tags, counts of
+    /// blobs, the directory. Entries of the logs, and the store, are never changed. A copy of a ledger is refused.
     pub repair: bool,
     /// Of how many in a hundred blobs, chosen at random, the bytes are read and hashed as well.
     pub read_data: u8,
@@ -39,13 +39,15 @@ pub struct Checked {
 
 impl Client {
     /// Checks everything that the ledger holds, and that the store has every blob that some version needs, with its
-    /// size, and with `read_data` its bytes. Tells of each breach as it is found, and changes nothing but what
-    /// `repair` says. It may run while others write: what only looks wrong for that is looked at again.
+    /// size, and with `read_data` its bytes. Reports each breach as it is found, and changes nothing but what
+    /// `repair` says. It may run while others write: each package is judged as of one instant, and what others write
+    /// after that is left to another run. A repair is made only where nothing has changed since it was found.
     ///
     /// Memory: the items of one package, a name for each package, and a small record for each distinct blob.
     ///
     /// # Errors
-    /// [`Error::NotOwner`] where the store belongs to another ledger; [`Error::Ledger`] and [`Error::Store`] where
+    /// [`Error::NotOwner`] where the store belongs to another ledger; [`Error::Ledger`], with
+    /// [`Copy`](crate::ledger::Error::Copy) where a copy of a ledger is to be repaired, and [`Error::Store`] where
     /// one fails. A breach is no error.
     pub async fn fsck(
         &self,

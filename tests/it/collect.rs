@@ -3,6 +3,8 @@
 mod adopt;
 mod around;
 mod fsck;
+mod fsck_concurrent;
+mod fsck_repair;
 mod fsck_tags;
 mod gc;
 mod listing;

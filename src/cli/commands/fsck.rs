@@ -21,7 +21,7 @@ pub(in crate::cli) struct Args {
     #[arg(default_missing_value = "100", hide_default_value = true)]
     #[arg(value_parser = clap::value_parser!(u8).range(0..=100))]
     read_data: u8,
-    /// Mend what can be derived from the logs; never the logs themselves
+    /// Repair what can be derived from the logs: states and labels, heads, tags, counts; never the logs themselves
     #[arg(long)]
     pub repair: bool,
 }
@@ -74,7 +74,7 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
             let hint = if repair {
                 "what is left can't be derived from the logs: look at it, or restore it from a backup"
             } else {
-                "`sacker fsck --repair` mends what can be derived from the logs"
+                "`sacker fsck --repair` repairs what can be derived from the logs"
             };
             Err(Failure::new(Kind::Integrity, message).hint(hint))
         }

@@ -1,27 +1,23 @@
-//! What must be true of the items of one package. Pure: all of them are at hand, as they were at one instant.
+//! The rules for the items of one package, judged as of one instant: that of its heads. Pure.
 
 use super::super::{
     Error,
     chain::{self, START},
     fence::still_at,
-    items::{self, BlobFields, Head, KeyItem, ReleaseEvent, ReleaseEventKind, VersionItem, decode, encode},
+    items::{self, BlobFields, Head, KeyItem, ReleaseEvent, VersionItem, decode, encode},
 };
-use super::{Breach, Found, Rule, tags::tags};
+use super::{
+    Breach, Found, Rule,
+    package::{Log, Package},
+    replay::replay,
+    tags::tags,
+};
 use crate::{
-    model::{Labels, OpId, PackageName, State, Timestamp, Version},
+    model::{OpId, State, Timestamp, Version},
     table::{Action, Change, Condition, Item, Key},
 };
 use serde::{Serialize, de::DeserializeOwned};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// The items of a package.
-pub(super) struct Package<'a> {
-    pub name: &'a PackageName,
-    pub releases: &'a [(Key, Item)],
-    pub tags: &'a [(Key, Item)],
-    /// Whether it is in the directory.
-    pub listed: bool,
-}
 
 /// What both kinds of log have in every entry.
 pub(super) struct Entry<'a> {
@@ -156,21 +152,27 @@ impl Findings {
 }
 
 /// All that is wrong with a package.
-pub(super) fn examine(package: &Package<'_>) -> Vec<Found> {
+pub(super) fn examine(package: &Package) -> Vec<Found> {
     let mut findings = Findings::default();
-    let heads = || package.releases.iter().chain(package.tags).filter(|(key, _)| key.sk == "H");
-    findings.least = heads().find_map(|(_, head)| items::least(head, "all"));
+    let heads = || package.releases.head.iter().chain(&package.tags.head);
+    findings.least = heads().find_map(|head| items::least(head, "all"));
     if let Some(versions) = releases(package, &mut findings) {
         tags(package, &versions, &mut findings);
     } else {
-        let key = items::head_key(&items::tags(package.name));
+        let key = package.tags.head_key();
         findings.unjudged(&key, "the tags of the package were not judged, since its releases were not");
     }
-    // A release that may not write the package does not repair it either.
-    if heads().any(|(_, head)| items::least(head, "write").is_some()) {
-        findings.found.iter_mut().for_each(|found| found.mend = None);
+    // A release that may not write the package, or an item of it, does not repair that either.
+    let no_writes = heads().any(|head| items::least(head, "write").is_some());
+    let spared = |action: &Action| {
+        let item = package.item(&action.key);
+        action.change != Change::Check && item.is_some_and(|item| items::least(item, "write").is_some())
+    };
+    let mut found = findings.found;
+    for one in &mut found {
+        one.mend = one.mend.take().filter(|actions| !no_writes && !actions.iter().any(spared));
     }
-    findings.found
+    found
 }
 
 /// Returns true if an item is an entry of a log.
@@ -182,9 +184,11 @@ pub(super) fn number(sk: &str) -> Option<u64> {
     sk.get(2..)?.parse().ok()
 }
 
-pub(super) fn keys_lead_somewhere(all: &[(Key, Item)], findings: &mut Findings) {
-    let there: BTreeSet<&str> = all.iter().map(|(key, _)| key.sk.as_str()).collect();
-    for (key, item) in all.iter().filter(|(key, _)| items::is_idempotency_key(key)) {
+pub(super) fn keys_lead_somewhere(log: &Log, findings: &mut Findings) {
+    // What a key leads to may have been committed after the instant that the log is judged at.
+    let all = log.items.iter().chain(&log.later);
+    let there: BTreeSet<&str> = all.map(|(key, _)| key.sk.as_str()).collect();
+    for (key, item) in log.items.iter().filter(|(key, _)| items::is_idempotency_key(key)) {
         if let Some(remembered) = findings.read::<KeyItem>(key, item)
             && !there.contains(remembered.entry.as_str())
         {
@@ -193,15 +197,16 @@ pub(super) fn keys_lead_somewhere(all: &[(Key, Item)], findings: &mut Findings) 
     }
 }
 
-/// The versions, if all entries can be read by this release.
-fn releases(package: &Package<'_>, findings: &mut Findings) -> Option<BTreeMap<Version, VersionItem>> {
-    let log = items::releases(package.name);
-    let (mut head, mut entries) = (None, Vec::new());
+/// The versions in the state that they had at that instant, if all entries can be read by this release.
+fn releases(package: &Package, findings: &mut Findings) -> Option<BTreeMap<Version, VersionItem>> {
+    let log = &package.releases;
+    let head_key = log.head_key();
+    let head = log.head.as_ref().map(|head| findings.read::<Head>(&head_key, head));
+    let mut entries = Vec::new();
     let (mut versions, mut events) = (BTreeMap::new(), Vec::new());
     let (before, unjudged) = (findings.breaches(), findings.unjudged);
-    for (key, item) in package.releases {
+    for (key, item) in &log.items {
         match key.sk.get(..2) {
-            None if key.sk == "H" => head = Some((key, findings.read::<Head>(key, item))),
             Some("V#") => {
                 let Some(version) = findings.read::<VersionItem>(key, item) else { continue };
                 if number(&key.sk) != Some(version.n.get()) {
@@ -223,21 +228,20 @@ fn releases(package: &Package<'_>, findings: &mut Findings) -> Option<BTreeMap<V
             _ => findings.unjudged(key, super::UNKNOWN_ITEM),
         }
     }
-    if package.releases.iter().any(|(key, item)| is_entry(key) && items::least(item, "read").is_some()) {
+    if log.items.iter().any(|(key, item)| is_entry(key) && items::least(item, "read").is_some()) {
         return None;
     }
-    let mut walked = findings.walk(&log, entries, false);
+    let mut walked = findings.walk(&log.pk, entries, false);
     let mut expected = 1;
     for version in versions.keys() {
         if version.get() != expected {
-            let key = items::version_key(package.name, version.get());
+            let key = items::version_key(&package.name, version.get());
             findings.add(&key, Rule::Dense, format!("there is no version {expected} before it"));
         }
         expected = version.get() + 1;
     }
     walked.sound &= findings.breaches() == before;
-    replay(package.name, &versions, &mut events, findings);
-    let head_key = items::head_key(&log);
+    replay(package, &walked, &mut versions, events, findings);
     let (latest, blob) = versions
         .values()
         .rev()
@@ -245,7 +249,7 @@ fn releases(package: &Package<'_>, findings: &mut Findings) -> Option<BTreeMap<V
         .map(|version| (version.n, version.copied_blob()))
         .unzip();
     let n = versions.keys().next_back().map_or(0, |version| version.get());
-    let seen = head.as_ref().and_then(|(_, head)| head.as_ref());
+    let seen = head.as_ref().and_then(Option::as_ref);
     let rest = seen.map(|head| head.rest.clone()).unwrap_or_default();
     // Of the same blob, what a newer release wrote in the copy stays; and which version is the latest can't be judged
     // beside a state or an event that is not known.
@@ -260,22 +264,22 @@ fn releases(package: &Package<'_>, findings: &mut Findings) -> Option<BTreeMap<V
     });
     let head = match head {
         // What can't be read was reported.
-        Some((_, None)) => None,
-        Some((_, Some(head))) => Some((head.rev, Some(encode(&head)))),
+        Some(None) => None,
+        Some(Some(head)) => Some((head.rev, Some(encode(&head)))),
         None => Some((0, None)),
     };
     if let Some((rev, head)) = head {
         compare_heads(&head_key, rev, head.as_ref(), derived, &walked, findings);
     }
     if n > 0 && !package.listed {
-        let key = items::directory_key(package.name);
+        let key = items::directory_key(&package.name);
         let mend = vec![
             Action { key: key.clone(), condition: Condition::Always, change: Change::Put(Item::new()) },
             Action { key: head_key, condition: Condition::Present, change: Change::Check },
         ];
         findings.mendable(&key, Rule::Directory, "the package is not in the directory", Some(mend));
     }
-    keys_lead_somewhere(package.releases, findings);
+    keys_lead_somewhere(log, findings);
     Some(versions)
 }
 
@@ -312,71 +316,4 @@ pub(super) fn compare_heads(
         vec![Action { key: key.clone(), condition: still_at(rev), change: Change::Put(derived) }]
     });
     findings.mendable(key, Rule::Head, what, mend);
-}
-
-/// The versions' states and later labels against what the events say.
-fn replay(
-    package: &PackageName,
-    versions: &BTreeMap<Version, VersionItem>,
-    events: &mut [(&Key, ReleaseEvent)],
-    findings: &mut Findings,
-) {
-    events.sort_by_key(|(_, event)| event.rev);
-    let mut states: BTreeMap<Version, (State, Labels)> = BTreeMap::new();
-    // Versions that an event of an unknown kind is about, and whether there is one about no version.
-    let (mut unknown, mut all_unknown) = (BTreeSet::new(), false);
-    for (key, event) in events.iter() {
-        if let ReleaseEventKind::Other(word) = event.kind {
-            findings.unknown_word(key, "kind of event", word.as_str());
-            all_unknown |= event.version.is_none();
-            unknown.extend(event.version);
-            continue;
-        }
-        let Some(number) = event.version else {
-            if event.kind != ReleaseEventKind::Fence {
-                findings.add(key, Rule::Form, "it names no version");
-            }
-            continue;
-        };
-        let Some(version) = versions.get(&number) else {
-            findings.add(key, Rule::State, format!("it is about version {number}, which is not there"));
-            continue;
-        };
-        let (state, more) = states.entry(number).or_insert((State::Active, Labels::default()));
-        let known = !all_unknown && !unknown.contains(&number);
-        if known && event.was.is_some_and(|was| was != *state) {
-            findings.add(key, Rule::State, format!("it found the version in a state that is not {state}"));
-        }
-        match event.kind {
-            ReleaseEventKind::Yank => *state = State::Yanked,
-            ReleaseEventKind::Unyank => *state = State::Active,
-            ReleaseEventKind::Delete => *state = State::Deleted,
-            ReleaseEventKind::Fence | ReleaseEventKind::Other(_) => {}
-            ReleaseEventKind::Label => {
-                let all = version.labels.clone().and(more);
-                match event.labels.missing_in(&all) {
-                    Ok(missing) => *more = more.clone().and(&missing),
-                    Err((name, _)) => findings.add(key, Rule::State, format!("it replaces the label {name}")),
-                }
-            }
-        }
-    }
-    for (number, version) in versions {
-        let key = items::version_key(package, number.get());
-        let (state, more) = states.remove(number).unwrap_or((State::Active, Labels::default()));
-        // What such an event does to a version is not known.
-        if all_unknown || unknown.contains(number) {
-            if let State::Other(word) = version.state {
-                findings.unknown_word(&key, "state", word.as_str());
-            }
-            continue;
-        }
-        if version.state != state {
-            let what = format!("it is {}, and the events say that it is {state}", version.state);
-            findings.add(&key, Rule::State, what);
-        }
-        if version.more_labels != more {
-            findings.add(&key, Rule::State, "its later labels are not those of the events");
-        }
-    }
 }

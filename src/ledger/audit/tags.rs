@@ -1,12 +1,10 @@
 //! The rules for a package's tags and their log. Pure, as [`examine`](super::examine).
 
-use super::super::{
-    fence::still_at,
-    items::{self, TagEvent, TagHead, TagItem, VersionItem, encode},
-};
+use super::super::items::{self, TagEvent, TagHead, TagItem, VersionItem, encode};
 use super::{
     Rule,
-    examine::{Entry, Findings, Package, Walked, compare_heads, is_entry, keys_lead_somewhere, number},
+    examine::{Entry, Findings, Walked, compare_heads, is_entry, keys_lead_somewhere, number},
+    package::{Log, Package},
 };
 use crate::{
     model::{State, TagKind, Version},
@@ -14,18 +12,15 @@ use crate::{
 };
 use std::collections::BTreeMap;
 
-pub(super) fn tags(
-    package: &Package<'_>,
-    versions: &BTreeMap<Version, VersionItem>,
-    findings: &mut Findings,
-) {
-    let log = items::tags(package.name);
-    let (mut head, mut entries, mut events) = (None, Vec::new(), Vec::new());
+pub(super) fn tags(package: &Package, versions: &BTreeMap<Version, VersionItem>, findings: &mut Findings) {
+    let log = &package.tags;
+    let head_key = log.head_key();
+    let head = log.head.as_ref().map(|head| findings.read::<TagHead>(&head_key, head));
+    let (mut entries, mut events) = (Vec::new(), Vec::new());
     let mut there = BTreeMap::new();
     let before = findings.breaches();
-    for (key, item) in package.tags {
+    for (key, item) in &log.items {
         match key.sk.get(..2) {
-            None if key.sk == "H" => head = Some((key, findings.read::<TagHead>(key, item))),
             Some("E#") => {
                 let Some(event) = findings.read::<TagEvent>(key, item) else { continue };
                 if number(&key.sk) != Some(event.rev) {
@@ -41,10 +36,10 @@ pub(super) fn tags(
             _ => findings.unjudged(key, super::UNKNOWN_ITEM),
         }
     }
-    if package.tags.iter().any(|(key, item)| is_entry(key) && items::least(item, "read").is_some()) {
+    if log.items.iter().any(|(key, item)| is_entry(key) && items::least(item, "read").is_some()) {
         return;
     }
-    let mut walked = findings.walk(&log, entries, true);
+    let mut walked = findings.walk(&log.pk, entries, true);
     events.sort_by_key(|(_, event)| event.rev);
     let by_rev: BTreeMap<u64, &TagEvent> = events.iter().map(|(_, event)| (event.rev, event)).collect();
     let mut last: BTreeMap<String, &TagEvent> = BTreeMap::new();
@@ -65,25 +60,30 @@ pub(super) fn tags(
     }
     walked.sound &= findings.breaches() == before;
     for (sk, event) in &last {
-        let key = Key::new(&log, sk);
+        let key = Key::new(&log.pk, sk);
         let there = there.remove(sk.as_str());
-        compare_tags(&key, there, event, versions, &walked, findings);
+        if !there.is_some_and(|(_, item)| log.is_later(item, "set")) {
+            compare_tags(&key, there, event, versions, log, &walked, findings);
+        }
     }
-    for (key, _) in there.into_values() {
-        findings.add(key, Rule::Tag, "no event tells of this tag");
+    for (key, item) in there.into_values() {
+        if !log.is_later(item, "set") {
+            findings.add(key, Rule::Tag, "no event is about this tag");
+        }
     }
-    let rest = head.as_ref().and_then(|(_, head)| head.as_ref().map(|head| head.rest.clone()));
+    let rest = head.as_ref().and_then(|head| head.as_ref().map(|head| head.rest.clone()));
     let rest = rest.unwrap_or_default();
     let derived =
         walked.when.map(|when| encode(&TagHead { rev: walked.rev, chain: walked.chain.clone(), when, rest }));
     match head {
-        Some((_, None)) => {}
-        Some((key, Some(head))) => {
-            compare_heads(key, head.rev, Some(&encode(&head)), derived, &walked, findings);
+        // What can't be read was reported.
+        Some(None) => {}
+        Some(Some(head)) => {
+            compare_heads(&head_key, head.rev, Some(&encode(&head)), derived, &walked, findings);
         }
-        None => compare_heads(&items::head_key(&log), 0, None, derived, &walked, findings),
+        None => compare_heads(&head_key, 0, None, derived, &walked, findings),
     }
-    keys_lead_somewhere(package.tags, findings);
+    keys_lead_somewhere(log, findings);
 }
 
 /// Whether an event of a tag can come after the one before it.
@@ -123,13 +123,14 @@ fn compare_tags(
     there: Option<(&Key, &Item)>,
     event: &TagEvent,
     versions: &BTreeMap<Version, VersionItem>,
+    log: &Log,
     walked: &Walked,
     findings: &mut Findings,
 ) {
     if matches!(event.kind, TagKind::Other(_)) {
         return;
     }
-    let mut sound = walked.sound;
+    let mut sound = log.may_be_derived(walked);
     let target = event.version.and_then(|version| versions.get(&version));
     if let Some(version) = event.version
         && target.is_none_or(|target| !matches!(target.state, State::Active | State::Other(_)))
@@ -170,11 +171,7 @@ fn compare_tags(
         return;
     }
     let mend = sound.then(|| {
-        let head = items::head_key(&key.pk);
-        vec![
-            Action { key: key.clone(), condition: seen, change: Change::Put(derived) },
-            Action { key: head, condition: still_at(walked.rev), change: Change::Check },
-        ]
+        vec![Action { key: key.clone(), condition: seen, change: Change::Put(derived) }, log.is_still(walked)]
     });
     let what = if item.is_none() { "the tag is missing" } else { "it is not what its last event says" };
     findings.mendable(key, Rule::Tag, what, mend);

@@ -167,13 +167,13 @@ fn what_is_wrong_is_named_by_fsck() {
     1| missing  7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed: it is not in the store
     2| note: checked 1 package, 2 versions, 2 blobs, and the bytes of 0
     2| error: 1 breach found, 1 not mended
-    2| hint: `sacker fsck --repair` mends what can be derived from the logs
+    2| hint: `sacker fsck --repair` repairs what can be derived from the logs
     ");
     assert_snapshot!(sandbox.run(&["fsck", "--json", "-q"]), @r#"
     exit 8
     1| {"rule":"missing","place":"7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed","what":"it is not in the store","mended":false}
     1| {"summary":{"command":"fsck","packages":1,"versions":2,"blobs":2,"read":0,"breaches":1,"mended":0,"unjudged":0}}
-    2| {"error":{"kind":"integrity","message":"1 breach found, 1 not mended","hint":"`sacker fsck --repair` mends what can be derived from the logs","exit_code":8}}
+    2| {"error":{"kind":"integrity","message":"1 breach found, 1 not mended","hint":"`sacker fsck --repair` repairs what can be derived from the logs","exit_code":8}}
     "#);
     assert_snapshot!(sandbox.run(&["fsck", "--repair", "--read-data=101"]), @"
     exit 2

@@ -182,13 +182,13 @@ fn breaches() -> Vec<Case> {
             "a version's state is edited",
             Edit("P#app", V1, json!({ "state": "yanked" })),
             vec![(Rule::State, place("P", V1))],
-            false,
+            true,
         ),
         (
             "a version's labels are edited",
             Edit("P#app", V1, json!({ "more_labels": { "x": "y" } })),
             vec![(Rule::State, place("P", V1))],
-            false,
+            true,
         ),
         (
             "a version is gone",

@@ -94,7 +94,7 @@ pub struct Uploading {
     /// The folder in which this client remembers the uploads it began, so that it can go on with them; made when
     /// needed.
     pub folder: Option<PathBuf>,
-    /// How many parts are under way at once, where it is not to be found out.
+    /// The most parts under way at once, and the number at the start. `None`: it adapts.
     pub jobs: Option<NonZeroUsize>,
 }
 

@@ -6,10 +6,12 @@
 //! that names it, and where it would be replaced.
 
 mod budget;
+mod concurrency;
 mod limit;
 mod stop;
 
-pub use limit::Limit;
+pub use concurrency::{Concurrency, Flow};
+pub use limit::{Limit, part};
 pub use stop::{Committing, Stop};
 
 use crate::fault::{Fault, FaultKind};
@@ -167,7 +169,7 @@ impl Patience {
             async move {
                 // Only here: `backoff` asks for the next attempt before it sleeps.
                 let began = Instant::now();
-                Limit::new(pulse, self.deadline).on(attempt).await.map_err(|error| match error.again() {
+                Limit::new(self, pulse).on(attempt).await.map_err(|error| match error.again() {
                     Again::Never => backoff::Error::Permanent(error),
                     // Still bounded: what is retried at once gives a different error the next time.
                     Again::Now => backoff::Error::retry_after(error, Duration::ZERO),
@@ -179,7 +181,7 @@ impl Patience {
                 })
             }
         };
-        let beat = pulse.last();
+        let beat = pulse.own();
         let waits = Waits { patience: self, pulse, met: &met, beat, sleeps: 0, last: Duration::ZERO };
         let result = backoff::future::retry(waits, attempt).await;
         if result.is_ok() {
@@ -265,11 +267,11 @@ struct Waits<'a> {
 
 impl backoff::backoff::Backoff for Waits<'_> {
     fn next_backoff(&mut self) -> Option<Duration> {
-        let beat = self.pulse.last();
+        let beat = self.pulse.own();
         if beat != self.beat {
             (self.beat, self.sleeps, self.last) = (beat, 0, Duration::ZERO);
         }
-        let (age, deadline) = (beat.elapsed(), self.patience.deadline);
+        let (age, deadline) = (self.pulse.last().elapsed(), self.patience.deadline);
         let left = deadline.checked_sub(age).filter(|left| !left.is_zero())?;
         if self.patience.stop.is_requested() {
             return None;
@@ -288,22 +290,43 @@ impl backoff::backoff::Backoff for Waits<'_> {
 
 /// The sign of life of something long: the deadline counts from its last beat. Cloning shares it.
 #[derive(Debug, Clone)]
-pub struct Pulse(Arc<Mutex<Instant>>);
+pub struct Pulse {
+    own: Arc<Mutex<Instant>>,
+    /// That of the whole of which this is a part.
+    whole: Option<Arc<Mutex<Instant>>>,
+}
 
 impl Pulse {
     /// Beats once, now.
     #[must_use]
     pub fn new() -> Self {
-        Self(Arc::new(Mutex::new(Instant::now())))
+        Self { own: Arc::new(Mutex::new(Instant::now())), whole: None }
+    }
+
+    /// Returns the pulse of a part of what this is the pulse of. Its beats are beats of the whole, and the deadline counts
+    /// from the last beat of any part. But the sleeps between the tries of a part get longer until that part itself moves:
+    /// that others do does not make it worth more tries.
+    #[must_use]
+    pub fn of_part(&self) -> Self {
+        let whole = Arc::clone(self.whole.as_ref().unwrap_or(&self.own));
+        Self { own: Arc::new(Mutex::new(Instant::now())), whole: Some(whole) }
     }
 
     /// Something moved.
     pub fn beat(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        let now = Instant::now();
+        for beat in std::iter::once(&self.own).chain(&self.whole) {
+            *beat.lock().unwrap_or_else(PoisonError::into_inner) = now;
+        }
     }
 
+    fn own(&self) -> Instant {
+        *self.own.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The last beat of the whole.
     fn last(&self) -> Instant {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.whole.as_ref().unwrap_or(&self.own).lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

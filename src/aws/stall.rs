@@ -4,7 +4,8 @@
 //! be dead. Bytes are counted where they are handed to the HTTP client and where it hands them out. Between that and the
 //! network lie buffers of the system, which is why an upload is granted more time once its last byte was handed over.
 //!
-//! The limit is never longer than what is left of the deadline of the attempt ([`Limit`]).
+//! The limit is never longer than what is left of the deadline of the attempt ([`Limit`]), which is longer by the time that
+//! the buffers are taken to need, by the pace at which the body was taken.
 
 use crate::retry::Limit;
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
@@ -25,6 +26,8 @@ const SMALL: u64 = 256 << 10;
 const BUFFERED: u64 = 4 << 20;
 /// The slowest connection on which they are waited for to empty, in bytes a second.
 const SLOWEST: u64 = 64 << 10;
+/// How long the buffers need at most on such a connection.
+const DRAINED: Duration = Duration::from_secs(BUFFERED / SLOWEST);
 /// While a body is sent: a full buffer on a slow connection takes more a third at a time.
 const SENDING: Duration = Duration::from_secs(10);
 
@@ -43,20 +46,23 @@ struct Moved {
     begun: bool,
     /// The time granted on top at this point.
     grant: Duration,
+    /// The time that what lies in buffers may take, unseen.
+    buffered: Duration,
 }
 
 impl Stall {
     /// A request that is about to be sent, on which nothing may move for `quiet`, and on whose answer the server may
     /// work for `thinking` on top. Counts what is taken of its body.
     pub fn of(quiet: Option<Duration>, request: &mut HttpRequest, thinking: Duration) -> Self {
-        let moved = Moved { last: Instant::now(), begun: false, grant: thinking };
-        let stall = Self { quiet, limit: Limit::here(), moved: Arc::new(Mutex::new(moved)) };
+        let moved = Moved { last: Instant::now(), begun: false, grant: thinking, buffered: Duration::ZERO };
+        let limit = Limit::here();
+        let quiet = quiet.map(|quiet| limit.as_ref().map_or(quiet, |limit| limit.quiet(quiet)));
+        let stall = Self { quiet, limit, moved: Arc::new(Mutex::new(moved)) };
         let length = request.body().content_length().unwrap_or(0);
         if length > SMALL {
             stall.moved(|moved| moved.grant = SENDING);
             let body = request.take_body();
-            let drained = thinking + Duration::from_secs(length.min(BUFFERED) / SLOWEST);
-            let sent = Sent { body, left: length, drained, stall: stall.clone() };
+            let sent = Sent { body, length, left: length, begun: None, thinking, stall: stall.clone() };
             *request.body_mut() = SdkBody::from_body_1_x(sent);
         }
         stall
@@ -66,15 +72,16 @@ impl Stall {
         change(&mut self.moved.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn now(&self, grant: Duration) {
-        self.moved(|moved| *moved = Moved { last: Instant::now(), begun: true, grant });
+    fn now(&self, grant: Duration, buffered: Duration) {
+        self.moved(|moved| *moved = Moved { last: Instant::now(), begun: true, grant, buffered });
     }
 
     /// The time at which it is given up if nothing moves until then.
     fn end(&self) -> Option<Instant> {
-        let (last, begun, grant) = self.moved(|moved| (moved.last, moved.begun, moved.grant));
+        let (last, begun, grant, buffered) =
+            self.moved(|moved| (moved.last, moved.begun, moved.grant, moved.buffered));
         let quiet = self.quiet.map(|quiet| last + quiet + grant);
-        let limit = self.limit.as_ref().map(|limit| limit.end(begun.then_some(last)));
+        let limit = self.limit.as_ref().map(|limit| limit.end(begun.then_some(last), buffered));
         [quiet, limit].into_iter().flatten().min()
     }
 
@@ -99,7 +106,7 @@ impl Stall {
 
     /// An answer whose body fails when it stands still.
     pub fn guard(self, mut answer: HttpResponse) -> HttpResponse {
-        self.now(Duration::ZERO);
+        self.now(Duration::ZERO, Duration::ZERO);
         if let Some(end) = self.end() {
             let body = answer.take_body();
             let timer = Box::pin(sleep_until(end));
@@ -113,10 +120,21 @@ impl Stall {
 /// A request's body, whose frames count as movement.
 struct Sent {
     body: SdkBody,
+    length: u64,
     left: u64,
-    /// The time granted on top once all of it was handed over.
-    drained: Duration,
+    begun: Option<Instant>,
+    thinking: Duration,
     stall: Stall,
+}
+
+impl Sent {
+    /// How long buffers of the system need at most after a body was taken in this time, by the part of it that did not
+    /// fit into them; nothing if there is none, which says nothing of the pace.
+    fn draining(&self, took: Duration) -> Duration {
+        let paced = self.length.saturating_sub(BUFFERED);
+        let ratio = if paced > 0 { BUFFERED.div_ceil(paced) } else { 0 };
+        took.saturating_mul(u32::try_from(ratio).unwrap_or(u32::MAX)).min(DRAINED)
+    }
 }
 
 impl Body for Sent {
@@ -130,7 +148,13 @@ impl Body for Sent {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
         if let Some(Ok(frame)) = &frame {
             self.left = self.left.saturating_sub(frame.data_ref().map_or(0, |data| data.len() as u64));
-            self.stall.now(if self.left == 0 { self.drained } else { SENDING });
+            let begun = *self.begun.get_or_insert_with(Instant::now);
+            if self.left == 0 {
+                let drained = Duration::from_secs(self.length.min(BUFFERED) / SLOWEST);
+                self.stall.now(self.thinking + drained, self.draining(begun.elapsed()));
+            } else {
+                self.stall.now(SENDING, SENDING);
+            }
         }
         Poll::Ready(frame)
     }
@@ -167,7 +191,7 @@ impl Body for Received {
         if !self.waits {
             // Counted from here: before, it may have been the reader that took its time.
             self.waits = true;
-            self.stall.now(Duration::ZERO);
+            self.stall.now(Duration::ZERO, Duration::ZERO);
         }
         // The timer is not set again with each frame but when it rings.
         while self.timer.as_mut().poll(context).is_ready() {

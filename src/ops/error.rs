@@ -146,12 +146,3 @@ impl Retry for Error {
         }
     }
 }
-
-impl Retry for PutError {
-    fn again(&self) -> Again {
-        match self {
-            Self::Changed(_) => Again::Never,
-            Self::Fault(fault) => fault.again(),
-        }
-    }
-}

@@ -6,8 +6,8 @@ use crate::{
     failpoint::reach,
     fault::{Fault, FaultKind},
     model::{Address, Blob, Digest},
-    retry::Pulse,
-    store::{part_size_from, parts_under_way},
+    retry::{Concurrency, Flow, Pulse},
+    store::{Body, part_size_from},
 };
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -20,12 +20,12 @@ use std::{
     ops::Range,
     os::unix::fs::FileExt,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
 use tokio::{
-    sync::{mpsc, watch},
+    sync::mpsc,
     task::{JoinError, JoinSet},
 };
 use tracing::Instrument;
@@ -38,10 +38,10 @@ const PART: u64 = 8 << 20;
 const RUN: u64 = 4;
 
 /// The same where they go to a stream: they are held in memory until it is their turn.
-const STREAM_PART: u64 = 4 << 20;
+const STREAM_PART: u64 = 2 << 20;
 
-/// How many of those are under way at once, however large the blob, unless it is said how many.
-const STREAM_JOBS: usize = 4;
+/// The number of those that are held or under way, unless it is given: 32 MiB in all.
+const STREAM_JOBS: usize = 16;
 
 /// The size in bytes of every part but the last of a blob that goes to a file. Another one than an earlier version of
 /// this program had makes what that one left useless.
@@ -59,8 +59,9 @@ struct Fetch {
     size: u64,
     observer: Arc<dyn Observer>,
     pulse: Pulse,
+    concurrency: Concurrency,
     // That of the first answer, which makes sure that all parts are of one object.
-    etag: watch::Sender<Option<String>>,
+    etag: Mutex<Option<String>>,
 }
 
 /// The result of a fetch that did not fail.
@@ -109,7 +110,8 @@ impl Client {
         let fetch = Fetch::new(self, blob, observer);
         let parts = stream::iter(0..fetch.parts(STREAM_PART));
         let parts = parts.map(|part| spawned(Arc::clone(&fetch).part_to_memory(part)));
-        let mut parts = std::pin::pin!(parts.buffered(fetch.jobs(STREAM_JOBS)));
+        let jobs = self.jobs.map_or(STREAM_JOBS, NonZeroUsize::get);
+        let mut parts = std::pin::pin!(parts.buffered(jobs));
         let mut sha256 = Sha256::new();
         let mut begun = false;
         let result = loop {
@@ -162,12 +164,9 @@ impl Fetch {
             size: blob.size,
             observer: Arc::clone(observer),
             pulse: Pulse::new(),
-            etag: watch::Sender::new(None),
+            concurrency: Concurrency::new(client.jobs),
+            etag: Mutex::new(None),
         })
-    }
-
-    fn jobs(&self, default: usize) -> usize {
-        self.client.jobs.map_or(default, NonZeroUsize::get)
     }
 
     /// How many parts of a size there are. An empty blob has one: that it is there has to be seen.
@@ -185,22 +184,24 @@ impl Fetch {
         partial: &Arc<Partial>,
         landed: mpsc::UnboundedSender<u64>,
     ) -> Result<(), Stopped> {
-        let jobs = self.jobs(parts_under_way(self.size));
-        let mut runs = Runs { next: 0, parts: self.parts(partial.part_size()), jobs };
+        let mut runs = Runs { next: 0, parts: self.parts(partial.part_size()) };
         for part in (0..runs.parts).filter(|part| partial.has(*part)) {
             let _ = landed.send(part);
         }
         let mut under_way = JoinSet::new();
-        let mut leads = true;
         loop {
-            while under_way.len() < jobs
-                && let Some(run) = runs.next(|part| partial.has(part))
+            let limit = self.concurrency.limit();
+            while under_way.len() < limit
+                && let Some(run) = runs.next(limit, |part| partial.has(part))
             {
                 let (fetch, partial, landed) = (Arc::clone(self), Arc::clone(partial), landed.clone());
-                under_way.spawn(fetch.run_to_file(run, leads, partial, landed).in_current_span());
-                leads = false;
+                under_way.spawn(fetch.run_to_file(run, partial, landed).in_current_span());
             }
-            match under_way.join_next().await.map(finished) {
+            let done = tokio::select! {
+                done = under_way.join_next() => done,
+                () = self.concurrency.changed(limit) => continue,
+            };
+            match done.map(finished) {
                 None => return Ok(()),
                 Some(Ok(())) => {}
                 Some(Err(stopped)) => {
@@ -211,59 +212,73 @@ impl Fetch {
         }
     }
 
-    /// Fetches a range and gives each chunk to `land`, going on after the last one when it has to try again. The one
-    /// that leads brings the etag as its answer begins; the others wait for that. It calls `prepare` once the answer has
-    /// shown that the object has the size that the ledger states.
+    /// Fetches a range and gives each chunk to `land`, resuming after the last one when it has to try again, while other
+    /// ranges go on. The first answer of all calls `prepare` once it has shown that the object has the size that the
+    /// ledger states.
     async fn part(
         &self,
         range: Range<u64>,
-        leads: bool,
         prepare: impl Fn() -> Result<(), Error>,
         land: impl Fn(u64, Bytes) -> Result<(), Error>,
     ) -> Result<(), Stopped> {
-        if !leads {
-            // The sender is here.
-            let _ = self.etag.subscribe().wait_for(Option::is_some).await;
-        }
         // A part begins when another has landed, or when whoever reads the stream has room for it.
         self.pulse.beat();
+        let pulse = self.pulse.of_part();
         let at = AtomicU64::new(range.start);
         let doing = format!("fetching {}", self.address);
-        let attempt = || async {
+        let attempt = async |flow: Flow| {
             let start = at.load(Ordering::Relaxed);
             if start == range.end && !range.is_empty() {
                 return Ok(Some(()));
             }
-            let etag = self.etag.borrow().clone();
+            let etag = self.etag().clone();
             let body = self.client.store.get(&self.address, start..range.end, etag.as_deref()).await?;
             let Some(mut body) = body else { return Ok::<_, Error>(None) };
-            if body.size != self.size {
-                let why = format!("it has {} bytes, not {}", body.size, self.size);
-                return Err(Error::Damaged { address: self.address.clone(), why });
-            }
-            if etag.is_none() {
-                prepare()?;
-                self.etag.send_replace(Some(body.etag));
-            }
+            self.agree(&body, &prepare)?;
             while let Some(chunk) = body.stream.try_next().await? {
                 let length = chunk.len() as u64;
                 let start = at.fetch_add(length, Ordering::Relaxed);
                 land(start, chunk)?;
-                self.pulse.beat();
+                pulse.beat();
+                flow.moved(length);
                 reach("download-writing");
                 self.observer.advance(length);
             }
             Ok(Some(()))
         };
-        let fetched = self.client.patience.run_while(&self.pulse, &doing, attempt).await?;
+        let attempt = || self.concurrency.run(0, &attempt);
+        let fetched = self.client.patience.run_while(&pulse, &doing, attempt).await?;
         fetched.ok_or(Stopped::Absent)
+    }
+
+    fn etag(&self) -> MutexGuard<'_, Option<String>> {
+        self.etag.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes sure that an answer is of the same object as the first one, and that this is the one that was asked for.
+    fn agree(&self, body: &Body, prepare: impl Fn() -> Result<(), Error>) -> Result<(), Error> {
+        if body.size != self.size {
+            let why = format!("it has {} bytes, not {}", body.size, self.size);
+            return Err(Error::Damaged { address: self.address.clone(), why });
+        }
+        let mut etag = self.etag();
+        match &*etag {
+            None => prepare()?,
+            Some(etag) if *etag == body.etag => return Ok(()),
+            Some(_) => {
+                let doing = format!("fetching {}", self.address);
+                let why = "it was replaced while it was read";
+                return Err(Fault::new(FaultKind::Contended, doing, why).into());
+            }
+        }
+        *etag = Some(body.etag.clone());
+        Ok(())
     }
 
     /// Fetches consecutive parts to their places in a file by one request, and reports each as it lands.
     async fn run_to_file(
         self: Arc<Self>,
         run: Range<u64>,
-        leads: bool,
         partial: Arc<Partial>,
         landed: mpsc::UnboundedSender<u64>,
     ) -> Result<(), Stopped> {
@@ -292,7 +307,7 @@ impl Fetch {
         // Asked only now: the size that the ledger states is that of the object.
         let needed = self.size.saturating_sub(partial.bytes());
         let prepare = || durable::room(partial.file(), needed).map_err(failed);
-        self.part(range.clone(), leads, prepare, land).await?;
+        self.part(range.clone(), prepare, land).await?;
         // An empty part has no chunk.
         Ok(land_up_to(range.end)?)
     }
@@ -303,7 +318,7 @@ impl Fetch {
             chunks.lock().unwrap_or_else(PoisonError::into_inner).push(chunk);
             Ok(())
         };
-        self.part(self.range(STREAM_PART, part), part == 0, || Ok(()), land).await?;
+        self.part(self.range(STREAM_PART, part), || Ok(()), land).await?;
         Ok(chunks.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -324,14 +339,14 @@ fn finished<T>(done: Result<T, JoinError>) -> T {
 struct Runs {
     next: u64,
     parts: u64,
-    jobs: usize,
 }
 
 impl Runs {
-    /// The next consecutive parts that are not there: fewer toward the end, so that the last requests end together.
-    fn next(&mut self, is_there: impl Fn(u64) -> bool) -> Option<Range<u64>> {
+    /// The next consecutive parts that are not there, where so many requests are under way: fewer parts toward the end, so
+    /// that the last requests end together.
+    fn next(&mut self, jobs: usize, is_there: impl Fn(u64) -> bool) -> Option<Range<u64>> {
         let start = (self.next..self.parts).find(|part| !is_there(*part))?;
-        let most = ((self.parts - start) / (4 * self.jobs as u64)).clamp(1, RUN);
+        let most = ((self.parts - start) / (4 * jobs as u64)).clamp(1, RUN);
         let end = (start + 1..start + most).find(|part| is_there(*part)).unwrap_or(start + most);
         self.next = end;
         Some(start..end)
@@ -386,8 +401,8 @@ mod tests {
     use super::*;
 
     fn runs(parts: u64, jobs: usize, there: &[u64]) -> Vec<Range<u64>> {
-        let mut runs = Runs { next: 0, parts, jobs };
-        std::iter::from_fn(|| runs.next(|part| there.contains(&part))).collect()
+        let mut runs = Runs { next: 0, parts };
+        std::iter::from_fn(|| runs.next(jobs, |part| there.contains(&part))).collect()
     }
 
     #[test]

@@ -60,7 +60,8 @@ impl Client {
         Self { ledger, store, patience, scratch, jobs: None }
     }
 
-    /// With so many parts of a download under way at once.
+    /// With so many parts of a download under way at once: no more, and fewer while the store throttles or fails. Otherwise
+    /// the number adapts (see [`Concurrency`](crate::retry::Concurrency)).
     #[must_use]
     pub fn with_jobs(self, jobs: NonZeroUsize) -> Self {
         Self { jobs: Some(jobs), ..self }

@@ -10,8 +10,8 @@ use crate::{
 use std::sync::{Arc, Mutex, PoisonError};
 
 impl Client {
-    /// Stores a blob under its address, unless it is there. The deadline counts from the last progress: a byte that no
-    /// earlier try sent, or a part that the store has kept.
+    /// Stores a blob under its address, unless it is there. The deadline counts from the last progress: a byte that was
+    /// not sent before, or a part that the store has kept.
     pub(super) async fn upload(
         &self,
         address: &Address,
@@ -31,7 +31,7 @@ impl Client {
             match sent {
                 // A try that is made again finds the parts of the one before, and that is no interruption to anyone.
                 Sent::Before(bytes) if step.is_first => observer.resume(bytes),
-                Sent::Before(_) | Sent::Compared(_) => {}
+                Sent::Before(_) | Sent::Kept(_) | Sent::Compared(_) => {}
                 Sent::Now(_) => observer.advance(step.new),
             }
         };
@@ -54,17 +54,21 @@ impl Client {
 /// store that does so all the time would never be given up.
 #[derive(Debug, Default)]
 struct Progress {
-    /// What the present try has sent or found, in bytes.
-    sent: u64,
-    /// The most that a try has sent or found.
-    most: u64,
-    /// The most that a try has found.
-    kept: u64,
-    /// What the present try has read to compare it.
-    compared: u64,
-    /// The most that a try has.
-    most_compared: u64,
+    now: Reached,
+    /// The most of each that a try has reached.
+    most: Reached,
     begun: bool,
+}
+
+/// How far a try got, in bytes.
+#[derive(Debug, Default)]
+struct Reached {
+    /// Sent, or found.
+    sent: u64,
+    /// Acknowledged, or found.
+    kept: u64,
+    /// Read to compare it.
+    compared: u64,
 }
 
 /// What a report of the store means.
@@ -79,32 +83,25 @@ struct Step {
 impl Progress {
     /// A try begins.
     fn begin(&mut self) {
-        (self.sent, self.compared) = (0, 0);
+        self.now = Reached::default();
     }
 
     fn step(&mut self, sent: Sent) -> Step {
-        let (Sent::Now(bytes) | Sent::Before(bytes)) = sent else {
-            return self.compare(sent);
-        };
-        self.sent += bytes;
-        let new = self.sent.saturating_sub(self.most);
-        self.most += new;
-        let mut step = Step { is_first: !self.begun, is_progress: new > 0, new };
-        if let Sent::Before(bytes) = sent {
-            step.is_progress |= bytes > self.kept;
-            self.kept = self.kept.max(bytes);
+        let Reached { sent: moved, kept, compared } = &mut self.now;
+        match sent {
+            Sent::Now(bytes) => *moved += bytes,
+            Sent::Before(bytes) => (*moved, *kept) = (*moved + bytes, *kept + bytes),
+            Sent::Kept(bytes) => *kept += bytes,
+            Sent::Compared(bytes) => *compared += bytes,
         }
-        self.begun = true;
-        step
-    }
-
-    fn compare(&mut self, sent: Sent) -> Step {
-        if let Sent::Compared(bytes) = sent {
-            self.compared += bytes;
-        }
-        let is_progress = self.compared > self.most_compared;
-        self.most_compared = self.most_compared.max(self.compared);
-        Step { is_first: false, is_progress, new: 0 }
+        let new = moved.saturating_sub(self.most.sent);
+        let is_progress = new > 0 || *kept > self.most.kept || *compared > self.most.compared;
+        self.most.sent += new;
+        self.most.kept = self.most.kept.max(*kept);
+        self.most.compared = self.most.compared.max(*compared);
+        let is_first = !self.begun;
+        self.begun |= !matches!(sent, Sent::Compared(_));
+        Step { is_first, is_progress, new }
     }
 }
 
@@ -133,6 +130,11 @@ mod tests {
         progress.begin();
         let again = [Sent::Before(3), Sent::Now(7)].map(|sent| progress.step(sent).is_progress);
         assert_eq!(again, [false, false]);
+        // It is acknowledged at last; but not by the next try again.
+        assert!(progress.step(Sent::Kept(7)).is_progress);
+        progress.begin();
+        let again = [Sent::Now(10), Sent::Kept(3), Sent::Kept(7)].map(|sent| progress.step(sent).is_progress);
+        assert_eq!(again, [false, false, false]);
     }
 
     #[test]

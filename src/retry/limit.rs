@@ -5,12 +5,15 @@
 //! the place that waits knows if a request may have been carried out. So each attempt runs with a [`Limit`], which that
 //! place asks for.
 
-use super::Pulse;
+use super::{Patience, Pulse, Retry};
 use std::time::Duration;
 use tokio::time::Instant;
 
 /// What every attempt gets, so that the last one is a real one: 500 ms.
 const LEAST: Duration = Duration::from_millis(500);
+
+/// How long an attempt may stand still at least, whatever the deadline.
+const SHORTEST: Duration = Duration::from_secs(2);
 
 tokio::task_local! {
     static LIMIT: Limit;
@@ -19,14 +22,14 @@ tokio::task_local! {
 /// The deadline of the attempt that runs on this task.
 #[derive(Debug, Clone)]
 pub struct Limit {
+    patience: Patience,
     pulse: Pulse,
-    deadline: Duration,
     least: Instant,
 }
 
 impl Limit {
-    pub(super) fn new(pulse: &Pulse, deadline: Duration) -> Self {
-        Self { pulse: pulse.clone(), deadline, least: Instant::now() + LEAST }
+    pub(super) fn new(patience: &Patience, pulse: &Pulse) -> Self {
+        Self { patience: patience.clone(), pulse: pulse.clone(), least: Instant::now() + LEAST }
     }
 
     /// The limit of the attempt that runs on this task; `None` outside of all attempts. A task that an attempt spawns
@@ -42,11 +45,40 @@ impl Limit {
     }
 
     /// The time at which an attempt has to end on which something last moved at `moved`, if ever: when the deadline has
-    /// passed since then and since the last progress, and no sooner than 500 ms after its start. It changes with both.
+    /// passed since the last progress and a third of it since that movement, and no sooner than 500 ms after its start.
+    /// `buffered` is added to it, half of the deadline at most: for so long a movement may not be seen. It changes with all
+    /// of them. So an attempt on which only bytes move that were sent before ends five sixths of the deadline late at most once
+    /// they stand still, and mostly a third.
     #[must_use]
-    pub fn end(&self, moved: Option<Instant>) -> Instant {
-        let beat = self.pulse.last();
-        (moved.unwrap_or(beat).max(beat) + self.deadline).max(self.least)
+    pub fn end(&self, moved: Option<Instant>, buffered: Duration) -> Instant {
+        let deadline = self.patience.deadline;
+        let since_progress = self.pulse.last() + deadline;
+        let end = moved.map_or(since_progress, |moved| since_progress.max(moved + deadline / 3));
+        (end + buffered.min(deadline / 2)).max(self.least)
+    }
+
+    /// How long an attempt may stand still, where it could for `quiet` without a deadline: half of that at most, so that one
+    /// connection that died does not use all of it up; but not less than 2 s for that.
+    #[must_use]
+    pub fn quiet(&self, quiet: Duration) -> Duration {
+        quiet.min((self.patience.deadline / 2).max(SHORTEST))
+    }
+}
+
+/// Tries a part of the attempt that runs on this task again by itself, so that the other parts need not be given up: at the
+/// pace, by the deadline and with the budget of the [`Patience`] that made the attempt. Outside of all attempts it is
+/// tried once. What is tried must be idempotent.
+///
+/// # Errors
+/// Those of the tries.
+pub async fn part<T, E, F>(doing: &str, mut attempt: impl FnMut() -> F) -> Result<T, E>
+where
+    E: Retry,
+    F: Future<Output = Result<T, E>>,
+{
+    match Limit::here() {
+        Some(limit) => limit.patience.run_while(&limit.pulse.of_part(), doing, attempt).await,
+        None => attempt().await,
     }
 }
 
@@ -55,9 +87,9 @@ mod tests {
     use super::*;
     use crate::{
         fault::{Fault, FaultKind},
-        retry::{Patience, Stop},
+        retry::Stop,
     };
-    use std::sync::Mutex;
+    use std::{cell::Cell, sync::Mutex};
 
     #[tokio::test(start_paused = true)]
     async fn an_attempt_knows_what_is_left_of_the_deadline() {
@@ -67,29 +99,77 @@ mod tests {
         assert!(Limit::here().is_none());
         let attempt = async || {
             let limit = Limit::here().unwrap();
-            assert_eq!(limit.end(None), begun + deadline);
+            assert_eq!(limit.end(None, Duration::ZERO), begun + deadline);
             tokio::time::advance(Duration::from_secs(2)).await;
             let now = Instant::now();
-            assert_eq!(limit.end(Some(now)), now + deadline);
-            assert_eq!(limit.end(None), begun + deadline);
+            assert_eq!(limit.end(Some(now), Duration::ZERO), begun + deadline);
+            assert_eq!(limit.end(None, Duration::ZERO), begun + deadline);
             pulse.beat();
-            assert_eq!(limit.end(None), now + deadline);
+            assert_eq!(limit.end(None, Duration::ZERO), now + deadline);
+            // Bytes that were sent before moved late.
+            let late = now + Duration::from_millis(4900);
+            assert_eq!(limit.end(Some(late), Duration::ZERO), late + deadline / 3);
+            assert_eq!(limit.end(None, Duration::from_secs(1)), now + deadline + Duration::from_secs(1));
+            assert_eq!(limit.end(None, Duration::from_mins(1)), now + deadline + deadline / 2);
             Ok::<_, crate::fault::Fault>(())
         };
         patience.run_while(&pulse, "waiting", attempt).await.unwrap();
     }
+
     /// `backoff` asks for the next attempt before it sleeps.
     #[tokio::test(start_paused = true)]
     async fn the_time_of_an_attempt_begins_after_the_sleep_before_it() {
         let patience = Patience::new(Duration::from_secs(3), Stop::new());
         let least = Mutex::new(Vec::new());
         let attempt = async || {
-            least.lock().unwrap().push(Limit::here().unwrap().end(None) - Instant::now());
+            least.lock().unwrap().push(Limit::here().unwrap().end(None, Duration::ZERO) - Instant::now());
             Err::<(), _>(Fault::new(FaultKind::Unavailable, "asking", "no answer"))
         };
         patience.run("asking", attempt).await.unwrap_err();
         let least = least.into_inner().unwrap();
         assert!(least.len() > 2, "{least:?}");
         assert!(least.iter().all(|least| *least >= LEAST), "{least:?}");
+    }
+
+    /// One part fails all the time while another moves: it is tried ever less often, within the budget, and both end.
+    #[tokio::test(start_paused = true)]
+    async fn parts_are_tried_by_themselves_until_the_whole_stands_still() {
+        let (deadline, pulse) = (Duration::from_secs(10), Pulse::new());
+        let patience = Patience::seeded(deadline, Stop::new(), 1);
+        let (tries, wholes) = (Cell::new(0), Cell::new(0));
+        let fails = || async {
+            tries.set(tries.get() + 1);
+            Err::<(), _>(Fault::new(FaultKind::Unavailable, "testing", "as it was asked to"))
+        };
+        let moves = async {
+            for _ in 0..60 {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                pulse.beat();
+            }
+            Ok(())
+        };
+        let begun = Instant::now();
+        let mut moves = Some(moves);
+        let whole = || {
+            wholes.set(wholes.get() + 1);
+            let moves = moves.take().expect("the whole is tried once");
+            async { tokio::try_join!(part("failing", fails), moves).map(|_| ()) }
+        };
+        patience.run_while(&pulse, "testing", whole).await.unwrap_err();
+        let took = begun.elapsed().as_secs();
+        assert!((70..75).contains(&took), "{took} s");
+        assert_eq!(wholes.get(), 1);
+        assert!((15..40).contains(&tries.get()), "{} tries", tries.get());
+    }
+
+    #[tokio::test]
+    async fn outside_of_an_attempt_a_part_is_tried_once() {
+        let tries = Cell::new(0);
+        let fails = || async {
+            tries.set(tries.get() + 1);
+            Err::<(), _>(Fault::new(FaultKind::Unavailable, "testing", "as it was asked to"))
+        };
+        part("failing", fails).await.unwrap_err();
+        assert_eq!(tries.get(), 1);
     }
 }

@@ -12,32 +12,35 @@ use std::{
     thread,
 };
 
-/// Blobs up to this size are sent in one request, larger ones in parts of at least this size: 16 MiB.
+/// Blobs up to this size are sent in one request, larger ones in parts: 16 MiB.
 pub const PART_SIZE: u64 = 16 << 20;
+
+/// The least size of a part: 8 MiB.
+const LEAST_PART: u64 = 8 << 20;
+
+/// The number of parts that a blob of a few hundred megabytes has, so that many connections have something to do.
+const PARTS: u64 = 32;
 
 /// [S3's limit](https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html) on the parts of an upload.
 const MAX_PARTS: u64 = 10_000;
 
-/// The size in bytes of every part but the last of a blob of `size` bytes: [`PART_SIZE`], or a multiple of 1 MiB
-/// that keeps the parts within S3's 10,000.
+const MIB: u64 = 1 << 20;
+
+/// The size in bytes of every part but the last of a blob of `size` bytes, of more than [`PART_SIZE`]: a 32nd of it, at
+/// least 8 MiB and at most [`PART_SIZE`], or what keeps the parts within S3's 10,000; a multiple of 1 MiB. A smaller blob is
+/// one part.
 #[must_use]
 pub fn part_size(size: u64) -> u64 {
-    part_size_from(PART_SIZE, size)
+    if size <= PART_SIZE {
+        return PART_SIZE;
+    }
+    part_size_from((size.div_ceil(PARTS).div_ceil(MIB) * MIB).clamp(LEAST_PART, PART_SIZE), size)
 }
 
 /// As [`part_size`], with parts of at least `least` bytes.
 #[must_use]
 pub fn part_size_from(least: u64, size: u64) -> u64 {
-    const MIB: u64 = 1 << 20;
     least.max(size.div_ceil(MAX_PARTS).div_ceil(MIB) * MIB)
-}
-
-/// How many parts of a blob of `size` bytes are under way at once, either way, unless it is said how many: one machine's
-/// share of a fast network, at little memory. A blob that takes longer, of more than 4 GiB, is worth more.
-#[must_use]
-pub fn parts_under_way(size: u64) -> usize {
-    const LARGE: u64 = 4 << 30;
-    if size > LARGE { 8 } else { 4 }
 }
 
 /// A file that was hashed: its size, its sha256, and a CRC-64/NVME of each part and of the whole.

@@ -5,7 +5,8 @@
 //! durable once `put` has returned.
 //!
 //! A store makes one try and never sleeps; every method is idempotent, so a caller may try again after any transient
-//! [`Fault`]. The layout under a store's prefix: `OWNER`, and
+//! [`Fault`]. Only a part of an upload is tried again by itself, where the caller's [`Patience`](crate::retry::Patience)
+//! makes the try (see [`retry::part`](crate::retry::part)). The layout under a store's prefix: `OWNER`, and
 //! `sha256/<hex>` (generation 0) or `sha256/<hex>.<generation>` for each blob.
 
 pub mod directory;
@@ -17,11 +18,12 @@ mod content;
 mod files;
 mod sending;
 
-pub use content::{Content, HASHED_AT_ONCE, PART_SIZE, part_size, part_size_from, parts_under_way};
+pub use content::{Content, HASHED_AT_ONCE, PART_SIZE, part_size, part_size_from};
 
 use crate::{
     fault::Fault,
     model::{Address, Timestamp},
+    retry::{Again, Retry},
     table::Created,
 };
 use async_trait::async_trait;
@@ -39,8 +41,11 @@ pub type Progress<'a> = &'a (dyn Fn(u64) + Send + Sync);
 /// What becomes of the bytes of a blob that is put.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sent {
-    /// So many went through. A try that fails and is made again counts its bytes again.
+    /// So many went through. Each byte is reported once in a `put`, however often it is sent; the next `put` reports it
+    /// again.
     Now(u64),
+    /// So many of those that went through are kept: the store has acknowledged a part of an upload.
+    Kept(u64),
     /// So many need not go again: an upload that was interrupted, perhaps by a try of the same command, has left them.
     Before(u64),
     /// So many of what is there were read to compare them, since it has no checksum. That is a sign of life, and sends
@@ -80,6 +85,15 @@ pub enum PutError {
     /// The store failed.
     #[error(transparent)]
     Fault(#[from] Fault),
+}
+
+impl Retry for PutError {
+    fn again(&self) -> Again {
+        match self {
+            Self::Changed(_) => Again::Never,
+            Self::Fault(fault) => fault.again(),
+        }
+    }
 }
 
 /// A part of an object, as it arrives.
@@ -164,8 +178,8 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// of the bytes as they go, and first of those that need not.
     ///
     /// # Errors
-    /// [`PutError::Changed`] if the file is no longer what was hashed. After a transient fault a new try goes on from
-    /// the parts that had arrived, where the store has parts.
+    /// [`PutError::Changed`] if the file is no longer what was hashed. After a transient fault a new try resumes from the
+    /// parts that had arrived, where the store has parts.
     async fn put(
         &self,
         at: &Address,

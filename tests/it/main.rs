@@ -30,6 +30,7 @@ mod sqlite;
 mod stalls;
 mod store;
 mod table;
+mod transfers;
 mod trips;
 #[cfg(feature = "weak-s3-ledger")]
 mod weak_s3;

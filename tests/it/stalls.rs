@@ -17,17 +17,22 @@ const LONG: Duration = Duration::from_secs(18);
 
 /// A home whose ledger is in a directory and whose store is on a server.
 fn home(server: &Server) -> Sandbox {
+    home_at(&server.endpoint)
+}
+
+/// A home whose ledger is in a directory and whose store is at an address.
+pub fn home_at(endpoint: &str) -> Sandbox {
     let sandbox = Sandbox::new();
     let ledger = format!("file://{}/ledger", sandbox.home().display());
     sandbox
         .set("AWS_ACCESS_KEY_ID", "key")
         .set("AWS_SECRET_ACCESS_KEY", "secret")
         .set("SACKER_LEDGER", ledger)
-        .set("SACKER_STORE", format!("s3://bucket/p?region=eu-west-1&endpoint={}", server.endpoint))
+        .set("SACKER_STORE", format!("s3://bucket/p?region=eu-west-1&endpoint={endpoint}"))
 }
 
 /// Runs a command to its end, and returns its exit code and how long it took. One that does not end is killed.
-fn timed(sandbox: &Sandbox, arguments: &[&str]) -> (Option<i32>, Duration) {
+pub fn timed(sandbox: &Sandbox, arguments: &[&str]) -> (Option<i32>, Duration) {
     let begun = Instant::now();
     let mut command = sandbox.command(arguments);
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
@@ -35,7 +40,7 @@ fn timed(sandbox: &Sandbox, arguments: &[&str]) -> (Option<i32>, Duration) {
         if let Some(status) = child.try_wait().unwrap() {
             return (status.code(), begun.elapsed());
         }
-        if begun.elapsed() > Duration::from_mins(2) {
+        if begun.elapsed() > Duration::from_mins(5) {
             child.kill().unwrap();
             panic!("{arguments:?} does not end");
         }

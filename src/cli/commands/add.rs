@@ -44,7 +44,7 @@ pub(in crate::cli) struct Args {
     /// The name of a --tag again, where it is protected so that its moves need that; repeatable
     #[arg(long, value_name = "TAG")]
     confirm: Vec<TagName>,
-    /// How many parts of a large file are under way at once, 1 to 64 [default: by its size]
+    /// How many parts of a large file are under way at once, 1 to 64 at most [default: adapts, up to 32]
     #[arg(short, long, value_name = "N", value_parser = jobs)]
     jobs: Option<NonZeroUsize>,
     #[command(flatten)]

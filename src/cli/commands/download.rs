@@ -38,7 +38,7 @@ pub(in crate::cli) struct Args {
     /// Give the file exactly the recorded permission bits, also those that the umask takes away
     #[arg(long)]
     preserve_mode: bool,
-    /// How many parts of a large file are under way at once, 1 to 64 [default: by its size]
+    /// How many parts of a large file are under way at once, 1 to 64 at most [default: adapts, up to 32]
     #[arg(short, long, value_name = "N", value_parser = jobs)]
     jobs: Option<NonZeroUsize>,
 }

@@ -2,7 +2,8 @@
 
 use crate::{
     model::Digest,
-    store::{Content, HASHED_AT_ONCE, Sent, files::read, part_size, sending::Teller},
+    retry::Flow,
+    store::{Content, Sent, files::read, part_size, sending::Teller},
 };
 use aws_smithy_types::{body::SdkBody, byte_stream::ByteStream};
 use bytes::Bytes;
@@ -18,13 +19,24 @@ use std::{
     os::unix::fs::FileExt,
     path::Path,
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     task::{Context, Poll},
 };
 use tokio::task::{JoinHandle, spawn_blocking};
 
-/// How much of a file is read at once. A quarter of it takes a seventh more CPU time, in changes of threads.
-const BUFFER: usize = 1 << 20;
+/// How much of a file is read at once: there are two such buffers for each part that is under way. A smaller one takes more
+/// CPU time, in changes of threads.
+const BUFFER: usize = 512 << 10;
+
+/// How much of a buffer is handed over at once, so that a slow connection is seen to move.
+const SLICE: usize = 128 << 10;
+
+/// The most that buffers of the system are taken to hold of a body: 4 MiB, Linux's default limit (`tcp_wmem`). Up to there
+/// it says nothing of a connection's speed how fast a body is taken.
+pub(super) const BUFFERED: u64 = 4 << 20;
 
 /// The bytes of a part; the whole is part 0 of a blob that is sent at once.
 pub(super) fn part_range(content: &Content, index: usize) -> Range<u64> {
@@ -33,28 +45,32 @@ pub(super) fn part_range(content: &Content, index: usize) -> Range<u64> {
     start..(start + part_size).min(content.size())
 }
 
+/// Bodies up to this size are read before the request is sent.
+const FIRST: u64 = BUFFER as u64;
+
 /// A range of a file as a request's body, which the SDK can send again.
 pub(super) fn body(
     path: &Path,
     range: Range<u64>,
     buffers: &Buffers,
-    tell: Teller,
+    count: Count,
 ) -> io::Result<ByteStream> {
     let file = Arc::new(File::open(path)?);
     let buffers = buffers.clone();
     // What is there before it is asked for goes out with the request's head.
     let first = match range.end - range.start {
-        length @ 0..=HASHED_AT_ONCE => Some(buffers.read(&file, range.start, length)?),
-        _ => None,
+        length @ 0..=FIRST => buffers.read(&file, range.start, length)?,
+        _ => Bytes::new(),
     };
     Ok(ByteStream::new(SdkBody::retryable(move || {
         SdkBody::from_body_1_x(FileBody {
             file: Arc::clone(&file),
+            start: range.start,
             rest: range.clone(),
             reading: None,
-            first: first.clone(),
+            ready: first.clone(),
             buffers: buffers.clone(),
-            tell: tell.clone(),
+            count: count.clone(),
         })
     })))
 }
@@ -131,15 +147,48 @@ impl Drop for Filled {
     }
 }
 
-/// A body that tells of its bytes, and fails if there are fewer than announced rather than waiting for a server that
+/// Counts the bytes of a body, which may be sent several times: each is reported once. Cloning shares what was reported.
+#[derive(Debug, Clone)]
+pub(super) struct Count {
+    tell: Teller,
+    furthest: Arc<AtomicU64>,
+    flow: Option<Flow>,
+}
+
+impl Count {
+    pub fn new(tell: Teller) -> Self {
+        Self { tell, furthest: Arc::default(), flow: None }
+    }
+
+    /// For a try that is part of a flow.
+    pub fn over(self, flow: Flow) -> Self {
+        Self { flow: Some(flow), ..self }
+    }
+
+    /// So many bytes are handed over just now, up to `end` from the body's begin.
+    fn sent(&self, bytes: u64, end: u64) {
+        if let Some(flow) = &self.flow {
+            flow.moved(bytes);
+        }
+        let new = end.saturating_sub(self.furthest.fetch_max(end, Relaxed));
+        if new > 0 {
+            let _ = self.tell.send(Sent::Now(new));
+        }
+    }
+}
+
+/// A body that reports its bytes, and fails if there are fewer than announced rather than waiting for a server that
 /// waits for the rest. The SDK's own copies each byte once more.
 struct FileBody {
     file: Arc<File>,
+    start: u64,
+    /// What was not handed over yet.
     rest: Range<u64>,
-    first: Option<Bytes>,
+    /// What was read of that.
+    ready: Bytes,
     reading: Option<JoinHandle<io::Result<Bytes>>>,
     buffers: Buffers,
-    tell: Teller,
+    count: Count,
 }
 
 impl FileBody {
@@ -165,18 +214,18 @@ impl Body for FileBody {
         if self.rest.is_empty() {
             return Poll::Ready(None);
         }
-        let bytes = if let Some(first) = self.first.take() {
-            first
-        } else {
+        if self.ready.is_empty() {
             let mut reading = self.reading.take().unwrap_or_else(|| self.read());
             let Poll::Ready(read) = Pin::new(&mut reading).poll(context) else {
                 self.reading = Some(reading);
                 return Poll::Pending;
             };
-            read??
-        };
-        self.rest.start += bytes.len() as u64;
-        let _ = self.tell.send(Sent::Now(bytes.len() as u64));
+            self.ready = read??;
+        }
+        let length = self.ready.len().min(SLICE);
+        let bytes = self.ready.split_to(length);
+        self.rest.start += length as u64;
+        self.count.sent(length as u64, self.rest.start - self.start);
         Poll::Ready(Some(Ok(Frame::data(bytes))))
     }
 

@@ -96,7 +96,8 @@ impl S3Store {
         Self { client, bucket: bucket.into(), prefix, uploads, jobs: None, endpoint, unfinished, clock }
     }
 
-    /// With so many parts of an upload under way at once.
+    /// With so many parts of an upload under way at once: no more, and fewer while the store throttles or fails. Otherwise
+    /// the number adapts (see [`Concurrency`](crate::retry::Concurrency)).
     #[must_use]
     pub fn with_jobs(self, jobs: NonZeroUsize) -> Self {
         Self { jobs: Some(jobs), ..self }

@@ -3,23 +3,22 @@
 //! See [multipart upload](https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html) and, for what may
 //! come between, [`CompleteMultipartUpload`](https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html).
 
+mod parts;
+
 use super::{
     Found, S3Store, body, code, encoded_crc, fault,
     journal::{Entry, Upload},
-    look,
-    payload::Payload,
-    refused_bytes,
+    look, refused_bytes,
     single::ROUNDS,
     status,
 };
 use crate::{
     failpoint::reach,
     fault::{Fault, FaultKind},
-    store::{Content, Put, PutError, Sent, files::threaded, part_size, parts_under_way, sending::Teller},
+    store::{Content, Put, PutError, files::threaded, part_size, sending::Teller},
 };
 use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumType, CompletedMultipartUpload, CompletedPart, Part};
-use futures_util::{StreamExt, TryStreamExt, stream};
-use std::{collections::BTreeMap, io, num::NonZeroUsize, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, io, path::PathBuf, sync::Arc};
 use tracing::{Instrument, debug, debug_span, warn};
 
 /// Why an upload came to nothing.
@@ -208,83 +207,6 @@ impl Transfer<'_> {
         }
     }
 
-    /// Sends the parts that are not there with their right size and checksum.
-    async fn send_parts(
-        &self,
-        upload: &Upload,
-        mut there: BTreeMap<i32, Part>,
-    ) -> Result<Vec<CompletedPart>, Stop> {
-        let mut before = 0;
-        let parts = self.content.part_crcs().iter().enumerate().map(|(index, crc)| {
-            let (number, crc) = (i32::try_from(index + 1).unwrap_or(i32::MAX), encoded_crc(*crc));
-            let range = body::part_range(self.content, index);
-            let size = range.end - range.start;
-            let same = there.remove(&number).filter(|part| {
-                part.checksum_crc64_nvme.as_ref() == Some(&crc)
-                    && part.size.and_then(|size| u64::try_from(size).ok()) == Some(size)
-            });
-            let etag = same.and_then(|part| part.e_tag);
-            before += etag.as_ref().map_or(0, |_| size);
-            (index, number, crc, etag)
-        });
-        let parts: Vec<_> = parts.collect();
-        if before > 0 {
-            let _ = self.tell.send(Sent::Before(before));
-        }
-        let jobs = self.store.jobs.map_or(parts_under_way(self.content.size()), NonZeroUsize::get);
-        let mut parts: Vec<_> = stream::iter(parts)
-            .map(|(index, number, crc, there)| async move {
-                let etag = match there {
-                    Some(etag) => etag,
-                    None => self.send_part(upload, index, number, &crc).await?,
-                };
-                Ok::<_, Stop>((number, etag, crc))
-            })
-            .buffer_unordered(jobs)
-            .try_collect()
-            .await?;
-        parts.sort_unstable();
-        let part = |(number, etag, crc)| {
-            CompletedPart::builder().part_number(number).e_tag(etag).checksum_crc64_nvme(crc).build()
-        };
-        Ok(parts.into_iter().map(part).collect())
-    }
-
-    async fn send_part(&self, upload: &Upload, index: usize, number: i32, crc: &str) -> Result<String, Stop> {
-        let store = self.store;
-        let unsigned = store.unsigned().await;
-        let range = body::part_range(self.content, index);
-        let read = Payload::part(self.content, index, unsigned).await.and_then(|payload| {
-            let body = body::body(self.content.path(), range, &self.buffers, self.tell.clone())?;
-            Ok((payload, body))
-        });
-        let (payload, body) = match read {
-            Ok(read) => read,
-            Err(error) => {
-                store.unchanged(self.content, Some(index), true).await.map_err(spoilt_if_changed)?;
-                return Err(super::unreadable(self.content, error).into());
-            }
-        };
-        let request = store.client.upload_part().bucket(&store.bucket).key(self.key).upload_id(&upload.id);
-        // The algorithm must be named here as it was when the upload was begun.
-        let request = request
-            .part_number(number)
-            .checksum_algorithm(ChecksumAlgorithm::Crc64Nvme)
-            .checksum_crc64_nvme(crc)
-            .body(body)
-            .customize()
-            .interceptor(payload);
-        match request.send().instrument(debug_span!("s3.UploadPart", key = self.key, number)).await {
-            Ok(part) => part.e_tag.ok_or_else(|| {
-                Fault::new(FaultKind::Unexpected, self.doing(), "a part without an etag").into()
-            }),
-            Err(error) if code(&error) == "NoSuchUpload" => Err(Stop::Gone),
-            Err(error) => {
-                Err(spoilt_if_changed(store.blame(self.content, Some(index), self.doing(), error).await))
-            }
-        }
-    }
-
     /// Makes the object of the parts, under the condition that nothing came to be there meanwhile, or that what is
     /// there is what is to be replaced.
     async fn complete(
@@ -368,12 +290,4 @@ impl Transfer<'_> {
 /// Whether an upload that failed like this would fail again: S3 refused the request itself, and may accept a new upload's.
 fn never_resumed(error: &PutError) -> bool {
     matches!(error, PutError::Fault(fault) if fault.kind == FaultKind::Unexpected)
-}
-
-/// Parts of a file that has changed are of no use.
-fn spoilt_if_changed(error: PutError) -> Stop {
-    match error {
-        PutError::Changed(_) => Stop::Spoilt(error),
-        PutError::Fault(_) => Stop::Failed(error),
-    }
 }

@@ -22,6 +22,7 @@ pub(super) async fn put(
 ) -> Result<Put, PutError> {
     let doing = || store.doing(format_args!("storing {key}"));
     let payload = Payload::whole(content, store.unsigned().await);
+    let count = body::Count::new(tell.clone());
     let mut replaced = None;
     if expected {
         replaced = match look(store, key, content, &tell).await? {
@@ -32,7 +33,7 @@ pub(super) async fn put(
     }
     for _ in 0..ROUNDS {
         let range = body::part_range(content, 0);
-        let body = match body::body(content.path(), range, &body::Buffers::default(), tell.clone()) {
+        let body = match body::body(content.path(), range, &body::Buffers::default(), count.clone()) {
             Ok(body) => body,
             Err(error) => {
                 store.unchanged(content, Some(0), true).await?;

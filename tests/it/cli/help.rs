@@ -166,7 +166,8 @@ fn each_command_has_its_help() {
     1|       --confirm <TAG>           The name of a --tag again, where it is protected
     1|                                 so that its moves need that; repeatable
     1|   -j, --jobs <N>                How many parts of a large file are under way at
-    1|                                 once, 1 to 64 [default: by its size]
+    1|                                 once, 1 to 64 at most [default: adapts, up to
+    1|                                 32]
     1|       --key <KEY>               An idempotency key: a repeat with it changes
     1|                                 nothing and prints the first outcome
     1|   -m, --message <TEXT>          Why, for the record

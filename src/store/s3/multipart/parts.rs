@@ -1,0 +1,149 @@
+//! The parts of an upload: several under way at once, each tried again by itself.
+
+use super::{
+    super::{body, code, encoded_crc, journal::Upload, payload::Payload, unreadable},
+    Stop, Transfer,
+};
+use crate::{
+    fault::{Fault, FaultKind},
+    retry::{self, Again, Concurrency, Retry},
+    store::{PutError, Sent},
+};
+use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedPart, Part};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use std::{collections::BTreeMap, fmt};
+use tracing::{Instrument, debug_span};
+
+/// A part that has to be sent.
+struct Piece {
+    index: usize,
+    number: i32,
+    crc: String,
+    size: u64,
+}
+
+impl Retry for Stop {
+    fn again(&self) -> Again {
+        match self {
+            Self::Failed(error) => error.again(),
+            Self::Gone | Self::Spoilt(_) => Again::Never,
+        }
+    }
+}
+
+impl fmt::Display for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Gone => f.write_str("there is no such upload"),
+            Self::Spoilt(error) | Self::Failed(error) => error.fmt(f),
+        }
+    }
+}
+
+impl Transfer<'_> {
+    /// Sends the parts that are not there with their right size and checksum. A part that fails for the moment is sent
+    /// again by itself, while the others go on; any other failure ends all at once.
+    pub(super) async fn send_parts(
+        &self,
+        upload: &Upload,
+        mut there: BTreeMap<i32, Part>,
+    ) -> Result<Vec<CompletedPart>, Stop> {
+        let mut before = 0;
+        let parts = self.content.part_crcs().iter().enumerate().map(|(index, crc)| {
+            let number = i32::try_from(index + 1).unwrap_or(i32::MAX);
+            let range = body::part_range(self.content, index);
+            let piece = Piece { index, number, crc: encoded_crc(*crc), size: range.end - range.start };
+            let same = there.remove(&number).filter(|part| {
+                part.checksum_crc64_nvme.as_ref() == Some(&piece.crc)
+                    && part.size.and_then(|size| u64::try_from(size).ok()) == Some(piece.size)
+            });
+            let etag = same.and_then(|part| part.e_tag);
+            before += etag.as_ref().map_or(0, |_| piece.size);
+            (piece, etag)
+        });
+        let parts: Vec<_> = parts.collect();
+        if before > 0 {
+            let _ = self.tell.send(Sent::Before(before));
+        }
+        let concurrency = Concurrency::new(self.store.jobs);
+        let mut parts: Vec<_> = stream::iter(parts)
+            .map(|(piece, there)| {
+                let concurrency = &concurrency;
+                async move {
+                    let etag = match there {
+                        Some(etag) => etag,
+                        None => self.send_part(upload, &piece, concurrency).await?,
+                    };
+                    Ok::<_, Stop>((piece.number, etag, piece.crc))
+                }
+            })
+            .buffer_unordered(concurrency.most())
+            .try_collect()
+            .await?;
+        parts.sort_unstable();
+        let part = |(number, etag, crc)| {
+            CompletedPart::builder().part_number(number).e_tag(etag).checksum_crc64_nvme(crc).build()
+        };
+        Ok(parts.into_iter().map(part).collect())
+    }
+
+    /// Sends a part, again if need be, and reports it once the store has it. Returns its etag.
+    async fn send_part(
+        &self,
+        upload: &Upload,
+        piece: &Piece,
+        concurrency: &Concurrency,
+    ) -> Result<String, Stop> {
+        let doing = format!("part {} of {}", piece.number, self.doing());
+        let count = body::Count::new(self.tell.clone());
+        let attempt =
+            || concurrency.run(body::BUFFERED, |flow| self.try_part(upload, piece, count.clone().over(flow)));
+        let etag = retry::part(&doing, attempt).await?;
+        let _ = self.tell.send(Sent::Kept(piece.size));
+        Ok(etag)
+    }
+
+    async fn try_part(&self, upload: &Upload, piece: &Piece, count: body::Count) -> Result<String, Stop> {
+        let (store, index) = (self.store, piece.index);
+        let unsigned = store.unsigned().await;
+        let range = body::part_range(self.content, index);
+        let read = Payload::part(self.content, index, unsigned).await.and_then(|payload| {
+            let body = body::body(self.content.path(), range, &self.buffers, count)?;
+            Ok((payload, body))
+        });
+        let (payload, body) = match read {
+            Ok(read) => read,
+            Err(error) => {
+                store.unchanged(self.content, Some(index), true).await.map_err(spoilt_if_changed)?;
+                return Err(unreadable(self.content, error).into());
+            }
+        };
+        let request = store.client.upload_part().bucket(&store.bucket).key(self.key).upload_id(&upload.id);
+        // The algorithm must be named here as it was when the upload was begun.
+        let request = request
+            .part_number(piece.number)
+            .checksum_algorithm(ChecksumAlgorithm::Crc64Nvme)
+            .checksum_crc64_nvme(&piece.crc)
+            .body(body)
+            .customize()
+            .interceptor(payload);
+        let span = debug_span!("s3.UploadPart", key = self.key, number = piece.number);
+        match request.send().instrument(span).await {
+            Ok(part) => part.e_tag.ok_or_else(|| {
+                Fault::new(FaultKind::Unexpected, self.doing(), "a part without an etag").into()
+            }),
+            Err(error) if code(&error) == "NoSuchUpload" => Err(Stop::Gone),
+            Err(error) => {
+                Err(spoilt_if_changed(store.blame(self.content, Some(index), self.doing(), error).await))
+            }
+        }
+    }
+}
+
+/// Parts of a file that has changed are of no use.
+fn spoilt_if_changed(error: PutError) -> Stop {
+    match error {
+        PutError::Changed(_) => Stop::Spoilt(error),
+        PutError::Fault(_) => Stop::Failed(error),
+    }
+}

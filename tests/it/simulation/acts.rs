@@ -238,6 +238,25 @@ impl Act {
         }
     }
 
+    /// A number for what kind of act it is, below [`Act::KINDS`].
+    pub fn kind(&self) -> u32 {
+        match self {
+            Self::Add { .. } => 0,
+            Self::Tag { .. } => 1,
+            Self::Rollback { .. } => 2,
+            Self::Apply { .. } => 3,
+            Self::Protect(..) => 4,
+            Self::Untag { .. } => 5,
+            Self::Change(_, ReleaseChange::Yank) => 6,
+            Self::Change(_, ReleaseChange::Unyank) => 7,
+            Self::Change(_, ReleaseChange::Delete) => 8,
+            Self::Change(_, ReleaseChange::Label(_)) => 9,
+            Self::Read(_) | Self::Info(_) => 10,
+        }
+    }
+
+    pub const KINDS: u32 = 11;
+
     pub fn only_reads(&self) -> bool {
         matches!(self, Self::Read(_) | Self::Info(_))
     }

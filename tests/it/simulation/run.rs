@@ -103,6 +103,8 @@ struct World<'a> {
     before: Before,
     /// Whether some clocks are off by a year.
     wrong_clocks: bool,
+    /// A bit for each kind of act that is done more often.
+    preferred: u32,
     /// How long a client waits between two requests at the most, in milliseconds.
     pause: u64,
     /// The faults that last, of the table and of the store.
@@ -192,7 +194,7 @@ impl World<'_> {
                 Some(Act::Apply { moves, undo: false }) if random.bool() => {
                     Act::Apply { moves: moves.clone(), undo: true }
                 }
-                _ => Act::draw(&mut random, self.blobs.paths.len(), &id),
+                _ => self.draw(&mut random, step, &id),
             };
             let keyed = !act.only_reads() && random.u8(0..3) == 0;
             let key = keyed.then(|| format!("key {id}").parse().unwrap());
@@ -238,6 +240,18 @@ impl World<'_> {
             records.push(Record { request, began, asked, ended: self.time.moment(), clocks, end });
         }
         records
+    }
+
+    /// An act of one of the kinds that this run prefers, mostly. The first is of any, so that there are versions.
+    fn draw(&self, random: &mut fastrand::Rng, step: u64, id: &str) -> Act {
+        let mut act = Act::draw(random, self.blobs.paths.len(), id);
+        for _ in 0..12 {
+            if step == 0 || self.preferred & (1 << act.kind()) > 0 {
+                break;
+            }
+            act = Act::draw(random, self.blobs.paths.len(), id);
+        }
+        act
     }
 
     /// In the calm every unknown outcome is found out, by a run with its key from elsewhere.
@@ -303,8 +317,21 @@ async fn live(shape: Shape, seed: u64, blobs: &Blobs, mutant: Option<Mutant>) ->
     let warehouse = Warehouse::new(store, &blobs.contents, Arc::clone(&table));
     let before = Before::default();
     let (wrong_clocks, pause, lasting) = (false, 60, [Vec::new(), Vec::new()]);
-    let mut world =
-        World { seed, mutant, blobs, time, recorder, table, warehouse, before, wrong_clocks, pause, lasting };
+    let preferred = u32::MAX;
+    let mut world = World {
+        seed,
+        mutant,
+        blobs,
+        time,
+        recorder,
+        table,
+        warehouse,
+        before,
+        wrong_clocks,
+        preferred,
+        pause,
+        lasting,
+    };
     let mut random = world.random(1);
     let (percents, clients, packages, steps) = match shape {
         Shape::Few => {
@@ -315,6 +342,10 @@ async fn live(shape: Shape, seed: u64, blobs: &Blobs, mutant: Option<Mutant>) ->
     };
     let percent = *random.choice(percents).unwrap();
     world.wrong_clocks = random.u8(0..4) == 0;
+    if shape != Shape::Few && random.bool() {
+        // A few kinds alone meet each other more often.
+        world.preferred = (0..3).fold(1, |kinds, _| kinds | 1 << random.u32(0..Act::KINDS));
+    }
     if shape == Shape::Lasting {
         (world.lasting, world.pause) = (faults_that_last(&mut random, clients), 10_000);
     }

@@ -250,7 +250,16 @@ pub(super) enum Totals {
     /// The blobs and unfinished uploads that were printed, the size of those blobs, and whether they were removed.
     Gc { blobs: u64, bytes: u64, uploads: u64, removed: bool },
     /// How much was checked, the breaches found, and how many of those were repaired.
-    Fsck { packages: u64, versions: u64, blobs: u64, read: u64, breaches: u64, mended: u64, unjudged: u64 },
+    Fsck {
+        packages: u64,
+        versions: u64,
+        blobs: u64,
+        read: u64,
+        unread: u64,
+        breaches: u64,
+        mended: u64,
+        unjudged: u64,
+    },
 }
 
 /// What `gc` found; a blob, or an upload that was never finished.

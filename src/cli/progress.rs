@@ -8,12 +8,18 @@ use crate::{
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::{
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        mpsc::{self, RecvTimeoutError, Sender},
+    },
+    thread,
     time::{Duration, Instant},
 };
 
 /// Shows bars, and passes warnings on.
-pub(super) struct Progress {
+pub(super) struct Progress(Arc<Shared>);
+
+struct Shared {
     notices: Arc<Notices>,
     /// Where bars are drawn; nowhere if `None`.
     target: Option<fn() -> ProgressDrawTarget>,
@@ -26,6 +32,7 @@ pub(super) struct Progress {
 
 struct Going {
     what: &'static str,
+    unit: Unit,
     /// When the last line was printed, or the phase began.
     said: Instant,
     since: Instant,
@@ -33,6 +40,16 @@ struct Going {
     done: u64,
     bar: ProgressBar,
     shown: bool,
+    /// Ends the thread that shows it also while nothing advances.
+    _ticking: Option<Sender<()>>,
+}
+
+/// The things that a phase goes through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unit {
+    Byte,
+    /// By its name.
+    Each(&'static str),
 }
 
 /// How often there is a sign of life off a terminal, such as in the log of a pipeline.
@@ -54,44 +71,20 @@ impl Progress {
         let seconds = failpoint::number("progress").and_then(|seconds| u64::try_from(seconds).ok());
         let every = seconds.map_or(EVERY, Duration::from_secs);
         let (target, every) = if bars { (Some(stderr), None) } else { (None, Some(every)) };
-        Self { notices, target, delay: MOMENT, every, going: Mutex::new(None) }
+        Self(Arc::new(Shared { notices, target, delay: MOMENT, every, going: Mutex::new(None) }))
     }
 }
 
-impl Observer for Progress {
-    fn begin(&self, phase: Phase, bytes: Option<u64>) {
-        if self.target.is_none() && self.every.is_none() {
-            return;
-        }
-        // Hidden at first, so that its rate is right when it is shown.
-        let bar = ProgressBar::with_draw_target(bytes, ProgressDrawTarget::hidden());
-        bar.set_style(style(bytes.is_some()));
-        let what = match phase {
-            Phase::Hashing => "reading",
-            Phase::Uploading => "uploading",
-            Phase::Downloading => "downloading",
-        };
-        bar.set_message(what);
-        let now = Instant::now();
-        let going = Going { what, said: now, since: now, total: bytes, done: 0, bar, shown: false };
-        *self.going.lock().unwrap_or_else(PoisonError::into_inner) = Some(going);
+impl Shared {
+    fn going(&self) -> MutexGuard<'_, Option<Going>> {
+        self.going.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn resume(&self, bytes: u64) {
-        let size = render::size(bytes);
-        self.notices.note(&format!("going on after an interruption: {size} are there already"));
-        if let Some(going) = &mut *self.going.lock().unwrap_or_else(PoisonError::into_inner) {
-            going.done += bytes;
-            // Not counted into the rate.
-            going.bar.set_position(going.done);
-            going.bar.reset_eta();
-        }
-    }
-
-    fn advance(&self, bytes: u64) {
-        let mut going = self.going.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Counts what went through, and shows it if it is time.
+    fn advance(&self, by: u64) {
+        let mut going = self.going();
         let Some(going) = &mut *going else { return };
-        going.done += bytes;
+        going.done += by;
         if self.every.is_some_and(|every| going.said.elapsed() >= every) {
             going.said = Instant::now();
             self.notices.note(&going.line());
@@ -108,38 +101,98 @@ impl Observer for Progress {
         }
     }
 
+    /// Shows what is going on now and then, also while nothing advances, until the sender is dropped.
+    fn tick(self: &Arc<Self>) -> Option<Sender<()>> {
+        let gap = if self.target.is_some() { self.delay } else { self.every? };
+        let gap = gap.max(REDRAWN);
+        let (ticking, ended) = mpsc::channel();
+        let shared = Arc::clone(self);
+        // Without a thread there are only fewer signs of life.
+        let thread = thread::Builder::new().name("progress".to_owned()).spawn(move || {
+            while ended.recv_timeout(gap) == Err(RecvTimeoutError::Timeout) {
+                shared.advance(0);
+            }
+        });
+        thread.is_ok().then_some(ticking)
+    }
+}
+
+impl Observer for Progress {
+    fn begin(&self, phase: Phase, total: Option<u64>) {
+        if self.0.target.is_none() && self.0.every.is_none() {
+            return;
+        }
+        let (what, unit) = match phase {
+            Phase::Hashing => ("reading", Unit::Byte),
+            Phase::Uploading => ("uploading", Unit::Byte),
+            Phase::Downloading => ("downloading", Unit::Byte),
+            Phase::Examining => ("examining the ledger", Unit::Each("package")),
+            Phase::Listing => ("listing the store", Unit::Each("object")),
+        };
+        // Hidden at first, so that its rate is right when it is shown.
+        let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::hidden());
+        bar.set_style(style(unit, total.is_some()));
+        bar.set_message(what);
+        let now = Instant::now();
+        // Bytes advance all the while.
+        let ticking = if unit == Unit::Byte { None } else { self.0.tick() };
+        let going =
+            Going { what, unit, said: now, since: now, total, done: 0, bar, shown: false, _ticking: ticking };
+        *self.0.going() = Some(going);
+    }
+
+    fn resume(&self, bytes: u64) {
+        let size = render::size(bytes);
+        self.0.notices.note(&format!("going on after an interruption: {size} are there already"));
+        if let Some(going) = &mut *self.0.going() {
+            going.done += bytes;
+            // Not counted into the rate.
+            going.bar.set_position(going.done);
+            going.bar.reset_eta();
+        }
+    }
+
+    fn advance(&self, by: u64) {
+        self.0.advance(by);
+    }
+
     fn end(&self) {
-        if let Some(going) = self.going.lock().unwrap_or_else(PoisonError::into_inner).take()
+        if let Some(going) = self.0.going().take()
             && going.shown
         {
-            self.notices.show(None);
+            self.0.notices.show(None);
         }
     }
 
     fn warn(&self, warning: &str) {
-        self.notices.warn(warning);
+        self.0.notices.warn(warning);
     }
 }
 
 impl Going {
     fn line(&self) -> String {
+        let amount = |n| match self.unit {
+            Unit::Byte => render::size(n),
+            Unit::Each(name) => render::counted(n, name),
+        };
         match self.total {
             // What is tried again is counted again.
-            Some(total) => {
-                format!("{}: {} of {}", self.what, render::size(self.done.min(total)), render::size(total))
-            }
-            None => format!("{}: {}", self.what, render::size(self.done)),
+            Some(total) => format!("{}: {} of {}", self.what, amount(self.done.min(total)), amount(total)),
+            None => format!("{}: {}", self.what, amount(self.done)),
         }
     }
 }
 
-fn style(total_is_known: bool) -> ProgressStyle {
-    let template = if total_is_known {
-        "{msg} [{wide_bar}] {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {eta} left"
-    } else {
-        "{msg} {binary_bytes} {binary_bytes_per_sec}"
+fn style(unit: Unit, total_is_known: bool) -> ProgressStyle {
+    let template = match unit {
+        Unit::Each(name) => format!("{{msg}}: {{human_pos}} {name}s, {{per_sec}}"),
+        Unit::Byte if total_is_known => {
+            "{msg} [{wide_bar}] {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {eta} left"
+                .to_owned()
+        }
+        Unit::Byte => "{msg} {binary_bytes} {binary_bytes_per_sec}".to_owned(),
     };
-    ProgressStyle::with_template(template).expect("the template is right").progress_chars("=> ")
+    ProgressStyle::with_template(&template).expect("the template is right").progress_chars("=> ")
 }
 
 #[cfg(test)]
@@ -147,7 +200,7 @@ mod tests {
     use super::*;
     use crate::cli::notices::Format;
     use indicatif::TermLike;
-    use std::{io, thread};
+    use std::io;
 
     /// What was drawn, by all terminals of a thread's tests.
     static DRAWN: Mutex<String> = Mutex::new(String::new());
@@ -197,7 +250,7 @@ mod tests {
 
     fn progress(target: Option<fn() -> ProgressDrawTarget>, delay: Duration) -> Progress {
         let notices = Arc::new(Notices::new(Format::Plain, false, false));
-        Progress { notices, target, delay, every: None, going: Mutex::new(None) }
+        Progress(Arc::new(Shared { notices, target, delay, every: None, going: Mutex::new(None) }))
     }
 
     #[test]
@@ -223,6 +276,37 @@ mod tests {
         assert!(drawn.contains("uploading [") && drawn.contains("/3.00 MiB"), "{drawn}");
         assert!(!drawn.contains("4.00 MiB/"), "{drawn}");
         assert!(drawn.ends_with("[cleared]"), "{drawn}");
+        drop(drawn);
+
+        // What is counted is shown also while nothing advances.
+        let counted = progress(Some(target), Duration::ZERO);
+        counted.begin(Phase::Listing, None);
+        for _ in 0..1000 {
+            if DRAWN.lock().unwrap().contains("listing the store: 0 objects") {
+                break;
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        counted.advance(1234);
+        counted.end();
+        let drawn = DRAWN.lock().unwrap();
+        assert!(drawn.contains("listing the store: 0 objects"), "{drawn}");
+    }
+
+    #[test]
+    fn a_line_counts_what_the_phase_goes_through() {
+        let notices = Arc::new(Notices::new(Format::Plain, true, false));
+        let every = Some(Duration::MAX);
+        let shared = Shared { notices, target: None, delay: MOMENT, every, going: Mutex::new(None) };
+        let progress = Progress(Arc::new(shared));
+        let line = |phase, total, done| {
+            progress.begin(phase, total);
+            progress.advance(done);
+            progress.0.going().as_ref().unwrap().line()
+        };
+        assert_eq!(line(Phase::Examining, None, 1), "examining the ledger: 1 package");
+        assert_eq!(line(Phase::Listing, None, 2000), "listing the store: 2000 objects");
+        assert_eq!(line(Phase::Downloading, Some(1 << 20), 1 << 21), "downloading: 1.0 MiB of 1.0 MiB");
     }
 
     #[test]
@@ -231,6 +315,6 @@ mod tests {
         silent.begin(Phase::Downloading, None);
         silent.advance(1);
         silent.end();
-        assert!(silent.going.lock().unwrap().is_none());
+        assert!(silent.0.going().is_none());
     }
 }

@@ -6,6 +6,7 @@
 //! have been deleted: versions come and are deleted only once. Memory: the items of one package at a time, a name for
 //! each package, and a small record for each distinct blob.
 
+mod compact;
 mod count;
 mod examine;
 mod package;
@@ -22,11 +23,9 @@ use crate::{
     model::{Address, Digest, Generation, OpId, PackageName},
     table::{Action, Condition, Item, Key, TransactError, Transaction},
 };
+use compact::Tallies;
 use count::Counted;
-use std::{
-    collections::{BTreeSet, HashMap},
-    fmt,
-};
+use std::{collections::BTreeSet, fmt};
 
 /// Which rule is broken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -132,7 +131,7 @@ pub struct Census {
     pub packages: u64,
     /// How many versions they have, deleted ones included.
     pub versions: u64,
-    blobs: HashMap<Spot, Record>,
+    blobs: Tallies,
 }
 
 /// A blob in one epoch: its sha256, and the epoch.
@@ -147,24 +146,45 @@ struct Record {
     size: u64,
 }
 
+/// A blob that must be in the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Needed {
+    /// Its address.
+    pub address: Address,
+    /// Its size in bytes.
+    pub size: u64,
+    /// True if it was noted as [`present`](Census::note_present).
+    pub present: bool,
+}
+
 impl Census {
-    /// The blobs that must be in the store, with their sizes, in no order.
-    pub fn needed(&self) -> impl Iterator<Item = (Address, u64)> {
-        self.blobs.iter().filter(|(_, record)| record.needed > 0).map(|((sha256, _), record)| {
-            (Address { sha256: Digest::from(*sha256), generation: record.generation }, record.size)
+    /// The blobs that must be in the store, in the order of their sha256, but for a few with numbers that no sound
+    /// ledger has.
+    pub fn needed(&self) -> impl Iterator<Item = Needed> {
+        self.blobs.iter().filter(|(_, tally)| tally.record.needed > 0).map(|((sha256, _), tally)| {
+            let Record { generation, size, .. } = tally.record;
+            let address = Address { sha256: Digest::from(sha256), generation };
+            Needed { address, size, present: tally.present }
         })
     }
 
-    /// How large a blob must be that is in the store at this address; `None` if no version needs that.
-    #[must_use]
-    pub fn size(&self, address: &Address) -> Option<u64> {
-        let record = self.blobs.get(&(address.sha256.to_bytes(), address.epoch()))?;
-        (record.needed > 0 && record.generation == address.generation).then_some(record.size)
+    /// Notes that the store has an object of a size at this address. If no version needs that, nothing is noted.
+    pub fn note_present(&mut self, address: &Address, size: u64) {
+        let at = (address.sha256.to_bytes(), address.epoch());
+        let is_it = |record: &Record| {
+            record.needed > 0 && (record.generation, record.size) == (address.generation, size)
+        };
+        if self.blobs.get(&at).is_some_and(|tally| is_it(&tally.record)) {
+            self.blobs.change(at, |tally| tally.present = true);
+        }
     }
 }
 
 /// Is told of each breach as it is found.
 pub type Tell<'a> = &'a mut (dyn FnMut(Breach) + Send);
+
+/// Is called for each package that was examined.
+pub type Went<'a> = &'a (dyn Fn() + Send + Sync);
 
 /// A breach, and what would mend it.
 struct Found {
@@ -178,7 +198,12 @@ const UNKNOWN_ITEM: &str =
 
 impl TableLedger {
     /// See [`Ledger::audit`](super::Ledger::audit).
-    pub(super) async fn audit_all(&self, repair: bool, tell: Tell<'_>) -> Result<Census, Error> {
+    pub(super) async fn audit_all(
+        &self,
+        repair: bool,
+        tell: Tell<'_>,
+        went: Went<'_>,
+    ) -> Result<Census, Error> {
         self.check_schema().await?;
         if repair {
             self.check_repairable().await?;
@@ -206,6 +231,7 @@ impl TableLedger {
                             Ok(name) => self.audit_package(&name, repair, tell).await?,
                             Err(error) => tell(Breach::new(key.to_string(), Rule::Form, error.to_string())),
                         }
+                        went();
                     }
                     Some(("P#" | "T#", _)) => {}
                     Some(("B#", _)) if count::is_blob(key, item) => {}
@@ -227,7 +253,7 @@ impl TableLedger {
         census.versions = counts.versions;
         // What needs a blob may be what is lost of a damaged log: then no count is lowered.
         self.audit_counts(&counts, repair, !damaged, tell).await?;
-        census.blobs = counts.into_needed();
+        census.blobs = counts.into_blobs();
         Ok(census)
     }
 

@@ -36,7 +36,7 @@ mod undo;
 #[cfg(feature = "weak-s3-ledger")]
 mod weak_s3;
 
-pub use audit::{Breach, Census, Mend, Rule, Tell};
+pub use audit::{Breach, Census, Mend, Needed, Rule, Tell, Went};
 pub use collect::Standing;
 pub use error::{Conflict, Error, Failed, GateFailure, NotFound, Refused};
 pub use identity::Identity;
@@ -328,7 +328,15 @@ pub trait Ledger: sealed::Sealed + fmt::Debug + Send + Sync {
     /// # Errors
     /// [`Refused::Unsupported`] if the ledger can't. A breach is no error.
     async fn audit(&self, repair: bool, tell: Tell<'_>) -> Result<Census, Error> {
-        let _ = (repair, tell);
+        self.audit_observed(repair, tell, &|| ()).await
+    }
+
+    /// As [`audit`](Self::audit), and calls `went` for each package that was examined.
+    ///
+    /// # Errors
+    /// As [`audit`](Self::audit).
+    async fn audit_observed(&self, repair: bool, tell: Tell<'_>, went: Went<'_>) -> Result<Census, Error> {
+        let _ = (repair, tell, went);
         Err(Refused::Unsupported.into())
     }
 }

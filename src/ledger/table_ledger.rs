@@ -3,7 +3,7 @@
 use super::{
     AddRequest, Added, ApplyRequest, Author, Census, ChangeRequest, Changed, Conflict, Draft, Error,
     Identity, Ledger, PackageQuery, ProtectRequest, RollbackRequest, Staged, Standing, TagRequest, Tell,
-    UntagRequest,
+    UntagRequest, Went,
     add::{self, Addition, Outcome},
     commit::Commit,
     items::{self, Meta, SCHEMA},
@@ -429,7 +429,7 @@ impl Ledger for TableLedger {
     async fn condemn(&self, address: &Address) -> Result<bool, Error> {
         self.condemn_one(address).await
     }
-    async fn audit(&self, repair: bool, tell: Tell<'_>) -> Result<Census, Error> {
-        self.audit_all(repair, tell).await
+    async fn audit_observed(&self, repair: bool, tell: Tell<'_>, went: Went<'_>) -> Result<Census, Error> {
+        self.audit_all(repair, tell, went).await
     }
 }

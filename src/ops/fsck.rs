@@ -1,12 +1,25 @@
 //! `fsck`: proves the promises for what is stored, in the ledger and in the store.
 
-use super::{Client, Error, Observer, fetch::Fetched};
+use super::{
+    Client, Error, Observer, Phase, Within,
+    fetch::{Fetched, spawned},
+};
 use crate::{
-    ledger::{Breach, Census, Mend, Rule, Standing, Tell},
+    ledger::{Breach, Census, Mend, Needed, Rule, Standing, Tell},
     model::{Address, Blob},
 };
-use futures_util::TryStreamExt;
-use std::{collections::HashSet, io, sync::Arc};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use std::{io, num::NonZeroUsize, sync::Arc};
+use tokio::sync::Semaphore;
+
+/// How many blobs, or parts of them, are read at once, unless it is said how many.
+const JOBS: NonZeroUsize = NonZeroUsize::new(8).expect("it is not 0");
+
+/// The most parts of one blob that are.
+const PARTS: u64 = 4;
+
+/// The size of such a part, which is in memory, in bytes.
+const PART: u64 = 4 << 20;
 
 /// What to check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -29,6 +42,8 @@ pub struct Checked {
     pub blobs: u64,
     /// Of how many the bytes were read.
     pub read: u64,
+    /// Of how many the bytes were to be read and the store refused that: they are neither sound nor damaged.
+    pub unread: u64,
     /// How many breaches were found, those that were mended included.
     pub breaches: u64,
     /// How many of them were mended.
@@ -43,12 +58,17 @@ impl Client {
     /// `repair` says. It may run while others write: each package is judged as of one instant, and what others write
     /// after that is left to another run. A repair is made only where nothing has changed since it was found.
     ///
-    /// Memory: the items of one package, a name for each package, and a small record for each distinct blob.
+    /// Blobs are read several at once: 8, or as many as [`with_jobs`](Self::with_jobs) says. One that the store refuses
+    /// to hand out (it is archived, its key is disabled, its disk is failing) is reported to the observer as a warning,
+    /// and the others are read all the same.
+    ///
+    /// Memory: the items of one package, a name for each package, less than 100 bytes for each distinct blob, and with
+    /// `read_data` 4 MiB for each of what is read at once, and half as much again.
     ///
     /// # Errors
     /// [`Error::NotOwner`] where the store belongs to another ledger; [`Error::Ledger`], with
     /// [`Copy`](crate::ledger::Error::Copy) where a copy of a ledger is to be repaired, and [`Error::Store`] where
-    /// one fails. A breach is no error.
+    /// one fails, and where some blob could not be read and no breach was found. A breach is no error.
     pub async fn fsck(
         &self,
         fsck: Fsck,
@@ -67,34 +87,80 @@ impl Client {
             checked.mended += u64::from(breach.mend == Mend::Done);
             tell(breach);
         };
-        let census = self.ledger.audit(fsck.repair, &mut count).await?;
-        let present = self.present(&census).await?;
-        let (mut blobs, mut read) = (0, 0);
-        for (address, size) in census.needed() {
-            blobs += 1;
-            if !present.contains(&spot(&address)) {
-                if let Some(breach) = self.check_object(&address, size).await? {
-                    count(breach);
-                }
-            } else if self.patience.random() % 100 < u128::from(fsck.read_data) {
-                read += 1;
-                if let Some(breach) = self.check_bytes(&address, size, observer).await? {
-                    count(breach);
-                }
-            }
+        let examining = Within::begin(observer, Phase::Examining, None);
+        let went = || examining.advance(1);
+        let mut census = self.ledger.audit_observed(fsck.repair, &mut count, &went).await?;
+        drop(examining);
+        self.note_present(&mut census, observer).await?;
+        let looked = self.look_at_all(&census, fsck.read_data, observer, &mut count).await?;
+        match looked.refused {
+            // Nothing worse is known than that.
+            Some(error) if checked.breaches == 0 => Err(error),
+            _ => Ok(Checked {
+                packages: census.packages,
+                versions: census.versions,
+                blobs: looked.blobs,
+                read: looked.read,
+                unread: looked.unread,
+                ..checked
+            }),
         }
-        Ok(Checked { packages: census.packages, versions: census.versions, blobs, read, ..checked })
     }
 
-    /// The needed blobs that the store lists with the right size.
-    async fn present(&self, census: &Census) -> Result<HashSet<([u8; 32], u64)>, Error> {
-        let mut present = HashSet::new();
+    /// Notes which of the needed blobs the store lists with the right size.
+    async fn note_present(&self, census: &mut Census, observer: &Arc<dyn Observer>) -> Result<(), Error> {
+        let listing = Within::begin(observer, Phase::Listing, None);
         let mut pages = self.listing();
         while let Some(page) = pages.try_next().await? {
-            let right = page.into_iter().filter(|(address, stat)| census.size(address) == Some(stat.size));
-            present.extend(right.map(|(address, _)| spot(&address)));
+            listing.advance(page.len() as u64);
+            for (address, stat) in page {
+                census.note_present(&address, stat.size);
+            }
         }
-        Ok(present)
+        Ok(())
+    }
+
+    /// Looks at each needed blob that was not listed, and reads those that are to be read.
+    async fn look_at_all(
+        &self,
+        census: &Census,
+        read_data: u8,
+        observer: &Arc<dyn Observer>,
+        tell: Tell<'_>,
+    ) -> Result<Looked, Error> {
+        let draw = Draw { percent: read_data, salt: self.patience.random() };
+        let reading = (read_data > 0).then(|| {
+            let sizes = census.needed().filter(|it| it.present && draw.has(&it.address)).map(|it| it.size);
+            Within::begin(observer, Phase::Downloading, Some(sizes.sum()))
+        });
+        let looks = Looks::new(self, observer);
+        let looked = stream::iter(census.needed())
+            .filter_map(|it| {
+                let reads = it.present && draw.has(&it.address);
+                // What was listed is there, and there may be millions of those.
+                std::future::ready(if reads || !it.present { Some(looks.look(it)) } else { None })
+            })
+            .map(spawned);
+        let mut looked = std::pin::pin!(looked.buffer_unordered(looks.jobs.get()));
+        let mut all = Looked { blobs: census.needed().count() as u64, ..Looked::default() };
+        while let Some(seen) = looked.next().await {
+            match seen {
+                Ok(Seen { read, breach }) => {
+                    all.read += u64::from(read);
+                    if let Some(breach) = breach {
+                        tell(breach);
+                    }
+                }
+                Err(Error::Store(fault)) if !fault.kind.is_transient() => {
+                    observer.warn(&format!("{fault}: {}", fault.source));
+                    all.unread += 1;
+                    all.refused.get_or_insert(fault.into());
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        drop(reading);
+        Ok(all)
     }
 
     /// Looks at an object that was not as it must be when the store was listed.
@@ -138,7 +204,85 @@ impl Client {
     }
 }
 
-/// What is enough to tell needed addresses apart: in each epoch a blob is needed at one generation.
-fn spot(address: &Address) -> ([u8; 32], u64) {
-    (address.sha256.to_bytes(), address.epoch())
+/// All that was seen of the needed blobs.
+#[derive(Default)]
+struct Looked {
+    blobs: u64,
+    read: u64,
+    unread: u64,
+    /// The first refusal.
+    refused: Option<Error>,
+}
+
+/// The result of a look at one blob.
+struct Seen {
+    read: bool,
+    breach: Option<Breach>,
+}
+
+/// The choice of the blobs that are read: the same for each look, and other blobs in each run.
+struct Draw {
+    percent: u8,
+    salt: u128,
+}
+
+impl Draw {
+    fn has(&self, address: &Address) -> bool {
+        let sha256 = address.sha256.to_bytes();
+        let start = sha256.first_chunk().map_or(0, |start| u128::from_le_bytes(*start));
+        // A sha256 is random already; salted and multiplied it is so for each run.
+        let drawn = (start ^ self.salt).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835) >> 64;
+        drawn % 100 < u128::from(self.percent)
+    }
+}
+
+/// The bound on what is read at once.
+struct Looks {
+    client: Client,
+    observer: Arc<dyn Observer>,
+    jobs: NonZeroUsize,
+    parts: Arc<Semaphore>,
+}
+
+impl Looks {
+    fn new(client: &Client, observer: &Arc<dyn Observer>) -> Self {
+        let jobs = client.jobs.unwrap_or(JOBS);
+        let parts = Arc::new(Semaphore::new(jobs.get()));
+        Self { client: client.clone(), observer: Arc::clone(observer), jobs, parts }
+    }
+
+    fn look(&self, blob: Needed) -> impl Future<Output = Result<Seen, Error>> + Send + use<> {
+        let Needed { address, size, present } = blob;
+        let (client, parts) = (self.client.clone(), Arc::clone(&self.parts));
+        let observer: Arc<dyn Observer> = Arc::new(Parts(Arc::clone(&self.observer)));
+        // A large blob takes the turns of several small ones.
+        let turns = size.div_ceil(PART).clamp(1, PARTS).min(self.jobs.get() as u64);
+        let turns = u32::try_from(turns).unwrap_or(1);
+        async move {
+            if !present {
+                return Ok(Seen { read: false, breach: client.check_object(&address, size).await? });
+            }
+            // The semaphore is never closed.
+            let _turns = parts.acquire_many(turns).await;
+            let jobs = NonZeroUsize::new(turns as usize).unwrap_or(NonZeroUsize::MIN);
+            let client = client.with_jobs(jobs);
+            Ok(Seen { read: true, breach: client.check_bytes(&address, size, &observer).await? })
+        }
+    }
+}
+
+/// One of several fetches within a phase: it passes on what goes through, but not where it begins and ends.
+#[derive(Debug)]
+struct Parts(Arc<dyn Observer>);
+
+impl Observer for Parts {
+    fn begin(&self, _: Phase, _: Option<u64>) {}
+    fn resume(&self, _: u64) {}
+    fn advance(&self, bytes: u64) {
+        self.0.advance(bytes);
+    }
+    fn end(&self) {}
+    fn warn(&self, warning: &str) {
+        self.0.warn(warning);
+    }
 }

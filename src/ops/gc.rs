@@ -4,7 +4,7 @@
 //! has condemned its generation, against which no version can be committed any more. A crash leaves at most an object
 //! that the next run reports.
 
-use super::{Client, Error};
+use super::{Client, Error, Observer, Phase, Silent, Within};
 use crate::{
     failpoint::reach,
     ledger::Standing,
@@ -15,7 +15,7 @@ use futures_util::{
     StreamExt, TryStreamExt,
     stream::{self, BoxStream},
 };
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 /// How many objects are removed at once.
 const JOBS: usize = 8;
@@ -64,9 +64,21 @@ impl Client {
     /// store that is no one's, and for a copy of the ledger), and where one of them fails.
     #[must_use]
     pub fn gc(&self, collect: Collect) -> BoxStream<'_, Result<Garbage, Error>> {
+        self.gc_observed(collect, &(Arc::new(Silent) as Arc<dyn Observer>))
+    }
+
+    /// As [`gc`](Self::gc), and an observer is told how many objects were looked at.
+    #[must_use]
+    pub fn gc_observed(
+        &self,
+        collect: Collect,
+        observer: &Arc<dyn Observer>,
+    ) -> BoxStream<'_, Result<Garbage, Error>> {
+        let observer = Arc::clone(observer);
         stream::once(async move {
             self.must_be_owner().await?;
-            Ok::<_, Error>(self.blobs(collect).chain(self.abandoned(collect)))
+            let listing = Within::begin(&observer, Phase::Listing, None);
+            Ok::<_, Error>(self.blobs(collect, listing).chain(self.abandoned(collect)))
         })
         .try_flatten()
         .boxed()
@@ -79,8 +91,9 @@ impl Client {
         self.must_own(owner, identity.as_ref())
     }
 
-    fn blobs(&self, collect: Collect) -> BoxStream<'_, Result<Garbage, Error>> {
+    fn blobs(&self, collect: Collect, listing: Within) -> BoxStream<'_, Result<Garbage, Error>> {
         self.listing()
+            .inspect_ok(move |page| listing.advance(page.len() as u64))
             .map(move |page| async move {
                 let mut page = page?;
                 reach("gc-page");

@@ -102,11 +102,15 @@ pub enum Phase {
     Uploading,
     /// Fetching a blob from the store.
     Downloading,
+    /// Examining the ledger; counted in packages, not in bytes.
+    Examining,
+    /// Listing the store; counted in objects, not in bytes.
+    Listing,
 }
 
 /// Is told how an operation gets on.
 pub trait Observer: fmt::Debug + Send + Sync {
-    /// A phase begins; `bytes` are to go through, where that is known.
+    /// A phase begins; so many bytes, or what else it is counted in, are to go through, where that is known.
     fn begin(&self, phase: Phase, bytes: Option<u64>);
 
     /// Some bytes of the phase need not go through: an earlier command, which was interrupted, has left them.
@@ -132,4 +136,25 @@ impl Observer for Silent {
     fn advance(&self, _: u64) {}
     fn end(&self) {}
     fn warn(&self, _: &str) {}
+}
+
+/// A phase of an observer, which is over when this is dropped.
+#[derive(Debug)]
+struct Within(Arc<dyn Observer>);
+
+impl Within {
+    fn begin(observer: &Arc<dyn Observer>, phase: Phase, total: Option<u64>) -> Self {
+        observer.begin(phase, total);
+        Self(Arc::clone(observer))
+    }
+
+    fn advance(&self, by: u64) {
+        self.0.advance(by);
+    }
+}
+
+impl Drop for Within {
+    fn drop(&mut self) {
+        self.0.end();
+    }
 }

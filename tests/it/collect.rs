@@ -10,6 +10,7 @@ mod gc;
 mod listing;
 pub mod owner;
 mod race;
+mod reading;
 mod uploads;
 
 use crate::backends;

@@ -3,13 +3,14 @@
 use crate::{
     cli::{
         Context,
+        arguments::jobs,
         error::{Failure, Kind},
         json, render,
     },
     ledger::{Breach, Mend},
     ops::{Checked, Fsck},
 };
-use std::sync::Arc;
+use std::{num::NonZeroUsize, sync::Arc};
 
 /// Check everything that the ledger holds, and that the store has every blob; exits with 8 if something is wrong
 ///
@@ -24,11 +25,14 @@ pub(in crate::cli) struct Args {
     /// Repair what can be derived from the logs: states and labels, heads, tags, counts; never the logs themselves
     #[arg(long)]
     pub repair: bool,
+    /// How many blobs, and parts of blobs, are read at once, 1 to 64 [default: 8]
+    #[arg(short, long, value_name = "N", value_parser = jobs)]
+    jobs: Option<NonZeroUsize>,
 }
 
 pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result<(), Failure> {
-    let Args { read_data, repair } = args;
-    let client = context.client().await?;
+    let Args { read_data, repair, jobs } = args;
+    let client = context.client_with(jobs).await?;
     let observer = Arc::clone(&context.observer);
     let output = &mut *context.output;
     let mut printed = Ok(());
@@ -45,8 +49,9 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
     printed?;
     let checked = checked.map_err(context.failed("checking"))?;
     if context.output.json {
-        let Checked { packages, versions, blobs, read, breaches, mended, unjudged } = checked;
-        let summary = json::Totals::Fsck { packages, versions, blobs, read, breaches, mended, unjudged };
+        let Checked { packages, versions, blobs, read, unread, breaches, mended, unjudged } = checked;
+        let summary =
+            json::Totals::Fsck { packages, versions, blobs, read, unread, breaches, mended, unjudged };
         context.output.object(&json::Last { summary })?;
     }
     context.notices.note(&format!(
@@ -56,6 +61,10 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
         render::counted(checked.blobs, "blob"),
         checked.read
     ));
+    if checked.unread > 0 {
+        let unread = render::counted(checked.unread, "blob");
+        context.notices.warn(&format!("{unread} could not be read, and may be damaged, too"));
+    }
     if checked.unjudged > 0 {
         context.notices.warn(&format!(
             "{} not judged: a newer sacker wrote what this release ({}) does not know; run fsck with a newer one",

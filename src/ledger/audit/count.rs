@@ -7,7 +7,9 @@ use super::{
         paging::PageSize,
         snapshot::Snapshot,
     },
-    Breach, Found, Record, Rule, Spot, Tell, decode,
+    Breach, Found, Record, Rule, Spot, Tell,
+    compact::Tallies,
+    decode,
 };
 use crate::{
     model::{Digest, State, epoch},
@@ -15,7 +17,7 @@ use crate::{
 };
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How often blobs that look miscounted are counted again because versions that need them were added or deleted
 /// meanwhile, or, to mend them, because anyone was writing.
@@ -28,21 +30,23 @@ pub(super) struct Counted {
     pub versions: u64,
     /// Some version can only be read by a newer release, so it is not known which blob it needs.
     unreadable: bool,
-    blobs: HashMap<Spot, Tally>,
+    blobs: Tallies,
 }
 
 /// One blob in one pass.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Tally {
-    record: Record,
+pub(super) struct Tally {
+    pub record: Record,
     /// How many versions have needed it until they were deleted, for good.
-    deleted: u64,
+    pub deleted: u64,
     /// Its versions disagree about its generation or its size.
-    torn: bool,
+    pub torn: bool,
     /// A version that needs it, or its own item, is in a state that this release does not know.
-    unknown: bool,
+    pub unknown: bool,
+    /// The store has it, with its size.
+    pub present: bool,
     /// Its item: state, generation, count.
-    item: Option<(BlobState, u64, u64)>,
+    pub item: Option<(BlobState, u64, u64)>,
 }
 
 impl Tally {
@@ -119,16 +123,16 @@ impl Counted {
         if let Some((at, version)) = version(key, item) {
             self.versions += 1;
             if version.state != State::Deleted {
-                self.blobs.entry(at).or_default().need(&version);
+                self.blobs.change(at, |tally| tally.need(&version));
             }
         }
         if let Some((at, item)) = blob(key, item) {
-            self.blobs.entry(at).or_default().item = Some(item);
+            self.blobs.change(at, |tally| tally.item = Some(item));
         }
     }
 
-    pub(super) fn into_needed(self) -> HashMap<Spot, Record> {
-        self.blobs.into_iter().map(|(at, tally)| (at, tally.record)).collect()
+    pub(super) fn into_blobs(self) -> Tallies {
+        self.blobs
     }
 }
 
@@ -187,7 +191,7 @@ impl TableLedger {
             return Ok(());
         }
         let mut suspects: BTreeSet<_> =
-            counted.blobs.iter().filter(|(_, tally)| tally.wrong().is_some()).map(|(at, _)| *at).collect();
+            counted.blobs.iter().filter(|(_, tally)| tally.wrong().is_some()).map(|(at, _)| at).collect();
         if suspects.is_empty() {
             return Ok(());
         }

@@ -139,7 +139,7 @@ fn a_deleted_version_is_collected_and_its_number_stays_spent() {
     "#);
     assert_snapshot!(sandbox.run(&["fsck", "--json", "-q"]), @r#"
     exit 0
-    1| {"summary":{"command":"fsck","packages":1,"versions":2,"blobs":1,"read":0,"breaches":0,"mended":0,"unjudged":0}}
+    1| {"summary":{"command":"fsck","packages":1,"versions":2,"blobs":1,"read":0,"unread":0,"breaches":0,"mended":0,"unjudged":0}}
     "#);
     assert_snapshot!(sandbox.run(&["gc", "--min-age", "0s"]), @"
     exit 0
@@ -172,7 +172,7 @@ fn what_is_wrong_is_named_by_fsck() {
     assert_snapshot!(sandbox.run(&["fsck", "--json", "-q"]), @r#"
     exit 8
     1| {"rule":"missing","place":"7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed","what":"it is not in the store","mended":false}
-    1| {"summary":{"command":"fsck","packages":1,"versions":2,"blobs":2,"read":0,"breaches":1,"mended":0,"unjudged":0}}
+    1| {"summary":{"command":"fsck","packages":1,"versions":2,"blobs":2,"read":0,"unread":0,"breaches":1,"mended":0,"unjudged":0}}
     2| {"error":{"kind":"integrity","message":"1 breach found, 1 not mended","hint":"`sacker fsck --repair` repairs what can be derived from the logs","exit_code":8}}
     "#);
     assert_snapshot!(sandbox.run(&["fsck", "--repair", "--read-data=101"]), @"

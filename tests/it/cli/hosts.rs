@@ -144,6 +144,11 @@ fn there_is_a_sign_of_life_off_a_terminal() {
     assert!(shown.contains("2| note: downloading: 20.0 MiB of 20.0 MiB\n"), "{shown}");
     let shown = run(&sandbox, "progress=return(0)", &["fsck", "--read-data", "--json"]);
     assert!(shown.contains(r#"{"note":{"message":"downloading: 20.0 MiB of 20.0 MiB"}}"#), "{shown}");
+    for counted in ["examining the ledger: 1 package", "listing the store: 1 object"] {
+        assert!(shown.contains(&format!(r#"{{"note":{{"message":"{counted}"}}}}"#)), "{shown}");
+    }
+    let shown = run(&sandbox, "progress=return(0)", &["gc"]);
+    assert!(shown.contains("2| note: listing the store: 1 object\n"), "{shown}");
     assert_eq!(run(&sandbox, "progress=return(0)", &["add", "app", "large", "-q"]), "exit 0\n1| 2\n");
     assert_eq!(run(&sandbox, "progress=return(3600)", &["add", "app", "large"]), "exit 0\n1| 3\n");
 }

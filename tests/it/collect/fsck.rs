@@ -73,8 +73,16 @@ async fn sound(site: &Site) {
     let before = items(site).await;
     let (checked, breaches) = fsck(site, ALL).await;
     assert_eq!(breaches, []);
-    let expected =
-        Checked { packages: 2, versions: 6, blobs: 4, read: 4, breaches: 0, mended: 0, unjudged: 0 };
+    let expected = Checked {
+        packages: 2,
+        versions: 6,
+        blobs: 4,
+        read: 4,
+        unread: 0,
+        breaches: 0,
+        mended: 0,
+        unjudged: 0,
+    };
     assert_eq!(checked, expected);
     let (checked, _) = fsck(site, Fsck { repair: true, read_data: 0 }).await;
     assert_eq!(checked, Checked { read: 0, ..expected });

@@ -89,6 +89,7 @@
 
 pub mod aws;
 pub mod cli;
+pub mod clock;
 mod durable;
 mod failpoint;
 pub mod fault;

@@ -139,7 +139,8 @@ pub async fn open_ledger(
         LedgerUrl::Dynamo { table, endpoint } => {
             let client = within(&patience, || aws.dynamodb(endpoint)).await?;
             let table = DynamoTable::new(client, table.clone());
-            Arc::new(TableLedger::new(Arc::new(table), patience))
+            let ledger = TableLedger::new(Arc::new(table), patience);
+            Arc::new(ledger.with_server_time(aws.dynamodb_time()))
         }
         LedgerUrl::Directory(directory) => {
             Arc::new(TableLedger::new(Arc::new(SqliteTable::open(directory)), patience))

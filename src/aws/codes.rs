@@ -165,7 +165,8 @@ const REMEDIES: &[(&str, &str)] = &[
     ("XMinioAdminBucketQuotaExceeded", FULL),
 ];
 
-const SKEWED: &str = "this machine's clock is wrong: set it, and keep it set (NTP), then run it again";
+pub(super) const SKEWED: &str =
+    "this machine's clock is wrong: set it, and keep it set (NTP), then run it again";
 const LACKING: &str =
     "the server at this address does not have what is needed: use AWS, or another release of it";
 const FULL: &str = "free space there, or raise the quota, then run it again";

@@ -1,6 +1,6 @@
 //! What the errors of AWS mean.
 
-use super::{codes, credentials::Refusal, proxies::Unproxied};
+use super::{codes, credentials::Refusal, date::is_skewed, proxies::Unproxied};
 use crate::fault::{Fault, FaultKind};
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
@@ -39,6 +39,13 @@ where
             let cut = code.is_none() && status == 400 && is_of_dynamodb(context.raw());
             let kind = if cut { FaultKind::Unavailable } else { codes::kind(code, status) };
             remedy = codes::remedy(code, status);
+            // The SDK has taken the server's time from this very answer, and signs the next request with it.
+            let kind = if kind == FaultKind::Denied && is_skewed(context.raw()) {
+                remedy = Some(codes::SKEWED);
+                FaultKind::Unavailable
+            } else {
+                kind
+            };
             (kind, told(code, message, status))
         }
         // An answer that can't be read. Where someone else answers than AWS, or AWS lets nobody in, it is one whatever it

@@ -9,6 +9,7 @@ mod ahead;
 mod caller;
 mod codes;
 mod credentials;
+mod date;
 mod fault;
 mod http;
 #[cfg(feature = "weak-s3-ledger")]
@@ -24,7 +25,10 @@ pub use fault::fault;
 #[cfg(feature = "weak-s3-ledger")]
 pub use objects::{Objects, S3Objects};
 
-use crate::fault::{Fault, FaultKind};
+use crate::{
+    clock::ServerTime,
+    fault::{Fault, FaultKind},
+};
 use aws_config::{
     BehaviorVersion, Region, SdkConfig, environment::EnvironmentVariableRegionProvider,
     identity::IdentityCache, imds, meta::region::RegionProviderChain, profile::ProfileFileRegionProvider,
@@ -34,6 +38,7 @@ use aws_credential_types::{Token, provider::SharedCredentialsProvider};
 use aws_sdk_s3::config::{RequestChecksumCalculation, ResponseChecksumValidation};
 use aws_types::{origin::Origin, service_config::ServiceConfigKey};
 use credentials::Settings;
+use date::Dated;
 use http::Http;
 use std::{path::Path, sync::Arc, time::Duration};
 use tokio::sync::OnceCell;
@@ -73,6 +78,7 @@ pub struct Aws {
     credentials: Arc<OnceCell<SharedCredentialsProvider>>,
     // Its value is in the HTTP client.
     trusted: Arc<OnceCell<()>>,
+    dynamodb_time: ServerTime,
 }
 
 impl Aws {
@@ -93,7 +99,8 @@ impl Aws {
 
     fn new(credentials: OnceCell<SharedCredentialsProvider>) -> Self {
         let (http, standard, trusted) = (Http::default(), Arc::default(), Arc::default());
-        Self { http, standard, credentials: Arc::new(credentials), trusted }
+        let dynamodb_time = ServerTime::default();
+        Self { http, standard, credentials: Arc::new(credentials), trusted, dynamodb_time }
     }
 
     /// A client of DynamoDB. It makes one try and never retries: that is the caller's decision, since a failed condition
@@ -110,9 +117,16 @@ impl Aws {
             .read_timeout(DYNAMODB_STALLED)
             .operation_attempt_timeout(DYNAMODB_ATTEMPT);
         let config = aws_sdk_dynamodb::config::Builder::from(&sdk)
+            .http_client(Dated { http: self.http.clone(), time: self.dynamodb_time.clone() })
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts.build());
         Ok(aws_sdk_dynamodb::Client::from_conf(config.build()))
+    }
+
+    /// The time of DynamoDB, as the answers to all clients from [`dynamodb`](Self::dynamodb) state it.
+    #[must_use]
+    pub fn dynamodb_time(&self) -> ServerTime {
+        self.dynamodb_time.clone()
     }
 
     /// A client of S3. It makes one try and never retries: that is the caller's decision, whose
@@ -132,6 +146,8 @@ impl Aws {
         let sdk = self.configuration(at, "S3").await?;
         let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT).read_timeout(S3_STALLED);
         let mut config = aws_sdk_s3::config::Builder::from(&sdk)
+            // The store has no use for the time itself.
+            .http_client(Dated { http: self.http.clone(), time: ServerTime::default() })
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts.build())
             // Our own knows of the caller's deadline. The SDK's takes a server that thinks for a stalled one

@@ -31,8 +31,8 @@ Where a command takes a SPEC, that is one of:
   latest     the highest version that is neither yanked nor deleted
   live~1     where `rollback` would put live; live~2 after two rollbacks
   live@{2026-05-01T10:00:00Z}, live@{2h ago}
-             where live was then, by the times in `history`, which are those
-             of the clocks of who moved it; \"ago\" is by this machine's clock
+             where live was then, by the times in `history`; \"ago\" is before
+             now, by DynamoDB's clock, or this machine's if embedded
 
 Environment:
   SACKER_LEDGER, SACKER_STORE, SACKER_CONFIG

@@ -185,6 +185,10 @@ fn of_ledger(error: &ledger::Error, places: &Places) -> Vec<String> {
         E::Refused(Refused::Gates { package, version, .. }) => {
             format!("nothing was changed; `sacker info {package} {version}` shows the version")
         }
+        E::Refused(Refused::UncertainTime(uncertain)) => {
+            let (package, tag) = (&uncertain.package, &uncertain.tag);
+            format!("`sacker history {package} {tag}` shows its moves in their order; name a version, or `{tag}~1`")
+        }
         E::Refused(Refused::TooLarge { .. }) => {
             "nothing was changed; make it two plans, or leave out --key; `sacker apply --help` says what takes how \
              many items"

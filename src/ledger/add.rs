@@ -4,12 +4,13 @@ use super::{
     AddRequest, Error, Staged,
     chain::START,
     error::{Conflict, Refused},
-    fence::{after, chained, still_at},
+    fence::{chained, still_at},
     idempotency::{key_read, used_for},
     items::{self, BlobItem, BlobState, Head, TagEvent, TagItem, VersionItem, encode},
     operation::{Context, Moves, Operation, Plan, Proposal, Told},
     snapshot::{Shown, Snapshot},
     tag_log::{Allowed, TagLog, Way, allow},
+    times::stamp,
 };
 use crate::{
     model::{
@@ -145,6 +146,7 @@ impl Addition<'_> {
         let number = head.map_or(0, |head| head.n) + 1;
         let version = Version::try_from(number).map_err(|_| Refused::Full(package.clone()))?;
         let slot = items::version_key(package, number);
+        let (when, clock) = stamp(context.now.at, head.map(|head| head.when));
         let mut item = VersionItem {
             n: version,
             blob: blob.into(),
@@ -152,7 +154,8 @@ impl Addition<'_> {
             more_labels: Labels::default(),
             state: State::Active,
             who: context.author.actor.clone(),
-            when: after(context.now, head.map(|head| head.when)),
+            when,
+            clock,
             message: context.author.message.clone(),
             op: context.op.clone(),
             rev: seen_rev + 1,

@@ -182,7 +182,10 @@ impl<O: Operation> Commit<'_, O> {
         let answer = self.ledger.send(&sent.transaction).await;
         reach("commit-answered");
         match answer {
-            Ok(()) => Ok(sent.proposal.outcome),
+            Ok(()) => {
+                self.ledger.report_clocks(&sent.proposal, &sent.snapshot).await;
+                Ok(sent.proposal.outcome)
+            }
             Err(TransactError::Refused(found)) => self.refused(sent, found, progress).await,
             Err(TransactError::Fault(fault)) => {
                 if fault.kind.is_ambiguous() {

@@ -3,6 +3,7 @@
 //! Sorted by what a caller would do differently. Messages name the package, the version and the tag; hints and exit
 //! codes are the business of whoever shows them.
 
+use super::UncertainTime;
 use crate::{
     fault::Fault,
     model::{
@@ -348,6 +349,9 @@ pub enum Refused {
         /// The gates that are shut.
         failed: Vec<GateFailure>,
     },
+    /// The version that a tag was on at some time is not certain.
+    #[error("{0}")]
+    UncertainTime(Box<UncertainTime>),
     /// The plan is more than one transaction can hold.
     #[error("the plan takes {needed} items in one transaction, which holds {most}")]
     TooLarge {

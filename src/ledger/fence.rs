@@ -5,6 +5,7 @@ use super::{
     items::{self, Head, ReleaseEvent, ReleaseEventKind, TagEvent, TagHead, encode},
     operation::Moves,
     snapshot::{Sealed, Snapshot},
+    times::stamp,
 };
 use crate::{
     model::{OpId, TagKind},
@@ -26,7 +27,7 @@ impl TableLedger {
         let (rev, head, entry_key, entry) = if items::is_releases(log) {
             let head: Option<Head> = seen.get(&key)?;
             let rev = head.as_ref().map_or(0, |head| head.rev);
-            let when = after(self.now(), head.as_ref().map(|head| head.when));
+            let when = after(self.now().at, head.as_ref().map(|head| head.when));
             let event = ReleaseEvent {
                 kind: ReleaseEventKind::Fence,
                 version: None,
@@ -50,7 +51,7 @@ impl TableLedger {
         } else {
             let head: Option<TagHead> = seen.get(&key)?;
             let rev = head.as_ref().map_or(0, |head| head.rev);
-            let when = after(self.now(), head.as_ref().map(|head| head.when));
+            let (when, clock) = stamp(self.now().at, head.as_ref().map(|head| head.when));
             let event = TagEvent {
                 kind: TagKind::Fence,
                 tag: None,
@@ -62,6 +63,7 @@ impl TableLedger {
                 led_by: Moves::new(),
                 who,
                 when,
+                clock,
                 message: None,
                 op,
                 rev: rev + 1,

@@ -4,9 +4,11 @@
 
 mod keys;
 mod newer;
+mod numbers;
 mod says;
 
 pub(super) use newer::{check_write, least};
+use numbers::{number, number_if_any, time, time_if_any};
 
 pub(super) use keys::{
     ANY_RELEASE_EVENT, ANY_TAG, ANY_TAG_EVENT, ANY_VERSION, DIRECTORIES, HIGHEST, blob_key, directory,
@@ -26,31 +28,11 @@ use crate::{
     },
     table::{Item, Key},
 };
-use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 /// The number of the schema that this module reads and writes.
 pub(super) const SCHEMA: u64 = 1;
-
-/// Reads a number of an item: up to 2^53, so that what is one more is a number, too. A higher one was written by hand.
-fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
-    let number = u64::deserialize(deserializer)?;
-    if number > Version::MAX {
-        return Err(serde::de::Error::custom(format_args!("{number} is more than 2^53")));
-    }
-    Ok(number)
-}
-
-fn number_if_any<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
-    Option::<Number>::deserialize(deserializer).map(|number| number.map(|Number(number)| number))
-}
-
-#[derive(Deserialize)]
-struct Number(#[serde(deserialize_with = "number")] u64);
-
-fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
-    number(deserializer).map(Timestamp::from_millis)
-}
 
 /// The ledger's own identity: schema number and a random id, made once.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -148,6 +130,9 @@ pub(super) struct VersionItem {
     pub who: Actor,
     #[serde(deserialize_with = "time")]
     pub when: Timestamp,
+    /// What the writer's clock said, where `when` had to be raised above it by more than clocks differ.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "time_if_any")]
+    pub clock: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<Message>,
     pub op: OpId,
@@ -250,6 +235,9 @@ pub(super) struct TagEvent {
     pub who: Actor,
     #[serde(deserialize_with = "time")]
     pub when: Timestamp,
+    /// As that of a version.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "time_if_any")]
+    pub clock: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<Message>,
     pub op: OpId,

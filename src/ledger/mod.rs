@@ -32,6 +32,7 @@ mod snapshot;
 mod table_ledger;
 mod tag_log;
 mod target;
+mod times;
 mod undo;
 #[cfg(feature = "weak-s3-ledger")]
 mod weak_s3;
@@ -45,6 +46,7 @@ pub use requests::{
     TagRequest, UntagRequest,
 };
 pub use table_ledger::TableLedger;
+pub use times::UncertainTime;
 #[cfg(feature = "weak-s3-ledger")]
 pub use weak_s3::WeakS3Ledger;
 

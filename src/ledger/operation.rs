@@ -6,9 +6,10 @@ use super::{
     idempotency::{self, remembered},
     items,
     snapshot::Snapshot,
+    times::Now,
 };
 use crate::{
-    model::{OpId, PackageName, Timestamp},
+    model::{OpId, PackageName},
     table::{Action, Change, Key},
 };
 use std::collections::BTreeMap;
@@ -18,7 +19,7 @@ use std::collections::BTreeMap;
 pub(super) struct Context<'a> {
     pub op: &'a OpId,
     pub author: &'a Author,
-    pub now: Timestamp,
+    pub now: Now,
 }
 
 /// What has to be done, given what was read.

@@ -2,12 +2,12 @@
 
 use super::{
     ApplyRequest, Error, NotFound, TableLedger,
-    items::{self, TagEvent, TagHead, TagItem},
+    items::{self, TagEvent, TagItem},
     operation::Known,
     target::{Move, To, back_by},
 };
 use crate::{
-    model::{Moment, PackageName, Spec, TagName, Timestamp, Version},
+    model::{PackageName, Spec, TagName, Version},
     table::Order,
 };
 use futures_util::TryStreamExt;
@@ -17,11 +17,11 @@ impl TableLedger {
     /// number of rollbacks goes is judged by the tag as it stands now.
     ///
     /// # Errors
-    /// [`NotFound::Tag`], [`NotFound::Past`], [`NotFound::Then`].
+    /// [`NotFound::Tag`], [`NotFound::Past`]; those of [`version_at`](Self::version_at).
     pub(super) async fn version_then(&self, package: &PackageName, spec: &Spec) -> Result<Version, Error> {
         match spec {
             Spec::Past(tag, steps) => self.back(package, tag, *steps).await,
-            Spec::At(tag, moment) => self.at(package, tag, *moment).await,
+            Spec::At(tag, moment) => self.version_at(package, tag, *moment).await,
             Spec::Version(_) | Spec::Tag(_) | Spec::Latest => unreachable!("it names no past"),
         }
     }
@@ -55,40 +55,7 @@ impl TableLedger {
         }
     }
 
-    async fn at(&self, package: &PackageName, tag: &TagName, moment: Moment) -> Result<Version, Error> {
-        let at = moment.as_of(self.now());
-        let last = self.last_event_at(package, at).await?;
-        let of_tag = |event: &TagEvent| event.tag.as_ref() == Some(tag);
-        let event = self.find_event(package, last, of_tag).await?;
-        let then = event.and_then(|event| event.version);
-        if then.is_none() {
-            let key = items::tag_key(package, tag);
-            if self.read(vec![key.clone()]).await?.item(&key).is_none() {
-                return Err(NotFound::Tag { package: package.clone(), tag: tag.clone() }.into());
-            }
-        }
-        Ok(then.ok_or_else(|| NotFound::Then { package: package.clone(), tag: tag.clone(), at })?)
-    }
-
-    /// The rev of the last event in a package's tag log at some time; 0 if there was none. Times grow along a log, so it
-    /// takes one read for each doubling of its length.
-    async fn last_event_at(&self, package: &PackageName, at: Timestamp) -> Result<u64, Error> {
-        let key = items::head_key(&items::tags(package));
-        let head: Option<TagHead> = self.read(vec![key.clone()]).await?.get(&key)?;
-        let Some(head) = head else { return Ok(0) };
-        if head.when <= at {
-            return Ok(head.rev);
-        }
-        let (mut before, mut after) = (0, head.rev);
-        while after - before > 1 {
-            let middle = before + (after - before) / 2;
-            let event = self.event(package, middle).await?;
-            if event.when <= at { before = middle } else { after = middle }
-        }
-        Ok(before)
-    }
-
-    async fn event(&self, package: &PackageName, rev: u64) -> Result<TagEvent, Error> {
+    pub(super) async fn event(&self, package: &PackageName, rev: u64) -> Result<TagEvent, Error> {
         let key = items::tag_event_key(package, rev);
         let missing = || Error::Damaged {
             what: format!("the ledger's item {key}"),
@@ -98,7 +65,7 @@ impl TableLedger {
     }
 
     /// The last event of a package's tags, from this rev downwards, for which this is true.
-    async fn find_event(
+    pub(super) async fn find_event(
         &self,
         package: &PackageName,
         rev: u64,

@@ -172,7 +172,7 @@ impl Changing<'_> {
             ReleaseChange::Label(labels) => (ReleaseEventKind::Label, labels.clone()),
         };
         let rev = head.rev + 1;
-        let when = after(context.now, Some(head.when));
+        let when = after(context.now.at, Some(head.when));
         let event = ReleaseEvent {
             kind,
             version: Some(self.request.version),

@@ -43,6 +43,7 @@ impl<T: Record> Record for Box<T> {
 pub(super) struct FixedVersion {
     pub blob: BlobFields,
     pub when: Timestamp,
+    pub clock: Option<Timestamp>,
 }
 
 /// Something that is only shown with an outcome, and that nothing may be decided on.
@@ -187,7 +188,7 @@ impl Snapshot {
             return Ok(None);
         };
         let item: VersionItem = decode(key, item)?;
-        Ok(Some(FixedVersion { blob: item.copied_blob(), when: item.when }))
+        Ok(Some(FixedVersion { blob: item.copied_blob(), when: item.when, clock: item.clock }))
     }
 
     /// Returns the value that a label of the version at `key` has. A label that is there stays as it is; one that is not

@@ -12,9 +12,11 @@ use super::{
     release::{self, Changing},
     snapshot::Snapshot,
     target::{Move, To},
+    times::{Clock, Now},
     undo::Undoing,
 };
 use crate::{
+    clock::ServerTime,
     failpoint::reach,
     fault::Fault,
     model::{
@@ -41,7 +43,7 @@ pub(super) const READING: &str = "reading the ledger";
 pub struct TableLedger {
     pub(super) table: Arc<dyn Table>,
     patience: Patience,
-    clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    clock: Clock,
     schema_known: AtomicBool,
     asking: Mutex<()>,
 }
@@ -66,7 +68,15 @@ impl TableLedger {
         patience: Patience,
         clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     ) -> Self {
+        let clock = Clock::new(clock);
         Self { table, patience, clock, schema_known: AtomicBool::new(false), asking: Mutex::new(()) }
+    }
+
+    /// The same ledger, with its clock corrected by the time of the server that has the table, as soon as an answer has
+    /// stated one: what is recorded is then the server's time, which all clients share.
+    #[must_use]
+    pub fn with_server_time(self, server: ServerTime) -> Self {
+        Self { clock: self.clock.with_server(server), ..self }
     }
 
     pub(super) fn table(&self) -> &dyn Table {
@@ -77,8 +87,12 @@ impl TableLedger {
         &self.patience
     }
 
-    pub(super) fn now(&self) -> Timestamp {
-        (self.clock)()
+    pub(super) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    pub(super) fn now(&self) -> Now {
+        self.clock.now()
     }
 
     /// Reads items, each consistently, together with the ledger's identity where that was not checked yet.

@@ -4,10 +4,11 @@ use super::{
     Error,
     chain::START,
     error::Refused,
-    fence::{after, chained, still_at},
+    fence::{chained, still_at},
     items::{self, BlobFields, TagEvent, TagHead, TagItem, encode},
     operation::{Context, Moves},
     snapshot::Snapshot,
+    times::stamp,
 };
 use crate::{
     model::{PackageName, Protection, TagKind, TagMove, TagName, Timestamp, Version, Word},
@@ -163,7 +164,7 @@ impl<'a> TagLog<'a> {
         let Entry { tag, before, kind, target, back, protection } = entry;
         let author = self.context.author;
         self.rev += 1;
-        let when = after(self.context.now, self.when);
+        let (when, clock) = stamp(self.context.now.at, self.when);
         let (version, blob) = target.unzip();
         let moves = std::mem::take(&mut self.leads);
         let event = TagEvent {
@@ -177,6 +178,7 @@ impl<'a> TagLog<'a> {
             moves,
             who: author.actor.clone(),
             when,
+            clock,
             message: author.message.clone(),
             op: self.context.op.clone(),
             rev: self.rev,

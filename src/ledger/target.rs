@@ -8,18 +8,16 @@ use super::{
     read::no_version,
     snapshot::Snapshot,
     tag_log::Way,
+    times::age,
 };
 use crate::{
-    model::{Expectation, Gate, PackageName, Spec, State, TagKind, TagName, Timestamp, Version},
+    model::{Expectation, Gate, Length, PackageName, Spec, State, TagKind, TagName, Version},
     table::{Action, Change, Condition, Key},
 };
 use std::time::Duration;
 
 /// How far back a refusal looks for a version that a tag could be put back to.
 const NEAREST: usize = 20;
-
-/// By how much the clocks of two machines may differ without a word.
-const CLOCKS_DIFFER: Duration = Duration::from_mins(5);
 
 /// One move of a tag that is asked for.
 #[derive(Debug, Clone)]
@@ -314,16 +312,12 @@ impl Move {
                     }
                 }
                 Gate::Age(least) => {
-                    let age = context.now.since(item.when);
-                    if age >= least.as_duration() {
-                        continue;
+                    let seconds = |age: Duration| Length::from(Duration::from_secs(age.as_secs()));
+                    match age(&item, context.now) {
+                        Ok(age) if age >= least.as_duration() => continue,
+                        Ok(age) => format!("it was added {} ago", seconds(age)),
+                        Err(unknown) => unknown,
                     }
-                    if item.when.since(context.now) > CLOCKS_DIFFER {
-                        failed.push(GateFailure { gate: gate.clone(), found: ahead(item.when) });
-                        continue;
-                    }
-                    let seconds = std::time::Duration::from_secs(age.as_secs());
-                    format!("it was added {} ago", crate::model::Length::from(seconds))
                 }
             };
             failed.push(GateFailure { gate: gate.clone(), found });
@@ -334,11 +328,6 @@ impl Move {
         let (package, tag) = (package.clone(), self.tag.clone());
         Err(Refused::Gates { package, tag, version, failed }.into())
     }
-}
-
-/// A version's age is not known where it was recorded by a clock that was ahead, or this one is behind.
-fn ahead(when: Timestamp) -> String {
-    format!("its age is not known: it is recorded at {when}, later than now, so a clock is or was wrong")
 }
 
 /// Follows a tag's way back by so many rollbacks, from what its last event has as `back`.

@@ -249,6 +249,7 @@ impl Ledger for WeakS3Ledger {
                 state: State::Active,
                 who: request.author.actor.clone(),
                 when: after(Timestamp::now(), document.latest().map(|latest| latest.when)),
+                clock: None,
                 message: request.author.message.clone(),
                 op: draft.op.clone(),
                 rev: number,

@@ -7,7 +7,8 @@ use std::{fmt, str::FromStr, time::Duration};
 
 /// A point in time in milliseconds since the Unix epoch, printed as RFC 3339 in UTC.
 ///
-/// Times in a ledger are those of the writing client's clock, raised where needed so that they grow along each log.
+/// Times in a ledger are those of the writing client's clock, corrected by the server's where the server states one, and
+/// raised where needed so that they grow along each log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Timestamp(u64);
@@ -70,6 +71,12 @@ impl Timestamp {
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+
+    /// Returns the time this long after it.
+    #[must_use]
+    pub fn later(self, by: Duration) -> Self {
+        Self(self.0.saturating_add(u64::try_from(by.as_millis()).unwrap_or(u64::MAX)))
     }
 }
 

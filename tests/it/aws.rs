@@ -45,6 +45,45 @@ async fn no_answer_to_a_try_is_an_outage() {
     assert_eq!(server.asked().len(), 1);
 }
 
+/// The body of a refusal of a request by its signature.
+const SIGNATURE: &str =
+    r#"{"__type":"com.amazon.coral.service#InvalidSignatureException","message":"Signature expired"}"#;
+
+/// An answer of a server whose clock is a year ahead.
+fn a_year_ahead(status: &str, body: &str) -> String {
+    let date = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24 * 365);
+    let date = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&date).unwrap();
+    response(&format!("{status}\r\ndate: {date}"), body)
+}
+
+/// The year that each request was signed in.
+fn years(server: &Server) -> Vec<i32> {
+    let year = |request: &String| {
+        let head = request.to_ascii_lowercase();
+        head.split("x-amz-date: ").nth(1).unwrap()[..4].parse().unwrap()
+    };
+    server.asked().iter().map(year).collect()
+}
+
+#[tokio::test]
+async fn a_wrong_clock_is_corrected_once() {
+    let refused = a_year_ahead("400 Bad Request", SIGNATURE);
+    let server = Server::new(vec![refused.clone(), a_year_ahead("200 OK", "{}")]).await;
+    let (table, key) = (table(&server.url).await, Key::new("p", "a"));
+    let fault = table.get(&key).await.unwrap_err();
+    assert_eq!(fault.kind, FaultKind::Unavailable, "{fault:?}");
+    assert!(fault.remedy.unwrap().contains("clock"), "{fault:?}");
+    assert_eq!(table.get(&key).await.unwrap(), None);
+    let years = years(&server);
+    assert_eq!(years[1], years[0] + 1);
+    // If that is not what is wrong, it is not tried again and again.
+    let server = Server::new(vec![refused]).await;
+    let table = self::table(&server.url).await;
+    let fault = backends::patience().run("x", || table.get(&key)).await.unwrap_err();
+    assert_eq!(fault.kind, FaultKind::Denied, "{fault:?}");
+    assert_eq!(server.asked().len(), 2);
+}
+
 #[tokio::test]
 async fn an_answer_cut_short() {
     let cut =

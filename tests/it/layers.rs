@@ -7,16 +7,17 @@ use std::{
 };
 
 /// Each module of the crate, and the modules that it may name.
-const LAYERS: [(&str, &[&str]); 12] = [
+const LAYERS: [(&str, &[&str]); 13] = [
     ("durable", &[]),
     ("failpoint", &[]),
     ("model", &[]),
     ("fault", &[]),
+    ("clock", &["model"]),
     ("retry", &["fault"]),
-    ("aws", &["fault", "retry"]),
+    ("aws", &["clock", "fault", "model", "retry"]),
     ("table", &["aws", "fault"]),
     ("store", &["aws", "fault", "model", "retry", "table"]),
-    ("ledger", &["aws", "fault", "model", "retry", "table"]),
+    ("ledger", &["aws", "clock", "fault", "model", "retry", "table"]),
     ("ops", &["fault", "ledger", "model", "retry", "store", "table"]),
     ("location", &["aws", "fault", "ledger", "retry", "store", "table"]),
     ("cli", &["aws", "fault", "ledger", "location", "model", "ops", "retry", "store", "table"]),

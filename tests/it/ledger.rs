@@ -23,6 +23,7 @@ mod resuming;
 pub mod rollback;
 pub mod steps;
 mod tagging;
+mod times;
 pub mod turns;
 
 /// Makes a test of each case, in a world of its own.
@@ -127,6 +128,11 @@ macro_rules! for_tables {
             items::states_are_respected
             items::a_protected_tag_is_left_alone
             items::a_head_that_only_a_fence_made_is_no_package
+            times::the_server_corrects_a_wrong_clock
+            times::one_wrong_clock_shuts_no_gate_where_the_server_states_the_time
+            times::no_gate_opens_early_after_a_clock_was_behind
+            times::the_past_is_not_guessed_beside_a_clock_that_was_ahead
+            times::the_past_is_not_guessed_beside_a_clock_that_was_behind
             reading::many_versions_come_page_by_page
             resuming::what_landed_is_found
             resuming::what_did_not_land_is_done_once

@@ -61,6 +61,10 @@ fn blob() -> impl Strategy<Value = BlobFields> {
 /// Who, when, why, and under which operation.
 type Entry = (Actor, Timestamp, Option<Message>, OpId, u64, String);
 
+fn clock() -> impl Strategy<Value = Option<Timestamp>> {
+    option::of(number().prop_map(Timestamp::from_millis))
+}
+
 fn entry() -> impl Strategy<Value = Entry> {
     (
         of::<Actor>("[^\\p{Cc}]{1,12}"),
@@ -189,10 +193,11 @@ proptest! {
     #[test]
     fn versions_come_back(
         n in version(), blob in blob(), one in labels(), other in labels(), state in state(), at in entry(),
+        clock in clock(),
     ) {
         let (who, when, message, op, rev, chain) = at;
         let item = VersionItem {
-            n, blob, labels: one.clone(), more_labels: other, state, who, when, message, op, rev, chain,
+            n, blob, labels: one.clone(), more_labels: other, state, who, when, clock, message, op, rev, chain,
         };
         let stored = comes_back(&item);
         prop_assert_eq!(stored.contains_key("labels"), !one.is_empty());
@@ -209,7 +214,7 @@ proptest! {
     fn events_come_back(
         kind in kind(), tag in option::of(tag()), previous in option::of(version()), version in option::of(version()),
         back in option::of(number()), was in option::of(state()), labels in labels(), at in entry(),
-        protection in option::of(protection()), moves in btree_map(text(".{1,8}"), number(), 0..3),
+        protection in option::of(protection()), moves in btree_map(text(".{1,8}"), number(), 0..3), clock in clock(),
     ) {
         let (who, when, message, op, rev, chain) = at;
         comes_back(&ReleaseEvent {
@@ -217,7 +222,8 @@ proptest! {
             chain: chain.clone(),
         });
         comes_back(&TagEvent {
-            kind, tag, previous, version, back, protection, led_by: moves.clone(), moves, who, when, message, op, rev, chain,
+            kind, tag, previous, version, back, protection, led_by: moves.clone(), moves, who, when, clock, message, op, rev,
+            chain,
         });
     }
 

@@ -108,8 +108,8 @@ fn the_help_explains_every_option_and_exit_code() {
     1|   latest     the highest version that is neither yanked nor deleted
     1|   live~1     where `rollback` would put live; live~2 after two rollbacks
     1|   live@{[TIME]}, live@{2h ago}
-    1|              where live was then, by the times in `history`, which are those
-    1|              of the clocks of who moved it; "ago" is by this machine's clock
+    1|              where live was then, by the times in `history`; "ago" is before
+    1|              now, by DynamoDB's clock, or this machine's if embedded
     1|
     1| Environment:
     1|   SACKER_LEDGER, SACKER_STORE, SACKER_CONFIG

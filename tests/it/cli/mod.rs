@@ -7,6 +7,7 @@ mod add;
 mod adopt;
 mod apply;
 mod change;
+mod clocks;
 mod configuration;
 mod download;
 mod help;

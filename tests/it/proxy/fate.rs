@@ -23,6 +23,8 @@ pub enum Fate {
     FlipsReply,
     /// A bit of its own body is turned round.
     FlipsRequest,
+    /// It is answered as by a server whose clock is so many days ahead.
+    IsDatedAhead(i64),
     /// It never arrives, and this is answered.
     IsAnswered(Answer),
     /// It is done, and then this is answered.

@@ -48,6 +48,15 @@ impl Message {
         self.body = body.as_bytes().to_vec();
     }
 
+    /// Puts its `Date` this many days ahead of this machine's.
+    pub fn set_date(&mut self, days: i64) {
+        let date = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24 * days);
+        let date = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&date).unwrap();
+        self.remove("date");
+        self.head.truncate(self.head.len() - 2);
+        self.head.extend(format!("date: {date}\r\n\r\n").bytes());
+    }
+
     /// The first line's word of that number.
     fn word(&self, number: usize) -> String {
         let head = String::from_utf8_lossy(&self.head);

@@ -110,6 +110,11 @@ async fn serve(mut client: TcpStream, server: &str, fates: &Fates, log: &Log) ->
                 }
                 answer
             }
+            Fate::IsDatedAhead(days) => {
+                let mut answer = request.ask(server).await?;
+                answer.set_date(days);
+                answer
+            }
             Fate::FlipsRequest => {
                 flip(&mut request.body);
                 request.ask(server).await?

@@ -5,7 +5,7 @@ use super::{
     acts::{Act, Answer, Request, Told},
     audit::{Breaches, Dump},
     network::BASE,
-    specification::{Change, Commit, File, Outcome, Put, Step, Verdict, View, World},
+    specification::{Change, Commit, DIFFER, File, Outcome, Put, Step, Verdict, View, World},
 };
 use sacker::{
     model::{Key, Spec, TagKind},
@@ -424,10 +424,16 @@ impl<'a> Replay<'a> {
     /// By what time a transaction was made: the one that its entries have, if it is one that a clock of its maker showed;
     /// else, where they only follow what was there, what these clocks showed at first and at last.
     fn nows(&self, record: &Record, at: Moment, said: &Said<'_>) -> Result<Vec<u64>, String> {
-        let (mut latest, mut shown, mut logs) = (u64::MAX, None, BTreeSet::new());
-        for (pk, _, entry) in &said.entries {
+        let (mut earliest, mut latest, mut shown, mut logs) = (0, u64::MAX, None, BTreeSet::new());
+        for (pk, sk, entry) in &said.entries {
+            let time = |name: &str| entry.get(name).and_then(Value::as_u64);
+            let when = time("when").unwrap_or_default();
+            shown = shown.or(time("clock"));
+            // It has none: so it was not further behind.
+            if !sk.starts_with('A') {
+                earliest = earliest.max(when.saturating_sub(DIFFER));
+            }
             if logs.insert(*pk) {
-                let when = entry.get("when").and_then(Value::as_u64).unwrap_or_default();
                 latest = latest.min(when);
                 if self.world.last_time(pk).is_none_or(|last| when > last + 1) {
                     shown = Some(when);
@@ -440,8 +446,9 @@ impl<'a> Replay<'a> {
                 clocks.filter(|(first, last)| (*first..=*last).contains(&now)).map(|_| now).collect()
             }
             None => clocks
-                .filter(|(first, _)| *first <= latest)
-                .flat_map(|(first, last)| [first, last.min(latest)])
+                .map(|(first, last)| (first.max(earliest), last.min(latest)))
+                .filter(|(first, last)| first <= last)
+                .flat_map(|(first, last)| [first, last])
                 .collect(),
         };
         if nows.is_empty() {

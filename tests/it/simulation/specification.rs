@@ -48,12 +48,28 @@ struct Package {
     events: BTreeMap<u64, Event>,
 }
 
+/// By how much clocks may differ, in milliseconds.
+pub const DIFFER: u64 = 30_000;
+
 /// The end of a log, as its head has it.
 #[derive(Debug, Default)]
 struct Log {
     rev: u64,
     chain: String,
     when: u64,
+    /// Those of its entries.
+    times: Vec<Time>,
+}
+
+/// When an entry was made.
+#[derive(Debug, Clone, Copy)]
+struct Time {
+    /// As it is recorded.
+    when: u64,
+    /// What the clock said, where that was further behind than clocks may be.
+    clock: Option<u64>,
+    /// In ticks.
+    tick: u64,
 }
 
 #[derive(Debug)]
@@ -196,6 +212,16 @@ fn pairs(labels: &Labels) -> BTreeMap<String, String> {
     labels.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
+/// Whether a time is further ahead than clocks may differ.
+fn is_ahead(when: u64, now: u64) -> bool {
+    when > now + DIFFER
+}
+
+/// What the clock said that an entry is made by, if that has to be recorded with the entry's time.
+fn clock(when: u64, now: u64) -> Option<u64> {
+    is_ahead(when, now).then_some(now)
+}
+
 fn is_met(expect: Option<Expectation>, found: Option<u64>) -> Option<()> {
     match expect {
         None => Some(()),
@@ -211,9 +237,10 @@ impl Log {
     }
 
     /// Puts an entry at the end and returns it with its place in the chain.
-    fn enter(&mut self, pk: &str, sk: &str, mut entry: Item) -> Item {
+    fn enter(&mut self, pk: &str, sk: &str, mut entry: Item, tick: u64) -> Item {
         self.chain = chained(&self.chain, pk, sk, &entry);
         (self.rev, self.when) = (self.rev + 1, entry["when"].as_u64().unwrap());
+        self.times.push(Time { when: self.when, clock: entry.get("clock").and_then(Value::as_u64), tick });
         entry.insert("chain".to_owned(), self.chain.as_str().into());
         entry
     }
@@ -258,14 +285,27 @@ impl Package {
             Spec::Tag(tag) => self.on(tag),
             Spec::Past(tag, steps) => self.past(tag, *steps)?.version,
             Spec::Version(version) => Some(version.get()),
-            Spec::At(tag, Moment::Time(at)) => {
-                let then = |event: &&Event| {
-                    event.tag == *tag && event.tick <= view.looked && event.when <= at.as_millis()
-                };
-                self.events.values().rev().find(then)?.version
-            }
+            Spec::At(tag, Moment::Time(at)) => self.at(tag, at.as_millis(), view)?.version,
             other => unreachable!("no request has {other:?}"),
         }
+    }
+
+    /// The event after which a tag was where it was at a time, unless a clock that was wrong leaves that uncertain.
+    fn at(&self, tag: &TagName, at: u64, view: View) -> Option<&Event> {
+        let looked = self.tags.times.partition_point(|time| time.tick <= view.looked);
+        let times = &self.tags.times[..looked];
+        let then = times.partition_point(|time| time.when <= at);
+        let last = |until: usize| {
+            let mut events = self.events.range(..=until as u64).rev();
+            events.find(|(_, event)| event.tag == *tag)
+        };
+        let moved_since = last(looked).is_some_and(|(rev, _)| *rev > then as u64);
+        if moved_since && is_ahead(times[then].when, view.now) {
+            return None;
+        }
+        let (rev, event) = last(then)?;
+        let first = usize::try_from(*rev).unwrap() - 1;
+        times[first..then].iter().any(|time| time.clock.is_none()).then_some(event)
     }
 
     fn may_move(&self, tag: &TagName, confirmed: bool) -> Option<()> {
@@ -287,8 +327,9 @@ impl Package {
                 version.labels.get(name).or_else(|| version.more_labels.get(name)) == Some(value)
             }
             Gate::Age(least) => {
-                let age = view.now.saturating_sub(version.item["when"].as_u64().unwrap());
-                u128::from(age) >= least.as_duration().as_millis()
+                let when = version.item["when"].as_u64().unwrap();
+                let known = !version.item.contains_key("clock") && !is_ahead(when, view.now);
+                known && u128::from(view.now.saturating_sub(when)) >= least.as_duration().as_millis()
             }
         }
     }

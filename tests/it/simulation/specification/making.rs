@@ -2,7 +2,7 @@
 
 use super::{
     Answer, Blob, Change, Commit, Event, File, Log, Outcome, Put, Step, Version, World, asked, blob_of,
-    event_sk, item, labels_after, pairs, shown, state_after, version_sk,
+    clock, event_sk, item, labels_after, pairs, shown, state_after, version_sk,
 };
 use crate::simulation::acts::Request;
 use sacker::{
@@ -82,10 +82,11 @@ impl World<'_> {
         let entry = json!({
             "n": number, "sha256": sha256, "gen": generation, "size": size,
             "filename": filename.unwrap_or(own), "mode": mode, "labels": labels, "state": "active",
-            "who": commit.who, "when": when, "message": commit.message, "op": commit.op, "rev": rev,
+            "who": commit.who, "when": when, "clock": clock(when, commit.now), "message": commit.message,
+            "op": commit.op, "rev": rev,
         });
         let (pk, sk) = (format!("P#{name}"), version_sk(number));
-        let item = of.releases.enter(&pk, &sk, item(entry));
+        let item = of.releases.enter(&pk, &sk, item(entry), commit.tick);
         let (state, labels) = (State::Active, labels.clone());
         let version = Version { file, state, labels, more_labels: BTreeMap::new(), item: item.clone() };
         of.versions.push(version);
@@ -129,7 +130,7 @@ impl World<'_> {
             "when": when, "message": commit.message, "op": commit.op, "rev": rev,
         });
         let (pk, sk) = (format!("P#{name}"), event_sk('A', rev));
-        let entry = of.releases.enter(&pk, &sk, item(entry));
+        let entry = of.releases.enter(&pk, &sk, item(entry), commit.tick);
         self.put(pk.clone(), sk.clone(), entry);
         self.put(pk, version_sk(number), item_now);
         if *change == ReleaseChange::Delete {
@@ -196,7 +197,7 @@ impl World<'_> {
         let mut entry = item(json!({
             "kind": put.kind.to_string(), "tag": tag.as_str(), "previous": previous, "version": put.version,
             "back": put.back, "protection": put.protection.map(|it| it.to_string()), "who": commit.who,
-            "when": when, "message": commit.message, "op": commit.op, "rev": rev,
+            "when": when, "clock": clock(when, commit.now), "message": commit.message, "op": commit.op, "rev": rev,
         }));
         entry.extend(item(more));
         let blob = put.version.map(|version| blob_of(&of.version(version).expect("it is there").item));
@@ -206,7 +207,7 @@ impl World<'_> {
             "message": commit.message, "protection": put.protection.map(|it| it.to_string()),
         }));
         let (pk, sk) = (format!("T#{name}"), event_sk('E', rev));
-        let entry = of.tags.enter(&pk, &sk, entry);
+        let entry = of.tags.enter(&pk, &sk, entry, commit.tick);
         let event = Event {
             tag: tag.clone(),
             kind: put.kind,
@@ -236,8 +237,11 @@ impl World<'_> {
         let log = if is_releases { &mut of.releases } else { &mut of.tags };
         let (rev, when) = log.next(commit.now);
         let sk = event_sk(if is_releases { 'A' } else { 'E' }, rev);
-        let entry = json!({ "kind": "fence", "who": commit.who, "when": when, "op": commit.op, "rev": rev });
-        let entry = log.enter(pk, &sk, item(entry));
+        let clock = clock(when, commit.now).filter(|_| !is_releases);
+        let entry = json!({
+            "kind": "fence", "who": commit.who, "when": when, "clock": clock, "op": commit.op, "rev": rev,
+        });
+        let entry = log.enter(pk, &sk, item(entry), commit.tick);
         self.put(pk, sk, entry);
         if is_releases { self.put_head(name) } else { self.put_tag_head(name) }
     }
@@ -246,7 +250,7 @@ impl World<'_> {
         let of = &self.packages[name];
         let latest = of.latest();
         let blob = latest.map(|latest| blob_of(&of.version(latest).expect("it is there").item));
-        let Log { rev, chain, when } = &of.releases;
+        let Log { rev, chain, when, .. } = &of.releases;
         let head = json!({
             "n": of.versions.len(), "latest": latest, "blob": blob, "rev": rev, "chain": chain, "when": when,
         });
@@ -254,7 +258,7 @@ impl World<'_> {
     }
 
     fn put_tag_head(&mut self, name: &str) {
-        let Log { rev, chain, when } = &self.packages[name].tags;
+        let Log { rev, chain, when, .. } = &self.packages[name].tags;
         let head = item(json!({ "rev": rev, "chain": chain, "when": when }));
         self.put(format!("T#{name}"), "H", head);
     }

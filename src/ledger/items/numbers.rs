@@ -1,0 +1,28 @@
+//! Numbers and times of items, as they are read.
+
+use crate::model::{Timestamp, Version};
+use serde::{Deserialize, Deserializer};
+
+/// Reads a number of an item: up to 2^53, so that what is one more is a number, too. A higher one was written by hand.
+pub(super) fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let number = u64::deserialize(deserializer)?;
+    if number > Version::MAX {
+        return Err(serde::de::Error::custom(format_args!("{number} is more than 2^53")));
+    }
+    Ok(number)
+}
+
+pub(super) fn number_if_any<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    Option::<Number>::deserialize(deserializer).map(|number| number.map(|Number(number)| number))
+}
+
+#[derive(Deserialize)]
+struct Number(#[serde(deserialize_with = "number")] u64);
+
+pub(super) fn time_if_any<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+    number_if_any(deserializer).map(|millis| millis.map(Timestamp::from_millis))
+}
+
+pub(super) fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+    number(deserializer).map(Timestamp::from_millis)
+}

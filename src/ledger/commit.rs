@@ -42,6 +42,8 @@ struct Progress<T> {
     /// Whether a lost race was run again at once with what the refusal brought. Only the first one: where many write,
     /// that goes stale on its way, and a try that loses is in the way of the others.
     ran_again: bool,
+    /// Whether all tags were looked at already, to say in the head which are live. That is done once: it takes time.
+    looked: bool,
 }
 
 /// What the next try begins with.
@@ -132,7 +134,7 @@ impl<O: Operation> Commit<'_, O> {
                 Err(why) => return Err(self.unknown(slot, why)),
             }
         }
-        let progress = Mutex::new(Progress { next, pending: None, ran_again: false });
+        let progress = Mutex::new(Progress { next, pending: None, ran_again: false, looked: false });
         let attempt = || async { self.attempt(&mut *progress.lock().await).await };
         let stumble = match patience.run_while(&pulse, &doing, attempt).await {
             Ok(outcome) => return Ok(outcome),
@@ -221,7 +223,12 @@ impl<O: Operation> Commit<'_, O> {
                     }
                 }
             }
-            match self.weigh(self.decide(&mut snapshot).await, snapshot, whole) {
+            let mut plan = self.decide(&mut snapshot).await;
+            if let Ok(Plan::Commit(proposal)) = &mut plan {
+                let look = !mem::replace(&mut progress.looked, true);
+                self.ledger.say_live(&mut proposal.actions, &snapshot, look).await;
+            }
+            match self.weigh(plan, snapshot, whole) {
                 Ok(weighed) => return self.conclude(weighed?, progress).await,
                 // What was read is no base for this: it is all read again, at one instant.
                 Err(keys) => (more, at_once) = (keys, true),

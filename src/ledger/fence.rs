@@ -3,6 +3,7 @@
 use super::{
     Author, Error, TableLedger,
     items::{self, Head, ReleaseEvent, ReleaseEventKind, TagEvent, TagHead, encode},
+    live,
     operation::Moves,
     snapshot::{Sealed, Snapshot},
     times::stamp,
@@ -72,7 +73,8 @@ impl TableLedger {
             let previous = head.as_ref().map_or(super::chain::START, |head| &head.chain);
             let entry_key = items::fence_key(log, rev + 1);
             let (entry, chain) = chained(previous, &entry_key, encode(&event));
-            let rest = head.map(|head| head.rest).unwrap_or_default();
+            let mut rest = head.map(|head| head.rest).unwrap_or_default();
+            live::carry(&mut rest, rev, rev + 1);
             (rev, encode(&TagHead { rev: rev + 1, chain, when, rest }), entry_key, entry)
         };
         let mut fence = Transaction::new(OpId::from(self.patience().random()).to_string());

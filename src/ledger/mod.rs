@@ -19,6 +19,7 @@ mod history;
 mod idempotency;
 mod identity;
 mod items;
+mod live;
 mod moves;
 mod operation;
 mod paging;

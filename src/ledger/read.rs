@@ -3,12 +3,14 @@
 use super::{
     ChangeRequest, Error, NotFound, PackageQuery, TableLedger,
     items::{self, Head, TagHead, TagItem, VersionItem, decode},
+    live::{Live, live},
+    paging::PageSize,
 };
 use crate::{
     model::{
         Address, Blob, PackageName, Release, ReleaseChange, Spec, State, TagMove, TagName, Tagged, Version,
     },
-    table::Order,
+    table::{Key, Order, Query},
 };
 use futures_util::{
     StreamExt, TryStreamExt,
@@ -71,66 +73,118 @@ impl TableLedger {
     }
 
     pub(super) async fn read_release(&self, package: &PackageName, spec: &Spec) -> Result<Release, Error> {
-        // By number all reads are made at once; a tag has to be resolved first.
-        let mut rev = None;
-        let (item, tags) = match spec {
-            Spec::Version(version) => self.read_version_and_tags(package, *version).await?,
+        let (head, tag_head) = heads(package);
+        // By number all reads are made at once; anything else has to be resolved first.
+        let (item, names, rev) = match spec {
+            Spec::Version(version) => self.read_version_and_names(package, *version).await?,
             Spec::Past(..) | Spec::At(..) => {
                 let version = self.version_then(package, spec).await?;
-                self.read_version_and_tags(package, version).await?
+                self.read_version_and_names(package, version).await?
             }
             Spec::Tag(tag) => {
-                let tags = self.read_tags(package).await?;
-                let at = tags.tags.iter().find(|moved| moved.tag == *tag);
-                let at = at.and_then(|moved| Some((moved.version?, moved.rev)));
-                let at = at.ok_or_else(|| NotFound::Tag { package: package.clone(), tag: tag.clone() })?;
-                rev = Some(at.1);
-                (self.read_version(package, at.0).await?, by_version(&tags))
+                let key = items::tag_key(package, tag);
+                let seen = self.read(vec![head.clone(), tag_head.clone(), key.clone()]).await?;
+                let latest = head_of(package, seen.get(&head)?)?.latest;
+                let item: Option<TagItem> = seen.get(&key)?;
+                let at = item.and_then(|item| Some((item.version?, item.set)));
+                let (version, rev) =
+                    at.ok_or_else(|| NotFound::Tag { package: package.clone(), tag: tag.clone() })?;
+                let live = self.live_tags(package, seen.get(&tag_head)?);
+                let (item, mut live) = try_join(self.read_version(package, version), live).await?;
+                // It may have moved between the reads, and it is what was asked for.
+                live.insert(tag.to_string(), version);
+                (item, by_version(latest, &live), Some(rev))
             }
             Spec::Latest => {
-                let tags = self.read_tags(package).await?;
-                let at = tags.latest.ok_or_else(|| NotFound::Latest(package.clone()))?;
-                (self.read_version(package, at).await?, by_version(&tags))
+                let seen = self.read(vec![head.clone(), tag_head.clone()]).await?;
+                let latest = head_of(package, seen.get(&head)?)?.latest;
+                let version = latest.ok_or_else(|| NotFound::Latest(package.clone()))?;
+                let live = self.live_tags(package, seen.get(&tag_head)?);
+                let (item, live) = try_join(self.read_version(package, version), live).await?;
+                (item, by_version(latest, &live), None)
             }
         };
         let mut release = item.into_release(package);
-        release.tags = tags.get(&release.version).cloned().unwrap_or_default();
+        release.tags = names.get(&release.version).cloned().unwrap_or_default();
         release.rev = rev;
         Ok(release)
     }
 
+    /// The tags of a package in full. As many as fit on a page are read at once; of more, those that are on no version
+    /// are not.
     pub(super) async fn read_tags(&self, package: &PackageName) -> Result<Tagged, Error> {
-        let (head, tags) = try_join(self.read_head(package), self.read_moves(package)).await?;
-        Ok(Tagged { latest: head.latest, tags })
+        let (head, tag_head) = heads(package);
+        let first = self.first_moves(package);
+        let (seen, first) = try_join(self.read(vec![head.clone(), tag_head.clone()]), first).await?;
+        let latest = head_of(package, seen.get(&head)?)?.latest;
+        let tags = match (first, live(seen.get(&tag_head)?.as_ref())) {
+            (Some(all), _) => all,
+            (None, Some(live)) => {
+                let key = |name: &String| name.parse().ok().map(|tag| items::tag_key(package, &tag));
+                let keys: Vec<_> = live.keys().filter_map(key).collect();
+                let seen = self.read(keys.clone()).await?;
+                let items = keys.iter().filter_map(|key| seen.get::<TagItem>(key).transpose());
+                moves(package, items)?
+            }
+            (None, None) => {
+                let items: Vec<_> = self.all_tags(package).collect().await;
+                moves(package, items)?
+            }
+        };
+        Ok(Tagged { latest, tags })
     }
 
-    /// The tags that are on some version, by name.
-    async fn read_moves(&self, package: &PackageName) -> Result<Vec<TagMove>, Error> {
+    /// The tags that are on some version, by name, if all tags are on the first page.
+    async fn first_moves(&self, package: &PackageName) -> Result<Option<Vec<TagMove>>, Error> {
+        let (pk, (from, to)) = (items::tags(package), items::ANY_TAG);
+        let (from, to, mut size) = (from.to_owned(), to.to_owned(), PageSize::first());
+        let query = Query { pk, from, to, order: Order::Ascending, limit: size.items(), after: None };
+        let query = &query;
+        let page = size.read(self.patience(), |limit| async move {
+            self.table().query(&Query { limit, ..query.clone() }).await
+        });
+        let page = page.await?;
+        if page.next.is_some() {
+            return Ok(None);
+        }
+        let items = page.items.iter().map(|(sk, item)| decode(&Key::new(&query.pk, sk), item));
+        moves(package, items).map(Some)
+    }
+
+    /// All tags, by name: those that are on no version, too.
+    fn all_tags(&self, package: &PackageName) -> impl Stream<Item = Result<TagItem, Error>> + Send {
         let (from, to) = items::ANY_TAG;
         self.pages(items::tags(package), from.to_owned(), to.to_owned(), Order::Ascending)
-            .map(|row| {
-                let (key, item) = row?;
-                decode::<TagItem>(&key, &item)
-            })
-            .try_filter(|item| std::future::ready(item.version.is_some()))
-            .map_ok(|item| item.into_move(package))
-            .try_collect()
-            .await
+            .map(|row| row.and_then(|(key, item)| decode(&key, &item)))
+    }
+
+    /// The tags that are on some version, by the head of the tags as it was read; or, where that does not say, by
+    /// looking at all tags.
+    async fn live_tags(&self, package: &PackageName, head: Option<TagHead>) -> Result<Live, Error> {
+        if let Some(live) = live(head.as_ref()) {
+            return Ok(live);
+        }
+        let tags = self.all_tags(package);
+        tags.try_filter_map(|item| {
+            std::future::ready(Ok(item.version.map(|version| (item.tag.to_string(), version))))
+        })
+        .try_collect()
+        .await
     }
 
     /// A version, and what is on each: at once.
-    async fn read_version_and_tags(
+    async fn read_version_and_names(
         &self,
         package: &PackageName,
         version: Version,
-    ) -> Result<(VersionItem, Names), Error> {
-        let (key, head) =
-            (items::version_key(package, version.get()), items::head_key(&items::releases(package)));
-        let items = self.read(vec![key.clone(), head.clone()]);
-        let (seen, tags) = try_join(items, self.read_moves(package)).await?;
+    ) -> Result<(VersionItem, Names, Option<u64>), Error> {
+        let (head, tag_head) = heads(package);
+        let key = items::version_key(package, version.get());
+        let seen = self.read(vec![key.clone(), head.clone(), tag_head.clone()]).await?;
         let item = there(seen.get(&key)?, package, version)?;
         let latest = head_of(package, seen.get(&head)?)?.latest;
-        Ok((item, by_version(&Tagged { latest, tags })))
+        let live = self.live_tags(package, seen.get(&tag_head)?).await?;
+        Ok((item, by_version(latest, &live), None))
     }
 
     pub(super) fn list_versions(&self, package: &PackageName) -> BoxStream<'_, Result<Release, Error>> {
@@ -199,7 +253,10 @@ impl TableLedger {
     }
 
     pub(super) async fn tags_by_version(&self, package: &PackageName) -> Result<Names, Error> {
-        Ok(by_version(&self.read_tags(package).await?))
+        let (head, tag_head) = heads(package);
+        let seen = self.read(vec![head.clone(), tag_head.clone()]).await?;
+        let latest = head_of(package, seen.get(&head)?)?.latest;
+        Ok(by_version(latest, &self.live_tags(package, seen.get(&tag_head)?).await?))
     }
 
     /// The blob of a version that is to be deleted, if there is such a version.
@@ -220,16 +277,25 @@ impl TableLedger {
     ) -> Result<(u64, Vec<String>), Error> {
         let key = items::head_key(&items::tags(package));
         let head: Option<TagHead> = self.read(vec![key.clone()]).await?.get(&key)?;
-        let (from, to) = items::ANY_TAG;
-        let on: Vec<_> = self
-            .pages(items::tags(package), from.to_owned(), to.to_owned(), Order::Ascending)
-            .map(|row| row.and_then(|(key, item)| decode::<TagItem>(&key, &item)))
-            .try_filter(|item| std::future::ready(item.version == Some(version)))
-            .map_ok(|item| item.tag.to_string())
-            .try_collect()
-            .await?;
-        Ok((head.map_or(0, |head| head.rev), on))
+        let rev = head.as_ref().map_or(0, |head| head.rev);
+        let live = self.live_tags(package, head).await?;
+        let on = live.into_iter().filter(|(_, at)| *at == version).map(|(name, _)| name);
+        Ok((rev, on.collect()))
     }
+}
+
+/// The heads of a package's two logs.
+fn heads(package: &PackageName) -> (Key, Key) {
+    (items::head_key(&items::releases(package)), items::head_key(&items::tags(package)))
+}
+
+/// Those of these tags that are on some version.
+fn moves(
+    package: &PackageName,
+    items: impl IntoIterator<Item = Result<TagItem, Error>>,
+) -> Result<Vec<TagMove>, Error> {
+    let on = |item: &Result<TagItem, Error>| item.as_ref().map_or(true, |item| item.version.is_some());
+    items.into_iter().filter(on).map(|item| item.map(|item| item.into_move(package))).collect()
 }
 
 /// A version that can be had.
@@ -254,15 +320,13 @@ fn head_of(package: &PackageName, head: Option<Head>) -> Result<Head, Error> {
 pub(super) type Names = BTreeMap<Version, Vec<String>>;
 
 /// The names of what is on each version, `latest` first.
-fn by_version(tagged: &Tagged) -> Names {
+fn by_version(latest: Option<Version>, live: &Live) -> Names {
     let mut names = Names::new();
-    if let Some(latest) = tagged.latest {
+    if let Some(latest) = latest {
         names.entry(latest).or_default().push("latest".to_owned());
     }
-    for moved in &tagged.tags {
-        if let Some(version) = moved.version {
-            names.entry(version).or_default().push(moved.tag.to_string());
-        }
+    for (name, version) in live {
+        names.entry(*version).or_default().push(name.clone());
     }
     names
 }

@@ -2,6 +2,7 @@
 //!
 //! To rewrite the page's tables with what is measured now: set `SACKER_WRITE_CAPACITY`, and read the difference.
 
+mod dead;
 mod meter;
 mod weight;
 

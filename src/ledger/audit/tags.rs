@@ -1,6 +1,10 @@
 //! The rules for a package's tags and their log. Pure, as [`examine`](super::examine).
 
-use super::super::items::{self, TagEvent, TagHead, TagItem, VersionItem, encode};
+use super::super::{
+    fence::still_at,
+    items::{self, TagEvent, TagHead, TagItem, VersionItem, encode},
+    live,
+};
 use super::{
     Rule,
     examine::{Entry, Findings, Walked, compare_heads, is_entry, keys_lead_somewhere, number},
@@ -72,7 +76,10 @@ pub(super) fn tags(package: &Package, versions: &BTreeMap<Version, VersionItem>,
         }
     }
     let rest = head.as_ref().and_then(|head| head.as_ref().map(|head| head.rest.clone()));
-    let rest = rest.unwrap_or_default();
+    let mut rest = rest.unwrap_or_default();
+    if let Some(on) = live_tags(&last).filter(|_| head.is_none()) {
+        rest.insert(live::LIVE.to_owned(), live::says(walked.rev, on).into());
+    }
     let derived =
         walked.when.map(|when| encode(&TagHead { rev: walked.rev, chain: walked.chain.clone(), when, rest }));
     match head {
@@ -80,10 +87,32 @@ pub(super) fn tags(package: &Package, versions: &BTreeMap<Version, VersionItem>,
         Some(None) => {}
         Some(Some(head)) => {
             compare_heads(&head_key, head.rev, Some(&encode(&head)), derived, &walked, findings);
+            if walked.sound && walked.rev == head.rev {
+                compare_live(&head_key, &head, &last, findings);
+            }
         }
         None => compare_heads(&head_key, 0, None, derived, &walked, findings),
     }
     keys_lead_somewhere(log, findings);
+}
+
+/// The live tags by the last event of each; `None` where what an event does to a tag is not known.
+fn live_tags(last: &BTreeMap<String, &TagEvent>) -> Option<live::Live> {
+    if last.values().any(|event| matches!(event.kind, TagKind::Other(_))) {
+        return None;
+    }
+    let on = last.iter().filter_map(|(sk, event)| Some((sk.strip_prefix("t#")?.to_owned(), event.version?)));
+    Some(on.collect())
+}
+
+/// What a head says of the live tags, against the last event of each.
+fn compare_live(key: &Key, head: &TagHead, last: &BTreeMap<String, &TagEvent>, findings: &mut Findings) {
+    if let Some(says) = live_tags(last).and_then(|on| live::corrected(head, on)) {
+        let set = Item::from_iter([(live::LIVE.to_owned(), says.into())]);
+        let change = Change::Update { set, add: [].into() };
+        let mend = vec![Action { key: key.clone(), condition: still_at(head.rev), change }];
+        findings.mendable(key, Rule::Tag, "the live tags that it names are others", Some(mend));
+    }
 }
 
 /// Whether an event of a tag can come after the one before it.

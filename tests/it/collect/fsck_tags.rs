@@ -108,3 +108,30 @@ async fn protection_that_was_taken_away_by_hand_is_put_back() {
     assert_eq!((checked.breaches, checked.mended), (1, 1));
     assert_eq!(read(&*site.table(), "T#app", "t#v1").await, before);
 }
+
+#[tokio::test]
+async fn live_tags_of_a_head_that_are_others_are_repaired() {
+    let site = Site::memory();
+    let ledger = site.ledger();
+    site.add("app", "one").await;
+    site.add("app", "two").await;
+    tag(&*ledger, "app", "2", "live").await;
+    tag(&*ledger, "app", "1", "canary").await;
+    let right = read(&*site.table(), "T#app", "H").await.unwrap();
+    for on in
+        [json!({ "live": 1, "canary": 1 }), json!({ "live": 2 }), json!({ "canary": 1, "live": 2, "x": 1 })]
+    {
+        let count = on.as_object().unwrap().len();
+        edit(&*site.table(), "T#app", "H", json!({ "live": { "rev": 2, "count": count, "on": on } })).await;
+        let (_, breaches) = fsck(&site, ALL).await;
+        let found: Vec<_> = breaches.iter().map(|it| (it.rule, it.place.as_str(), it.mend)).collect();
+        assert_eq!(found, [(Rule::Tag, "T#app/H", Mend::Possible)]);
+        fsck(&site, Fsck { repair: true, read_data: 0 }).await;
+        assert_eq!(read(&*site.table(), "T#app", "H").await.unwrap(), right);
+    }
+    // Where it is absent, or of another time, nothing is wrong.
+    for said in [Value::Null, json!({ "rev": 1, "count": 0, "on": {} })] {
+        edit(&*site.table(), "T#app", "H", json!({ "live": said })).await;
+        assert_eq!(fsck(&site, ALL).await.1, []);
+    }
+}

@@ -88,7 +88,10 @@ pub async fn the_items_are_what_the_schema_says(world: &Tables) {
         ),
         ("E#0000000000000003", event(3, json!({ "kind": "untag", "previous": 2, "back": 2 }))),
         ("E#0000000000000004", event(4, json!({ "kind": "move", "version": 2, "back": 3 }))),
-        ("H", json!({ "rev": 4, "chain": 64, "when": true })),
+        (
+            "H",
+            json!({ "rev": 4, "chain": 64, "when": true, "live": { "rev": 4, "count": 1, "on": { "live": 2 } } }),
+        ),
         ("K#k", json!({ "request": "tag 2 live", "entry": "E#0000000000000002", "op": 32 })),
         (
             "K#k2",

@@ -107,3 +107,44 @@ async fn the_earlier_one_is_locked_out_of_an_embedded_ledger() {
 async fn the_earlier_one_is_locked_out_of_dynamodb() {
     a_newer_schema(&Shared::dynamodb().await).await;
 }
+
+/// The earlier release does not know that the head of the tags names those that are on a version. What it leaves behind is
+/// not believed, and this release says it again.
+async fn live_tags(shared: &Shared) {
+    shared.sandbox.write("one", "one");
+    shared.run(&["init"]).ok();
+    shared.run(&["add", "app", "one", "--tag", "live"]).ok();
+    let shown = |what: &str| {
+        let info: serde_json::Value =
+            serde_json::from_str(&shared.run(&["info", "app", "1", "--json"]).ok()).unwrap();
+        assert_eq!(info["tags"].to_string(), what);
+        shared.run(&["fsck"]).ok();
+    };
+    let stale = shared.item("T#app", "H").await["live"].clone();
+    assert_eq!(stale, json!({ "rev": 1, "count": 1, "on": { "live": 1 } }));
+    shared.run_other(old(), &["tag", "app", "1", "canary"]).ok();
+    assert_eq!(shared.item("T#app", "H").await["live"], json!(null));
+    shown(r#"["latest","canary","live"]"#);
+    // One that keeps what it does not know.
+    shared.set("T#app", "H", json!({ "live": stale })).await;
+    shown(r#"["latest","canary","live"]"#);
+    shared.run(&["yank", "app", "1"]).refused(6, "canary, live");
+    shared.run(&["untag", "app", "live"]).ok();
+    let said = shared.item("T#app", "H").await["live"].clone();
+    assert_eq!(said, json!({ "rev": 3, "count": 1, "on": { "canary": 1 } }));
+    shown(r#"["latest","canary"]"#);
+    shared.run_other(old(), &["untag", "app", "canary"]).ok();
+    shown(r#"["latest"]"#);
+    shared.run_other(old(), &["fsck"]).ok();
+    shared.run(&["delete", "app", "1"]).ok();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn live_tags_on_an_embedded_ledger() {
+    live_tags(&Shared::embedded()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn live_tags_on_dynamodb() {
+    live_tags(&Shared::dynamodb().await).await;
+}

@@ -11,7 +11,7 @@ use sacker::{
 };
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl World<'_> {
     fn put(&mut self, pk: impl Into<String>, sk: impl Into<String>, item: Item) {
@@ -258,8 +258,13 @@ impl World<'_> {
     }
 
     fn put_tag_head(&mut self, name: &str) {
-        let Log { rev, chain, when, .. } = &self.packages[name].tags;
-        let head = item(json!({ "rev": rev, "chain": chain, "when": when }));
+        let of = &self.packages[name];
+        let Log { rev, chain, when, .. } = &of.tags;
+        let named: BTreeSet<_> = of.events.values().map(|event| &event.tag).collect();
+        let live = named.into_iter().filter_map(|tag| Some((tag.as_str(), of.on(tag)?)));
+        let live: BTreeMap<_, _> = live.collect();
+        let mut head = item(json!({ "rev": rev, "chain": chain, "when": when }));
+        head.insert("live".to_owned(), json!({ "rev": rev, "count": live.len(), "on": live }));
         self.put(format!("T#{name}"), "H", head);
     }
 

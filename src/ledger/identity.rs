@@ -80,13 +80,17 @@ impl TableLedger {
         self.put_identity(seen, Condition::Absent, meta).await
     }
 
+    /// The transaction that makes an identity under a condition that all follows from that it was decided on.
+    pub(super) fn identifying(&self, seen: &Snapshot, condition: Condition, meta: &Meta) -> Sealed {
+        let change = Change::Put(encode(meta));
+        let mut put = Transaction::new(OpId::from(self.patience().random()).to_string());
+        put.push(Action { key: items::meta_key(), condition, change });
+        Sealed::or_panic(seen.seal(put))
+    }
+
     /// Makes a new identity if what is there is as it must be, and reads the one that is there then.
     async fn put_identity(&self, seen: &Snapshot, condition: Condition, meta: Meta) -> Result<Meta, Error> {
-        let key = items::meta_key();
-        let change = Change::Put(encode(&meta));
-        let mut put = Transaction::new(OpId::from(self.patience().random()).to_string());
-        put.push(Action { key: key.clone(), condition, change });
-        let put = Sealed::or_panic(seen.seal(put));
+        let put = self.identifying(seen, condition, &meta);
         let made = self.patience().run("making the ledger's identity", || async {
             match self.send(&put).await {
                 Ok(()) | Err(TransactError::Refused(_)) => Ok(()),
@@ -95,6 +99,7 @@ impl TableLedger {
         });
         made.await?;
         // Whoever was first: what stands there counts.
+        let key = items::meta_key();
         self.read(vec![key.clone()]).await?.get(&key)?.ok_or_else(|| Error::Damaged {
             what: "the ledger's identity".to_owned(),
             why: "it vanished as soon as it was made".to_owned(),

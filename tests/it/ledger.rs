@@ -82,6 +82,7 @@ macro_rules! for_tables {
             adopting::an_identity_is_changed_by_one_who_saw_it
             adopting::each_epoch_has_generations_and_counts_of_its_own
             blobs::generations_follow_the_blob_item
+            blobs::a_generation_of_another_epoch_is_damage
             blobs::a_blob_condemned_meanwhile_is_stored_again
             blobs::what_was_not_stored_is_not_committed
             blobs::versions_are_counted

@@ -3,7 +3,6 @@
 use super::{
     DEADLINE, Scene,
     deadlines::{cut_off, fences_alone, keyed, unavailable, unknown},
-    first,
 };
 use crate::{
     faults::Fate,
@@ -11,14 +10,16 @@ use crate::{
         audit::audit,
         plans::{applying, moving},
         steps::{Step, live, prepare},
-        world::{add, author, of, tag, tagging, tags, version},
+        world::{add, author, edit, of, partition, tag, tagging, tags, version},
     },
 };
 use sacker::{
-    ledger::{ApplyRequest, Author, Conflict, Error, Ledger, Refused, TagRequest},
+    ledger::{ApplyRequest, Author, Conflict, Error, Ledger, Refused, TableLedger, TagRequest},
     model::{Gate, Key},
+    table::Transaction,
 };
 use serde_json::json;
+use std::sync::Arc;
 use tokio::time::Instant;
 
 fn packages() -> [String; 3] {
@@ -172,35 +173,63 @@ async fn a_gate_on_a_tag_is_open_when_the_move_is_made() {
     assert_eq!(tags(&scene.sound(), "app").await, "latest=2 canary=1 live=1");
 }
 
+/// Prepares a plan that reads 100 items: 25 heads, 37 tags and what each is promoted from, and the ledger's identity.
+async fn largest(sound: &TableLedger) -> ApplyRequest {
+    let mut moves = Vec::new();
+    for number in 0..37 {
+        let (package, pair) = (format!("p{:02}", number % 25), number / 25);
+        if pair == 0 {
+            add(sound, &package, "content").await;
+        }
+        tag(sound, &package, "1", &format!("from{pair}")).await;
+        moves.push(json!({"package": package, "tag": format!("to{pair}"), "to": format!("from{pair}")}));
+    }
+    let plan = json!({"moves": moves}).to_string();
+    ApplyRequest { plan: of(&plan), undo: false, author: author(None) }
+}
+
+/// The first transaction meets a fate; before it is sent again, someone else is first.
+fn then_second(fate: Fate) -> impl FnMut(usize, &Transaction) -> Fate + Send + 'static {
+    move |number, _| match number {
+        0 => fate,
+        1 => Fate::ComesSecond,
+        _ => Fate::Arrives,
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_plan_as_large_as_a_read_is_found_out() {
-    // Of the answer to the first transaction nothing is heard, and its slot is one item more to read.
+    // What became of the first transaction has to be read: its slot is one item more than there is room for.
     for fate in [Fate::LosesReply, Fate::IsDelayed] {
-        let scene = Scene::new(first(1, fate)).await;
-        let sound = scene.sound();
-        // 25 heads, 37 tags and what each is promoted from, and the ledger's identity: 100 items.
-        let moves = (0..37).map(|number| {
-            let (package, pair) = (format!("p{:02}", number % 25), number / 25);
-            (package, format!("from{pair}"), format!("to{pair}"))
-        });
-        let moves: Vec<_> = moves.collect();
-        for (package, from, _) in &moves {
-            if from == "from0" {
-                add(&sound, package, "content").await;
-            }
-            tag(&sound, package, "1", from).await;
-        }
-        let moves =
-            moves.iter().map(|(package, from, to)| json!({"package": package, "tag": to, "to": from}));
-        let plan = json!({"moves": moves.collect::<Vec<_>>()}).to_string();
-        let request = ApplyRequest { plan: of(&plan), undo: false, author: author(None) };
+        let scene = Scene::new(then_second(fate)).await;
+        scene.set_rival(|rival| async move { drop(tag(&rival, "p00", "1", "rival").await) });
+        let request = largest(&scene.sound()).await;
         let applied = scene.ledger.apply(&request).await.unwrap();
         assert_eq!(applied.len(), 37);
-        if fate == Fate::IsDelayed {
-            scene.faulty.deliver_late().await;
-        }
         assert!(applied.iter().all(|it| it.version == Some(version(1)) && it.previous.is_none()));
-        let entries = crate::ledger::world::partition(&*scene.table, "T#p00").await;
-        assert_eq!(entries.iter().filter(|(sk, _)| sk.starts_with("E#")).count(), 4, "each was moved once");
+        if fate == Fate::IsDelayed {
+            assert_eq!(scene.faulty.deliver_late().await, 0);
+        }
+        let entries = partition(&*scene.table, "T#p00").await;
+        let entries = entries.iter().filter(|(sk, _)| sk.starts_with("E#")).count();
+        assert_eq!(entries, 5, "two to promote from, two promoted once, and the rival's");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plan_as_large_as_a_read_looks_again_which_release_the_ledger_needs() {
+    let scene = Scene::new(then_second(Fate::IsDelayed)).await;
+    let request = largest(&scene.sound()).await;
+    let table = Arc::clone(&scene.table);
+    scene.set_rival(move |rival| {
+        let table = Arc::clone(&table);
+        async move {
+            tag(&rival, "p00", "1", "rival").await;
+            edit(&*table, "M", "M", json!({"needs": {"write": "999.0.0"}})).await;
+        }
+    });
+    let error = scene.ledger.apply(&request).await.unwrap_err();
+    assert!(matches!(error, Error::Newer { .. }), "{error:?}");
+    assert_eq!(tags(&scene.sound(), "p01").await, "latest=1 from0=1 from1=1");
+    assert_eq!(scene.faulty.deliver_late().await, 0);
 }

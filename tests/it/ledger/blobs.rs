@@ -2,10 +2,10 @@
 
 use super::{
     audit::audit,
-    world::{Tables, World, add, adding, blob, of, read, sha256, tag, try_add, version, write},
+    world::{Tables, World, add, adding, blob, of, partition, read, sha256, tag, try_add, version, write},
 };
 use sacker::{
-    ledger::{AddRequest, Added, Ledger, Staged},
+    ledger::{AddRequest, Added, Error, Ledger, Staged},
     model::Generation,
 };
 use serde_json::json;
@@ -48,6 +48,21 @@ pub async fn generations_follow_the_blob_item(world: &Tables) {
     assert_eq!(found(world, "needed").await, ("kept".to_owned(), 3, 3));
     assert_eq!(found(world, "condemned").await, ("kept".to_owned(), 4, 1));
     audit(&*world.table(), "app").await;
+}
+
+/// An item must not send an addition to a generation that another item counts.
+pub async fn a_generation_of_another_epoch_is_damage(world: &Tables) {
+    let ledger = world.ledger();
+    let others: Generation = 1_000_000_000;
+    for (content, state, generation) in [("kept", "kept", others), ("condemned", "condemned", others - 1)] {
+        set(world, content, state, generation, 0).await;
+        let error = try_add(&*ledger, &adding("app"), content).await.unwrap_err();
+        assert!(matches!(error, Error::Damaged { .. }), "{error:?}");
+        assert_eq!(found(world, content).await, (state.to_owned(), generation, 0));
+        let other = format!("B#{:016}", 1);
+        assert_eq!(read(&*world.table(), &format!("B#{}", sha256(content)), &other).await, None);
+    }
+    assert!(partition(&*world.table(), "P#app").await.is_empty());
 }
 
 pub async fn a_blob_condemned_meanwhile_is_stored_again(world: &Tables) {

@@ -1,5 +1,7 @@
 //! Each operation, made to decide on one more item that nothing holds to its commit, is stopped before it is sent.
 
+mod rules;
+
 use super::*;
 use crate::{
     ledger::{
@@ -7,7 +9,7 @@ use crate::{
         add::Addition,
         commit::Commit,
         moves::Moving,
-        operation::{Context, Operation, Plan, Told},
+        operation::{Context, Operation, Plan, Told, decide},
         release::Changing,
         target::{Move, To},
         undo::Undoing,
@@ -19,7 +21,7 @@ use crate::{
     table::{Change, Table as _, memory::MemoryTable},
 };
 use serde_json::json;
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{mem, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 /// An operation that also decides on an item out of its reach.
 struct Reaching<'a, O> {
@@ -153,8 +155,54 @@ impl World {
         self.table.scan(None).await.unwrap().items
     }
 
-    /// The operation must be stopped if it decides on any of these, and pass as it is.
+    /// A transaction of the operation must not be sent once the condition of any of its actions is taken away that
+    /// nothing else stands for: new entries, and items of a log whose head the transaction holds, need none.
+    async fn needs_its_conditions<O: Operation>(&self, operation: &O) {
+        let mut seen = everything(self).await;
+        let absent: Vec<_> = operation.reads().into_iter().filter(|key| !seen.contains(key)).collect();
+        let (mut keys, mut items) = (absent.clone(), vec![None; absent.len()]);
+        for (key, it) in mem::take(&mut seen.items) {
+            keys.push(key);
+            items.push(it.item);
+        }
+        let (author, op) = (author(None), OpId::from(7));
+        let seen = Snapshot::new(keys, items, true);
+        let context = Context { op: &op, author: &author, now: self.ledger.now() };
+        let Plan::Commit(proposal) = decide(operation, &seen, &context).unwrap() else {
+            panic!("{} changes nothing", operation.asked())
+        };
+        let attempt = |weak: Option<&Key>| {
+            let mut transaction = Transaction::new("t".to_owned());
+            for action in &proposal.actions {
+                let mut action = action.clone();
+                if weak == Some(&action.key) {
+                    action.condition = Condition::Always;
+                }
+                transaction.push(action);
+            }
+            seen.seal(transaction)
+        };
+        attempt(None).unwrap();
+        let mut needed = 0;
+        for Action { key, .. } in &proposal.actions {
+            let head = items::head_key(&key.pk);
+            let is_covered =
+                items::is_logged(key) && proposal.actions.iter().any(|action| action.key == head);
+            let free = is_covered || key.pk.starts_with("D#");
+            assert_eq!(
+                attempt(Some(key)).is_ok(),
+                free,
+                "{} without the condition on {key}",
+                operation.asked()
+            );
+            needed += usize::from(!free);
+        }
+        assert!(needed > 0, "{} holds no head", operation.asked());
+    }
+
+    /// The operation must be stopped if it decides on any of these, and if it gives up a condition; and pass as it is.
     async fn holds<O: Operation>(&self, operation: O, outside: &[(&str, &str)]) {
+        self.needs_its_conditions(&operation).await;
         let before = self.dump().await;
         for (pk, sk) in outside {
             let reaching = Reaching { inner: &operation, outside: Key::new(*pk, *sk) };
@@ -195,6 +243,11 @@ async fn an_addition_is_held_to_what_it_covers() {
     world.holds(addition(&tagged, five), &[ELSEWHERE, NOWHERE]).await;
     let unchanged = AddRequest { if_changed: true, tags: vec![of("canary")], ..adding("app") };
     world.holds(addition(&unchanged, five), &[ELSEWHERE, NOWHERE]).await;
+    let six: &'static Blob = Box::leak(Box::new(blob(6)));
+    let expects = AddRequest { expect_latest: Some(of("5")), ..adding("app") };
+    world.holds(addition(&expects, six), &[A_TAG, TAGS, ELSEWHERE, NOWHERE]).await;
+    let begins = adding("begun");
+    world.holds(addition(&begins, six), &[A_TAG, TAGS, RELEASES, ELSEWHERE, NOWHERE]).await;
 }
 
 #[tokio::test]
@@ -207,6 +260,18 @@ async fn moves_are_held_to_what_they_cover() {
     world.holds(one("live", To::Spec(Spec::Latest)), &[A_VERSION, ELSEWHERE]).await;
     world.holds(one("live", To::Back), &[RELEASES, ELSEWHERE, NOWHERE]).await;
     world.holds(one("canary", To::Off), &all).await;
+    // The fourth entry put `live` on version 3.
+    world.holds(one("live", To::Earlier(version(3), 4)), &[RELEASES, ELSEWHERE, NOWHERE]).await;
+    let gated = Move {
+        require: vec![of("label:tests=passed"), of("tag:canary"), of("age:0s")],
+        ..moving("live", To::Spec(Spec::Version(version(2))))
+    };
+    world.commit(&one("canary", To::Spec(Spec::Version(version(2)))), None).await;
+    let label = ReleaseChange::Label(Labels::parse(["tests=passed"]).unwrap());
+    let label =
+        ChangeRequest { package: of("app"), version: version(2), change: label, author: author(None) };
+    world.ledger.change(&label).await.unwrap();
+    world.holds(Moving::one(gated, author(None)), &all).await;
     let moves = || {
         vec![
             moving("live", To::Spec(Spec::Version(version(3)))),
@@ -223,7 +288,9 @@ async fn moves_are_held_to_what_they_cover() {
         protection: Some(Protection::Confirm),
         author: author(None),
     };
+    let unprotect = ProtectRequest { protection: None, ..protect.clone() };
     world.holds(protect, &all).await;
+    world.holds(unprotect, &all).await;
 }
 
 #[tokio::test]
@@ -272,97 +339,8 @@ async fn fences_are_held_to_what_they_cover() {
     }
 }
 
-#[test]
-fn what_a_condition_ensures() {
-    let Value::Object(item) = json!({"rev": 7, "state": "kept", "gen": 3, "refs": 2, "map": {"a": "b"}})
-    else {
-        unreachable!()
-    };
-    let all = Condition::All;
-    let (kept, refs) = (|| Condition::equals("state", "kept"), || Condition::equals("refs", 2));
-    let at_least = |least| Condition::AtLeast("refs", least);
-    let same = |condition, attributes| ensures(&condition, &Fact::Same(attributes), Some(&item));
-    assert!(same(Condition::equals("rev", 7), &["rev"]));
-    assert!(!same(Condition::equals("rev", 8), &["rev"]));
-    assert!(!same(kept(), &["state", "refs"]));
-    assert!(same(all(vec![kept(), refs()]), &["state", "refs"]));
-    assert!(!same(at_least(1), &["refs"]));
-    assert!(!same(Condition::Any(vec![refs(), kept()]), &["refs"]));
-    assert!(same(Condition::Lacks("none"), &["none"]));
-    assert!(!same(Condition::Lacks("refs"), &["refs"]));
-    assert!(same(Condition::equals("map", json!({"a": "b"})), &["map"]));
-    for weak in [Condition::Always, Condition::Present] {
-        assert!(!same(weak.clone(), &["rev"]), "{weak:?}");
-        assert!(!ensures(&weak, &Fact::Absent, None), "{weak:?}");
-    }
-    assert!(ensures(&Condition::Absent, &Fact::Absent, None));
-    assert!(ensures(&Condition::Absent, &Fact::Same(&["rev"]), None));
-    let holds = |condition: &Condition, what: Condition| {
-        ensures(condition, &Fact::Holds(what.clone(), what.holds(Some(&item))), Some(&item))
-    };
-    assert!(holds(&all(vec![kept(), refs()]), kept()));
-    assert!(holds(&all(vec![kept(), refs()]), at_least(1)));
-    assert!(holds(&all(vec![kept(), at_least(1)]), all(vec![at_least(1), kept()])));
-    assert!(!holds(&kept(), at_least(1)));
-    assert!(!holds(&kept(), Condition::equals("state", "condemned")) || kept().holds(Some(&item)));
-    assert!(holds(&refs(), Condition::AtLeast("refs", 3)), "that it does not hold follows as well");
-}
-
-#[test]
-fn a_head_covers_what_was_read_no_earlier() {
-    let (head, entry) = (Key::new("P#app", "H"), Key::new("P#app", "V#0000000000000001"));
-    let Value::Object(item) = json!({"rev": 7, "state": "active"}) else { unreachable!() };
-    let row = |key: &Key| (key.clone(), Some(item.clone()));
-    let check = |condition| {
-        let mut transaction = Transaction::new("t".to_owned());
-        transaction.push(Action { key: head.clone(), condition, change: Change::Check });
-        transaction
-    };
-    let covered = |seen: &Snapshot, condition| {
-        seen.begin();
-        seen.fits(&entry, &Condition::equals("state", "active"));
-        seen.seal(check(condition)).is_ok()
-    };
-    let still = || Condition::equals("rev", 7);
-    let read = |one| Snapshot::new(vec![head.clone(), entry.clone()], vec![row(&head).1, row(&entry).1], one);
-    assert!(covered(&read(true), still()));
-    assert!(!covered(&read(false), still()));
-    assert!(!covered(&read(true), Condition::equals("rev", 6)));
-    assert!(!covered(&read(true), Condition::equals("n", 1)));
-    let mut later = Snapshot::new(vec![head.clone()], vec![row(&head).1], false);
-    later.more([row(&entry)]);
-    assert!(covered(&later, still()));
-    let mut earlier = Snapshot::new(vec![entry.clone()], vec![row(&entry).1], true);
-    earlier.more([row(&head)]);
-    assert!(!covered(&earlier, still()));
-    // An idempotency key is put without its head being advanced.
-    let key = Key::new("P#app", "K#job");
-    let seen = Snapshot::new(vec![head.clone(), key.clone()], vec![row(&head).1, None], true);
-    seen.begin();
-    assert!(!seen.fits(&key, &Condition::Present));
-    assert!(seen.seal(check(still())).is_err());
-}
-
-#[test]
-fn an_answer_rests_on_one_instant() {
-    let (a, b) = (Key::new("T#app", "t#a"), Key::new("T#app", "t#b"));
-    let snapshot = |one| Snapshot::new(vec![a.clone(), b.clone()], vec![None, None], one);
-    for (one, torn) in [(true, false), (false, true)] {
-        let seen = snapshot(one);
-        seen.fits(&a, &Condition::Absent);
-        assert_eq!(seen.torn(), None);
-        seen.fits(&b, &Condition::Absent);
-        assert_eq!(seen.torn().is_some(), torn);
-    }
-    let mut carried = snapshot(true);
-    carried.more([(b.clone(), None)]);
-    carried.fits(&a, &Condition::Absent);
-    carried.fits(&b, &Condition::Absent);
-    assert_eq!(carried.torn(), Some(vec![a, b]));
-}
-
 #[tokio::test]
-async fn condemning_and_identities_are_held_to_what_they_cover() {
+async fn condemning_is_held_to_what_it_covers() {
     let world = World::new().await;
     let mut seen = everything(&world).await;
     let orphan = Address { sha256: Digest::from([77; 32]), generation: 0 };
@@ -378,20 +356,32 @@ async fn condemning_and_identities_are_held_to_what_they_cover() {
             }
         }
     }
-    let empty =
-        Snapshot::new(vec![items::meta_key(), Key::new(RELEASES.0, RELEASES.1)], vec![None, None], true);
-    for reaches in [false, true] {
-        empty.begin();
-        assert!(empty.get::<items::Meta>(&items::meta_key()).unwrap().is_none());
-        let mut put = Transaction::new("t".to_owned());
-        let change = Change::Put(Item::new());
-        put.push(Action { key: items::meta_key(), condition: Condition::Absent, change });
-        if reaches {
-            empty.fits(&Key::new(RELEASES.0, RELEASES.1), &Condition::Absent);
-            is_stopped(|| Sealed::or_panic(empty.seal(put)));
-        } else {
-            assert!(empty.seal(put).is_ok());
+}
+
+#[tokio::test]
+async fn identities_are_held_to_what_they_cover() {
+    let world = World::new().await;
+    let key = items::meta_key();
+    let there = everything(&world).await;
+    let empty = Snapshot::new(vec![key.clone(), Key::new(ELSEWHERE.0, ELSEWHERE.1)], vec![None, None], true);
+    let meta: items::Meta = there.get(&key).unwrap().unwrap();
+    let begin = |seen: &Snapshot| {
+        seen.begin();
+        seen.get::<items::Meta>(&key).unwrap();
+    };
+    let stopped = |seen: &Snapshot, condition| {
+        is_stopped(|| world.ledger.identifying(seen, condition, &meta));
+    };
+    for seen in [&there, &empty] {
+        let same = || seen.unchanged::<items::Meta>(&key);
+        begin(seen);
+        world.ledger.identifying(seen, same(), &meta);
+        for weak in [Condition::Always, Condition::Present, Condition::equals("ledger", meta.ledger.as_str())]
+        {
+            stopped(seen, weak);
         }
+        seen.fits(&Key::new(ELSEWHERE.0, ELSEWHERE.1), &Condition::Present);
+        stopped(seen, same());
     }
 }
 

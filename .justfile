@@ -62,6 +62,10 @@ advisories:
 infra:
     scripts/check-infra
 
+# Slow, stalling and dead links at full size, for three minutes
+slow-links:
+    SACKER_LONG_LINKS=1 cargo test --locked --all-features --test it -- transfers::
+
 # Run a command against a fresh pair of back ends
 with-backends *command:
     scripts/backends run -- {{ command }}

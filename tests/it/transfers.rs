@@ -1,7 +1,7 @@
 //! Large blobs over links as they are: slow, shared, stalled, dead; and with parts that fail while others go on.
 //!
-//! `SACKER_LONG_LINKS=1` runs what is scaled down here at its real size: 40 MiB at 256 KiB/s, a deadline of 60 s, a stall
-//! of 50 s. That takes about six minutes.
+//! `SACKER_LONG_LINKS=1` (`just slow-links`) runs what is scaled down here at its real size: 40 MiB at 256 KiB/s, a deadline of 60 s, a stall
+//! of 50 s. That takes three minutes.
 
 use crate::{
     cli::sandbox::Sandbox,

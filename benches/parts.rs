@@ -5,13 +5,13 @@ use futures_util::TryStreamExt;
 use sacker::{
     fuzzing::Record,
     ledger::{AddRequest, Author, Ledger, PackageQuery, TableLedger},
-    model::{Address, Blob, Labels},
+    model::{Address, Blob, Labels, Sha256},
     retry::{Patience, Stop},
     store::Content,
     table::{Action, Change, Condition, Item, Key, Table, Transaction, memory::MemoryTable},
 };
 use serde_json::json;
-use sha2::{Digest, Sha256};
+use sha2::Digest;
 use std::{io::Write, sync::Arc, time::Duration};
 use tokio::runtime::Runtime;
 
@@ -52,7 +52,18 @@ fn hash_for_an_addition(bencher: Bencher<'_, '_>) {
 #[divan::bench(sample_count = 10)]
 fn sha256_alone(bencher: Bencher<'_, '_>) {
     let bytes = vec![7; BLOB];
-    bencher.counter(BytesCount::new(BLOB)).bench(|| Sha256::digest(black_box(&bytes)));
+    bencher.counter(BytesCount::new(BLOB)).bench(|| {
+        let mut sha256 = Sha256::new();
+        sha256.update(black_box(&bytes));
+        sha256.finish()
+    });
+}
+
+/// The same by the crate `sha2`. With `RUSTFLAGS='--cfg sha2_backend="soft"'` as on a processor without instructions for it.
+#[divan::bench(sample_count = 10)]
+fn sha256_by_sha2(bencher: Bencher<'_, '_>) {
+    let bytes = vec![7; BLOB];
+    bencher.counter(BytesCount::new(BLOB)).bench(|| sha2::Sha256::digest(black_box(&bytes)));
 }
 
 fn runtime() -> Runtime {
@@ -70,7 +81,7 @@ fn list(bencher: Bencher<'_, '_>, packages: usize) {
     runtime.block_on(async {
         for number in 0..packages {
             let name = format!("p{number:07}");
-            let pk = format!("D#{}", Sha256::digest(&name)[0] % 4);
+            let pk = format!("D#{}", sha2::Sha256::digest(&name)[0] % 4);
             let change = Change::Put(Item::new());
             let mut put = Transaction::new("token".to_owned());
             put.push(Action { key: Key::new(pk, name), condition: Condition::Always, change });
@@ -99,7 +110,7 @@ fn commit_an_addition(bencher: Bencher<'_, '_>) {
         expect_latest: None,
         confirm: Vec::new(),
     };
-    let sha256 = sacker::model::Digest::from(<[u8; 32]>::from(Sha256::digest("blob")));
+    let sha256 = sacker::model::Digest::from(<[u8; 32]>::from(sha2::Sha256::digest("blob")));
     let address = Address { sha256, generation: 0 };
     let blob = Blob { address, size: 4, filename: None, mode: None };
     bencher.bench_local(|| {

@@ -15,7 +15,7 @@ mod time;
 mod version;
 mod word;
 
-pub use digest::Digest;
+pub use digest::{Digest, Sha256};
 pub use event::{Event, EventKind};
 pub use gate::Gate;
 pub use name::{PackageName, TagName};

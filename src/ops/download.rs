@@ -11,9 +11,8 @@ use crate::{
     durable,
     failpoint::{self, reach},
     fault::{Fault, FaultKind},
-    model::{Blob, Digest, Mode, PackageName, Spec, Version},
+    model::{Blob, Digest, Mode, PackageName, Sha256, Spec, Version},
 };
-use sha2::{Digest as _, Sha256};
 use std::{
     fmt,
     fs::{File, Metadata, Permissions},
@@ -397,7 +396,7 @@ fn hash(mut file: &File) -> io::Result<Digest> {
     let mut buffer = vec![0; 1 << 20];
     loop {
         match durable::read_some(&mut file, &mut buffer)? {
-            0 => return Ok(Digest::from(<[u8; 32]>::from(sha256.finalize()))),
+            0 => return Ok(sha256.finish()),
             n => sha256.update(&buffer[..n]),
         }
     }

@@ -5,13 +5,12 @@ use crate::{
     durable::{self, WriteBack},
     failpoint::reach,
     fault::{Fault, FaultKind},
-    model::{Address, Blob, Digest},
+    model::{Address, Blob, Digest, Sha256},
     retry::{Concurrency, Flow, Pulse},
     store::{Body, part_size_from},
 };
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use sha2::{Digest as _, Sha256};
 use std::{
     collections::BTreeSet,
     fs::File,
@@ -135,7 +134,7 @@ impl Client {
         observer.end();
         match result {
             Ok(()) => {
-                check(&blob.address, &Digest::from(<[u8; 32]>::from(sha256.finalize())))?;
+                check(&blob.address, &sha256.finish())?;
                 sink.flush().map_err(Error::output("-")).map(|()| Fetched::Whole)
             }
             Err(Stopped::Absent) => Ok(Fetched::Absent),
@@ -384,7 +383,7 @@ async fn hash_behind(
                 behind.up_to(range.end);
             }
         }
-        Ok(Digest::from(<[u8; 32]>::from(sha256.finalize())))
+        Ok(sha256.finish())
     })
     .await
 }

@@ -1,9 +1,11 @@
 //! What is to be stored: a file, and the checksums of the one pass that hashed it.
 
 use super::Progress;
-use crate::{durable::read_some, model::Digest};
+use crate::{
+    durable::read_some,
+    model::{Digest, Sha256},
+};
 use crc_fast::CrcAlgorithm::Crc64Nvme;
-use sha2::{Digest as _, Sha256};
 use std::{
     fs::File,
     io,
@@ -148,7 +150,7 @@ impl Content {
         } else {
             hash_beside(file, size, read)?
         };
-        let sha256 = Digest::from(<[u8; 32]>::from(sha256.finalize()));
+        let sha256 = sha256.finish();
         Ok(Self { path: path.to_owned(), size, sha256, part_crcs })
     }
 

@@ -19,14 +19,13 @@ use crate::{
     durable::{self, flush_directory},
     failpoint::reach,
     fault::{Fault, FaultKind},
-    model::{Address, Digest, Timestamp},
+    model::{Address, Sha256, Timestamp},
     table::Created,
 };
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, stream};
 use listing::Ahead;
-use sha2::{Digest as _, Sha256};
 use std::{
     fs::{self, File, Metadata, Permissions},
     io,
@@ -283,7 +282,7 @@ fn copy(
         }
     }
     to.set_len(size).map_err(failed)?;
-    let same = size == content.size() && digest(sha256) == *content.sha256();
+    let same = size == content.size() && sha256.finish() == *content.sha256();
     if same { Ok(()) } else { Err(changed()) }
 }
 
@@ -296,14 +295,10 @@ fn holds(mut file: &File, content: &Content) -> io::Result<bool> {
     let mut buffer = vec![0; CHUNK];
     loop {
         match read(&mut file, &mut buffer)? {
-            0 => return Ok(digest(sha256) == *content.sha256()),
+            0 => return Ok(sha256.finish() == *content.sha256()),
             n => sha256.update(&buffer[..n]),
         }
     }
-}
-
-fn digest(sha256: Sha256) -> Digest {
-    Digest::from(<[u8; 32]>::from(sha256.finalize()))
 }
 
 /// A range of a file, a chunk at a time.

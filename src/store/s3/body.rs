@@ -1,7 +1,7 @@
 //! The bodies of uploads: ranges of a file, counted as they go.
 
 use crate::{
-    model::Digest,
+    model::{Digest, Sha256},
     retry::Flow,
     store::{Content, Sent, files::read, part_size, sending::Teller},
 };
@@ -9,7 +9,6 @@ use aws_smithy_types::{body::SdkBody, byte_stream::ByteStream};
 use bytes::Bytes;
 use crc_fast::CrcAlgorithm::Crc64Nvme;
 use http_body::{Body, Frame, SizeHint};
-use sha2::{Digest as _, Sha256};
 use std::{
     error::Error,
     fs::File,
@@ -92,7 +91,7 @@ fn each(file: &mut File, range: &Range<u64>, mut bytes: impl FnMut(&[u8])) -> io
 pub(super) fn sha256(path: &Path, range: &Range<u64>) -> io::Result<Digest> {
     let mut sha256 = Sha256::new();
     each(&mut File::open(path)?, range, |bytes| sha256.update(bytes))?;
-    Ok(Digest::from(<[u8; 32]>::from(sha256.finalize())))
+    Ok(sha256.finish())
 }
 
 /// Whether a part of the file still has the size and checksum that it had when it was hashed. Blocks.

@@ -3,7 +3,7 @@
 use super::{S3Store, code, encoded_crc, encoded_sha256, fault, status};
 use crate::{
     fault::{Fault, FaultKind},
-    model::Digest,
+    model::{Digest, Sha256},
     store::{
         Content, Sent,
         sending::{Teller, exchanged},
@@ -12,7 +12,6 @@ use crate::{
 use aws_sdk_s3::{
     config::ResponseChecksumValidation, operation::head_object::HeadObjectOutput, types::ChecksumType,
 };
-use sha2::{Digest as _, Sha256};
 use tracing::{Instrument, debug, debug_span};
 
 /// What is found under a key.
@@ -93,5 +92,5 @@ async fn read(store: &S3Store, key: &str, etag: &str, tell: &Teller) -> Result<O
         // Nobody may wait any more.
         let _ = tell.send(Sent::Compared(bytes.len() as u64));
     }
-    Ok(Some(Digest::from(<[u8; 32]>::from(sha256.finalize()))))
+    Ok(Some(sha256.finish()))
 }

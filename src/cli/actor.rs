@@ -1,7 +1,7 @@
 //! Who is recorded with a change.
 //!
-//! `SACKER_ACTOR`, or else the AWS identity where it is known, or else the user and the host. The identity is asked for
-//! once, beside the change that is under way, and kept in a file for the changes after it: no change waits for it.
+//! `SACKER_ACTOR`, or else the AWS identity, or else the user and the host. The identity is asked for once, concurrently
+//! with the hashing and upload of an addition, and kept in a file for the changes after it.
 
 use super::{
     environment::Environment,
@@ -11,7 +11,9 @@ use crate::{
     aws::{Aws, Endpoint},
     durable,
     model::Actor,
+    ops::LateActor,
 };
+use futures_util::FutureExt;
 use sha2::{Digest, Sha256};
 use std::{
     fs,
@@ -19,10 +21,10 @@ use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
-use tokio::task::JoinHandle;
 
 const VARIABLE: &str = "SACKER_ACTOR";
-/// How long the end of a command is held up, once for some credentials, so that the next one knows their identity.
+/// How long a commit waits for the identity, once for some credentials; and then the end of the command, so that the next
+/// one knows it.
 const LINGER: Duration = Duration::from_millis(500);
 /// After so long it is asked again, where the answer was none.
 const FORGET: Duration = Duration::from_hours(24);
@@ -30,36 +32,57 @@ const FORGET: Duration = Duration::from_hours(24);
 /// Finds out who it is.
 #[derive(Debug, Default)]
 pub(super) struct Identity {
-    asking: Option<JoinHandle<()>>,
+    asking: Option<LateActor>,
 }
 
 impl Identity {
     /// Who is recorded with a change that goes to a ledger: at `ledger`, if that is on DynamoDB. A client must have been
-    /// built before.
+    /// built before. Where it has to be asked for, that is waited for, but not for long.
     pub async fn actor(
         &mut self,
         environment: &Environment,
         aws: &Aws,
         ledger: Option<&Endpoint>,
     ) -> Result<Actor, Failure> {
+        let (actor, late) = self.begin(environment, aws, ledger).await?;
+        Ok(match late {
+            Some(late) => late.await.unwrap_or(actor),
+            None => actor,
+        })
+    }
+
+    /// As [`actor`](Self::actor), but where it has to be asked for, that is done concurrently with whatever the caller does
+    /// next.
+    pub async fn begin(
+        &mut self,
+        environment: &Environment,
+        aws: &Aws,
+        ledger: Option<&Endpoint>,
+    ) -> Result<(Actor, Option<LateActor>), Failure> {
         if let Some(actor) = environment.get(VARIABLE) {
             let actor = actor.to_string_lossy().parse::<Actor>();
-            return actor.map_err(|invalid| Failure::new(Kind::Invalid, format!("{VARIABLE}: {invalid}")));
+            let invalid = |invalid| Failure::new(Kind::Invalid, format!("{VARIABLE}: {invalid}"));
+            return Ok((actor.map_err(invalid)?, None));
         }
+        let mut late = None;
         if let (Some(ledger), Some(cache)) = (ledger, environment.cache())
             && let Some(key) = aws.access_key_id().await
         {
             let file = cache.join("identities").join(hex::encode(Sha256::digest(key)));
             match kept(&file) {
-                Kept::Known(actor) => return Ok(actor),
+                Kept::Known(actor) => return Ok((actor, None)),
                 Kept::Unknowable => {}
                 Kept::Nothing => {
                     let (aws, ledger) = (aws.clone(), ledger.clone());
-                    self.asking = Some(tokio::spawn(async move { ask(&aws, &ledger, &file).await }));
+                    let asking = tokio::spawn(async move { ask(&aws, &ledger, &file).await });
+                    let asking = async { asking.await.ok().flatten() }.boxed().shared();
+                    self.asking = Some(asking.clone());
+                    let answer = async { tokio::time::timeout(LINGER, asking).await.ok().flatten() };
+                    late = Some(answer.boxed().shared());
                 }
             }
         }
-        of_system()
+        Ok((of_system()?, late))
     }
 
     /// Whether an answer may be about to come in.
@@ -97,7 +120,7 @@ fn kept(file: &Path) -> Kept {
 }
 
 /// What can't be kept will be asked for again.
-async fn ask(aws: &Aws, ledger: &Endpoint, file: &Path) {
+async fn ask(aws: &Aws, ledger: &Endpoint, file: &Path) -> Option<Actor> {
     let found = aws.caller(ledger).await.ok().flatten().unwrap_or_default();
     let keep = || -> std::io::Result<()> {
         let directory: PathBuf = file.parent().map(Path::to_owned).ok_or(ErrorKind::NotFound)?;
@@ -111,6 +134,7 @@ async fn ask(aws: &Aws, ledger: &Endpoint, file: &Path) {
     if let Err(error) = keep() {
         tracing::debug!(%error, "can't keep the AWS identity in {}", file.display());
     }
+    found.parse().ok()
 }
 
 fn of_system() -> Result<Actor, Failure> {

@@ -275,4 +275,14 @@ impl Context<'_> {
         let actor = self.identity.actor(&self.environment, &self.aws, ledger).await?;
         Ok(Author { actor, message: change.message, key: change.key })
     }
+
+    /// As [`author`](Self::author), but does not wait for the actor: where it is being asked for, it is known later.
+    async fn author_of_addition(
+        &mut self,
+        change: Change,
+    ) -> Result<(Author, Option<ops::LateActor>), Failure> {
+        let ledger = self.places.dynamodb();
+        let (actor, late) = self.identity.begin(&self.environment, &self.aws, ledger).await?;
+        Ok((Author { actor, message: change.message, key: change.key }, late))
+    }
 }

@@ -57,7 +57,7 @@ impl Client {
     /// [`Error::Input`] and [`Error::Changed`] for the file; [`Error::NotOwner`]; and those of
     /// [`Ledger::add`](crate::ledger::Ledger::add).
     pub async fn add(&self, add: Add, observer: &Arc<dyn Observer>) -> Result<(Release, bool), Error> {
-        let Add { request, input, filename } = add;
+        let Add { mut request, input, filename } = add;
         check_tags(&request)?;
         let source = match input {
             AddInput::File(path) => Source::file(path, filename)?,
@@ -66,7 +66,8 @@ impl Client {
                 Source::spooled(file, filename)?
             }
         };
-        let unresolved = |error: Error| error.unresolved(&request.author);
+        let author = request.author.clone();
+        let unresolved = |error: Error| error.unresolved(&author);
         let (content, mut draft, owner) =
             self.begin_add(&request, &source, observer).await.map_err(unresolved)?;
         reach("add-hashed");
@@ -86,6 +87,11 @@ impl Client {
             }
             let blob =
                 Blob { address, size: content.size(), filename: source.filename.clone(), mode: source.mode };
+            if let Some(actor) = &self.actor
+                && let Some(actor) = actor.clone().await
+            {
+                request.author.actor = actor;
+            }
             match self.ledger.add(&request, &blob, &draft).await? {
                 Added::Version { release, new } => return Ok((*release, new)),
                 Added::Restage(generation) => staged = Staged::Upload { generation, expected: false },

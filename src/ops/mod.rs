@@ -39,9 +39,12 @@ pub use init::Initialised;
 pub use list::{Listed, Packages};
 pub use wait::{LAST_LOOK, POLL, Wait};
 
-use crate::{ledger::Ledger, retry::Patience, store::Store};
-use futures_util::future::{Either, select};
+use crate::{ledger::Ledger, model::Actor, retry::Patience, store::Store};
+use futures_util::future::{BoxFuture, Either, Shared, select};
 use std::{fmt, num::NonZeroUsize, path::PathBuf, pin::pin, sync::Arc};
+
+/// Who makes a change, where that is being found out; `None` if it can't be. It should end soon.
+pub type LateActor = Shared<BoxFuture<'static, Option<Actor>>>;
 
 /// A ledger and the store that belongs to it.
 #[derive(Debug, Clone)]
@@ -51,13 +54,14 @@ pub struct Client {
     patience: Patience,
     scratch: PathBuf,
     jobs: Option<NonZeroUsize>,
+    actor: Option<LateActor>,
 }
 
 impl Client {
     /// Uses this ledger and this store. What comes from a stream is first written to a file in `scratch`.
     #[must_use]
     pub fn new(ledger: Arc<dyn Ledger>, store: Arc<dyn Store>, patience: Patience, scratch: PathBuf) -> Self {
-        Self { ledger, store, patience, scratch, jobs: None }
+        Self { ledger, store, patience, scratch, jobs: None, actor: None }
     }
 
     /// With so many parts of a download under way at once: no more, and fewer while the store throttles or fails. Otherwise
@@ -65,6 +69,13 @@ impl Client {
     #[must_use]
     pub fn with_jobs(self, jobs: NonZeroUsize) -> Self {
         Self { jobs: Some(jobs), ..self }
+    }
+
+    /// With an actor of additions that is being found out: it is waited for after the upload, and takes the place of the one
+    /// in the request.
+    #[must_use]
+    pub fn with_actor(self, actor: LateActor) -> Self {
+        Self { actor: Some(actor), ..self }
     }
 
     /// The ledger.

@@ -67,7 +67,11 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
     let source = if stdin { "standard input".to_owned() } else { file.display().to_string() };
     let doing = format!("adding {source} to {package}");
     let client = context.client_with(jobs).await?;
-    let author = context.author(change).await?;
+    let (author, late) = context.author_of_addition(change).await?;
+    let client = match late {
+        Some(actor) => client.with_actor(actor),
+        None => client,
+    };
     let add = Add {
         request: AddRequest { package, author, labels, tags, if_changed, expect_latest, confirm },
         input: if stdin { AddInput::Stream(Box::new(std::io::stdin())) } else { AddInput::File(file) },

@@ -2,6 +2,7 @@
 //! configuration, and what someone sees who reads the logs. `SECURITY.md` says what is promised to whom.
 
 mod edits;
+mod grants;
 mod items;
 mod objects;
 mod permissions;

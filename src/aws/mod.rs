@@ -283,7 +283,8 @@ fn configured(sdk: &SdkConfig, service: &str, variable: &str, key: &str) -> Opti
     sdk.service_config()?.load_config(key)
 }
 
-fn is_aws(url: &str) -> bool {
+/// Whether an address is one of AWS's own.
+pub(crate) fn is_aws(url: &str) -> bool {
     Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_ascii_lowercase)).is_some_and(|host| {
         [".amazonaws.com", ".amazonaws.com.cn", ".api.aws"].iter().any(|domain| host.ends_with(domain))
     })

@@ -7,7 +7,7 @@ use crate::{
         Event, Labels, PackageName, PackageSummary, Protection, Release, State, TagMove, TagName, Version,
     },
     ops::{Downloaded, Garbage, Initialised},
-    table::Created,
+    table::{Created, Setting, SettingState},
 };
 use serde::Serialize;
 use std::{collections::BTreeMap, fmt::Write};
@@ -208,6 +208,17 @@ pub(super) struct Ready<'a> {
     adopted: Option<bool>,
     #[serde(flatten)]
     adoption: Option<Adoption<'a>>,
+    settings: Vec<Found<'a>>,
+}
+
+/// A setting of the table, the bucket or the server, as it was found.
+#[derive(Debug, Serialize)]
+struct Found<'a> {
+    name: &'a str,
+    #[serde(flatten)]
+    state: &'a SettingState,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    repair: Option<&'a str>,
 }
 
 /// How a store was adopted: who it belonged to, and the generation from which on blobs are added.
@@ -215,6 +226,12 @@ pub(super) struct Ready<'a> {
 struct Adoption<'a> {
     former_owner: Option<&'a str>,
     generation: u64,
+}
+
+impl<'a> Found<'a> {
+    fn of(setting: &'a Setting) -> Self {
+        Self { name: setting.name, state: &setting.state, repair: setting.repair.as_deref() }
+    }
 }
 
 impl<'a> Ready<'a> {
@@ -231,6 +248,7 @@ impl<'a> Ready<'a> {
             store_made: made.store == Created::Made,
             adopted: adopting.then_some(adoption.is_some()),
             adoption,
+            settings: made.settings.iter().map(Found::of).collect(),
         }
     }
 }

@@ -56,7 +56,7 @@ use crate::{
         Address, Blob, Digest, Event, Generation, OpId, PackageName, PackageSummary, Release, Spec, State,
         TagMove, TagName, Tagged, Version,
     },
-    table::Created,
+    table::{Created, Setting},
 };
 use async_trait::async_trait;
 use futures_util::{
@@ -157,6 +157,11 @@ pub trait Ledger: sealed::Sealed + fmt::Debug + Send + Sync {
 
     /// Makes the ledger if there is none, and returns its id. Never changes an existing one. Idempotent.
     async fn create(&self) -> Result<(Created, String), Error>;
+
+    /// What the ledger's table must have to be safe, and whether it has it. Changes nothing.
+    async fn settings(&self) -> Result<Vec<Setting>, Error> {
+        Ok(Vec::new())
+    }
 
     /// Every package known, in bytewise order.
     fn packages(&self, query: &PackageQuery) -> BoxStream<'_, Result<PackageName, Error>>;

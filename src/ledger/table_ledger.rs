@@ -24,7 +24,7 @@ use crate::{
         Tagged, Timestamp, Version,
     },
     retry::Patience,
-    table::{Created, Key, Table},
+    table::{Created, Key, Setting, Table},
 };
 use async_trait::async_trait;
 use futures_util::{future::try_join, stream::BoxStream};
@@ -216,6 +216,11 @@ impl Ledger for TableLedger {
         let key = items::meta_key();
         let meta = self.make_identity(&self.read(vec![key]).await?).await?;
         Ok((created, meta.ledger))
+    }
+
+    async fn settings(&self) -> Result<Vec<Setting>, Error> {
+        let look = || self.table.settings();
+        Ok(self.patience.run("looking at the settings of the ledger", look).await?)
     }
 
     fn packages(&self, query: &PackageQuery) -> BoxStream<'_, Result<PackageName, Error>> {

@@ -3,7 +3,7 @@
 use super::{Adopted, Client, Error};
 use crate::{
     ledger::{self, Identity},
-    table::Created,
+    table::{Created, Setting},
 };
 
 /// What `init` found or made.
@@ -17,18 +17,25 @@ pub struct Initialised {
     pub store: Created,
     /// The adoption of the store, if it was adopted now.
     pub adopted: Option<Adopted>,
+    /// What table, bucket and server must have to be safe, as it was found after that.
+    pub settings: Vec<Setting>,
 }
 
 impl Client {
     /// Makes the ledger's table and the store's bucket with safe settings, or checks those that are there; makes the
-    /// ledger's identity, and the ledger the store's owner. Never changes an existing one. Idempotent.
+    /// ledger's identity, and the ledger the store's owner. Never changes an existing one, but looks at its settings.
+    /// Idempotent.
     ///
     /// # Errors
-    /// [`Error::NotOwner`] if the store belongs to another ledger.
+    /// [`Error::NotOwner`] if the store belongs to another ledger; [`FaultKind::Misconfigured`](crate::fault::FaultKind) if
+    /// the store's server lacks something that a store relies on.
     pub async fn init(&self) -> Result<Initialised, Error> {
-        let (made, identity) = self.make().await?;
+        let (mut made, identity) = self.make().await?;
         let owner = self.owner().await?;
         self.check_owner(owner, &identity).await?;
+        let mark = identity.mark();
+        let probe = || self.store.probe(&mark);
+        made.settings.extend(self.patience.run("trying the store's server", probe).await?);
         Ok(made)
     }
 
@@ -42,6 +49,11 @@ impl Client {
             Ok(None) | Err(ledger::Error::Refused(_)) => Identity { id: id.clone(), epoch: 0, copy_of: None },
             Err(error) => return Err(error.into()),
         };
-        Ok((Initialised { ledger, id, store, adopted: None }, identity))
+        // Also of what was there: a run that was cut short, or that was not allowed to, may have left them off.
+        let mut settings = self.ledger.settings().await?;
+        settings.extend(
+            self.patience.run("looking at the settings of the store", || self.store.settings()).await?,
+        );
+        Ok((Initialised { ledger, id, store, adopted: None, settings }, identity))
     }
 }

@@ -24,7 +24,7 @@ use crate::{
     fault::Fault,
     model::{Address, Timestamp},
     retry::{Again, Retry},
-    table::Created,
+    table::{Created, Setting},
 };
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -153,6 +153,22 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// Makes the bucket or directory with safe settings if there is none; never changes an existing one. Idempotent.
     async fn create(&self) -> Result<Created, Fault>;
+
+    /// What the bucket must have to be safe, and whether it has it. Changes nothing. What may not be seen is
+    /// [`NotKnown`](crate::table::SettingState); empty where there is nothing to set.
+    async fn settings(&self) -> Result<Vec<Setting>, Fault> {
+        Ok(Vec::new())
+    }
+
+    /// Tries on the server in use what the store relies on, with writes that change nothing; `owner` must be the owner. What
+    /// may not be tried is [`NotKnown`](crate::table::SettingState).
+    ///
+    /// # Errors
+    /// [`FaultKind::Misconfigured`](crate::fault::FaultKind) if the server lacks something, by name.
+    async fn probe(&self, owner: &str) -> Result<Vec<Setting>, Fault> {
+        let _ = owner;
+        Ok(Vec::new())
+    }
 
     /// The id of the ledger that this store belongs to, if any.
     async fn owner(&self) -> Result<Option<String>, Fault>;

@@ -8,8 +8,11 @@
 mod canonical;
 mod create;
 mod expression;
+mod settings;
 
-use super::{Created, Found, Item, Key, MAX_ACTIONS, Order, Page, Query, Table, TransactError, Transaction};
+use super::{
+    Created, Found, Item, Key, MAX_ACTIONS, Order, Page, Query, Setting, Table, TransactError, Transaction,
+};
 use crate::{
     aws,
     fault::{Fault, FaultKind},
@@ -147,6 +150,10 @@ impl Table for DynamoTable {
 
     async fn create(&self) -> Result<Created, Fault> {
         create::create(self).await
+    }
+
+    async fn settings(&self) -> Result<Vec<Setting>, Fault> {
+        settings::look(self).await
     }
 
     async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, Fault> {

@@ -13,6 +13,10 @@ pub mod dynamodb;
 pub mod memory;
 pub mod sqlite;
 
+mod setting;
+
+pub use setting::{Setting, SettingState};
+
 use crate::fault::Fault;
 use async_trait::async_trait;
 use serde_json::Value;
@@ -291,6 +295,12 @@ pub trait Table: fmt::Debug + Send + Sync {
     /// # Errors
     /// [`FaultKind::Misconfigured`](crate::fault::FaultKind) if a table with other keys is there.
     async fn create(&self) -> Result<Created, Fault>;
+
+    /// What the table must have to be safe, and whether it has it. Changes nothing. What may not be seen is
+    /// [`SettingState::NotKnown`]; empty where there is nothing to set.
+    async fn settings(&self) -> Result<Vec<Setting>, Fault> {
+        Ok(Vec::new())
+    }
 
     /// Reads items, any number of them, in the order of their keys. Each read is consistent; together they are
     /// *not* one snapshot, and are made in no order.

@@ -3,7 +3,7 @@
 use crate::{
     cli::{Context, error::Failure, json, render},
     ops::Adopted,
-    table::Created,
+    table::{Created, SettingState},
 };
 
 /// Make the ledger and the store with safe settings, or check those that are there
@@ -36,6 +36,18 @@ pub(in crate::cli) async fn run(args: &Args, context: &mut Context<'_>) -> Resul
             context.output.line(format!(
                 "adopted: it belonged to {former}; blobs are added at generation {generation} and up"
             ))?;
+        }
+    }
+    for setting in &made.settings {
+        match (&setting.state, &setting.repair) {
+            (SettingState::Off, Some(repair)) => {
+                context.notices.warn(&format!("{} is off; this turns it on: {repair}", setting.title));
+            }
+            (SettingState::Off, None) => context.notices.warn(&format!("{} is off", setting.title)),
+            (SettingState::NotKnown(why), _) => {
+                context.notices.note(&format!("{} is not known: {}", setting.title, render::escaped(why)));
+            }
+            (SettingState::On | SettingState::NotSupported, _) => {}
         }
     }
     match &made.adopted {

@@ -1,7 +1,12 @@
 //! The bucket itself: made once, with safe settings.
 
-use super::{S3Store, code, fault, status};
+use super::{
+    S3Store, code, fault,
+    settings::{ABORT_DAYS, NONCURRENT_DAYS, is_unknown, tls_only},
+    status,
+};
 use crate::{
+    failpoint::reach,
     fault::{Fault, FaultKind},
     table::Created,
 };
@@ -10,8 +15,9 @@ use aws_sdk_s3::{
     error::{BuildError, ProvideErrorMetadata, SdkError},
     types::{
         AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, BucketLocationConstraint,
-        BucketVersioningStatus, CreateBucketConfiguration, ExpirationStatus, LifecycleRule,
-        LifecycleRuleFilter, PublicAccessBlockConfiguration, ServerSideEncryption,
+        BucketVersioningStatus, CreateBucketConfiguration, ExpirationStatus, LifecycleExpiration,
+        LifecycleRule, LifecycleRuleFilter, NoncurrentVersionExpiration, ObjectOwnership, OwnershipControls,
+        OwnershipControlsRule, PublicAccessBlockConfiguration, ServerSideEncryption,
         ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule,
         VersioningConfiguration,
     },
@@ -23,10 +29,6 @@ use tracing::{Instrument, debug_span, warn};
 /// [refuses](https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html) this one as a constraint.
 const DEFAULT_REGION: &str = "us-east-1";
 
-/// After how many days S3 drops the parts of an upload that was never completed. S3 counts from when it was begun, also
-/// while it is still running, so this must be longer than any upload takes.
-const ABORT_DAYS: i32 = 30;
-
 /// Makes the bucket and its settings, unless there is one.
 pub(super) async fn create(store: &S3Store) -> Result<Created, Fault> {
     let made = match look(store).await? {
@@ -36,6 +38,7 @@ pub(super) async fn create(store: &S3Store) -> Result<Created, Fault> {
     // A bucket that an earlier try of this client made is not yet what it must be.
     if made == Created::Made || store.unfinished.load(Relaxed) {
         store.unfinished.store(true, Relaxed);
+        reach("bucket-made");
         settle(store).await?;
         store.unfinished.store(false, Relaxed);
         return Ok(Created::Made);
@@ -107,6 +110,12 @@ async fn settle(store: &S3Store) -> Result<(), Fault> {
     let answer = request.send().instrument(debug_span!("s3.PutPublicAccessBlock"));
     settled(store, "the public access block", answer.await)?;
 
+    let rule = OwnershipControlsRule::builder().object_ownership(ObjectOwnership::BucketOwnerEnforced);
+    let controls = OwnershipControls::builder().rules(rule.build().map_err(built)?).build().map_err(built)?;
+    let request = client.put_bucket_ownership_controls().bucket(bucket).ownership_controls(controls);
+    let answer = request.send().instrument(debug_span!("s3.PutBucketOwnershipControls"));
+    settled(store, "ownership of all objects", answer.await)?;
+
     let by_default = ServerSideEncryptionByDefault::builder().sse_algorithm(ServerSideEncryption::Aes256);
     let rule = ServerSideEncryptionRule::builder()
         .apply_server_side_encryption_by_default(by_default.build().map_err(built)?)
@@ -117,17 +126,48 @@ async fn settle(store: &S3Store) -> Result<(), Fault> {
     let answer = request.send().instrument(debug_span!("s3.PutBucketEncryption"));
     settled(store, "default encryption", answer.await)?;
 
+    keep_tidy(store).await?;
+
+    // Over plain HTTP it would shut everyone out.
+    if !store.is_plain().await {
+        let region = client.config().region().map_or("", AsRef::as_ref);
+        let request = client.put_bucket_policy().bucket(bucket).policy(tls_only(region, bucket));
+        let answer = request.send().instrument(debug_span!("s3.PutBucketPolicy"));
+        settled(store, "the policy that refuses requests without TLS", answer.await)?;
+    }
+    Ok(())
+}
+
+/// Has S3 abort uploads that were never finished, and remove what was deleted long ago.
+async fn keep_tidy(store: &S3Store) -> Result<(), Fault> {
+    let built = |error: BuildError| Fault::new(FaultKind::Unexpected, "building a request", error);
+    let rule = |id: &str| {
+        let all = LifecycleRuleFilter::builder().prefix("").build();
+        LifecycleRule::builder().id(id).status(ExpirationStatus::Enabled).filter(all)
+    };
     let abort = AbortIncompleteMultipartUpload::builder().days_after_initiation(ABORT_DAYS).build();
-    let rule = LifecycleRule::builder()
-        .id("abort-incomplete-uploads")
-        .status(ExpirationStatus::Enabled)
-        .filter(LifecycleRuleFilter::builder().prefix("").build())
-        .abort_incomplete_multipart_upload(abort);
-    let rules = BucketLifecycleConfiguration::builder().rules(rule.build().map_err(built)?);
-    let request = client.put_bucket_lifecycle_configuration().bucket(bucket);
-    let request = request.lifecycle_configuration(rules.build().map_err(built)?);
-    let answer = request.send().instrument(debug_span!("s3.PutBucketLifecycleConfiguration"));
-    settled(store, "the rule that aborts incomplete uploads", answer.await)
+    let abort = rule("abort-incomplete-uploads").abort_incomplete_multipart_upload(abort).build();
+    let noncurrent = NoncurrentVersionExpiration::builder().noncurrent_days(NONCURRENT_DAYS).build();
+    let marker = LifecycleExpiration::builder().expired_object_delete_marker(true).build();
+    let expire = rule("expire-noncurrent-versions")
+        .noncurrent_version_expiration(noncurrent)
+        .expiration(marker)
+        .build()
+        .map_err(built)?;
+    let put = async |rules: Vec<LifecycleRule>| {
+        let rules = BucketLifecycleConfiguration::builder().set_rules(Some(rules)).build().map_err(built)?;
+        let request = store.client.put_bucket_lifecycle_configuration().bucket(&store.bucket);
+        let answer = request.lifecycle_configuration(rules).send();
+        Ok::<_, Fault>(answer.instrument(debug_span!("s3.PutBucketLifecycleConfiguration")).await)
+    };
+    let answer = put(vec![abort.map_err(built)?, expire.clone()]).await?;
+    // MinIO drops such uploads by itself and has no such rule.
+    let lacks_abort = answer.as_ref().is_err_and(is_unknown);
+    settled(store, "the rule that aborts incomplete uploads", answer)?;
+    if lacks_abort {
+        settled(store, "the rule that removes old versions", put(vec![expire]).await?)?;
+    }
+    Ok(())
 }
 
 /// A setting that the server doesn't know is done without.
@@ -140,12 +180,7 @@ where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
 {
     let Err(error) = answer else { return Ok(()) };
-    let unknown = matches!(status(&error), Some(405 | 501))
-        || matches!(
-            code(&error),
-            "InvalidArgument" | "InvalidRequest" | "MalformedXML" | "NotImplemented" | "MethodNotAllowed"
-        );
-    if unknown {
+    if is_unknown(&error) {
         warn!(bucket = store.bucket, code = code(&error), "this server does not know {what}");
         return Ok(());
     }

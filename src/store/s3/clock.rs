@@ -1,4 +1,4 @@
-//! The server's clock: the header `Date` of its last answer.
+//! The server's clock and name: the headers `Date` and `Server` of its last answer.
 
 use crate::model::Timestamp;
 use aws_smithy_runtime_api::{
@@ -9,27 +9,41 @@ use aws_smithy_runtime_api::{
     },
 };
 use aws_smithy_types::{DateTime, config_bag::ConfigBag, date_time::Format};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::time::Instant;
 
 /// The time of a server, as its last answer stated it, and when that answer came. Cloning shares it.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Clock(Arc<Mutex<Option<(Timestamp, Instant)>>>);
+pub(super) struct Clock(Arc<Mutex<Stated>>);
+
+#[derive(Debug, Default)]
+struct Stated {
+    time: Option<(Timestamp, Instant)>,
+    server: Option<String>,
+}
 
 impl Clock {
     /// The server's time now; `None` if no answer has stated one. As the header has whole seconds, it is up to a second
     /// behind, and by what an answer takes to arrive.
     pub fn now(&self) -> Option<Timestamp> {
-        let (stated, at) = (*self.0.lock().unwrap_or_else(PoisonError::into_inner))?;
+        let (stated, at) = self.stated().time?;
         let since = u64::try_from(at.elapsed().as_millis()).unwrap_or(u64::MAX);
         Some(Timestamp::from_millis(stated.as_millis().saturating_add(since)))
+    }
+
+    /// The name of the server's program, if an answer has stated one.
+    pub fn server(&self) -> Option<String> {
+        self.stated().server.clone()
+    }
+
+    fn stated(&self) -> MutexGuard<'_, Stated> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn set(&self, date: &str) {
         let stated = DateTime::from_str(date, Format::HttpDate).ok().and_then(|at| at.to_millis().ok());
         if let Some(millis) = stated.and_then(|millis| u64::try_from(millis).ok()) {
-            let stated = Some((Timestamp::from_millis(millis), Instant::now()));
-            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = stated;
+            self.stated().time = Some((Timestamp::from_millis(millis), Instant::now()));
         }
     }
 }
@@ -47,6 +61,9 @@ impl Intercept for Clock {
     ) -> Result<(), BoxError> {
         if let Some(date) = context.response().headers().get("date") {
             self.set(date);
+        }
+        if let Some(server) = context.response().headers().get("server") {
+            self.stated().server = Some(server.to_owned());
         }
         Ok(())
     }

@@ -23,7 +23,9 @@ mod journal;
 mod multipart;
 mod owner;
 mod payload;
+mod probe;
 mod range;
+mod settings;
 mod single;
 mod uploads;
 
@@ -32,10 +34,10 @@ use super::{
     sending::{belongs, exchanged, told, unowned},
 };
 use crate::{
-    aws::{ConnectOnly, fault},
+    aws::{ConnectOnly, fault, is_aws},
     fault::{Fault, FaultKind},
     model::{Address, Timestamp},
-    table::Created,
+    table::{Created, Setting},
 };
 use async_trait::async_trait;
 use aws_sdk_s3::{
@@ -122,6 +124,19 @@ impl S3Store {
         endpoint.await.ok().map(String::as_str)
     }
 
+    /// Whether requests go without TLS.
+    async fn is_plain(&self) -> bool {
+        self.endpoint().await.is_some_and(|url| url.starts_with("http://"))
+    }
+
+    /// What the AWS command line needs to reach the same bucket.
+    async fn server_flags(&self) -> String {
+        let region = self.client.config().region().map(|region| format!(" --region {region}"));
+        let endpoint = self.endpoint().await.filter(|url| !is_aws(url));
+        let endpoint = endpoint.map(|url| format!(" --endpoint-url {url}"));
+        region.into_iter().chain(endpoint).collect()
+    }
+
     fn key(&self, at: &Address) -> String {
         format!("{}sha256/{at}", self.prefix)
     }
@@ -183,6 +198,14 @@ impl Store for S3Store {
 
     async fn create(&self) -> Result<Created, Fault> {
         bucket::create(self).await
+    }
+
+    async fn settings(&self) -> Result<Vec<Setting>, Fault> {
+        settings::look(self).await
+    }
+
+    async fn probe(&self, owner: &str) -> Result<Vec<Setting>, Fault> {
+        probe::run(self, owner).await
     }
 
     async fn owner(&self) -> Result<Option<String>, Fault> {

@@ -3,6 +3,7 @@
 use super::DynamoTable;
 use crate::{
     aws,
+    failpoint::reach,
     fault::{Fault, FaultKind},
     table::Created,
 };
@@ -45,12 +46,13 @@ pub(super) async fn create(table: &DynamoTable) -> Result<Created, Fault> {
     if !table.making.load(Ordering::SeqCst) {
         return Ok(Created::Present);
     }
+    reach("table-made");
     make_restorable(table, &doing).await?;
     table.making.store(false, Ordering::SeqCst);
     Ok(Created::Made)
 }
 
-async fn describe(table: &DynamoTable, doing: &str) -> Result<Option<TableDescription>, Fault> {
+pub(super) async fn describe(table: &DynamoTable, doing: &str) -> Result<Option<TableDescription>, Fault> {
     let request = table.client.describe_table().table_name(&table.name).customize();
     let sent = request.config_override(aws::dynamodb_control()).send();
     match sent.instrument(debug_span!("dynamodb.DescribeTable", table = table.name)).await {

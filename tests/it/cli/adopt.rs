@@ -42,12 +42,12 @@ fn a_store_goes_over_to_another_ledger() {
     ");
     assert_snapshot!(sandbox.run(&["init", "--adopt-store", "--json"]), @r#"
     exit 0
-    1| {"ledger":"file://[HOME]/.local/share/sacker/ledger","ledger_made":false,"ledger_id":"[ID]","store":"file://[HOME]/.local/share/sacker/store","store_made":false,"adopted":true,"former_owner":"[ID] 1","generation":2000000000}
+    1| {"ledger":"file://[HOME]/.local/share/sacker/ledger","ledger_made":false,"ledger_id":"[ID]","store":"file://[HOME]/.local/share/sacker/store","store_made":false,"adopted":true,"former_owner":"[ID] 1","generation":2000000000,"settings":[]}
     2| {"note":{"message":"`sacker fsck` says whether the store has every blob that this ledger needs"}}
     "#);
     assert_snapshot!(sandbox.run(&["init", "--adopt-store", "--json"]), @r#"
     exit 0
-    1| {"ledger":"file://[HOME]/.local/share/sacker/ledger","ledger_made":false,"ledger_id":"[ID]","store":"file://[HOME]/.local/share/sacker/store","store_made":false,"adopted":false}
+    1| {"ledger":"file://[HOME]/.local/share/sacker/ledger","ledger_made":false,"ledger_id":"[ID]","store":"file://[HOME]/.local/share/sacker/store","store_made":false,"adopted":false,"settings":[]}
     2| {"note":{"message":"nothing to adopt: the store belongs to this ledger"}}
     "#);
     assert_snapshot!(sandbox.run(&["init", "--adopt-store"]), @"

@@ -15,7 +15,7 @@ fn with_no_configuration_a_change_says_where_it_goes() {
     ");
     assert_snapshot!(sandbox.run(&["init", "--json"]), @r#"
     exit 0
-    1| {"ledger":"file://[HOME]/.local/share/sacker/ledger","ledger_made":false,"ledger_id":"[ID]","store":"file://[HOME]/.local/share/sacker/store","store_made":false}
+    1| {"ledger":"file://[HOME]/.local/share/sacker/ledger","ledger_made":false,"ledger_id":"[ID]","store":"file://[HOME]/.local/share/sacker/store","store_made":false,"settings":[]}
     "#);
     assert_snapshot!(sandbox.run(&["add", "app", "f", "--json"]), @r#"
     exit 0

@@ -54,6 +54,7 @@ fn the_main_job() {
     1| ledger: [SACKER_LEDGER] (made), id [ID]
     1| store: [SACKER_STORE] (made)
     2| warning: this server does not know the public access block bucket=[NAME] code=MalformedXML
+    2| warning: this server does not know ownership of all objects bucket=[NAME] code=MalformedXML
     2| warning: this server does not know default encryption bucket=[NAME] code=NotImplemented
     2| warning: this server does not know the rule that aborts incomplete uploads bucket=[NAME] code=InvalidArgument
     ");
@@ -320,13 +321,18 @@ fn a_second_interrupt_stops_at_once() {
 fn unfinished_uploads_are_told_of_and_aborted() {
     let bucket = backends::unique("uploads");
     let store = format!("s3://{bucket}/blobs?endpoint={}", crate::rewriting::moto());
-    let sandbox = sandbox().set("SACKER_STORE", store);
+    let sandbox = sandbox();
     sandbox.ok(&["init", "-q"]);
+    // moto lacks what `init` asks of a server.
+    let sandbox = sandbox.set("SACKER_STORE", store);
+    sandbox.write("f", "a blob");
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         let client = backends::aws().s3(&backends::at(backends::moto())).await.unwrap();
+        client.create_bucket().bucket(&bucket).send().await.unwrap();
         let key = format!("blobs/sha256/{}", "a".repeat(64));
         client.create_multipart_upload().bucket(&bucket).key(key).send().await.unwrap();
     });
+    sandbox.ok(&["add", "app", "f"]);
     assert_snapshot!(run(&sandbox, &["gc"]), @"
     exit 0
     2| note: 0 blobs, 0 B, to be removed with --delete

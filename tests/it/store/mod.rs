@@ -4,8 +4,10 @@ mod again;
 mod directory;
 mod memory;
 mod owner;
+mod probe;
 mod s3;
 pub mod scripted;
+mod settings;
 
 use async_trait::async_trait;
 use bytes::BytesMut;

@@ -374,7 +374,7 @@ async fn the_settings_of_a_new_bucket_are_made_in_the_end() {
     assert_eq!(store.create().await.unwrap(), Created::Made);
     assert_eq!(store.create().await.unwrap(), Created::Present);
     let puts = server.seen().iter().filter(|request| *request == "PutObject").count();
-    assert_eq!(puts, 1 + 1 + 4);
+    assert_eq!(puts, 1 + 1 + 5);
 }
 
 /// A payload's sha256 is part of the signature where nothing else protects the bytes.

@@ -8,7 +8,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use std::error::Error;
 
 const BUSY: &str = "run it again, or look at what gives the credentials: STS, the metadata or container service, SSO, or \
-                    the profile's `credential_process`";
+                    the profile's `credential_process`; in a container, the instance's metadata needs a hop limit of 2";
 
 const UNKNOWN_ISSUER: &str = "nobody that is trusted has signed the server's certificate: name a file with the \
                               certificate of whoever did in AWS_CA_BUNDLE (it replaces the system's), or add it to those";

@@ -39,13 +39,12 @@ pub fn guarding(
 
 async fn serve(mut client: TcpStream, server: &str, gate: &Gate, rewrite: &Rewrite) -> std::io::Result<()> {
     while let Some(request) = Message::request(&mut client).await? {
-        let answer = match gate(&request) {
-            Some(answer) => answer,
-            None => {
-                let mut answer = request.ask(server).await?;
-                rewrite(&request, &mut answer);
-                answer
-            }
+        let answer = if let Some(answer) = gate(&request) {
+            answer
+        } else {
+            let mut answer = request.ask(server).await?;
+            rewrite(&request, &mut answer);
+            answer
         };
         answer.write(&mut client).await?;
         if answer.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close")) {

@@ -187,6 +187,7 @@ fn name(url: &str) -> &str {
 const KEY: [&str; 2] = ["--key", "a-key"];
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "the commands of each role, one after the other")]
 fn each_role_may_run_its_commands_and_no_others() {
     let sandbox = servers::sandbox();
     sandbox.ok(&["init"]);

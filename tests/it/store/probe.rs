@@ -25,7 +25,7 @@ fn hide(lacks: Lacks, request: &Message, answer: &mut Message) {
     let writes = ["PutObject", "UploadPart", "CompleteMultipartUpload"].contains(&request.kind().as_str());
     match lacks {
         Lacks::IfNoneMatch if request.header("if-none-match").is_some() && refused("412") => {
-            *answer = accepted
+            *answer = accepted;
         }
         Lacks::IfMatch if request.header("if-match").is_some() && refused("412") => *answer = accepted,
         Lacks::Checksums if writes && refused("400") => *answer = accepted,

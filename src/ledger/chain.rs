@@ -2,7 +2,8 @@
 //!
 //! It is not keyed, so who can write the table can recompute it; publish a head's value elsewhere to make it evidence.
 
-use crate::table::{Item, Key};
+use crate::table::{Item, Key, canonical_object};
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 /// What the chain begins with: the value before a log's first entry.
@@ -20,15 +21,13 @@ fn may_change(name: &str) -> bool {
 /// The canonical form is JSON with no white space and its names in bytewise order: the entry's immutable attributes,
 /// and its key as `pk` and `sk`.
 pub(super) fn next(previous: &str, key: &Key, entry: &Item) -> String {
-    let mut canonical = entry.clone();
-    canonical.retain(|name, _| !may_change(name));
-    canonical.insert("pk".to_owned(), key.pk.clone().into());
-    canonical.insert("sk".to_owned(), key.sk.clone().into());
+    let (pk, sk) = (Value::from(key.pk.as_str()), Value::from(key.sk.as_str()));
+    let immutable = entry.iter().filter(|(name, _)| !may_change(name));
+    let attributes = immutable.map(|(name, value)| (name.as_str(), value)).chain([("pk", &pk), ("sk", &sk)]);
     let mut hash = Sha256::new();
     hash.update(previous);
     hash.update("\n");
-    // A map of serde_json is ordered by name unless the feature `preserve_order` is on, which a test excludes.
-    hash.update(serde_json::Value::Object(canonical).to_string());
+    hash.update(canonical_object(attributes));
     hex::encode(hash.finalize())
 }
 

@@ -73,7 +73,9 @@ impl WeakS3Ledger {
         let bytes = self.patience.run("reading the ledger", || self.objects.get(name)).await?;
         let damaged =
             |error: serde_json::Error| Error::Damaged { what: name.to_owned(), why: error.to_string() };
-        bytes.map(|bytes| serde_json::from_slice(&bytes).map_err(damaged)).transpose()
+        bytes
+            .map(|bytes| serde_json::from_slice(&bytes).and_then(serde_json::from_value).map_err(damaged))
+            .transpose()
     }
 
     async fn write(&self, name: &str, document: &(impl Serialize + Sync)) -> Result<(), Error> {

@@ -3,8 +3,9 @@
 use super::{Expectation, Gate, Invalid, Message, PackageName, Spec, TagName};
 use serde::{
     Deserialize, Deserializer,
-    de::{Error as _, MapAccess, Visitor, value::MapAccessDeserializer},
+    de::{self, Error as _, MapAccess, Visitor, value::MapAccessDeserializer},
 };
+use serde_json::Value;
 use std::{collections::BTreeSet, fmt, marker::PhantomData, str::FromStr};
 
 /// Moves of tags that happen together or not at all.
@@ -146,33 +147,43 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
 }
 
 /// A whole number, or text.
-#[derive(Deserialize)]
-#[serde(untagged, expecting = "not a whole number or a text")]
 enum Scalar {
     Number(u64),
     Text(String),
 }
 
+impl<'de> Deserialize<'de> for Scalar {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // How a number of any kind is visited depends on the features of `serde_json`; its own type knows all of them.
+        let value = Value::deserialize(deserializer)?;
+        match (value.as_u64(), value) {
+            (Some(number), _) => Ok(Self::Number(number)),
+            (None, Value::String(text)) => Ok(Self::Text(text)),
+            _ => Err(D::Error::custom("not a whole number or a text")),
+        }
+    }
+}
+
 impl Scalar {
-    fn parse<'de, T: FromStr<Err = Invalid>, D: Deserializer<'de>>(self) -> Result<T, D::Error> {
+    fn parse<T: FromStr<Err = Invalid>, E: de::Error>(self) -> Result<T, E> {
         let text = match self {
             Self::Number(number) => number.to_string(),
             Self::Text(text) => text,
         };
-        text.parse().map_err(D::Error::custom)
+        text.parse().map_err(E::custom)
     }
 }
 
 /// Must be there, if only as `null`: what is forgotten must not take a tag off.
 fn to<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Spec>, D::Error> {
     let to: Option<Scalar> = Option::deserialize(deserializer)?;
-    to.map(Scalar::parse::<Spec, D>).transpose()
+    to.map(Scalar::parse::<Spec, D::Error>).transpose()
 }
 
 /// `null` could mean either of two things.
 fn expect<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Expectation>, D::Error> {
     match Option::deserialize(deserializer)? {
-        Some(scalar) => Scalar::parse::<_, D>(scalar).map(Some),
+        Some(scalar) => Scalar::parse::<_, D::Error>(scalar).map(Some),
         None => {
             Err(D::Error::custom("`expect` is null; write \"none\" to expect no version, or leave it out"))
         }

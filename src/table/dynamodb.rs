@@ -20,6 +20,7 @@ use crate::{
 use async_trait::async_trait;
 use aws_sdk_dynamodb::{
     Client,
+    error::BuildError,
     operation::{transact_get_items::TransactGetItemsError, transact_write_items::TransactWriteItemsError},
     types::{AttributeValue, CancellationReason, Get, KeysAndAttributes, TransactGetItem},
 };
@@ -249,7 +250,7 @@ impl Table for DynamoTable {
             return Ok(());
         }
         let unexpected =
-            |error: expression::Error| Fault::new(FaultKind::Unexpected, self.writing(), error.to_string());
+            |error: BuildError| Fault::new(FaultKind::Unexpected, self.writing(), error.to_string());
         let items = transaction.actions().iter().map(|action| expression::compile(&self.name, action));
         let items = items.collect::<Result<_, _>>().map_err(unexpected)?;
         let request = self

@@ -9,12 +9,13 @@
 //! [`memory::MemoryTable`] is their executable specification, and one conformance suite holds every
 //! implementation to it. A table makes one try and never sleeps: trying again is the caller's decision.
 
+mod canonical;
 pub mod dynamodb;
 pub mod memory;
+mod setting;
 pub mod sqlite;
 
-mod setting;
-
+pub(crate) use canonical::canonical_object;
 pub use setting::{Setting, SettingState};
 
 use crate::fault::Fault;

@@ -7,7 +7,9 @@
 
 mod database;
 
-use super::{Created, Item, Key, Order, Page, Query, Table, TransactError, Transaction, decide};
+use super::{
+    Created, Item, Key, Order, Page, Query, Table, TransactError, Transaction, canonical::canonical, decide,
+};
 use crate::{
     failpoint::reach,
     fault::{Fault, FaultKind},
@@ -223,7 +225,7 @@ fn put(connection: &Connection, key: &Key, item: Option<Item>) -> Result<(), rus
     match item {
         Some(item) => connection
             .prepare_cached("INSERT OR REPLACE INTO items (pk, sk, item) VALUES (?, ?, ?)")?
-            .execute(params![key.pk, key.sk, serde_json::Value::Object(item).to_string()])?,
+            .execute(params![key.pk, key.sk, canonical(&serde_json::Value::Object(item))])?,
         None => connection
             .prepare_cached("DELETE FROM items WHERE pk = ? AND sk = ?")?
             .execute(params![key.pk, key.sk])?,

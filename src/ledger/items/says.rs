@@ -11,7 +11,22 @@ use std::fmt;
 /// The first attribute of a record that is not stored as it would be written. Attributes that the record does not know
 /// are no difference, at every depth. Enumerations with data, and tuples, always differ: no record has them.
 pub(super) fn differing(record: &impl Serialize, stored: &Item) -> Option<String> {
-    record.serialize(Stored::Item(stored)).err().map(|Differs(name)| name)
+    let differs = record.serialize(Stored::Item(stored)).is_err();
+    differs.then(|| differing_item(&super::encode(record), stored)).flatten()
+}
+
+/// As [`differing`], of a record that was made an item of. Slower, and right also where a number that a newer release
+/// wrote is not serialized as one, which depends on the features of `serde_json`.
+fn differing_item(written: &Item, stored: &Item) -> Option<String> {
+    fn same(written: &Value, stored: &Value) -> bool {
+        match (written, stored) {
+            (Value::Object(written), Value::Object(stored)) => differing_item(written, stored).is_none(),
+            _ => written == stored,
+        }
+    }
+    let differs =
+        |(name, written): &(&String, &Value)| stored.get(*name).is_none_or(|stored| !same(written, stored));
+    written.iter().find(differs).map(|(name, _)| name.clone())
 }
 
 /// What is stored where something is written.

@@ -4,7 +4,7 @@
 //! What is compiled is a function of the action alone, so that a transaction sent again is the same request.
 
 use super::{Attributes, attributes};
-use crate::table::{Action, Change, Condition, Item};
+use crate::table::{Action, Change, Condition, Item, canonical::number};
 use aws_sdk_dynamodb::{
     error::BuildError,
     types::{
@@ -18,18 +18,9 @@ use std::{
     fmt::Write as _,
 };
 
-/// Why an action could not be compiled.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Error {
-    #[error(transparent)]
-    Incomplete(#[from] BuildError),
-    #[error(transparent)]
-    Value(#[from] serde_dynamo::Error),
-}
-
-pub(super) fn compile(table: &str, action: &Action) -> Result<TransactWriteItem, Error> {
+pub(super) fn compile(table: &str, action: &Action) -> Result<TransactWriteItem, BuildError> {
     let mut compiler = Compiler::default();
-    let condition = compiler.condition(&action.condition)?;
+    let condition = compiler.condition(&action.condition);
     let key = attributes(&action.key);
     let item = TransactWriteItem::builder();
     Ok(match &action.change {
@@ -48,7 +39,8 @@ pub(super) fn compile(table: &str, action: &Action) -> Result<TransactWriteItem,
             item.condition_check(check.build()?).build()
         }
         Change::Put(new) => {
-            let mut new: Attributes = serde_dynamo::to_item(new)?;
+            let mut new: Attributes =
+                new.iter().map(|(name, value)| (name.clone(), attribute(value))).collect();
             new.extend(key);
             let (names, values) = compiler.finish();
             let put = Put::builder()
@@ -61,7 +53,7 @@ pub(super) fn compile(table: &str, action: &Action) -> Result<TransactWriteItem,
             item.put(put.build()?).build()
         }
         Change::Update { set, add } => {
-            let update = compiler.update(set, add)?;
+            let update = compiler.update(set, add);
             let (names, values) = compiler.finish();
             let update = Update::builder()
                 .table_name(table)
@@ -85,6 +77,20 @@ pub(super) fn compile(table: &str, action: &Action) -> Result<TransactWriteItem,
             item.delete(delete.build()?).build()
         }
     })
+}
+
+/// A value as DynamoDB stores it. By hand: how `serde` sees a number depends on the features of `serde_json`.
+pub(super) fn attribute(value: &Value) -> AttributeValue {
+    match value {
+        Value::Null => AttributeValue::Null(true),
+        Value::Bool(value) => AttributeValue::Bool(*value),
+        Value::Number(value) => AttributeValue::N(number(value)),
+        Value::String(value) => AttributeValue::S(value.clone()),
+        Value::Array(values) => AttributeValue::L(values.iter().map(attribute).collect()),
+        Value::Object(values) => {
+            AttributeValue::M(values.iter().map(|(name, value)| (name.clone(), attribute(value))).collect())
+        }
+    }
 }
 
 /// Parts in parentheses, but for a single one: DynamoDB refuses those that are redundant.
@@ -112,29 +118,29 @@ impl Compiler {
         self.names.entry(attribute.to_owned()).or_insert_with(|| format!("#a{next}")).clone()
     }
 
-    fn value(&mut self, value: &Value) -> Result<String, Error> {
-        self.values.push(serde_dynamo::to_attribute_value(value)?);
-        Ok(format!(":v{}", self.values.len() - 1))
+    fn value(&mut self, value: &Value) -> String {
+        self.values.push(attribute(value));
+        format!(":v{}", self.values.len() - 1)
     }
 
     /// The condition, or `None` where it is always true: an expression can't be empty.
-    fn condition(&mut self, condition: &Condition) -> Result<Option<String>, Error> {
-        Ok(match condition {
+    fn condition(&mut self, condition: &Condition) -> Option<String> {
+        match condition {
             Condition::Always => None,
             // Every item has a partition key.
             Condition::Absent => Some("attribute_not_exists(pk)".to_owned()),
             Condition::Present => Some("attribute_exists(pk)".to_owned()),
             Condition::Equals(attribute, value) => {
-                Some(format!("{} = {}", self.name(attribute), self.value(value)?))
+                Some(format!("{} = {}", self.name(attribute), self.value(value)))
             }
             Condition::AtLeast(attribute, least) => {
-                Some(format!("{} >= {}", self.name(attribute), self.value(&(*least).into())?))
+                Some(format!("{} >= {}", self.name(attribute), self.value(&(*least).into())))
             }
             Condition::Lacks(attribute) => Some(format!("attribute_not_exists({})", self.name(attribute))),
             Condition::All(conditions) => {
                 let mut all = Vec::new();
                 for condition in conditions {
-                    all.extend(self.condition(condition)?);
+                    all.extend(self.condition(condition));
                 }
                 join(all, "AND")
             }
@@ -144,17 +150,17 @@ impl Compiler {
             Condition::Any(conditions) => {
                 let (names, values) = (self.names.clone(), self.values.clone());
                 let any = conditions.iter().map(|condition| self.condition(condition));
-                let any = any.collect::<Result<Option<Vec<_>>, _>>()?;
+                let any = any.collect::<Option<Vec<_>>>();
                 if any.is_none() {
                     // One is always true, so none is written; a placeholder that is not used is an error.
                     (self.names, self.values) = (names, values);
                 }
                 any.and_then(|any| join(any, "OR"))
             }
-        })
+        }
     }
 
-    fn update(&mut self, set: &Item, add: &BTreeMap<&'static str, i64>) -> Result<String, Error> {
+    fn update(&mut self, set: &Item, add: &BTreeMap<&'static str, i64>) -> String {
         let mut set = set.clone();
         let mut added = Vec::new();
         for (attribute, by) in add {
@@ -162,7 +168,7 @@ impl Compiler {
             if let Some(value) = set.get_mut(*attribute) {
                 *value = (value.as_i64().unwrap_or(0) + by).into();
             } else {
-                added.push(format!("{} {}", self.name(attribute), self.value(&(*by).into())?));
+                added.push(format!("{} {}", self.name(attribute), self.value(&(*by).into())));
             }
         }
         let mut expression = String::new();
@@ -171,7 +177,7 @@ impl Compiler {
         }
         let mut assigned = Vec::new();
         for (attribute, value) in &set {
-            assigned.push(format!("{} = {}", self.name(attribute), self.value(value)?));
+            assigned.push(format!("{} = {}", self.name(attribute), self.value(value)));
         }
         if !assigned.is_empty() {
             let _ = write!(expression, " SET {}", assigned.join(", "));
@@ -180,7 +186,7 @@ impl Compiler {
             // Makes the item if it is not there, as any update does. No attribute of ours has this name.
             let _ = write!(expression, "REMOVE {}", self.name("-"));
         }
-        Ok(expression)
+        expression
     }
 
     fn finish(self) -> (Names, Option<Attributes>) {

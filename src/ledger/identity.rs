@@ -36,6 +36,16 @@ impl Identity {
     }
 }
 
+/// Checks that this release may use a ledger. One of a higher schema says so by what it needs, for reading and for
+/// writing; that it needs no more than this release was checked when it was decoded. A ledger with no identity is empty.
+pub(super) fn check_schema(meta: Option<&Meta>) -> Result<(), Error> {
+    match meta {
+        Some(meta) if meta.schema > SCHEMA && meta.says_needs() => Ok(()),
+        Some(meta) if meta.schema != SCHEMA => Err(Error::Schema { found: meta.schema, known: SCHEMA }),
+        _ => Ok(()),
+    }
+}
+
 impl TableLedger {
     fn new_id(&self) -> String {
         OpId::from(self.patience().random()).to_string()

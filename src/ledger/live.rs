@@ -74,7 +74,8 @@ impl Says {
 
     /// The same, after one tag was put on a version or taken off.
     fn put(&mut self, name: &str, was_on: bool, version: Option<Version>) {
-        self.count = (self.count + u64::from(version.is_some())).saturating_sub(u64::from(was_on));
+        self.count =
+            self.count.saturating_add(u64::from(version.is_some())).saturating_sub(u64::from(was_on));
         if let Some(on) = &mut self.on {
             match version {
                 Some(version) => on.insert(name.to_owned(), version),

@@ -6,7 +6,7 @@ use super::{
     UntagRequest, Went,
     add::{self, Addition, Outcome},
     commit::Commit,
-    items::{self, Meta, SCHEMA},
+    identity, items,
     moves::Moving,
     operation::{Operation, Plan},
     release::{self, Changing},
@@ -114,7 +114,7 @@ impl TableLedger {
         let snapshot = Snapshot::new(keys, items, one);
         let meta = items::meta_key();
         if snapshot.contains(&meta) {
-            check_meta(snapshot.get(&meta)?.as_ref())?;
+            identity::check_schema(snapshot.get(&meta)?.as_ref())?;
             self.schema_known.store(true, Ordering::Relaxed);
         }
         Ok(snapshot)
@@ -189,16 +189,6 @@ impl TableLedger {
             Some(crate::model::Key::Resume { op, .. }) => op.clone(),
             _ => OpId::from(self.patience.random()),
         }
-    }
-}
-
-/// Checks that this release may use a ledger. One of a higher schema says so by what it needs, for reading and for
-/// writing; that it needs no more than this release was checked when it was decoded. A ledger with no identity is empty.
-fn check_meta(meta: Option<&Meta>) -> Result<(), Error> {
-    match meta {
-        Some(meta) if meta.schema > SCHEMA && meta.says_needs() => Ok(()),
-        Some(meta) if meta.schema != SCHEMA => Err(Error::Schema { found: meta.schema, known: SCHEMA }),
-        _ => Ok(()),
     }
 }
 
@@ -448,6 +438,7 @@ impl Ledger for TableLedger {
     async fn condemn(&self, address: &Address) -> Result<bool, Error> {
         self.condemn_one(address).await
     }
+
     async fn audit_observed(&self, repair: bool, tell: Tell<'_>, went: Went<'_>) -> Result<Census, Error> {
         self.audit_all(repair, tell, went).await
     }

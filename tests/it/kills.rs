@@ -176,10 +176,10 @@ fn an_upload_that_was_killed_goes_on() {
     let world = World::new(Place::Servers);
     world.file("f", 41 << 20);
     let add = ["add", "app", "f", "-j", "1"];
-    // In chunks of 1 MiB: two parts of 16 MiB are there by then, and the third is not.
-    world.killed_after(40, "add-sending", &add);
+    // In pieces of 128 KiB: two parts of 8 MiB are there by then, and the third is not.
+    world.killed_after(160, "add-sending", &add);
     let said = world.sandbox.shown(&world.sandbox.command(&add).output().unwrap());
-    let note = "2| note: going on after an interruption: 32.0 MiB are there already";
+    let note = "2| note: going on after an interruption: 16.0 MiB are there already";
     assert!(said.lines().any(|line| line == note), "{said}");
     world.holds_once("app", "f", 0);
     world.is_sound();

@@ -47,11 +47,12 @@ async fn everything(ledger: &dyn Ledger) -> Vec<Result<(), Error>> {
 /// A package with everything recorded that there is.
 async fn furnish(site: &Site) {
     let ledger = site.ledger();
-    site.put("one", 0).await;
     let labels = Labels::parse(["a=b"]).unwrap();
     let request = AddRequest { tags: vec![of("live")], labels, author: author(Some("k")), ..adding("app") };
     try_add(&*ledger, &request, "one").await.unwrap();
+    // The first one claims the store, which must be empty.
     site.add("app", "two").await;
+    site.put("one", 0).await;
     let change = ReleaseChange::Label(Labels::parse(["c=d"]).unwrap());
     let request = ChangeRequest { package: of("app"), version: version(1), change, author: author(None) };
     ledger.change(&request).await.unwrap();

@@ -69,10 +69,10 @@ fn requests_of_each_command() {
     untag app live: BatchGetItem, TransactWriteItems
     download app canary -o there: BatchGetItem
     download app 1 -o one-there: BatchGetItem
-    info app 1: BatchGetItem, Query
-    info app canary: BatchGetItem, GetItem, Query
+    info app 1: BatchGetItem
+    info app canary: BatchGetItem, GetItem
     tags app: BatchGetItem, Query
-    versions app: BatchGetItem, Query, Query
+    versions app: BatchGetItem, Query
     list: GetItem, Query, Query, Query, Query
     history app live: GetItem, Query
     ");

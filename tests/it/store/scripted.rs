@@ -1,6 +1,7 @@
 //! S3's answers that no server at hand gives: read from a script, over the wire.
 
 use super::{Files, MIB, address, hash, put, s3::client};
+use aws_smithy_types::{DateTime, date_time::Format};
 use sacker::{
     fault::FaultKind,
     store::{Content, Put, PutError, Store, s3::S3Store},
@@ -11,15 +12,13 @@ use std::{
     io::{BufRead, BufReader, Read, Write},
     net::TcpListener,
     sync::{Arc, Mutex},
+    time::SystemTime,
 };
 
 /// A status and a body.
 pub type Answer = (u16, String);
 
 type Script = dyn Fn(&str, usize) -> Answer + Send + Sync;
-
-/// The server's clock, which stands still.
-const DATE: &str = "Sat, 03 Jan 2026 03:04:05 GMT";
 
 /// A server that takes every request whole, keeps a note of it and answers by its script, which is told the request
 /// and how many of the kind came before.
@@ -85,8 +84,9 @@ fn answer(mut stream: std::net::TcpStream, script: &Script, notes: &Mutex<Vec<St
     } else if request == "UploadPart" {
         headers.push_str("etag: \"part\"\r\n");
     }
+    let date = DateTime::from(SystemTime::now()).fmt(Format::HttpDate).unwrap();
     let head = format!(
-        "HTTP/1.1 {status} Scripted\r\ndate: {DATE}\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n"
+        "HTTP/1.1 {status} Scripted\r\ndate: {date}\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n"
     );
     stream.write_all((head + &body).as_bytes()).ok()
 }

@@ -15,6 +15,7 @@ use super::{
 use crate::{
     failpoint::reach,
     fault::{Fault, FaultKind},
+    retry,
     store::{Content, Put, PutError, files::threaded, part_size, sending::Teller},
 };
 use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumType, CompletedMultipartUpload, CompletedPart, Part};
@@ -273,16 +274,19 @@ impl Transfer<'_> {
         }
     }
 
-    /// Ends an upload for good. A failure is logged alone: `gc --delete` or the bucket's lifecycle rule does it later.
+    /// Ends an upload permanently. A failure is logged alone: `gc --delete` or the bucket's lifecycle rule does it later.
     async fn abort(&self, upload_id: &str) {
-        let request = self.store.client.abort_multipart_upload().bucket(&self.store.bucket).key(self.key);
-        let answer = request.upload_id(upload_id).send();
-        match answer.instrument(debug_span!("s3.AbortMultipartUpload", key = self.key)).await {
-            Err(error) if code(&error) != "NoSuchUpload" => {
-                let error = fault(self.doing(), error);
-                warn!(%error, "an upload could not be aborted");
+        let abort = || async {
+            let request = self.store.client.abort_multipart_upload().bucket(&self.store.bucket).key(self.key);
+            let answer = request.upload_id(upload_id).send();
+            match answer.instrument(debug_span!("s3.AbortMultipartUpload", key = self.key)).await {
+                Err(error) if code(&error) != "NoSuchUpload" => Err(fault(self.doing(), error)),
+                _ => Ok(()),
             }
-            _ => {}
+        };
+        // A server may have closed the connection when it refused a part.
+        if let Err(error) = retry::part("aborting an upload", abort).await {
+            warn!(%error, "an upload could not be aborted");
         }
     }
 }

@@ -7,6 +7,7 @@
 use super::{S3Store, code, encoded_crc, fault, owner, refused_bytes, status};
 use crate::{
     fault::{Fault, FaultKind},
+    retry,
     table::{Setting, SettingState},
 };
 use aws_sdk_s3::{
@@ -184,14 +185,21 @@ impl Probe<'_> {
             }
         };
         let found = self.of_parts(&upload).await;
-        let request = client.abort_multipart_upload().bucket(bucket).key(&self.key).upload_id(upload);
-        let answer = request.send().instrument(debug_span!("s3.AbortMultipartUpload", key = self.key)).await;
-        if let Err(error) = answer
-            && code(&error) != "NoSuchUpload"
-        {
-            warn!(error = %fault(self.doing(), error), "an upload could not be aborted");
+        // A server may have closed the connection when it refused a part.
+        let aborted = retry::part("aborting an upload", || self.abort(&upload)).await;
+        if let Err(error) = aborted {
+            warn!(%error, "an upload could not be aborted");
         }
         found
+    }
+
+    async fn abort(&self, upload: &str) -> Result<(), Fault> {
+        let request = self.store.client.abort_multipart_upload().bucket(&self.store.bucket);
+        let request = request.key(&self.key).upload_id(upload).send();
+        match request.instrument(debug_span!("s3.AbortMultipartUpload", key = self.key)).await {
+            Err(error) if code(&error) != "NoSuchUpload" => Err(fault(self.doing(), error)),
+            _ => Ok(()),
+        }
     }
 
     async fn of_parts(&self, upload: &str) -> Result<Vec<(Property, SettingState)>, Fault> {

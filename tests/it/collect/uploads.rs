@@ -131,7 +131,8 @@ fn parts(written: &[&str], truncated: bool) -> Answer {
 async fn an_upload_is_as_old_as_its_newest_part_by_the_clock_of_the_server() {
     let ledger = Arc::new(TableLedger::new(Arc::new(MemoryTable::new()), patience()));
     let (_, id) = ledger.create().await.unwrap();
-    let server = Server::new(move |request, _| match request {
+    let clock = || "Sat, 03 Jan 2026 03:04:05 GMT".to_owned();
+    let server = Server::with_clock(clock, move |request, _| match request {
         "ListMultipartUploads" => {
             let listed = ["none", "old", "page", "young", "late", "gone"].map(|id| (id, id));
             let keys = listed.map(|(name, id)| (format!("prefix/sha256/{name}"), id));

@@ -29,14 +29,23 @@ pub struct Server {
 
 impl Server {
     pub fn new(script: impl Fn(&str, usize) -> Answer + Send + Sync + 'static) -> Self {
+        Self::with_clock(|| DateTime::from(SystemTime::now()).fmt(Format::HttpDate).unwrap(), script)
+    }
+
+    /// A server with this clock, which states the time as the header `Date` does.
+    pub fn with_clock(
+        clock: impl Fn() -> String + Send + Sync + 'static,
+        script: impl Fn(&str, usize) -> Answer + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let seen = Arc::new(Mutex::new(Vec::new()));
         let (script, notes): (Arc<Script>, _) = (Arc::new(script), Arc::clone(&seen));
+        let clock = Arc::new(clock);
         std::thread::spawn(move || {
             for stream in listener.incoming() {
-                let (script, notes) = (Arc::clone(&script), Arc::clone(&notes));
-                std::thread::spawn(move || answer(stream.unwrap(), &*script, &notes));
+                let (script, notes, clock) = (Arc::clone(&script), Arc::clone(&notes), Arc::clone(&clock));
+                std::thread::spawn(move || answer(stream.unwrap(), &*script, &notes, &clock()));
             }
         });
         Self { endpoint, seen }
@@ -51,7 +60,12 @@ impl Server {
     }
 }
 
-fn answer(mut stream: std::net::TcpStream, script: &Script, notes: &Mutex<Vec<String>>) -> Option<()> {
+fn answer(
+    mut stream: std::net::TcpStream,
+    script: &Script,
+    notes: &Mutex<Vec<String>>,
+    date: &str,
+) -> Option<()> {
     let mut reader = BufReader::new(stream.try_clone().ok()?);
     let mut line = String::new();
     reader.read_line(&mut line).ok()?;
@@ -84,7 +98,6 @@ fn answer(mut stream: std::net::TcpStream, script: &Script, notes: &Mutex<Vec<St
     } else if request == "UploadPart" {
         headers.push_str("etag: \"part\"\r\n");
     }
-    let date = DateTime::from(SystemTime::now()).fmt(Format::HttpDate).unwrap();
     let head = format!(
         "HTTP/1.1 {status} Scripted\r\ndate: {date}\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n"
     );

@@ -8,6 +8,7 @@ mod numbers;
 mod says;
 
 pub(super) use newer::{check_write, least};
+pub(super) use numbers::revision;
 use numbers::{number, number_if_any, time, time_if_any};
 
 pub(super) use keys::{
@@ -74,7 +75,7 @@ pub(super) struct Head {
     /// The blob of `latest`, so that reading it is one read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub blob: Option<BlobFields>,
-    #[serde(deserialize_with = "number")]
+    #[serde(deserialize_with = "revision")]
     pub rev: u64,
     pub chain: String,
     #[serde(deserialize_with = "time")]
@@ -87,7 +88,7 @@ pub(super) struct Head {
 /// The head of a package's tags.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct TagHead {
-    #[serde(deserialize_with = "number")]
+    #[serde(deserialize_with = "revision")]
     pub rev: u64,
     pub chain: String,
     #[serde(deserialize_with = "time")]
@@ -136,7 +137,7 @@ pub(super) struct VersionItem {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<Message>,
     pub op: OpId,
-    #[serde(deserialize_with = "number")]
+    #[serde(deserialize_with = "revision")]
     pub rev: u64,
     pub chain: String,
 }
@@ -160,7 +161,7 @@ pub(super) struct ReleaseEvent {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<Message>,
     pub op: OpId,
-    #[serde(deserialize_with = "number")]
+    #[serde(deserialize_with = "revision")]
     pub rev: u64,
     pub chain: String,
 }
@@ -241,7 +242,7 @@ pub(super) struct TagEvent {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<Message>,
     pub op: OpId,
-    #[serde(deserialize_with = "number")]
+    #[serde(deserialize_with = "revision")]
     pub rev: u64,
     pub chain: String,
 }

@@ -69,6 +69,7 @@ impl Pending {
 /// What both kinds of head have.
 #[derive(Deserialize, Serialize)]
 pub(super) struct Revision {
+    #[serde(deserialize_with = "items::revision")]
     pub rev: u64,
 }
 

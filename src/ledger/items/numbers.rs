@@ -12,6 +12,14 @@ pub(super) fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, 
     Ok(number)
 }
 
+/// Reads the revision of an entry, or the last one of a log: 1 or more. A head of none would read as one that is not there.
+pub(in crate::ledger) fn revision<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    match number(deserializer)? {
+        0 => Err(serde::de::Error::custom("a revision is 1 or more")),
+        revision => Ok(revision),
+    }
+}
+
 pub(super) fn number_if_any<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
     Option::<Number>::deserialize(deserializer).map(|number| number.map(|Number(number)| number))
 }

@@ -71,7 +71,7 @@ fn entry() -> impl Strategy<Value = Entry> {
         number().prop_map(Timestamp::from_millis),
         option::of(of::<Message>("([^\\p{Cc}]|\n|\t){1,12}")),
         any::<u128>().prop_map(OpId::from),
-        number(),
+        number().prop_map(|revision| revision.max(1)),
         text("([0-9a-f]{64})?"),
     )
 }

@@ -43,9 +43,20 @@ impl ServerTime {
     /// server may have the same time. `None` if no answer has stated a time yet.
     #[must_use]
     pub fn nearest(&self, local: Timestamp) -> Option<Timestamp> {
-        let Stated { date, width, at } = (*self.0.lock().unwrap_or_else(PoisonError::into_inner))?;
-        let earliest = date.later(at.elapsed());
+        let (earliest, width) = self.range()?;
         Some(local.clamp(earliest, earliest.later(width)))
+    }
+
+    /// Returns the earliest time that the server may have now. `None` if no answer has stated a time yet.
+    #[must_use]
+    pub fn earliest(&self) -> Option<Timestamp> {
+        self.range().map(|(earliest, _)| earliest)
+    }
+
+    /// The earliest time that the server may have now, and by how much it may be later.
+    fn range(&self) -> Option<(Timestamp, Duration)> {
+        let Stated { date, width, at } = (*self.0.lock().unwrap_or_else(PoisonError::into_inner))?;
+        Some((date.later(at.elapsed()), width))
     }
 }
 

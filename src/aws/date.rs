@@ -74,7 +74,7 @@ fn note_time(answer: &mut HttpResponse, signed: Option<Timestamp>, round_trip: D
 }
 
 /// The time of a header `Date`.
-fn date(text: &str) -> Option<Timestamp> {
+pub(super) fn date(text: &str) -> Option<Timestamp> {
     let millis = DateTime::from_str(text, Format::HttpDate).ok()?.to_millis().ok()?;
     u64::try_from(millis).ok().map(Timestamp::from_millis)
 }

@@ -16,6 +16,7 @@ mod http;
 mod objects;
 mod proxies;
 mod stall;
+mod stated;
 mod trust;
 mod watched;
 
@@ -24,6 +25,7 @@ pub(crate) use ahead::ConnectOnly;
 pub use fault::fault;
 #[cfg(feature = "weak-s3-ledger")]
 pub use objects::{Objects, S3Objects};
+pub(crate) use stated::Clock;
 
 use crate::{
     clock::ServerTime,

@@ -16,7 +16,6 @@
 mod body;
 mod bucket;
 mod changed;
-mod clock;
 mod compare;
 mod faults;
 mod journal;
@@ -34,7 +33,7 @@ use super::{
     sending::{belongs, exchanged, told, unowned},
 };
 use crate::{
-    aws::{ConnectOnly, fault, is_aws},
+    aws::{Clock, ConnectOnly, fault, is_aws},
     fault::{Fault, FaultKind},
     model::{Address, Timestamp},
     table::{Created, Setting},
@@ -76,7 +75,7 @@ pub struct S3Store {
     endpoint: Arc<OnceCell<String>>,
     // This client made the bucket but not yet all of its settings.
     unfinished: Arc<AtomicBool>,
-    clock: clock::Clock,
+    clock: Clock,
 }
 
 impl S3Store {
@@ -91,7 +90,7 @@ impl S3Store {
             prefix => format!("{prefix}/"),
         };
         let (endpoint, unfinished) = (Arc::default(), Arc::default());
-        let clock = clock::Clock::default();
+        let clock = Clock::default();
         let configured = client.config().to_builder().interceptor(clock.clone()).build();
         drop(client);
         let client = Client::from_conf(configured);

@@ -10,12 +10,11 @@ use super::{
     journal::{Entry, Upload},
     look, refused_bytes,
     single::ROUNDS,
-    status,
+    status, uploads,
 };
 use crate::{
     failpoint::reach,
     fault::{Fault, FaultKind},
-    retry,
     store::{Content, Put, PutError, files::threaded, part_size, sending::Teller},
 };
 use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumType, CompletedMultipartUpload, CompletedPart, Part};
@@ -274,20 +273,8 @@ impl Transfer<'_> {
         }
     }
 
-    /// Ends an upload permanently. A failure is logged alone: `gc --delete` or the bucket's lifecycle rule does it later.
     async fn abort(&self, upload_id: &str) {
-        let abort = || async {
-            let request = self.store.client.abort_multipart_upload().bucket(&self.store.bucket).key(self.key);
-            let answer = request.upload_id(upload_id).send();
-            match answer.instrument(debug_span!("s3.AbortMultipartUpload", key = self.key)).await {
-                Err(error) if code(&error) != "NoSuchUpload" => Err(fault(self.doing(), error)),
-                _ => Ok(()),
-            }
-        };
-        // A server may have closed the connection when it refused a part.
-        if let Err(error) = retry::part("aborting an upload", abort).await {
-            warn!(%error, "an upload could not be aborted");
-        }
+        uploads::forsake(self.store, self.key, upload_id, || self.doing()).await;
     }
 }
 

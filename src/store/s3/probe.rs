@@ -4,10 +4,9 @@
 //! bytes there again. So nothing is left behind and nothing is lost, also on a server that refuses nothing. The multipart
 //! upload that is begun is aborted.
 
-use super::{S3Store, code, encoded_crc, fault, owner, refused_bytes, status};
+use super::{S3Store, code, encoded_crc, fault, owner, refused_bytes, status, uploads};
 use crate::{
     fault::{Fault, FaultKind},
-    retry,
     table::{Setting, SettingState},
 };
 use aws_sdk_s3::{
@@ -18,7 +17,7 @@ use aws_sdk_s3::{
 use aws_smithy_types::{base64, byte_stream::ByteStream};
 use crc_fast::CrcAlgorithm::Crc64Nvme;
 use std::error::Error;
-use tracing::{Instrument, debug_span, warn};
+use tracing::{Instrument, debug_span};
 
 /// A property of S3, its name and what a server does that lacks it.
 type Property = (&'static str, &'static str);
@@ -185,21 +184,8 @@ impl Probe<'_> {
             }
         };
         let found = self.of_parts(&upload).await;
-        // A server may have closed the connection when it refused a part.
-        let aborted = retry::part("aborting an upload", || self.abort(&upload)).await;
-        if let Err(error) = aborted {
-            warn!(%error, "an upload could not be aborted");
-        }
+        uploads::forsake(self.store, &self.key, &upload, || self.doing()).await;
         found
-    }
-
-    async fn abort(&self, upload: &str) -> Result<(), Fault> {
-        let request = self.store.client.abort_multipart_upload().bucket(&self.store.bucket);
-        let request = request.key(&self.key).upload_id(upload).send();
-        match request.instrument(debug_span!("s3.AbortMultipartUpload", key = self.key)).await {
-            Err(error) if code(&error) != "NoSuchUpload" => Err(fault(self.doing(), error)),
-            _ => Ok(()),
-        }
     }
 
     async fn of_parts(&self, upload: &str) -> Result<Vec<(Property, SettingState)>, Fault> {

@@ -6,9 +6,10 @@ use super::{S3Store, code, fault, stat};
 use crate::{
     fault::{Fault, FaultKind},
     model::Timestamp,
+    retry,
     store::{Upload, Uploads},
 };
-use tracing::{Instrument, debug_span};
+use tracing::{Instrument, debug_span, warn};
 
 /// Between a key and an upload's id in our own names for them. No key of a store holds it.
 const BETWEEN: char = '\n';
@@ -66,10 +67,30 @@ fn known(upload: &Upload, doing: impl Fn() -> String) -> Result<(&str, &str), Fa
 pub(super) async fn abort(store: &S3Store, upload: &Upload) -> Result<(), Fault> {
     let doing = || store.doing(format_args!("aborting an upload of {}", upload.name));
     let (key, id) = known(upload, doing)?;
+    abort_known(store, key, id, doing).await
+}
+
+/// Aborts the upload of this key and id, once. One that is gone is done.
+pub(super) async fn abort_known(
+    store: &S3Store,
+    key: &str,
+    id: &str,
+    doing: impl Fn() -> String,
+) -> Result<(), Fault> {
     let request = store.client.abort_multipart_upload().bucket(&store.bucket).key(key).upload_id(id);
     match request.send().instrument(debug_span!("s3.AbortMultipartUpload", key)).await {
         Ok(_) => Ok(()),
         Err(error) if code(&error) == "NoSuchUpload" => Ok(()),
         Err(error) => Err(fault(doing(), error)),
+    }
+}
+
+/// Aborts an upload of this command, which a failure does not stop: it is logged, and `gc --delete` or the bucket's
+/// lifecycle rule does it later.
+pub(super) async fn forsake(store: &S3Store, key: &str, id: &str, doing: impl Fn() -> String) {
+    // A server may have closed the connection when it refused a part.
+    let aborted = retry::part("aborting an upload", || abort_known(store, key, id, &doing)).await;
+    if let Err(error) = aborted {
+        warn!(%error, "an upload could not be aborted");
     }
 }

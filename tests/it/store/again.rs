@@ -3,9 +3,9 @@
 use async_trait::async_trait;
 use sacker::{
     fault::{Fault, FaultKind},
-    model::Address,
+    model::{Address, Timestamp},
     store::{Body, Content, Listing, Put, PutError, Sending, Stat, Store, Upload, Uploads},
-    table::Created,
+    table::{Created, Setting},
 };
 use std::ops::Range;
 
@@ -54,8 +54,20 @@ impl<S: Store> Store for Again<S> {
         self.0.describe()
     }
 
+    async fn connect(&self) {
+        self.0.connect().await;
+    }
+
     async fn create(&self) -> Result<Created, Fault> {
         again(|| self.0.create()).await
+    }
+
+    async fn settings(&self) -> Result<Vec<Setting>, Fault> {
+        again(|| self.0.settings()).await
+    }
+
+    async fn probe(&self, owner: &str) -> Result<Vec<Setting>, Fault> {
+        again(|| self.0.probe(owner)).await
     }
 
     async fn owner(&self) -> Result<Option<String>, Fault> {
@@ -96,8 +108,24 @@ impl<S: Store> Store for Again<S> {
         again(|| self.0.list(after)).await
     }
 
+    fn lists_in_parts(&self) -> bool {
+        self.0.lists_in_parts()
+    }
+
+    async fn list_part(&self, prefix: &str, after: Option<&str>) -> Result<Listing, Fault> {
+        again(|| self.0.list_part(prefix, after)).await
+    }
+
     async fn uploads(&self, after: Option<&str>) -> Result<Uploads, Fault> {
         again(|| self.0.uploads(after)).await
+    }
+
+    async fn last_written(&self, upload: &Upload) -> Result<Option<Timestamp>, Fault> {
+        again(|| self.0.last_written(upload)).await
+    }
+
+    fn time(&self) -> Option<Timestamp> {
+        self.0.time()
     }
 
     async fn abort(&self, upload: &Upload) -> Result<(), Fault> {

@@ -1,11 +1,15 @@
 //! What the store relies on, tried on servers that lack it: MinIO behind a proxy that hides it.
 
-use super::scripted::{Server, error};
-use crate::{backends, proxy::http::Message, rewriting::guarding};
+use super::{
+    again::Again,
+    s3::asking_again,
+    scripted::{Server, error},
+};
+use crate::{backends, ledger::world::patience, proxy::http::Message, rewriting::guarding};
 use sacker::{
-    fault::FaultKind,
+    fault::{Fault, FaultKind},
     store::{Store, s3::S3Store},
-    table::SettingState,
+    table::{Setting, SettingState},
 };
 
 /// A way in which a server differs from S3.
@@ -48,13 +52,18 @@ const OWNER: &str = "an-owner";
 async fn seen_with(lacks: Lacks) -> (aws_sdk_s3::Client, String, S3Store) {
     let direct = super::s3::client(&backends::s3()).await;
     let bucket = backends::unique("probe");
-    let store = S3Store::new(direct.clone(), &bucket, "a/prefix", None);
+    let store = Again(S3Store::new(direct.clone(), &bucket, "a/prefix", None));
     store.create().await.unwrap();
     assert_eq!(store.claim(OWNER).await.unwrap(), OWNER);
     let gate = move |request: &Message| refuse(lacks, request);
     let url = guarding(&backends::s3(), gate, move |request, answer| hide(lacks, request, answer));
     let store = S3Store::new(super::s3::client(&url).await, &bucket, "a/prefix", None);
-    (direct, bucket, store)
+    (asking_again(&direct), bucket, store)
+}
+
+/// Tries the server as an operation does, which tries again where the server has closed a connection.
+async fn probe(store: &S3Store) -> Result<Vec<Setting>, Fault> {
+    patience().run("trying the server", || store.probe(OWNER)).await
 }
 
 async fn assert_nothing_left(client: &aws_sdk_s3::Client, bucket: &str) {
@@ -71,7 +80,7 @@ async fn assert_nothing_left(client: &aws_sdk_s3::Client, bucket: &str) {
 async fn a_server_that_lacks_nothing_passes_and_keeps_nothing() {
     let (client, bucket, store) = seen_with(Lacks::Nothing).await;
     for _ in 0..2 {
-        let found = store.probe(OWNER).await.unwrap();
+        let found = probe(&store).await.unwrap();
         let on: Vec<_> = found.iter().filter(|found| found.state == SettingState::On).collect();
         assert_eq!((found.len(), on.len()), (7, 7), "{found:?}");
         assert_nothing_left(&client, &bucket).await;
@@ -94,7 +103,7 @@ async fn a_server_that_lacks_something_is_refused_by_its_name() {
         (Lacks::HeadChecksum, &["`HeadObject` gives no CRC64NVME"]),
     ] {
         let (client, bucket, store) = seen_with(lacks).await;
-        let fault = store.probe(OWNER).await.unwrap_err();
+        let fault = probe(&store).await.unwrap_err();
         assert_eq!(fault.kind, FaultKind::Misconfigured, "{lacks:?}: {fault:?}");
         let why = fault.source.to_string();
         assert!(names.iter().all(|name| why.contains(name)), "{lacks:?}: {why}");
@@ -105,7 +114,7 @@ async fn a_server_that_lacks_something_is_refused_by_its_name() {
 #[tokio::test]
 async fn what_may_not_be_tried_is_not_known() {
     let (client, bucket, store) = seen_with(Lacks::Permission).await;
-    let found = store.probe(OWNER).await.unwrap();
+    let found = probe(&store).await.unwrap();
     for setting in &found {
         let not_known =
             matches!(&setting.state, SettingState::NotKnown(why) if why.starts_with("s3:PutObject"));

@@ -3,7 +3,7 @@
 use super::{Bench, Files, MIB, address, again::Again, conformance, hash, holds, kind, list, put};
 use crate::backends;
 use async_trait::async_trait;
-use aws_sdk_s3::{Client, primitives::ByteStream};
+use aws_sdk_s3::{Client, config::retry::RetryConfig, primitives::ByteStream};
 use sacker::{
     fault::FaultKind,
     model::Address,
@@ -28,9 +28,16 @@ pub async fn client(endpoint: &str) -> Client {
     backends::aws().s3(&backends::at(endpoint.to_owned())).await.unwrap()
 }
 
+/// The same for what a test itself asks for: it asks again where the server has closed a connection.
+pub fn asking_again(client: &Client) -> Client {
+    let again = RetryConfig::standard().with_max_attempts(5);
+    Client::from_conf(client.config().to_builder().retry_config(again).build())
+}
+
 /// A bucket of its own.
 struct Bucket {
     client: Client,
+    of_stores: Client,
     name: String,
     // Where the clients under test remember their uploads.
     uploads: TempDir,
@@ -42,7 +49,8 @@ impl Bucket {
     /// A bucket that is yet to be made.
     async fn unmade() -> Self {
         let name = format!("sacker-test-{}", Uuid::new_v4());
-        Self { client: client(&backends::s3()).await, name, uploads: tempfile::tempdir().unwrap() }
+        let of_stores = client(&backends::s3()).await;
+        Self { client: asking_again(&of_stores), of_stores, name, uploads: tempfile::tempdir().unwrap() }
     }
 
     async fn new() -> Self {
@@ -55,9 +63,9 @@ impl Bucket {
         self.uploads.path().join("to/be/made")
     }
 
-    fn s3(&self) -> S3Store {
-        let store = S3Store::new(self.client.clone(), &self.name, PREFIX, Some(self.uploads()));
-        store.with_jobs(NonZeroUsize::new(4).unwrap())
+    fn s3(&self) -> Again<S3Store> {
+        let store = S3Store::new(self.of_stores.clone(), &self.name, PREFIX, Some(self.uploads()));
+        Again(store.with_jobs(NonZeroUsize::new(4).unwrap()))
     }
 
     async fn open_uploads(&self) -> Vec<(String, String)> {
@@ -67,8 +75,8 @@ impl Bucket {
     }
 
     /// A client that has no part in the uploads of the others.
-    fn stranger(&self) -> S3Store {
-        S3Store::new(self.client.clone(), &self.name, PREFIX, None)
+    fn stranger(&self) -> Again<S3Store> {
+        Again(S3Store::new(self.of_stores.clone(), &self.name, PREFIX, None))
     }
 
     async fn parts(&self, key: &str, upload_id: &str) -> usize {
@@ -98,7 +106,7 @@ impl Bucket {
 #[async_trait]
 impl Bench for Bucket {
     fn store(&self) -> Arc<dyn Store> {
-        Arc::new(Again(self.s3()))
+        Arc::new(self.s3())
     }
 
     async fn plant(&self, name: &str, bytes: Vec<u8>) {
@@ -152,7 +160,7 @@ async fn interrupted(bucket: &Bucket, content: &Content, bytes: u64) {
 
 /// Puts a blob, and does something else in the middle of it, once so many bytes have been sent.
 async fn put_with(
-    store: S3Store,
+    store: Again<S3Store>,
     content: &Content,
     bytes: u64,
     meanwhile: impl AsyncFn() + Sync,
@@ -366,7 +374,7 @@ async fn signed_payloads_are_the_same_blobs() {
     // It reaches this machine all the same.
     let elsewhere = backends::s3().replace("127.0.0.1", "0.0.0.0");
     assert_ne!(elsewhere, backends::s3());
-    let store = S3Store::new(client(&elsewhere).await, &bucket.name, PREFIX, None);
+    let store = Again(S3Store::new(client(&elsewhere).await, &bucket.name, PREFIX, None));
     for size in [0, 1000, PART_SIZE + 1] {
         let path = files.random(size);
         let content = hash(&path);

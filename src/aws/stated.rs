@@ -1,6 +1,7 @@
 //! The server's clock and name: the headers `Date` and `Server` of its last answer.
 
-use crate::model::Timestamp;
+use super::date::date;
+use crate::{clock::ServerTime, model::Timestamp};
 use aws_smithy_runtime_api::{
     box_error::BoxError,
     client::{
@@ -8,42 +9,34 @@ use aws_smithy_runtime_api::{
         runtime_components::RuntimeComponents,
     },
 };
-use aws_smithy_types::{DateTime, config_bag::ConfigBag, date_time::Format};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::time::Instant;
+use aws_smithy_types::config_bag::ConfigBag;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
-/// The time of a server, as its last answer stated it, and when that answer came. Cloning shares it.
+/// The time of a server, as its last answer stated it, and its name. Cloning shares it.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Clock(Arc<Mutex<Stated>>);
-
-#[derive(Debug, Default)]
-struct Stated {
-    time: Option<(Timestamp, Instant)>,
-    server: Option<String>,
+pub(crate) struct Clock {
+    time: ServerTime,
+    server: Arc<Mutex<Option<String>>>,
 }
 
 impl Clock {
     /// The server's time now; `None` if no answer has stated one. As the header has whole seconds, it is up to a second
-    /// behind, and by what an answer takes to arrive.
+    /// behind, and by the time that an answer takes to arrive.
     pub fn now(&self) -> Option<Timestamp> {
-        let (stated, at) = self.stated().time?;
-        let since = u64::try_from(at.elapsed().as_millis()).unwrap_or(u64::MAX);
-        Some(Timestamp::from_millis(stated.as_millis().saturating_add(since)))
+        self.time.earliest()
     }
 
     /// The name of the server's program, if an answer has stated one.
     pub fn server(&self) -> Option<String> {
-        self.stated().server.clone()
+        self.server.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn stated(&self) -> MutexGuard<'_, Stated> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn set(&self, date: &str) {
-        let stated = DateTime::from_str(date, Format::HttpDate).ok().and_then(|at| at.to_millis().ok());
-        if let Some(millis) = stated.and_then(|millis| u64::try_from(millis).ok()) {
-            self.stated().time = Some((Timestamp::from_millis(millis), Instant::now()));
+    fn set(&self, text: &str) {
+        if let Some(time) = date(text) {
+            self.time.note(time, Duration::ZERO);
         }
     }
 }
@@ -63,7 +56,7 @@ impl Intercept for Clock {
             self.set(date);
         }
         if let Some(server) = context.response().headers().get("server") {
-            self.stated().server = Some(server.to_owned());
+            *self.server.lock().unwrap_or_else(PoisonError::into_inner) = Some(server.to_owned());
         }
         Ok(())
     }
@@ -72,7 +65,6 @@ impl Intercept for Clock {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     #[tokio::test(start_paused = true)]
     async fn the_time_is_that_of_the_last_answer_that_stated_one() {

@@ -29,6 +29,9 @@ pub enum FaultKind {
     Contended,
     /// No answer, or an answer that says nothing. A change may have happened, or may yet. Try again.
     Unavailable,
+    /// The request was not sent, or was turned away before it was looked at: its credentials have expired, and their
+    /// source has no new ones yet. Nothing was changed. Try again.
+    Unsent,
     /// Credentials are missing, expired or not sufficient.
     Denied,
     /// The table or bucket itself is not there.
@@ -49,7 +52,7 @@ impl FaultKind {
     /// Whether the same request may succeed later.
     #[must_use]
     pub fn is_transient(self) -> bool {
-        matches!(self, Self::Throttled | Self::Contended | Self::Unavailable)
+        matches!(self, Self::Throttled | Self::Contended | Self::Unavailable | Self::Unsent)
     }
 
     /// Whether a change that met this may have happened all the same, or may yet happen.
@@ -77,6 +80,7 @@ impl fmt::Display for Fault {
             FaultKind::Throttled => f.write_str("too many requests"),
             FaultKind::Contended => f.write_str("someone else is changing it"),
             FaultKind::Unavailable => f.write_str("no usable answer"),
+            FaultKind::Unsent => f.write_str("no credentials for the request yet"),
             FaultKind::Denied => f.write_str("access denied"),
             FaultKind::Missing => f.write_str("it does not exist"),
             FaultKind::Misconfigured => f.write_str("it can't be used with these settings"),

@@ -11,7 +11,7 @@
 #[cfg(feature = "weak-s3-ledger")]
 use crate::{aws::S3Objects, ledger::WeakS3Ledger};
 use crate::{
-    aws::{Aws, Endpoint, has_credentials, without_credentials},
+    aws::{Aws, BUSY, Endpoint, has_credentials, without_credentials},
     fault::{Fault, FaultKind},
     ledger::{Ledger, TableLedger},
     retry::Patience,
@@ -102,7 +102,7 @@ pub struct Uploading {
 ///
 /// # Errors
 /// [`FaultKind::Denied`] without credentials, [`FaultKind::Misconfigured`] without a region, and
-/// [`FaultKind::Unavailable`] if what gives them has no answer until the deadline of `patience`.
+/// [`FaultKind::Unavailable`] or [`FaultKind::Unsent`] if what gives them has no answer until the deadline of `patience`.
 pub async fn open(
     ledger: &LedgerUrl,
     store: &StoreUrl,
@@ -163,7 +163,7 @@ where
     let connecting = Box::pin(patience.run("connecting", connect));
     tokio::time::timeout(patience.deadline(), connecting).await.unwrap_or_else(|_| {
         let source = "the source of the credentials, or of the region, did not answer";
-        Err(Fault::new(FaultKind::Unavailable, "connecting", source))
+        Err(Fault { remedy: Some(BUSY), ..Fault::new(FaultKind::Unsent, "connecting", source) })
     })
 }
 

@@ -13,7 +13,7 @@ impl Aws {
     /// The access key id of the credentials that clients use: it names them, and is no secret. `None` before the first
     /// client was built. Asks nobody but where the credentials come from.
     pub async fn access_key_id(&self) -> Option<String> {
-        let credentials = self.credentials.get()?.provide_credentials().await.ok()?;
+        let credentials = self.credentials.get()?.provider().provide_credentials().await.ok()?;
         Some(credentials.access_key_id().to_owned())
     }
 

@@ -69,18 +69,40 @@ pub(super) fn imds(providers: &ProviderConfig) -> imds::Client {
 ///
 /// # Errors
 /// A [`Refusal`] within, which says if asking again may help.
-pub(super) async fn standard(
-    settings: &Settings,
-    region: &Region,
-) -> Result<SharedCredentialsProvider, CredentialsError> {
+pub(super) async fn standard(settings: &Settings, region: &Region) -> Result<Found, CredentialsError> {
     // The chain begins with them, and costs more to build than all else that is done before the first request.
     if let Ok(keys) = EnvironmentVariableCredentialsProvider::new().provide_credentials().await {
-        return Ok(SharedCredentialsProvider::new(keys));
+        return Ok(Found::Fixed(keys));
     }
     let (settings, region) = (settings.clone(), region.clone());
     let held = Held::new(move || ask(settings.clone(), region.clone()).boxed());
     held.provide_credentials().await?;
-    Ok(SharedCredentialsProvider::new(held))
+    Ok(Found::Held(held))
+}
+
+/// Where credentials were found.
+#[derive(Debug, Clone)]
+pub(super) enum Found {
+    /// They are what they are, and expire for good.
+    Fixed(Credentials),
+    /// Their source gives new ones.
+    Held(Held),
+}
+
+impl Found {
+    pub fn provider(&self) -> SharedCredentialsProvider {
+        match self {
+            Self::Fixed(keys) => SharedCredentialsProvider::new(keys.clone()),
+            Self::Held(held) => SharedCredentialsProvider::new(held.clone()),
+        }
+    }
+
+    pub fn held(&self) -> Option<&Held> {
+        match self {
+            Self::Fixed(_) => None,
+            Self::Held(held) => Some(held),
+        }
+    }
 }
 
 /// Asks the chain. It is built for each question: after a failure its providers remember that they have failed.
@@ -150,7 +172,7 @@ type Renewal = Shared<BoxFuture<'static, Result<Credentials, Refusal>>>;
 /// outlasts the try of the request that began it; here it runs to its end, and a later try finds it done. All who need
 /// new ones wait for one renewal.
 #[derive(Clone)]
-struct Held {
+pub(super) struct Held {
     ask: Arc<Question>,
     state: Arc<Mutex<State>>,
 }
@@ -160,6 +182,8 @@ struct State {
     current: Option<Credentials>,
     renewal: Option<Renewal>,
     failed: Option<Instant>,
+    /// The session token that a server took for expired before its time.
+    expired: Option<String>,
 }
 
 impl fmt::Debug for Held {
@@ -177,6 +201,20 @@ impl Held {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that a server takes the credentials with this session token for expired, so that they are not used again.
+    /// Returns true if the same request may succeed with others: false if their source gave the same ones again.
+    pub fn expire(&self, token: &str) -> bool {
+        let mut state = self.state();
+        let is_it = |current: &Credentials| current.session_token() == Some(token);
+        if state.current.as_ref().is_some_and(is_it) {
+            if state.expired.as_deref() == Some(token) {
+                return false;
+            }
+            (state.current, state.expired) = (None, Some(token.to_owned()));
+        }
+        true
     }
 
     fn begin_renewal(&self, state: &mut State) -> Renewal {
@@ -306,5 +344,27 @@ mod tests {
         assert_eq!(id(&held).await, "id0");
         tokio::task::yield_now().await;
         assert_eq!(asked.load(Ordering::SeqCst), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn credentials_that_a_server_takes_for_expired_are_renewed_once() {
+        let with = |token: &str| Credentials::new("id", "secret", Some(token.to_owned()), None, "test");
+        let (asked, tokens) = (Arc::<AtomicUsize>::default(), ["one", "two", "two"]);
+        let counted = Arc::clone(&asked);
+        let held = Held::new(move || {
+            let given = with(tokens[counted.fetch_add(1, Ordering::SeqCst)]);
+            async move { Ok(given) }.boxed()
+        });
+        assert_eq!(held.provide_credentials().await.unwrap().session_token(), Some("one"));
+        // All that is under way has the same; it is renewed once.
+        assert!(held.expire("one") && held.expire("one"));
+        assert_eq!(held.provide_credentials().await.unwrap().session_token(), Some("two"));
+        assert!(held.expire("one"));
+        assert_eq!(held.provide_credentials().await.unwrap().session_token(), Some("two"));
+        assert_eq!(asked.load(Ordering::SeqCst), 2);
+        // The same again: that is all that the source has.
+        assert!(held.expire("two"));
+        held.provide_credentials().await.unwrap();
+        assert!(!held.expire("two"));
     }
 }

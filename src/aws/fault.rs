@@ -1,13 +1,14 @@
 //! What the errors of AWS mean.
 
-use super::{codes, credentials::Refusal, date::is_skewed, proxies::Unproxied};
+use super::{codes, credentials::Refusal, date::is_skewed, expired::is_renewed, proxies::Unproxied};
 use crate::fault::{Fault, FaultKind};
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use std::error::Error;
 
-const BUSY: &str = "run it again, or look at what gives the credentials: STS, the metadata or container service, SSO, or \
+/// The way out where credentials have no source that answers.
+pub(crate) const BUSY: &str = "run it again, or look at what gives the credentials: STS, the metadata or container service, SSO, or \
                     the profile's `credential_process`; in a container, the instance's metadata needs a hop limit of 2";
 
 const UNKNOWN_ISSUER: &str = "nobody that is trusted has signed the server's certificate: name a file with the \
@@ -43,6 +44,12 @@ where
             let kind = if kind == FaultKind::Denied && is_skewed(context.raw()) {
                 remedy = Some(codes::SKEWED);
                 FaultKind::Unavailable
+            } else {
+                kind
+            };
+            let kind = if is_renewed(context.raw()) {
+                remedy = Some(BUSY);
+                FaultKind::Unsent
             } else {
                 kind
             };
@@ -86,7 +93,7 @@ pub(super) fn credentials_fault(doing: &str, error: &CredentialsError) -> Fault 
     };
     let (kind, remedy) = match untrusted(&text) {
         Some(remedy) => (FaultKind::Misconfigured, Some(remedy)),
-        None if transient => (FaultKind::Unavailable, Some(BUSY)),
+        None if transient => (FaultKind::Unsent, Some(BUSY)),
         None => (FaultKind::Denied, None),
     };
     Fault { remedy, ..Fault::new(kind, doing, text) }
@@ -173,13 +180,13 @@ mod tests {
 
     #[test]
     fn credentials() {
-        for (transient, expected) in [(true, Unavailable), (false, Denied)] {
+        for (transient, expected) in [(true, Unsent), (false, Denied)] {
             let refusal = Refusal { text: "why".to_owned(), transient };
             assert_eq!(credentials_fault("x", &CredentialsError::provider_error(refusal)).kind, expected);
         }
         for (error, expected) in [
             (CredentialsError::not_loaded("none"), Denied),
-            (CredentialsError::provider_timed_out(std::time::Duration::from_secs(5)), Unavailable),
+            (CredentialsError::provider_timed_out(std::time::Duration::from_secs(5)), Unsent),
         ] {
             assert_eq!(credentials_fault("x", &error).kind, expected, "{error:?}");
         }

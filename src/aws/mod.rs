@@ -10,6 +10,7 @@ mod caller;
 mod codes;
 mod credentials;
 mod date;
+mod expired;
 mod fault;
 mod http;
 #[cfg(feature = "weak-s3-ledger")]
@@ -22,6 +23,8 @@ mod watched;
 
 pub(crate) use address::{has_credentials, without_credentials};
 pub(crate) use ahead::ConnectOnly;
+pub(crate) use expired::is_renewed;
+pub(crate) use fault::BUSY;
 pub use fault::fault;
 #[cfg(feature = "weak-s3-ledger")]
 pub use objects::{Objects, S3Objects};
@@ -36,11 +39,12 @@ use aws_config::{
     identity::IdentityCache, imds, meta::region::RegionProviderChain, profile::ProfileFileRegionProvider,
     retry::RetryConfig, stalled_stream_protection::StalledStreamProtectionConfig, timeout::TimeoutConfig,
 };
-use aws_credential_types::{Token, provider::SharedCredentialsProvider};
+use aws_credential_types::{Credentials, Token};
 use aws_sdk_s3::config::{RequestChecksumCalculation, ResponseChecksumValidation};
 use aws_types::{origin::Origin, service_config::ServiceConfigKey};
-use credentials::Settings;
+use credentials::{Found, Settings};
 use date::Dated;
+use expired::Renewing;
 use http::Http;
 use std::{path::Path, sync::Arc, time::Duration};
 use tokio::sync::OnceCell;
@@ -77,7 +81,7 @@ pub struct Endpoint {
 pub struct Aws {
     http: Http,
     standard: Arc<OnceCell<SdkConfig>>,
-    credentials: Arc<OnceCell<SharedCredentialsProvider>>,
+    credentials: Arc<OnceCell<Found>>,
     // Its value is in the HTTP client.
     trusted: Arc<OnceCell<()>>,
     dynamodb_time: ServerTime,
@@ -93,13 +97,11 @@ impl Aws {
     /// Clients with these credentials, whatever the standard configuration says.
     #[must_use]
     pub fn with_credentials(access_key_id: &str, secret_access_key: &str) -> Self {
-        let keys =
-            aws_credential_types::Credentials::new(access_key_id, secret_access_key, None, None, "explicit");
-        let credentials = OnceCell::new_with(Some(SharedCredentialsProvider::new(keys)));
-        Self::new(credentials)
+        let keys = Credentials::new(access_key_id, secret_access_key, None, None, "explicit");
+        Self::new(OnceCell::new_with(Some(Found::Fixed(keys))))
     }
 
-    fn new(credentials: OnceCell<SharedCredentialsProvider>) -> Self {
+    fn new(credentials: OnceCell<Found>) -> Self {
         let (http, standard, trusted) = (Http::default(), Arc::default(), Arc::default());
         let dynamodb_time = ServerTime::default();
         Self { http, standard, credentials: Arc::new(credentials), trusted, dynamodb_time }
@@ -111,7 +113,7 @@ impl Aws {
     ///
     /// # Errors
     /// [`FaultKind::Denied`] without credentials; [`FaultKind::Misconfigured`] without a region or with an address that
-    /// is none; [`FaultKind::Unavailable`] if the credentials come from a service that does not answer.
+    /// is none; [`FaultKind::Unsent`] if the credentials come from a service that does not answer.
     pub async fn dynamodb(&self, at: &Endpoint) -> Result<aws_sdk_dynamodb::Client, Fault> {
         let sdk = self.configuration(at, "DynamoDB").await?;
         let timeouts = TimeoutConfig::builder()
@@ -119,7 +121,7 @@ impl Aws {
             .read_timeout(DYNAMODB_STALLED)
             .operation_attempt_timeout(DYNAMODB_ATTEMPT);
         let config = aws_sdk_dynamodb::config::Builder::from(&sdk)
-            .http_client(Dated { http: self.http.clone(), time: self.dynamodb_time.clone() })
+            .http_client(self.client(self.dynamodb_time.clone()))
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts.build());
         Ok(aws_sdk_dynamodb::Client::from_conf(config.build()))
@@ -149,7 +151,7 @@ impl Aws {
         let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT).read_timeout(S3_STALLED);
         let mut config = aws_sdk_s3::config::Builder::from(&sdk)
             // The store has no use for the time itself.
-            .http_client(Dated { http: self.http.clone(), time: ServerTime::default() })
+            .http_client(self.client(ServerTime::default()))
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts.build())
             // Our own knows of the caller's deadline. The SDK's takes a server that thinks for a stalled one
@@ -167,6 +169,12 @@ impl Aws {
             }
         }
         Ok(aws_sdk_s3::Client::from_conf(config.build()))
+    }
+
+    /// The HTTP client of requests to one server, whose time is noted.
+    fn client(&self, time: ServerTime) -> Renewing {
+        let held = self.credentials.get().and_then(Found::held).cloned();
+        Renewing { inner: Dated { http: self.http.clone(), time }, held }
     }
 
     async fn configuration(&self, at: &Endpoint, service: &str) -> Result<SdkConfig, Fault> {
@@ -189,7 +197,10 @@ impl Aws {
         };
         let Some(region) = region else {
             let source = "no region is set: AWS_REGION, the profile's `region`, or `region=` in the URL";
-            return Err(Fault::new(FaultKind::Misconfigured, doing, source));
+            return Err(Fault {
+                remedy: Some(NO_REGION),
+                ..Fault::new(FaultKind::Misconfigured, doing, source)
+            });
         };
         let credentials = self
             .credentials
@@ -197,7 +208,7 @@ impl Aws {
             .await
             .map_err(|error| fault::credentials_fault(&doing, &error))?;
         let mut sdk =
-            standard.clone().into_builder().region(region).credentials_provider(credentials.clone());
+            standard.clone().into_builder().region(region).credentials_provider(credentials.provider());
         // They are kept here until they expire, and the SDK would wait for their renewal while they still last.
         sdk = sdk.identity_cache(IdentityCache::no_cache());
         if let Some(url) = &at.url {
@@ -250,6 +261,9 @@ pub(crate) fn dynamodb_control() -> aws_sdk_dynamodb::config::Builder {
     aws_sdk_dynamodb::Config::builder().timeout_config(timeouts.build())
 }
 
+const NO_REGION: &str = "set AWS_REGION, the profile's `region`, or `region=` in the URL, as in dynamodb://TABLE?region=eu-west-1; in \
+                         a container, the instance's metadata needs a hop limit of 2";
+
 /// The region of the SDK's own [chain](https://docs.aws.amazon.com/sdkref/latest/guide/feature-region.html), but for less
 /// patience with an instance metadata service that is not there.
 ///
@@ -264,7 +278,7 @@ async fn standard_region(settings: &Settings, doing: &str) -> Result<Option<Regi
     let region = chain.or_else(profile).or_else(instance.build()).region().await;
     if region.is_none() && watched.is_busy() {
         let source = "no region is set, and the instance metadata service has no answer now";
-        return Err(Fault::new(FaultKind::Unavailable, doing, source));
+        return Err(Fault { remedy: Some(NO_REGION), ..Fault::new(FaultKind::Unavailable, doing, source) });
     }
     Ok(region)
 }

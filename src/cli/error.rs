@@ -181,7 +181,9 @@ fn kind_of_moves(failed: &[ledger::Failed]) -> Kind {
 fn kind_of_fault(kind: FaultKind) -> Kind {
     match kind {
         FaultKind::Contended => Kind::Conflict,
-        FaultKind::Throttled | FaultKind::Unavailable | FaultKind::Full => Kind::Unavailable,
+        FaultKind::Throttled | FaultKind::Unavailable | FaultKind::Unsent | FaultKind::Full => {
+            Kind::Unavailable
+        }
         FaultKind::Denied => Kind::Denied,
         FaultKind::Missing | FaultKind::Misconfigured | FaultKind::Disk => Kind::Invalid,
         FaultKind::Corrupt => Kind::Integrity,

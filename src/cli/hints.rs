@@ -253,7 +253,7 @@ pub(super) fn of_fault(fault: &Fault, side: Side, places: &Places) -> Vec<String
     }
     let hint = match fault.kind {
         FaultKind::Full => format!("free space at {}, then run it again", places.url(side)),
-        FaultKind::Throttled | FaultKind::Contended => {
+        FaultKind::Throttled | FaultKind::Contended | FaultKind::Unsent => {
             "nothing was changed; run it again, or with a longer --deadline".to_owned()
         }
         FaultKind::Unavailable => match places.address(side) {
@@ -279,6 +279,13 @@ pub(super) fn of_fault(fault: &Fault, side: Side, places: &Places) -> Vec<String
                 format!("free space at {}", places.url(side))
             }
             Some(io::ErrorKind::PermissionDenied) => format!("check the permissions of {}", places.url(side)),
+            Some(io::ErrorKind::ReadOnlyFilesystem) => {
+                format!("the file system of {} is read-only: make it writable", places.url(side))
+            }
+            Some(_) if is_without_locks(fault) => format!(
+                "the file system of {} has no locks, as NFS without its lock service: put it on a local disk",
+                places.url(side)
+            ),
             _ => format!("check the disk with {}", places.url(side)),
         },
         FaultKind::Corrupt => {
@@ -289,6 +296,12 @@ pub(super) fn of_fault(fault: &Fault, side: Side, places: &Places) -> Vec<String
         }
     };
     vec![hint]
+}
+
+/// Returns true for ENOLCK, which the standard library has no kind for.
+fn is_without_locks(fault: &Fault) -> bool {
+    let number = fault.source.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error);
+    number == Some(rustix::io::Errno::NOLCK.raw_os_error())
 }
 
 fn io_kind(fault: &Fault) -> Option<io::ErrorKind> {
@@ -333,7 +346,16 @@ pub(super) fn of_configuration(error: &config::Error) -> Vec<String> {
         E::Half { .. } => "give the other one too: --ledger, SACKER_LEDGER, or `ledger` in the file",
         E::Empty(_) => "give it a value, or unset it",
         E::Url { .. } | E::NotText(_) => return Vec::new(),
-        E::Read { .. } => "check --config and SACKER_CONFIG",
+        E::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+            "check --config and SACKER_CONFIG"
+        }
+        E::Read { path, source } if source.kind() == io::ErrorKind::PermissionDenied => {
+            return vec![format!(
+                "check the permissions of {}, or name another file by --config or SACKER_CONFIG",
+                path.display()
+            )];
+        }
+        E::Read { .. } => "name another file by --config or SACKER_CONFIG",
         E::Open { path } => return vec![format!("chmod o-w {}", path.display())],
         E::Parse { .. } => {
             r#"it looks like this: {"ledger": "dynamodb://TABLE", "store": "s3://BUCKET/PREFIX"}"#

@@ -1,5 +1,7 @@
 //! What goes wrong between us and AWS, over real sockets.
 
+mod expiry;
+mod regions;
 mod sources;
 
 use crate::{

@@ -40,6 +40,8 @@ pub enum Fault {
     Silence,
     /// The first half of the answer, and then nothing.
     Half,
+    /// The first half of the answer, and then the connection is closed.
+    Cut,
 }
 
 type Faults = dyn Fn(&Request) -> Option<Fault> + Send + Sync;
@@ -106,7 +108,7 @@ impl Shared {
             }
             let faults = Arc::clone(&self.faults.lock().unwrap());
             let fault = faults(&request);
-            let head = request.operation == "HeadObject";
+            let head = request.operation.starts_with("Head");
             let answer = match &fault {
                 Some(Fault::Error(status, code)) => error(*status, code),
                 Some(Fault::HangUp) => return None,
@@ -122,8 +124,11 @@ impl Shared {
             }
             stream.write_all((text + "\r\n").as_bytes()).ok()?;
             let body = if head { &[][..] } else { &answer.body };
-            if matches!(fault, Some(Fault::Half)) {
+            if matches!(fault, Some(Fault::Half | Fault::Cut)) {
                 stream.write_all(&body[..body.len() / 2]).ok()?;
+                if matches!(fault, Some(Fault::Cut)) {
+                    return None;
+                }
                 loop {
                     thread::sleep(Duration::from_hours(1));
                 }

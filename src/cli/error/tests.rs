@@ -46,10 +46,11 @@ fn fault(kind: FaultKind) -> Fault {
     Fault::new(kind, "talking to it", io::Error::other("the root of it"))
 }
 
-const FAULTS: [FaultKind; 10] = [
+const FAULTS: [FaultKind; 11] = [
     FaultKind::Throttled,
     FaultKind::Contended,
     FaultKind::Unavailable,
+    FaultKind::Unsent,
     FaultKind::Denied,
     FaultKind::Missing,
     FaultKind::Misconfigured,
@@ -69,6 +70,8 @@ fn faults_of_the_ledger() {
       nothing was changed; run it again, or with a longer --deadline
     7 unavailable: doing it in dynamodb://table: talking to it: no usable answer: the root of it
       nothing was changed; check the network, and run it again
+    7 unavailable: doing it in dynamodb://table: talking to it: no credentials for the request yet: the root of it
+      nothing was changed; run it again, or with a longer --deadline
     10 denied: doing it in dynamodb://table: talking to it: access denied: the root of it
       give credentials that may do this, as to AWS's own tools: AWS_PROFILE, AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY, `aws sso login`, or a role
     2 invalid: doing it in dynamodb://table: talking to it: it does not exist: the root of it
@@ -92,6 +95,8 @@ fn faults_of_the_ledger() {
       nothing was changed; run it again, or with a longer --deadline
     7 unavailable: doing it in file:///l: talking to it: no usable answer: the root of it
       nothing was changed; check the network, and run it again
+    7 unavailable: doing it in file:///l: talking to it: no credentials for the request yet: the root of it
+      nothing was changed; run it again, or with a longer --deadline
     10 denied: doing it in file:///l: talking to it: access denied: the root of it
       check the permissions of file:///l
     2 invalid: doing it in file:///l: talking to it: it does not exist: the root of it
@@ -120,6 +125,8 @@ fn faults_of_the_store() {
       nothing was changed; run it again, or with a longer --deadline
     7 unavailable: doing it in s3://bucket/blobs?endpoint=http://127.0.0.1:9: talking to it: no usable answer: the root of it
       nothing was changed; check that http://127.0.0.1:9 (`endpoint` in s3://bucket/blobs?endpoint=http://127.0.0.1:9) is right and answers
+    7 unavailable: doing it in s3://bucket/blobs?endpoint=http://127.0.0.1:9: talking to it: no credentials for the request yet: the root of it
+      nothing was changed; run it again, or with a longer --deadline
     10 denied: doing it in s3://bucket/blobs?endpoint=http://127.0.0.1:9: talking to it: access denied: the root of it
       give credentials that may do this, as to AWS's own tools: AWS_PROFILE, AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY, `aws sso login`, or a role
     2 invalid: doing it in s3://bucket/blobs?endpoint=http://127.0.0.1:9: talking to it: it does not exist: the root of it

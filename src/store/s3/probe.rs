@@ -133,7 +133,9 @@ impl Probe<'_> {
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
     {
         let Err(error) = answer else { return Ok(SettingState::Off) };
-        if is_expected(status(&error), code(&error), refused_bytes(&error)) {
+        // Of the request itself nothing is known then.
+        let expired = matches!(code(&error), "ExpiredToken" | "TokenRefreshRequired");
+        if !expired && is_expected(status(&error), code(&error), refused_bytes(&error)) {
             return Ok(SettingState::On);
         }
         // Another write was under way.

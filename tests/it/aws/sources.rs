@@ -138,16 +138,16 @@ fn sts_error(code: &str) -> String {
 }
 
 /// DynamoDB Local has different tables for different keys.
-fn key() -> String {
+pub fn key() -> String {
     std::env::var("AWS_ACCESS_KEY_ID").unwrap_or_else(|_| "sackertest".to_owned())
 }
 
-fn profile(machine: &Sandbox, text: &str) {
+pub fn profile(machine: &Sandbox, text: &str) {
     fs::create_dir_all(machine.path(".aws")).unwrap();
     machine.write(".aws/config", text);
 }
 
-fn machine(table: &str) -> Sandbox {
+pub fn machine(table: &str) -> Sandbox {
     let sandbox = Sandbox::new();
     let store = format!("file://{}", sandbox.path("store").display());
     sandbox
@@ -156,14 +156,14 @@ fn machine(table: &str) -> Sandbox {
         .set("SACKER_STORE", store)
 }
 
-async fn table() -> String {
+pub async fn table() -> String {
     let name = backends::unique("sources");
     let client = backends::aws().dynamodb(&backends::at(backends::dynamodb())).await.unwrap();
     backends::Patient(DynamoTable::new(client, name.clone())).create().await.unwrap();
     name
 }
 
-async fn run(machine: Sandbox, arguments: &[&str]) -> String {
+pub async fn run(machine: Sandbox, arguments: &[&str]) -> String {
     let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
     tokio::task::spawn_blocking(move || machine.run(&arguments)).await.unwrap()
 }

@@ -88,7 +88,7 @@ fn no_region_is_a_configuration_error() {
     assert_snapshot!(with_credentials().run(&arguments), @"
     exit 2
     2| error: connecting to DynamoDB: it can't be used with these settings: no region is set: AWS_REGION, the profile's `region`, or `region=` in the URL
-    2| hint: check the region and the address: AWS_REGION, the profile, `region` and `endpoint` in dynamodb://table and s3://bucket
+    2| hint: set AWS_REGION, the profile's `region`, or `region=` in the URL, as in dynamodb://TABLE?region=eu-west-1; in a container, the instance's metadata needs a hop limit of 2
     ");
 }
 

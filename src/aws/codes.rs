@@ -57,6 +57,7 @@ const CODES: &[(FaultKind, &[&str])] = &[
             "KMS.DependencyTimeoutException",
             "KMS.KMSInternalException",
             "KMS.KeyUnavailableException",
+            "Redirect",
             "RequestAbortedException",
             "RequestTimeout",
             "RequestTimeoutException",
@@ -67,7 +68,16 @@ const CODES: &[(FaultKind, &[&str])] = &[
             "TransactionInProgressException",
         ],
     ),
-    (Missing, &["NoSuchBucket", "ResourceNotFoundException", "TableNotFoundException"]),
+    (
+        Missing,
+        &[
+            "NoSuchAccessPoint",
+            "NoSuchBucket",
+            "NoSuchMultiRegionAccessPoint",
+            "ResourceNotFoundException",
+            "TableNotFoundException",
+        ],
+    ),
     (
         Misconfigured,
         &[
@@ -75,12 +85,16 @@ const CODES: &[(FaultKind, &[&str])] = &[
             "EndpointNotFound",
             "IllegalLocationConstraintException",
             "IncorrectEndpoint",
-            // The object is archived.
-            "InvalidObjectState",
+            "InvalidAccessPoint",
+            "InvalidAccessPointAliasError",
             "InvalidBucketName",
             "InvalidHostHeader",
             "InvalidLocationConstraint",
+            // The object is archived.
+            "InvalidObjectState",
             "InvalidRegion",
+            // The prefix is in the store's URL.
+            "KeyTooLongError",
             "KMS.DisabledException",
             "KMS.InvalidKeyUsageException",
             "KMS.KMSInvalidStateException",
@@ -110,6 +124,7 @@ const CODES: &[(FaultKind, &[&str])] = &[
             "InvalidIdentityToken",
             "InvalidPayer",
             "InvalidSecurity",
+            "InvalidSessionException",
             "InvalidSignature",
             "InvalidSignatureException",
             "InvalidToken",
@@ -127,9 +142,10 @@ const CODES: &[(FaultKind, &[&str])] = &[
             "UnauthorizedAccessError",
             "UnexpectedIPError",
             "UnrecognizedClientException",
+            "UnsupportedSignature",
         ],
     ),
-    (Full, &["QuotaExceeded", "XMinioAdminBucketQuotaExceeded", "XMinioStorageFull"]),
+    (Full, &["QuotaExceeded", "TooManyBuckets", "XMinioAdminBucketQuotaExceeded", "XMinioStorageFull"]),
 ];
 
 /// The way out, where the code alone says more than its kind does.
@@ -155,11 +171,25 @@ const REMEDIES: &[(&str, &str)] = &[
         "the credentials need kms:Decrypt, and kms:GenerateDataKey to add, on the bucket's KMS key; its own policy must \
          allow that, too",
     ),
+    ("AccountProblem", ACCOUNT),
+    ("AllAccessDisabled", ACCOUNT),
+    ("ExpiredToken", EXPIRED),
+    ("ExpiredTokenException", EXPIRED),
+    ("InvalidSessionException", EXPIRED),
+    ("TokenRefreshRequired", EXPIRED),
+    ("KeyTooLongError", "give the store a shorter prefix"),
+    ("NotSignedUp", "sign the account up for the service, in the AWS console"),
+    ("OptInRequired", "sign the account up for the service, or enable the region for it"),
     ("RequestTimeTooSkewed", SKEWED),
     ("RequestExpired", SKEWED),
     ("NotImplemented", LACKING),
     ("UnknownOperationException", LACKING),
     ("RegionDisabledException", "enable the region for STS in the account's settings of IAM"),
+    (
+        "TooManyBuckets",
+        "have the account's quota of buckets raised, remove a bucket that is not needed, or give the store a prefix of \
+         another",
+    ),
     ("XMinioStorageFull", FULL),
     ("QuotaExceeded", FULL),
     ("XMinioAdminBucketQuotaExceeded", FULL),
@@ -167,6 +197,9 @@ const REMEDIES: &[(&str, &str)] = &[
 
 pub(super) const SKEWED: &str =
     "this machine's clock is wrong: set it, and keep it set (NTP), then run it again";
+const EXPIRED: &str = "the credentials have expired: get new ones, as by `aws sso login` or from what set AWS_SESSION_TOKEN, and \
+                       run it again; what has been transferred is kept";
+const ACCOUNT: &str = "AWS has blocked the account, or the bucket: ask AWS Support";
 const LACKING: &str =
     "the server at this address does not have what is needed: use AWS, or another release of it";
 const FULL: &str = "free space there, or raise the quota, then run it again";

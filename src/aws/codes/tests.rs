@@ -1,4 +1,5 @@
-//! The table against lists of AWS's codes. They were written down by hand and not yet compared with AWS's pages.
+//! The table against lists of AWS's codes. That of S3 has each code of AWS's list of error
+//! responses (November 2026), what S3 answers where a bucket has no such setting, and the codes of KMS.
 
 use super::*;
 use aws_runtime::retries::classifiers::{THROTTLING_ERRORS, TRANSIENT_ERRORS};
@@ -106,4 +107,7 @@ fn special_ways_out() {
     assert_eq!(remedy(None, 507), Some(FULL));
     assert_eq!(remedy(Some("SomethingNew"), 501), Some(LACKING));
     assert_eq!(remedy(Some("AccessDenied"), 403), None);
+    assert!(remedy(Some("ExpiredToken"), 400).unwrap().contains("aws sso login"));
+    assert!(remedy(Some("TooManyBuckets"), 400).unwrap().contains("quota"));
+    assert!(remedy(Some("AccountProblem"), 403).unwrap().contains("AWS Support"));
 }

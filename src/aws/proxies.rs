@@ -8,6 +8,7 @@
 
 use super::fault::innermost;
 use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_types::os_shim_internal::Env;
 use hyper_util::client::proxy::matcher::Matcher;
 use std::net::IpAddr;
 
@@ -22,7 +23,15 @@ const OF_HTTP: &str = "name a proxy that speaks HTTP, http://HOST:PORT, in HTTPS
                        name the host in NO_PROXY";
 
 /// The proxies of the environment.
-pub(super) struct Proxies(Matcher);
+pub(super) struct Proxies {
+    matcher: Matcher,
+    /// Has a proxy for each host that is to be reached through one.
+    proxied: Matcher,
+    /// The variable that names the proxy for `http://`, where its value is no address.
+    wrong_for_http: Option<&'static str>,
+    /// The same for `https://`.
+    wrong_for_https: Option<&'static str>,
+}
 
 /// The proxy of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,19 +59,69 @@ pub(super) struct Unproxied {
 impl Proxies {
     /// Reads the environment.
     pub fn new() -> Self {
-        Self(Matcher::from_env())
+        let environment = Env::real();
+        Self::of_variables(|name| environment.get(name).ok())
+    }
+
+    fn of_variables(value: impl Fn(&str) -> Option<String>) -> Self {
+        let first = |names: [&'static str; 2]| names.into_iter().find_map(|name| Some((name, value(name)?)));
+        let text = |names| first(names).map(|(_, text)| text).unwrap_or_default();
+        // What a server runs by CGI: the client that it serves chooses the variables' values.
+        if value("REQUEST_METHOD").is_some() {
+            let nothing = || Matcher::builder().build();
+            let (matcher, proxied) = (nothing(), nothing());
+            return Self { matcher, proxied, wrong_for_http: None, wrong_for_https: None };
+        }
+        let (all, no) = (["ALL_PROXY", "all_proxy"], ["NO_PROXY", "no_proxy"]);
+        let (http, https) = (["HTTP_PROXY", "http_proxy"], ["HTTPS_PROXY", "https_proxy"]);
+        let filled = |names| first(names).filter(|(_, text)| !text.is_empty());
+        let wrong = |own| {
+            let (name, text) = filled(own).or_else(|| filled(all))?;
+            let read = Matcher::builder().all(text).build();
+            let anywhere = "https://host.test/".parse().expect("it is an address");
+            let usable = read.intercept(&anywhere).and_then(|proxy| {
+                let uri = proxy.uri();
+                let (host, authority) = (uri.host()?, uri.authority()?.as_str());
+                // A port is a number.
+                let is_right = uri.port_u16().is_some() || authority.trim_end_matches(':') == host;
+                Some(is_right && !host.is_empty())
+            });
+            (usable != Some(true)).then_some(name)
+        };
+        let matcher = Matcher::builder().all(text(all)).http(text(http)).https(text(https)).no(text(no));
+        Self {
+            matcher: matcher.build(),
+            proxied: Matcher::builder().all("http://proxy.test").no(text(no)).build(),
+            wrong_for_http: wrong(http),
+            wrong_for_https: wrong(https),
+        }
     }
 
     /// The proxy for a request to this address; `None` if it goes directly.
     ///
     /// # Errors
-    /// [`Unproxied`] if it is one of another kind than HTTP.
+    /// [`Unproxied`] if it is one of another kind than HTTP, or its address can't be read.
     pub fn of(&self, address: &str) -> Result<Option<Proxy>, Unproxied> {
         let Ok(address) = address.parse() else { return Ok(None) };
-        let Some(proxy) = self.0.intercept(&address) else { return Ok(None) };
+        let proxy = self.matcher.intercept(&address);
         if address.host().is_some_and(is_near) {
             return Ok(None);
         }
+        let wrong =
+            if address.scheme_str() == Some("http") { self.wrong_for_http } else { self.wrong_for_https };
+        if let Some(variable) = wrong
+            && self.proxied.intercept(&address).is_some()
+        {
+            // Its value may hold a password.
+            return Err(Unproxied {
+                proxy: format!("of {variable}"),
+                why: "its address can't be read".to_owned(),
+                settings: true,
+                remedy: OF_HTTP,
+                unconnected: true,
+            });
+        }
+        let Some(proxy) = proxy else { return Ok(None) };
         let address = proxy.uri().to_string().trim_end_matches('/').to_owned();
         match proxy.uri().scheme_str() {
             Some(scheme @ ("http" | "https")) => Ok(Some(Proxy { tls: scheme == "https", address })),
@@ -112,7 +171,33 @@ mod tests {
     use super::*;
 
     fn proxies(all: &str, no: &str) -> Proxies {
-        Proxies(Matcher::builder().all(all).no(no).build())
+        variables(&[("ALL_PROXY", all), ("NO_PROXY", no)])
+    }
+
+    fn variables(variables: &[(&str, &str)]) -> Proxies {
+        let value = |name: &str| variables.iter().find(|(set, _)| *set == name);
+        Proxies::of_variables(|name| value(name).map(|(_, value)| (*value).to_owned()))
+    }
+
+    #[test]
+    fn a_proxy_whose_address_cant_be_read_is_refused_by_its_variable() {
+        let why = |set: &[(&str, &str)], url| variables(set).of(url).map_err(|error| error.to_string());
+        for value in ["http://user:secret@proxy.test:port", "socks9://proxy.test", "http://", "two words"] {
+            let refused = Err("through the proxy of HTTPS_PROXY: its address can't be read".to_owned());
+            let set = [("HTTPS_PROXY", value), ("ALL_PROXY", "http://proxy.test"), ("NO_PROXY", "s3.test")];
+            assert_eq!(why(&set, "https://minio/"), refused, "{value}");
+            // It is not asked for what needs none, or has another.
+            for url in ["https://s3.test/", "https://127.0.0.1/"] {
+                assert_eq!(why(&set, url), Ok(None), "{value}");
+            }
+            assert!(why(&set, "http://minio/").unwrap().is_some(), "{value}");
+            let refused = Err("through the proxy of all_proxy: its address can't be read".to_owned());
+            assert_eq!(why(&[("all_proxy", value)], "http://minio/"), refused, "{value}");
+        }
+        // An empty variable names none.
+        assert_eq!(why(&[("HTTPS_PROXY", "")], "https://minio/"), Ok(None));
+        // Of a server's client.
+        assert_eq!(why(&[("HTTP_PROXY", "::"), ("REQUEST_METHOD", "GET")], "http://minio/"), Ok(None));
     }
 
     #[test]

@@ -250,3 +250,27 @@ fn a_connection_that_fails_ahead_is_reported_only_if_it_is_needed() {
     let shown = behind.sandbox.run(&["download", "app", "live", "-o", "got", "--deadline", "2s"]);
     assert!(shown.starts_with("exit 7\n") && shown.contains("Connection refused"), "{shown}");
 }
+
+#[test]
+fn a_proxy_whose_address_cant_be_read_is_a_wrong_setting() {
+    let sandbox = Sandbox::new().set("AWS_ACCESS_KEY_ID", "key").set("AWS_SECRET_ACCESS_KEY", "secret");
+    let arguments = |endpoint: &str| {
+        let ledger = format!("dynamodb://table?region=eu-west-1&endpoint={endpoint}");
+        ["list", "--store", "s3://bucket", "--deadline", "1s", "--ledger"]
+            .map(str::to_owned)
+            .into_iter()
+            .chain([ledger])
+    };
+    let run = |endpoint: &str| {
+        let arguments: Vec<_> = arguments(endpoint).collect();
+        let mut command = sandbox.command(&arguments);
+        sandbox.shown(&command.env("HTTP_PROXY", "http://user:secret@proxy.test:port").output().unwrap())
+    };
+    insta::assert_snapshot!(run("http://table.test"), @"
+    exit 2
+    2| error: listing the packages in dynamodb://table?region=eu-west-1&endpoint=http://table.test: reading the table `table`: it can't be used with these settings: through the proxy of HTTP_PROXY: its address can't be read
+    2| hint: name a proxy that speaks HTTP, http://HOST:PORT, in HTTPS_PROXY, or HTTP_PROXY for `http://`; or name the host in NO_PROXY
+    ");
+    // What needs no proxy does without.
+    assert!(run("http://127.0.0.1:1").starts_with("exit 7\n"));
+}

@@ -12,6 +12,7 @@ use crate::{
     fault::{Fault, FaultKind},
     ledger::Identity,
     model::{Address, Generation, first_generation},
+    table::Setting,
 };
 use futures_util::TryStreamExt;
 
@@ -34,13 +35,44 @@ impl Client {
     /// removal is under way, are missing, and [`fsck`](Self::fsck) says which.
     ///
     /// # Errors
-    /// [`Error::NotOwner`] if someone else has adopted the store meanwhile; [`Error::Ledger`] with
+    /// Those of [`init`](Self::init), also for a server that lacks something: it is tried before anything is changed, or,
+    /// where the store has no owner, once it has one. [`Error::NotOwner`] if someone else has adopted the store meanwhile; [`Error::Ledger`] with
     /// [`Refused::Unsupported`](crate::ledger::Refused) if the ledger can't.
     pub async fn adopt(&self) -> Result<Initialised, Error> {
         let (mut made, identity) = self.make().await?;
         let owner = self.owner().await?;
+        let tried = match &owner {
+            Some(owner) => self.probe_before(owner).await?,
+            None => None,
+        };
+        let (identity, adopted) = self.take_over(owner, identity).await?;
+        made.settings.extend(match tried {
+            Some(tried) => tried,
+            None => self.probe(&identity.mark()).await?,
+        });
+        (made.id, made.adopted) = (identity.id, adopted);
+        Ok(made)
+    }
+
+    /// Tries the store's server while the store is another's; `None` if it gets another owner meanwhile.
+    async fn probe_before(&self, owner: &str) -> Result<Option<Vec<Setting>>, Error> {
+        let probe = || async {
+            match self.store.probe(owner).await {
+                Err(fault) if fault.kind == FaultKind::Contended => Ok(None),
+                tried => tried.map(Some),
+            }
+        };
+        Ok(self.patience.run("trying the store's server", probe).await?)
+    }
+
+    /// Makes this ledger the owner, and returns its identity by then.
+    async fn take_over(
+        &self,
+        owner: Option<String>,
+        identity: Identity,
+    ) -> Result<(Identity, Option<Adopted>), Error> {
         if identity.copy_of.is_none() && owner.as_ref() == Some(&identity.mark()) {
-            return Ok(made);
+            return Ok((identity, None));
         }
         let said = owner.as_deref().map_or(0, Identity::epoch_of);
         // Who is the owner in an epoch has adopted the store, or was the first to store anything in it; and there is
@@ -49,7 +81,7 @@ impl Client {
         let stored = if said > 0 { Some(said) } else { self.highest_epoch().await? };
         if owner.is_none() && stored.is_none() && identity.copy_of.is_none() {
             self.check_owner(None, &identity).await?;
-            return Ok(made);
+            return Ok((identity, None));
         }
         let taken = said.max(stored.unwrap_or_default());
         let identity = self.raise(identity, taken).await?;
@@ -64,9 +96,8 @@ impl Client {
         };
         reach("adopt-owned");
         self.must_own(Some(now), Some(&identity))?;
-        made.id = identity.id;
-        made.adopted = Some(Adopted { former: owner, generation: first_generation(identity.epoch) });
-        Ok(made)
+        let generation = first_generation(identity.epoch);
+        Ok((identity, Some(Adopted { former: owner, generation })))
     }
 
     /// Sees to it that the ledger has an id that no copy has, and an epoch above `taken` and above its own. What a run

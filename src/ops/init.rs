@@ -33,10 +33,13 @@ impl Client {
         let (mut made, identity) = self.make().await?;
         let owner = self.owner().await?;
         self.check_owner(owner, &identity).await?;
-        let mark = identity.mark();
-        let probe = || self.store.probe(&mark);
-        made.settings.extend(self.patience.run("trying the store's server", probe).await?);
+        made.settings.extend(self.probe(&identity.mark()).await?);
         Ok(made)
+    }
+
+    /// Tries if the store's server has what a store needs. `owner` is what `OWNER` says.
+    pub(super) async fn probe(&self, owner: &str) -> Result<Vec<Setting>, Error> {
+        Ok(self.patience.run("trying the store's server", || self.store.probe(owner)).await?)
     }
 
     /// Makes the ledger and the store where they are not there, and says which ledger it is.

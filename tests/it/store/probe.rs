@@ -5,12 +5,14 @@ use super::{
     s3::asking_again,
     scripted::{Server, error},
 };
-use crate::{backends, ledger::world::patience, proxy::http::Message, rewriting::guarding};
+use crate::{backends, collect::Site, ledger::world::patience, proxy::http::Message, rewriting::guarding};
 use sacker::{
     fault::{Fault, FaultKind},
+    ops::{Client, Error},
     store::{Store, s3::S3Store},
     table::{Setting, SettingState},
 };
+use std::sync::Arc;
 
 /// A way in which a server differs from S3.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -128,4 +130,23 @@ async fn what_may_not_be_tried_is_not_known() {
         _ => error(503, "SlowDown"),
     });
     assert_eq!(busy.store().await.probe(OWNER).await.unwrap_err().kind, FaultKind::Throttled);
+}
+
+#[tokio::test]
+async fn a_store_is_not_adopted_on_a_server_that_lacks_something() {
+    let site = Site::local();
+    let adopt = async |store| {
+        let client = Client::new(site.ledger(), Arc::new(store), patience(), site.dir.path().to_owned());
+        client.adopt().await
+    };
+    let (client, bucket, store) = seen_with(Lacks::IfMatch).await;
+    let Error::Store(fault) = adopt(store).await.unwrap_err() else { panic!("the server is refused") };
+    assert_eq!(fault.kind, FaultKind::Misconfigured, "{fault:?}");
+    // It is still its owner's.
+    assert_nothing_left(&client, &bucket).await;
+    let (_, _, store) = seen_with(Lacks::Nothing).await;
+    let adopted = adopt(store).await.unwrap();
+    assert!(adopted.adopted.is_some());
+    let tried = adopted.settings.iter().filter(|setting| setting.name.starts_with("server_")).count();
+    assert_eq!(tried, 7, "{:?}", adopted.settings);
 }

@@ -2,12 +2,13 @@
 //! at the level TRACE, with which a test holds whoever publishes a file to this order.
 
 use crate::failpoint;
+use rustix::process::geteuid;
 #[cfg(target_os = "linux")]
 use std::num::NonZeroU64;
 use std::{
     fs::File,
     io::{self, Read},
-    os::unix::fs::FileExt,
+    os::unix::fs::{FileExt, MetadataExt},
     path::Path,
 };
 use tempfile::{NamedTempFile, PersistError};
@@ -45,7 +46,7 @@ fn is_unsupported(error: &io::Error) -> bool {
 }
 
 /// Makes a call again while a signal interrupts it.
-fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+pub(crate) fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     loop {
         match call() {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -57,6 +58,17 @@ fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
 /// Reads some bytes, at least one unless this is the end. A signal that interrupts it changes nothing.
 pub(crate) fn read_some(file: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     uninterrupted(|| failpoint::errno("read").and_then(|()| file.read(buffer)))
+}
+
+/// Returns whether files of this process in a directory have this owner: its user, or the one that the file system gives to
+/// what it makes there, as one does that maps users (NFS, a container's volume).
+pub(crate) fn is_own(directory: Option<&Path>, uid: u32) -> bool {
+    let user = failpoint::number("uid").map_or_else(|| geteuid().as_raw(), i32::cast_unsigned);
+    let given = || {
+        let made = tempfile::Builder::new().prefix(".sacker-").tempfile_in(directory?).ok()?;
+        Some(made.as_file().metadata().ok()?.uid())
+    };
+    uid == user || given() == Some(uid)
 }
 
 /// Makes sure that the file system of an open file has room for this many bytes more. One that does not say how large
@@ -77,6 +89,49 @@ pub(crate) fn room(file: &File, needed: u64) -> io::Result<()> {
     }
     let why = format!("No space left on device: {needed} bytes are needed, and {free} are free");
     Err(io::Error::new(io::ErrorKind::StorageFull, why))
+}
+
+/// How much of the machine's memory a file system in memory has to leave to everything else.
+#[cfg(target_os = "linux")]
+const MEMORY_LEFT: u64 = 256 << 20;
+
+/// Makes sure that an open file may grow by some MiB where its file system is in memory: such a file system says how much
+/// it may hold, and not that the machine has less.
+///
+/// # Errors
+/// `StorageFull`, with what is left.
+#[cfg(target_os = "linux")]
+pub(crate) fn room_in_memory(file: &File) -> io::Result<()> {
+    // https://man7.org/linux/man-pages/man2/statfs.2.html
+    const TMPFS: rustix::fs::FsWord = 0x0102_1994;
+    if !rustix::fs::fstatfs(file).is_ok_and(|system| system.f_type == TMPFS) {
+        return Ok(());
+    }
+    let Some(left) = memory_left() else { return Ok(()) };
+    if left >= MEMORY_LEFT {
+        return Ok(());
+    }
+    let why = format!("No space left on device: it is in memory, of which {left} bytes are left");
+    Err(io::Error::new(io::ErrorKind::StorageFull, why))
+}
+
+/// The memory in bytes that can be had without swapping; see
+/// [proc(5)](https://man7.org/linux/man-pages/man5/proc_meminfo.5.html).
+#[cfg(target_os = "linux")]
+fn memory_left() -> Option<u64> {
+    if let Some(left) = failpoint::number("memory") {
+        return u64::try_from(left).ok();
+    }
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let left = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    left.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
+}
+
+/// Nothing says so.
+#[cfg(not(target_os = "linux"))]
+#[expect(clippy::unnecessary_wraps, reason = "the other one fails")]
+pub(crate) fn room_in_memory(_: &File) -> io::Result<()> {
+    Ok(())
 }
 
 /// Gives a file that was flushed its name; over what is there only with `replace`. The directory is still to be flushed.

@@ -1,7 +1,10 @@
 //! Where the ledger and the store are: flag, then environment, then file, then the embedded default.
 
 use super::environment::Environment;
-use crate::location::{self, LedgerUrl, StoreUrl};
+use crate::{
+    failpoint,
+    location::{self, LedgerUrl, StoreUrl},
+};
 use serde::Deserialize;
 use std::{
     fmt,
@@ -151,7 +154,7 @@ fn variable(environment: &Environment, name: &'static str) -> Result<Option<Stri
 
 fn read(path: &Path, must_exist: bool) -> Result<File, Error> {
     let failed = |source| Error::Read { path: path.to_owned(), source };
-    let file = match std::fs::File::open(path) {
+    let file = match failpoint::errno("config").and_then(|()| std::fs::File::open(path)) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound && !must_exist => return Ok(File::default()),
         Err(source) => return Err(failed(source)),

@@ -1,6 +1,13 @@
 //! The process's environment, handed in as a lookup so that tests need not change their own.
 
-use std::{ffi::OsString, fmt, path::PathBuf};
+use crate::durable;
+use std::{
+    ffi::OsString,
+    fmt, fs,
+    io::ErrorKind,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+};
 
 type Lookup = dyn Fn(&str) -> Option<OsString>;
 
@@ -43,9 +50,10 @@ impl Environment {
         self.own("XDG_DATA_HOME", ".local/share")
     }
 
-    /// Where this program remembers what it can do without.
+    /// Where this program remembers what it can do without. `None` also for a directory that another user owns or
+    /// everyone may write to: what is in it decides who is recorded with a change, and which files are written to.
     pub fn cache(&self) -> Option<PathBuf> {
-        self.own("XDG_CACHE_HOME", ".cache")
+        self.own("XDG_CACHE_HOME", ".cache").filter(|cache| is_trusted(cache))
     }
 
     /// Where temporary files go.
@@ -62,5 +70,17 @@ impl Environment {
 
     fn directory(&self, variable: &str) -> Option<PathBuf> {
         self.filled(variable).map(PathBuf::from).filter(|path| path.is_absolute())
+    }
+}
+
+/// Returns true if nobody but this user can have put anything into a directory, or it is not there. As for the
+/// configuration, groups are left to their members. The superuser's directories are trusted.
+fn is_trusted(directory: &Path) -> bool {
+    match fs::symlink_metadata(directory) {
+        Ok(found) => {
+            let own = found.uid() == 0 || durable::is_own(Some(directory), found.uid());
+            found.is_symlink() && own || found.is_dir() && own && found.mode() & 0o002 == 0
+        }
+        Err(error) => error.kind() == ErrorKind::NotFound,
     }
 }

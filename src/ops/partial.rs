@@ -11,7 +11,7 @@
 //! file with a random name, which goes with the download; so does a blob of one part, of which there is nothing to keep.
 
 use crate::{durable, failpoint, model::Blob};
-use rustix::{fs::OFlags, process::geteuid};
+use rustix::fs::OFlags;
 use std::{
     fs::{self, File, Metadata, OpenOptions, Permissions, TryLockError},
     io,
@@ -242,17 +242,6 @@ fn path(directory: &Path, blob: &Blob) -> PathBuf {
     directory.join(format!(".sacker-{}.part", blob.address.sha256))
 }
 
-/// Returns whether files of this process have this owner: its user, or the one that the file system gives to what it
-/// makes there, as one does that maps users (NFS, a container's volume).
-fn is_own_uid(path: &Path, uid: u32) -> bool {
-    let user = failpoint::number("uid").map_or_else(|| geteuid().as_raw(), i32::cast_unsigned);
-    let given = || {
-        let made = tempfile::Builder::new().prefix(".sacker-").tempfile_in(path.parent()?).ok()?;
-        Some(made.as_file().metadata().ok()?.uid())
-    };
-    uid == user || given() == Some(uid)
-}
-
 /// Opens and locks the file with this name. If there is none it is made, if `make` says with which permission bits.
 /// `None` if it came to be there or vanished meanwhile, or is not there; its metadata are `None` if it is not to be
 /// touched.
@@ -278,7 +267,9 @@ fn locked(path: &Path, make: Option<u32>) -> io::Result<Option<(File, Option<Met
     };
     let metadata = file.metadata()?;
     // Not a hard link to another file either, nor one that its owner could write to meanwhile.
-    let is_own = metadata.is_file() && metadata.nlink() == 1 && (is_new || is_own_uid(path, metadata.uid()));
+    let is_own = metadata.is_file()
+        && metadata.nlink() == 1
+        && (is_new || durable::is_own(path.parent(), metadata.uid()));
     match failpoint::errno("flock").map_err(TryLockError::Error).and_then(|()| file.try_lock()) {
         _ if !is_own => return Ok(Some((file, None))),
         Ok(()) => {}

@@ -1,13 +1,16 @@
 //! A stream as a file: what is added must be hashed before it can be sent, so it is read twice.
 
 use super::{Client, Error, Observer, Phase};
-use crate::failpoint;
+use crate::{durable, failpoint};
 use std::{
     io::{self, Read, Write},
     path::Path,
     sync::Arc,
 };
 use tempfile::NamedTempFile;
+
+/// How many bytes are spooled between two looks at how much memory is left, where they are kept in memory.
+const BETWEEN_LOOKS: u64 = 32 << 20;
 
 impl Client {
     /// Writes a stream to a temporary file, which is gone when dropped.
@@ -27,7 +30,12 @@ impl Client {
         let scratch = self.scratch.clone();
         let spooled = blocking(move || {
             let mut buffer = vec![0; 1 << 20];
+            let (mut spooled, mut looked) = (0_u64, 0);
             loop {
+                if spooled >= looked {
+                    durable::room_in_memory(&file).map_err(failed(&scratch))?;
+                    looked = spooled + BETWEEN_LOOKS;
+                }
                 let n = match stream.read(&mut buffer) {
                     Ok(0) => break,
                     Ok(n) => n,
@@ -38,6 +46,7 @@ impl Client {
                 };
                 let written = failpoint::errno("spool").and_then(|()| file.write_all(&buffer[..n]));
                 written.map_err(failed(&scratch))?;
+                spooled += n as u64;
                 observer.advance(n as u64);
             }
             observer.end();

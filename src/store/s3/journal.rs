@@ -4,6 +4,7 @@
 //! it. For the same reason an entry is locked while it is in use: another process that adds the same blob meanwhile
 //! makes an upload of its own, and neither breaks the other's.
 
+use crate::failpoint;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::{
@@ -48,8 +49,10 @@ impl Entry {
             if let Some(dir) = path.parent() {
                 fs::create_dir_all(dir)?;
             }
+            failpoint::errno("journal-open")?;
             let file = File::options().read(true).write(true).create(true).truncate(false).open(&path)?;
-            match file.try_lock() {
+            match failpoint::errno("journal-lock").map_err(TryLockError::Error).and_then(|()| file.try_lock())
+            {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => return Ok(None),
                 Err(TryLockError::Error(error)) => return Err(error),
@@ -76,6 +79,7 @@ impl Entry {
     /// It is written in place: only the holder of the lock reads it, and half of it, after a kill, reads as nothing.
     pub fn remember(&self, upload: &Upload) -> io::Result<()> {
         let text = serde_json::to_vec(upload)?;
+        failpoint::errno("journal-write")?;
         self.file.set_len(0)?;
         (&self.file).rewind()?;
         (&self.file).write_all(&text)?;

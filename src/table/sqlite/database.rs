@@ -1,6 +1,10 @@
 //! Opening and making the database, queueing for it, and what its errors mean.
 
-use crate::fault::{Fault, FaultKind};
+use crate::{
+    durable::uninterrupted,
+    failpoint,
+    fault::{Fault, FaultKind},
+};
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use std::{
     fs::{self, File, OpenOptions},
@@ -63,12 +67,11 @@ impl Database {
         } else if !path.try_exists().map_err(disk)? {
             return Ok(None);
         }
-        let queue = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(dir.join("ledger.lock"))
-            .map_err(disk)?;
+        let queue = failpoint::errno("ledger-open").and_then(|()| {
+            let mut options = OpenOptions::new();
+            options.create(true).truncate(false).write(true).open(dir.join("ledger.lock"))
+        });
+        let queue = queue.map_err(disk)?;
         let locked = turn.wait(&queue, doing)?;
         let sql = |error| fault(doing, error);
         let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -193,7 +196,7 @@ impl Turn {
     fn wait(&self, queue: &File, doing: &str) -> Result<Locked, Fault> {
         let disk = |error| Fault::new(FaultKind::Disk, doing, error);
         let own = queue.try_clone().map_err(disk)?;
-        own.lock().map_err(disk)?;
+        uninterrupted(|| failpoint::errno("ledger-lock").and_then(|()| own.lock())).map_err(disk)?;
         let locked = Locked(own);
         self.start(doing)?;
         Ok(locked)

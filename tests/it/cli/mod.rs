@@ -10,6 +10,8 @@ mod change;
 mod clocks;
 mod configuration;
 mod download;
+#[cfg(feature = "failpoints")]
+mod errno;
 mod help;
 mod history;
 #[cfg(feature = "failpoints")]
@@ -26,6 +28,9 @@ mod schema;
 pub mod servers;
 mod show;
 mod signals;
+#[cfg(feature = "failpoints")]
+mod streams;
 mod tag;
 mod trouble;
+mod users;
 mod wait;

@@ -1,6 +1,6 @@
 //! Credentials, found once and shared by all clients.
 
-use super::{codes, http::Http, watched::Watched};
+use super::{codes, http::Http, proxies::Unproxied, watched::Watched};
 use aws_config::{
     BehaviorVersion, Region, default_provider::credentials::DefaultCredentialsChain,
     environment::EnvironmentVariableCredentialsProvider, imds, provider_config::ProviderConfig,
@@ -121,6 +121,8 @@ pub(super) struct Refusal {
     /// True if asking again may help: the source is slow, throttles, or fails. Otherwise there are none, or they are
     /// refused.
     pub transient: bool,
+    /// The way out, where the settings of the way to the source are wrong.
+    pub remedy: Option<&'static str>,
 }
 
 impl fmt::Display for Refusal {
@@ -136,15 +138,18 @@ impl Refusal {
         // The metadata service, which everyone without credentials asks in the end, is simply not there on most machines.
         let none = matches!(error, CredentialsError::CredentialsNotLoaded(_));
         let configured = !none && !matches!(error, CredentialsError::InvalidConfiguration(_));
-        let transient = watched.is_busy()
+        let wrong = super::fault::find::<Unproxied>(error).filter(|error| error.settings);
+        let remedy = wrong.map(|error| error.remedy);
+        let busy = watched.is_busy()
             || configured && (watched.is_unreached() || is_throttled(error) || is_of_process(error))
             || matches!(error, CredentialsError::Unhandled(_) | CredentialsError::ProviderTimedOut(_));
+        let transient = busy && remedy.is_none();
         let text = match super::fault::innermost(error) {
             text if transient => format!("the source of the credentials has no answer now: {text}"),
             _ if none => "no credentials were found: AWS_PROFILE, AWS_ACCESS_KEY_ID, or a role".to_owned(),
             text => format!("no credentials: {text}"),
         };
-        Self { text, transient }
+        Self { text, transient, remedy }
     }
 }
 
@@ -232,7 +237,11 @@ impl Held {
             }
             renewed
         });
-        let ended = |error: tokio::task::JoinError| Refusal { text: error.to_string(), transient: true };
+        let ended = |error: tokio::task::JoinError| Refusal {
+            text: error.to_string(),
+            transient: true,
+            remedy: None,
+        };
         let renewal = async move { asked.await.map_err(ended)? }.boxed().shared();
         state.renewal = Some(renewal.clone());
         renewal
@@ -289,7 +298,7 @@ mod tests {
             async move {
                 tokio::time::sleep(Duration::from_secs(3)).await;
                 if fails(number) {
-                    return Err(Refusal { text: "busy".to_owned(), transient: true });
+                    return Err(Refusal { text: "busy".to_owned(), transient: true, remedy: None });
                 }
                 let expiry = lasts.map(|lasts| SystemTime::now() + lasts);
                 Ok(Credentials::new(format!("id{number}"), "secret", None, expiry, "slow"))

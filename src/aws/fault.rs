@@ -91,7 +91,8 @@ pub(super) fn credentials_fault(doing: &str, error: &CredentialsError) -> Fault 
         Some(refusal) => (refusal.text.clone(), refusal.transient),
         None => (format!("no credentials: {}", innermost(error)), busy),
     };
-    let (kind, remedy) = match untrusted(&text) {
+    let wrong = find::<Refusal>(error).and_then(|refusal| refusal.remedy);
+    let (kind, remedy) = match wrong.or_else(|| untrusted(&text)) {
         Some(remedy) => (FaultKind::Misconfigured, Some(remedy)),
         None if transient => (FaultKind::Unsent, Some(BUSY)),
         None => (FaultKind::Denied, None),
@@ -181,7 +182,7 @@ mod tests {
     #[test]
     fn credentials() {
         for (transient, expected) in [(true, Unsent), (false, Denied)] {
-            let refusal = Refusal { text: "why".to_owned(), transient };
+            let refusal = Refusal { text: "why".to_owned(), transient, remedy: None };
             assert_eq!(credentials_fault("x", &CredentialsError::provider_error(refusal)).kind, expected);
         }
         for (error, expected) in [

@@ -1,6 +1,6 @@
 //! Credentials that a server takes for expired in the middle of a transfer, or of a commit.
 
-use super::sources::{key, machine, run, table};
+use super::sources::{ALL, key, machine, profile, run, table};
 use crate::{
     backends,
     cli::sandbox::Sandbox,
@@ -12,6 +12,7 @@ use crate::{
 use std::{
     collections::BTreeMap,
     fs,
+    os::unix::fs::PermissionsExt,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
@@ -199,25 +200,104 @@ async fn credentials_that_expire_before_a_head_are_renewed() {
     assert_eq!(store.parts("HeadObject").len(), 1, "it was asked, and asked again");
 }
 
+/// Where nothing gives new ones, what has been transferred is kept for those that come with the next run.
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_of_the_environment_that_expire_leave_an_upload_to_be_resumed() {
+    let (table, store) = (table().await, Store::new());
+    let machine = store.machine(&table, &source(Vec::new()).await);
+    let machine = Arc::new(machine.set("AWS_ACCESS_KEY_ID", key()).set("AWS_SECRET_ACCESS_KEY", "secret"));
+    let mut bytes = vec![0; 33 * MIB];
+    fastrand::fill(&mut bytes);
+    machine.write("f", &bytes);
+    store.expire_at("UploadPart", 4);
+    let add = async |token: &'static str| {
+        let machine = Arc::clone(&machine);
+        let run = move || {
+            let mut command = machine.command(&["add", "of-environment", "f", "-j", "1"]);
+            machine.shown(&command.env("AWS_SESSION_TOKEN", token).output().unwrap())
+        };
+        tokio::task::spawn_blocking(run).await.unwrap()
+    };
+    let shown = add("one").await;
+    assert_ended(&shown, "exit 10", "hint: the credentials have expired: get new ones", "the first run");
+    let shown = add("two").await;
+    assert!(shown.starts_with("exit 0\n1| 1\n2| note: going on after an interruption: "), "{shown}");
+    let parts = store.parts("UploadPart");
+    assert!(parts.values().all(|times| *times == 1), "{parts:?}");
+}
+
+/// A gate that takes the credentials "one" for expired once `TransactWriteItems` is asked for, and counts those that pass.
+/// It is called when they expire.
+fn expiring(on_expiry: impl Fn() + Send + Sync + 'static) -> (String, Arc<AtomicUsize>) {
+    let sent = Arc::new(AtomicUsize::new(0));
+    let (expired, count) = (AtomicBool::new(false), Arc::clone(&sent));
+    let gate = move |request: &Message| {
+        let commits = request.kind() == "TransactWriteItems";
+        if commits && !expired.swap(true, SeqCst) {
+            on_expiry();
+        }
+        if expired.load(SeqCst) && request.header("x-amz-security-token")? == "one" {
+            let body = r#"{"__type":"com.amazon.coral.service#ExpiredTokenException","message":"The security token included in the request is expired"}"#;
+            let kind = "content-type: application/x-amz-json-1.0\r\n";
+            return Some(Message::response("400 Bad Request", kind, body));
+        }
+        count.fetch_add(usize::from(commits), SeqCst);
+        None
+    };
+    (guarding(&backends::dynamodb(), gate, |_, _| ()), sent)
+}
+
+/// Adds a file through the gate, once.
+async fn adds_once(machine: Sandbox, (gate, sent): (String, Arc<AtomicUsize>), what: &str) {
+    let ledger = machine.variable("SACKER_LEDGER").replace(&backends::dynamodb(), &gate);
+    let machine = machine.set("SACKER_LEDGER", ledger);
+    machine.write("f", "x");
+    let package = backends::unique("each");
+    let shown = run(machine, &["add", &package, "f"]).await;
+    assert_eq!(shown, "exit 0\n1| 1\n", "{what}");
+    assert!(sent.load(SeqCst) >= 1, "{what}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_source_is_asked_for_new_ones() {
+    let table = table().await;
+    for source in ALL {
+        let server = wire::Server::new([source.gives_with("one"), source.gives_with("two")].concat()).await;
+        adds_once(source.machine(&server.url, &table), expiring(|| ()), &format!("{source:?}")).await;
+    }
+    // A program, and a file that something else renews.
+    let process = machine(&table);
+    let json = |token: &str| {
+        format!(
+            r#"{{"Version":1,"AccessKeyId":"{}","SecretAccessKey":"secret","SessionToken":"{token}","Expiration":"2099-01-01T00:00:00Z"}}"#,
+            key()
+        )
+    };
+    let (one, two) = (json("one"), json("two"));
+    let script = format!("#!/bin/sh\nif [ -e ran ]; then echo '{two}'; else : > ran; echo '{one}'; fi\n");
+    process.write("give", script);
+    fs::set_permissions(process.path("give"), fs::Permissions::from_mode(0o755)).unwrap();
+    profile(&process, &format!("[default]\ncredential_process = {}\n", process.path("give").display()));
+    adds_once(process, expiring(|| ()), "a program").await;
+    let file = machine(&table);
+    let text = |token: &str| {
+        let key = key();
+        format!(
+            "[default]\naws_access_key_id = {key}\naws_secret_access_key = secret\naws_session_token = {token}\n"
+        )
+    };
+    profile(&file, "[default]\n");
+    let (path, renewed) = (file.path(".aws/credentials"), text("two"));
+    fs::write(&path, text("one")).unwrap();
+    adds_once(file, expiring(move || fs::write(&path, &renewed).unwrap()), "a file").await;
+}
+
 /// Between the reads of a change and its commit.
 #[tokio::test(flavor = "multi_thread")]
 async fn credentials_that_expire_in_the_middle_of_a_commit_are_renewed() {
     let table = table().await;
     for (what, then, expected, hint) in ends() {
-        let sent = Arc::new(AtomicUsize::new(0));
-        let (expired, count) = (AtomicBool::new(false), Arc::clone(&sent));
-        let gate = move |request: &Message| {
-            let commits = request.kind() == "TransactWriteItems";
-            expired.fetch_or(commits, SeqCst);
-            if expired.load(SeqCst) && request.header("x-amz-security-token")? == "one" {
-                let body = r#"{"__type":"com.amazon.coral.service#ExpiredTokenException","message":"The security token included in the request is expired"}"#;
-                let kind = "content-type: application/x-amz-json-1.0\r\n";
-                return Some(Message::response("400 Bad Request", kind, body));
-            }
-            count.fetch_add(usize::from(commits), SeqCst);
-            None
-        };
-        let url = guarding(&backends::dynamodb(), gate, |_, _| ());
+        let (url, sent) = expiring(|| ());
         let source = source(then).await;
         let machine = machine(&table);
         let direct = machine.variable("SACKER_LEDGER").to_owned();

@@ -13,7 +13,7 @@ const TOKEN: &str = "c2e09b4fac288e7a35fb1a0f7b55446a509137e5.json";
 const START: &str = "https://sso.test/start";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Source {
+pub enum Source {
     AssumeRole,
     WebIdentity,
     Container,
@@ -24,13 +24,19 @@ enum Source {
 
 use Source::{AssumeRole, Container, Instance, PodIdentity, Sso, WebIdentity};
 
-const ALL: [Source; 6] = [AssumeRole, WebIdentity, Container, PodIdentity, Instance, Sso];
+pub const ALL: [Source; 6] = [AssumeRole, WebIdentity, Container, PodIdentity, Instance, Sso];
 
 impl Source {
     /// What its service says when it gives credentials, in the order of the requests.
     fn gives(self) -> Vec<String> {
-        let json = r#"{"Code":"Success","AccessKeyId":"KEY","SecretAccessKey":"secret","Token":"token","Expiration":"2099-01-01T00:00:00Z"}"#
-            .replace("KEY", &key());
+        self.gives_with("token")
+    }
+
+    /// The same with this session token.
+    pub fn gives_with(self, token: &str) -> Vec<String> {
+        let json = r#"{"Code":"Success","AccessKeyId":"KEY","SecretAccessKey":"secret","Token":"TOKEN","Expiration":"2099-01-01T00:00:00Z"}"#
+            .replace("KEY", &key())
+            .replace("TOKEN", token);
         let sts = |operation: &str| {
             response(
                 "200 OK",
@@ -38,7 +44,7 @@ impl Source {
                     "<{operation}Response xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><{operation}Result>\
                      <AssumedRoleUser><AssumedRoleId>A:b</AssumedRoleId><Arn>arn:aws:sts::123456789012:assumed-role/r/s\
                      </Arn></AssumedRoleUser><Credentials><AccessKeyId>{}</AccessKeyId><SecretAccessKey>secret\
-                     </SecretAccessKey><SessionToken>token</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration>\
+                     </SecretAccessKey><SessionToken>{token}</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration>\
                      </Credentials></{operation}Result></{operation}Response>",
                     key()
                 ),
@@ -55,8 +61,9 @@ impl Source {
             ],
             Sso => vec![response(
                 "200 OK",
-                &r#"{"roleCredentials":{"accessKeyId":"KEY","secretAccessKey":"secret","sessionToken":"token","expiration":4070908800000}}"#
-                    .replace("KEY", &key()),
+                &r#"{"roleCredentials":{"accessKeyId":"KEY","secretAccessKey":"secret","sessionToken":"TOKEN","expiration":4070908800000}}"#
+                    .replace("KEY", &key())
+                    .replace("TOKEN", token),
             )],
         }
     }
@@ -80,7 +87,7 @@ impl Source {
     }
 
     /// A machine where this is the one source of credentials, and `server` gives them.
-    fn machine(self, server: &str, table: &str) -> Sandbox {
+    pub fn machine(self, server: &str, table: &str) -> Sandbox {
         let machine = machine(table);
         match self {
             AssumeRole => {
@@ -238,4 +245,13 @@ async fn a_process_that_fails_once_is_run_again_and_one_that_is_missing_is_not()
         let shown = run(machine, &["list", "--deadline", "2s"]).await;
         assert!(shown.starts_with(expected), "{script}: {shown}");
     }
+}
+
+/// What the configuration says wrongly of the way to a source is no outage.
+#[tokio::test]
+async fn a_source_behind_a_proxy_that_is_none_is_a_wrong_setting() {
+    let machine = AssumeRole.machine("http://sts.test", "table").set("HTTP_PROXY", "http://proxy.test:port");
+    let shown = run(machine, &["list"]).await;
+    assert!(shown.starts_with("exit 2\n"), "{shown}");
+    assert!(shown.contains("hint: name a proxy that speaks HTTP"), "{shown}");
 }

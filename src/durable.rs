@@ -91,52 +91,12 @@ pub(crate) fn room(file: &File, needed: u64) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::StorageFull, why))
 }
 
-/// How much of the machine's memory a file system in memory has to leave to everything else.
-#[cfg(target_os = "linux")]
-const MEMORY_LEFT: u64 = 256 << 20;
-
-/// Makes sure that an open file may grow by some MiB where its file system is in memory: such a file system says how much
-/// it may hold, and not that the machine has less.
-///
-/// # Errors
-/// `StorageFull`, with what is left.
-#[cfg(target_os = "linux")]
-pub(crate) fn room_in_memory(file: &File) -> io::Result<()> {
-    // https://man7.org/linux/man-pages/man2/statfs.2.html
-    const TMPFS: rustix::fs::FsWord = 0x0102_1994;
-    if !rustix::fs::fstatfs(file).is_ok_and(|system| system.f_type == TMPFS) {
-        return Ok(());
-    }
-    let Some(left) = memory_left() else { return Ok(()) };
-    if left >= MEMORY_LEFT {
-        return Ok(());
-    }
-    let why = format!("No space left on device: it is in memory, of which {left} bytes are left");
-    Err(io::Error::new(io::ErrorKind::StorageFull, why))
-}
-
-/// The memory in bytes that can be had without swapping; see
-/// [proc(5)](https://man7.org/linux/man-pages/man5/proc_meminfo.5.html).
-#[cfg(target_os = "linux")]
-fn memory_left() -> Option<u64> {
-    if let Some(left) = failpoint::number("memory") {
-        return u64::try_from(left).ok();
-    }
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let left = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    left.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
-}
-
-/// Nothing says so.
-#[cfg(not(target_os = "linux"))]
-#[expect(clippy::unnecessary_wraps, reason = "the other one fails")]
-pub(crate) fn room_in_memory(_: &File) -> io::Result<()> {
-    Ok(())
-}
-
 /// Gives a file that was flushed its name; over what is there only with `replace`. The directory is still to be flushed.
 pub(crate) fn name(temporary: NamedTempFile, path: &Path, replace: bool) -> Result<(), PersistError> {
     let from = temporary.path().to_owned();
+    if let Err(error) = failpoint::errno("name") {
+        return Err(PersistError { error, file: temporary });
+    }
     let named = if replace { temporary.persist(path) } else { temporary.persist_noclobber(path) };
     named?;
     trace!(from = %from.display(), path = %path.display(), "named");

@@ -17,6 +17,7 @@ mod info;
 mod init;
 mod list;
 mod listing;
+mod memory;
 mod mode;
 mod partial;
 mod protect;

@@ -1,7 +1,7 @@
 //! A stream as a file: what is added must be hashed before it can be sent, so it is read twice.
 
-use super::{Client, Error, Observer, Phase};
-use crate::{durable, failpoint};
+use super::{Client, Error, Observer, Phase, memory};
+use crate::failpoint;
 use std::{
     io::{self, Read, Write},
     path::Path,
@@ -10,7 +10,7 @@ use std::{
 use tempfile::NamedTempFile;
 
 /// How many bytes are spooled between two looks at how much memory is left, where they are kept in memory.
-const BETWEEN_LOOKS: u64 = 32 << 20;
+const BETWEEN_LOOKS: u64 = 8 << 20;
 
 impl Client {
     /// Writes a stream to a temporary file, which is gone when dropped.
@@ -33,7 +33,7 @@ impl Client {
             let (mut spooled, mut looked) = (0_u64, 0);
             loop {
                 if spooled >= looked {
-                    durable::room_in_memory(&file).map_err(failed(&scratch))?;
+                    memory::room(&file).map_err(failed(&scratch))?;
                     looked = spooled + BETWEEN_LOOKS;
                 }
                 let n = match stream.read(&mut buffer) {

@@ -147,3 +147,25 @@ fn a_stream_is_not_spooled_into_the_last_of_the_memory() {
     assert_eq!(shown, "exit 0\n");
     assert_eq!(stream(""), "exit 0\n1| 1\n");
 }
+
+/// At the very end, when all its bytes are there.
+#[test]
+fn a_file_that_gets_no_name_is_not_there() {
+    let sandbox = Sandbox::with_app();
+    fs::create_dir(sandbox.path("to")).unwrap();
+    // EIO, ENOSPC, EROFS, ESTALE, EDQUOT.
+    for number in [5, 28, 30, 116, 122] {
+        let failpoints = format!("name=return({number})");
+        let shown = run(&sandbox, &failpoints, &["download", "app", "1", "-o", "to/copy"]);
+        assert!(shown.starts_with("exit 2\n2| error: downloading app 1: can't write to/copy: "), "{shown}");
+        assert!(shown.contains("2| hint: "), "{shown}");
+        assert_eq!(sandbox.files("to"), Vec::<String>::new(), "{number}");
+        sandbox.write("f", number.to_string());
+        let shown = run(&sandbox, &failpoints, &["add", "other", "f"]);
+        assert!(shown.starts_with("exit 2\n"), "{shown}");
+        assert!(shown.contains("2| hint: "), "{shown}");
+        assert!(sandbox.run(&["info", "other", "1"]).starts_with("exit 4\n"), "{number}");
+    }
+    sandbox.ok(&["download", "app", "1", "-o", "to/copy"]);
+    assert_eq!(sandbox.ok(&["fsck", "--read-data"]), "");
+}

@@ -15,6 +15,7 @@ use tempfile::TempDir;
 
 const ANN: u32 = 65_532;
 const BEN: u32 = 65_533;
+const GROUP: u32 = 65_531;
 
 /// A directory that everyone may write to, as `/tmp` is, with a home for each user.
 struct Host {
@@ -212,4 +213,43 @@ fn a_home_that_is_read_only_is_named_where_the_default_needs_it() {
     assert!(stderr(&output).contains("hint: check the permissions of "), "{}", stderr(&output));
     // Reading needs nothing.
     assert_eq!(host.ok(BEN, &["list"]), "");
+}
+
+/// The embedded ledger and a directory store are their user's alone, until that user opens them to a group.
+#[test]
+fn a_group_shares_what_its_owner_opens() {
+    let host = Host::new();
+    if !host.root {
+        return eprintln!("it takes the superuser to be two users");
+    }
+    let at = |name: &str| format!("file://{}", host.path("shared").join(name).display());
+    let sacker = |user: u32, arguments: &[&str]| {
+        let script = "umask 002; exec \"$0\" \"$@\"";
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", script]).arg(host.path("sacker")).args(arguments).env_clear();
+        command.env("PATH", "/usr/bin:/bin").env("HOME", host.home(user)).env("TMPDIR", host.path("tmp"));
+        command.env("SACKER_LEDGER", at("ledger")).env("SACKER_STORE", at("store"));
+        command.current_dir(host.home(user)).stdin(Stdio::null()).uid(user).gid(GROUP);
+        command.output().unwrap()
+    };
+    assert!(sacker(ANN, &["init"]).status.success());
+    host.file(BEN, "f", b"of ben");
+    host.file(ANN, "f", b"of ann");
+    let refused = sacker(BEN, &["add", "app", "f"]);
+    assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
+    assert!(stderr(&refused).contains("hint: check the permissions of "), "{}", stderr(&refused));
+    let open = Command::new("/bin/chmod").args(["-R", "g+rwX"]).arg(host.path("shared")).status().unwrap();
+    assert!(open.success());
+    for (user, version) in [(BEN, "1\n"), (ANN, "2\n")] {
+        let added = sacker(user, &["add", "app", "f"]);
+        assert!(added.status.success(), "{}", stderr(&added));
+        assert_eq!(String::from_utf8(added.stdout).unwrap(), version);
+    }
+    for user in [ANN, BEN] {
+        for (version, content) in [("1", "of ben"), ("2", "of ann")] {
+            let got = sacker(user, &["download", "app", version, "-o", "-"]);
+            assert!(got.status.success(), "{}", stderr(&got));
+            assert_eq!(String::from_utf8(got.stdout).unwrap(), content);
+        }
+    }
 }

@@ -197,7 +197,7 @@ const REMEDIES: &[(&str, &str)] = &[
 
 pub(super) const SKEWED: &str =
     "this machine's clock is wrong: set it, and keep it set (NTP), then run it again";
-const EXPIRED: &str = "the credentials have expired: get new ones, as by `aws sso login` or from what set AWS_SESSION_TOKEN, and \
+pub(super) const EXPIRED: &str = "the credentials have expired: get new ones, as by `aws sso login` or from what set AWS_SESSION_TOKEN, and \
                        run it again; what has been transferred is kept";
 const ACCOUNT: &str = "AWS has blocked the account, or the bucket: ask AWS Support";
 const LACKING: &str =

@@ -12,10 +12,12 @@ use aws_smithy_types::{body::SdkBody, byte_stream::ByteStream};
 
 /// Parts of the codes with which [S3](https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html) and
 /// [DynamoDB](https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CommonErrors.html) say so.
-const EXPIRED: [&str; 2] = ["ExpiredToken", "TokenRefreshRequired"];
+const SIGNS: [&str; 2] = ["ExpiredToken", "TokenRefreshRequired"];
 
-/// The header by which an answer says that the next try has other credentials. No server sends it.
-const RENEWED: &str = "x-sacker-credentials-renewed";
+/// The header by which an answer says that its request's credentials have expired. No server sends it.
+const EXPIRED: &str = "x-sacker-credentials-expired";
+/// Its value where the next try has others.
+const RENEWED: &str = "renewed";
 
 /// The HTTP client of requests to one server, signed with credentials that can be renewed.
 #[derive(Debug, Clone)]
@@ -31,17 +33,14 @@ impl HttpClient for Renewing {
         components: &RuntimeComponents,
     ) -> SharedHttpConnector {
         let inner = self.inner.http_connector(settings, components);
-        match self.held.clone() {
-            Some(held) => SharedHttpConnector::new(Looking { inner, held }),
-            None => inner,
-        }
+        SharedHttpConnector::new(Looking { inner, held: self.held.clone() })
     }
 }
 
 #[derive(Debug)]
 struct Looking {
     inner: SharedHttpConnector,
-    held: Held,
+    held: Option<Held>,
 }
 
 impl HttpConnector for Looking {
@@ -52,8 +51,9 @@ impl HttpConnector for Looking {
         let Some(token) = token else { return answer };
         HttpConnectorFuture::new(async move {
             let mut answer = answer.await?;
-            if is_refusal_of_expired(&mut answer, bodiless).await? && held.expire(&token) {
-                answer.headers_mut().insert(RENEWED, "1");
+            if is_refusal_of_expired(&mut answer, bodiless).await? {
+                let renewed = held.is_some_and(|held| held.expire(&token));
+                answer.headers_mut().insert(EXPIRED, if renewed { RENEWED } else { "for good" });
             }
             Ok(answer)
         })
@@ -62,8 +62,13 @@ impl HttpConnector for Looking {
 
 /// Returns true for the answer to a request that was not looked at, since its credentials have expired, where the next
 /// try has others.
-pub(crate) fn is_renewed(answer: &HttpResponse) -> bool {
-    answer.headers().get(RENEWED).is_some()
+pub(super) fn is_renewed(answer: &HttpResponse) -> bool {
+    answer.headers().get(EXPIRED) == Some(RENEWED)
+}
+
+/// Returns true for the answer to a request that was not looked at, since its credentials have expired.
+pub(crate) fn is_expired(answer: &HttpResponse) -> bool {
+    answer.headers().get(EXPIRED).is_some()
 }
 
 /// Returns true if an answer says that the credentials have expired. S3 has no words for it in the answer to a `HEAD`.
@@ -78,7 +83,7 @@ async fn is_refusal_of_expired(answer: &mut HttpResponse, bodiless: bool) -> Res
     let body = ByteStream::new(answer.take_body()).collect().await;
     let body = body.map_err(|error| ConnectorError::io(error.into()))?.into_bytes();
     let text = String::from_utf8_lossy(&body);
-    let expired = EXPIRED.iter().any(|sign| text.contains(sign));
+    let expired = SIGNS.iter().any(|sign| text.contains(sign));
     *answer.body_mut() = SdkBody::from(body);
     Ok(expired)
 }

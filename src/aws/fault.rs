@@ -1,6 +1,12 @@
 //! What the errors of AWS mean.
 
-use super::{codes, credentials::Refusal, date::is_skewed, expired::is_renewed, proxies::Unproxied};
+use super::{
+    codes,
+    credentials::Refusal,
+    date::is_skewed,
+    expired::{is_expired, is_renewed},
+    proxies::Unproxied,
+};
 use crate::fault::{Fault, FaultKind};
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
@@ -50,6 +56,9 @@ where
             let kind = if is_renewed(context.raw()) {
                 remedy = Some(BUSY);
                 FaultKind::Unsent
+            } else if is_expired(context.raw()) {
+                remedy = Some(codes::EXPIRED);
+                FaultKind::Denied
             } else {
                 kind
             };

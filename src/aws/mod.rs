@@ -23,7 +23,7 @@ mod watched;
 
 pub(crate) use address::{has_credentials, without_credentials};
 pub(crate) use ahead::ConnectOnly;
-pub(crate) use expired::is_renewed;
+pub(crate) use expired::is_expired;
 pub(crate) use fault::BUSY;
 pub use fault::fault;
 #[cfg(feature = "weak-s3-ledger")]

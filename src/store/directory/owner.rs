@@ -3,7 +3,7 @@
 use super::DirectoryStore;
 use crate::{
     durable::{self, flush_directory},
-    failpoint::reach,
+    failpoint::{self, reach},
     store::{OWNER_MOST, files::found},
 };
 use std::{
@@ -54,7 +54,7 @@ impl DirectoryStore {
         let Some(file) = found(file)? else { return Ok(None) };
         // Whoever replaces this file holds a lock on it, and looks again under the lock whether it is still in its
         // place: one that was replaced says something else, and no text ever comes back.
-        file.lock()?;
+        durable::uninterrupted(|| failpoint::errno("owner-lock").and_then(|()| file.lock()))?;
         let owner = self.read_owner()?;
         if owner.as_deref() != Some(from) {
             return Ok(owner);

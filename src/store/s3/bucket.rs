@@ -6,7 +6,7 @@ use super::{
     status,
 };
 use crate::{
-    aws::is_renewed,
+    aws::is_expired,
     failpoint::reach,
     fault::{Fault, FaultKind},
     table::Created,
@@ -56,14 +56,11 @@ async fn look(store: &S3Store) -> Result<Created, Fault> {
     };
     match status(&error) {
         Some(404) => Ok(Created::Made),
-        Some(301 | 400) if !error.raw_response().is_some_and(is_renewed) => {
+        Some(301 | 400) if !error.raw_response().is_some_and(is_expired) => {
             let region = error.raw_response().and_then(|answer| answer.headers().get("x-amz-bucket-region"));
             let why = match region {
                 Some(region) => format!("the bucket is in the region {region}"),
-                None => {
-                    "the bucket is in another region, its name is not valid, or the credentials have expired"
-                        .to_owned()
-                }
+                None => "the bucket is in another region, or its name is not valid".to_owned(),
             };
             Err(Fault::new(FaultKind::Misconfigured, doing(), why))
         }

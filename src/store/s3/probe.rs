@@ -6,6 +6,7 @@
 
 use super::{S3Store, code, encoded_crc, fault, owner, refused_bytes, status, uploads};
 use crate::{
+    aws::is_expired,
     fault::{Fault, FaultKind},
     table::{Setting, SettingState},
 };
@@ -134,7 +135,7 @@ impl Probe<'_> {
     {
         let Err(error) = answer else { return Ok(SettingState::Off) };
         // Of the request itself nothing is known then.
-        let expired = matches!(code(&error), "ExpiredToken" | "TokenRefreshRequired");
+        let expired = error.raw_response().is_some_and(is_expired);
         if !expired && is_expected(status(&error), code(&error), refused_bytes(&error)) {
             return Ok(SettingState::On);
         }

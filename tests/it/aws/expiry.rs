@@ -198,6 +198,13 @@ async fn credentials_that_expire_before_a_head_are_renewed() {
         assert_eq!(shown, "exit 0\n1| 1\n", "{package}");
     }
     assert_eq!(store.parts("HeadObject").len(), 1, "it was asked, and asked again");
+    let machine = store.machine(&table, &source(Vec::new()).await);
+    let machine = machine.set("AWS_ACCESS_KEY_ID", key()).set("AWS_SECRET_ACCESS_KEY", "secret");
+    let machine = machine.set("AWS_SESSION_TOKEN", "one");
+    machine.write("f", "x");
+    store.expire_at("HeadObject", 1);
+    let shown = run(machine, &["add", "head-three", "f"]).await;
+    assert_ended(&shown, "exit 10", "hint: the credentials have expired: get new ones", "of the environment");
 }
 
 /// Where nothing gives new ones, what has been transferred is kept for those that come with the next run.

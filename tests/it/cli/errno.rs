@@ -148,6 +148,25 @@ fn a_stream_is_not_spooled_into_the_last_of_the_memory() {
     assert_eq!(stream(""), "exit 0\n1| 1\n");
 }
 
+/// Of two who adopt a store at once one is its owner, which takes a lock.
+#[test]
+fn a_store_that_cant_be_locked_is_not_adopted() {
+    let sandbox = Sandbox::with_app();
+    let other = format!("file://{}", sandbox.path("other").display());
+    let store = format!("file://{}", sandbox.data().join("store").display());
+    let adopt = ["init", "--adopt-store", "--ledger", &other, "--store", &store];
+    let owner = || sandbox.read(".local/share/sacker/store/OWNER");
+    let before = owner();
+    for (number, hint) in [(ENOLCK, "has no locks"), (EIO, "check the disk with")] {
+        let shown = run(&sandbox, &format!("owner-lock=return({number})"), &adopt);
+        assert!(shown.starts_with("exit 2\n") && shown.contains(hint), "{shown}");
+        assert_eq!(owner(), before);
+    }
+    let shown = run(&sandbox, "owner-lock=3*return(4)", &adopt);
+    assert!(shown.starts_with("exit 0\n"), "{shown}");
+    assert_ne!(owner(), before);
+}
+
 /// At the very end, when all its bytes are there.
 #[test]
 fn a_file_that_gets_no_name_is_not_there() {

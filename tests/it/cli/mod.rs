@@ -28,7 +28,6 @@ mod schema;
 pub mod servers;
 mod show;
 mod signals;
-#[cfg(feature = "failpoints")]
 mod streams;
 mod tag;
 mod trouble;

@@ -156,6 +156,9 @@ fn of_ledger(error: &ledger::Error, places: &Places) -> Vec<String> {
         E::Refused(Refused::Tagged { package, tags, .. }) => {
             format!("nothing was changed; move the tags away first: `sacker untag {package} {}`", tags[0])
         }
+        E::Refused(Refused::WayBack { package, version, .. }) => {
+            format!("nothing was changed; if no tag is to go back to it: `sacker yank {package} {version}` first")
+        }
         E::Refused(Refused::Labelled { package, version, .. } | Refused::Labels { package, version, .. }) => {
             format!("nothing was changed; `sacker info {package} {version}` shows the labels it has")
         }

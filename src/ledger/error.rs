@@ -293,6 +293,16 @@ pub enum Refused {
         /// The tags on it.
         tags: Vec<String>,
     },
+    /// An active version that one rollback of a tag goes to can't be deleted.
+    #[error("{package} {version} is where a rollback of {} goes", tags.join(", "))]
+    WayBack {
+        /// The package.
+        package: PackageName,
+        /// The version.
+        version: Version,
+        /// The tags.
+        tags: Vec<String>,
+    },
     /// A label is never replaced.
     #[error("{package} {version} has the label {name}={value} already")]
     Labelled {

@@ -32,6 +32,7 @@ mod settle;
 mod snapshot;
 mod table_ledger;
 mod tag_log;
+mod tagging;
 mod target;
 mod times;
 mod undo;

@@ -160,7 +160,11 @@ impl TableLedger {
 
     /// The tags that are on some version, by the head of the tags as it was read; or, where that does not say, by
     /// looking at all tags.
-    async fn live_tags(&self, package: &PackageName, head: Option<TagHead>) -> Result<Live, Error> {
+    pub(super) async fn live_tags(
+        &self,
+        package: &PackageName,
+        head: Option<TagHead>,
+    ) -> Result<Live, Error> {
         if let Some(live) = live(head.as_ref()) {
             return Ok(live);
         }
@@ -267,20 +271,6 @@ impl TableLedger {
         let key = items::version_key(&request.package, request.version.get());
         let item: Option<VersionItem> = self.read(vec![key.clone()]).await?.get(&key)?;
         Ok(item.map(|item| item.blob.to_blob().address))
-    }
-
-    /// The rev of the head of a package's tags, and, read after it, the tags on a version but for `latest`.
-    pub(super) async fn tags_on(
-        &self,
-        package: &PackageName,
-        version: Version,
-    ) -> Result<(u64, Vec<String>), Error> {
-        let key = items::head_key(&items::tags(package));
-        let head: Option<TagHead> = self.read(vec![key.clone()]).await?.get(&key)?;
-        let rev = head.as_ref().map_or(0, |head| head.rev);
-        let live = self.live_tags(package, head).await?;
-        let on = live.into_iter().filter(|(_, at)| *at == version).map(|(name, _)| name);
-        Ok((rev, on.collect()))
     }
 }
 

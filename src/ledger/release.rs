@@ -12,6 +12,7 @@ use super::{
     read::no_version,
     settle::Revision,
     snapshot::Snapshot,
+    tagging::Tagging,
 };
 use crate::{
     model::{Address, Labels, PackageName, ReleaseChange, State, Version, epoch},
@@ -26,10 +27,8 @@ const BELOW: u64 = 50;
 #[derive(Debug)]
 pub(super) struct Changing<'a> {
     pub request: &'a ChangeRequest,
-    /// The rev of the tag log's head, read before its tags; 0 for none.
-    pub tags_rev: u64,
-    /// The tags that were on the version then.
-    pub tags: Vec<String>,
+    /// The tags that it depends on, read before.
+    pub tags: Tagging,
     /// The blob of a version that is to be deleted, so that its count is read in one snapshot with the version: read
     /// later, another deletion of it could have come between.
     pub blob: Option<Address>,
@@ -260,18 +259,18 @@ impl Operation for Changing<'_> {
         let mut actions = Vec::new();
         if self.withdraws() {
             let rev = seen.get::<Revision>(&self.tag_head())?.map_or(0, |head| head.rev);
-            if rev != self.tags_rev {
+            if rev != self.tags.rev {
                 return Ok(Plan::Done(Outcome::LookAgain));
             }
-            if !self.tags.is_empty() {
-                return Err(Refused::Tagged {
-                    package: package.clone(),
-                    version: self.request.version,
-                    tags: self.tags.clone(),
-                }
-                .into());
+            let (package, version) = (package.clone(), self.request.version);
+            if !self.tags.on.is_empty() {
+                return Err(Refused::Tagged { package, version, tags: self.tags.on.clone() }.into());
             }
-            heads.push((items::tags(package), rev));
+            // No rollback goes to a yanked version.
+            if before.state == State::Active && !self.tags.back.is_empty() {
+                return Err(Refused::WayBack { package, version, tags: self.tags.back.clone() }.into());
+            }
+            heads.push((items::tags(&self.request.package), rev));
             actions.push(Action { key: self.tag_head(), condition: still_at(rev), change: Change::Check });
         }
         if self.request.change == ReleaseChange::Delete {

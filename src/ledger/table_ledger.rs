@@ -400,11 +400,10 @@ impl Ledger for TableLedger {
         let op = self.op_id(&request.author);
         // As long as tags of the package keep moving, it takes another look at them.
         for _ in 0..TAG_LOOKS {
-            let tags = self.tags_on(&request.package, request.version);
-            let looked = try_join(tags, self.blob_to_delete(request)).await;
-            let ((tags_rev, tags), blob) = looked.map_err(|error| error.unresolved(&request.author))?;
+            let looked = try_join(self.tagging(request), self.blob_to_delete(request)).await;
+            let (tags, blob) = looked.map_err(|error| error.unresolved(&request.author))?;
             reach("change-looked");
-            let operation = Changing { request, tags_rev, tags, blob };
+            let operation = Changing { request, tags, blob };
             let commit = Commit { ledger: self, operation: &operation, author: &request.author, op: &op };
             if let release::Outcome::Changed(item, previous) = commit.run(None).await? {
                 reach("change-done");
@@ -412,7 +411,7 @@ impl Ledger for TableLedger {
                 // What was done is done, whether or not its tags can be read now.
                 let tags = self.tags_by_version(&request.package).await;
                 let tags = tags.map(|mut tags| tags.remove(&request.version).unwrap_or_default());
-                release.tags = tags.unwrap_or(operation.tags);
+                release.tags = tags.unwrap_or(operation.tags.on);
                 return Ok(Changed { release, previous });
             }
         }

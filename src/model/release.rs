@@ -130,7 +130,8 @@ pub enum ReleaseChange {
     Yank,
     /// Takes that back.
     Unyank,
-    /// Makes it read as not found, for ever; its blob can be collected. Refused while it is tagged.
+    /// Makes it read as not found, permanently; its blob can be collected. Refused while it is tagged, and while it is
+    /// active and one rollback of a tag goes to it.
     Delete,
     /// Adds labels. Refused if it has one of them with another value.
     Label(Labels),

@@ -91,6 +91,7 @@ macro_rules! for_tables {
             changing::what_is_so_already_changes_nothing
             changing::a_deleted_version_is_gone_and_its_number_spent
             changing::what_is_tagged_stays
+            changing::what_a_rollback_goes_to_stays
             changing::a_blob_is_counted_down_by_each_deletion
             changing::labels_are_added_and_never_replaced
             changing::a_repeated_change_gives_the_first_outcome

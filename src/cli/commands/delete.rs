@@ -7,6 +7,8 @@ use crate::{
 };
 
 /// Delete a version for good: its number stays spent, its bytes can be collected
+///
+/// Refused while it is tagged, and while a rollback of a tag would go to it: yank it first if that is not wanted.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     #[command(flatten)]

@@ -42,7 +42,7 @@ fn objects(output: &[u8]) -> Vec<Value> {
 }
 
 /// Commands in an order in which each has something to say, with the schema of what it prints.
-const COMMANDS: [(&str, &[&str]); 44] = [
+const COMMANDS: [(&str, &[&str]); 45] = [
     ("init", &["init"]),
     ("init", &["init"]),
     ("version", &["add", "app", "one", "--label", "commit=1f3", "-m", "first", "--key", "k"]),
@@ -80,6 +80,7 @@ const COMMANDS: [(&str, &[&str]); 44] = [
     ("version", &["label", "app", "2", "tests=failed"]),
     ("version", &["yank", "app", "2", "-m", "it leaks"]),
     ("version", &["unyank", "app", "2"]),
+    ("version", &["yank", "app", "2"]),
     ("version", &["delete", "app", "2"]),
     ("summary", &["list", "-l"]),
     ("event", &["history", "app"]),

@@ -3,6 +3,7 @@
 use super::{
     audit::audit,
     concurrent::at_once,
+    rollback::rolling_back,
     world::{
         Tables, World, add, add_many, adding, author, edit, of, partition, patience, read, sha256, tag,
         tagging, tags, untag, version,
@@ -12,9 +13,10 @@ use crate::faults::{Fate, Faulty};
 use futures_util::{FutureExt, TryStreamExt};
 use sacker::{
     ledger::{
-        AddRequest, Author, ChangeRequest, Changed, Conflict, Error, Ledger, NotFound, Refused, TableLedger,
+        AddRequest, Author, ChangeRequest, Changed, Conflict, Error, Ledger, NotFound, ProtectRequest,
+        Refused, TableLedger,
     },
-    model::{Labels, Release, ReleaseChange, State},
+    model::{Labels, Protection, Release, ReleaseChange, State},
 };
 use serde_json::json;
 use std::sync::{
@@ -188,6 +190,53 @@ pub async fn what_is_tagged_stays(world: &Tables) {
     untag(&*ledger, "app", "canary").await;
     change(&*ledger, 3, ReleaseChange::Delete).await;
     assert_eq!(tags(&*ledger, "app").await, "latest=1 other=1");
+    audit(&*world.table(), "app").await;
+}
+
+pub async fn what_a_rollback_goes_to_stays(world: &Tables) {
+    let ledger = world.ledger();
+    add_many(&*ledger, "app", 4).await;
+    let is_way_back = async |number, expected: &[&str]| match refused(&*ledger, number, ReleaseChange::Delete)
+        .await
+    {
+        Error::Refused(Refused::WayBack { version: at, tags, .. }) => {
+            assert_eq!(
+                (at, &tags[..]),
+                (version(number), expected.iter().map(ToString::to_string).collect::<Vec<_>>().as_slice())
+            );
+        }
+        other => panic!("{other:?}"),
+    };
+    let roll_back = async || ledger.rollback(&rolling_back("app", "live")).await.unwrap();
+    for to in ["1", "2", "3"] {
+        tag(&*ledger, "app", to, "live").await;
+    }
+    tag(&*ledger, "app", "2", "canary").await;
+    tag(&*ledger, "app", "3", "canary").await;
+    is_way_back(2, &["canary", "live"]).await;
+    // Where the item of a tag does not say where it was before, its entries do.
+    let protect = ProtectRequest {
+        package: of("app"),
+        tag: of("live"),
+        protection: Some(Protection::Confirm),
+        author: author(None),
+    };
+    ledger.protect(&protect).await.unwrap();
+    is_way_back(2, &["canary", "live"]).await;
+    ledger.protect(&ProtectRequest { protection: None, ..protect }).await.unwrap();
+    untag(&*ledger, "app", "canary").await;
+    is_way_back(2, &["live"]).await;
+    roll_back().await;
+    is_way_back(1, &["live"]).await;
+    // The version that only a second rollback goes to can be deleted, and the one that a tag was rolled back from.
+    tag(&*ledger, "app", "4", "live").await;
+    is_way_back(2, &["live"]).await;
+    change(&*ledger, 1, ReleaseChange::Delete).await;
+    change(&*ledger, 3, ReleaseChange::Delete).await;
+    // A yanked version is no way back.
+    change(&*ledger, 2, ReleaseChange::Yank).await;
+    change(&*ledger, 2, ReleaseChange::Delete).await;
+    assert_eq!(states(&*ledger).await, "1 deleted, 2 deleted, 3 deleted, 4 active");
     audit(&*world.table(), "app").await;
 }
 

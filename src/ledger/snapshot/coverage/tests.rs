@@ -11,6 +11,7 @@ use crate::{
         moves::Moving,
         operation::{Context, Operation, Plan, Told, decide},
         release::Changing,
+        tagging::Tagging,
         target::{Move, To},
         undo::Undoing,
     },
@@ -304,8 +305,9 @@ async fn changes_of_a_version_are_held_to_what_they_cover() {
         let blob = (change == ReleaseChange::Delete).then(|| blob(3).address);
         let request = ChangeRequest { package: of("app"), version: version(3), change, author: author(None) };
         let head = world.table.get(&Key::new(TAGS.0, TAGS.1)).await.unwrap().unwrap();
-        let changing =
-            Changing { request: &request, tags_rev: head["rev"].as_u64().unwrap(), tags: Vec::new(), blob };
+        let rev = head["rev"].as_u64().unwrap();
+        let tags = Tagging { rev, on: Vec::new(), back: Vec::new() };
+        let changing = Changing { request: &request, tags, blob };
         let outside: &[_] =
             if withdraws { &[ELSEWHERE, NOWHERE] } else { &[TAGS, A_TAG, ELSEWHERE, NOWHERE] };
         world.holds(changing, outside).await;

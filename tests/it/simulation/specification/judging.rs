@@ -137,6 +137,13 @@ impl World<'_> {
         if version.state == State::Deleted || withdraws && is_tagged {
             return None;
         }
+        let leads_here = |tag: &&TagName| {
+            of.on(tag).is_some() && of.past(tag, 1).and_then(|event| event.version) == Some(number)
+        };
+        let is_way_back = version.state == State::Active && tags.iter().any(leads_here);
+        if *change == ReleaseChange::Delete && is_way_back {
+            return None;
+        }
         Some(Verdict::Changes(Change::Version { version: number, change: change.clone() }))
     }
 

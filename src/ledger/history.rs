@@ -1,9 +1,16 @@
-//! What happened to a package: its logs, read backwards.
+//! The history of a package: its logs, read backwards.
+//!
+//! The whole history is as of one instant, that of a snapshot of both heads. The ranges are read after it, each at a time
+//! of its own, and entries of a higher `rev` than the head of their log are left out. Else a change between two of these
+//! reads would show where a change before it is missing. The history of one tag is one range: newer entries of it can
+//! only be missing where it begins.
 
 use super::{
     Error, NotFound, TableLedger,
     items::{self, ReleaseEvent, ReleaseEventKind, TagEvent, VersionItem, decode},
     read::{Ordered, merge},
+    settle::Revision,
+    table_ledger::READING,
 };
 use crate::{
     model::{Event, EventKind, Labels, PackageName, TagKind, TagName},
@@ -23,23 +30,10 @@ impl TableLedger {
         package: &PackageName,
         tag: Option<&TagName>,
     ) -> BoxStream<'_, Result<Event, Error>> {
-        let (releases, tags) = (items::releases(package), items::tags(package));
-        let of_tags = self.told(package, tags, items::ANY_TAG_EVENT, tag_event);
         let (package, tag) = (package.clone(), tag.cloned());
-        let events = match tag.clone() {
-            None => {
-                let added = self.told(&package, releases.clone(), items::ANY_VERSION, addition);
-                let changed = self.told(&package, releases, items::ANY_RELEASE_EVENT, release_event);
-                // Of one instant, a tag is moved after its version was added.
-                merge(vec![of_tags, changed, added], |event| Reverse(event.at)).boxed()
-            }
-            Some(tag) => {
-                of_tags.try_filter(move |event| std::future::ready(event.tag.as_ref() == Some(&tag))).boxed()
-            }
-        };
-        // What is not there has no history; but that is looked up only once its stream turns out to be empty.
         stream::once(async move {
-            let mut events = Box::pin(events.peekable());
+            let mut events = Box::pin(self.events_of(&package, tag.as_ref()).await?.peekable());
+            // Only a stream that is empty takes a look at whether the package is there.
             if events.as_mut().peek().await.is_none() {
                 self.read_head(&package).await?;
                 return Err(Error::from(match tag {
@@ -51,6 +45,39 @@ impl TableLedger {
         })
         .try_flatten()
         .boxed()
+    }
+
+    /// The events of a package, or of one of its tags, newest first.
+    async fn events_of(
+        &self,
+        package: &PackageName,
+        tag: Option<&TagName>,
+    ) -> Result<BoxStream<'_, Result<Event, Error>>, Error> {
+        let (releases, tags) = (items::releases(package), items::tags(package));
+        if let Some(tag) = tag.cloned() {
+            let of_tags = self.told(package, tags, items::ANY_TAG_EVENT, tag_event);
+            let is_of_it = move |event: &Event| std::future::ready(event.tag.as_ref() == Some(&tag));
+            return Ok(of_tags.try_filter(is_of_it).boxed());
+        }
+        let [last_of_releases, last_of_tags] = self.revs(package).await?;
+        let of_tags = up_to(last_of_tags, self.told(package, tags, items::ANY_TAG_EVENT, tag_event));
+        let added = self.told(package, releases.clone(), items::ANY_VERSION, addition);
+        let changed = self.told(package, releases, items::ANY_RELEASE_EVENT, release_event);
+        let [changed, added] = [changed, added].map(|events| up_to(last_of_releases, events));
+        // Of one instant, a tag is moved after its version was added.
+        Ok(merge(vec![of_tags, changed, added], |event| Reverse(event.at)).boxed())
+    }
+
+    /// The revs in the heads of a package's logs at one instant, 0 where there is none.
+    async fn revs(&self, package: &PackageName) -> Result<[u64; 2], Error> {
+        let heads = [items::releases(package), items::tags(package)].map(|log| items::head_key(&log));
+        let keys: Vec<_> = heads.iter().cloned().chain([items::meta_key()]).collect();
+        let seen = self.patience().run(READING, || self.read_once(keys.clone(), true)).await?;
+        let mut revs = [0; 2];
+        for (rev, key) in revs.iter_mut().zip(&heads) {
+            *rev = seen.get::<Revision>(key)?.map_or(0, |head| head.rev);
+        }
+        Ok(revs)
     }
 
     /// The records of a range of a log.
@@ -81,6 +108,11 @@ impl TableLedger {
         let records = self.events(log, from.to_owned(), to.to_owned(), Order::Descending);
         records.map_ok(move |record| tell(record, &package)).boxed().peekable()
     }
+}
+
+/// Leaves out the events after the last that there was.
+fn up_to(last: u64, events: Ordered<'_, Event>) -> Ordered<'_, Event> {
+    events.try_filter(move |event| std::future::ready(event.rev <= last)).boxed().peekable()
 }
 
 fn addition(item: VersionItem, package: &PackageName) -> Event {

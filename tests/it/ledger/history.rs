@@ -1,14 +1,21 @@
-//! What happened to a package, as it is told.
+//! The history of a package.
 
 use super::{
     plans::{applying, moving},
     rollback::{change, rolling_back},
-    world::{Tables, World, add, add_many, adding, author, of, tag, tagging, try_add, untag},
+    world::{Tables, World, add, add_many, adding, author, of, patience, read, tag, tagging, try_add, untag},
 };
+use async_trait::async_trait;
 use futures_util::TryStreamExt;
 use sacker::{
-    ledger::{AddRequest, Author, Error, Ledger, NotFound, ProtectRequest, TagRequest},
-    model::{Event, Labels, Protection, ReleaseChange},
+    fault::Fault,
+    ledger::{AddRequest, Author, Error, Ledger, NotFound, ProtectRequest, TableLedger, TagRequest},
+    model::{Event, EventKind, Labels, Protection, ReleaseChange},
+    table::{Created, Item, Key, Page, Query, Table, TransactError, Transaction, memory::MemoryTable},
+};
+use std::{
+    fmt,
+    sync::{Arc, Mutex},
 };
 
 async fn history(ledger: &dyn Ledger, package: &str, tag: Option<&str>) -> Result<Vec<Event>, Error> {
@@ -102,4 +109,102 @@ pub async fn a_long_history_comes_page_by_page(world: &Tables) {
     let middle = &events[events.len() / 2];
     let spec = format!("live@{{{}}}", middle.at);
     assert_eq!(Some(ledger.blob(&of("app"), &of(&spec)).await.unwrap().0), middle.version);
+}
+
+/// A table in small pages, to which another client commits a change before each read.
+struct Busy {
+    inner: Arc<dyn Table>,
+    other: TableLedger,
+    /// The revs of both logs after each change.
+    states: Mutex<Vec<[u64; 2]>>,
+}
+
+impl fmt::Debug for Busy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Busy")
+    }
+}
+
+impl Busy {
+    fn new() -> Self {
+        let inner: Arc<dyn Table> = Arc::new(MemoryTable::new());
+        let other = TableLedger::new(Arc::clone(&inner), patience());
+        Self { inner, other, states: Mutex::default() }
+    }
+
+    async fn change(&self) {
+        let number = self.states.lock().unwrap().len();
+        match number % 4 {
+            0 | 2 => drop(add(&self.other, "app", &format!("content {number}")).await),
+            1 => drop(tag(&self.other, "app", "latest", "live").await),
+            _ => {
+                let labels = Labels::parse([format!("round{}=x", number % 100).as_str()]).unwrap();
+                change(&self.other, number as u64 / 100 + 1, ReleaseChange::Label(labels)).await;
+            }
+        }
+        let mut revs = [0; 2];
+        for (rev, log) in revs.iter_mut().zip(["P#app", "T#app"]) {
+            *rev = read(&*self.inner, log, "H").await.map_or(0, |head| head["rev"].as_u64().unwrap());
+        }
+        self.states.lock().unwrap().push(revs);
+    }
+}
+
+#[async_trait]
+impl Table for Busy {
+    fn describe(&self) -> String {
+        self.inner.describe()
+    }
+
+    async fn create(&self) -> Result<Created, Fault> {
+        self.inner.create().await
+    }
+
+    async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, Fault> {
+        self.change().await;
+        self.inner.get_many(keys).await
+    }
+
+    async fn get_transact(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, Fault> {
+        self.change().await;
+        self.inner.get_transact(keys).await
+    }
+
+    async fn query(&self, query: &Query) -> Result<Page<String>, Fault> {
+        self.change().await;
+        self.inner.query(&Query { limit: query.limit.min(3), ..query.clone() }).await
+    }
+
+    async fn scan(&self, after: Option<&Key>) -> Result<Page<Key>, Fault> {
+        self.inner.scan(after).await
+    }
+
+    async fn transact(&self, transaction: &Transaction) -> Result<(), TransactError> {
+        self.inner.transact(transaction).await
+    }
+}
+
+#[tokio::test]
+async fn a_history_is_as_of_one_instant_whatever_is_committed_between_its_reads() {
+    let busy = Arc::new(Busy::new());
+    for _ in 0..5 {
+        busy.change().await;
+    }
+    for _ in 0..12 {
+        let ledger = TableLedger::new(Arc::clone(&busy) as Arc<dyn Table>, patience());
+        let events = history(&ledger, "app", None).await.unwrap();
+        let mut revs = [false, true].map(|of_tags| {
+            let of_log = events.iter().filter(|event| event.kind.is_of_tags() == of_tags);
+            of_log.map(|event| event.rev).collect::<Vec<_>>()
+        });
+        for revs in &mut revs {
+            let count = revs.len() as u64;
+            revs.sort_unstable();
+            assert_eq!(*revs, (1..=count).collect::<Vec<_>>(), "{:?}", shown(&events));
+        }
+        let last = revs.map(|revs| revs.len() as u64);
+        assert!(busy.states.lock().unwrap().contains(&last), "{last:?} was never so: {:?}", shown(&events));
+        let added = events.iter().filter(|event| event.kind == EventKind::Add).count() as u64;
+        assert!(events.iter().all(|event| event.version.is_none_or(|version| version.get() <= added)));
+    }
 }

@@ -9,6 +9,7 @@
 mod compact;
 mod count;
 mod examine;
+mod fenced;
 mod package;
 mod replay;
 mod tags;
@@ -21,11 +22,15 @@ use super::{
 };
 use crate::{
     model::{Address, Digest, Generation, OpId, PackageName},
-    table::{Action, Condition, Item, Key, TransactError, Transaction},
+    table::{self, Action, Change, Condition, Item, Key, TransactError, Transaction},
 };
 use compact::Tallies;
 use count::Counted;
-use std::{collections::BTreeSet, fmt};
+use std::{
+    collections::BTreeSet,
+    fmt,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 /// Which rule is broken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -228,7 +233,7 @@ impl TableLedger {
                     Some(("P#" | "T#", name)) if !examined.contains(name) => {
                         examined.insert(name.to_owned());
                         match name.parse::<PackageName>() {
-                            Ok(name) => self.audit_package(&name, repair, tell).await?,
+                            Ok(name) => self.audit_and_fence(&name, repair, tell).await?,
                             Err(error) => tell(Breach::new(key.to_string(), Rule::Form, error.to_string())),
                         }
                         went();
@@ -288,13 +293,19 @@ impl TableLedger {
         for action in actions {
             transaction.push(action);
         }
-        // Sent again after no answer it is the same, and either did it or finds that it is done: then it is overtaken
-        // by itself, which the next run tells from someone else.
-        let mended = self.patience().run("mending the ledger", || async {
+        let unanswered = AtomicBool::new(false);
+        let mended = self.patience().run("repairing the ledger", || async {
             match self.table().transact(&transaction).await {
                 Ok(()) => Ok(Mend::Done),
-                Err(TransactError::Refused(_)) => Ok(Mend::Overtaken),
-                Err(TransactError::Fault(fault)) => Err(fault),
+                Err(TransactError::Refused(found)) => {
+                    // After a try without an answer it may be done already.
+                    let done = unanswered.load(Ordering::Relaxed) && is_done(&transaction, &found);
+                    Ok(if done { Mend::Done } else { Mend::Overtaken })
+                }
+                Err(TransactError::Fault(fault)) => {
+                    unanswered.fetch_or(fault.kind.is_ambiguous(), Ordering::Relaxed);
+                    Err(fault)
+                }
             }
         });
         Ok(mended.await?)
@@ -319,8 +330,7 @@ impl TableLedger {
         for ((key, name), head_key) in named.into_iter().zip(heads) {
             // One that can't be read is told of with its package.
             let Ok(head) = seen.get::<Head>(&head_key) else { continue };
-            let gone =
-                |condition| Action { key: key.clone(), condition, change: crate::table::Change::Delete };
+            let gone = |condition| Action { key: key.clone(), condition, change: Change::Delete };
             let (what, mend) = if key != items::directory_key(&name) {
                 ("the package belongs into another partition", vec![gone(Condition::Present)])
             } else if head.is_none_or(|head| head.n == 0) {
@@ -330,7 +340,7 @@ impl TableLedger {
                     continue;
                 }
                 let none = Condition::Any(vec![Condition::Absent, Condition::equals("n", 0)]);
-                let still = Action { key: head_key, condition: none, change: crate::table::Change::Check };
+                let still = Action { key: head_key, condition: none, change: Change::Check };
                 ("there is no such package", vec![gone(Condition::Present), still])
             } else {
                 continue;
@@ -340,4 +350,17 @@ impl TableLedger {
         }
         Ok(())
     }
+}
+
+/// Returns true if what a refusal found is what the repair would have made of it.
+fn is_done(repair: &Transaction, found: &[Option<table::Found>]) -> bool {
+    let actions = repair.actions().iter().zip(found);
+    let mut changes = actions.filter(|(action, _)| action.change != Change::Check);
+    changes.all(|(action, found)| match (&action.change, found) {
+        (Change::Put(item), Some(Some(found))) => item == found,
+        (Change::Update { set, .. }, Some(Some(found))) => {
+            set.iter().all(|(name, value)| found.get(name) == Some(value))
+        }
+        _ => false,
+    })
 }

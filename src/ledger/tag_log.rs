@@ -201,7 +201,12 @@ impl<'a> TagLog<'a> {
             rest: before.as_ref().map(|before| before.rest.clone()).unwrap_or_default(),
         };
         let unmoved = match &before {
-            Some(before) => Condition::equals("set", before.set),
+            // Each change of a tag changes `set`; but a repair may put right what else the plan was made from.
+            Some(before) => {
+                let before = encode(before);
+                let same = ["set", "version", "back", "protection"].map(|it| Condition::same(it, &before));
+                Condition::All(same.into())
+            }
             None => Condition::Absent,
         };
         let put = |key, condition, item| Action { key, condition, change: Change::Put(item) };

@@ -412,8 +412,18 @@ async fn each_breach_is_named_and_mended_if_it_can_be() {
         let (checked, mended) = fsck(&site, Fsck { repair: true, read_data: 0 }).await;
         assert_eq!(checked.mended, mended.len() as u64, "{what}: {mended:#?}");
         assert_eq!(fsck(&site, ALL).await.1, [], "{what}");
-        assert_eq!(items(&site).await, sound, "{what}");
+        let [found, expected] = [items(&site).await, sound].map(unfenced);
+        assert_eq!(found, expected, "{what}");
     }
+}
+
+/// The items without the fences that follow repairs, and heads without what fences advance.
+fn unfenced(mut items: Vec<(Key, Item)>) -> Vec<(Key, Item)> {
+    items.retain(|(_, item)| item.get("kind").is_none_or(|kind| kind != "fence"));
+    for (_, item) in items.iter_mut().filter(|(key, _)| key.sk == "H") {
+        item.retain(|name, _| !["rev", "chain", "when", "live"].contains(&name.as_str()));
+    }
+    items
 }
 
 #[tokio::test]

@@ -122,12 +122,18 @@ async fn live_tags_of_a_head_that_are_others_are_repaired() {
         [json!({ "live": 1, "canary": 1 }), json!({ "live": 2 }), json!({ "canary": 1, "live": 2, "x": 1 })]
     {
         let count = on.as_object().unwrap().len();
-        edit(&*site.table(), "T#app", "H", json!({ "live": { "rev": 2, "count": count, "on": on } })).await;
+        let rev = read(&*site.table(), "T#app", "H").await.unwrap()["rev"].clone();
+        edit(&*site.table(), "T#app", "H", json!({ "live": { "rev": rev, "count": count, "on": on } })).await;
         let (_, breaches) = fsck(&site, ALL).await;
         let found: Vec<_> = breaches.iter().map(|it| (it.rule, it.place.as_str(), it.mend)).collect();
         assert_eq!(found, [(Rule::Tag, "T#app/H", Mend::Possible)]);
         fsck(&site, Fsck { repair: true, read_data: 0 }).await;
-        assert_eq!(read(&*site.table(), "T#app", "H").await.unwrap(), right);
+        // With a fence after it.
+        let repaired = read(&*site.table(), "T#app", "H").await.unwrap();
+        assert_eq!(repaired["rev"].as_u64().unwrap(), rev.as_u64().unwrap() + 1);
+        assert_eq!(repaired["live"]["rev"], repaired["rev"]);
+        assert_eq!(repaired["live"]["on"], right["live"]["on"]);
+        assert_eq!(repaired["live"]["count"], right["live"]["count"]);
     }
     // Where it is absent, or of another time, nothing is wrong.
     for said in [Value::Null, json!({ "rev": 1, "count": 0, "on": {} })] {

@@ -177,7 +177,7 @@ impl Addition<'_> {
         let mut actions = vec![
             put(items::head_key(&self.log()), still_at(seen_rev), encode(&new_head)),
             put(slot.clone(), Condition::Absent, entry),
-            keep(blob),
+            keep(blob, seen),
         ];
         if number == 1 {
             actions.push(put(items::directory_key(package), Condition::Always, Item::new()));
@@ -315,11 +315,13 @@ fn keepable(blob: &Blob) -> Condition {
 }
 
 /// Counts one more version that needs a blob.
-fn keep(blob: &Blob) -> Action {
+fn keep(blob: &Blob, seen: &Snapshot) -> Action {
     let set = json!({ "state": "kept", "gen": blob.address.generation });
+    let key = items::blob_key(&blob.address.sha256, blob.address.epoch());
+    let needs = items::still_needs(seen.item(&key));
     Action {
-        key: items::blob_key(&blob.address.sha256, blob.address.epoch()),
-        condition: keepable(blob),
+        key,
+        condition: Condition::All(vec![keepable(blob), needs]),
         change: Change::Update {
             set: set.as_object().cloned().unwrap_or_default(),
             add: [("refs", 1)].into(),

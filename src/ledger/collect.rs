@@ -147,7 +147,8 @@ impl TableLedger {
             Standing::Orphan => {}
         }
         let token = OpId::from(self.patience().random()).to_string();
-        let condemning = seen.seal(condemning(token, address, &key, seen.unchanged::<BlobItem>(&key)));
+        let same = vec![seen.unchanged::<BlobItem>(&key), items::still_needs(seen.item(&key))];
+        let condemning = seen.seal(condemning(token, address, &key, Condition::All(same)));
         Ok(Ok(Sealed::or_panic(condemning)))
     }
 

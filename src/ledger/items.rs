@@ -7,7 +7,7 @@ mod newer;
 mod numbers;
 mod says;
 
-pub(super) use newer::{check_write, least};
+pub(super) use newer::{check_write, least, still_needs};
 pub(super) use numbers::revision;
 use numbers::{number, number_if_any, time, time_if_any};
 

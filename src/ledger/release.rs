@@ -152,6 +152,7 @@ impl Changing<'_> {
             });
         }
         let change = Change::Update { set: crate::table::Item::new(), add: [("refs", -1)].into() };
+        let condition = Condition::All(vec![condition, items::still_needs(seen.item(&key))]);
         Ok(Some(Action { key, condition, change }))
     }
 

@@ -4,10 +4,10 @@
 //! release older than `read` refuses to read the item; one older than `write` refuses to change it, and all that its
 //! head stands for. `all` is the least release that knows everything in the package; it only goes into messages. A head
 //! is part of every change of its log, under the condition of its `rev`: a change that was planned before the head said
-//! what it needs does not commit.
+//! what it needs does not commit. A blob's item is under no head: each change of it is conditional on its own `needs`.
 
 use super::super::Error;
-use crate::table::{Item, Key};
+use crate::table::{Condition, Item, Key};
 use serde_json::Value;
 
 /// The attribute that says which releases an item needs.
@@ -72,6 +72,12 @@ pub(super) fn check_read(key: &Key, item: &Item) -> Result<(), Error> {
 /// [`Error::Newer`].
 pub(in crate::ledger) fn check_write(key: &Key, item: &Item) -> Result<(), Error> {
     check(key, item, "write", "be changed")
+}
+
+/// Returns the condition that an item needs the same releases as when it was read; for one that is under no head, and so
+/// not under a `rev`.
+pub(in crate::ledger) fn still_needs(item: Option<&Item>) -> Condition {
+    item.map_or(Condition::Lacks(NEEDS), |item| Condition::same(NEEDS, item))
 }
 
 #[cfg(test)]

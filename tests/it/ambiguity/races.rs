@@ -3,11 +3,18 @@
 use super::{Scene, first};
 use crate::{
     faults::Fate,
-    ledger::world::{
-        add, adding, adding_with_key, author, edit, of, tag, tagging, tags, try_add, untag, version,
+    ledger::{
+        changing::{change, changing},
+        world::{
+            add, adding, adding_with_key, author, edit, of, read, sha256, tag, tagging, tags, try_add, untag,
+            version,
+        },
     },
 };
-use sacker::ledger::{AddRequest, Error, Ledger, Refused, TagRequest};
+use sacker::{
+    ledger::{AddRequest, Error, Ledger, Refused, TagRequest},
+    model::{Address, ReleaseChange},
+};
 use serde_json::json;
 use std::sync::{Arc, Mutex};
 use tokio::time::Instant;
@@ -153,5 +160,31 @@ async fn a_tag_that_seemed_to_be_there_is_moved_however_it_is_read() {
         assert_eq!((release.version, new), (version(2), false));
         assert_eq!(tags(&scene.sound(), "app").await, "latest=2 canary=2 live=2", "torn after {torn}");
         scene.audit().await;
+    }
+}
+
+/// A blob's item is under no head, so each change of it is conditional on the releases that it needs.
+#[tokio::test(start_paused = true)]
+async fn a_blob_that_a_newer_release_takes_over_meanwhile_is_left_alone() {
+    for what in ["add", "delete", "condemn"] {
+        let scene = Scene::new(first(1, Fate::ComesSecond)).await;
+        if what == "condemn" {
+            change(&scene.sound(), 2, ReleaseChange::Delete).await;
+        }
+        let (table, pk) = (Arc::clone(&scene.table), format!("B#{}", sha256("2")));
+        let blob = pk.clone();
+        scene.faulty.set_rival(move |_| {
+            let (table, blob) = (Arc::clone(&table), blob.clone());
+            async move { edit(&*table, &blob, "B", json!({ "needs": { "write": "99.0.0" } })).await }
+        });
+        let mut expected = read(&*scene.table, &pk, "B").await.unwrap();
+        expected.insert("needs".to_owned(), json!({ "write": "99.0.0" }));
+        let error = match what {
+            "add" => try_add(&scene.ledger, &adding("app"), "2").await.map(drop),
+            "delete" => scene.ledger.change(&changing(2, ReleaseChange::Delete)).await.map(drop),
+            _ => scene.ledger.condemn(&Address { sha256: sha256("2"), generation: 0 }).await.map(drop),
+        };
+        assert!(matches!(error, Err(Error::Newer { .. })), "{what}: {error:?}");
+        assert_eq!(read(&*scene.table, &pk, "B").await, Some(expected), "{what}");
     }
 }

@@ -149,7 +149,7 @@ impl TableLedger {
         let token = OpId::from(self.patience().random()).to_string();
         let same = vec![seen.unchanged::<BlobItem>(&key), items::still_needs(seen.item(&key))];
         let condemning = seen.seal(condemning(token, address, &key, Condition::All(same)));
-        Ok(Ok(Sealed::or_panic(condemning)))
+        Sealed::or_stop(condemning).map(Ok)
     }
 
     pub(super) async fn condemn_one(&self, address: &Address) -> Result<bool, Error> {

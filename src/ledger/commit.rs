@@ -240,9 +240,8 @@ impl<O: Operation> Commit<'_, O> {
     /// Makes sure that a change covers all that it was decided on, and that an answer rests on what was true at one
     /// instant; else returns what has to be read together with [`Operation::reads`].
     ///
-    /// # Panics
-    /// If a change is decided on what it does not cover although all was read at one instant (`whole`): a mistake in the
-    /// operation, which must not reach the table.
+    /// Where a change does not cover that although all was read at one instant (`whole`), the operation ends: see
+    /// [`Sealed::or_stop`].
     fn weigh(
         &self,
         plan: Result<Plan<O::Outcome>, Error>,
@@ -256,7 +255,7 @@ impl<O: Operation> Commit<'_, O> {
                     Ok(transaction) => {
                         Ok(Ok(Weighed::Send(Box::new(Sent { proposal, transaction, snapshot }))))
                     }
-                    Err(gap) if whole => panic!("{}: {gap}", self.operation.asked()),
+                    Err(gap) if whole => Ok(Err(gap.stop())),
                     Err(_) => Err(Vec::new()),
                 };
             }

@@ -80,7 +80,7 @@ impl TableLedger {
         let mut fence = Transaction::new(OpId::from(self.patience().random()).to_string());
         fence.push(Action { key, condition: still_at(rev), change: Change::Put(head) });
         fence.push(Action { key: entry_key, condition: Condition::Absent, change: Change::Put(entry) });
-        Ok(Sealed::or_panic(seen.seal(fence)))
+        Sealed::or_stop(seen.seal(fence))
     }
 }
 

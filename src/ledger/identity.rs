@@ -91,16 +91,21 @@ impl TableLedger {
     }
 
     /// The transaction that makes an identity under a condition that all follows from that it was decided on.
-    pub(super) fn identifying(&self, seen: &Snapshot, condition: Condition, meta: &Meta) -> Sealed {
+    pub(super) fn identifying(
+        &self,
+        seen: &Snapshot,
+        condition: Condition,
+        meta: &Meta,
+    ) -> Result<Sealed, Error> {
         let change = Change::Put(encode(meta));
         let mut put = Transaction::new(OpId::from(self.patience().random()).to_string());
         put.push(Action { key: items::meta_key(), condition, change });
-        Sealed::or_panic(seen.seal(put))
+        Sealed::or_stop(seen.seal(put))
     }
 
     /// Makes a new identity if what is there is as it must be, and reads the one that is there then.
     async fn put_identity(&self, seen: &Snapshot, condition: Condition, meta: Meta) -> Result<Meta, Error> {
-        let put = self.identifying(seen, condition, &meta);
+        let put = self.identifying(seen, condition, &meta)?;
         let made = self.patience().run("making the ledger's identity", || async {
             match self.send(&put).await {
                 Ok(()) | Err(TransactError::Refused(_)) => Ok(()),

@@ -14,7 +14,7 @@
 
 use super::Snapshot;
 use crate::{
-    ledger::{TableLedger, items},
+    ledger::{Error, TableLedger, items},
     table::{Action, Condition, Item, Key, TransactError, Transaction},
 };
 use serde_json::Value;
@@ -62,12 +62,36 @@ impl Sealed {
         self.0.actions()
     }
 
-    /// As [`Result::unwrap`], where no other way of reading could help.
+    /// Returns the transaction, or the error of a gap, where no other way of reading could help.
+    ///
+    /// # Errors
+    /// See [`Gap::stop`].
     ///
     /// # Panics
-    /// If there is a gap: a mistake in this program, which must not reach the table.
-    pub(in crate::ledger) fn or_panic(sealed: Result<Self, Gap>) -> Self {
-        sealed.unwrap_or_else(|gap| panic!("{gap}"))
+    /// See [`Gap::stop`].
+    pub(in crate::ledger) fn or_stop(sealed: Result<Self, Gap>) -> Result<Self, Error> {
+        sealed.map_err(Gap::stop)
+    }
+}
+
+impl Gap {
+    /// Ends the operation before anything is sent. A gap is a mistake in this program, or damage that it did not foresee.
+    ///
+    /// # Panics
+    /// With debug assertions, as in all tests: there it is a mistake.
+    pub(in crate::ledger) fn stop(self) -> Error {
+        debug_assert!(false, "{self}");
+        self.into_error()
+    }
+
+    fn into_error(self) -> Error {
+        Error::Damaged {
+            what: format!("the ledger's item {}", self.key),
+            why: format!(
+                "or there is a mistake in sacker {}, since {self}; nothing was sent",
+                env!("CARGO_PKG_VERSION")
+            ),
+        }
     }
 }
 

@@ -324,9 +324,26 @@ async fn everything(world: &World) -> Snapshot {
     Snapshot::new(keys, items, true)
 }
 
-fn is_stopped(of: impl FnOnce() -> Sealed) {
+fn is_stopped(of: impl FnOnce() -> Result<Sealed, Error>) {
     let stopped = std::panic::catch_unwind(AssertUnwindSafe(of)).unwrap_err();
     assert!(stopped.downcast::<String>().unwrap().contains("is decided on"));
+}
+
+/// Without debug assertions, damage that nobody foresaw ends the operation as damage.
+#[tokio::test]
+async fn a_gap_is_damage_where_it_does_not_panic() {
+    let world = World::new().await;
+    let seen = everything(&world).await;
+    let fence = world.ledger.fence("P#app", &author(None), &seen).unwrap();
+    seen.fits(&Key::new(ELSEWHERE.0, ELSEWHERE.1), &Condition::Present);
+    let gap = seen.seal(fence.0).unwrap_err();
+    match gap.into_error() {
+        Error::Damaged { what, why } => {
+            assert_eq!(what, format!("the ledger's item {}/{}", ELSEWHERE.0, ELSEWHERE.1));
+            assert!(why.ends_with("nothing was sent"), "{why}");
+        }
+        other => panic!("{other:?}"),
+    }
 }
 
 #[tokio::test]
@@ -337,7 +354,7 @@ async fn fences_are_held_to_what_they_cover() {
         let fence = world.ledger.fence(log, &author(None), &seen).unwrap();
         let transaction = fence.0;
         seen.fits(&Key::new(ELSEWHERE.0, ELSEWHERE.1), &Condition::Present);
-        is_stopped(|| Sealed::or_panic(seen.seal(transaction)));
+        is_stopped(|| Sealed::or_stop(seen.seal(transaction)));
     }
 }
 
@@ -354,7 +371,7 @@ async fn condemning_is_held_to_what_it_covers() {
             None => assert!(seen.seal(condemned).is_ok()),
             Some((pk, sk)) => {
                 seen.fits(&Key::new(pk, sk), &Condition::Present);
-                is_stopped(|| Sealed::or_panic(seen.seal(condemned)));
+                is_stopped(|| Sealed::or_stop(seen.seal(condemned)));
             }
         }
     }
@@ -377,7 +394,7 @@ async fn identities_are_held_to_what_they_cover() {
     for seen in [&there, &empty] {
         let same = || seen.unchanged::<items::Meta>(&key);
         begin(seen);
-        world.ledger.identifying(seen, same(), &meta);
+        world.ledger.identifying(seen, same(), &meta).unwrap();
         for weak in [Condition::Always, Condition::Present, Condition::equals("ledger", meta.ledger.as_str())]
         {
             stopped(seen, weak);

@@ -1,8 +1,8 @@
 //! Everything at once, from seeds: clients that add, tag, promote, roll back, apply plans, protect, label, withdraw and
-//! delete, and a collector, over a network that loses, delays, repeats and refuses, with crashes at any point; all in
-//! tokio's paused time, so that a seed is the same run every time. Runs have one of several [`Shape`]s: a few clients,
-//! a crowd of up to 16 on one package, or faults that last for a minute, for all or for some. In some runs, clocks are a
-//! year off.
+//! delete, a collector, and `fsck --repair`, over a network that loses, delays, repeats and refuses, with crashes at any
+//! point; all in tokio's paused time, so that a seed is the same run every time. Runs have one of several [`Shape`]s: a few
+//! clients, a crowd of up to 16 on one package, or faults that last for a minute, for all or for some. In some runs, clocks
+//! are a year off.
 //!
 //! After each run everything is compared. `recorder` has seen each transaction that was committed, in order.
 //! `history` finds the request that it is of, and `specification` says what that request makes of each attribute of
@@ -23,7 +23,7 @@
 //! - Expressions and tokens as DynamoDB takes them: `wire` and `dynamodb`, against the real server.
 //! - Damaged bytes, parts and resumed uploads: `store`, against scripted and real servers.
 //! - The address of a fence, the order of a chain, and other code inside the ledger: its unit tests and `ambiguity`.
-//! - The adoption of a store, and repairs: `collect`.
+//! - The adoption of a store, and repairs of what is damaged: `collect`.
 
 mod acts;
 mod audit;
@@ -54,7 +54,7 @@ use std::{
 /// How many seeds of each shape are run where `SACKER_SEEDS` does not say.
 const SEEDS: [(Shape, u64); 3] = [(Shape::Few, 1_000), (Shape::Crowd, 200), (Shape::Lasting, 200)];
 /// How many seeds a mutant may survive.
-const BITES: u64 = 12_000;
+const BITES: u64 = 3_000;
 
 fn setting(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|value| value.parse().unwrap_or_else(|_| panic!("{name} is no number")))
@@ -114,7 +114,7 @@ fn hold(shape: Shape, test: &str) -> Vec<Outcome> {
     println!(
         "{shape:?}, {} seeds: {} clients, {} requests, {} answered, {} unknown and found out, {} crashed, {} \
          commits compared, {} fences, {} plans of both packages applied, {} taken back, {} rollbacks, {} objects \
-         collected, {} faults that last, {} runs with clocks a year off",
+         collected, {} repairs, {} faults that last, {} runs with clocks a year off",
         outcomes.len(),
         sum(|outcome| outcome.clients),
         sum(|outcome| outcome.requests),
@@ -127,6 +127,7 @@ fn hold(shape: Shape, test: &str) -> Vec<Outcome> {
         sum(|outcome| outcome.undone),
         sum(|outcome| outcome.rolled_back),
         sum(|outcome| outcome.deleted),
+        sum(|outcome| outcome.repairs),
         sum(|outcome| outcome.lasting),
         sum(|outcome| outcome.wrong_clocks),
     );
@@ -159,6 +160,7 @@ fn whatever_happens_the_promises_hold() {
             ("rolled back", |outcome| outcome.rolled_back),
             ("collected", |outcome| outcome.deleted),
             ("wrong clocks", |outcome| outcome.wrong_clocks),
+            ("repairs", |outcome| outcome.repairs),
         ],
     );
 }
@@ -171,6 +173,7 @@ fn the_promises_hold_for_a_crowd_on_one_package() {
         &[
             ("crowds of 16", |outcome| usize::from(outcome.clients == 16)),
             ("commits", |outcome| outcome.commits / 10),
+            ("repairs", |outcome| outcome.repairs),
             ("wrong clocks", |outcome| outcome.wrong_clocks),
         ],
     );
@@ -183,6 +186,7 @@ fn the_promises_hold_while_faults_last() {
         &outcomes,
         &[
             ("lasting", |outcome| outcome.lasting / 2),
+            ("repairs", |outcome| outcome.repairs),
             ("unknown", |outcome| outcome.unknown),
             ("answered", |outcome| outcome.answered / 10),
         ],

@@ -12,9 +12,9 @@ use super::{
     specification::File,
 };
 use bytes::Bytes;
-use futures_util::future::{join, join_all};
+use futures_util::future::{join_all, join3};
 use sacker::{
-    ledger::TableLedger,
+    ledger::{self, Breach, TableLedger},
     model::{Digest, Key, Timestamp},
     ops::Client,
     retry::{Patience, Stop},
@@ -82,6 +82,8 @@ pub struct Outcome {
     pub applied: usize,
     pub undone: usize,
     pub rolled_back: usize,
+    /// How often `fsck --repair` came to its end.
+    pub repairs: usize,
     /// How many transactions were committed.
     pub commits: usize,
     /// The most clients at once, and how many faults lasted.
@@ -179,6 +181,23 @@ impl World<'_> {
             }
             _ => collect(&client, &link, random, rounds).await,
         }
+    }
+
+    /// Runs `fsck --repair` concurrently with all others. Nothing is damaged, so it must find nothing, and change nothing:
+    /// a change that no request explains is a breach, too. Returns what it found, and how often it came to the end.
+    async fn repair(&self, percent: u32, rounds: u32) -> (Vec<String>, usize) {
+        let (mut breaches, mut finished, mut random) = (Vec::new(), 0, self.random(4));
+        for round in 0..rounds {
+            self.time.pass(random.u64(1..600)).await;
+            let Seat { client, .. } = self.client(60 + 100 * u64::from(round), percent);
+            let mut tell = |breach: Breach| breaches.push(format!("fsck --repair: {breach:?}"));
+            match client.ledger().audit(true, &mut tell).await {
+                Ok(_) => finished += 1,
+                Err(ledger::Error::Fault(fault)) if fault.kind.is_transient() => {}
+                Err(error) => breaches.push(format!("fsck --repair: {error:?}")),
+            }
+        }
+        (breaches, finished)
     }
 
     async fn work(&self, number: u64, steps: u64, packages: usize, percent: u32) -> Vec<Record> {
@@ -342,7 +361,7 @@ async fn live(shape: Shape, seed: u64, blobs: &Blobs, mutant: Option<Mutant>) ->
     };
     let percent = *random.choice(percents).unwrap();
     world.wrong_clocks = random.u8(0..4) == 0;
-    if shape != Shape::Few && random.bool() {
+    if random.bool() {
         // A few kinds alone meet each other more often.
         world.preferred = (0..3).fold(1, |kinds, _| kinds | 1 << random.u32(0..Act::KINDS));
     }
@@ -350,7 +369,10 @@ async fn live(shape: Shape, seed: u64, blobs: &Blobs, mutant: Option<Mutant>) ->
         (world.lasting, world.pause) = (faults_that_last(&mut random, clients), 10_000);
     }
     let work = join_all((0..clients).map(|number| world.work(number, steps, packages, percent)));
-    let (records, deleted) = join(work, world.collect(percent, random.u32(2..12))).await;
+    let collect = world.collect(percent, random.u32(2..12));
+    // It would hide what a mutant damages.
+    let rounds = if mutant.is_none() && random.bool() { random.u32(1..4) } else { 0 };
+    let (records, deleted, (reported, repairs)) = join3(work, collect, world.repair(percent, rounds)).await;
     let mut records = records.concat();
     let late_first = random.bool();
     if late_first {
@@ -363,7 +385,8 @@ async fn live(shape: Shape, seed: u64, blobs: &Blobs, mutant: Option<Mutant>) ->
     // What arrives only now finds everything decided.
     tokio::time::sleep(LATEST).await;
     let (mut outcome, found) = judge(&world, &records).await;
-    (outcome.unknown, outcome.deleted) = (unknown, deleted);
+    (outcome.unknown, outcome.deleted, outcome.repairs) = (unknown, deleted, repairs);
+    outcome.breaches.extend(reported);
     outcome.clients = usize::try_from(clients).unwrap();
     outcome.lasting = world.lasting.iter().map(Vec::len).sum();
     outcome.wrong_clocks = usize::from(world.wrong_clocks);

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 /// By how much two clocks may differ before one of them is called wrong. Clocks that are set by NTP differ by less than
 /// a second. A `Date` has whole seconds and is as old as its answer, so what is measured by it is right to about 3 s.
-/// And 30 s are little beside the hours that people wait before they promote a version.
+/// And 30 s are little compared with the hours that people wait before they promote a version.
 pub const CLOCKS_DIFFER: Duration = Duration::from_secs(30);
 
 /// The time of a server. Cloning shares what is known of it.

@@ -357,7 +357,7 @@ mod tests {
         assert_eq!(range(&wait(Again::Soon, 0, 10, 0)), [30, 120]);
         assert_eq!(range(&wait(Again::Soon, 7, 10, 0)), [60, 240]);
         assert_eq!(range(&wait(Again::Soon, 0, 40, 0)), [120, 480]);
-        // It neither grows for ever, nor is it ever too short or too long.
+        // It neither grows without bound, nor is it ever too short or too long.
         assert_eq!(range(&wait(Again::Soon, 31, 10, 0)), range(&wait(Again::Soon, 1000, 10, 0)));
         assert_eq!(range(&wait(Again::Soon, 0, 0, 0)), [15, 60]);
         assert_eq!(range(&wait(Again::Soon, 1000, 100_000, 0)), [1000, 4000]);

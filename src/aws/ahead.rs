@@ -19,11 +19,11 @@ use tokio::runtime::Handle;
 type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 thread_local! {
-    /// What the HTTP client has to do beside a request that is only begun.
+    /// The tasks of the HTTP client that run concurrently with a request that is only begun.
     static HELD: RefCell<Option<Vec<Task>>> = const { RefCell::new(None) };
 }
 
-/// Where the HTTP client runs what it does beside a request, such as connecting.
+/// Returns the place where the HTTP client runs tasks concurrently with a request, such as connecting.
 pub(super) fn spawner() -> DriverSpawner {
     DriverSpawner::from_fn(|task| {
         let task = HELD.with_borrow_mut(|held| match held {

@@ -55,7 +55,7 @@ impl HttpConnector for Noting {
     }
 }
 
-/// Whether an answer may be a refusal of the time that its request was signed with.
+/// Returns true if an answer may be a refusal of the time that its request was signed with.
 pub(super) fn is_skewed(answer: &HttpResponse) -> bool {
     answer.headers().get(SIGNED_AT_WRONG_TIME).is_some()
 }

@@ -18,7 +18,7 @@ pub(crate) const BUSY: &str = "run it again, or look at what gives the credentia
                     the profile's `credential_process`; in a container, the instance's metadata needs a hop limit of 2";
 
 const UNKNOWN_ISSUER: &str = "nobody that is trusted has signed the server's certificate: name a file with the \
-                              certificate of whoever did in AWS_CA_BUNDLE (it replaces the system's), or add it to those";
+                              certificate of the one that did in AWS_CA_BUNDLE (it replaces the system's), or add it to those";
 const OTHER_CERTIFICATE: &str = "the server's certificate is not valid for this address, or not now: check the address, \
                                  and the clock of this machine";
 

@@ -1,6 +1,6 @@
 //! The proxies of the environment: `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, in either case.
 //!
-//! What they mean is up to [hyper-util](https://docs.rs/hyper-util/latest/hyper_util/client/proxy/matcher/), which
+//! Their meaning is up to [hyper-util](https://docs.rs/hyper-util/latest/hyper_util/client/proxy/matcher/), which
 //! follows curl. Two kinds of hosts are never asked through a proxy: this one (`localhost` and loopback addresses), as
 //! in [Go](https://pkg.go.dev/net/http#ProxyFromEnvironment), and the services that give a machine its own credentials
 //! at [link-local addresses](https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-service.html),

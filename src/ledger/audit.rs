@@ -32,7 +32,7 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-/// Which rule is broken.
+/// The rules that an audit checks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Rule {
@@ -90,16 +90,16 @@ impl fmt::Display for Rule {
     }
 }
 
-/// What became of a breach.
+/// The outcome of a repair of a breach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Mend {
-    /// It can't be derived from anything else what should be there.
+    /// There is nothing else that the right content could be derived from.
     Impossible,
-    /// It could be mended, and was not to be.
+    /// It can be repaired, and no repair was asked for.
     Possible,
-    /// It was mended.
+    /// It was repaired.
     Done,
-    /// It was to be mended, and someone was writing there: another run will see.
+    /// A repair was asked for, and others were writing there: another run decides.
     Overtaken,
 }
 
@@ -108,11 +108,11 @@ pub enum Mend {
 pub struct Breach {
     /// Where: the key of an item of the ledger, or the address of a blob.
     pub place: String,
-    /// Which rule is broken.
+    /// The rule that is broken.
     pub rule: Rule,
-    /// What is wrong, for people.
+    /// A description of the breach, for people.
     pub what: String,
-    /// Whether it was mended.
+    /// The outcome of its repair.
     pub mend: Mend,
 }
 
@@ -123,13 +123,13 @@ impl Breach {
         self.rule == Rule::Newer
     }
 
-    /// One that nothing can mend.
+    /// A breach that nothing can repair.
     pub(crate) fn new(place: String, rule: Rule, what: impl Into<String>) -> Self {
         Self { place, rule, what: what.into(), mend: Mend::Impossible }
     }
 }
 
-/// What an audit went through, and which blobs must be in the store.
+/// The numbers of what an audit went through, and the blobs that must be in the store.
 #[derive(Debug, Default)]
 pub struct Census {
     /// How many packages were examined.
@@ -142,7 +142,7 @@ pub struct Census {
 /// A blob in one epoch: its sha256, and the epoch.
 type Spot = ([u8; 32], u64);
 
-/// What is known of a blob.
+/// The record of a blob.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Record {
     /// How many versions need it, at which generation, and how large they say it is.

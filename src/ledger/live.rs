@@ -9,8 +9,8 @@
 //! - A release that does not know of this drops the attribute or leaves it as it is. Then its `rev` is not the head's,
 //!   and it is taken for absent: readers read the range of all tags, and the next change by this release, too.
 //!   It reads that after the head, so that under the condition on the head's `rev` it is as of that `rev`.
-//! - Where they are so many that each move would write kilobytes, the head says only how many there are, and readers
-//!   read the range.
+//! - Where their names take kilobytes, which each move would write, the head has only their number, and readers read the
+//!   range.
 
 use super::{
     TableLedger,

@@ -42,7 +42,7 @@ impl Moving {
     }
 }
 
-/// Sees whether moves of so many actions and reads are within what one transaction can hold.
+/// Checks that moves with these numbers of actions and reads fit in one transaction.
 pub(super) fn fits(actions: usize, moves: &[Move], author: &Author, reads: usize) -> Result<(), Error> {
     let needed = (actions + packages(moves).len() + usize::from(author.key.is_some())).max(reads);
     if needed > MAX_ACTIONS {

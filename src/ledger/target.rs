@@ -220,7 +220,7 @@ impl Move {
         Ok(Target { version, blob, check: Some(check), way: Way::On })
     }
 
-    /// The event that a tag would be put back to by so many rollbacks.
+    /// The event that a tag would be put back to by `steps` rollbacks.
     fn past(&self, tag: &TagName, steps: u16, seen: &Snapshot) -> Result<Known<TagEvent>, Error> {
         let package = &self.package;
         let item: Option<TagItem> = seen.get(&items::tag_key(package, tag))?;
@@ -330,7 +330,7 @@ impl Move {
     }
 }
 
-/// Follows a tag's way back by so many rollbacks, from what its last event has as `back`.
+/// Follows a tag's way back by `steps` rollbacks, from what its last event has as `back`.
 ///
 /// # Errors
 /// [`NotFound::Past`] if it does not reach so far; those of `event`.

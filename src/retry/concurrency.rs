@@ -159,7 +159,7 @@ struct Sample {
 }
 
 impl Flow {
-    /// So many bytes moved just now.
+    /// Notes that this number of bytes moved just now.
     pub fn moved(&self, bytes: u64) {
         let moved = self.0.moved.fetch_add(bytes, Relaxed) + bytes;
         let mut sample = self.0.sample.lock().unwrap_or_else(PoisonError::into_inner);

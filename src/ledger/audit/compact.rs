@@ -1,4 +1,4 @@
-//! What is known of each blob, in 64 bytes: a ledger may have millions of them.
+//! The record of each blob, in 64 bytes: a ledger may have millions of them.
 
 use super::{super::items::BlobState, Record, Spot, count::Tally};
 use crate::model::first_generation;
@@ -11,7 +11,7 @@ use std::collections::HashMap;
 #[derive(Debug)]
 pub(super) struct Tallies {
     shards: Vec<Vec<Row>>,
-    /// Those of extraordinary numbers, as in a damaged item.
+    /// The tallies with extraordinary numbers, as in a damaged item.
     odd: HashMap<Spot, Tally>,
 }
 

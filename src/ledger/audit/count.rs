@@ -23,7 +23,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// meanwhile, or, to mend them, because anyone was writing.
 const RECOUNTS: usize = 5;
 
-/// What one pass over the table finds.
+/// The findings of one pass over the table.
 #[derive(Default)]
 pub(super) struct Counted {
     pub packages: u64,
@@ -59,7 +59,7 @@ impl Tally {
         (record.generation, record.size) = (version.blob.generation, version.blob.size);
     }
 
-    /// What is wrong with it, if anything.
+    /// Returns a description of the breach, if there is one.
     fn wrong(&self) -> Option<String> {
         let Record { needed, generation, .. } = self.record;
         if self.unknown || matches!(self.item, Some((BlobState::Other(_), ..))) {
@@ -152,7 +152,7 @@ fn blob(key: &Key, item: &Item) -> Option<(Spot, (BlobState, u64, u64))> {
     (*key == blob_key(&at)).then_some((at, (item.state, item.generation, item.refs)))
 }
 
-/// Whether an item is that of a blob, in the epoch that its key says, and can be read.
+/// Returns true if an item is that of a blob, in the epoch that its key says, and can be read.
 pub(super) fn is_blob(key: &Key, item: &Item) -> bool {
     blob(key, item).is_some()
 }

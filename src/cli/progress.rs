@@ -126,7 +126,7 @@ impl Observer for Progress {
             Phase::Hashing => ("reading", Unit::Byte),
             Phase::Uploading => ("uploading", Unit::Byte),
             Phase::Downloading => ("downloading", Unit::Byte),
-            Phase::Examining => ("examining the ledger", Unit::Each("package")),
+            Phase::Examining => ("examining the ledger", Unit::Each("item")),
             Phase::Listing => ("listing the store", Unit::Each("object")),
         };
         // Hidden at first, so that its rate is right when it is shown.
@@ -304,7 +304,7 @@ mod tests {
             progress.advance(done);
             progress.0.going().as_ref().unwrap().line()
         };
-        assert_eq!(line(Phase::Examining, None, 1), "examining the ledger: 1 package");
+        assert_eq!(line(Phase::Examining, None, 1), "examining the ledger: 1 item");
         assert_eq!(line(Phase::Listing, None, 2000), "listing the store: 2000 objects");
         assert_eq!(line(Phase::Downloading, Some(1 << 20), 1 << 21), "downloading: 1.0 MiB of 1.0 MiB");
     }

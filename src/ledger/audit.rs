@@ -3,13 +3,15 @@
 //! Writers may be at work meanwhile. A package is judged as of the instant at which its two heads were read, first and
 //! as one snapshot: what was committed after that is left out (see [`package`]). The count of a blob is judged by its
 //! item, read between two passes over the whole table that find the same versions to need it, and the same number to
-//! have been deleted: versions come and are deleted only once. Memory: the items of one package at a time, a name for
-//! each package, and a small record for each distinct blob.
+//! have been deleted: versions come and are deleted only once. Memory: about 200 bytes for each entry of one package at a
+//! time, a name for each package, and a small record for each distinct blob.
 
 mod compact;
 mod count;
 mod examine;
+mod facts;
 mod fenced;
+mod gather;
 mod package;
 mod replay;
 mod tags;
@@ -22,7 +24,7 @@ use super::{
 };
 use crate::{
     model::{Address, Digest, Generation, OpId, PackageName},
-    table::{self, Action, Change, Condition, Item, Key, TransactError, Transaction},
+    table::{self, Action, Change, Condition, Item, Key, Order, Query, TransactError, Transaction},
 };
 use compact::Tallies;
 use count::Counted;
@@ -188,10 +190,11 @@ impl Census {
 /// Is told of each breach as it is found.
 pub type Tell<'a> = &'a mut (dyn FnMut(Breach) + Send);
 
-/// Is called for each package that was examined.
-pub type Went<'a> = &'a (dyn Fn() + Send + Sync);
+/// Is called with the number of items that were read, as they are.
+pub type Went<'a> = &'a (dyn Fn(u64) + Send + Sync);
 
 /// A breach, and what would mend it.
+#[derive(Clone)]
 struct Found {
     breach: Breach,
     mend: Option<Vec<Action>>,
@@ -226,6 +229,7 @@ impl TableLedger {
         loop {
             let tell: Tell<'_> = &mut watch;
             let page = self.scan_page(&mut size, after.as_ref()).await?;
+            went(page.items.len() as u64);
             let mut listed = Vec::new();
             for (key, item) in &page.items {
                 counts.take(key, item);
@@ -233,10 +237,9 @@ impl TableLedger {
                     Some(("P#" | "T#", name)) if !examined.contains(name) => {
                         examined.insert(name.to_owned());
                         match name.parse::<PackageName>() {
-                            Ok(name) => self.audit_and_fence(&name, repair, tell).await?,
+                            Ok(name) => self.audit_and_fence(&name, repair, tell, went).await?,
                             Err(error) => tell(Breach::new(key.to_string(), Rule::Form, error.to_string())),
                         }
-                        went();
                     }
                     Some(("P#" | "T#", _)) => {}
                     Some(("B#", _)) if count::is_blob(key, item) => {}
@@ -257,7 +260,7 @@ impl TableLedger {
         census.packages = counts.packages;
         census.versions = counts.versions;
         // What needs a blob may be what is lost of a damaged log: then no count is lowered.
-        self.audit_counts(&counts, repair, !damaged, tell).await?;
+        self.audit_counts(&counts, repair, !damaged, tell, went).await?;
         census.blobs = counts.into_blobs();
         Ok(census)
     }
@@ -315,6 +318,15 @@ impl TableLedger {
         Ok(self.retrying(|| self.table().get_many(keys)).await?)
     }
 
+    /// Returns true if there is any version of a package.
+    async fn has_versions(&self, name: &PackageName) -> Result<bool, Error> {
+        let (pk, (from, to)) = (items::releases(name), items::ANY_VERSION);
+        let (from, to) = (from.to_owned(), to.to_owned());
+        let query = Query { pk, from, to, order: Order::Ascending, limit: 1, after: None };
+        let page = self.retrying(|| self.table().query(&query)).await?;
+        Ok(!page.items.is_empty())
+    }
+
     /// Entries of the directory must be of packages, in the partition that their name belongs to. A package's entry
     /// and its first head are written at once, so the head, read later, must be there.
     async fn audit_directory(&self, listed: Vec<Key>, repair: bool, tell: Tell<'_>) -> Result<(), Error> {
@@ -334,8 +346,7 @@ impl TableLedger {
             let (what, mend) = if key != items::directory_key(&name) {
                 ("the package belongs into another partition", vec![gone(Condition::Present)])
             } else if head.is_none_or(|head| head.n == 0) {
-                let items = self.partition(&items::releases(&name)).await?;
-                if items.iter().any(|(key, _)| key.sk.starts_with("V#")) {
+                if self.has_versions(&name).await? {
                     // It is there, and its head is wrong: that is told of with the package.
                     continue;
                 }

@@ -337,10 +337,10 @@ pub trait Ledger: sealed::Sealed + fmt::Debug + Send + Sync {
     /// # Errors
     /// [`Refused::Unsupported`] if the ledger can't. A breach is no error.
     async fn audit(&self, repair: bool, tell: Tell<'_>) -> Result<Census, Error> {
-        self.audit_observed(repair, tell, &|| ()).await
+        self.audit_observed(repair, tell, &|_| ()).await
     }
 
-    /// As [`audit`](Self::audit), and calls `went` for each package that was examined.
+    /// As [`audit`](Self::audit), and calls `went` with the number of items that were read, as they are.
     ///
     /// # Errors
     /// As [`audit`](Self::audit).

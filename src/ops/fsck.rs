@@ -62,7 +62,7 @@ impl Client {
     /// to hand out (it is archived, its key is disabled, its disk is failing) is reported to the observer as a warning,
     /// and the others are read all the same.
     ///
-    /// Memory: the items of one package, a name for each package, less than 100 bytes for each distinct blob, and with
+    /// Memory: about 200 bytes for each entry of one package, a name for each package, less than 100 bytes for each distinct blob, and with
     /// `read_data` 4 MiB for each of what is read at once, and half as much again.
     ///
     /// # Errors
@@ -88,7 +88,7 @@ impl Client {
             tell(breach);
         };
         let examining = Within::begin(observer, Phase::Examining, None);
-        let went = || examining.advance(1);
+        let went = |items| examining.advance(items);
         let mut census = self.ledger.audit_observed(fsck.repair, &mut count, &went).await?;
         drop(examining);
         self.note_present(&mut census, observer).await?;

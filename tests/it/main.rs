@@ -13,6 +13,7 @@ mod faults;
 mod garbage;
 #[cfg(feature = "failpoints")]
 mod kills;
+mod large;
 mod lasting;
 mod layers;
 mod ledger;

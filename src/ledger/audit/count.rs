@@ -7,7 +7,7 @@ use super::{
         paging::PageSize,
         snapshot::Snapshot,
     },
-    Breach, Found, Record, Rule, Spot, Tell,
+    Breach, Found, Record, Rule, Spot, Tell, Went,
     compact::Tallies,
     decode,
 };
@@ -183,6 +183,7 @@ impl TableLedger {
         repair: bool,
         lower: bool,
         tell: Tell<'_>,
+        went: Went<'_>,
     ) -> Result<(), Error> {
         if counted.unreadable {
             let what =
@@ -197,10 +198,10 @@ impl TableLedger {
         }
         let mut found: BTreeMap<Spot, (Tally, BTreeMap<String, u64>, bool)> = BTreeMap::new();
         for _ in 0..RECOUNTS {
-            let first = self.pass(&suspects).await?;
+            let first = self.pass(&suspects, went).await?;
             let keys: Vec<_> = suspects.iter().map(blob_key).collect();
             let seen = Snapshot::new(keys.clone(), self.heads(&keys).await?, false);
-            let second = self.pass(&suspects).await?;
+            let second = self.pass(&suspects, went).await?;
             let quiet = second == first;
             for (at, key) in std::mem::take(&mut suspects).into_iter().zip(&keys) {
                 let (mut tally, packages) = first.needs.get(&at).cloned().unwrap_or_default();
@@ -249,12 +250,13 @@ impl TableLedger {
     }
 
     /// Counts some blobs over the whole table.
-    async fn pass(&self, suspects: &BTreeSet<Spot>) -> Result<Pass, Error> {
+    async fn pass(&self, suspects: &BTreeSet<Spot>, went: Went<'_>) -> Result<Pass, Error> {
         let mut pass = Pass::default();
         let mut revs: BTreeMap<String, u64> = BTreeMap::new();
         let (mut after, mut size): (Option<Key>, _) = (None, PageSize::first());
         loop {
             let page = self.scan_page(&mut size, after.as_ref()).await?;
+            went(page.items.len() as u64);
             for (key, item) in &page.items {
                 if key.pk.starts_with("P#") && key.sk == "H" {
                     let rev = item.get("rev").and_then(serde_json::Value::as_u64).unwrap_or_default();

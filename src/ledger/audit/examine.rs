@@ -2,57 +2,35 @@
 
 use super::super::{
     Error,
-    chain::{self, START},
+    chain::START,
     fence::still_at,
-    items::{self, BlobFields, Head, KeyItem, ReleaseEvent, VersionItem, decode, encode},
+    items::{self, BlobFields, Head, decode, encode},
 };
 use super::{
     Breach, Found, Rule,
+    facts::{Entry, Link},
     package::{Log, Package},
-    replay::replay,
+    replay::{States, replay},
     tags::tags,
 };
 use crate::{
-    model::{OpId, State, Timestamp, Version},
+    model::{OpId, Timestamp, Version},
     table::{Action, Change, Condition, Item, Key},
 };
 use serde::{Serialize, de::DeserializeOwned};
-use std::collections::{BTreeMap, BTreeSet};
-
-/// What both kinds of log have in every entry.
-pub(super) struct Entry<'a> {
-    key: &'a Key,
-    item: &'a Item,
-    rev: u64,
-    when: Timestamp,
-    op: String,
-    chain: String,
-}
-
-impl<'a> Entry<'a> {
-    pub(super) fn new(
-        key: &'a Key,
-        item: &'a Item,
-        rev: u64,
-        when: Timestamp,
-        op: &OpId,
-        chain: &str,
-    ) -> Self {
-        Self { key, item, rev, when, op: op.to_string(), chain: chain.to_owned() }
-    }
-}
+use std::collections::{BTreeSet, HashSet};
 
 /// A log that has been gone through.
 pub(super) struct Walked {
     /// Whether it is as it must be, so that what is derived from it is right.
     pub sound: bool,
     pub rev: u64,
-    pub chain: String,
+    pub chain: Link,
     pub when: Option<Timestamp>,
 }
 
 /// What is found wrong.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Findings {
     pub found: Vec<Found>,
     /// How much of the package this release can't judge.
@@ -62,6 +40,16 @@ pub(super) struct Findings {
 }
 
 impl Findings {
+    pub(super) fn new(least: Option<String>) -> Self {
+        Self { least, ..Self::default() }
+    }
+
+    /// Adds what was found elsewhere.
+    pub(super) fn extend(&mut self, more: &Self) {
+        self.found.extend_from_slice(&more.found);
+        self.unjudged += more.unjudged;
+    }
+
     /// Something that a newer release wrote, and that is no breach.
     pub(super) fn unjudged(&mut self, place: &Key, what: impl Into<String>) {
         self.unjudged += 1;
@@ -113,71 +101,73 @@ impl Findings {
     }
 
     /// Goes along a log: dense in `rev`, times that grow, each operation's entries together, and the chain.
-    pub(super) fn walk(&mut self, log: &str, mut entries: Vec<Entry<'_>>, tags: bool) -> Walked {
+    pub(super) fn walk(&mut self, log: &Log, tags: bool) -> Walked {
         let before = self.breaches();
+        let mut entries: Vec<&Entry> = log.entries.iter().collect();
         entries.sort_by_key(|entry| entry.rev);
-        let mut walked = Walked { sound: true, rev: 0, chain: START.to_owned(), when: None };
-        let mut ops = BTreeSet::new();
-        let mut last_op = String::new();
+        let (mut rev, mut when) = (0, None);
+        let start = Link::of(START);
+        let mut chain = &start;
+        let (mut ops, mut last_op) = (HashSet::new(), None);
         for entry in entries {
-            let gap = entry.rev != walked.rev + 1;
+            let key = || entry.place.key(&log.pk);
+            let gap = entry.rev != rev + 1;
             if gap {
-                let what = if entry.rev == walked.rev {
-                    format!("{log} has a second entry at rev {}", entry.rev)
+                let pk = &log.pk;
+                let what = if entry.rev == rev {
+                    format!("{pk} has a second entry at rev {rev}")
                 } else {
-                    format!("{log} has nothing between rev {} and rev {}", walked.rev, entry.rev)
+                    format!("{pk} has nothing between rev {rev} and rev {}", entry.rev)
                 };
-                self.add(entry.key, Rule::Dense, what);
+                self.add(&key(), Rule::Dense, what);
             }
-            let chain = chain::next(&walked.chain, entry.key, entry.item);
             // After a gap there is nothing to compare with.
-            if !gap && chain != entry.chain {
-                self.add(entry.key, Rule::Chain, "it is not what was written, or what is before it is not");
+            if !gap && !entry.fits(&log.pk, chain) {
+                self.add(&key(), Rule::Chain, "it is not what was written, or what is before it is not");
             }
-            if walked.when.is_some_and(|when| entry.when <= when) {
-                self.add(entry.key, Rule::Time, format!("{} is not after the entry before it", entry.when));
+            if when.is_some_and(|when| entry.when <= when) {
+                self.add(&key(), Rule::Time, format!("{} is not after the entry before it", entry.when));
             }
             // Several tags can be set at once.
-            let together = tags && entry.op == last_op;
-            if !ops.insert(entry.op.clone()) && !together {
-                self.add(entry.key, Rule::Op, format!("the operation {} has another entry", entry.op));
+            let together = tags && last_op == Some(entry.op);
+            if !ops.insert(&entry.op) && !together {
+                let op = OpId::from(u128::from_be_bytes(entry.op));
+                self.add(&key(), Rule::Op, format!("the operation {op} has another entry"));
             }
-            last_op = entry.op;
-            walked =
-                Walked { rev: entry.rev, chain: entry.chain, when: Some(entry.when), sound: walked.sound };
+            last_op = Some(entry.op);
+            (rev, chain, when) = (entry.rev, &entry.chain, Some(entry.when));
         }
-        walked.sound = self.breaches() == before;
-        walked
+        Walked { sound: self.breaches() == before, rev, chain: chain.clone(), when }
     }
 }
 
-/// All that is wrong with a package.
-pub(super) fn examine(package: &Package) -> Vec<Found> {
-    let mut findings = Findings::default();
-    let heads = || package.releases.head.iter().chain(&package.tags.head);
-    findings.least = heads().find_map(|head| items::least(head, "all"));
-    if let Some(versions) = releases(package, &mut findings) {
-        tags(package, &versions, &mut findings);
+/// All that is wrong with a package; or else a version whose blob it takes to say so.
+pub(super) fn examine(package: &Package) -> Result<Vec<Found>, Version> {
+    let (releases_log, tags_log) = (&package.releases.log, &package.tags.log);
+    let heads = || releases_log.head.iter().chain(&tags_log.head);
+    let mut findings = Findings::new(heads().find_map(|head| items::least(head, "all")));
+    if let Some(states) = releases(package, &mut findings)? {
+        tags(package, &states, &mut findings)?;
     } else {
-        let key = package.tags.head_key();
+        let key = tags_log.head_key();
         findings.unjudged(&key, "the tags of the package were not judged, since its releases were not");
     }
     // A release that may not write the package, or an item of it, does not repair that either.
     let no_writes = heads().any(|head| items::least(head, "write").is_some());
     let spared = |action: &Action| {
-        let item = package.item(&action.key);
-        action.change != Change::Check && item.is_some_and(|item| items::least(item, "write").is_some())
+        let log = [releases_log, tags_log].into_iter().find(|log| log.pk == action.key.pk);
+        action.change != Change::Check && log.is_some_and(|log| log.spared.contains(&action.key.sk))
     };
     let mut found = findings.found;
     for one in &mut found {
         one.mend = one.mend.take().filter(|actions| !no_writes && !actions.iter().any(spared));
     }
-    found
+    Ok(found)
 }
 
 /// Returns true if an item is an entry of a log.
-pub(super) fn is_entry(key: &Key) -> bool {
-    matches!(key.sk.get(..2), Some("V#" | "A#" | "E#"))
+pub(super) fn is_entry(sk: &str) -> bool {
+    matches!(sk.get(..2), Some("V#" | "A#" | "E#"))
 }
 
 pub(super) fn number(sk: &str) -> Option<u64> {
@@ -186,80 +176,51 @@ pub(super) fn number(sk: &str) -> Option<u64> {
 
 pub(super) fn keys_lead_somewhere(log: &Log, findings: &mut Findings) {
     // What a key leads to may have been committed after the instant that the log is judged at.
-    let all = log.items.iter().chain(&log.later);
-    let there: BTreeSet<&str> = all.map(|(key, _)| key.sk.as_str()).collect();
-    for (key, item) in log.items.iter().filter(|(key, _)| items::is_idempotency_key(key)) {
-        if let Some(remembered) = findings.read::<KeyItem>(key, item)
-            && !there.contains(remembered.entry.as_str())
-        {
-            findings.add(key, Rule::Key, format!("it leads to {}, which is not there", remembered.entry));
-        }
+    for (sk, entry) in log.dangling.iter().filter(|(_, entry)| !log.was_added(entry)) {
+        let what = format!("it leads to {entry}, which is not there");
+        findings.add(&Key::new(&log.pk, sk), Rule::Key, what);
     }
 }
 
-/// The versions in the state that they had at that instant, if all entries can be read by this release.
-fn releases(package: &Package, findings: &mut Findings) -> Option<BTreeMap<Version, VersionItem>> {
-    let log = &package.releases;
+/// The states that versions had at that instant, if all entries can be read by this release.
+fn releases<'a>(package: &'a Package, findings: &mut Findings) -> Result<Option<States<'a>>, Version> {
+    let log = &package.releases.log;
     let head_key = log.head_key();
     let head = log.head.as_ref().map(|head| findings.read::<Head>(&head_key, head));
-    let mut entries = Vec::new();
-    let (mut versions, mut events) = (BTreeMap::new(), Vec::new());
     let (before, unjudged) = (findings.breaches(), findings.unjudged);
-    for (key, item) in &log.items {
-        match key.sk.get(..2) {
-            Some("V#") => {
-                let Some(version) = findings.read::<VersionItem>(key, item) else { continue };
-                if number(&key.sk) != Some(version.n.get()) {
-                    findings.add(key, Rule::Form, format!("it calls itself version {}", version.n));
-                }
-                let (op, chain) = (&version.op, &version.chain);
-                entries.push(Entry::new(key, item, version.rev, version.when, op, chain));
-                versions.insert(version.n, version);
-            }
-            Some("A#") => {
-                let Some(event) = findings.read::<ReleaseEvent>(key, item) else { continue };
-                if number(&key.sk) != Some(event.rev) {
-                    findings.add(key, Rule::Form, format!("it calls itself rev {}", event.rev));
-                }
-                entries.push(Entry::new(key, item, event.rev, event.when, &event.op, &event.chain));
-                events.push((key, event));
-            }
-            Some("K#") => {}
-            _ => findings.unjudged(key, super::UNKNOWN_ITEM),
-        }
+    findings.extend(&log.read);
+    if log.closed {
+        return Ok(None);
     }
-    if log.items.iter().any(|(key, item)| is_entry(key) && items::least(item, "read").is_some()) {
-        return None;
-    }
-    let mut walked = findings.walk(&log.pk, entries, false);
+    let mut walked = findings.walk(log, false);
     let mut expected = 1;
-    for version in versions.keys() {
-        if version.get() != expected {
-            let key = items::version_key(&package.name, version.get());
+    for version in &package.releases.versions {
+        if version.n.get() != expected {
+            let key = items::version_key(&package.name, version.n.get());
             findings.add(&key, Rule::Dense, format!("there is no version {expected} before it"));
         }
-        expected = version.get() + 1;
+        expected = version.n.get() + 1;
     }
     walked.sound &= findings.breaches() == before;
-    replay(package, &walked, &mut versions, events, findings);
-    let (latest, blob) = versions
-        .values()
-        .rev()
-        .find(|version| version.state == State::Active)
-        .map(|version| (version.n, version.copied_blob()))
-        .unzip();
-    let n = versions.keys().next_back().map_or(0, |version| version.get());
+    let states = replay(package, &walked, findings);
+    let latest = states.latest();
+    let blob = match latest {
+        Some(latest) => states.blob(latest)?,
+        None => None,
+    };
+    let n = package.releases.versions.last().map_or(0, |version| version.n.get());
     let seen = head.as_ref().and_then(Option::as_ref);
     let rest = seen.map(|head| head.rest.clone()).unwrap_or_default();
     // Of the same blob, what a newer release wrote in the copy stays; and which version is the latest can't be judged
     // beside a state or an event that is not known.
     let as_it_is = seen.filter(|head| {
         let same = |blob: &BlobFields| head.blob.as_ref().is_some_and(|it| it.without_rest() == encode(blob));
-        findings.unjudged > unjudged || (head.latest == latest && blob.as_ref().is_some_and(same))
+        findings.unjudged > unjudged || (head.latest == latest && blob.is_some_and(same))
     });
-    let (latest, blob) = as_it_is.map_or((latest, blob), |head| (head.latest, head.blob.clone()));
+    let (latest, blob) =
+        as_it_is.map_or_else(|| (latest, blob.cloned()), |head| (head.latest, head.blob.clone()));
     let derived = walked.when.map(|when| {
-        let (rev, chain) = (walked.rev, walked.chain.clone());
+        let (rev, chain) = (walked.rev, walked.chain.to_string());
         encode(&Head { n, latest, blob, rev, chain, when, rest })
     });
     let head = match head {
@@ -280,7 +241,7 @@ fn releases(package: &Package, findings: &mut Findings) -> Option<BTreeMap<Versi
         findings.mendable(&key, Rule::Directory, "the package is not in the directory", Some(mend));
     }
     keys_lead_somewhere(log, findings);
-    Some(versions)
+    Ok(Some(states))
 }
 
 /// A head against what its log says it is.

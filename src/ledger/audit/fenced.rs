@@ -8,7 +8,7 @@
 
 use super::{
     super::{Author, Error, TableLedger, items, snapshot::Snapshot},
-    Breach, Mend, Rule, Tell,
+    Breach, Mend, Rule, Tell, Went,
 };
 use crate::{fault::Fault, model::PackageName, table::TransactError};
 use std::collections::BTreeSet;
@@ -28,6 +28,7 @@ impl TableLedger {
         name: &PackageName,
         repair: bool,
         tell: Tell<'_>,
+        went: Went<'_>,
     ) -> Result<(), Error> {
         let logs = [items::releases(name), items::tags(name)];
         let mut reported = BTreeSet::new();
@@ -49,7 +50,7 @@ impl TableLedger {
                     tell(breach);
                 }
             };
-            self.audit_package(name, repair, &mut watch).await?;
+            self.audit_package(name, repair, &mut watch, went).await?;
             // Nothing is added to a log that is not what it must be.
             let mut logs = repaired.difference(&unsound).peekable();
             if logs.peek().is_none() {

@@ -1,9 +1,12 @@
 //! Reading a package while others write to it, and judging it as of one instant.
 //!
 //! The two heads are read first, as one snapshot; their `rev` is the instant. Every entry up to it was committed before
-//! the rest is read, and never changes. What does change is read later than the heads, and so may be ahead of them: the
-//! state and labels of a version, and a tag. So the heads are read once more at the end, and the entries that were
+//! the rest is read, and never changes. Later ones are left out: if a page has any, the head is read again, and says which
+//! are sound. What does change is read later than the heads, and so may be ahead of them: the state and labels of a
+//! version, and a tag. So if anything looks wrong, the heads are read once more at the end, and the entries that were
 //! committed in between say what may have changed: that is left to another run.
+//!
+//! Of each item only what judging it takes is held (see [`gather`](super::gather)).
 //!
 //! What is not ahead is as of the heads that were read last, too. A repair is conditional on those, so that it succeeds
 //! also where someone writes to the package all the time.
@@ -12,77 +15,148 @@ use super::{
     super::{
         Error, TableLedger,
         fence::still_at,
-        items::{self, ReleaseEvent, ReleaseEventKind, decode},
+        items::{self, BlobFields, ReleaseEvent, ReleaseEventKind, VersionItem, decode},
     },
-    Breach, Found, Mend, PageSize, Tell,
-    examine::{Walked, examine, is_entry},
+    Breach, Found, Mend, Tell, Went,
+    examine::{Findings, Walked, examine},
+    facts::{Entry, Numbers, Place, ReleaseFact, TagFact, VersionFact, room},
+    gather::among,
 };
 use crate::{
     model::{PackageName, Version},
-    table::{Action, Change, Item, Key, Order, Query},
+    table::{Action, Change, Item, Key},
 };
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How often a package is looked at because others write to what is to be repaired.
 const LOOKS: usize = 20;
 
-/// The items of a package.
+/// What is kept of a package.
 pub(super) struct Package {
     pub name: PackageName,
-    pub releases: Log,
-    pub tags: Log,
+    pub releases: Releases,
+    pub tags: Tags,
     /// Whether it is in the directory.
     pub listed: bool,
 }
 
-/// The items of one of its logs.
+/// What is kept of its releases.
+pub(super) struct Releases {
+    pub log: Log,
+    /// In ascending order, once all were read.
+    pub versions: Vec<VersionFact>,
+    pub events: Vec<ReleaseFact>,
+    /// The blobs of the versions that tags are on, and of the highest one that is active. No blob: the version is gone.
+    pub blobs: BTreeMap<Version, Option<BlobFields>>,
+    /// The highest version that was met as active.
+    pub latest: Option<Version>,
+}
+
+/// What is kept of its tags.
+pub(super) struct Tags {
+    pub log: Log,
+    pub events: Vec<TagFact>,
+    /// By sort key.
+    pub by_key: BTreeMap<Box<str>, Tag>,
+    /// How many tags events were met of.
+    pub met: usize,
+}
+
+/// What is kept of a tag.
+#[derive(Default)]
+pub(super) struct Tag {
+    /// Its place in the order in which events of tags were met.
+    pub number: Option<usize>,
+    /// Its last event: the rev, the version that it is on, and the item.
+    pub last: Option<(u64, Option<Version>, Box<str>)>,
+    pub item: Option<Box<str>>,
+    /// Whether it was changed after the instant that the log is judged at.
+    pub later: bool,
+}
+
+/// What is kept of either log.
 pub(super) struct Log {
     pub pk: String,
     /// The head, read before all else.
     pub head: Option<Item>,
-    /// All items but the head and later entries, in order.
-    pub items: Vec<(Key, Item)>,
+    /// All entries up to the head, and those beyond it that no later head stands for.
+    pub entries: Vec<Entry>,
+    /// What is wrong with items by themselves.
+    pub read: Findings,
+    /// Whether an entry needs a newer release to be read.
+    pub closed: bool,
+    /// The sort keys of items that need a newer release to be written.
+    pub spared: BTreeSet<String>,
+    /// Idempotency keys that lead to an entry that was not met, and that entry.
+    pub dangling: Vec<(String, String)>,
+    /// Versions, events, and entries of other sort keys that were met, sound or not.
+    pub versions: Numbers,
+    pub events: Numbers,
+    pub odd: BTreeSet<String>,
+    /// The highest rev that the head was seen to have while the entries were read; 0 if it was not read again.
+    pub seen: u64,
     /// The `rev` of the head that was read after all items, if that was another.
     until: Option<u64>,
-    /// The entries after the first head, up to the second.
-    pub later: Vec<(Key, Item)>,
+    later: Later,
 }
 
-impl Package {
-    /// An item that was read.
-    pub fn item(&self, key: &Key) -> Option<&Item> {
-        let log = [&self.releases, &self.tags].into_iter().find(|log| log.pk == key.pk)?;
-        if *key == log.head_key() {
-            return log.head.as_ref();
-        }
-        let at = log.items.binary_search_by(|(there, _)| there.sk.cmp(&key.sk)).ok()?;
-        Some(&log.items[at].1)
+/// What the entries after the first head, up to the second, say.
+#[derive(Default)]
+struct Later {
+    entries: u64,
+    versions: Numbers,
+    events: Numbers,
+    changed: Changed,
+}
+
+impl Releases {
+    pub fn new(log: Log) -> Self {
+        let n = number(log.head.as_ref(), "n");
+        let versions = Vec::with_capacity(room(n));
+        let events = Vec::with_capacity(room(log.rev().saturating_sub(n)));
+        Self { log, versions, events, blobs: BTreeMap::new(), latest: None }
+    }
+
+    /// Returns a version that was read.
+    pub fn version(&self, n: Version) -> Option<&VersionFact> {
+        let at = self.versions.binary_search_by_key(&n, |version| version.n).ok()?;
+        Some(&self.versions[at])
+    }
+}
+
+impl Tags {
+    pub fn new(log: Log) -> Self {
+        let events = Vec::with_capacity(room(log.rev()));
+        Self { log, events, by_key: BTreeMap::new(), met: 0 }
     }
 }
 
 impl Log {
+    fn new(pk: String, head: Option<Item>, read: Findings) -> Self {
+        Self {
+            pk,
+            entries: Vec::with_capacity(room(number(head.as_ref(), "rev"))),
+            head,
+            read,
+            closed: false,
+            spared: BTreeSet::new(),
+            dangling: Vec::new(),
+            versions: Numbers::default(),
+            events: Numbers::default(),
+            odd: BTreeSet::new(),
+            seen: 0,
+            until: None,
+            later: Later::default(),
+        }
+    }
+
     pub fn head_key(&self) -> Key {
         items::head_key(&self.pk)
     }
 
-    fn rev(&self) -> u64 {
+    pub fn rev(&self) -> u64 {
         number(self.head.as_ref(), "rev")
-    }
-
-    /// Returns true if an item was written after the instant that the log is judged at, by the `rev` that it names.
-    pub fn is_later(&self, item: &Item, name: &str) -> bool {
-        let rev = number(Some(item), name);
-        self.until.is_some_and(|until| rev > self.rev() && rev <= until)
-    }
-
-    /// Leaves out what was committed after the first head and up to this one.
-    fn moved_to(&mut self, rev: u64, later: Vec<(Key, Item)>) {
-        self.until = Some(rev);
-        let mut kept = std::mem::take(&mut self.items);
-        kept.retain(|(key, item)| !is_entry(key) || !self.is_later(item, "rev"));
-        self.items = kept;
-        self.later = later.into_iter().filter(|(_, item)| self.is_later(item, "rev")).collect();
     }
 
     /// Returns true if what entries are copied to can be derived from the log: it is sound, and up to its head.
@@ -96,20 +170,33 @@ impl Log {
         Action { key: self.head_key(), condition, change: Change::Check }
     }
 
+    /// Returns true if an entry was committed after the instant that the log is judged at.
+    pub fn was_added(&self, sk: &str) -> bool {
+        among(&self.later.versions, &self.later.events, sk)
+    }
+
     /// The versions that may be ahead of the head.
-    pub fn changed(&self) -> Changed {
-        let mut changed = Changed::default();
-        // Should any of them be missing, it is not known what it changed.
-        let Some(until) = self.until else { return changed };
-        changed.all = self.later.len() as u64 != until.saturating_sub(self.rev());
-        for (key, item) in self.later.iter().filter(|(key, _)| key.sk.starts_with("A#")) {
-            match decode::<ReleaseEvent>(key, item) {
-                Ok(ReleaseEvent { kind: ReleaseEventKind::Fence, version: None, .. }) => {}
-                Ok(ReleaseEvent { version: Some(version), .. }) => drop(changed.some.insert(version)),
-                Ok(_) | Err(_) => changed.all = true,
-            }
+    pub fn changed(&self) -> &Changed {
+        &self.later.changed
+    }
+}
+
+impl Later {
+    fn take(&mut self, key: &Key, item: &Item) {
+        self.entries += 1;
+        match Place::of(&key.sk) {
+            Place::Version(n) => self.versions.add(n),
+            Place::Release(rev) | Place::Tag(rev) => self.events.add(rev),
+            Place::Other(_) => {}
         }
-        changed
+        if !key.sk.starts_with("A#") {
+            return;
+        }
+        match decode::<ReleaseEvent>(key, item) {
+            Ok(ReleaseEvent { kind: ReleaseEventKind::Fence, version: None, .. }) => {}
+            Ok(ReleaseEvent { version: Some(version), .. }) => drop(self.changed.some.insert(version)),
+            Ok(_) | Err(_) => self.changed.all = true,
+        }
     }
 }
 
@@ -126,7 +213,7 @@ impl Changed {
     }
 }
 
-fn number(item: Option<&Item>, name: &str) -> u64 {
+pub(super) fn number(item: Option<&Item>, name: &str) -> u64 {
     item.and_then(|item| item.get(name)).and_then(Value::as_u64).unwrap_or_default()
 }
 
@@ -137,11 +224,12 @@ impl TableLedger {
         name: &PackageName,
         repair: bool,
         tell: Tell<'_>,
+        went: Went<'_>,
     ) -> Result<(), Error> {
         let mut reported = BTreeSet::new();
         for look in 1..=LOOKS {
             let mut again = false;
-            for one in self.look(name).await? {
+            for one in self.look(name, went).await? {
                 let what = (one.breach.place.clone(), one.breach.rule, one.breach.what.clone());
                 if reported.contains(&what) {
                     continue;
@@ -164,42 +252,52 @@ impl TableLedger {
     }
 
     /// All that is wrong with a package.
-    async fn look(&self, name: &PackageName) -> Result<Vec<Found>, Error> {
+    async fn look(&self, name: &PackageName, went: Went<'_>) -> Result<Vec<Found>, Error> {
         let (releases, tags) = (items::releases(name), items::tags(name));
         let heads = [items::head_key(&releases), items::head_key(&tags)];
-        let mut first = self.retrying(|| self.table().get_transact(&heads)).await?.into_iter();
-        let (releases_head, tags_head) = (first.next().flatten(), first.next().flatten());
-        let releases = self.log(releases, releases_head).await?;
-        let tags = self.log(tags, tags_head).await?;
+        let mut first = self.retrying(|| self.table().get_transact(&heads)).await?;
+        let read = Self::findings(&first);
+        let (tags_head, releases_head) = (first.pop().flatten(), first.pop().flatten());
+        let tags = self.gather_tags(Log::new(tags, tags_head, read.clone()), went).await?;
+        let releases = Log::new(releases, releases_head, read);
+        let releases = self.gather_releases(releases, &tags.versions(), went).await?;
         let entry = items::directory_key(name);
         let listed = self.retrying(|| self.table().get(&entry)).await?.is_some();
         let mut package = Package { name: name.clone(), releases, tags, listed };
-        let found = examine(&package);
+        let found = self.examined(&mut package).await?;
         // Only something that looks wrong may have changed meanwhile.
         if found.is_empty() {
             return Ok(found);
         }
         let last = self.heads(&heads).await?;
         let mut moved = false;
-        for (log, last) in [&mut package.releases, &mut package.tags].into_iter().zip(last) {
+        for (log, last) in [&mut package.releases.log, &mut package.tags.log].into_iter().zip(last) {
             let until = number(last.as_ref(), "rev");
             if until > log.rev() {
-                let later = self.entries_after(log, until).await?;
-                log.moved_to(until, later);
+                self.read_later(log, until).await?;
                 moved = true;
             }
         }
-        Ok(if moved { examine(&package) } else { found })
+        if moved { self.examined(&mut package).await } else { Ok(found) }
     }
 
-    async fn log(&self, pk: String, head: Option<Item>) -> Result<Log, Error> {
-        let mut items = self.partition(&pk).await?;
-        items.retain(|(key, _)| key.sk != "H");
-        Ok(Log { pk, head, items, until: None, later: Vec::new() })
+    /// All that is wrong with what was read of a package. Blobs that it takes to say so are read.
+    async fn examined(&self, package: &mut Package) -> Result<Vec<Found>, Error> {
+        loop {
+            match examine(package) {
+                Ok(found) => return Ok(found),
+                Err(version) => {
+                    let key = items::version_key(&package.name, version.get());
+                    let item = self.retrying(|| self.table().get(&key)).await?;
+                    let item = item.map(|item| decode::<VersionItem>(&key, &item)).transpose()?;
+                    package.releases.blobs.insert(version, item.map(|item| item.copied_blob()));
+                }
+            }
+        }
     }
 
-    /// The entries after a log's head, up to a rev: few, since they are what was committed while the log was read.
-    async fn entries_after(&self, log: &Log, until: u64) -> Result<Vec<(Key, Item)>, Error> {
+    /// Reads the entries after a log's head, up to a rev: what was committed while the log was read.
+    async fn read_later(&self, log: &mut Log, until: u64) -> Result<(), Error> {
         let range =
             |kind: char, after: u64| (format!("{kind}#{:016}", after + 1), format!("{kind}#{until:016}"));
         // A version's number is never higher than its rev.
@@ -208,29 +306,19 @@ impl TableLedger {
         } else {
             vec![range('E', log.rev())]
         };
-        let mut entries = Vec::new();
-        for (from, to) in ranges {
-            entries.extend(self.range(&log.pk, from, to).await?);
+        let (mut later, from) = (Later::default(), log.rev());
+        for (first, last) in ranges {
+            let take = |key: Key, item: Item| {
+                let rev = number(Some(&item), "rev");
+                if rev > from && rev <= until {
+                    later.take(&key, &item);
+                }
+            };
+            self.each(&log.pk, first, last, take).await?;
         }
-        Ok(entries)
-    }
-
-    /// A whole partition.
-    pub(super) async fn partition(&self, pk: &str) -> Result<Vec<(Key, Item)>, Error> {
-        self.range(pk, " ".to_owned(), items::HIGHEST.to_owned()).await
-    }
-
-    /// A range of a partition.
-    async fn range(&self, pk: &str, from: String, to: String) -> Result<Vec<(Key, Item)>, Error> {
-        let limit = PageSize::first().items();
-        let mut query = Query { pk: pk.to_owned(), from, to, order: Order::Ascending, limit, after: None };
-        let (mut all, mut size) = (Vec::new(), PageSize::first());
-        loop {
-            let page = self.next_page(&mut size, &mut query).await?;
-            all.extend(page.items.into_iter().map(|(sk, item)| (Key::new(pk, sk), item)));
-            if page.next.is_none() {
-                return Ok(all);
-            }
-        }
+        // Should any of them be missing, it is not known what it changed.
+        later.changed.all |= later.entries != until - from;
+        (log.until, log.later) = (Some(until), later);
+        Ok(())
     }
 }

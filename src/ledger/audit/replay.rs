@@ -4,11 +4,12 @@
 //! two labels of one name the first stands. (Earlier releases let concurrent commands lose labels, and accept two values
 //! of one name.)
 
-use super::super::items::{self, ReleaseEvent, ReleaseEventKind, VersionItem};
+use super::super::items::{self, BlobFields, ReleaseEventKind};
 use super::{
     Rule,
     examine::{Findings, Walked},
-    package::Package,
+    facts::{VersionFact, unpack},
+    package::{Package, Releases},
 };
 use crate::{
     model::{Labels, State, Version},
@@ -39,29 +40,59 @@ impl Replayed {
     }
 }
 
-/// Compares versions with what the events say, and sets each to the state that it had at the instant of the head.
-pub(super) fn replay(
-    package: &Package,
-    walked: &Walked,
-    versions: &mut BTreeMap<Version, VersionItem>,
-    events: Vec<(&Key, ReleaseEvent)>,
-    findings: &mut Findings,
-) {
-    let replayed = go_through(versions, events, findings);
-    let changed = package.releases.changed();
-    let derivable = package.releases.may_be_derived(walked);
-    for (number, version) in versions {
-        let key = items::version_key(&package.name, number.get());
+/// The versions with the state that each had at the instant that the package is judged at.
+pub(super) struct States<'a> {
+    releases: &'a Releases,
+    /// Where that is not the state that was read.
+    others: BTreeMap<Version, State>,
+}
+
+impl<'a> States<'a> {
+    fn of(&self, version: &VersionFact) -> State {
+        self.others.get(&version.n).copied().unwrap_or(version.state)
+    }
+
+    /// Returns the state of a version that is there.
+    pub fn get(&self, version: Version) -> Option<State> {
+        Some(self.of(self.releases.version(version)?))
+    }
+
+    /// The highest version that is active.
+    pub fn latest(&self) -> Option<Version> {
+        let mut versions = self.releases.versions.iter().rev();
+        versions.find(|version| self.of(version) == State::Active).map(|version| version.n)
+    }
+
+    /// Returns the blob of a version that is there.
+    ///
+    /// # Errors
+    /// The version, if its blob was not kept.
+    pub fn blob(&self, version: Version) -> Result<Option<&'a BlobFields>, Version> {
+        self.releases.blobs.get(&version).map(Option::as_ref).ok_or(version)
+    }
+}
+
+/// Compares versions with what the events say.
+pub(super) fn replay<'a>(package: &'a Package, walked: &Walked, findings: &mut Findings) -> States<'a> {
+    let releases = &package.releases;
+    let log = &releases.log;
+    let replayed = go_through(releases, findings);
+    let derivable = log.may_be_derived(walked);
+    let mut others = BTreeMap::new();
+    for version in &releases.versions {
+        let key = || items::version_key(&package.name, version.n.get());
         // What such an event does to a version is not known.
-        if replayed.is_unknown(*number) {
+        if replayed.is_unknown(version.n) {
             if let State::Other(word) = version.state {
-                findings.unknown_word(&key, "state", word.as_str());
+                findings.unknown_word(&key(), "state", word.as_str());
             }
             continue;
         }
-        let (state, more) = replayed.of(*number);
-        if changed.has(*number) {
-            version.state = state;
+        let (state, more) = replayed.of(version.n);
+        if version.state != state && (derivable || log.changed().has(version.n)) {
+            others.insert(version.n, state);
+        }
+        if log.changed().has(version.n) {
             continue;
         }
         let (mut wrong, mut set) = (Vec::new(), Item::new());
@@ -69,25 +100,21 @@ pub(super) fn replay(
             set.insert("state".to_owned(), json!(state));
             wrong.push(format!("it is {}, and the events say that it is {state}", version.state));
         }
-        if version.more_labels != more {
+        let there = unpack(&version.more_labels);
+        if there != more {
             set.insert("more_labels".to_owned(), json!(more));
-            let names = differing(&version.more_labels, &more).join(", ");
+            let names = differing(&there, &more).join(", ");
             wrong.push(format!("its later labels are not those of the events: {names}"));
         }
         if wrong.is_empty() {
             continue;
         }
         let sure =
-            derivable && !replayed.doubtful.contains(number) && !matches!(version.state, State::Other(_));
-        let mend = package
-            .item(&key)
-            .filter(|_| sure)
-            .map(|item| vec![set_where_same(key.clone(), item, set), package.releases.is_still(walked)]);
-        findings.mendable(&key, Rule::State, wrong.join("; "), mend);
-        if derivable {
-            version.state = state;
-        }
+            derivable && !replayed.doubtful.contains(&version.n) && !matches!(version.state, State::Other(_));
+        let mend = sure.then(|| vec![set_where_same(key(), &version.seen(), set), log.is_still(walked)]);
+        findings.mendable(&key(), Rule::State, wrong.join("; "), mend);
     }
+    States { releases, others }
 }
 
 /// Sets attributes of a version, under the condition that all that may change of it is as it was seen.
@@ -104,14 +131,12 @@ fn differing(one: &Labels, other: &Labels) -> Vec<String> {
 }
 
 /// Replays the events, and reports what is wrong with the events themselves.
-fn go_through(
-    versions: &BTreeMap<Version, VersionItem>,
-    mut events: Vec<(&Key, ReleaseEvent)>,
-    findings: &mut Findings,
-) -> Replayed {
-    events.sort_by_key(|(_, event)| event.rev);
+fn go_through(releases: &Releases, findings: &mut Findings) -> Replayed {
+    let mut events: Vec<_> = releases.events.iter().collect();
+    events.sort_by_key(|event| event.rev);
     let mut replayed = Replayed::default();
-    for (key, event) in events {
+    for event in events {
+        let key = &event.place.key(&releases.log.pk);
         if let ReleaseEventKind::Other(word) = event.kind {
             findings.unknown_word(key, "kind of event", word.as_str());
             replayed.all_unknown |= event.version.is_none();
@@ -124,7 +149,7 @@ fn go_through(
             }
             continue;
         };
-        let Some(version) = versions.get(&number) else {
+        let Some(version) = releases.version(number) else {
             findings.add(key, Rule::State, format!("it is about version {number}, which is not there"));
             continue;
         };
@@ -138,9 +163,11 @@ fn go_through(
             ReleaseEventKind::Unyank => state = State::Active,
             ReleaseEventKind::Delete => state = State::Deleted,
             ReleaseEventKind::Fence | ReleaseEventKind::Other(_) => {}
-            ReleaseEventKind::Label => more = more.and(&event.labels.without(&version.labels)),
+            ReleaseEventKind::Label => {
+                more = more.and(&unpack(&event.labels).without(&unpack(&version.labels)));
+            }
         }
-        if version.labels.join(&more).is_err() {
+        if !more.is_empty() && unpack(&version.labels).join(&more).is_err() {
             replayed.doubtful.insert(number);
         }
         replayed.versions.insert(number, (state, more));

@@ -2,77 +2,45 @@
 
 use super::super::{
     fence::still_at,
-    items::{self, TagEvent, TagHead, TagItem, VersionItem, encode},
+    items::{TagEvent, TagHead, TagItem, encode},
     live,
 };
 use super::{
     Rule,
-    examine::{Entry, Findings, Walked, compare_heads, is_entry, keys_lead_somewhere, number},
-    package::{Log, Package},
+    examine::{Findings, Walked, compare_heads, keys_lead_somewhere},
+    facts::{TagFact, unpack_item},
+    package::{Log, Package, Tag, Tags},
+    replay::States,
 };
 use crate::{
     model::{State, TagKind, Version},
     table::{Action, Change, Condition, Item, Key},
 };
-use std::collections::BTreeMap;
+use serde::Deserialize;
+use std::collections::{BTreeMap, HashSet};
 
-pub(super) fn tags(package: &Package, versions: &BTreeMap<Version, VersionItem>, findings: &mut Findings) {
-    let log = &package.tags;
+/// The last event of each tag, by the tag's sort key.
+type Last<'a> = BTreeMap<&'a str, &'a TagFact>;
+
+/// What is wrong with the tags of a package; or else a version whose blob it takes to say so.
+pub(super) fn tags(package: &Package, states: &States<'_>, findings: &mut Findings) -> Result<(), Version> {
+    let Tags { log, by_key, .. } = &package.tags;
     let head_key = log.head_key();
     let head = log.head.as_ref().map(|head| findings.read::<TagHead>(&head_key, head));
-    let (mut entries, mut events) = (Vec::new(), Vec::new());
-    let mut there = BTreeMap::new();
     let before = findings.breaches();
-    for (key, item) in &log.items {
-        match key.sk.get(..2) {
-            Some("E#") => {
-                let Some(event) = findings.read::<TagEvent>(key, item) else { continue };
-                if number(&key.sk) != Some(event.rev) {
-                    findings.add(key, Rule::Form, format!("it calls itself rev {}", event.rev));
-                }
-                entries.push(Entry::new(key, item, event.rev, event.when, &event.op, &event.chain));
-                events.push((key, event));
-            }
-            Some("t#") => {
-                there.insert(key.sk.as_str(), (key, item));
-            }
-            Some("K#") => {}
-            _ => findings.unjudged(key, super::UNKNOWN_ITEM),
-        }
+    findings.extend(&log.read);
+    if log.closed {
+        return Ok(());
     }
-    if log.items.iter().any(|(key, item)| is_entry(key) && items::least(item, "read").is_some()) {
-        return;
-    }
-    let mut walked = findings.walk(&log.pk, entries, true);
-    events.sort_by_key(|(_, event)| event.rev);
-    let by_rev: BTreeMap<u64, &TagEvent> = events.iter().map(|(_, event)| (event.rev, event)).collect();
-    let mut last: BTreeMap<String, &TagEvent> = BTreeMap::new();
-    for (key, event) in &events {
-        if let TagKind::Other(word) = event.kind {
-            findings.unknown_word(key, "kind of event", word.as_str());
-        }
-        let Some(tag) = &event.tag else {
-            if !matches!(event.kind, TagKind::Fence | TagKind::Other(_)) {
-                findings.add(key, Rule::Form, "it names no tag");
-            }
-            continue;
-        };
-        let before = last.insert(format!("t#{tag}"), event);
-        if !follows(event, before, &by_rev) {
-            findings.add(key, Rule::Tag, "it does not begin where the tag was");
-        }
-    }
+    let mut walked = findings.walk(log, true);
+    let last = go_through(&package.tags, findings);
     walked.sound &= findings.breaches() == before;
-    for (sk, event) in &last {
-        let key = Key::new(&log.pk, sk);
-        let there = there.remove(sk.as_str());
-        if !there.is_some_and(|(_, item)| log.is_later(item, "set")) {
-            compare_tags(&key, there, event, versions, log, &walked, findings);
-        }
-    }
-    for (key, item) in there.into_values() {
-        if !log.is_later(item, "set") {
-            findings.add(key, Rule::Tag, "no event is about this tag");
+    for (sk, tag) in by_key.iter().filter(|(_, tag)| !tag.later) {
+        let key = Key::new(&log.pk, &**sk);
+        if tag.last.is_none() {
+            findings.add(&key, Rule::Tag, "no event is about this tag");
+        } else {
+            compare_tags(&key, tag, states, log, &walked, findings)?;
         }
     }
     let rest = head.as_ref().and_then(|head| head.as_ref().map(|head| head.rest.clone()));
@@ -80,8 +48,9 @@ pub(super) fn tags(package: &Package, versions: &BTreeMap<Version, VersionItem>,
     if let Some(on) = live_tags(&last).filter(|_| head.is_none()) {
         rest.insert(live::LIVE.to_owned(), live::says(walked.rev, on).into());
     }
-    let derived =
-        walked.when.map(|when| encode(&TagHead { rev: walked.rev, chain: walked.chain.clone(), when, rest }));
+    let derived = walked
+        .when
+        .map(|when| encode(&TagHead { rev: walked.rev, chain: walked.chain.to_string(), when, rest }));
     match head {
         // What can't be read was reported.
         Some(None) => {}
@@ -94,10 +63,42 @@ pub(super) fn tags(package: &Package, versions: &BTreeMap<Version, VersionItem>,
         None => compare_heads(&head_key, 0, None, derived, &walked, findings),
     }
     keys_lead_somewhere(log, findings);
+    Ok(())
+}
+
+/// Goes through the events, reports those that can't come after the ones before, and returns the last of each tag.
+fn go_through<'a>(tags: &'a Tags, findings: &mut Findings) -> Last<'a> {
+    let mut events: Vec<&TagFact> = tags.events.iter().collect();
+    events.sort_by_key(|event| event.rev);
+    let mut last: Vec<Option<&TagFact>> = vec![None; tags.met];
+    let rolled_back = |event: &&&TagFact| event.kind == TagKind::Rollback;
+    let rolled_back: HashSet<_> = events.iter().filter(rolled_back).filter_map(|event| event.tag).collect();
+    let mut past = HashSet::new();
+    for event in events {
+        let key = &event.place.key(&tags.log.pk);
+        if let TagKind::Other(word) = event.kind {
+            findings.unknown_word(key, "kind of event", word.as_str());
+        }
+        let Some(tag) = event.tag else {
+            if !matches!(event.kind, TagKind::Fence | TagKind::Other(_)) {
+                findings.add(key, Rule::Form, "it names no tag");
+            }
+            continue;
+        };
+        let restores = past.contains(&(tag, event.version, event.back));
+        if !follows(event, last[tag], restores) {
+            findings.add(key, Rule::Tag, "it does not begin where the tag was");
+        }
+        last[tag] = Some(event);
+        if rolled_back.contains(&tag) {
+            past.insert((tag, event.version, event.back));
+        }
+    }
+    tags.by_key.iter().filter_map(|(sk, tag)| Some((&**sk, last[tag.number?]?))).collect()
 }
 
 /// The live tags by the last event of each; `None` where what an event does to a tag is not known.
-fn live_tags(last: &BTreeMap<String, &TagEvent>) -> Option<live::Live> {
+fn live_tags(last: &Last<'_>) -> Option<live::Live> {
     if last.values().any(|event| matches!(event.kind, TagKind::Other(_))) {
         return None;
     }
@@ -106,7 +107,7 @@ fn live_tags(last: &BTreeMap<String, &TagEvent>) -> Option<live::Live> {
 }
 
 /// What a head says of the live tags, against the last event of each.
-fn compare_live(key: &Key, head: &TagHead, last: &BTreeMap<String, &TagEvent>, findings: &mut Findings) {
+fn compare_live(key: &Key, head: &TagHead, last: &Last<'_>, findings: &mut Findings) {
     if let Some(says) = live_tags(last).and_then(|on| live::corrected(head, on)) {
         let set = Item::from_iter([(live::LIVE.to_owned(), says.into())]);
         let change = Change::Update { set, add: [].into() };
@@ -115,8 +116,9 @@ fn compare_live(key: &Key, head: &TagHead, last: &BTreeMap<String, &TagEvent>, f
     }
 }
 
-/// Whether an event of a tag can come after the one before it.
-fn follows(event: &TagEvent, before: Option<&TagEvent>, by_rev: &BTreeMap<u64, &TagEvent>) -> bool {
+/// Returns true if an event of a tag can come after the one before it. `restores`: an earlier one has its version and way
+/// back.
+fn follows(event: &TagFact, before: Option<&TagFact>, restores: bool) -> bool {
     // What an event of an unknown kind does to a tag is not known, nor what can come after it.
     if [Some(event), before].into_iter().flatten().any(|it| matches!(it.kind, TagKind::Other(_))) {
         return true;
@@ -128,10 +130,8 @@ fn follows(event: &TagEvent, before: Option<&TagEvent>, by_rev: &BTreeMap<u64, &
         TagKind::Untag => event.version.is_none() && event.back == before.map(|it| it.rev),
         // It restores an earlier event of the tag, and goes on from there; or undoes the first.
         TagKind::Rollback => {
-            let restores =
-                |it: &&TagEvent| it.tag == event.tag && (it.version, it.back) == (event.version, event.back);
             let undoes_the_first = event.version.is_none() && before.is_some_and(|it| it.back.is_none());
-            by_rev.range(..event.rev).map(|(_, it)| *it).any(|it| restores(&it)) || undoes_the_first
+            restores || undoes_the_first
         }
         TagKind::Protect | TagKind::Unprotect => {
             event.version == was && event.back == before.and_then(|it| it.back)
@@ -146,62 +146,69 @@ fn follows(event: &TagEvent, before: Option<&TagEvent>, by_rev: &BTreeMap<u64, &
     event.previous == was && goes_on && protects
 }
 
-/// A tag against its last event.
+/// Compares a tag with its last event.
 fn compare_tags(
     key: &Key,
-    there: Option<(&Key, &Item)>,
-    event: &TagEvent,
-    versions: &BTreeMap<Version, VersionItem>,
+    tag: &Tag,
+    states: &States<'_>,
     log: &Log,
     walked: &Walked,
     findings: &mut Findings,
-) {
+) -> Result<(), Version> {
+    let event = tag.last.as_ref().map(|(_, _, event)| unpack_item(event));
+    // It was read once.
+    let Some(event) = event.and_then(|event| TagEvent::deserialize(event).ok()) else { return Ok(()) };
     if matches!(event.kind, TagKind::Other(_)) {
-        return;
+        return Ok(());
     }
     let mut sound = log.may_be_derived(walked);
-    let target = event.version.and_then(|version| versions.get(&version));
+    let target = event.version.and_then(|version| Some((version, states.get(version)?)));
     if let Some(version) = event.version
-        && target.is_none_or(|target| !matches!(target.state, State::Active | State::Other(_)))
+        && target.is_none_or(|(_, state)| !matches!(state, State::Active | State::Other(_)))
     {
-        let state = target.map_or_else(|| "not there".to_owned(), |target| target.state.to_string());
+        let state = target.map_or_else(|| "not there".to_owned(), |(_, state)| state.to_string());
         findings.add(key, Rule::Tag, format!("it is on version {version}, which is {state}"));
         sound = false;
     }
-    let Some(tag) = event.tag.clone() else { return };
-    let (item, seen) = match there {
+    let Some(name) = event.tag else { return Ok(()) };
+    let (item, seen) = match &tag.item {
         None => (None, Condition::Absent),
-        Some((key, item)) => {
-            let Some(item) = findings.read::<TagItem>(key, item) else { return };
+        Some(item) => {
+            let Some(item) = findings.read::<TagItem>(key, &unpack_item(item)) else { return Ok(()) };
             let seen = Condition::equals("set", item.set);
             (Some(item), seen)
         }
     };
     let seen_blob = item.as_ref().and_then(|item| item.blob.clone());
-    let blob = target.map(VersionItem::copied_blob).filter(|_| event.version.is_some()).map(|blob| {
+    let blob = match target {
+        Some((version, _)) => states.blob(version)?,
+        None => None,
+    };
+    let blob = blob.map(|blob| {
         // Of the same blob, what a newer release wrote in the copy stays.
-        seen_blob.filter(|seen| seen.without_rest() == encode(&blob)).unwrap_or(blob)
+        seen_blob.filter(|seen| seen.without_rest() == encode(blob)).unwrap_or_else(|| blob.clone())
     });
     let derived = encode(&TagItem {
-        tag,
+        tag: name,
         version: event.version,
         blob,
         previous: event.previous,
         kind: event.kind,
         set: event.rev,
         back: event.back,
-        who: event.who.clone(),
+        who: event.who,
         when: event.when,
-        message: event.message.clone(),
+        message: event.message,
         protection: event.protection,
         rest: item.as_ref().map(|item| item.rest.clone()).unwrap_or_default(),
     });
     if item.as_ref().map(encode).as_ref() == Some(&derived) {
-        return;
+        return Ok(());
     }
     let mend = sound.then(|| {
         vec![Action { key: key.clone(), condition: seen, change: Change::Put(derived) }, log.is_still(walked)]
     });
     let what = if item.is_none() { "the tag is missing" } else { "it is not what its last event says" };
     findings.mendable(key, Rule::Tag, what, mend);
+    Ok(())
 }

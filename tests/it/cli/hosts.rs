@@ -144,7 +144,7 @@ fn there_is_a_sign_of_life_off_a_terminal() {
     assert!(shown.contains("2| note: downloading: 20.0 MiB of 20.0 MiB\n"), "{shown}");
     let shown = run(&sandbox, "progress=return(0)", &["fsck", "--read-data", "--json"]);
     assert!(shown.contains(r#"{"note":{"message":"downloading: 20.0 MiB of 20.0 MiB"}}"#), "{shown}");
-    for counted in ["examining the ledger: 1 package", "listing the store: 1 object"] {
+    for counted in ["examining the ledger: 5 items", "listing the store: 1 object"] {
         assert!(shown.contains(&format!(r#"{{"note":{{"message":"{counted}"}}}}"#)), "{shown}");
     }
     let shown = run(&sandbox, "progress=return(0)", &["gc"]);

@@ -315,7 +315,7 @@ impl TableLedger {
     }
 
     async fn heads(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, Error> {
-        Ok(self.retrying(|| self.table().get_many(keys)).await?)
+        self.read_each(keys).await
     }
 
     /// Returns true if there is any version of a package.

@@ -124,8 +124,11 @@ impl From<Fault> for Stumble {
 
 impl TableLedger {
     pub(super) async fn read_standings(&self, addresses: &[Address]) -> Result<Vec<Standing>, Error> {
+        self.check_schema().await?;
         let keys: Vec<_> = addresses.iter().map(blob_key).collect();
-        let seen = self.read(keys.iter().cloned().chain([items::meta_key()]).collect()).await?;
+        let asked: Vec<_> = keys.iter().cloned().chain([items::meta_key()]).collect();
+        let read = self.read_each(&asked).await?;
+        let seen = Snapshot::new(asked, read, false);
         let epoch = epoch(&seen)?;
         let standings = addresses.iter().zip(&keys);
         standings.map(|(address, key)| Ok(standing(address, seen.get(key)?.as_ref(), epoch))).collect()

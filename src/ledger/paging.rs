@@ -47,6 +47,11 @@ impl PageSize {
         Self { asked: Self::FIRST, had: Self::FIRST }
     }
 
+    /// The size of the first piece of what is asked for by its keys: all of a few, since there is nothing to show early.
+    fn of_keys() -> Self {
+        Self { asked: Self::MOST, had: Self::MOST }
+    }
+
     /// The most items that the next page may have.
     pub fn items(self) -> u32 {
         self.asked
@@ -76,15 +81,31 @@ impl PageSize {
     where
         F: Future<Output = Result<Page<K>, Fault>>,
     {
+        let small = |fault: &Fault| fault.kind == FaultKind::Unavailable;
+        self.read_unless(patience, page, |page| page.items.len(), small).await
+    }
+
+    /// As [`read`](Self::read), of anything that has a length. The next try is smaller after a fault of which `small` is
+    /// true.
+    async fn read_unless<T, F>(
+        &mut self,
+        patience: &Patience,
+        page: impl Fn(u32) -> F,
+        length: impl Fn(&T) -> usize,
+        small: impl Fn(&Fault) -> bool,
+    ) -> Result<T, Fault>
+    where
+        F: Future<Output = Result<T, Fault>>,
+    {
         let size = Mutex::new(*self);
-        let (shared, page) = (&size, &page);
+        let (shared, page, length, small) = (&size, &page, &length, &small);
         let read = patience.run(READING, || async move {
             let began = Instant::now();
             let asked = locked(shared).items();
             let read = page(asked).await;
             match &read {
-                Ok(page) => locked(shared).arrived(page.items.len(), began.elapsed()),
-                Err(fault) if fault.kind == FaultKind::Unavailable => locked(shared).failed(),
+                Ok(page) => locked(shared).arrived(length(page), began.elapsed()),
+                Err(fault) if small(fault) => locked(shared).failed(),
                 Err(_) => {}
             }
             read
@@ -159,6 +180,21 @@ impl TableLedger {
         query: &mut Query,
     ) -> Result<Page<String>, Error> {
         Ok(size.query(self.table(), self.patience(), query).await?)
+    }
+
+    /// Reads items as [`Table::get_many`] does, in pieces: one that fails, or of which DynamoDB answers only a part, is
+    /// asked for in smaller ones, and what was read before it is not asked for again.
+    pub(super) async fn read_each(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, Error> {
+        let (mut all, mut size) = (Vec::with_capacity(keys.len()), PageSize::of_keys());
+        let small = |fault: &Fault| matches!(fault.kind, FaultKind::Unavailable | FaultKind::Throttled);
+        while let Some(rest) = keys.get(all.len()..).filter(|rest| !rest.is_empty()) {
+            let ask = |most: u32| {
+                let most = usize::try_from(most).unwrap_or(usize::MAX);
+                self.table().get_many(&rest[..rest.len().min(most)])
+            };
+            all.extend(size.read_unless(self.patience(), ask, Vec::len, small).await?);
+        }
+        Ok(all)
     }
 
     /// A page of the whole table; see [`Table::scan`].

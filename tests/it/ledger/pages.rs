@@ -1,12 +1,11 @@
 //! What is read of a range, and when.
 
-use super::world::{add_many, of, patience};
+use super::world::{add_many, blob, of, patience};
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
 use sacker::{
     fault::{Fault, FaultKind},
-    ledger::Ledger,
-    ledger::{Error, TableLedger},
+    ledger::{Error, Ledger, Standing, TableLedger},
     model::Spec,
     table::{Created, Item, Key, Page, Query, Table, TransactError, Transaction, memory::MemoryTable},
 };
@@ -22,12 +21,19 @@ struct Counting {
     pages: AtomicUsize,
     most: usize,
     gets: AtomicUsize,
+    /// The most items that are answered at once, and how many were.
+    answers: usize,
+    answered: AtomicUsize,
 }
 
 impl Counting {
     fn new(most: usize) -> Arc<Self> {
-        let (pages, gets) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        Arc::new(Self { inner: MemoryTable::new(), pages, most, gets })
+        Arc::new(Self::answering(most, usize::MAX))
+    }
+
+    fn answering(most: usize, answers: usize) -> Self {
+        let (pages, gets, answered) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
+        Self { inner: MemoryTable::new(), pages, most, gets, answers, answered }
     }
 
     /// The pages and the other reads since it was asked last.
@@ -50,6 +56,10 @@ impl Table for Counting {
         self.gets.fetch_add(1, Ordering::SeqCst);
         // As over a network: what is asked for meanwhile is asked for before this is answered.
         tokio::task::yield_now().await;
+        if keys.len() > self.answers {
+            return Err(Fault::new(FaultKind::Throttled, "testing", "some keys were left out"));
+        }
+        self.answered.fetch_add(keys.len(), Ordering::SeqCst);
         self.inner.get_many(keys).await
     }
 
@@ -120,4 +130,19 @@ async fn a_version_and_its_tags_are_one_read_which_checks_the_schema() {
     table.reads();
     ledger().release(&of("app"), &Spec::Version("1".parse().unwrap())).await.unwrap();
     assert_eq!(table.reads(), (0, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_items_of_which_only_some_are_answered_are_read_in_pieces_and_each_once() {
+    const BLOBS: u64 = 1000;
+    let table = Arc::new(Counting::answering(usize::MAX, 130));
+    let ledger = TableLedger::new(Arc::clone(&table) as Arc<dyn Table>, patience());
+    add_many(&ledger, "app", 1).await;
+    table.answered.store(0, Ordering::SeqCst);
+    let addresses: Vec<_> = (0..BLOBS).map(|n| blob(&format!("orphan {n}"), 0).address).collect();
+    let standings = ledger.standings(&addresses).await.unwrap();
+    assert_eq!(standings.len(), addresses.len());
+    assert!(standings.iter().all(|standing| *standing == Standing::Orphan));
+    let answered = table.answered.load(Ordering::SeqCst) as u64;
+    assert_eq!(answered, BLOBS + 1, "each blob once, and the ledger's own item");
 }

@@ -66,6 +66,11 @@ infra:
 slow-links:
     SACKER_LONG_LINKS=1 cargo test --locked --all-features --test it -- transfers::
 
+# Commands on 100,000 versions, 10,000 dead tags and 1,000,000 blobs, among writers: 6 GB of disk, and half an hour
+large:
+    SACKER_LARGE=1 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 scripts/backends run -- \
+        cargo test --release --locked --all-features --test it -- large:: --nocapture --test-threads 1
+
 # Run a command against a fresh pair of back ends
 with-backends *command:
     scripts/backends run -- {{ command }}

@@ -2,13 +2,13 @@
 //! at the level TRACE, with which a test holds whoever publishes a file to this order.
 
 use crate::failpoint;
-use rustix::process::geteuid;
+use rustix::{fs::OFlags, process::geteuid};
 #[cfg(target_os = "linux")]
 use std::num::NonZeroU64;
 use std::{
-    fs::File,
+    fs::{DirBuilder, File},
     io::{self, Read},
-    os::unix::fs::{FileExt, MetadataExt},
+    os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt},
     path::Path,
 };
 use tempfile::{NamedTempFile, PersistError};
@@ -60,7 +60,29 @@ pub(crate) fn read_some(file: &mut impl Read, buffer: &mut [u8]) -> io::Result<u
     uninterrupted(|| failpoint::errno("read").and_then(|()| file.read(buffer)))
 }
 
-/// Returns whether files of this process in a directory have this owner: its user, or the one that the file system gives to
+/// Makes a directory, and those above it, that only this user may use. One that is there stays as it is.
+pub(crate) fn make_private(directory: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(directory)
+}
+
+/// Opens a file to read and write it, and makes it where it is not there. A link is not followed, and a file that has
+/// another name as well is refused: what is written goes to this file and to no other.
+///
+/// # Errors
+/// `InvalidInput` for what is not such a file.
+pub(crate) fn open_own(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.read(true).write(true).create(true).truncate(false).mode(0o600);
+    let file = options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed()).open(path)?;
+    let found = file.metadata()?;
+    // It has no name any more if it was removed meanwhile.
+    if found.is_file() && found.nlink() <= 1 {
+        return Ok(file);
+    }
+    Err(io::Error::new(io::ErrorKind::InvalidInput, "not a file with one name"))
+}
+
+/// Returns true if files of this process in a directory have this owner: its user, or the one that the file system gives to
 /// what it makes there, as one does that maps users (NFS, a container's volume).
 pub(crate) fn is_own(directory: Option<&Path>, uid: u32) -> bool {
     let user = failpoint::number("uid").map_or_else(|| geteuid().as_raw(), i32::cast_unsigned);

@@ -24,6 +24,8 @@ use tokio::time::Instant;
 
 /// How long before they expire credentials begin to be renewed, concurrently with the requests that still use them.
 const RENEWED: Duration = Duration::from_secs(30);
+/// Credentials that a server takes for expired so soon after others are not replaced again.
+const LATELY: Duration = Duration::from_mins(1);
 /// With less than this left no request begins to use them: it waits until they are renewed.
 const LAST: Duration = Duration::from_secs(5);
 /// While credentials are still good, a renewal that failed is not tried again before this.
@@ -187,8 +189,8 @@ struct State {
     current: Option<Credentials>,
     renewal: Option<Renewal>,
     failed: Option<Instant>,
-    /// The session token that a server took for expired before its time.
-    expired: Option<String>,
+    /// The session token that a server took for expired before its time, and when.
+    expired: Option<(String, Instant)>,
 }
 
 impl fmt::Debug for Held {
@@ -209,15 +211,16 @@ impl Held {
     }
 
     /// Notes that a server takes the credentials with this session token for expired, so that they are not used again.
-    /// Returns true if the same request may succeed with others: false if their source gave the same ones again.
+    /// Returns true if the same request may succeed with others: false if their source gave the same ones again, or if
+    /// the server took those before them for expired a short time ago, so that it may refuse any.
     pub fn expire(&self, token: &str) -> bool {
         let mut state = self.state();
         let is_it = |current: &Credentials| current.session_token() == Some(token);
         if state.current.as_ref().is_some_and(is_it) {
-            if state.expired.as_deref() == Some(token) {
+            if state.expired.as_ref().is_some_and(|(last, at)| last == token || at.elapsed() < LATELY) {
                 return false;
             }
-            (state.current, state.expired) = (None, Some(token.to_owned()));
+            (state.current, state.expired) = (None, Some((token.to_owned(), Instant::now())));
         }
         true
     }
@@ -372,8 +375,25 @@ mod tests {
         assert_eq!(held.provide_credentials().await.unwrap().session_token(), Some("two"));
         assert_eq!(asked.load(Ordering::SeqCst), 2);
         // The same again: that is all that the source has.
+        tokio::time::advance(LATELY).await;
         assert!(held.expire("two"));
         held.provide_credentials().await.unwrap();
+        assert!(!held.expire("two"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_refuses_new_credentials_too_is_believed() {
+        let with = |token: &str| Credentials::new("key", "secret", Some(token.to_owned()), None, "a test");
+        let held = Held::new(|| async { unreachable!("nobody asks") }.boxed());
+        held.state().current = Some(with("one"));
+        assert!(held.expire("one"));
+        // A request that was under way with them.
+        assert!(held.expire("one"));
+        held.state().current = Some(with("two"));
+        assert!(!held.expire("two"));
+        tokio::time::advance(LATELY).await;
+        assert!(held.expire("two"));
+        held.state().current = Some(with("two"));
         assert!(!held.expire("two"));
     }
 }

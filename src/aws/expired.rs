@@ -9,6 +9,7 @@ use aws_smithy_runtime_api::client::{
     runtime_components::RuntimeComponents,
 };
 use aws_smithy_types::{body::SdkBody, byte_stream::ByteStream};
+use bytes::Bytes;
 
 /// Parts of the codes with which [S3](https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html) and
 /// [DynamoDB](https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CommonErrors.html) say so.
@@ -46,12 +47,19 @@ struct Looking {
 impl HttpConnector for Looking {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let token = request.headers().get("x-amz-security-token").map(str::to_owned);
+        let scope = request.headers().get("authorization").unwrap_or_default().to_owned();
         let (held, bodiless) = (self.held.clone(), request.method() == "HEAD");
         let answer = self.inner.call(request);
-        let Some(token) = token else { return answer };
         HttpConnectorFuture::new(async move {
             let mut answer = answer.await?;
-            if is_refusal_of_expired(&mut answer, bodiless).await? {
+            answer.headers_mut().remove(EXPIRED);
+            let Some(token) = token else { return Ok(answer) };
+            let refused = if bodiless {
+                is_bad_request(&answer) && !is_elsewhere(&answer, &scope)
+            } else {
+                is_refusal_of_expired(&mut answer).await?
+            };
+            if refused {
                 let renewed = held.is_some_and(|held| held.expire(&token));
                 answer.headers_mut().insert(EXPIRED, if renewed { RENEWED } else { "for good" });
             }
@@ -71,19 +79,76 @@ pub(crate) fn is_expired(answer: &HttpResponse) -> bool {
     answer.headers().get(EXPIRED).is_some()
 }
 
-/// Returns true if an answer says that the credentials have expired. S3 has no words for it in the answer to a `HEAD`.
-async fn is_refusal_of_expired(answer: &mut HttpResponse, bodiless: bool) -> Result<bool, ConnectorError> {
+/// Returns true for 400. S3 has no more words for expired credentials in the answer to a `HEAD`.
+fn is_bad_request(answer: &HttpResponse) -> bool {
+    answer.status().as_u16() == 400
+}
+
+/// Returns true if an answer says that the bucket is in another region than the one that its request was signed for,
+/// which S3 answers with 400 as well.
+fn is_elsewhere(answer: &HttpResponse, scope: &str) -> bool {
+    let region = answer.headers().get("x-amz-bucket-region");
+    region.is_some_and(|region| !scope.contains(&format!("/{region}/s3/")))
+}
+
+/// Returns true if an answer says by its code that the credentials have expired.
+async fn is_refusal_of_expired(answer: &mut HttpResponse) -> Result<bool, ConnectorError> {
     let status = answer.status().as_u16();
     if !matches!(status, 400 | 401 | 403) {
         return Ok(false);
     }
-    if bodiless {
-        return Ok(status == 400);
-    }
-    let body = ByteStream::new(answer.take_body()).collect().await;
-    let body = body.map_err(|error| ConnectorError::io(error.into()))?.into_bytes();
-    let text = String::from_utf8_lossy(&body);
-    let expired = SIGNS.iter().any(|sign| text.contains(sign));
+    let body = match ByteStream::new(answer.take_body()).collect().await {
+        Ok(body) => body.into_bytes(),
+        // The status says enough.
+        Err(_) if status != 400 => Bytes::new(),
+        Err(error) => return Err(ConnectorError::io(error.into())),
+    };
+    let code = code(&body);
     *answer.body_mut() = SdkBody::from(body);
-    Ok(expired)
+    Ok(code.is_some_and(|code| SIGNS.iter().any(|sign| code.contains(sign))))
+}
+
+/// The error code of an answer of S3, in XML, or of DynamoDB, in JSON. The rest of it may hold anything that a user wrote.
+fn code(body: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(body).ok()?;
+    match text.split_once("<Code>") {
+        Some((_, rest)) => rest.split("</Code>").next().map(str::to_owned),
+        None => {
+            Some(serde_json::from_str::<serde_json::Value>(text).ok()?.get("__type")?.as_str()?.to_owned())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_code_says_that_credentials_have_expired() {
+        let said = |body: &str| code(body.as_bytes());
+        assert_eq!(said("<Error><Code>ExpiredToken</Code></Error>").as_deref(), Some("ExpiredToken"));
+        assert_eq!(
+            said(r#"{"__type":"a#ExpiredTokenException"}"#).as_deref(),
+            Some("a#ExpiredTokenException")
+        );
+        let cancelled = r#"{"__type":"a#TransactionCanceledException","CancellationReasons":[{"Item":{"m":{"S":"ExpiredToken"}}}]}"#;
+        assert_eq!(said(cancelled).as_deref(), Some("a#TransactionCanceledException"));
+        assert_eq!(said("ExpiredToken"), None);
+        assert_eq!(said(r#"{"message":"ExpiredToken"}"#), None);
+    }
+
+    #[test]
+    fn a_bucket_elsewhere_is_known_by_its_region() {
+        let answer = |region: Option<&str>| {
+            let mut answer = HttpResponse::new(400.try_into().unwrap(), SdkBody::empty());
+            if let Some(region) = region {
+                answer.headers_mut().insert("x-amz-bucket-region", region.to_owned());
+            }
+            answer
+        };
+        let scope = "AWS4-HMAC-SHA256 Credential=key/20261124/eu-west-1/s3/aws4_request, SignedHeaders=host";
+        assert!(is_elsewhere(&answer(Some("eu-west-2")), scope));
+        assert!(!is_elsewhere(&answer(Some("eu-west-1")), scope));
+        assert!(!is_elsewhere(&answer(None), scope));
+    }
 }

@@ -65,16 +65,17 @@ impl Identity {
             return Ok((actor.map_err(invalid)?, None));
         }
         let mut late = None;
-        if let (Some(ledger), Some(cache)) = (ledger, environment.cache())
+        if let Some(ledger) = ledger
             && let Some(key) = aws.access_key_id().await
         {
-            let file = cache.join("identities").join(hex::encode(Sha256::digest(key)));
-            match kept(&file) {
+            let name = hex::encode(Sha256::digest(key));
+            let file = environment.cache().map(|cache| cache.join("identities").join(name));
+            match file.as_deref().map_or(Kept::Nothing, kept) {
                 Kept::Known(actor) => return Ok((actor, None)),
                 Kept::Unknowable => {}
                 Kept::Nothing => {
                     let (aws, ledger) = (aws.clone(), ledger.clone());
-                    let asking = tokio::spawn(async move { ask(&aws, &ledger, &file).await });
+                    let asking = tokio::spawn(async move { ask(&aws, &ledger, file.as_deref()).await });
                     let asking = async { asking.await.ok().flatten() }.boxed().shared();
                     self.asking = Some(asking.clone());
                     let answer = async { tokio::time::timeout(LINGER, asking).await.ok().flatten() };
@@ -119,13 +120,14 @@ fn kept(file: &Path) -> Kept {
     }
 }
 
-/// What can't be kept will be asked for again.
-async fn ask(aws: &Aws, ledger: &Endpoint, file: &Path) -> Option<Actor> {
+/// Asks for the identity, and keeps it in a file, if there is one. If it can't be kept, it will be asked for again.
+async fn ask(aws: &Aws, ledger: &Endpoint, file: Option<&Path>) -> Option<Actor> {
     let found = aws.caller(ledger).await.ok().flatten().unwrap_or_default();
+    let Some(file) = file else { return found.parse().ok() };
     let keep = || -> std::io::Result<()> {
         let directory: PathBuf = file.parent().map(Path::to_owned).ok_or(ErrorKind::NotFound)?;
-        fs::create_dir_all(&directory)?;
-        // Whole or not at all, whoever reads it meanwhile.
+        durable::make_private(&directory)?;
+        // Whole or not at all, for all that read it meanwhile.
         let mut whole = tempfile::NamedTempFile::new_in(&directory)?;
         std::io::Write::write_all(&mut whole, found.as_bytes())?;
         durable::name(whole, file, true)?;

@@ -1,12 +1,7 @@
 //! The notice that nothing is configured, so that the embedded ledger is used: at most once a day.
 
-use std::{
-    fs::{self, OpenOptions},
-    io::Write,
-    os::unix::{ffi::OsStrExt, fs::OpenOptionsExt},
-    path::Path,
-    time::Duration,
-};
+use crate::durable;
+use std::{fs, io::Write, os::unix::ffi::OsStrExt, path::Path, time::Duration};
 
 /// How long a notice counts as given.
 const DAY: Duration = Duration::from_hours(24);
@@ -31,10 +26,10 @@ fn is_noticed(directory: &Path, mark: &Path) -> std::io::Result<bool> {
 pub(super) fn noticed(directory: &Path, cache: Option<&Path>) {
     let Some(cache) = cache else { return };
     let write = || {
-        fs::create_dir_all(cache)?;
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true).mode(0o600);
-        options.open(cache.join(MARK))?.write_all(directory.as_os_str().as_bytes())
+        durable::make_private(cache)?;
+        let mut mark = durable::open_own(&cache.join(MARK))?;
+        mark.set_len(0)?;
+        mark.write_all(directory.as_os_str().as_bytes())
     };
     write().unwrap_or_else(|error: std::io::Error| tracing::debug!(%error, "the notice is not remembered"));
 }

@@ -53,7 +53,12 @@ impl Environment {
     /// Where this program remembers what it can do without. `None` also for a directory that another user owns or
     /// everyone may write to: what is in it decides who is recorded with a change, and which files are written to.
     pub fn cache(&self) -> Option<PathBuf> {
-        self.own("XDG_CACHE_HOME", ".cache").filter(|cache| is_trusted(cache))
+        let cache = self.own("XDG_CACHE_HOME", ".cache")?;
+        let trusted = is_trusted(&cache);
+        if !trusted {
+            tracing::debug!("{} is not used: others may write to it", cache.display());
+        }
+        trusted.then_some(cache)
     }
 
     /// Where temporary files go.

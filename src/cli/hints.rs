@@ -301,10 +301,12 @@ pub(super) fn of_fault(fault: &Fault, side: Side, places: &Places) -> Vec<String
     vec![hint]
 }
 
-/// Returns true for ENOLCK, which the standard library has no kind for.
+/// Returns true for ENOLCK, which the standard library has no kind for, and for what other file systems without locks
+/// say: ENOTSUP or ENOSYS.
 fn is_without_locks(fault: &Fault) -> bool {
     let number = fault.source.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error);
     number == Some(rustix::io::Errno::NOLCK.raw_os_error())
+        || io_kind(fault) == Some(io::ErrorKind::Unsupported)
 }
 
 fn io_kind(fault: &Fault) -> Option<io::ErrorKind> {

@@ -58,7 +58,10 @@ impl Client {
     async fn probe_before(&self, owner: &str) -> Result<Option<Vec<Setting>>, Error> {
         let probe = || async {
             match self.store.probe(owner).await {
-                Err(fault) if fault.kind == FaultKind::Contended => Ok(None),
+                Err(fault) if fault.kind == FaultKind::Contended => match self.store.owner().await? {
+                    Some(same) if same == owner => Err(fault),
+                    _ => Ok(None),
+                },
                 tried => tried.map(Some),
             }
         };

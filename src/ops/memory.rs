@@ -12,7 +12,7 @@ const KEPT: u64 = 256 << 20;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Memory {
     total: u64,
-    /// Can be had without swapping and without a kill.
+    /// Can be had without a kill.
     left: u64,
 }
 
@@ -59,7 +59,8 @@ fn machine(text: &str) -> Option<Memory> {
         let value: &str = text.lines().find_map(|line: &str| line.strip_prefix(name))?;
         value.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
     };
-    Some(Memory { total: kilobytes("MemTotal:")?, left: kilobytes("MemAvailable:")? })
+    let swap = kilobytes("SwapFree:").unwrap_or_default();
+    Some(Memory { total: kilobytes("MemTotal:")?, left: kilobytes("MemAvailable:")?.saturating_add(swap) })
 }
 
 /// The least of the groups that this process is in, such as a container's, by
@@ -96,8 +97,10 @@ mod tests {
     fn what_linux_says_is_read() {
         let text = "MemTotal:       16384 kB\nMemFree:         1 kB\nMemAvailable:    8192 kB\n";
         assert_eq!(machine(text), Some(Memory { total: 16 << 20, left: 8 << 20 }));
+        let swap = format!("{text}SwapFree:         1024 kB\n");
+        assert_eq!(machine(&swap), Some(Memory { total: 16 << 20, left: 9 << 20 }));
         assert_eq!(machine("MemTotal: 1 kB\n"), None);
-        assert!(of_machine().is_some_and(|memory| memory.left <= memory.total));
+        assert!(of_machine().is_some_and(|memory| memory.total > 0));
         let stat = "anon 1000\nfile 900\nshmem 400\ninactive_anon 1\nactive_file 300\ninactive_file 200\n";
         assert_eq!(limited("4096\n", "1500\n", stat), Some(Memory { total: 4096, left: 3096 }));
         assert_eq!(limited("4096\n", "5000\n", stat), Some(Memory { total: 4096, left: 0 }));

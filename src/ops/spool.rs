@@ -30,7 +30,7 @@ impl Client {
         let scratch = self.scratch.clone();
         let spooled = blocking(move || {
             let mut buffer = vec![0; 1 << 20];
-            let (mut spooled, mut looked) = (0_u64, 0);
+            let (mut spooled, mut looked) = (0_u64, BETWEEN_LOOKS);
             loop {
                 if spooled >= looked {
                     memory::room(&file).map_err(failed(&scratch))?;

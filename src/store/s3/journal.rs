@@ -4,7 +4,7 @@
 //! it. For the same reason an entry is locked while it is in use: another process that adds the same blob meanwhile
 //! makes an upload of its own, and neither breaks the other's.
 
-use crate::failpoint;
+use crate::{durable, failpoint};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::{
@@ -47,10 +47,10 @@ impl Entry {
     pub fn open(path: PathBuf) -> io::Result<Option<Self>> {
         loop {
             if let Some(dir) = path.parent() {
-                fs::create_dir_all(dir)?;
+                durable::make_private(dir)?;
             }
             failpoint::errno("journal-open")?;
-            let file = File::options().read(true).write(true).create(true).truncate(false).open(&path)?;
+            let file = durable::open_own(&path)?;
             match failpoint::errno("journal-lock").map_err(TryLockError::Error).and_then(|()| file.try_lock())
             {
                 Ok(()) => {}
@@ -83,7 +83,7 @@ impl Entry {
         self.file.set_len(0)?;
         (&self.file).rewind()?;
         (&self.file).write_all(&text)?;
-        crate::durable::flush(&self.file, &self.path)
+        durable::flush(&self.file, &self.path)
     }
 
     /// Forgets what is remembered, and the entry with it.

@@ -4,7 +4,10 @@
 use super::sandbox::Sandbox;
 use crate::server::Server;
 use insta::assert_snapshot;
-use std::{fs, os::unix::fs::PermissionsExt};
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt, symlink},
+};
 
 // Of Linux, where the tests run.
 const EIO: u32 = 5;
@@ -119,6 +122,18 @@ fn a_cache_that_others_may_write_to_is_not_used() {
         assert_eq!(noticed() > 0, used, "{mode:o}");
         fs::remove_dir_all(&cache).unwrap();
     }
+    // A link in it, and a second name of a file.
+    sandbox.write("mine", "precious");
+    for is_symbolic in [true, false] {
+        fs::create_dir(&cache).unwrap();
+        let (mine, mark) = (sandbox.path("mine"), cache.join("embedded-noticed"));
+        let linked = if is_symbolic { symlink(mine, mark) } else { fs::hard_link(mine, mark) };
+        linked.unwrap();
+        sandbox.write("f", "another");
+        assert!(sandbox.run(&["add", "app", "f"]).contains("exit 0\n"));
+        assert_eq!(sandbox.read("mine"), "precious");
+        fs::remove_dir_all(&cache).unwrap();
+    }
     // A file in its place.
     fs::write(&cache, "").unwrap();
     assert!(sandbox.run(&["add", "app", "f"]).starts_with("exit 0\n"));
@@ -127,10 +142,12 @@ fn a_cache_that_others_may_write_to_is_not_used() {
 #[test]
 fn a_stream_is_not_spooled_into_the_last_of_the_memory() {
     let sandbox = Sandbox::new();
-    let Ok(memory) = tempfile::tempdir_in("/dev/shm") else { panic!("/dev/shm is needed, as on each Linux") };
+    let Ok(memory) = tempfile::tempdir_in("/dev/shm") else {
+        return eprintln!("it takes a file system in memory at /dev/shm");
+    };
     let tmp = memory.path().to_str().unwrap();
     let stream = |failpoints: &str| {
-        let mut command = sandbox.shell("head -c 70000000 /dev/zero | \"$sacker\" add app - -q");
+        let mut command = sandbox.shell("head -c 30000000 /dev/zero | \"$sacker\" add app - -q");
         let output = command.env("TMPDIR", tmp).env("FAILPOINTS", failpoints).output().unwrap();
         let left = memory.path().read_dir().unwrap().count();
         assert_eq!(left, 0, "nothing stays there");
@@ -142,6 +159,10 @@ fn a_stream_is_not_spooled_into_the_last_of_the_memory() {
     2| error: adding standard input to app: can't keep standard input in [MEMORY]: No space left on device: it is in memory, of which 5000 bytes are left
     2| hint: set TMPDIR to a directory with more room: [MEMORY] may be in memory; or add a file by its name, which needs no copy
     ");
+    // A small one needs no look.
+    let mut command = sandbox.shell("echo x | \"$sacker\" add small - -q");
+    let output = command.env("TMPDIR", tmp).env("FAILPOINTS", "memory=return(5000)").output().unwrap();
+    assert_eq!(sandbox.shown(&output), "exit 0\n1| 1\n");
     // A disk is not asked.
     let shown = run(&sandbox, "memory=return(5000)", &["list"]);
     assert_eq!(shown, "exit 0\n");

@@ -39,11 +39,12 @@ fn peak(child: &Child) -> usize {
 
 /// Waits until a process takes no more memory.
 fn settled(child: &Child) -> usize {
-    let mut last = 0;
+    let (mut last, mut equal) = (0, 0);
     for _ in 0..100 {
         thread::sleep(Duration::from_millis(200));
         let now = peak(child);
-        if now == last {
+        equal = if now == last { equal + 1 } else { 0 };
+        if equal == 5 {
             return now;
         }
         last = now;
@@ -51,8 +52,8 @@ fn settled(child: &Child) -> usize {
     panic!("it takes more and more memory: {last} MiB");
 }
 
-fn reading(sandbox: &Sandbox) -> Child {
-    let mut command = sandbox.command(&["download", "app", "1", "-o", "-", "--deadline", "1s"]);
+fn reading(sandbox: &Sandbox, deadline: &str) -> Child {
+    let mut command = sandbox.command(&["download", "app", "1", "-o", "-", "--deadline", deadline]);
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
@@ -64,7 +65,7 @@ fn what_nobody_reads_is_not_kept_in_memory() {
         let sandbox = sandbox(server);
         fs::File::create(sandbox.path("f")).unwrap().set_len(SIZE as u64).unwrap();
         sandbox.ok(&["add", "app", "f", "-q"]);
-        let mut child = reading(&sandbox);
+        let mut child = reading(&sandbox, "30s");
         let mut stdout = child.stdout.take().unwrap();
         let mut some = [0; 1];
         stdout.read_exact(&mut some).unwrap();
@@ -93,10 +94,10 @@ fn a_server_that_hangs_up_on_a_slow_reader_is_asked_for_the_rest() {
         cut.then_some(Fault::Cut)
     });
     let before = server.seen().len();
-    let mut child = reading(&sandbox);
+    let mut child = reading(&sandbox, "4s");
     let mut stdout = child.stdout.take().unwrap();
     // For longer than the deadline.
-    thread::sleep(Duration::from_secs(2));
+    thread::sleep(Duration::from_secs(6));
     let mut got = Vec::new();
     stdout.read_to_end(&mut got).unwrap();
     let output = child.wait_with_output().unwrap();

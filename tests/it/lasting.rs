@@ -347,7 +347,7 @@ async fn perform(name: &str, client: &Client, dir: &Path) -> Result<(), Error> {
         "unprotect" => client.protect(&protection("pinned", None)).await.map(drop),
         "yank" => client.change(&change(2, ReleaseChange::Yank)).await.map(drop),
         "unyank" => client.change(&change(4, ReleaseChange::Unyank)).await.map(drop),
-        "delete" => client.change(&change(2, ReleaseChange::Delete)).await.map(drop),
+        "delete" => client.change(&change(4, ReleaseChange::Delete)).await.map(drop),
         "label" => {
             let labels = Labels::parse(["scan=passed"]).unwrap();
             client.change(&change(1, ReleaseChange::Label(labels))).await.map(drop)

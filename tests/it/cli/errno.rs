@@ -165,7 +165,7 @@ fn a_stream_is_not_spooled_into_the_last_of_the_memory() {
     assert_eq!(sandbox.shown(&output), "exit 0\n1| 1\n");
     // A disk is not asked.
     let shown = run(&sandbox, "memory=return(5000)", &["list"]);
-    assert_eq!(shown, "exit 0\n");
+    assert_eq!(shown, "exit 0\n1| small\n");
     assert_eq!(stream(""), "exit 0\n1| 1\n");
 }
 

@@ -175,6 +175,7 @@ pub(super) fn number(sk: &str) -> Option<u64> {
 }
 
 pub(super) fn keys_lead_somewhere(log: &Log, findings: &mut Findings) {
+    findings.extend(&log.keys);
     // What a key leads to may have been committed after the instant that the log is judged at.
     for (sk, entry) in log.dangling.iter().filter(|(_, entry)| !log.was_added(entry)) {
         let what = format!("it leads to {entry}, which is not there");

@@ -42,7 +42,7 @@ impl TableLedger {
                 if let Some(log) = logs.iter().find(is_in) {
                     if is_done {
                         repaired.insert(log);
-                    } else if is_of_a_log(breach.rule) {
+                    } else if is_of_a_log(breach.rule) && is_within(log, &breach.place) {
                         unsound.insert(log);
                     }
                 }
@@ -80,6 +80,12 @@ impl TableLedger {
         });
         Ok(fenced.await?)
     }
+}
+
+/// Returns true for the place of a head or an entry: a tag or an idempotency key is no part of its log.
+fn is_within(log: &str, place: &str) -> bool {
+    let rest = place.strip_prefix(log).and_then(|rest| rest.strip_prefix('/'));
+    rest.is_some_and(|sk| !sk.starts_with("t#") && !sk.starts_with("K#"))
 }
 
 /// Returns true for a rule that a log breaks, rather than what is derived from it.

@@ -129,7 +129,7 @@ impl Log {
 
     /// What an idempotency key leads to has been read by now.
     fn take_key(&mut self, key: &Key, item: &Item) {
-        if let Some(remembered) = self.read.read::<KeyItem>(key, item)
+        if let Some(remembered) = self.keys.read::<KeyItem>(key, item)
             && !self.has(&remembered.entry)
         {
             self.dangling.push((key.sk.clone(), remembered.entry));

@@ -84,6 +84,8 @@ pub(super) struct Log {
     pub entries: Vec<Entry>,
     /// What is wrong with items by themselves.
     pub read: Findings,
+    /// What is wrong with idempotency keys by themselves. The rest of the log does not rest on them.
+    pub keys: Findings,
     /// Whether an entry needs a newer release to be read.
     pub closed: bool,
     /// The sort keys of items that need a newer release to be written.
@@ -138,6 +140,7 @@ impl Log {
             pk,
             entries: Vec::with_capacity(room(number(head.as_ref(), "rev"))),
             head,
+            keys: read.clone(),
             read,
             closed: false,
             spared: BTreeSet::new(),
@@ -289,7 +292,8 @@ impl TableLedger {
                 Err(version) => {
                     let key = items::version_key(&package.name, version.get());
                     let item = self.retrying(|| self.table().get(&key)).await?;
-                    let item = item.map(|item| decode::<VersionItem>(&key, &item)).transpose()?;
+                    // Another item than the one that was met, if versions call themselves by others' numbers.
+                    let item = item.and_then(|item| decode::<VersionItem>(&key, &item).ok());
                     package.releases.blobs.insert(version, item.map(|item| item.copied_blob()));
                 }
             }

@@ -10,7 +10,7 @@ use crate::{
         audit::audit,
         changing::{change, changing},
         turns::{Turns, alone},
-        world::{add_many, edit, of, patience, read, tag, tagging, untagging},
+        world::{add_many, edit, of, patience, read, tag, tagging, untagging, write},
     },
 };
 use futures_util::future::BoxFuture;
@@ -19,7 +19,7 @@ use sacker::{
     model::{Gate, Labels, ReleaseChange},
     ops::Fsck,
     store::memory::MemoryStore,
-    table::{Table, memory::MemoryTable},
+    table::{Item, Table, memory::MemoryTable},
 };
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -125,6 +125,30 @@ async fn each_kind_of_damage_to_what_follows_from_the_events_is_repaired() {
             assert_eq!(after, before, "{what}: {pk}/{sk}");
         }
     }
+}
+
+/// Nothing in a log rests on an idempotency key or on a tag: one that can't be read keeps no repair back, nor its fence.
+#[tokio::test]
+async fn what_a_log_does_not_rest_on_keeps_no_repair_of_it_back() {
+    let site = Site::memory();
+    furnish(&site).await;
+    let table = site.table();
+    write(&*table, "P#app", "K#job 7", json!({ "op": 7 })).await;
+    edit(&*table, "P#app", "H", json!({ "latest": 1 })).await;
+    write(&*table, "T#app", "t#broken", json!({ "version": "?" })).await;
+    edit(&*table, "T#app", "t#live", json!({ "version": 4 })).await;
+    let before = [read(&*table, "P#app", "H").await.unwrap(), read(&*table, "T#app", "H").await.unwrap()];
+    let (_, found) = fsck(&site, REPAIR).await;
+    let done = |place: &str| found.iter().any(|it| it.place == place && it.mend == Mend::Done);
+    assert!(done("P#app/H") && done("T#app/t#live"), "{found:?}");
+    let fenced = |log: &str, before: &Item, after: &Item| {
+        assert!(after["rev"].as_u64() > before["rev"].as_u64(), "{log}: {found:?}");
+    };
+    fenced("P#app", &before[0], &read(&*table, "P#app", "H").await.unwrap());
+    fenced("T#app", &before[1], &read(&*table, "T#app", "H").await.unwrap());
+    let (_, found) = fsck(&site, ALL).await;
+    let places: Vec<_> = found.iter().map(|it| it.place.as_str()).collect();
+    assert_eq!(places, ["P#app/K#job 7", "T#app/t#broken"], "{found:?}");
 }
 
 /// Earlier releases accepted a second value where a concurrent command had lost the first.

@@ -25,7 +25,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::error::Error;
 
-/// How many transactions are under way at a time.
+/// The number of transactions that are under way at a time.
 const AT_A_TIME: usize = 4;
 
 #[tokio::main]

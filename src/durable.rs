@@ -6,7 +6,7 @@ use rustix::{fs::OFlags, process::geteuid};
 #[cfg(target_os = "linux")]
 use std::num::NonZeroU64;
 use std::{
-    fs::{DirBuilder, File},
+    fs::{DirBuilder, File, OpenOptions},
     io::{self, Read},
     os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt},
     path::Path,
@@ -65,15 +65,20 @@ pub(crate) fn make_private(directory: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(directory)
 }
 
+/// The options to open a file to read and write it, if no link leads to it. Nobody waits at the end of a pipe.
+pub(crate) fn not_by_a_link() -> OpenOptions {
+    let mut options = File::options();
+    options.read(true).write(true).custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
+    options
+}
+
 /// Opens a file to read and write it, and makes it where it is not there. A link is not followed, and a file that has
 /// another name as well is refused: what is written goes to this file and to no other.
 ///
 /// # Errors
 /// `InvalidInput` for what is not such a file.
 pub(crate) fn open_own(path: &Path) -> io::Result<File> {
-    let mut options = File::options();
-    options.read(true).write(true).create(true).truncate(false).mode(0o600);
-    let file = options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed()).open(path)?;
+    let file = not_by_a_link().create(true).truncate(false).mode(0o600).open(path)?;
     let found = file.metadata()?;
     // It has no name any more if it was removed meanwhile.
     if found.is_file() && found.nlink() <= 1 {

@@ -1,5 +1,5 @@
 //! Credentials that a server takes for expired although they should still last, as where this machine's clock is behind or
-//! a session was cut short: their source is asked for new ones, once, and the request is sent again.
+//! a session was cut short: their source is asked for new ones, at most once a minute, and the request is sent again.
 
 use super::{credentials::Held, date::Dated};
 use aws_smithy_runtime_api::client::{
@@ -15,7 +15,7 @@ use bytes::Bytes;
 /// [DynamoDB](https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CommonErrors.html) say so.
 const SIGNS: [&str; 2] = ["ExpiredToken", "TokenRefreshRequired"];
 
-/// The header by which an answer says that its request's credentials have expired. No server sends it.
+/// The header by which an answer says that its request's credentials have expired. That of a server is removed.
 const EXPIRED: &str = "x-sacker-credentials-expired";
 /// Its value where the next try has others.
 const RENEWED: &str = "renewed";
@@ -47,17 +47,17 @@ struct Looking {
 impl HttpConnector for Looking {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let token = request.headers().get("x-amz-security-token").map(str::to_owned);
-        let scope = request.headers().get("authorization").unwrap_or_default().to_owned();
-        let (held, bodiless) = (self.held.clone(), request.method() == "HEAD");
+        let scope = || request.headers().get("authorization").unwrap_or_default().to_owned();
+        let scope_of_bodiless = (request.method() == "HEAD").then(scope);
+        let held = self.held.clone();
         let answer = self.inner.call(request);
         HttpConnectorFuture::new(async move {
             let mut answer = answer.await?;
             answer.headers_mut().remove(EXPIRED);
             let Some(token) = token else { return Ok(answer) };
-            let refused = if bodiless {
-                is_bad_request(&answer) && !is_elsewhere(&answer, &scope)
-            } else {
-                is_refusal_of_expired(&mut answer).await?
+            let refused = match scope_of_bodiless {
+                Some(scope) => is_bad_request(&answer) && !is_elsewhere(&answer, &scope),
+                None => is_refusal_of_expired(&mut answer).await?,
             };
             if refused {
                 let renewed = held.is_some_and(|held| held.expire(&token));

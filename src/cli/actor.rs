@@ -123,8 +123,7 @@ fn kept(file: &Path) -> Kept {
 /// Asks for the identity, and keeps it in a file, if there is one. If it can't be kept, it will be asked for again.
 async fn ask(aws: &Aws, ledger: &Endpoint, file: Option<&Path>) -> Option<Actor> {
     let found = aws.caller(ledger).await.ok().flatten().unwrap_or_default();
-    let Some(file) = file else { return found.parse().ok() };
-    let keep = || -> std::io::Result<()> {
+    let keep = |file: &Path| -> std::io::Result<()> {
         let directory: PathBuf = file.parent().map(Path::to_owned).ok_or(ErrorKind::NotFound)?;
         durable::make_private(&directory)?;
         // Whole or not at all, for all that read it meanwhile.
@@ -133,7 +132,9 @@ async fn ask(aws: &Aws, ledger: &Endpoint, file: Option<&Path>) -> Option<Actor>
         durable::name(whole, file, true)?;
         Ok(())
     };
-    if let Err(error) = keep() {
+    if let Some(file) = file
+        && let Err(error) = keep(file)
+    {
         tracing::debug!(%error, "can't keep the AWS identity in {}", file.display());
     }
     found.parse().ok()

@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     model::{Address, Digest, Generation, OpId, PackageName},
-    table::{self, Action, Change, Condition, Item, Key, Order, Query, TransactError, Transaction},
+    table::{self, Action, Change, Condition, Key, Order, Query, TransactError, Transaction},
 };
 use compact::Tallies;
 use count::Counted;
@@ -297,7 +297,7 @@ impl TableLedger {
             transaction.push(action);
         }
         let unanswered = AtomicBool::new(false);
-        let mended = self.patience().run("repairing the ledger", || async {
+        let repaired = self.patience().run("repairing the ledger", || async {
             match self.table().transact(&transaction).await {
                 Ok(()) => Ok(Mend::Done),
                 Err(TransactError::Refused(found)) => {
@@ -311,11 +311,7 @@ impl TableLedger {
                 }
             }
         });
-        Ok(mended.await?)
-    }
-
-    async fn heads(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, Error> {
-        self.read_each(keys).await
+        Ok(repaired.await?)
     }
 
     /// Returns true if there is any version of a package.
@@ -338,7 +334,7 @@ impl TableLedger {
             }
         }
         let heads: Vec<_> = named.iter().map(|(_, name)| items::head_key(&items::releases(name))).collect();
-        let seen = Snapshot::new(heads.clone(), self.heads(&heads).await?, false);
+        let seen = Snapshot::new(heads.clone(), self.read_each(&heads).await?, false);
         for ((key, name), head_key) in named.into_iter().zip(heads) {
             // One that can't be read is told of with its package.
             let Ok(head) = seen.get::<Head>(&head_key) else { continue };

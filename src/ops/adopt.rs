@@ -35,7 +35,7 @@ impl Client {
     /// removal is under way, are missing, and [`fsck`](Self::fsck) says which.
     ///
     /// # Errors
-    /// Those of [`init`](Self::init), also for a server that lacks something: it is tried before anything is changed, or,
+    /// The errors of [`init`](Self::init), also for a server that lacks something: it is tried before anything is changed, or,
     /// where the store has no owner, once it has one. [`Error::NotOwner`] if someone else has adopted the store meanwhile; [`Error::Ledger`] with
     /// [`Refused::Unsupported`](crate::ledger::Refused) if the ledger can't.
     pub async fn adopt(&self) -> Result<Initialised, Error> {

@@ -1,9 +1,9 @@
-//! How much memory is left, for what is kept in a file system that is in memory: one says how much it may hold, and not
+//! The memory that is left, for what is kept in a file system that is in memory: one says how much it may hold, and not
 //! that the machine, or the container, has less.
 
 use std::{fs::File, io};
 
-/// What everything else keeps at least; of a small machine or container, an eighth of what it has.
+/// The least that everything else keeps; of a small machine or container, an eighth of what it has.
 #[cfg(target_os = "linux")]
 const KEPT: u64 = 256 << 20;
 

@@ -11,9 +11,8 @@
 //! file with a random name, which goes with the download; so does a blob of one part, of which there is nothing to keep.
 
 use crate::{durable, failpoint, model::Blob};
-use rustix::fs::OFlags;
 use std::{
-    fs::{self, File, Metadata, OpenOptions, Permissions, TryLockError},
+    fs::{self, File, Metadata, Permissions, TryLockError},
     io,
     os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
@@ -246,9 +245,7 @@ fn path(directory: &Path, blob: &Blob) -> PathBuf {
 /// `None` if it came to be there or vanished meanwhile, or is not there; its metadata are `None` if it is not to be
 /// touched.
 fn locked(path: &Path, make: Option<u32>) -> io::Result<Option<(File, Option<Metadata>)>> {
-    let mut options = OpenOptions::new();
-    // A link is not followed, and nobody waits at the end of a pipe.
-    options.read(true).write(true).custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
+    let mut options = durable::not_by_a_link();
     let mut is_new = false;
     let file = match (options.open(path), make) {
         (Ok(file), _) => file,

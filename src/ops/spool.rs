@@ -9,7 +9,7 @@ use std::{
 };
 use tempfile::NamedTempFile;
 
-/// How many bytes are spooled between two looks at how much memory is left, where they are kept in memory.
+/// The bytes that are spooled between two looks at the memory that is left, where they are kept in memory.
 const BETWEEN_LOOKS: u64 = 8 << 20;
 
 impl Client {

@@ -200,7 +200,7 @@ impl TableLedger {
         for _ in 0..RECOUNTS {
             let first = self.pass(&suspects, went).await?;
             let keys: Vec<_> = suspects.iter().map(blob_key).collect();
-            let seen = Snapshot::new(keys.clone(), self.heads(&keys).await?, false);
+            let seen = Snapshot::new(keys.clone(), self.read_each(&keys).await?, false);
             let second = self.pass(&suspects, went).await?;
             let quiet = second == first;
             for (at, key) in std::mem::take(&mut suspects).into_iter().zip(&keys) {

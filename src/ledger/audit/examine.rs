@@ -40,8 +40,9 @@ pub(super) struct Findings {
 }
 
 impl Findings {
-    pub(super) fn new(least: Option<String>) -> Self {
-        Self { least, ..Self::default() }
+    /// No findings yet, in a package with these heads.
+    pub(super) fn of<'a>(mut heads: impl Iterator<Item = &'a Item>) -> Self {
+        Self { least: heads.find_map(|head| items::least(head, "all")), ..Self::default() }
     }
 
     /// Adds what was found elsewhere.
@@ -145,7 +146,7 @@ impl Findings {
 pub(super) fn examine(package: &Package) -> Result<Vec<Found>, Version> {
     let (releases_log, tags_log) = (&package.releases.log, &package.tags.log);
     let heads = || releases_log.head.iter().chain(&tags_log.head);
-    let mut findings = Findings::new(heads().find_map(|head| items::least(head, "all")));
+    let mut findings = Findings::of(heads());
     if let Some(states) = releases(package, &mut findings)? {
         tags(package, &states, &mut findings)?;
     } else {

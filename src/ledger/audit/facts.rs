@@ -1,5 +1,5 @@
-//! What is held of each entry and version of a package while it is read: about 200 bytes, where the item itself takes
-//! kilobytes. A package may have a million versions.
+//! The records of each entry and version of a package that are held while it is read: about 200 bytes, where the item
+//! itself takes kilobytes. A package may have a million versions.
 
 use super::super::{
     chain,
@@ -81,7 +81,7 @@ pub(super) fn op(id: &OpId) -> [u8; 16] {
     u128::from_str_radix(id.as_str(), 16).unwrap_or_default().to_be_bytes()
 }
 
-/// What both kinds of log have in every entry.
+/// The fields that every entry of either log has.
 #[derive(Debug)]
 pub(super) struct Entry {
     pub place: Place,
@@ -124,20 +124,46 @@ pub(super) fn follows(entry: &Entry, pk: &str, item: &Item, before: &Link) -> bo
 
 /// Numbers, most of which follow each other.
 #[derive(Debug, Default)]
-pub(super) struct Numbers(Vec<(u64, u64)>);
+struct Numbers(Vec<(u64, u64)>);
 
 impl Numbers {
     /// Adds a number. Those of one kind of entry are added in ascending order, as they are read.
-    pub fn add(&mut self, number: u64) {
+    fn add(&mut self, number: u64) {
         match self.0.last_mut() {
             Some((_, last)) if number == *last + 1 => *last = number,
             _ => self.0.push((number, number)),
         }
     }
 
-    pub fn has(&self, number: u64) -> bool {
+    fn has(&self, number: u64) -> bool {
         let after = self.0.partition_point(|(first, _)| *first <= number);
         after > 0 && number <= self.0[after - 1].1
+    }
+}
+
+/// The numbers of entries: those of versions, and those of events.
+#[derive(Debug, Default)]
+pub(super) struct EntryNumbers {
+    versions: Numbers,
+    events: Numbers,
+}
+
+impl EntryNumbers {
+    /// Adds an entry, if its place has a number; see [`Numbers::add`].
+    pub fn add(&mut self, place: &Place) {
+        match *place {
+            Place::Version(n) => self.versions.add(n),
+            Place::Release(rev) | Place::Tag(rev) => self.events.add(rev),
+            Place::Other(_) => {}
+        }
+    }
+
+    pub fn has(&self, sk: &str) -> bool {
+        match Place::of(sk) {
+            Place::Version(n) => self.versions.has(n),
+            Place::Release(rev) | Place::Tag(rev) => self.events.has(rev),
+            Place::Other(_) => false,
+        }
     }
 }
 
@@ -267,7 +293,7 @@ mod tests {
         assert_eq!(numbers.0.len(), 3);
     }
 
-    /// What is held of a version and its entry, but for labels.
+    /// The record of a version and of its entry, without labels.
     #[test]
     fn a_version_takes_less_than_two_hundred_bytes() {
         assert!(size_of::<Entry>() + size_of::<VersionFact>() < 200);

@@ -13,7 +13,7 @@ use super::{
 use crate::{fault::Fault, model::PackageName, table::TransactError};
 use std::collections::BTreeSet;
 
-/// How often a package is looked at after a fence. Each time but the first, changes have been committed meanwhile that
+/// The most looks at a package after a fence. Each time but the first, changes have been committed meanwhile that
 /// were planned before.
 const ROUNDS: usize = 5;
 
@@ -36,13 +36,11 @@ impl TableLedger {
             let (mut repaired, mut unsound) = (BTreeSet::new(), BTreeSet::new());
             let mut watch = |breach: Breach| {
                 let is_done = breach.mend == Mend::Done;
-                let is_in = |log: &&String| {
-                    breach.place.strip_prefix(log.as_str()).is_some_and(|it| it.starts_with('/'))
-                };
-                if let Some(log) = logs.iter().find(is_in) {
+                let sk = |log: &String| breach.place.strip_prefix(log.as_str())?.strip_prefix('/');
+                if let Some((log, sk)) = logs.iter().find_map(|log| Some((log, sk(log)?))) {
                     if is_done {
                         repaired.insert(log);
-                    } else if is_of_a_log(breach.rule) && is_within(log, &breach.place) {
+                    } else if is_of_a_log(breach.rule) && !is_apart(sk) {
                         unsound.insert(log);
                     }
                 }
@@ -82,10 +80,9 @@ impl TableLedger {
     }
 }
 
-/// Returns true for the place of a head or an entry: a tag or an idempotency key is no part of its log.
-fn is_within(log: &str, place: &str) -> bool {
-    let rest = place.strip_prefix(log).and_then(|rest| rest.strip_prefix('/'));
-    rest.is_some_and(|sk| !sk.starts_with("t#") && !sk.starts_with("K#"))
+/// Returns true for a tag or an idempotency key: no part of a log, as its head and its entries are.
+fn is_apart(sk: &str) -> bool {
+    sk.starts_with("t#") || sk.starts_with("K#")
 }
 
 /// Returns true for a rule that a log breaks, rather than what is derived from it.

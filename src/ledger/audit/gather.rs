@@ -9,11 +9,9 @@ use super::{
         items::{self, KeyItem, ReleaseEvent, TagEvent, VersionItem},
     },
     PageSize, UNKNOWN_ITEM, Went,
-    examine::{Findings, is_entry, number},
-    facts::{
-        Entry, Numbers, Place, ReleaseFact, TagFact, Unfit, VersionFact, follows, is_spared, pack, pack_item,
-    },
-    package::{Log, Releases, Tag, Tags, number as number_of},
+    examine::{is_entry, number},
+    facts::{Entry, Place, ReleaseFact, TagFact, Unfit, VersionFact, follows, is_spared, pack, pack_item},
+    package::{Log, Releases, Tag, Tags, number_in},
 };
 use crate::{
     model::{State, Version},
@@ -59,8 +57,8 @@ impl Cursor {
             self.rows = page.items.into();
             let highest = self.rows.iter().filter_map(|(sk, item)| rev(sk, item)).max();
             if highest.is_some_and(|rev| rev > log.rev().max(log.seen)) {
-                let head = ledger.heads(&[log.head_key()]).await?.pop().flatten();
-                log.seen = log.seen.max(number_of(head.as_ref(), "rev"));
+                let head = ledger.read_each(&[log.head_key()]).await?.pop().flatten();
+                log.seen = log.seen.max(number_in(head.as_ref(), "rev"));
             }
         }
         Ok(())
@@ -91,7 +89,7 @@ fn rev(sk: &str, item: &Item) -> Option<u64> {
         "t#" => "set",
         _ => return None,
     };
-    Some(number_of(Some(item), name))
+    Some(number_in(Some(item), name))
 }
 
 impl Log {
@@ -102,14 +100,12 @@ impl Log {
 
     /// Notes what is the same for all items.
     fn meet(&mut self, key: &Key, item: &Item) {
-        match Place::of(&key.sk) {
-            Place::Version(n) => self.versions.add(n),
-            Place::Release(rev) | Place::Tag(rev) => self.events.add(rev),
-            Place::Other(sk) => {
-                if is_entry(&sk) {
-                    self.odd.insert(*sk);
-                }
-            }
+        let place = Place::of(&key.sk);
+        self.met.add(&place);
+        if let Place::Other(sk) = place
+            && is_entry(&sk)
+        {
+            self.odd.insert(*sk);
         }
         if is_spared(item) {
             self.spared.insert(key.sk.clone());
@@ -127,26 +123,14 @@ impl Log {
         self.entries.push(entry);
     }
 
-    /// What an idempotency key leads to has been read by now.
+    /// Takes an idempotency key. The entry that it leads to has been read by now.
     fn take_key(&mut self, key: &Key, item: &Item) {
         if let Some(remembered) = self.keys.read::<KeyItem>(key, item)
-            && !self.has(&remembered.entry)
+            && !self.odd.contains(&remembered.entry)
+            && !self.met.has(&remembered.entry)
         {
             self.dangling.push((key.sk.clone(), remembered.entry));
         }
-    }
-
-    pub fn has(&self, sk: &str) -> bool {
-        self.odd.contains(sk) || among(&self.versions, &self.events, sk)
-    }
-}
-
-/// Returns true if an entry's number is among these.
-pub(super) fn among(versions: &Numbers, events: &Numbers, sk: &str) -> bool {
-    match Place::of(sk) {
-        Place::Version(n) => versions.has(n),
-        Place::Release(rev) | Place::Tag(rev) => events.has(rev),
-        Place::Other(_) => false,
     }
 }
 
@@ -310,10 +294,5 @@ impl TableLedger {
             page.items.into_iter().for_each(|(sk, item)| take(Key::new(pk, sk), item));
         }
         Ok(())
-    }
-
-    /// The findings about the items of a package by themselves begin with what its heads say.
-    pub(super) fn findings(heads: &[Option<Item>]) -> Findings {
-        Findings::new(heads.iter().flatten().find_map(|head| items::least(head, "all")))
     }
 }

@@ -6,7 +6,7 @@
 //! version, and a tag. So if anything looks wrong, the heads are read once more at the end, and the entries that were
 //! committed in between say what may have changed: that is left to another run.
 //!
-//! Of each item only what judging it takes is held (see [`gather`](super::gather)).
+//! The only record of an item that is held is the one that judging it takes (see [`gather`](super::gather)).
 //!
 //! What is not ahead is as of the heads that were read last, too. A repair is conditional on those, so that it succeeds
 //! also where someone writes to the package all the time.
@@ -19,8 +19,7 @@ use super::{
     },
     Breach, Found, Mend, Tell, Went,
     examine::{Findings, Walked, examine},
-    facts::{Entry, Numbers, Place, ReleaseFact, TagFact, VersionFact, room},
-    gather::among,
+    facts::{Entry, EntryNumbers, Place, ReleaseFact, TagFact, VersionFact, room},
 };
 use crate::{
     model::{PackageName, Version},
@@ -32,7 +31,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// How often a package is looked at because others write to what is to be repaired.
 const LOOKS: usize = 20;
 
-/// What is kept of a package.
+/// The records of a package.
 pub(super) struct Package {
     pub name: PackageName,
     pub releases: Releases,
@@ -41,7 +40,7 @@ pub(super) struct Package {
     pub listed: bool,
 }
 
-/// What is kept of its releases.
+/// The records of its releases.
 pub(super) struct Releases {
     pub log: Log,
     /// In ascending order, once all were read.
@@ -53,17 +52,17 @@ pub(super) struct Releases {
     pub latest: Option<Version>,
 }
 
-/// What is kept of its tags.
+/// The records of its tags.
 pub(super) struct Tags {
     pub log: Log,
     pub events: Vec<TagFact>,
     /// By sort key.
     pub by_key: BTreeMap<Box<str>, Tag>,
-    /// How many tags events were met of.
+    /// The number of tags that events were met of.
     pub met: usize,
 }
 
-/// What is kept of a tag.
+/// The record of a tag.
 #[derive(Default)]
 pub(super) struct Tag {
     /// Its place in the order in which events of tags were met.
@@ -71,30 +70,30 @@ pub(super) struct Tag {
     /// Its last event: the rev, the version that it is on, and the item.
     pub last: Option<(u64, Option<Version>, Box<str>)>,
     pub item: Option<Box<str>>,
-    /// Whether it was changed after the instant that the log is judged at.
+    /// True if it was changed after the instant that the log is judged at.
     pub later: bool,
 }
 
-/// What is kept of either log.
+/// The records of either log.
 pub(super) struct Log {
     pub pk: String,
     /// The head, read before all else.
     pub head: Option<Item>,
     /// All entries up to the head, and those beyond it that no later head stands for.
     pub entries: Vec<Entry>,
-    /// What is wrong with items by themselves.
+    /// The breaches of items by themselves.
     pub read: Findings,
-    /// What is wrong with idempotency keys by themselves. The rest of the log does not rest on them.
+    /// The breaches of idempotency keys by themselves. The rest of the log does not rest on them.
     pub keys: Findings,
-    /// Whether an entry needs a newer release to be read.
+    /// True if an entry needs a newer release to be read.
     pub closed: bool,
     /// The sort keys of items that need a newer release to be written.
     pub spared: BTreeSet<String>,
     /// Idempotency keys that lead to an entry that was not met, and that entry.
     pub dangling: Vec<(String, String)>,
-    /// Versions, events, and entries of other sort keys that were met, sound or not.
-    pub versions: Numbers,
-    pub events: Numbers,
+    /// The entries that were met, sound or not.
+    pub met: EntryNumbers,
+    /// The sort keys of those without a number in it.
     pub odd: BTreeSet<String>,
     /// The highest rev that the head was seen to have while the entries were read; 0 if it was not read again.
     pub seen: u64,
@@ -103,18 +102,17 @@ pub(super) struct Log {
     later: Later,
 }
 
-/// What the entries after the first head, up to the second, say.
+/// A summary of the entries after the first head, up to the second.
 #[derive(Default)]
 struct Later {
-    entries: u64,
-    versions: Numbers,
-    events: Numbers,
+    count: u64,
+    entries: EntryNumbers,
     changed: Changed,
 }
 
 impl Releases {
     pub fn new(log: Log) -> Self {
-        let n = number(log.head.as_ref(), "n");
+        let n = number_in(log.head.as_ref(), "n");
         let versions = Vec::with_capacity(room(n));
         let events = Vec::with_capacity(room(log.rev().saturating_sub(n)));
         Self { log, versions, events, blobs: BTreeMap::new(), latest: None }
@@ -138,15 +136,14 @@ impl Log {
     fn new(pk: String, head: Option<Item>, read: Findings) -> Self {
         Self {
             pk,
-            entries: Vec::with_capacity(room(number(head.as_ref(), "rev"))),
+            entries: Vec::with_capacity(room(number_in(head.as_ref(), "rev"))),
             head,
             keys: read.clone(),
             read,
             closed: false,
             spared: BTreeSet::new(),
             dangling: Vec::new(),
-            versions: Numbers::default(),
-            events: Numbers::default(),
+            met: EntryNumbers::default(),
             odd: BTreeSet::new(),
             seen: 0,
             until: None,
@@ -159,7 +156,7 @@ impl Log {
     }
 
     pub fn rev(&self) -> u64 {
-        number(self.head.as_ref(), "rev")
+        number_in(self.head.as_ref(), "rev")
     }
 
     /// Returns true if what entries are copied to can be derived from the log: it is sound, and up to its head.
@@ -175,7 +172,7 @@ impl Log {
 
     /// Returns true if an entry was committed after the instant that the log is judged at.
     pub fn was_added(&self, sk: &str) -> bool {
-        among(&self.later.versions, &self.later.events, sk)
+        self.later.entries.has(sk)
     }
 
     /// The versions that may be ahead of the head.
@@ -186,12 +183,8 @@ impl Log {
 
 impl Later {
     fn take(&mut self, key: &Key, item: &Item) {
-        self.entries += 1;
-        match Place::of(&key.sk) {
-            Place::Version(n) => self.versions.add(n),
-            Place::Release(rev) | Place::Tag(rev) => self.events.add(rev),
-            Place::Other(_) => {}
-        }
+        self.count += 1;
+        self.entries.add(&Place::of(&key.sk));
         if !key.sk.starts_with("A#") {
             return;
         }
@@ -216,7 +209,7 @@ impl Changed {
     }
 }
 
-pub(super) fn number(item: Option<&Item>, name: &str) -> u64 {
+pub(super) fn number_in(item: Option<&Item>, name: &str) -> u64 {
     item.and_then(|item| item.get(name)).and_then(Value::as_u64).unwrap_or_default()
 }
 
@@ -259,7 +252,7 @@ impl TableLedger {
         let (releases, tags) = (items::releases(name), items::tags(name));
         let heads = [items::head_key(&releases), items::head_key(&tags)];
         let mut first = self.retrying(|| self.table().get_transact(&heads)).await?;
-        let read = Self::findings(&first);
+        let read = Findings::of(first.iter().flatten());
         let (tags_head, releases_head) = (first.pop().flatten(), first.pop().flatten());
         let tags = self.gather_tags(Log::new(tags, tags_head, read.clone()), went).await?;
         let releases = Log::new(releases, releases_head, read);
@@ -272,10 +265,10 @@ impl TableLedger {
         if found.is_empty() {
             return Ok(found);
         }
-        let last = self.heads(&heads).await?;
+        let last = self.read_each(&heads).await?;
         let mut moved = false;
         for (log, last) in [&mut package.releases.log, &mut package.tags.log].into_iter().zip(last) {
-            let until = number(last.as_ref(), "rev");
+            let until = number_in(last.as_ref(), "rev");
             if until > log.rev() {
                 self.read_later(log, until).await?;
                 moved = true;
@@ -306,14 +299,14 @@ impl TableLedger {
             |kind: char, after: u64| (format!("{kind}#{:016}", after + 1), format!("{kind}#{until:016}"));
         // A version's number is never higher than its rev.
         let ranges = if items::is_releases(&log.pk) {
-            vec![range('A', log.rev()), range('V', number(log.head.as_ref(), "n").min(log.rev()))]
+            vec![range('A', log.rev()), range('V', number_in(log.head.as_ref(), "n").min(log.rev()))]
         } else {
             vec![range('E', log.rev())]
         };
         let (mut later, from) = (Later::default(), log.rev());
         for (first, last) in ranges {
             let take = |key: Key, item: Item| {
-                let rev = number(Some(&item), "rev");
+                let rev = number_in(Some(&item), "rev");
                 if rev > from && rev <= until {
                     later.take(&key, &item);
                 }
@@ -321,7 +314,7 @@ impl TableLedger {
             self.each(&log.pk, first, last, take).await?;
         }
         // Should any of them be missing, it is not known what it changed.
-        later.changed.all |= later.entries != until - from;
+        later.changed.all |= later.count != until - from;
         (log.until, log.later) = (Some(until), later);
         Ok(())
     }

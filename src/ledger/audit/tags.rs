@@ -22,7 +22,7 @@ use std::collections::{BTreeMap, HashSet};
 /// The last event of each tag, by the tag's sort key.
 type Last<'a> = BTreeMap<&'a str, &'a TagFact>;
 
-/// What is wrong with the tags of a package; or else a version whose blob it takes to say so.
+/// Reports what is wrong with the tags of a package; or returns a version whose blob it takes to say so.
 pub(super) fn tags(package: &Package, states: &States<'_>, findings: &mut Findings) -> Result<(), Version> {
     let Tags { log, by_key, .. } = &package.tags;
     let head_key = log.head_key();

@@ -38,7 +38,7 @@ fn refuses() -> String {
     response("403 Forbidden", "{}")
 }
 
-/// What the source does once the first credentials have expired, and how the command ends.
+/// The ways of the source once the first credentials have expired, and how the command ends.
 fn ends() -> Vec<(&'static str, Vec<String>, &'static str, &'static str)> {
     let mut late = vec![busy(); 6];
     late.push(gives("two"));
@@ -87,7 +87,7 @@ impl Store {
         });
     }
 
-    /// How often each part of a transfer was accepted.
+    /// The number of times that each part of a transfer was accepted.
     fn parts(&self, operation: &str) -> BTreeMap<String, usize> {
         let mut parts = BTreeMap::new();
         for (_, part) in self.accepted.lock().unwrap().iter().filter(|(accepted, _)| *accepted == operation) {

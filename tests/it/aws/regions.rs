@@ -20,7 +20,7 @@ fn machine(server: &Server, query: &str) -> Sandbox {
     sandbox.set("SACKER_LEDGER", ledger).set("SACKER_STORE", store)
 }
 
-/// Who signed a request, and for which region.
+/// The access key that signed a request, and the region.
 fn signed(server: &Server) -> (String, String) {
     let request = server.asked().pop().unwrap();
     let scope = request.split("Credential=").nth(1).unwrap().split(',').next().unwrap();

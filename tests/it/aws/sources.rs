@@ -247,7 +247,7 @@ async fn a_process_that_fails_once_is_run_again_and_one_that_is_missing_is_not()
     }
 }
 
-/// What the configuration says wrongly of the way to a source is no outage.
+/// A wrong setting of the way to a source is no outage.
 #[tokio::test]
 async fn a_source_behind_a_proxy_that_is_none_is_a_wrong_setting() {
     let machine = AssumeRole.machine("http://sts.test", "table").set("HTTP_PROXY", "http://proxy.test:port");

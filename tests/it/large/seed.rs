@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::{fs, path::Path};
 
-/// How large a ledger is.
+/// The size of a ledger.
 #[derive(Debug, Clone, Copy)]
 pub struct Sizes {
     /// The versions of the package `large`.
@@ -15,7 +15,7 @@ pub struct Sizes {
     pub dead_tags: u64,
     /// The versions of other packages, 1000 each.
     pub others: u64,
-    /// How many versions have the same blob, one after the other.
+    /// The number of consecutive versions that have the same blob.
     pub share: u64,
 }
 
@@ -33,7 +33,7 @@ fn is_deleted(n: u64, versions: u64) -> bool {
 
 /// The versions of each other package.
 const EACH: u64 = 1000;
-/// How many transactions are under way at a time.
+/// The number of transactions that are under way at a time.
 const AT_ONCE: usize = 4;
 
 /// The content of a version.
@@ -187,7 +187,7 @@ fn others(sizes: Sizes) -> impl Iterator<Item = (String, u64)> {
     full.chain(Some(("rest".to_owned(), sizes.others % EACH)).filter(|(_, versions)| *versions > 0))
 }
 
-/// Puts it all into a table that knows its ledger already. So many items go in each transaction.
+/// Puts it all into a table that knows its ledger already, this number of items in each transaction.
 pub async fn seed(table: &dyn Table, sizes: Sizes, items: usize) {
     let packages = std::iter::once(("large".to_owned(), sizes.versions)).chain(others(sizes));
     let all = packages

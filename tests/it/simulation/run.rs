@@ -82,7 +82,7 @@ pub struct Outcome {
     pub applied: usize,
     pub undone: usize,
     pub rolled_back: usize,
-    /// How often `fsck --repair` came to its end.
+    /// The number of times that `fsck --repair` ended well.
     pub repairs: usize,
     /// How many transactions were committed.
     pub commits: usize,

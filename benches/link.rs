@@ -14,7 +14,12 @@ mod link;
 
 use clap::Parser;
 use link::{Certificate, Link, Shape, Stall};
-use std::{error::Error, io::Read, path::PathBuf, time::Duration};
+use std::{
+    error::Error,
+    io::{Read, Write},
+    path::PathBuf,
+    time::Duration,
+};
 
 /// Adds a round-trip time, bandwidths, stalls and resets to the way to a server.
 #[derive(Parser)]
@@ -111,9 +116,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("{}", link.url());
     std::io::stdin().read_to_end(&mut Vec::new())?;
     let counts = link.counts();
-    println!(
+    // Nobody may read it any more.
+    let _ = writeln!(
+        std::io::stdout(),
         r#"{{"connections": {}, "most_at_once": {}, "up": {}, "down": {}}}"#,
-        counts.connections, counts.most_at_once, counts.up, counts.down
+        counts.connections,
+        counts.most_at_once,
+        counts.up,
+        counts.down
     );
     Ok(())
 }

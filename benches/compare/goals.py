@@ -87,6 +87,17 @@ GOALS = (
     Goal("versions", "100 ms, first line", 1.0, seconds_of(0.1), wall("1,000,000, first line")),
     Goal("versions", "10 × that of 100,000", 1.0, times(10, "100,000")),
     Goal("versions", "64 MiB of memory", 1.0, bytes_of(64 * MIB), memory),
+    *(
+        goal
+        for row in ("narrow-up", "narrow-down")
+        for goal in (
+            Goal(row, "12 connections' worth", 1.0, seconds_of(256 * MIB / (12 * 10e6))),
+            Goal(row, "64 MiB of memory", 1.0, bytes_of(64 * MIB), memory),
+        )
+    ),
+    *(Goal(row, "curl, 32 connections", 1.25, wall("curl, 32 connections")) for row in ("far-up", "far-down")),
+    # What is sent twice would take its time twice.
+    *(Goal(row, "its bytes at 256 KiB/s", 1.1, seconds_of(160)) for row in ("slow-up", "slow-down")),
 )
 
 

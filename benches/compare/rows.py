@@ -66,6 +66,7 @@ class Row:
 
     name = ""
     title = ""
+    rounds = None  # where each run takes so long that there are fewer, and none that is not counted
 
     def __init__(self, work: Work):
         self.work = work
@@ -380,11 +381,141 @@ class Versions(Listing):
         return [self.work.sacker, "versions", f"v{size}", *self.ledgers[size]]
 
 
-def curl(folder, transfers):
+class Linked(Row):
+    """A transfer over a link of a given shape (`benches/link.rs`) to the store; the ledger is reached directly."""
+
+    size = 256 << 20
+    link = ()
+
+    def prepare(self):
+        servers, program = self.work.servers, self.work.bare.parent / "link"
+        to = servers.s3_url.removeprefix("http://")
+        # It ends when its stdin does, at the latest with this program.
+        self.proxy = subprocess.Popen([program, "--to", to, *self.link], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.url = self.proxy.stdout.readline().strip()
+        self.file = self.work.file("linked", self.size)
+        self.store = ["--store", f"s3://sacker/blobs?region={servers.region}&endpoint={self.url}"]
+
+    def s5cmd(self, *words):
+        return ["s5cmd", "--log", "error", "--endpoint-url", self.url, *words]
+
+    def aws(self, *words):
+        return ["aws", "--endpoint-url", self.url, "s3", "cp", "--quiet", *words]
+
+
+class LinkedUp(Linked):
+    def commands(self, number):
+        self.work.change(self.file)
+        return {"sacker": [self.work.sacker, "add", "linked", self.file, *self.store]}
+
+    def after(self):
+        self.work.servers.empty()
+
+
+class LinkedDown(Linked):
+    def prepare(self):
+        super().prepare()
+        self.work.run(self.work.sacker, "add", "linked", self.file, "--tag", "live")
+        self.work.run(*self.work.s5cmd("cp", str(self.file), f"s3://{BUCKET}/linked"))
+        self.folder = self.work.folder / "linked-down"
+
+    def commands(self, number):
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir()
+        return {"sacker": [self.work.sacker, "download", "linked", "live", "-o", self.folder / "sacker", *self.store]}
+
+    def after(self):
+        shutil.rmtree(self.folder)
+
+
+NARROW = ("--rate-per-connection", "10MB")
+FAR = ("--rtt", "100ms", "--rate", "1Gbit")
+SLOW = ("--rate", "256KiB")
+
+
+class NarrowUp(LinkedUp):
+    name = "narrow-up"
+    title = "add 256 MiB at 10 MB/s a connection"
+    link = NARROW
+
+    def commands(self, number):
+        keys = {tool: f"s3://{BUCKET}/{tool}" for tool in ("aws", "s5cmd")}
+        return {
+            **super().commands(number),
+            "s5cmd": self.s5cmd("cp", self.file, keys["s5cmd"]),
+            "aws": self.aws(self.file, keys["aws"]),
+        }
+
+
+class NarrowDown(LinkedDown):
+    name = "narrow-down"
+    title = "download 256 MiB at 10 MB/s a connection"
+    link = NARROW
+
+    def commands(self, number):
+        key = f"s3://{BUCKET}/linked"
+        return {
+            **super().commands(number),
+            "s5cmd": self.s5cmd("cp", key, self.folder / "s5cmd"),
+            "aws": self.aws(key, self.folder / "aws"),
+        }
+
+
+class FarUp(LinkedUp):
+    name = "far-up"
+    title = "add 256 MiB at 100 ms and 1 Gbit/s"
+    link = FAR
+
+    def commands(self, number):
+        commands = super().commands(number)
+        folder = self.work.folder / "parts"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        self.work.run("split", "-b", str(8 << 20), str(self.file), f"{folder}/")
+        parts = sorted(folder.iterdir())
+        urls = self.work.servers.presigned_parts("curl", len(parts), self.url)
+        transfers = [f'upload-file = "{part}"\nurl = "{url}"' for part, url in zip(parts, urls, strict=True)]
+        return {**commands, "curl, 32 connections": curl(folder, transfers, 32)}
+
+
+class FarDown(LinkedDown):
+    name = "far-down"
+    title = "download 256 MiB at 100 ms and 1 Gbit/s"
+    link = FAR
+
+    def commands(self, number):
+        commands = super().commands(number)
+        url = self.work.servers.presigned("get_object", self.url, Key="linked")
+        ranges = [f"{start}-{start + (8 << 20) - 1}" for start in range(0, self.size, 8 << 20)]
+        (self.folder / "curl").mkdir()
+        transfers = [f'range = {it}\noutput = "{self.folder}/curl/{it}"\nurl = "{url}"' for it in ranges]
+        return {**commands, "curl, 32 connections": curl(self.folder / "curl", transfers, 32)}
+
+
+class SlowUp(LinkedUp):
+    """Each run takes as long as the bytes do: none may be sent twice."""
+
+    name = "slow-up"
+    title = "add 40 MiB at 256 KiB/s in all"
+    link = SLOW
+    size = 40 << 20
+    rounds = 1
+
+
+class SlowDown(LinkedDown):
+    name = "slow-down"
+    title = "download 40 MiB at 256 KiB/s in all"
+    link = SLOW
+    size = 40 << 20
+    rounds = 1
+
+
+def curl(folder, transfers, connections=8):
     config = folder.parent / "curl.conf"
     common = "silent\nshow-error\nfail\n"
     config.write_text("next\n".join(f"{common}{transfer}\n" for transfer in transfers))
-    return ["curl", "--parallel", "--parallel-max", "8", "--config", config]
+    return ["curl", "--parallel", "--parallel-max", str(connections), "--config", config]
 
 
-ROWS = (Start, Tag, Info, Add, AddMany, Upload, Download, AddAgain, List, ListRemote, Versions)
+LINKED = (NarrowUp, NarrowDown, FarUp, FarDown, SlowUp, SlowDown)
+ROWS = (Start, Tag, Info, Add, AddMany, Upload, Download, AddAgain, List, ListRemote, Versions, *LINKED)

@@ -24,11 +24,10 @@ class Servers:
         self.s3_url = os.environ["SACKER_TEST_S3"]
         self.dynamodb_url = os.environ["SACKER_TEST_DYNAMODB"]
         self.region = os.environ["AWS_REGION"]
-        session = botocore.session.get_session()
-        session.set_config_variable("region", self.region)
-        path_style = botocore.config.Config(s3={"addressing_style": "path"}, signature_version="s3v4")
-        self.s3 = session.create_client("s3", endpoint_url=self.s3_url, config=path_style)
-        self.dynamodb = session.create_client("dynamodb", endpoint_url=self.dynamodb_url)
+        self.session = botocore.session.get_session()
+        self.session.set_config_variable("region", self.region)
+        self.s3 = self.s3_at(self.s3_url)
+        self.dynamodb = self.session.create_client("dynamodb", endpoint_url=self.dynamodb_url)
         for bucket in (BUCKET, "sacker", "registry"):
             self.s3.create_bucket(Bucket=bucket)
         for name, keys in (("peers", ("k",)), ("bare", ("pk", "sk"))):
@@ -39,6 +38,11 @@ class Servers:
                 AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
                 KeySchema=schema,
             )
+
+    def s3_at(self, url):
+        """A client that reaches the same server by another address."""
+        path_style = botocore.config.Config(s3={"addressing_style": "path"}, signature_version="s3v4")
+        return self.session.create_client("s3", endpoint_url=url, config=path_style)
 
     def environment(self):
         """What every command runs in: an empty home, and nothing of the user's."""
@@ -90,15 +94,16 @@ storage:
         registry.kill()
         raise SystemExit(f"the registry did not start:\n{(self.folder / 'registry.log').read_text()}")
 
-    def presigned(self, operation, **parameters):
+    def presigned(self, operation, at=None, **parameters):
         parameters = {"Bucket": BUCKET, **parameters}
-        return self.s3.generate_presigned_url(operation, Params=parameters, ExpiresIn=3600)
+        client = self.s3_at(at) if at else self.s3
+        return client.generate_presigned_url(operation, Params=parameters, ExpiresIn=3600)
 
-    def presigned_parts(self, key, parts):
+    def presigned_parts(self, key, parts, at=None):
         """A URL for each part of a new upload: signed, and with nothing that sums the bytes up."""
         upload = self.s3.create_multipart_upload(Bucket=BUCKET, Key=key)["UploadId"]
         return [
-            self.presigned("upload_part", Key=key, UploadId=upload, PartNumber=number + 1) for number in range(parts)
+            self.presigned("upload_part", at, Key=key, UploadId=upload, PartNumber=number + 1) for number in range(parts)
         ]
 
     def empty(self):

@@ -30,8 +30,9 @@ class Timer:
         """Times the commands of a row, and returns the figures of each by its name."""
         figures = {}
         # The first round warms caches and connections of servers up, and is not counted.
-        for number in range(self.rounds + 1):
-            print(f"  {row.name}: round {number} of {self.rounds}", file=sys.stderr)
+        rounds = row.rounds or self.rounds
+        for number in range(1 if row.rounds else 0, rounds + 1):
+            print(f"  {row.name}: round {number} of {rounds}", file=sys.stderr)
             commands = row.commands(number)
             # In another order in each round, so that none always runs in the wake of the same one.
             for name in Random(f"{row.name} {number}").sample(list(commands), len(commands)):

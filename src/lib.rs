@@ -88,6 +88,7 @@
 //! ```
 
 pub mod aws;
+mod blocking;
 pub mod cli;
 pub mod clock;
 mod durable;

@@ -7,8 +7,9 @@ use super::{
 use async_trait::async_trait;
 use sacker::{
     fault::{Fault, FaultKind},
+    model::Created,
     retry::{Pace, Patience, Stop},
-    table::{Created, Item, Key, Page, Query, Table, TransactError, Transaction, memory::MemoryTable},
+    table::{Item, Key, Page, Query, Table, TransactError, Transaction, memory::MemoryTable},
 };
 use std::{sync::Arc, time::Duration};
 use tokio::sync::Semaphore;

@@ -4,9 +4,9 @@ use async_trait::async_trait;
 use sacker::{
     fault::Fault,
     ledger::{AddRequest, Added, Author, Ledger, Staged, TableLedger},
-    model::{Address, Blob, Digest, Labels, Spec},
+    model::{Address, Blob, Created, Digest, Labels, Spec},
     retry::Patience,
-    table::{Created, Item, Key, Page, Query, Table, TransactError, Transaction},
+    table::{Item, Key, Page, Query, Table, TransactError, Transaction},
 };
 use std::{
     sync::{

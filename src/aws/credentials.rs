@@ -1,6 +1,12 @@
 //! Credentials, found once and shared by all clients.
 
-use super::{codes, http::Http, proxies::Unproxied, watched::Watched};
+use super::{
+    causes::{find, innermost},
+    codes,
+    http::Http,
+    proxies::Unproxied,
+    watched::Watched,
+};
 use aws_config::{
     BehaviorVersion, Region, default_provider::credentials::DefaultCredentialsChain,
     environment::EnvironmentVariableCredentialsProvider, imds, provider_config::ProviderConfig,
@@ -140,13 +146,13 @@ impl Refusal {
         // The metadata service, which everyone without credentials asks in the end, is simply not there on most machines.
         let none = matches!(error, CredentialsError::CredentialsNotLoaded(_));
         let configured = !none && !matches!(error, CredentialsError::InvalidConfiguration(_));
-        let wrong = super::fault::find::<Unproxied>(error).filter(|error| error.settings);
+        let wrong = find::<Unproxied>(error).filter(|error| error.settings);
         let remedy = wrong.map(|error| error.remedy);
         let busy = watched.is_busy()
             || configured && (watched.is_unreached() || is_throttled(error) || is_of_process(error))
             || matches!(error, CredentialsError::Unhandled(_) | CredentialsError::ProviderTimedOut(_));
         let transient = busy && remedy.is_none();
-        let text = match super::fault::innermost(error) {
+        let text = match innermost(error) {
             text if transient => format!("the source of the credentials has no answer now: {text}"),
             _ if none => "no credentials were found: AWS_PROFILE, AWS_ACCESS_KEY_ID, or a role".to_owned(),
             text => format!("no credentials: {text}"),
@@ -157,7 +163,6 @@ impl Refusal {
 
 /// Returns true if STS says, by its code, that it may answer later.
 fn is_throttled(error: &CredentialsError) -> bool {
-    use super::fault::find;
     let role = find::<AssumeRoleError>(error).and_then(ProvideErrorMetadata::code);
     let web = || find::<AssumeRoleWithWebIdentityError>(error).and_then(ProvideErrorMetadata::code);
     role.or_else(web).is_some_and(|code| codes::kind(Some(code), 400).is_transient())
@@ -167,7 +172,7 @@ fn is_throttled(error: &CredentialsError) -> bool {
 /// says something else would say it again. The SDK gives its end
 /// as text alone.
 fn is_of_process(error: &CredentialsError) -> bool {
-    let text = super::fault::innermost(error);
+    let text = innermost(error);
     let missing = ["exit status: 126", "exit status: 127"];
     text.contains("external process exited") && !missing.iter().any(|status| text.contains(status))
 }

@@ -6,9 +6,9 @@
 
 use super::{
     ahead::{self, ConnectOnly},
+    connecting::is_of_connecting,
     proxies::{Proxies, Proxy},
     stall::Stall,
-    watched::is_of_connecting,
 };
 use aws_smithy_http_client::{
     pool::{Client, ConnectionPool, Partition, PartitionId},

@@ -7,7 +7,9 @@
 mod address;
 mod ahead;
 mod caller;
+mod causes;
 mod codes;
+mod connecting;
 mod credentials;
 mod date;
 mod expired;

@@ -10,11 +10,10 @@ use super::{
 use crate::{
     aws::{Aws, Endpoint},
     durable,
-    model::Actor,
+    model::{Actor, Digest},
     ops::LateActor,
 };
 use futures_util::FutureExt;
-use sha2::{Digest, Sha256};
 use std::{
     fs,
     io::ErrorKind,
@@ -68,7 +67,7 @@ impl Identity {
         if let Some(ledger) = ledger
             && let Some(key) = aws.access_key_id().await
         {
-            let name = hex::encode(Sha256::digest(key));
+            let name = Digest::of(key.as_bytes()).to_string();
             let file = environment.cache().map(|cache| cache.join("identities").join(name));
             match file.as_deref().map_or(Kept::Nothing, kept) {
                 Kept::Known(actor) => return Ok((actor, None)),

@@ -4,10 +4,10 @@ use super::{error::Failure, render::plays_tricks};
 use crate::{
     ledger::{Breach, Mend},
     model::{
-        Event, Labels, PackageName, PackageSummary, Protection, Release, State, TagMove, TagName, Version,
+        Created, Event, Labels, PackageName, PackageSummary, Protection, Release, Setting, SettingState,
+        State, TagMove, TagName, Version,
     },
     ops::{Downloaded, Garbage, Initialised},
-    table::{Created, Setting, SettingState},
 };
 use serde::Serialize;
 use std::{collections::BTreeMap, fmt::Write};

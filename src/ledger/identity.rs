@@ -2,8 +2,8 @@
 
 use super::{
     Error, TableLedger,
-    items::{self, Meta, SCHEMA, encode},
-    snapshot::{Sealed, Snapshot},
+    schema::{self, Meta, SCHEMA, encode},
+    snapshot::{Snapshot, coverage::Sealed},
 };
 use crate::{
     fault::Fault,
@@ -36,16 +36,6 @@ impl Identity {
     }
 }
 
-/// Checks that this release may use a ledger. One of a higher schema says so by what it needs, for reading and for
-/// writing; that it needs no more than this release was checked when it was decoded. A ledger with no identity is empty.
-pub(super) fn check_schema(meta: Option<&Meta>) -> Result<(), Error> {
-    match meta {
-        Some(meta) if meta.schema > SCHEMA && meta.says_needs() => Ok(()),
-        Some(meta) if meta.schema != SCHEMA => Err(Error::Schema { found: meta.schema, known: SCHEMA }),
-        _ => Ok(()),
-    }
-}
-
 impl TableLedger {
     fn new_id(&self) -> String {
         OpId::from(self.patience().random()).to_string()
@@ -65,7 +55,7 @@ impl TableLedger {
     /// Refuses a change of a copy, such as a restored table, where `seen` holds the ledger's identity: what is changed
     /// there is not in the ledger that everyone else uses.
     pub(super) async fn check_home(&self, seen: &Snapshot) -> Result<(), Error> {
-        let key = items::meta_key();
+        let key = schema::meta_key();
         if !seen.contains(&key) {
             return Ok(());
         }
@@ -77,7 +67,7 @@ impl TableLedger {
     /// The ledger's identity, which is made if there is none.
     pub(super) async fn make_identity(&self, seen: &Snapshot) -> Result<Meta, Error> {
         seen.begin();
-        if let Some(meta) = seen.get(&items::meta_key())? {
+        if let Some(meta) = seen.get(&schema::meta_key())? {
             return Ok(meta);
         }
         let mut home = self.home().await?;
@@ -99,7 +89,7 @@ impl TableLedger {
     ) -> Result<Sealed, Error> {
         let change = Change::Put(encode(meta));
         let mut put = Transaction::new(OpId::from(self.patience().random()).to_string());
-        put.push(Action { key: items::meta_key(), condition, change });
+        put.push(Action { key: schema::meta_key(), condition, change });
         Sealed::or_stop(seen.seal(put))
     }
 
@@ -114,7 +104,7 @@ impl TableLedger {
         });
         made.await?;
         // Whoever was first: what stands there counts.
-        let key = items::meta_key();
+        let key = schema::meta_key();
         self.read(vec![key.clone()]).await?.get(&key)?.ok_or_else(|| Error::Damaged {
             what: "the ledger's identity".to_owned(),
             why: "it vanished as soon as it was made".to_owned(),
@@ -123,7 +113,7 @@ impl TableLedger {
 
     /// See [`Ledger::adopt`](super::Ledger::adopt).
     pub(super) async fn change_identity(&self, seen: &Identity, epoch: u64) -> Result<Identity, Error> {
-        let key = items::meta_key();
+        let key = schema::meta_key();
         let there = self.read(vec![key.clone()]).await?;
         there.check_writable([&key])?;
         let meta = match there.get::<Meta>(&key)? {

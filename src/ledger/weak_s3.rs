@@ -5,18 +5,16 @@ mod document;
 use super::{
     AddRequest, Added, Author, Draft, Error, Ledger, NotFound, PackageQuery, Refused, Staged, TagRequest,
     UntagRequest,
-    fence::after,
-    items::{TagItem, VersionItem},
+    schema::{TagItem, VersionItem, after},
     snapshot::Snapshot,
 };
 use crate::{
     aws::Objects,
     model::{
-        Blob, Digest, Labels, OpId, PackageName, PackageSummary, Release, Spec, State, TagMove, Tagged,
-        Timestamp, Version,
+        Blob, Created, Digest, Labels, OpId, PackageName, PackageSummary, Release, Spec, State, TagMove,
+        Tagged, Timestamp, Version,
     },
     retry::Patience,
-    table::Created,
 };
 use async_trait::async_trait;
 use document::{Document, Outcome, check_expectation, unchanged};
@@ -132,6 +130,8 @@ fn asked(sha256: &Digest) -> String {
     format!("add {sha256}")
 }
 
+impl super::contract::sealed::Sealed for WeakS3Ledger {}
+
 #[async_trait]
 impl Ledger for WeakS3Ledger {
     fn describe(&self) -> String {
@@ -208,7 +208,7 @@ impl Ledger for WeakS3Ledger {
         let (_, id) = self.identity().await?;
         let ledger = super::Identity { id, epoch: 0, copy_of: None };
         let op = OpId::from(self.patience.random());
-        Ok(Draft { ledger, op, seen: Snapshot::default(), told: Arc::default() })
+        Ok(Draft::new(ledger, op, Snapshot::default()))
     }
 
     async fn stage(&self, request: &AddRequest, sha256: &Digest, draft: &mut Draft) -> Result<Staged, Error> {

@@ -1,7 +1,12 @@
 //! `add`: the blob first, then the ledger, so that no version is ever without its blob.
 
-use super::{Client, Error, Observer, Phase, spool::blocking};
+use super::{
+    client::Client,
+    error::Error,
+    observer::{Observer, Phase},
+};
 use crate::{
+    blocking::threaded,
     failpoint::reach,
     ledger::{AddRequest, Added, Draft, Identity, MAX_TAGS, Staged},
     model::{Address, Blob, FileName, Mode, Release},
@@ -243,7 +248,7 @@ async fn hash(source: &Source, observer: &Arc<dyn Observer>) -> Result<Content, 
         })
     };
     // A thread would take longer to start.
-    if size <= HASHED_AT_ONCE { hash() } else { blocking(hash).await }
+    if size <= HASHED_AT_ONCE { hash() } else { threaded(hash).await }
 }
 
 /// What went wrong, without the number.

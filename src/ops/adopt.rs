@@ -6,24 +6,18 @@
 //! the store and its owner; then the store gets a new owner, if it still has the one that was seen. A crash in between
 //! leaves the store to its owner, and the next run goes on.
 
-use super::{Client, Error, Initialised};
+use super::{
+    client::Client,
+    error::Error,
+    init::{Adopted, Initialised},
+};
 use crate::{
     failpoint::reach,
     fault::{Fault, FaultKind},
     ledger::Identity,
-    model::{Address, Generation, first_generation},
-    table::Setting,
+    model::{Address, Setting, first_generation},
 };
 use futures_util::TryStreamExt;
-
-/// A store that was adopted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Adopted {
-    /// Who it belonged to, if anyone.
-    pub former: Option<String>,
-    /// The generation from which on this ledger stores blobs; all that was in the store is below.
-    pub generation: Generation,
-}
 
 impl Client {
     /// As [`init`](Self::init), but a store that belongs to another ledger becomes this one's: from then on the other

@@ -1,13 +1,15 @@
 //! `download`: a file appears whole and verified, or not at all.
 
 use super::{
-    Client, Error, Observer,
+    client::Client,
+    error::Error,
     fetch::{Fetched, part_size},
     mode::FileMode,
+    observer::Observer,
     partial::Partial,
-    spool::blocking,
 };
 use crate::{
+    blocking::threaded,
     durable,
     failpoint::{self, reach},
     fault::{Fault, FaultKind},
@@ -167,14 +169,14 @@ impl Client {
         if found.await?.reported(&path, observer) {
             // It may have come another way, after a try that was interrupted.
             let (directory, blob) = (directory, blob.clone());
-            let forgotten = blocking(move || Partial::forget(&directory, &blob)).await;
+            let forgotten = threaded(move || Partial::forget(&directory, &blob)).await;
             forgotten.unwrap_or_else(|error| debug!(%error, "what an earlier try has left stays"));
             return Ok(Landed::File { path, present: true });
         }
         let (of, part) = (blob.clone(), part_size(blob.size));
         let opened = {
             let directory = directory.clone();
-            blocking(move || {
+            threaded(move || {
                 let mode = FileMode::find(of.mode, preserve_mode, &directory)?;
                 Ok((Partial::open(&directory, &of, part, mode.partial)?, mode.complete))
             })
@@ -250,7 +252,7 @@ async fn publish(
     let file = Arc::clone(partial.file());
     let (failed, written) = (output(), partial.path().to_owned());
     let (cut, is_kept) = (partial.cut(), partial.is_kept());
-    let durable = blocking(move || {
+    let durable = threaded(move || {
         cut?;
         if is_kept {
             // This takes a while. Until it is done the file has to be one that its owner can write to: who goes on with
@@ -273,7 +275,7 @@ async fn publish(
     match durable::name(temporary, path, force) {
         Ok(()) => {
             reach("download-named");
-            let flush = blocking(move || durable::flush_directory(&directory));
+            let flush = threaded(move || durable::flush_directory(&directory));
             flush.await.map(|()| true).map_err(output())
         }
         Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
@@ -349,7 +351,7 @@ async fn is_there(
     blob: Blob,
     permission: Permission,
 ) -> Result<Present, Error> {
-    blocking(move || {
+    threaded(move || {
         let link = match std::fs::symlink_metadata(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Present::No),
             Err(error) => return Err(Error::output(path)(error)),

@@ -1,7 +1,13 @@
 //! Fetching a blob: parts in parallel, hashed in order, and nothing believed until the hash is right.
 
-use super::{Client, Error, Observer, Phase, partial::Partial, spool::blocking};
+use super::{
+    client::Client,
+    error::Error,
+    observer::{Observer, Phase},
+    partial::Partial,
+};
 use crate::{
+    blocking::threaded,
     durable::{self, WriteBack},
     failpoint::reach,
     fault::{Fault, FaultKind},
@@ -360,7 +366,7 @@ async fn hash_behind(
     part_size: u64,
     mut landed: mpsc::UnboundedReceiver<u64>,
 ) -> Result<Digest, Error> {
-    blocking(move || {
+    threaded(move || {
         let mut sha256 = Sha256::new();
         let mut buffer = vec![0; READ_BACK];
         let mut behind = WriteBack::of(&file);

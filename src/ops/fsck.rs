@@ -1,8 +1,10 @@
 //! `fsck`: proves the promises for what is stored, in the ledger and in the store.
 
 use super::{
-    Client, Error, Observer, Phase, Within,
+    client::Client,
+    error::Error,
     fetch::{Fetched, spawned},
+    observer::{Observer, Phase, Within},
 };
 use crate::{
     ledger::{Breach, Census, Mend, Needed, Rule, Standing, Tell},

@@ -4,7 +4,11 @@
 //! has condemned its generation, against which no version can be committed any more. A crash leaves at most an object
 //! that the next run reports.
 
-use super::{Client, Error, Observer, Phase, Silent, Within};
+use super::{
+    client::Client,
+    error::Error,
+    observer::{Observer, Phase, Silent, Within},
+};
 use crate::{
     failpoint::reach,
     ledger::Standing,

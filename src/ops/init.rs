@@ -1,9 +1,9 @@
 //! `init`: makes the ledger and the store, or checks them.
 
-use super::{Adopted, Client, Error};
+use super::{client::Client, error::Error};
 use crate::{
     ledger::{self, Identity},
-    table::{Created, Setting},
+    model::{Created, Generation, Setting},
 };
 
 /// What `init` found or made.
@@ -19,6 +19,15 @@ pub struct Initialised {
     pub adopted: Option<Adopted>,
     /// What table, bucket and server must have to be safe, as it was found after that.
     pub settings: Vec<Setting>,
+}
+
+/// A store that was adopted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Adopted {
+    /// Who it belonged to, if anyone.
+    pub former: Option<String>,
+    /// The generation from which on this ledger stores blobs; all that was in the store is below.
+    pub generation: Generation,
 }
 
 impl Client {

@@ -1,6 +1,10 @@
 //! Sending a blob to the store, for as long as that makes progress.
 
-use super::{Client, Error, Observer, Phase};
+use super::{
+    client::Client,
+    error::Error,
+    observer::{Observer, Phase},
+};
 use crate::{
     failpoint::reach,
     model::Address,

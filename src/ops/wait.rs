@@ -1,6 +1,6 @@
 //! `wait`: until a version is there, or a tag has moved.
 
-use super::{Client, Error, Observer};
+use super::{client::Client, error::Error, observer::Observer};
 use crate::{
     fault::{Fault, FaultKind},
     ledger,

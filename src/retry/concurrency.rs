@@ -4,7 +4,7 @@
 //! is known before, so both are found out: the number doubles while each connection keeps its share, goes back where
 //! doubling did not help, and is halved where a back end throttles, fails or stands still.
 
-use super::{Again, Retry};
+use super::again::{Again, Retry};
 use std::{
     num::NonZeroUsize,
     sync::{

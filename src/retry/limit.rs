@@ -1,11 +1,11 @@
 //! The deadline inside an attempt: how long what an attempt waits for may stand still.
 //!
-//! A [`Patience`](super::Patience) counts its deadline from the last beat of a [`Pulse`]. It sleeps between attempts
+//! A [`Patience`](Patience) counts its deadline from the last beat of a [`Pulse`]. It sleeps between attempts
 //! and can end there. An attempt that waits for a server must end by itself, with an error of its own kind, since only
 //! the place that waits knows if a request may have been carried out. So each attempt runs with a [`Limit`], which that
 //! place asks for.
 
-use super::{Patience, Pulse, Retry};
+use super::{patience::Patience, pulse::Pulse};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -22,8 +22,8 @@ tokio::task_local! {
 /// The deadline of the attempt that runs on this task.
 #[derive(Debug, Clone)]
 pub struct Limit {
-    patience: Patience,
-    pulse: Pulse,
+    pub(super) patience: Patience,
+    pub(super) pulse: Pulse,
     least: Instant,
 }
 
@@ -65,26 +65,10 @@ impl Limit {
     }
 }
 
-/// Tries a part of the attempt that runs on this task again by itself, so that the other parts need not be given up: at the
-/// pace, by the deadline and with the budget of the [`Patience`] that made the attempt. Outside of all attempts it is
-/// tried once. What is tried must be idempotent.
-///
-/// # Errors
-/// Those of the tries.
-pub async fn part<T, E, F>(doing: &str, mut attempt: impl FnMut() -> F) -> Result<T, E>
-where
-    E: Retry,
-    F: Future<Output = Result<T, E>>,
-{
-    match Limit::here() {
-        Some(limit) => limit.patience.run_while(&limit.pulse.of_part(), doing, attempt).await,
-        None => attempt().await,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::retry::part;
     use crate::{
         fault::{Fault, FaultKind},
         retry::Stop,

@@ -1,6 +1,5 @@
 //! What is to be stored: a file, and the checksums of the one pass that hashed it.
 
-use super::Progress;
 use crate::{
     durable::read_some,
     model::{Digest, Sha256},
@@ -13,6 +12,10 @@ use std::{
     sync::mpsc,
     thread,
 };
+
+/// Told of each number of bytes that went through, as it does. A try that fails and is made again counts its bytes
+/// again, so a sum may exceed the total.
+pub type Progress<'a> = &'a (dyn Fn(u64) + Send + Sync);
 
 /// Blobs up to this size are sent in one request, larger ones in parts: 16 MiB.
 pub const PART_SIZE: u64 = 16 << 20;

@@ -7,25 +7,26 @@
 //! Nothing is kept beside a blob that would tell whether it is still right, so `put` reads and hashes the file that
 //! it finds under its address: the price of a second add is that of a local read.
 
+mod ahead;
 mod listing;
 mod owner;
 
 use super::{
     Body, Content, Listing, Put, PutError, Sending, Sent, Stat, Store, Upload, Uploads,
-    files::{found, make_dir, make_private_dir, read, threaded},
+    files::{found, read},
     sending::{Teller, belongs, beyond, exchanged, told, unowned},
 };
 use crate::{
-    durable::{self, flush_directory},
+    blocking::threaded,
+    durable::{self, flush_directory, make_dir, make_private_dir},
     failpoint::reach,
     fault::{Fault, FaultKind},
-    model::{Address, Sha256, Timestamp},
-    table::Created,
+    model::{Address, Created, Sha256, Timestamp},
 };
+use ahead::Ahead;
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, stream};
-use listing::Ahead;
 use std::{
     fs::{self, File, Metadata, Permissions},
     io,

@@ -6,13 +6,11 @@ use super::{
 };
 use crate::{
     fault::{Fault, FaultKind},
-    model::{Address, Digest, Timestamp},
-    table::Created,
+    model::{Address, Created, Digest, Timestamp},
 };
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
-use sha2::{Digest as _, Sha256};
 use std::{
     collections::BTreeMap,
     fmt, io,
@@ -86,8 +84,7 @@ impl fmt::Debug for MemoryStore {
 }
 
 fn is(bytes: &[u8], content: &Content) -> bool {
-    bytes.len() as u64 == content.size()
-        && Digest::from(<[u8; 32]>::from(Sha256::digest(bytes))) == *content.sha256()
+    bytes.len() as u64 == content.size() && Digest::of(bytes) == *content.sha256()
 }
 
 #[async_trait]

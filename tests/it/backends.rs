@@ -4,8 +4,9 @@ use async_trait::async_trait;
 use sacker::{
     aws::{Aws, Endpoint},
     fault::Fault,
+    model::Created,
     retry::{Again, Patience, Retry, Stop},
-    table::{Created, Item, Key, Page, Query, Table, TransactError, Transaction},
+    table::{Item, Key, Page, Query, Table, TransactError, Transaction},
 };
 use std::{
     env, fmt,

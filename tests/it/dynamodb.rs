@@ -9,10 +9,8 @@ use aws_sdk_dynamodb::types::{
 };
 use sacker::{
     fault::FaultKind,
-    table::{
-        Action, Change, Condition, Created, Item, Key, Table, TransactError, Transaction,
-        dynamodb::DynamoTable,
-    },
+    model::Created,
+    table::{Action, Change, Condition, Item, Key, Table, TransactError, Transaction, dynamodb::DynamoTable},
 };
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};

@@ -14,11 +14,11 @@ use sacker::{
         self, AddRequest, ApplyRequest, Author, ChangeRequest, PackageQuery, ProtectRequest, RollbackRequest,
         TableLedger, TagRequest, UntagRequest,
     },
-    model::{Address, Labels, Plan, Protection, ReleaseChange, Spec, TagName, Timestamp, Version},
+    model::{Address, Created, Labels, Plan, Protection, ReleaseChange, Spec, TagName, Timestamp, Version},
     ops::{Add, AddInput, Client, Collect, Download, Error, Fsck, Observer, Silent, Target},
     retry::{Pace, Patience, Stop, pace},
     store::{Body, Content, Listing, Put, PutError, Sending, Stat, Store, memory::MemoryStore},
-    table::{Created, Item, Key, Page, Query, Table, TransactError, Transaction, memory::MemoryTable},
+    table::{Item, Key, Page, Query, Table, TransactError, Transaction, memory::MemoryTable},
 };
 use std::{
     fmt, io,

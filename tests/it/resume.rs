@@ -8,10 +8,9 @@ use async_trait::async_trait;
 use futures_util::StreamExt;
 use sacker::{
     fault::{Fault, FaultKind},
-    model::{Address, Blob},
+    model::{Address, Blob, Created},
     ops::{Add, AddInput, Client, Download, Downloaded, Error, Observer, Phase, Target},
     store::{Body, Content, Listing, Put, PutError, Sending, Stat, Store},
-    table::Created,
 };
 use std::{
     fs::{self, File, Permissions},

@@ -2,8 +2,9 @@
 
 use sacker::{
     fault::FaultKind,
+    model::Created,
     table::{
-        Action, Change, Condition, Created, Item, Key, Order, Query, Table, TransactError, Transaction,
+        Action, Change, Condition, Item, Key, Order, Query, Table, TransactError, Transaction,
         sqlite::SqliteTable,
     },
 };

@@ -14,8 +14,8 @@ use sacker::{
     aws::Objects,
     fault::Fault,
     ledger::{Ledger, TableLedger, WeakS3Ledger},
-    model::{Release, Version},
-    table::{Created, Item, Key, Page, Query, Table, TransactError, Transaction},
+    model::{Created, Release, Version},
+    table::{Item, Key, Page, Query, Table, TransactError, Transaction},
 };
 use std::sync::{
     Arc,

@@ -2,10 +2,10 @@
 
 use crate::{
     cli::{
-        Context,
-        arguments::{Change, jobs},
+        context::Context,
         error::{Failure, Kind},
         json,
+        options::{Change, jobs},
     },
     ledger::AddRequest,
     model::{Expectation, FileName, Labels, PackageName, TagName},

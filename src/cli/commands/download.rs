@@ -2,10 +2,11 @@
 
 use crate::{
     cli::{
-        Context,
-        arguments::jobs,
+        context::Context,
         error::{Failure, Kind},
-        json, render,
+        json,
+        options::jobs,
+        render,
     },
     model::{PackageName, Spec},
     ops::{self, Download, Target},

@@ -1,7 +1,7 @@
 //! `gc`: removes the blobs that no version needs.
 
 use crate::{
-    cli::{Context, error::Failure, json, render},
+    cli::{context::Context, error::Failure, json, render},
     model::Timestamp,
     ops::{Collect, Garbage},
 };
@@ -17,7 +17,7 @@ pub(in crate::cli) struct Args {
     #[arg(long)]
     pub delete: bool,
     /// Leave alone what was stored less than this ago
-    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = super::duration)]
+    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = crate::cli::options::duration)]
     min_age: Duration,
 }
 

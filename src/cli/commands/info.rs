@@ -1,7 +1,7 @@
 //! `info`: all that is known of a version.
 
 use crate::{
-    cli::{Context, error::Failure, json, render},
+    cli::{context::Context, error::Failure, json, render},
     model::{PackageName, Spec},
 };
 

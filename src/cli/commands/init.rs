@@ -1,9 +1,9 @@
 //! `init`: makes the ledger and the store.
 
 use crate::{
-    cli::{Context, error::Failure, json, render},
+    cli::{context::Context, error::Failure, json, render},
+    model::{Created, SettingState},
     ops::Adopted,
-    table::{Created, SettingState},
 };
 
 /// Make the ledger and the store with safe settings, or check those that are there

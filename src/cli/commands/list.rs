@@ -2,7 +2,7 @@
 
 use crate::{
     cli::{
-        Context,
+        context::Context,
         error::{Failure, Kind},
         json,
         render::{self, counted},
@@ -23,7 +23,7 @@ pub(in crate::cli) struct Args {
     #[arg(long, value_name = "NAME")]
     after: Option<PackageName>,
     /// At most this many
-    #[arg(long, value_name = "N", value_parser = super::limit)]
+    #[arg(long, value_name = "N", value_parser = crate::cli::options::limit)]
     limit: Option<usize>,
     /// Show the latest version of each, its size, and when the package was last changed
     ///

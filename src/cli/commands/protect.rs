@@ -2,10 +2,10 @@
 
 use crate::{
     cli::{
-        Context,
-        arguments::Change,
+        context::Context,
         error::{Failure, Kind},
         json,
+        options::Change,
     },
     ledger::ProtectRequest,
     model::{PackageName, Protection, TagName},

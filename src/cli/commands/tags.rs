@@ -1,7 +1,7 @@
 //! `tags`: the tags of a package.
 
 use crate::{
-    cli::{Context, error::Failure, json, render},
+    cli::{context::Context, error::Failure, json, render},
     model::{PackageName, Version},
 };
 

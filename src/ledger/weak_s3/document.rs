@@ -3,8 +3,7 @@
 use crate::{
     ledger::{
         AddRequest, Author, Conflict, Error, NotFound, Refused,
-        fence::after,
-        items::{BlobFields, TagItem, VersionItem},
+        schema::{BlobFields, TagItem, VersionItem, after},
     },
     model::{Digest, Expectation, Key, PackageName, Release, Spec, TagKind, TagName, Timestamp, Version},
 };

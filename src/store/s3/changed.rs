@@ -1,9 +1,16 @@
 //! When a try to send fails: is the file still what was hashed?
 
-use super::{S3Store, body, fault, refused_bytes, status, unreadable};
+use super::{
+    body,
+    client::S3Store,
+    encoding::unreadable,
+    faults::{refused_bytes, status},
+};
 use crate::{
+    aws::fault,
+    blocking::threaded,
     fault::{Fault, FaultKind},
-    store::{Content, PutError, files::threaded},
+    store::{Content, PutError},
 };
 use aws_sdk_s3::{
     config::http::HttpResponse,

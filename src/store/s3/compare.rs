@@ -1,7 +1,12 @@
 //! Comparing what is under a key with a content.
 
-use super::{S3Store, code, encoded_crc, encoded_sha256, fault, status};
+use super::{
+    client::S3Store,
+    encoding::{encoded_crc, encoded_sha256},
+    faults::{code, status},
+};
 use crate::{
+    aws::fault,
     fault::{Fault, FaultKind},
     model::{Digest, Sha256},
     store::{

@@ -6,16 +6,21 @@
 mod parts;
 
 use super::{
-    Found, S3Store, body, code, encoded_crc, fault,
+    body,
+    client::S3Store,
+    compare::{Found, look},
+    encoding::encoded_crc,
+    faults::{code, refused_bytes, status},
     journal::{Entry, Upload},
-    look, refused_bytes,
     single::ROUNDS,
-    status, uploads,
+    uploads,
 };
 use crate::{
+    aws::fault,
+    blocking::threaded,
     failpoint::reach,
     fault::{Fault, FaultKind},
-    store::{Content, Put, PutError, files::threaded, part_size, sending::Teller},
+    store::{Content, Put, PutError, part_size, sending::Teller},
 };
 use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumType, CompletedMultipartUpload, CompletedPart, Part};
 use std::{collections::BTreeMap, io, path::PathBuf, sync::Arc};

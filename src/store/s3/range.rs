@@ -1,7 +1,11 @@
 //! Reading a range of a blob.
 
-use super::{S3Store, code, fault, status};
+use super::{
+    client::S3Store,
+    faults::{code, status},
+};
 use crate::{
+    aws::fault,
     fault::{Fault, FaultKind},
     model::Address,
     store::{

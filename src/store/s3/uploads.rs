@@ -2,8 +2,9 @@
 //!
 //! MinIO lists them only for a prefix that is a whole key, so on it none are found here; it drops them by itself.
 
-use super::{S3Store, code, fault, stat};
+use super::{client::S3Store, encoding::stat, faults::code};
 use crate::{
+    aws::fault,
     fault::{Fault, FaultKind},
     model::Timestamp,
     retry,

@@ -1,13 +1,13 @@
 //! Opening and making the database, queueing for it, and what its errors mean.
 
 use crate::{
-    durable::uninterrupted,
+    durable::{make_private_dir, uninterrupted},
     failpoint,
     fault::{Fault, FaultKind},
 };
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{File, OpenOptions},
     io,
     path::Path,
     sync::{
@@ -63,7 +63,7 @@ impl Database {
         let disk = |error: io::Error| Fault::new(FaultKind::Disk, doing, error);
         let path = dir.join(FILE);
         if access == Access::Make {
-            make_dir(dir).map_err(disk)?;
+            make_private_dir(dir).map_err(disk)?;
         } else if !path.try_exists().map_err(disk)? {
             return Ok(None);
         }
@@ -146,23 +146,6 @@ fn settle(connection: &Connection) -> Result<(), rusqlite::Error> {
     // On macOS a plain flush leaves the bytes in the drive's cache; elsewhere this changes nothing.
     connection.pragma_update(None, "fullfsync", true)?;
     connection.pragma_update(None, "checkpoint_fullfsync", true)
-}
-
-/// Makes a directory with its parents, readable by nobody else, and as durable as what will be in it.
-fn make_dir(dir: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    if dir.is_dir() {
-        return Ok(());
-    }
-    let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty());
-    if let Some(parent) = parent {
-        make_dir(parent)?;
-    }
-    match fs::DirBuilder::new().mode(0o700).create(dir) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => {}
-        made => made?,
-    }
-    parent.map_or(Ok(()), crate::durable::flush_directory)
 }
 
 /// A piece of work's place in the queue: it may be left until the work has started, and not after.

@@ -17,9 +17,9 @@ use sacker::{
     ledger::{
         ApplyRequest, ChangeRequest, Ledger, PackageQuery, ProtectRequest, RollbackRequest, TableLedger,
     },
-    model::{Labels, Protection, ReleaseChange},
+    model::{Created, Labels, Protection, ReleaseChange},
     ops::{Fsck, Observer, Silent, Wait},
-    table::{Change, Created, Item, Key, Page, Query, Table, TransactError, Transaction},
+    table::{Change, Item, Key, Page, Query, Table, TransactError, Transaction},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -10,8 +10,8 @@ use futures_util::TryStreamExt;
 use sacker::{
     fault::Fault,
     ledger::{AddRequest, Ledger, TableLedger},
-    model::{Labels, ReleaseChange},
-    table::{Action, Change, Condition, Created, Item, Key, Page, Query, Table, TransactError, Transaction},
+    model::{Created, Labels, ReleaseChange},
+    table::{Action, Change, Condition, Item, Key, Page, Query, Table, TransactError, Transaction},
 };
 use serde_json::{Value, json};
 use std::sync::{

@@ -13,10 +13,10 @@ use futures_util::{FutureExt, TryStreamExt};
 use sacker::{
     fault::Fault,
     ledger::{Breach, ChangeRequest, Error, Ledger, Mend, PackageQuery, Rule, TableLedger},
-    model::{Event, EventKind, Labels, ReleaseChange},
+    model::{Created, Event, EventKind, Labels, ReleaseChange},
     ops::{Fsck, Listed},
     store::memory::MemoryStore,
-    table::{Created, Item, Key, Page, Query, Table, TransactError, Transaction, memory::MemoryTable},
+    table::{Item, Key, Page, Query, Table, TransactError, Transaction, memory::MemoryTable},
 };
 use serde_json::json;
 use std::{

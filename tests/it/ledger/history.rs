@@ -10,8 +10,8 @@ use futures_util::TryStreamExt;
 use sacker::{
     fault::Fault,
     ledger::{AddRequest, Author, Error, Ledger, NotFound, ProtectRequest, TableLedger, TagRequest},
-    model::{Event, EventKind, Labels, Protection, ReleaseChange},
-    table::{Created, Item, Key, Page, Query, Table, TransactError, Transaction, memory::MemoryTable},
+    model::{Created, Event, EventKind, Labels, Protection, ReleaseChange},
+    table::{Item, Key, Page, Query, Table, TransactError, Transaction, memory::MemoryTable},
 };
 use std::{
     fmt,

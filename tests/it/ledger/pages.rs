@@ -6,8 +6,8 @@ use futures_util::TryStreamExt;
 use sacker::{
     fault::{Fault, FaultKind},
     ledger::{Error, Ledger, Standing, TableLedger},
-    model::Spec,
-    table::{Created, Item, Key, Page, Query, Table, TransactError, Transaction, memory::MemoryTable},
+    model::{Created, Spec},
+    table::{Item, Key, Page, Query, Table, TransactError, Transaction, memory::MemoryTable},
 };
 use std::sync::{
     Arc,

@@ -4,8 +4,7 @@ use super::world::{Tables, World, add, add_many, of, sha256, tag, untag, version
 use futures_util::TryStreamExt;
 use sacker::{
     ledger::{Error, Ledger, NotFound, PackageQuery},
-    model::{PackageName, Release, Spec},
-    table::Created,
+    model::{Created, PackageName, Release, Spec},
 };
 
 pub async fn names(ledger: &dyn Ledger, prefix: &str, after: Option<&str>) -> Vec<String> {

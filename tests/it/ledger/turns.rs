@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use sacker::{
     fault::Fault,
-    table::{Created, Item, Key, Page, Query, Table, TransactError, Transaction},
+    model::Created,
+    table::{Item, Key, Page, Query, Table, TransactError, Transaction},
 };
 use std::{
     fmt,

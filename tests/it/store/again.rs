@@ -3,9 +3,8 @@
 use async_trait::async_trait;
 use sacker::{
     fault::{Fault, FaultKind},
-    model::{Address, Timestamp},
+    model::{Address, Created, Setting, Timestamp},
     store::{Body, Content, Listing, Put, PutError, Sending, Stat, Store, Upload, Uploads},
-    table::{Created, Setting},
 };
 use std::ops::Range;
 

@@ -3,9 +3,8 @@
 use super::{Bench, Files, address, conformance, hash, holds, list, put};
 use async_trait::async_trait;
 use sacker::{
-    model::Address,
+    model::{Address, Created},
     store::{Put, Store, directory::DirectoryStore},
-    table::Created,
 };
 use std::{
     fs,

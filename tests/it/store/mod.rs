@@ -16,9 +16,8 @@ use owner::{an_owner_is_replaced_by_one_who_saw_it, one_claim_wins};
 use proptest::prelude::*;
 use sacker::{
     fault::{Fault, FaultKind},
-    model::{Address, Digest},
+    model::{Address, Created, Digest},
     store::{Content, Listing, PART_SIZE, Put, PutError, Sent, Store, part_size},
-    table::Created,
 };
 use std::{
     fs,

@@ -8,9 +8,9 @@ use super::{
 use crate::{backends, collect::Site, ledger::world::patience, proxy::http::Message, rewriting::guarding};
 use sacker::{
     fault::{Fault, FaultKind},
+    model::{Setting, SettingState},
     ops::{Client, Error},
     store::{Store, s3::S3Store},
-    table::{Setting, SettingState},
 };
 use std::sync::Arc;
 

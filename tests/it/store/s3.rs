@@ -6,9 +6,8 @@ use async_trait::async_trait;
 use aws_sdk_s3::{Client, config::retry::RetryConfig, primitives::ByteStream};
 use sacker::{
     fault::FaultKind,
-    model::Address,
+    model::{Address, Created},
     store::{Content, PART_SIZE, Put, PutError, Sent, Store, part_size, s3::S3Store},
-    table::Created,
 };
 use std::{
     fs,

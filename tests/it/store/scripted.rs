@@ -4,8 +4,8 @@ use super::{Files, MIB, address, hash, put, s3::client};
 use aws_smithy_types::{DateTime, date_time::Format};
 use sacker::{
     fault::FaultKind,
+    model::Created,
     store::{Content, Put, PutError, Store, s3::S3Store},
-    table::Created,
 };
 use std::{
     collections::BTreeSet,

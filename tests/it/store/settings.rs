@@ -4,8 +4,9 @@ use super::scripted::{Server, error, nothing};
 use crate::{backends, rewriting};
 use sacker::{
     fault::FaultKind,
+    model::{Created, Setting, SettingState},
     store::{Store, s3::S3Store},
-    table::{Created, Setting, SettingState, Table, dynamodb::DynamoTable},
+    table::{Table, dynamodb::DynamoTable},
 };
 
 /// The names and states, and the commands of those that are off.

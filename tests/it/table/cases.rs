@@ -1,7 +1,7 @@
 //! Items and transactions.
 
 use super::*;
-use sacker::table::{Created, MAX_ACTIONS};
+use sacker::{model::Created, table::MAX_ACTIONS};
 use serde_json::json;
 
 type Shared = Arc<dyn Table>;

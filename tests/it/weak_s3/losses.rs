@@ -14,8 +14,9 @@ use sacker::{
     aws::Objects,
     fault::{Fault, FaultKind},
     ledger::{Conflict, Error, Ledger, PackageQuery, Refused, TableLedger, TagRequest, WeakS3Ledger},
+    model::Created,
     retry::{Patience, Stop},
-    table::{Created, Item, Key, Page, Query, Table, TransactError, Transaction},
+    table::{Item, Key, Page, Query, Table, TransactError, Transaction},
 };
 use std::{
     fmt,

@@ -6,20 +6,29 @@ use super::*;
 use crate::{
     ledger::{
         AddRequest, Added, ApplyRequest, Author, ChangeRequest, Error, Ledger, ProtectRequest, Staged,
-        add::Addition,
-        commit::Commit,
-        moves::Moving,
-        operation::{Context, Operation, Plan, Told, decide},
-        release::Changing,
-        tagging::Tagging,
-        target::{Move, To},
-        undo::Undoing,
+        TableLedger,
+        changes::{
+            add::Addition,
+            tagging::Tagging,
+            tags::{
+                destination::{Move, To},
+                moves::Moving,
+                one_move::OneMove,
+                undo::Undoing,
+            },
+            version::Changing,
+        },
+        engine::{
+            attempt::Commit,
+            idempotency::decide,
+            operation::{Context, Operation, Plan, Told},
+        },
     },
     model::{
         Address, Blob, Digest, Labels, OpId, PackageName, Protection, ReleaseChange, Spec, TagName, Version,
     },
     retry::{Patience, Stop},
-    table::{Change, Table as _, memory::MemoryTable},
+    table::{Change, Condition, Item, memory::MemoryTable},
 };
 use serde_json::json;
 use std::{mem, panic::AssertUnwindSafe, sync::Arc, time::Duration};
@@ -130,7 +139,7 @@ impl World {
             [("app", 1, "live"), ("app", 2, "live"), ("app", 1, "canary"), ("other", 1, "live")]
         {
             let to = To::Spec(Spec::Version(version(to)));
-            let one = Moving::one(Move { package: of(package), ..moving(tag, to) }, author(None));
+            let one = OneMove::new(Move { package: of(package), ..moving(tag, to) }, author(None));
             world.commit(&one, None).await;
         }
         world
@@ -186,9 +195,9 @@ impl World {
         attempt(None).unwrap();
         let mut needed = 0;
         for Action { key, .. } in &proposal.actions {
-            let head = items::head_key(&key.pk);
+            let head = schema::head_key(&key.pk);
             let is_covered =
-                items::is_logged(key) && proposal.actions.iter().any(|action| action.key == head);
+                schema::is_logged(key) && proposal.actions.iter().any(|action| action.key == head);
             let free = is_covered || key.pk.starts_with("D#");
             assert_eq!(
                 attempt(Some(key)).is_ok(),
@@ -254,7 +263,7 @@ async fn an_addition_is_held_to_what_it_covers() {
 #[tokio::test]
 async fn moves_are_held_to_what_they_cover() {
     let world = World::new().await;
-    let one = |tag, to| Moving::one(moving(tag, to), author(None));
+    let one = |tag, to| OneMove::new(moving(tag, to), author(None));
     let all = [RELEASES, A_VERSION, ELSEWHERE, NOWHERE];
     world.holds(one("live", To::Spec(Spec::Version(version(3)))), &all).await;
     world.holds(one("live", To::Spec(of("canary"))), &all).await;
@@ -272,7 +281,7 @@ async fn moves_are_held_to_what_they_cover() {
     let label =
         ChangeRequest { package: of("app"), version: version(2), change: label, author: author(None) };
     world.ledger.change(&label).await.unwrap();
-    world.holds(Moving::one(gated, author(None)), &all).await;
+    world.holds(OneMove::new(gated, author(None)), &all).await;
     let moves = || {
         vec![
             moving("live", To::Spec(Spec::Version(version(3)))),
@@ -363,7 +372,7 @@ async fn condemning_is_held_to_what_it_covers() {
     let world = World::new().await;
     let mut seen = everything(&world).await;
     let orphan = Address { sha256: Digest::from([77; 32]), generation: 0 };
-    let key = items::blob_key(&orphan.sha256, 0);
+    let key = schema::blob_key(&orphan.sha256, 0);
     seen.more([(key.clone(), None)]);
     for outside in [None, Some(ELSEWHERE), Some(A_TAG), Some(RELEASES)] {
         let condemned = world.ledger.condemnation(&orphan, &seen).unwrap().unwrap().0;
@@ -380,19 +389,19 @@ async fn condemning_is_held_to_what_it_covers() {
 #[tokio::test]
 async fn identities_are_held_to_what_they_cover() {
     let world = World::new().await;
-    let key = items::meta_key();
+    let key = schema::meta_key();
     let there = everything(&world).await;
     let empty = Snapshot::new(vec![key.clone(), Key::new(ELSEWHERE.0, ELSEWHERE.1)], vec![None, None], true);
-    let meta: items::Meta = there.get(&key).unwrap().unwrap();
+    let meta: schema::Meta = there.get(&key).unwrap().unwrap();
     let begin = |seen: &Snapshot| {
         seen.begin();
-        seen.get::<items::Meta>(&key).unwrap();
+        seen.get::<schema::Meta>(&key).unwrap();
     };
     let stopped = |seen: &Snapshot, condition| {
         is_stopped(|| world.ledger.identifying(seen, condition, &meta));
     };
     for seen in [&there, &empty] {
-        let same = || seen.unchanged::<items::Meta>(&key);
+        let same = || seen.unchanged::<schema::Meta>(&key);
         begin(seen);
         world.ledger.identifying(seen, same(), &meta).unwrap();
         for weak in [Condition::Always, Condition::Present, Condition::equals("ledger", meta.ledger.as_str())]
@@ -408,11 +417,11 @@ async fn identities_are_held_to_what_they_cover() {
 async fn a_tag_that_stays_on_latest_holds_the_plan_to_it() {
     let world = World::new().await;
     let latest = || To::Spec(Spec::Latest);
-    world.commit(&Moving::one(moving("live", latest()), author(None)), None).await;
+    world.commit(&OneMove::new(moving("live", latest()), author(None)), None).await;
     let stays =
         Moving::plan(vec![moving("live", latest()), moving("beta", To::Spec(of("canary")))], author(None));
     let moved = world.commit(&stays.unwrap(), None).await;
     assert_eq!((moved[0].previous, moved[0].version), (Some(version(3)), Some(version(3))));
     // With a key also where nothing is changed.
-    world.commit(&Moving::one(moving("live", latest()), author(Some("job"))), Some("job")).await;
+    world.commit(&OneMove::new(moving("live", latest()), author(Some("job"))), Some("job")).await;
 }

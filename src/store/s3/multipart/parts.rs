@@ -1,7 +1,13 @@
 //! The parts of an upload: several under way at once, each tried again by itself.
 
 use super::{
-    super::{body, code, encoded_crc, journal::Upload, payload::Payload, unreadable},
+    super::{
+        body,
+        encoding::{encoded_crc, unreadable},
+        faults::code,
+        journal::Upload,
+        payload::Payload,
+    },
     Stop, Transfer,
 };
 use crate::{

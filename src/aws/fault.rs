@@ -3,10 +3,10 @@
 use super::{
     causes::{find, innermost},
     codes,
-    credentials::Refusal,
     date::is_skewed,
     expired::{is_expired, is_renewed},
     proxies::Unproxied,
+    refusal::Refusal,
 };
 use crate::fault::{Fault, FaultKind};
 use aws_credential_types::provider::error::CredentialsError;

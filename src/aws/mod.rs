@@ -18,6 +18,7 @@ mod http;
 #[cfg(feature = "weak-s3-ledger")]
 mod objects;
 mod proxies;
+mod refusal;
 mod stall;
 mod stated;
 mod trust;

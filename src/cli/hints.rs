@@ -59,69 +59,8 @@ fn of_ledger(error: &ledger::Error, places: &Places) -> Vec<String> {
     use ledger::Error as E;
     let hint = match error {
         E::NotFound(error) => of_not_found(error),
-        E::Conflict(Conflict::Tag { package, tag, found: Some(_), .. }) => {
-            format!("nothing was changed; `sacker info {package} {tag}` shows what it is on")
-        }
-        E::Conflict(Conflict::Tag { package, .. }) => {
-            format!("nothing was changed; `sacker tags {package}` shows the tags there are")
-        }
-        E::Conflict(Conflict::Latest { package, .. }) => {
-            format!("nothing was added; `sacker versions {package} --limit 5` shows the last ones")
-        }
-        E::Conflict(Conflict::Key { .. }) => {
-            "nothing was changed; a key stands for one change for ever: use another for another".to_owned()
-        }
-        E::Conflict(Conflict::Contention(_)) => {
-            "nothing was changed; run it again, or with a longer --deadline".to_owned()
-        }
-        E::Refused(Refused::NotActive { package, .. }) => {
-            format!("nothing was changed; `sacker versions {package}` shows the active ones")
-        }
-        E::Refused(Refused::Tagged { package, tags, .. }) => {
-            format!("nothing was changed; move the tags away first: `sacker untag {package} {}`", tags[0])
-        }
-        E::Refused(Refused::WayBack { package, version, .. }) => {
-            format!("nothing was changed; if no tag is to go back to it: `sacker yank {package} {version}` first")
-        }
-        E::Refused(Refused::Labelled { package, version, .. } | Refused::Labels { package, version, .. }) => {
-            format!("nothing was changed; `sacker info {package} {version}` shows the labels it has")
-        }
-        E::Conflict(Conflict::NotApplied { package, tag, .. }) => {
-            format!("nothing was changed; `sacker history {package} {tag}` shows what happened since")
-        }
-        E::Conflict(Conflict::OtherPlan { .. }) => {
-            "nothing was changed; give the plan as it was applied, or move each tag by itself".to_owned()
-        }
-        E::Refused(Refused::Protected { package, tag, protection }) => match protection {
-            Protection::Confirm => {
-                format!("nothing was changed; if you mean it: `--confirm {tag}`, or `confirm` in a plan")
-            }
-            Protection::WriteOnce => {
-                format!("nothing was changed; if you mean it: `sacker unprotect {package} {tag}` first")
-            }
-            Protection::Other(_) => {
-                "nothing was changed; install the newest release of sacker on this machine".to_owned()
-            }
-        },
-        E::Refused(Refused::Rollback { package, tag, nearest: Some(nearest), .. }) => {
-            format!("nothing was changed; the nearest: `sacker rollback {package} {tag} --to {nearest}`")
-        }
-        E::Refused(Refused::Rollback { package, tag, .. }) => {
-            format!("nothing was changed; `sacker history {package} {tag}` shows where it was")
-        }
-        E::Refused(Refused::Gates { package, version, .. }) => {
-            format!("nothing was changed; `sacker info {package} {version}` shows the version")
-        }
-        E::Refused(Refused::UncertainTime(uncertain)) => {
-            let (package, tag) = (&uncertain.package, &uncertain.tag);
-            format!("`sacker history {package} {tag}` shows its moves in their order; name a version, or `{tag}~1`")
-        }
-        E::Refused(Refused::TooLarge { .. }) => {
-            "nothing was changed; make it two plans, or leave out --key; `sacker apply --help` says what takes how \
-             many items"
-                .to_owned()
-        }
-        E::Refused(_) => "nothing was changed".to_owned(),
+        E::Conflict(error) => of_conflict(error),
+        E::Refused(error) => of_refusal(error),
         E::Moves { failed, .. } if failed.iter().any(Failed::is_of_undo) => {
             "nothing was changed: a plan is taken back whole or not at all; `sacker rollback` puts back one tag"
                 .to_owned()
@@ -149,6 +88,79 @@ fn of_ledger(error: &ledger::Error, places: &Places) -> Vec<String> {
         E::Schema { found, .. } => format!("use a release of sacker that knows schema {found}"),
     };
     vec![hint]
+}
+
+fn of_conflict(error: &Conflict) -> String {
+    match error {
+        Conflict::Tag { package, tag, found: Some(_), .. } => {
+            format!("nothing was changed; `sacker info {package} {tag}` shows what it is on")
+        }
+        Conflict::Tag { package, .. } => {
+            format!("nothing was changed; `sacker tags {package}` shows the tags there are")
+        }
+        Conflict::Latest { package, .. } => {
+            format!("nothing was added; `sacker versions {package} --limit 5` shows the last ones")
+        }
+        Conflict::Key { .. } => {
+            "nothing was changed; a key stands for one change for ever: use another for another".to_owned()
+        }
+        Conflict::Contention(_) => {
+            "nothing was changed; run it again, or with a longer --deadline".to_owned()
+        }
+        Conflict::NotApplied { package, tag, .. } => {
+            format!("nothing was changed; `sacker history {package} {tag}` shows what happened since")
+        }
+        Conflict::OtherPlan { .. } => {
+            "nothing was changed; give the plan as it was applied, or move each tag by itself".to_owned()
+        }
+    }
+}
+
+fn of_refusal(error: &Refused) -> String {
+    match error {
+        Refused::NotActive { package, .. } => {
+            format!("nothing was changed; `sacker versions {package}` shows the active ones")
+        }
+        Refused::Tagged { package, tags, .. } => {
+            format!("nothing was changed; move the tags away first: `sacker untag {package} {}`", tags[0])
+        }
+        Refused::WayBack { package, version, .. } => {
+            format!("nothing was changed; if no tag is to go back to it: `sacker yank {package} {version}` first")
+        }
+        Refused::Labelled { package, version, .. } | Refused::Labels { package, version, .. } => {
+            format!("nothing was changed; `sacker info {package} {version}` shows the labels it has")
+        }
+        Refused::Protected { package, tag, protection } => match protection {
+            Protection::Confirm => {
+                format!("nothing was changed; if you mean it: `--confirm {tag}`, or `confirm` in a plan")
+            }
+            Protection::WriteOnce => {
+                format!("nothing was changed; if you mean it: `sacker unprotect {package} {tag}` first")
+            }
+            Protection::Other(_) => {
+                "nothing was changed; install the newest release of sacker on this machine".to_owned()
+            }
+        },
+        Refused::Rollback { package, tag, nearest: Some(nearest), .. } => {
+            format!("nothing was changed; the nearest: `sacker rollback {package} {tag} --to {nearest}`")
+        }
+        Refused::Rollback { package, tag, .. } => {
+            format!("nothing was changed; `sacker history {package} {tag}` shows where it was")
+        }
+        Refused::Gates { package, version, .. } => {
+            format!("nothing was changed; `sacker info {package} {version}` shows the version")
+        }
+        Refused::UncertainTime(uncertain) => {
+            let (package, tag) = (&uncertain.package, &uncertain.tag);
+            format!("`sacker history {package} {tag}` shows its moves in their order; name a version, or `{tag}~1`")
+        }
+        Refused::TooLarge { .. } => {
+            "nothing was changed; make it two plans, or leave out --key; `sacker apply --help` says what takes how \
+             many items"
+                .to_owned()
+        }
+        _ => "nothing was changed".to_owned(),
+    }
 }
 
 fn of_not_found(error: &NotFound) -> String {

@@ -20,6 +20,8 @@ mod memory;
 mod mode;
 mod observer;
 mod partial;
+mod present;
+mod runs;
 mod spool;
 mod upload;
 mod wait;

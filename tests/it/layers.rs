@@ -226,17 +226,62 @@ fn every_room_of_the_ledger_names_only_those_below_it() {
     assert_eq!(breaches, Vec::<String>::new());
 }
 
+/// The lines that a file may have, and a function without its comments. Files of tests and benches are held to what the
+/// longest of them has.
+const MOST_LINES: [(&str, usize); 3] = [("src", 400), ("tests", 530), ("benches", 400)];
+const MOST_OF_A_FUNCTION: usize = 70;
+
 #[test]
 fn no_file_outgrows_a_reader() {
-    const MOST: usize = 400;
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut paths = Vec::new();
-    for folder in ["src", "tests", "benches"] {
+    let mut long = Vec::new();
+    for (folder, most) in MOST_LINES {
+        let mut paths = Vec::new();
         sources(&root.join(folder), &mut paths);
+        long.extend(paths.into_iter().filter(|path| {
+            let text = fs::read_to_string(path).unwrap();
+            text.lines().count() > most
+        }));
     }
-    let long = |path: &PathBuf| fs::read_to_string(path).unwrap().lines().count() > MOST;
-    let long: Vec<_> = paths.into_iter().filter(long).collect();
     assert_eq!(long, Vec::<PathBuf>::new());
+}
+
+/// The names of the functions of some code that have more lines than that.
+fn long_functions(code: &str, most: usize) -> Vec<String> {
+    let lines: Vec<_> = code.lines().filter(|line| !line.trim().is_empty()).collect();
+    let mut long = Vec::new();
+    for (at, line) in lines.iter().enumerate() {
+        let begins = line.trim_start();
+        let before = begins.split("fn ").next().unwrap_or_default();
+        let is_function = begins.contains("fn ")
+            && before.split_whitespace().all(|word| {
+                word.starts_with("pub")
+                    || ["async", "const", "crate)", "in", "super)"].contains(&word)
+                    || word.ends_with(')')
+            });
+        if !is_function || begins.ends_with(';') {
+            continue;
+        }
+        let end = format!("{}}}", &line[..line.len() - begins.len()]);
+        let length = lines[at..].iter().position(|line| *line == end).map_or(1, |last| last + 1);
+        if length > most {
+            long.push(begins.to_owned());
+        }
+    }
+    long
+}
+
+#[test]
+fn no_function_outgrows_a_reader() {
+    let long =
+        files().into_iter().filter(|(_, path, _)| !path.ends_with("tests.rs")).flat_map(|(_, path, code)| {
+            let long = long_functions(&code, MOST_OF_A_FUNCTION);
+            long.into_iter().map(move |function| format!("{}: {function}", path.display()))
+        });
+    assert_eq!(long.collect::<Vec<_>>(), Vec::<String>::new());
+    let code = "    pub(super) async fn long(\n    ) {\n        a;\n\n        b;\n    }\n    fn short() {}\n";
+    assert_eq!(long_functions(code, 4), ["pub(super) async fn long("]);
+    assert_eq!(long_functions(code, 5), Vec::<String>::new());
 }
 
 #[test]

@@ -157,7 +157,8 @@ pub trait Ledger: sealed::Sealed + fmt::Debug + Send + Sync {
     }
 
     /// All that happened to a package, or to one tag of it, newest first. The two logs of the package are read page by
-    /// page and merged by time: together they are no snapshot. Yields [`NotFound`] if there is no such package or tag.
+    /// page and merged by time, as of one instant. Yields [`NotFound`] if there is no such package or tag. Of a log whose
+    /// head is damaged or lost, the entries are yielded without an upper bound, and last of all [`Error::Damaged`].
     fn history(&self, package: &PackageName, tag: Option<&TagName>) -> BoxStream<'_, Result<Event, Error>> {
         let _ = (package, tag);
         stream::once(async { Err(Refused::Unsupported.into()) }).boxed()

@@ -25,6 +25,7 @@ pub mod steps;
 mod tagging;
 mod times;
 pub mod turns;
+mod unreadable;
 
 /// Makes a test of each case, in a world of its own.
 macro_rules! expand {
@@ -105,6 +106,7 @@ macro_rules! for_tables {
             history::everything_is_told_newest_first
             history::what_is_not_there_has_no_history
             history::a_long_history_comes_page_by_page
+            history::entries_under_a_damaged_or_lost_head_are_shown
             plans::all_moves_are_made
             plans::or_none_and_every_reason_is_named
             plans::what_is_there_already_stays
@@ -136,6 +138,9 @@ macro_rules! for_tables {
             times::the_past_is_not_guessed_beside_a_clock_that_was_ahead
             times::the_past_is_not_guessed_beside_a_clock_that_was_behind
             reading::many_versions_come_page_by_page
+            unreadable::a_tag_that_can_not_be_read_holds_what_its_log_says
+            unreadable::a_tag_that_its_log_does_not_show_either_holds_active_versions
+            unreadable::a_lost_way_back_holds_active_versions
             resuming::what_landed_is_found
             resuming::what_did_not_land_is_done_once
             resuming::a_key_of_something_else_is_refused

@@ -1,16 +1,21 @@
 //! The tags that a change of a version depends on.
+//!
+//! The item of a tag is a copy of its last event. Where it can't be read, the tag's last event says the same. Only
+//! where that can't be read either, the change of an active version is refused.
 
 use crate::{
     ledger::{
         ChangeRequest, Error, TableLedger,
-        schema::{self, TagEvent, TagHead, TagItem},
+        schema::{self, TagEvent, TagHead, TagItem, decode, live::{Live, live}},
     },
     model::{PackageName, ReleaseChange, TagKind, TagName, Version},
+    table::{Key, Order},
 };
+use futures_util::TryStreamExt;
 
 /// The tags that a change of a version depends on, but for `latest`.
 #[derive(Debug)]
-pub(in crate::ledger) struct Tagging {
+pub(super) struct Tagging {
     /// The rev of the head of the package's tags, read before all else here; 0 for none. Each change of a tag advances
     /// it. So under the condition that the head still has it, the rest is as it was read.
     pub rev: u64,
@@ -18,6 +23,53 @@ pub(in crate::ledger) struct Tagging {
     pub on: Vec<String>,
     /// For a deletion of a version without tags: the tags that one rollback puts on it.
     pub back: Vec<String>,
+    /// A tag that may be among these.
+    pub unreadable: Option<Unreadable>,
+}
+
+/// A tag of which neither its item nor its log says where it is, or where a rollback puts it.
+#[derive(Debug)]
+pub(super) struct Unreadable {
+    tag: TagName,
+    /// The item that can't be read.
+    key: Key,
+    why: String,
+}
+
+impl Unreadable {
+    /// Returns the error of a change of a version that depends on the tag.
+    pub(super) fn error(&self, package: &PackageName, version: Version) -> Error {
+        let Self { tag, key, why } = self;
+        Error::Damaged {
+            what: format!("the ledger's item {key}"),
+            why: format!(
+                "{why}; the tag {tag} may be on {package} {version} or go back to it, so nothing was changed: \
+                 `sacker fsck --repair` says what of it can be repaired"
+            ),
+        }
+    }
+}
+
+/// The position of a tag, by its item or by its last event.
+struct Position {
+    kind: TagKind,
+    version: Option<Version>,
+    previous: Option<Version>,
+    back: Option<u64>,
+}
+
+impl From<TagItem> for Position {
+    fn from(item: TagItem) -> Self {
+        let TagItem { kind, version, previous, back, .. } = item;
+        Self { kind, version, previous, back }
+    }
+}
+
+impl From<TagEvent> for Position {
+    fn from(event: TagEvent) -> Self {
+        let TagEvent { kind, version, previous, back, .. } = event;
+        Self { kind, version, previous, back }
+    }
 }
 
 impl TableLedger {
@@ -27,50 +79,120 @@ impl TableLedger {
         let key = schema::head_key(&schema::tags(package));
         let head: Option<TagHead> = self.read(vec![key.clone()]).await?.get(&key)?;
         let rev = head.as_ref().map_or(0, |head| head.rev);
-        let live = self.live_tags(package, head).await?;
-        let on: Vec<_> = live.iter().filter(|(_, at)| *at == version).map(|(name, _)| name.clone()).collect();
-        let mut back = Vec::new();
-        if request.change == ReleaseChange::Delete && on.is_empty() {
+        let mut tagging = Tagging { rev, on: Vec::new(), back: Vec::new(), unreadable: None };
+        let live = match live(head.as_ref()) {
+            Some(live) => live,
+            None => self.look_for_live(package, &mut tagging).await?,
+        };
+        tagging.on = live.iter().filter(|(_, at)| *at == version).map(|(name, _)| name.clone()).collect();
+        if request.change == ReleaseChange::Delete && tagging.on.is_empty() {
             let live = live.keys().filter_map(|name| name.parse().ok()).collect();
-            back = self.going_back_to(package, *version, live).await?;
+            self.look_for_ways_back(package, *version, live, &mut tagging).await?;
         }
-        Ok(Tagging { rev, on, back })
+        Ok(tagging)
     }
 
-    /// Returns those of these live tags that one rollback puts on a version.
-    async fn going_back_to(
+    /// Returns the live tags by looking at all tags.
+    async fn look_for_live(&self, package: &PackageName, tagging: &mut Tagging) -> Result<Live, Error> {
+        let (from, to) = schema::ANY_TAG;
+        let mut rows = self.pages(schema::tags(package), from.to_owned(), to.to_owned(), Order::Ascending);
+        let mut live = Live::new();
+        while let Some((key, item)) = rows.try_next().await? {
+            // There is no tag of another name.
+            let Some(Ok(tag)) = key.sk.strip_prefix("t#").map(str::parse::<TagName>) else { continue };
+            let item = decode::<TagItem>(&key, &item).map(Some);
+            let position = self.position_of(package, &tag, item, tagging).await?;
+            if let Some(version) = position.and_then(|position| position.version) {
+                live.insert(tag.to_string(), version);
+            }
+        }
+        Ok(live)
+    }
+
+    /// Looks for those of these live tags that one rollback puts on a version.
+    async fn look_for_ways_back(
         &self,
         package: &PackageName,
         version: Version,
         live: Vec<TagName>,
-    ) -> Result<Vec<String>, Error> {
+        tagging: &mut Tagging,
+    ) -> Result<(), Error> {
         if live.is_empty() {
-            return Ok(Vec::new());
+            return Ok(());
         }
-        let keys: Vec<_> = live.iter().map(|tag| schema::tag_key(package, tag)).collect();
-        let seen = self.read(keys.clone()).await?;
-        let (mut names, mut unknown) = (Vec::new(), Vec::new());
-        for key in &keys {
-            let Some(item) = seen.get::<TagItem>(key)? else { continue };
-            match item.back {
+        let seen = self.read(live.iter().map(|tag| schema::tag_key(package, tag)).collect()).await?;
+        let mut elsewhere = Vec::new();
+        for tag in live {
+            let item = seen.get::<TagItem>(&schema::tag_key(package, &tag));
+            let Some(position) = self.position_of(package, &tag, item, tagging).await? else { continue };
+            match position.back {
                 None => {}
                 // A move goes back to the entry before it, which has the version that the tag was on.
-                Some(_) if item.kind == TagKind::Move => {
-                    names.extend((item.previous == Some(version)).then(|| item.tag.to_string()));
+                Some(_) if position.kind == TagKind::Move => {
+                    tagging.back.extend((position.previous == Some(version)).then(|| tag.to_string()));
                 }
-                Some(rev) => unknown.push((item.tag, schema::tag_event_key(package, rev))),
+                Some(rev) => elsewhere.push((tag, schema::tag_event_key(package, rev))),
             }
         }
-        if unknown.is_empty() {
-            return Ok(names);
+        if elsewhere.is_empty() {
+            return Ok(());
         }
-        let seen = self.read(unknown.iter().map(|(_, key)| key.clone()).collect()).await?;
-        for (tag, key) in unknown {
-            let leads_here =
-                seen.told_of::<TagEvent>(&key)?.is_some_and(|event| event.version == Some(version));
-            names.extend(leads_here.then(|| tag.to_string()));
+        let seen = self.read(elsewhere.iter().map(|(_, key)| key.clone()).collect()).await?;
+        for (tag, key) in elsewhere {
+            match seen.told_of::<TagEvent>(&key) {
+                Ok(event) => {
+                    let leads_here = event.is_some_and(|event| event.version == Some(version));
+                    tagging.back.extend(leads_here.then(|| tag.to_string()));
+                }
+                Err(Error::Damaged { why, .. }) => tagging.unreadable = Some(Unreadable { tag, key, why }),
+                Err(error) => return Err(error),
+            }
         }
-        names.sort_unstable();
-        Ok(names)
+        tagging.back.sort_unstable();
+        Ok(())
+    }
+
+    /// Returns the position of a tag by its item or, where that is damaged or lost, by its last event. A tag of which
+    /// neither can be read is noted.
+    async fn position_of(
+        &self,
+        package: &PackageName,
+        tag: &TagName,
+        item: Result<Option<TagItem>, Error>,
+        tagging: &mut Tagging,
+    ) -> Result<Option<Position>, Error> {
+        let why = match item {
+            Ok(Some(item)) => return Ok(Some(item.into())),
+            Ok(None) => "it is missing".to_owned(),
+            Err(Error::Damaged { why, .. }) => why,
+            Err(error) => return Err(error),
+        };
+        match self.last_event(package, tag, tagging.rev).await {
+            Ok(Some(event)) => Ok(Some(event.into())),
+            Ok(None) | Err(Error::Damaged { .. }) => {
+                let key = schema::tag_key(package, tag);
+                tagging.unreadable = Some(Unreadable { tag: tag.clone(), key, why });
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Returns the last event of a tag in the log up to this rev; `None` if there is none, or one above it is missing.
+    async fn last_event(
+        &self,
+        package: &PackageName,
+        tag: &TagName,
+        rev: u64,
+    ) -> Result<Option<TagEvent>, Error> {
+        let mut expected = rev;
+        let mut dense = true;
+        let of_tag = |event: &TagEvent| {
+            dense &= event.rev == expected;
+            expected = expected.saturating_sub(1);
+            !dense || event.tag.as_ref() == Some(tag)
+        };
+        let found = self.find_event(package, rev, of_tag).await?;
+        Ok(found.filter(|_| dense))
     }
 }

@@ -273,9 +273,14 @@ impl Operation for Changing<'_> {
             if !self.tags.on.is_empty() {
                 return Err(Refused::Tagged { package, version, tags: self.tags.on.clone() }.into());
             }
-            // No rollback goes to a yanked version.
-            if before.state == State::Active && !self.tags.back.is_empty() {
-                return Err(Refused::WayBack { package, version, tags: self.tags.back.clone() }.into());
+            // No tag is on a yanked version, and no rollback goes to one.
+            if before.state == State::Active {
+                if !self.tags.back.is_empty() {
+                    return Err(Refused::WayBack { package, version, tags: self.tags.back.clone() }.into());
+                }
+                if let Some(unreadable) = &self.tags.unreadable {
+                    return Err(unreadable.error(&package, version));
+                }
             }
             heads.push((schema::tags(&self.request.package), rev));
             actions.push(Action { key: self.tag_head(), condition: still_at(rev), change: Change::Check });

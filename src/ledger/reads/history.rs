@@ -4,6 +4,9 @@
 //! of its own, and entries of a higher `rev` than the head of their log are left out. Else a change between two of these
 //! reads would show where a change before it is missing. The history of one tag is one range: newer entries of it can
 //! only be missing where it begins.
+//!
+//! The entries of a log whose head is damaged or lost are shown without an upper bound. The history then ends with an
+//! error that names the head.
 
 use super::pages::{Ordered, merge};
 use crate::{
@@ -17,10 +20,19 @@ use crate::{
 };
 use futures_util::{
     StreamExt, TryStreamExt,
+    future::join_all,
     stream::{self, BoxStream},
 };
 use serde::{Serialize, de::DeserializeOwned};
-use std::cmp::Reverse;
+use std::{cmp::Reverse, pin::Pin};
+
+/// The head of a log at the instant of a history.
+#[derive(Debug)]
+enum LogHead {
+    At(u64),
+    Absent,
+    Damaged(Error),
+}
 
 impl TableLedger {
     /// See [`Ledger::history`](crate::ledger::Ledger::history).
@@ -58,25 +70,54 @@ impl TableLedger {
             let is_of_it = move |event: &Event| std::future::ready(event.tag.as_ref() == Some(&tag));
             return Ok(of_tags.try_filter(is_of_it).boxed());
         }
-        let [last_of_releases, last_of_tags] = self.revs(package).await?;
-        let of_tags = up_to(last_of_tags, self.told(package, tags, schema::ANY_TAG_EVENT, tag_event));
-        let added = self.told(package, releases.clone(), schema::ANY_VERSION, addition);
-        let changed = self.told(package, releases, schema::ANY_RELEASE_EVENT, release_event);
-        let [changed, added] = [changed, added].map(|events| up_to(last_of_releases, events));
-        // Of one instant, a tag is moved after its version was added.
-        Ok(merge(vec![of_tags, changed, added], |event| Reverse(event.at)).boxed())
+        loop {
+            let heads = self.log_heads(package).await?;
+            let mut of_tags = self.told(package, tags.clone(), schema::ANY_TAG_EVENT, tag_event);
+            let mut changed = self.told(package, releases.clone(), schema::ANY_RELEASE_EVENT, release_event);
+            let mut added = self.told(package, releases.clone(), schema::ANY_VERSION, addition);
+            let firsts = join_all([&mut changed, &mut added, &mut of_tags].map(has_entry)).await;
+            let headless = |heads: &[LogHead; 2]| heads.each_ref().map(|it| matches!(it, LogHead::Absent));
+            let [releases_headless, tags_headless] = headless(&heads);
+            let lost = [releases_headless && (firsts[0] || firsts[1]), tags_headless && firsts[2]];
+            // A log may have begun after its head was read. The history is then as of a later instant.
+            if lost != [false; 2] {
+                let still = headless(&self.log_heads(package).await?);
+                if lost.iter().zip(still).any(|(lost, still)| *lost && !still) {
+                    continue;
+                }
+            }
+            let mut errors = Vec::new();
+            let mut bounds = [None; 2];
+            for (at, (head, log)) in heads.into_iter().zip([&releases, &tags]).enumerate() {
+                match head {
+                    LogHead::At(rev) => bounds[at] = Some(rev),
+                    LogHead::Absent if lost[at] => errors.push(Err(lost_head(log))),
+                    LogHead::Absent => bounds[at] = Some(0),
+                    LogHead::Damaged(error) => errors.push(Err(error)),
+                }
+            }
+            let [of_releases, bound_of_tags] = bounds;
+            let [changed, added] = [changed, added].map(|events| up_to(of_releases, events));
+            // Of one instant, a tag is moved after its version was added.
+            let merged =
+                merge(vec![up_to(bound_of_tags, of_tags), changed, added], |event| Reverse(event.at));
+            return Ok(merged.chain(stream::iter(errors)).boxed());
+        }
     }
 
-    /// The revs in the heads of a package's logs at one instant, 0 where there is none.
-    async fn revs(&self, package: &PackageName) -> Result<[u64; 2], Error> {
-        let heads = [schema::releases(package), schema::tags(package)].map(|log| schema::head_key(&log));
-        let keys: Vec<_> = heads.iter().cloned().chain([schema::meta_key()]).collect();
+    /// Reads the heads of a package's logs, of its releases and of its tags, at one instant.
+    async fn log_heads(&self, package: &PackageName) -> Result<[LogHead; 2], Error> {
+        let [releases, tags] =
+            [schema::releases(package), schema::tags(package)].map(|log| schema::head_key(&log));
+        let keys = vec![releases.clone(), tags.clone(), schema::meta_key()];
         let seen = self.patience().run(READING, || self.read_once(keys.clone(), true)).await?;
-        let mut revs = [0; 2];
-        for (rev, key) in revs.iter_mut().zip(&heads) {
-            *rev = seen.get::<Revision>(key)?.map_or(0, |head| head.rev);
-        }
-        Ok(revs)
+        let head = |key| match seen.get::<Revision>(key) {
+            Ok(Some(head)) => Ok(LogHead::At(head.rev)),
+            Ok(None) => Ok(LogHead::Absent),
+            Err(error @ Error::Damaged { .. }) => Ok(LogHead::Damaged(error)),
+            Err(error) => Err(error),
+        };
+        Ok([head(&releases)?, head(&tags)?])
     }
 
     /// The records of a range of a log.
@@ -109,9 +150,22 @@ impl TableLedger {
     }
 }
 
-/// Leaves out the events after the last that there was.
-fn up_to(last: u64, events: Ordered<'_, Event>) -> Ordered<'_, Event> {
-    events.try_filter(move |event| std::future::ready(event.rev <= last)).boxed().peekable()
+/// Leaves out the events after the last that there was, where that is known.
+fn up_to(last: Option<u64>, events: Ordered<'_, Event>) -> Ordered<'_, Event> {
+    let is_of_then = move |event: &Event| last.is_none_or(|last| event.rev <= last);
+    events.try_filter(move |event| std::future::ready(is_of_then(event))).boxed().peekable()
+}
+
+/// Returns true if there is an entry, whether or not it can be read.
+async fn has_entry(events: &mut Ordered<'_, Event>) -> bool {
+    matches!(Pin::new(events).peek().await, Some(Ok(_) | Err(Error::Damaged { .. })))
+}
+
+fn lost_head(log: &str) -> Error {
+    Error::Damaged {
+        what: format!("the ledger's item {}", schema::head_key(log)),
+        why: "it is missing, and its log has entries".to_owned(),
+    }
 }
 
 fn addition(item: VersionItem, package: &PackageName) -> Event {

@@ -3,14 +3,14 @@
 use super::{Site, collect, gc, silent};
 use crate::ledger::{
     changing::change,
-    world::{adding, author, edit, of, read, sha256, tag, try_add, untag, version, write},
+    world::{adding, author, edit, of, read, remove, sha256, tag, try_add, untag, version, write},
 };
 use sacker::{
     ledger::{AddRequest, Breach, ChangeRequest, Mend, Rule},
     model::{Address, Labels, ReleaseChange},
     ops::{Checked, Fsck},
     store::{Store, memory::MemoryStore},
-    table::{Action, Change, Condition, Item, Key, Table, Transaction},
+    table::{Item, Key, Table},
 };
 use serde_json::{Value, json};
 use std::sync::{
@@ -107,13 +107,6 @@ async fn what_is_sound_is_found_sound_in_the_cloud() {
 #[tokio::test]
 async fn nothing_at_all_is_sound() {
     assert_eq!(fsck(&Site::memory(), ALL).await, (Checked::default(), vec![]));
-}
-
-async fn remove(table: &dyn Table, pk: &str, sk: &str) {
-    let mut transaction = Transaction::new(uuid::Uuid::new_v4().to_string());
-    let key = Key::new(pk, sk);
-    transaction.push(Action { key, condition: Condition::Present, change: Change::Delete });
-    table.transact(&transaction).await.unwrap();
 }
 
 enum By {

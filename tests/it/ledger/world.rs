@@ -229,6 +229,14 @@ pub async fn edit(table: &dyn Table, pk: &str, sk: &str, changes: Value) {
     write(table, pk, sk, Value::Object(item)).await;
 }
 
+/// Removes an item by hand.
+pub async fn remove(table: &dyn Table, pk: &str, sk: &str) {
+    let mut transaction = Transaction::new(uuid::Uuid::new_v4().to_string());
+    let key = Key::new(pk, sk);
+    transaction.push(Action { key, condition: Condition::Present, change: Change::Delete });
+    table.transact(&transaction).await.unwrap();
+}
+
 /// A whole partition, in order.
 pub async fn partition(table: &dyn Table, pk: &str) -> Vec<(String, Item)> {
     let mut query = Query {

@@ -316,7 +316,7 @@ async fn changes_of_a_version_are_held_to_what_they_cover() {
         let request = ChangeRequest { package: of("app"), version: version(3), change, author: author(None) };
         let head = world.table.get(&Key::new(TAGS.0, TAGS.1)).await.unwrap().unwrap();
         let rev = head["rev"].as_u64().unwrap();
-        let tags = Tagging { rev, on: Vec::new(), back: Vec::new() };
+        let tags = Tagging { rev, on: Vec::new(), back: Vec::new(), unreadable: None };
         let changing = Changing { request: &request, tags, blob };
         let outside: &[_] =
             if withdraws { &[ELSEWHERE, NOWHERE] } else { &[TAGS, A_TAG, ELSEWHERE, NOWHERE] };

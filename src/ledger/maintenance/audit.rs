@@ -206,6 +206,7 @@ fn is_done(repair: &Transaction, found: &[Option<table::Found>]) -> bool {
         (Change::Update { set, .. }, Some(Some(found))) => {
             set.iter().all(|(name, value)| found.get(name) == Some(value))
         }
+        (Change::Delete, Some(None)) => true,
         _ => false,
     })
 }

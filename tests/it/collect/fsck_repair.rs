@@ -276,6 +276,24 @@ async fn a_repair_without_an_answer_is_reported_as_done() {
     assert_eq!((&entry["kind"], &entry["who"]), (&json!("fence"), &json!("fsck --repair")));
 }
 
+/// A removal whose answer is lost is done all the same.
+#[tokio::test(start_paused = true)]
+async fn a_removal_without_an_answer_is_reported_as_done() {
+    for number in 0..4 {
+        let site = Site::memory();
+        furnish(&site).await;
+        // In its own partition there is no such package, in the others it does not belong there.
+        let pk = format!("D#{number}");
+        write(&*site.table(), &pk, "ghost", json!({})).await;
+        let lost = |number, _: &_| if number == 0 { Fate::LosesReply } else { Fate::Arrives };
+        let ledger = TableLedger::new(Arc::new(Faulty::new(site.table(), lost)), patience());
+        let mut found = Vec::new();
+        ledger.audit(true, &mut |breach| found.push(breach)).await.unwrap();
+        assert_eq!(named(&found), [(Rule::Directory, "ghost", Mend::Done)], "{pk}");
+        assert_eq!(read(&*site.table(), &pk, "ghost").await, None);
+    }
+}
+
 /// Repairs run into each other and into writers of the same versions: no label and no state of theirs is lost.
 async fn crowd(table: Arc<dyn Table>, others: impl Fn() -> Arc<dyn Table>, clients: usize) {
     let ledger = TableLedger::new(Arc::clone(&table), patience());

@@ -15,7 +15,7 @@ use futures_util::TryStreamExt;
 
 /// The tags that a change of a version depends on, but for `latest`.
 #[derive(Debug)]
-pub(super) struct Tagging {
+pub(in crate::ledger) struct Tagging {
     /// The rev of the head of the package's tags, read before all else here; 0 for none. Each change of a tag advances
     /// it. So under the condition that the head still has it, the rest is as it was read.
     pub rev: u64,
@@ -29,7 +29,7 @@ pub(super) struct Tagging {
 
 /// A tag of which neither its item nor its log says where it is, or where a rollback puts it.
 #[derive(Debug)]
-pub(super) struct Unreadable {
+pub(in crate::ledger) struct Unreadable {
     tag: TagName,
     /// The item that can't be read.
     key: Key,

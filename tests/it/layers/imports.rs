@@ -59,7 +59,7 @@ impl Crate {
     pub fn graph(&self) -> BTreeMap<&str, BTreeSet<&str>> {
         let of = |module: &Module| {
             let named = module.named.iter().filter_map(|path| self.file(path, 0));
-            named.filter(|file| *file != module.file).map(|file| &*file).collect()
+            named.filter(|file| *file != module.file).collect()
         };
         self.0.values().map(|module| (&*module.file, of(module))).collect()
     }

@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_still_lasts_is_used_while_its_renewal_fails() {
+    async fn valid_credentials_are_used_while_their_renewal_fails() {
         let (asked, held) = held(Some(Duration::from_secs(20)), |number| number > 0);
         assert_eq!(id(&held).await, "id0");
         for _ in 0..10 {

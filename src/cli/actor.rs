@@ -91,7 +91,7 @@ impl Identity {
     }
 
     /// Lets an answer come in that is about to.
-    pub async fn linger(&mut self) {
+    pub async fn wait_to_be_stored(&mut self) {
         if let Some(asking) = self.asking.take() {
             let _ = tokio::time::timeout(LINGER, asking).await;
         }
@@ -155,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_kept_is_read_back_and_nothing_else() {
+    fn only_a_stored_identity_is_read_back() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("key");
         assert_eq!(kept(&file), Kept::Nothing);

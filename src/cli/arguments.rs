@@ -148,7 +148,7 @@ impl Command {
     }
 
     /// Whether it has work for several processors: bytes to move, or many items to read.
-    pub fn works_hard(&self) -> bool {
+    pub fn is_heavy(&self) -> bool {
         match self {
             Self::Add(arguments) => arguments.is_large(),
             Self::Download(_)

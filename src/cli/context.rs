@@ -9,7 +9,7 @@ use crate::{
     ledger::Author,
     location::{self, Uploading},
     ops::{self, Client, Observer},
-    retry::Patience,
+    retry::RetryPolicy,
     store::unopened::Unopened,
 };
 use std::{num::NonZeroUsize, path::PathBuf, sync::Arc};
@@ -18,7 +18,7 @@ use std::{num::NonZeroUsize, path::PathBuf, sync::Arc};
 #[derive(Debug)]
 pub(super) struct Context<'a> {
     pub places: Places,
-    pub patience: Patience,
+    pub retry_policy: RetryPolicy,
     pub observer: Arc<dyn Observer>,
     pub notices: Arc<Notices>,
     pub environment: Environment,
@@ -41,9 +41,9 @@ impl Context<'_> {
         let uploads = self.environment.cache().map(|cache| cache.join("uploads"));
         let Places { ledger, store, .. } = &self.places;
         let uploading = Uploading { folder: uploads, jobs };
-        let opened = location::open(ledger, store, &self.aws, self.patience.clone(), uploading).await;
+        let opened = location::open(ledger, store, &self.aws, self.retry_policy.clone(), uploading).await;
         let (ledger, store) = opened.map_err(|fault| Failure::of_opening(&fault, &self.places))?;
-        let client = Client::new(ledger, store, self.patience.clone(), self.environment.temporary());
+        let client = Client::new(ledger, store, self.retry_policy.clone(), self.environment.temporary());
         Ok(match jobs {
             Some(jobs) => client.with_jobs(jobs),
             None => client,
@@ -53,9 +53,9 @@ impl Context<'_> {
     /// The ledger, for what never asks the store: it need not be set up.
     pub async fn ledger(&self) -> Result<Client, Failure> {
         self.note_unasked();
-        let opened = location::open_ledger(&self.places.ledger, &self.aws, self.patience.clone()).await;
+        let opened = location::open_ledger(&self.places.ledger, &self.aws, self.retry_policy.clone()).await;
         let ledger = opened.map_err(|fault| Failure::of_opening(&fault, &self.places))?;
-        Ok(Client::new(ledger, Arc::new(Unopened), self.patience.clone(), self.environment.temporary()))
+        Ok(Client::new(ledger, Arc::new(Unopened), self.retry_policy.clone(), self.environment.temporary()))
     }
 
     fn note_unasked(&self) {

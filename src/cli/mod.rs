@@ -26,7 +26,7 @@ mod trace;
 use crate::{
     aws::Aws,
     failpoint,
-    retry::{Patience, Stop},
+    retry::{Cancellation, RetryPolicy},
 };
 use actor::Identity;
 use arguments::{Arguments, Command, Global};
@@ -98,7 +98,7 @@ fn parse(arguments: Vec<OsString>, environment: &Environment) -> Result<Argument
     let no_color = never || environment.filled("NO_COLOR").is_some();
     let choice = if no_color { ColorChoice::Never } else { ColorChoice::Auto };
     // The parser quotes what it was given: where that would play tricks, it is made visible, at the price of color.
-    let tricky = arguments.iter().any(|given| given.to_string_lossy().contains(render::plays_tricks));
+    let tricky = arguments.iter().any(|given| given.to_string_lossy().contains(render::unsafe_for_terminal));
     let mut parser = Arguments::command().color(choice);
     let matches = parser.try_get_matches_from_mut(arguments);
     // Taking it apart would take as long as the parsing.
@@ -158,12 +158,12 @@ fn execute(
     if changes {
         settings.allow_change(&environment)?;
     }
-    let threads = if command.works_hard() { Threads::Many } else { Threads::One };
-    let stop = Stop::new();
+    let threads = if command.is_heavy() { Threads::Many } else { Threads::One };
+    let cancellation = Cancellation::new();
     let bars = !global.quiet && !global.json && std::io::stderr().is_terminal();
     let mut context = Context {
         places: Places::new(&settings, &environment),
-        patience: Patience::new(global.deadline, stop.clone()),
+        retry_policy: RetryPolicy::new(global.deadline, cancellation.clone()),
         observer: Arc::new(Progress::new(Arc::clone(notices), bars)),
         notices: Arc::clone(notices),
         environment,
@@ -172,7 +172,7 @@ fn execute(
         aws: Aws::standard(),
         identity: Identity::default(),
     };
-    run::to_the_end(&stop, notices, changes, threads, async {
+    run::run_until_done_or_signal(&cancellation, notices, changes, threads, async {
         let done = match command {
             Command::List(arguments) => commands::list::run(arguments, &mut context).await,
             Command::Versions(arguments) => commands::versions::run(arguments, &mut context).await,
@@ -200,7 +200,7 @@ fn execute(
         if context.identity.is_asked_for() {
             // Nobody waits for it who reads the answer; a failure to write that is told of when all is done.
             let _ = context.output.flush();
-            context.identity.linger().await;
+            context.identity.wait_to_be_stored().await;
         }
         done
     })

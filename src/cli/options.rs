@@ -1,6 +1,6 @@
 //! What several commands take, and how it is read.
 
-use crate::model::{Key, Message};
+use crate::model::{IdempotencyKey, Message};
 use std::{num::NonZeroUsize, time::Duration};
 
 /// What every command that changes a package takes.
@@ -8,7 +8,7 @@ use std::{num::NonZeroUsize, time::Duration};
 pub(super) struct Change {
     /// An idempotency key: a repeat with it changes nothing and prints the first outcome
     #[arg(long, value_name = "KEY")]
-    pub key: Option<Key>,
+    pub key: Option<IdempotencyKey>,
     /// Why, for the record
     #[arg(short, long, value_name = "TEXT")]
     pub message: Option<Message>,

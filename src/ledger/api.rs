@@ -1,9 +1,9 @@
 //! The promises of [`Ledger`], kept over a table.
 
 use super::{
-    AddRequest, Added, ApplyRequest, Census, ChangeRequest, Changed, Draft, Error, Identity, Ledger,
-    PackageQuery, ProtectRequest, RollbackRequest, Staged, Standing, TableLedger, TagRequest, Tell,
-    UntagRequest, Went, contract::sealed::Sealed, schema,
+    AddRequest, Added, ApplyRequest, AuditReport, BlobStatus, ChangeRequest, Changed, Draft, Error, Identity,
+    Ledger, OnProgress, OnViolation, PackageQuery, ProtectRequest, RollbackRequest, Staged, TableLedger,
+    TagRequest, UntagRequest, contract::sealed::Sealed, schema,
 };
 use crate::model::{
     Address, Blob, Created, Digest, Event, PackageName, PackageSummary, Release, Setting, Spec, TagMove,
@@ -21,7 +21,7 @@ impl Ledger for TableLedger {
     }
 
     async fn create(&self) -> Result<(Created, String), Error> {
-        let created = self.patience().run("making the ledger", || self.table().create()).await?;
+        let created = self.retry_policy().run("making the ledger", || self.table().create()).await?;
         let key = schema::meta_key();
         let meta = self.make_identity(&self.read(vec![key]).await?).await?;
         Ok((created, meta.ledger))
@@ -29,7 +29,7 @@ impl Ledger for TableLedger {
 
     async fn settings(&self) -> Result<Vec<Setting>, Error> {
         let look = || self.table().settings();
-        Ok(self.patience().run("looking at the settings of the ledger", look).await?)
+        Ok(self.retry_policy().run("looking at the settings of the ledger", look).await?)
     }
 
     fn packages(&self, query: &PackageQuery) -> BoxStream<'_, Result<PackageName, Error>> {
@@ -125,15 +125,20 @@ impl Ledger for TableLedger {
         self.change_identity(seen, epoch).await
     }
 
-    async fn standings(&self, addresses: &[Address]) -> Result<Vec<Standing>, Error> {
-        self.read_standings(addresses).await
+    async fn blob_statuses(&self, addresses: &[Address]) -> Result<Vec<BlobStatus>, Error> {
+        self.read_blob_statuses(addresses).await
     }
 
     async fn condemn(&self, address: &Address) -> Result<bool, Error> {
         self.condemn_one(address).await
     }
 
-    async fn audit_observed(&self, repair: bool, tell: Tell<'_>, went: Went<'_>) -> Result<Census, Error> {
-        self.audit_all(repair, tell, went).await
+    async fn audit_observed(
+        &self,
+        repair: bool,
+        on_violation: OnViolation<'_>,
+        on_progress: OnProgress<'_>,
+    ) -> Result<AuditReport, Error> {
+        self.audit_all(repair, on_violation, on_progress).await
     }
 }

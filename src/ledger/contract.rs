@@ -1,8 +1,9 @@
 //! What a ledger does and promises.
 
 use super::{
-    AddRequest, Added, ApplyRequest, Census, ChangeRequest, Changed, Draft, Error, Identity, PackageQuery,
-    ProtectRequest, Refused, RollbackRequest, Staged, Standing, TagRequest, Tell, UntagRequest, Went,
+    AddRequest, Added, ApplyRequest, AuditReport, BlobStatus, ChangeRequest, Changed, Draft, Error, Identity,
+    OnProgress, OnViolation, PackageQuery, ProtectRequest, Refused, RollbackRequest, Staged, TagRequest,
+    UntagRequest,
 };
 use crate::model::{
     Address, Blob, Created, Digest, Event, PackageName, PackageSummary, Release, Setting, Spec, TagMove,
@@ -24,7 +25,7 @@ use std::fmt;
 /// - **Changes are atomic and serialisable**, and never overwrite what their author did not see.
 /// - **A change that returns an error changed nothing**, but for [`Error::Unknown`].
 /// - Contention, throttling and outages are ridden out until the deadline of the ledger's
-///   [`Patience`](crate::retry::Patience).
+///   [`RetryPolicy`](crate::retry::RetryPolicy).
 ///
 /// Every method can fail with [`Error::Fault`], [`Error::Damaged`] or [`Error::Schema`]; what it says under *Errors*
 /// comes on top.
@@ -196,7 +197,7 @@ pub trait Ledger: sealed::Sealed + fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// [`Refused::Unsupported`] if the ledger can't tell.
-    async fn standings(&self, addresses: &[Address]) -> Result<Vec<Standing>, Error> {
+    async fn blob_statuses(&self, addresses: &[Address]) -> Result<Vec<BlobStatus>, Error> {
         let _ = addresses;
         Err(Refused::Unsupported.into())
     }
@@ -216,16 +217,21 @@ pub trait Ledger: sealed::Sealed + fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// [`Refused::Unsupported`] if the ledger can't. A breach is no error.
-    async fn audit(&self, repair: bool, tell: Tell<'_>) -> Result<Census, Error> {
-        self.audit_observed(repair, tell, &|_| ()).await
+    async fn audit(&self, repair: bool, on_violation: OnViolation<'_>) -> Result<AuditReport, Error> {
+        self.audit_observed(repair, on_violation, &|_| ()).await
     }
 
-    /// As [`audit`](Self::audit), and calls `went` with the number of items that were read, as they are.
+    /// As [`audit`](Self::audit), and calls `on_progress` with the number of items that were read, as they are.
     ///
     /// # Errors
     /// As [`audit`](Self::audit).
-    async fn audit_observed(&self, repair: bool, tell: Tell<'_>, went: Went<'_>) -> Result<Census, Error> {
-        let _ = (repair, tell, went);
+    async fn audit_observed(
+        &self,
+        repair: bool,
+        on_violation: OnViolation<'_>,
+        on_progress: OnProgress<'_>,
+    ) -> Result<AuditReport, Error> {
+        let _ = (repair, on_violation, on_progress);
         Err(Refused::Unsupported.into())
     }
 }

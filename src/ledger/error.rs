@@ -13,8 +13,8 @@ pub use uncertain::UncertainTime;
 use super::Author;
 use crate::{
     fault::Fault,
-    model::{Key, PackageName, TagName},
-    retry::{Again, Retry},
+    model::{IdempotencyKey, PackageName, TagName},
+    retry::{RetryHint, Retryable},
 };
 
 /// A failure of a ledger's operation.
@@ -47,7 +47,7 @@ pub enum Error {
     #[error("the outcome is unknown: {source}")]
     Unknown {
         /// The idempotency key to run it again with.
-        key: Key,
+        key: IdempotencyKey,
         /// Why it is not known.
         source: Fault,
     },
@@ -106,7 +106,7 @@ impl Error {
     /// became of the other is as unknown as it was, and must not be called unchanged.
     pub(crate) fn unresolved(self, author: &Author) -> Self {
         match (self, &author.key) {
-            (Self::Fault(source), Some(key @ Key::Resume { .. })) => {
+            (Self::Fault(source), Some(key @ IdempotencyKey::Resume { .. })) => {
                 Self::Unknown { key: key.clone(), source }
             }
             (error, _) => error,
@@ -141,11 +141,11 @@ fn listed(failed: &[Failed]) -> String {
     failed.iter().map(line).collect()
 }
 
-impl Retry for Error {
-    fn again(&self) -> Again {
+impl Retryable for Error {
+    fn retry_hint(&self) -> RetryHint {
         match self {
-            Self::Fault(fault) => fault.again(),
-            _ => Again::Never,
+            Self::Fault(fault) => fault.retry_hint(),
+            _ => RetryHint::Never,
         }
     }
 }

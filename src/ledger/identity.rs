@@ -38,7 +38,7 @@ impl Identity {
 
 impl TableLedger {
     fn new_id(&self) -> String {
-        OpId::from(self.patience().random()).to_string()
+        OpId::from(self.retry_policy().random()).to_string()
     }
 
     async fn home(&self) -> Result<Option<String>, Fault> {
@@ -73,7 +73,7 @@ impl TableLedger {
         let mut home = self.home().await?;
         if home.is_none() {
             // What is yet to be made is nowhere.
-            self.patience().run("making the ledger", || self.table().create()).await?;
+            self.retry_policy().run("making the ledger", || self.table().create()).await?;
             home = self.home().await?;
         }
         let meta = Meta { schema: SCHEMA, ledger: self.new_id(), home, epoch: 0, rest: Item::new() };
@@ -88,7 +88,7 @@ impl TableLedger {
         meta: &Meta,
     ) -> Result<Sealed, Error> {
         let change = Change::Put(encode(meta));
-        let mut put = Transaction::new(OpId::from(self.patience().random()).to_string());
+        let mut put = Transaction::new(OpId::from(self.retry_policy().random()).to_string());
         put.push(Action { key: schema::meta_key(), condition, change });
         Sealed::or_stop(seen.seal(put))
     }
@@ -96,7 +96,7 @@ impl TableLedger {
     /// Makes a new identity if what is there is as it must be, and reads the one that is there then.
     async fn put_identity(&self, seen: &Snapshot, condition: Condition, meta: Meta) -> Result<Meta, Error> {
         let put = self.identifying(seen, condition, &meta)?;
-        let made = self.patience().run("making the ledger's identity", || async {
+        let made = self.retry_policy().run("making the ledger's identity", || async {
             match self.send(&put).await {
                 Ok(()) | Err(TransactError::Refused(_)) => Ok(()),
                 Err(TransactError::Fault(fault)) => Err(fault),

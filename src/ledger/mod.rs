@@ -27,8 +27,8 @@ pub use contract::Ledger;
 pub use error::{Conflict, Error, Failed, GateFailure, NotFound, Refused, UncertainTime};
 pub use identity::Identity;
 pub use maintenance::{
-    audit::{Breach, Census, Mend, Needed, Rule, Tell, Went},
-    condemn::Standing,
+    audit::{AuditReport, Invariant, NeededBlob, OnProgress, OnViolation, Repair, Violation},
+    condemn::BlobStatus,
 };
 pub use outcomes::{Added, Changed, Draft, Staged};
 pub use requests::{

@@ -16,24 +16,24 @@ pub struct Draft {
     pub(super) seen: Snapshot,
     /// The generation at which the caller was told last to store the blob, if any, plus one. Shared with `add`, which
     /// borrows the draft: a version is committed against no other.
-    told: Arc<AtomicU64>,
+    staged_generation: Arc<AtomicU64>,
 }
 
 impl Draft {
     pub(super) fn new(ledger: Identity, op: OpId, seen: Snapshot) -> Self {
-        Self { ledger, op, seen, told: Arc::default() }
+        Self { ledger, op, seen, staged_generation: Arc::default() }
     }
 
-    pub(super) fn tell(&self, staged: Staged) {
-        let told = match staged {
+    pub(super) fn set_staged(&self, staged: Staged) {
+        let staged_generation = match staged {
             Staged::Upload { generation, .. } => generation.saturating_add(1),
-            Staged::Settled => 0,
+            Staged::NothingToStore => 0,
         };
-        self.told.store(told, Ordering::Relaxed);
+        self.staged_generation.store(staged_generation, Ordering::Relaxed);
     }
 
-    pub(super) fn was_told(&self, generation: Generation) -> bool {
-        self.told.load(Ordering::Relaxed) == generation.saturating_add(1)
+    pub(super) fn was_staged(&self, generation: Generation) -> bool {
+        self.staged_generation.load(Ordering::Relaxed) == generation.saturating_add(1)
     }
 }
 
@@ -48,7 +48,7 @@ pub enum Staged {
         expected: bool,
     },
     /// The outcome does not depend on the blob: there is nothing to store.
-    Settled,
+    NothingToStore,
 }
 
 /// How an addition ended.

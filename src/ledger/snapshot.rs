@@ -47,9 +47,9 @@ impl<T> Shown<T> {
 }
 
 /// What a plan needs to know, or what has to be read to know it.
-pub(super) enum Known<T> {
-    Is(T),
-    Read(Vec<Key>),
+pub(super) enum Lookup<T> {
+    Ready(T),
+    Missing(Vec<Key>),
 }
 
 /// An item, and the read that it is from.
@@ -155,7 +155,7 @@ impl Snapshot {
     }
 
     /// Returns the record at `key`, to which another item refers; `None` if it was not read.
-    pub(super) fn told_of<T: Record>(&self, key: &Key) -> Result<Option<T>, Error> {
+    pub(super) fn get_referenced<T: Record>(&self, key: &Key) -> Result<Option<T>, Error> {
         if !self.contains(key) {
             return Ok(None);
         }

@@ -10,7 +10,7 @@ use crate::{
     clock::ServerTime,
     fault::Fault,
     model::Timestamp,
-    retry::Patience,
+    retry::RetryPolicy,
     table::{Key, Table, TransactError},
 };
 use std::{
@@ -27,7 +27,7 @@ pub(super) const READING: &str = "reading the ledger";
 /// A ledger that keeps every promise of [`Ledger`](super::Ledger), over any [`Table`].
 pub struct TableLedger {
     pub(super) table: Arc<dyn Table>,
-    patience: Patience,
+    retry_policy: RetryPolicy,
     clock: Clock,
     schema_known: AtomicBool,
     asking: Mutex<()>,
@@ -42,19 +42,19 @@ impl fmt::Debug for TableLedger {
 impl TableLedger {
     /// A ledger in this table, by the clock of this machine.
     #[must_use]
-    pub fn new(table: Arc<dyn Table>, patience: Patience) -> Self {
-        Self::with_clock(table, patience, Arc::new(Timestamp::now))
+    pub fn new(table: Arc<dyn Table>, retry_policy: RetryPolicy) -> Self {
+        Self::with_clock(table, retry_policy, Arc::new(Timestamp::now))
     }
 
     /// A ledger in this table, by another clock.
     #[must_use]
     pub fn with_clock(
         table: Arc<dyn Table>,
-        patience: Patience,
+        retry_policy: RetryPolicy,
         clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     ) -> Self {
         let clock = Clock::new(clock);
-        Self { table, patience, clock, schema_known: AtomicBool::new(false), asking: Mutex::new(()) }
+        Self { table, retry_policy, clock, schema_known: AtomicBool::new(false), asking: Mutex::new(()) }
     }
 
     /// The same ledger, with its clock corrected by the time of the server that has the table, as soon as an answer has
@@ -68,8 +68,8 @@ impl TableLedger {
         &*self.table
     }
 
-    pub(super) fn patience(&self) -> &Patience {
-        &self.patience
+    pub(super) fn retry_policy(&self) -> &RetryPolicy {
+        &self.retry_policy
     }
 
     pub(super) fn clock(&self) -> &Clock {
@@ -89,7 +89,7 @@ impl TableLedger {
         if asks {
             keys.push(meta);
         }
-        self.patience.run(READING, || self.read_once(keys.clone(), false)).await
+        self.retry_policy.run(READING, || self.read_once(keys.clone(), false)).await
     }
 
     /// One try to read items: as one snapshot, or each for itself. Checks the ledger's identity if it is among them.
@@ -128,6 +128,6 @@ impl TableLedger {
     where
         F: Future<Output = Result<T, Fault>>,
     {
-        self.patience.run(READING, read).await
+        self.retry_policy.run(READING, read).await
     }
 }

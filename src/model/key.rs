@@ -40,7 +40,7 @@ impl FromStr for OpId {
 
 /// An idempotency key: with it a command changes something at most once, however often it is run.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Key {
+pub enum IdempotencyKey {
     /// A name of the caller's choice, 1 to 128 bytes with no control characters: kept with the outcome, for ever.
     Named(String),
     /// `OP@SLOT`, as printed when an outcome could not be found out: the operation, and the version or revision
@@ -53,11 +53,11 @@ pub enum Key {
     },
 }
 
-impl Key {
+impl IdempotencyKey {
     const MAX: usize = 128;
 }
 
-impl FromStr for Key {
+impl FromStr for IdempotencyKey {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
@@ -70,7 +70,7 @@ impl FromStr for Key {
     }
 }
 
-impl fmt::Display for Key {
+impl fmt::Display for IdempotencyKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Named(name) => f.write_str(name),

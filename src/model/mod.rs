@@ -30,7 +30,7 @@ pub use digest::{Digest, Sha256};
 pub use event::{Event, EventKind};
 pub use gate::Gate;
 pub use invalid::Invalid;
-pub use key::{Key, OpId};
+pub use key::{IdempotencyKey, OpId};
 pub use labels::Labels;
 pub use name::{PackageName, TagName};
 pub use package::PackageSummary;

@@ -1,6 +1,6 @@
 //! A ledger and the store that belongs to it.
 
-use crate::{ledger::Ledger, model::Actor, retry::Patience, store::Store};
+use crate::{ledger::Ledger, model::Actor, retry::RetryPolicy, store::Store};
 use futures_util::future::{BoxFuture, Either, Shared, select};
 use std::{num::NonZeroUsize, path::PathBuf, pin::pin, sync::Arc};
 
@@ -12,7 +12,7 @@ pub type LateActor = Shared<BoxFuture<'static, Option<Actor>>>;
 pub struct Client {
     pub(super) ledger: Arc<dyn Ledger>,
     pub(super) store: Arc<dyn Store>,
-    pub(super) patience: Patience,
+    pub(super) retry_policy: RetryPolicy,
     pub(super) scratch: PathBuf,
     pub(super) jobs: Option<NonZeroUsize>,
     pub(super) actor: Option<LateActor>,
@@ -21,8 +21,13 @@ pub struct Client {
 impl Client {
     /// Uses this ledger and this store. What comes from a stream is first written to a file in `scratch`.
     #[must_use]
-    pub fn new(ledger: Arc<dyn Ledger>, store: Arc<dyn Store>, patience: Patience, scratch: PathBuf) -> Self {
-        Self { ledger, store, patience, scratch, jobs: None, actor: None }
+    pub fn new(
+        ledger: Arc<dyn Ledger>,
+        store: Arc<dyn Store>,
+        retry_policy: RetryPolicy,
+        scratch: PathBuf,
+    ) -> Self {
+        Self { ledger, store, retry_policy, scratch, jobs: None, actor: None }
     }
 
     /// With so many parts of a download under way at once: no more, and fewer while the store throttles or fails. Otherwise

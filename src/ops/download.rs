@@ -181,8 +181,8 @@ impl Client {
             // What was there may be at fault: a power cut, say, that kept the mark of a part and not the part.
             debug_assert_eq!(Arc::strong_count(&partial), 1, "no part is under way any more");
             observer.warn("what an earlier try had left was not right; all of it is fetched again");
-            let anew = Arc::get_mut(&mut partial).map(Partial::begin_anew);
-            anew.transpose().map_err(Error::output(&path))?;
+            let restart = Arc::get_mut(&mut partial).map(Partial::restart);
+            restart.transpose().map_err(Error::output(&path))?;
             fetched = self.fetch_to_file(blob, &partial, observer).await;
         }
         match fetched {

@@ -13,7 +13,7 @@ use crate::{
     failpoint::reach,
     fault::{Fault, FaultKind},
     model::{Address, Blob, Digest, Sha256},
-    retry::{Concurrency, Flow, Pulse},
+    retry::{Concurrency, Flow, Heartbeat},
     store::{Body, part_size_from},
 };
 use bytes::Bytes;
@@ -60,7 +60,7 @@ struct Fetch {
     address: Address,
     size: u64,
     observer: Arc<dyn Observer>,
-    pulse: Pulse,
+    heartbeat: Heartbeat,
     concurrency: Concurrency,
     // That of the first answer, which makes sure that all parts are of one object.
     etag: Mutex<Option<String>>,
@@ -90,7 +90,7 @@ impl Client {
             bytes => observer.resume(bytes),
         }
         let (landed, parts) = mpsc::unbounded_channel();
-        let hashed = hash_behind(Arc::clone(partial.file()), blob.size, partial.part_size(), parts);
+        let hashed = hash_after_write(Arc::clone(partial.file()), blob.size, partial.part_size(), parts);
         let fetch = Fetch::new(self, blob, observer);
         let (fetched, hashed) = tokio::join!(fetch.parts_to_file(partial, landed), hashed);
         observer.end();
@@ -165,7 +165,7 @@ impl Fetch {
             address: blob.address.clone(),
             size: blob.size,
             observer: Arc::clone(observer),
-            pulse: Pulse::new(),
+            heartbeat: Heartbeat::new(),
             concurrency: Concurrency::new(client.jobs),
             etag: Mutex::new(None),
         })
@@ -224,8 +224,8 @@ impl Fetch {
         land: impl Fn(u64, Bytes) -> Result<(), Error>,
     ) -> Result<(), Stopped> {
         // A part begins when another has landed, or when whoever reads the stream has room for it.
-        self.pulse.beat();
-        let pulse = self.pulse.of_part();
+        self.heartbeat.beat();
+        let heartbeat = self.heartbeat.of_part();
         let at = AtomicU64::new(range.start);
         let doing = format!("fetching {}", self.address);
         let attempt = async |flow: Flow| {
@@ -241,7 +241,7 @@ impl Fetch {
                 let length = chunk.len() as u64;
                 let start = at.fetch_add(length, Ordering::Relaxed);
                 land(start, chunk)?;
-                pulse.beat();
+                heartbeat.beat();
                 flow.moved(length);
                 reach("download-writing");
                 self.observer.advance(length);
@@ -249,7 +249,7 @@ impl Fetch {
             Ok(Some(()))
         };
         let attempt = || self.concurrency.run(0, &attempt);
-        let fetched = self.client.patience.run_while(&pulse, &doing, attempt).await?;
+        let fetched = self.client.retry_policy.run_while(&heartbeat, &doing, attempt).await?;
         fetched.ok_or(Stopped::Absent)
     }
 
@@ -339,7 +339,7 @@ fn finished<T>(done: Result<T, JoinError>) -> T {
 
 /// Hashes the parts that have landed, in order, reading them back from the page cache while the rest arrives, and has
 /// them written to the disk behind that, so that little is left to be flushed in the end.
-async fn hash_behind(
+async fn hash_after_write(
     file: Arc<File>,
     size: u64,
     part_size: u64,

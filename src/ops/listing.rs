@@ -72,7 +72,7 @@ impl Client {
                 prefix => self.store.list_part(prefix, after).await,
             }
         };
-        Ok(self.patience.run("listing the store", list).await?)
+        Ok(self.retry_policy.run("listing the store", list).await?)
     }
 }
 

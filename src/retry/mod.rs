@@ -5,22 +5,22 @@
 //! a run replays. The crate's advisory RUSTSEC-2025-0012 (unmaintained) is accepted: this module is the only one
 //! that names it, and where it would be replaced.
 
-mod again;
 mod budget;
+mod cancellation;
 mod concurrency;
+mod heartbeat;
+mod hint;
 mod limit;
 mod pace;
 mod part;
-mod patience;
-mod pulse;
+mod policy;
 mod run;
-mod stop;
 
-pub use again::{Again, Retry};
+pub use cancellation::{Cancellation, CommitGuard};
 pub use concurrency::{Concurrency, Flow};
+pub use heartbeat::Heartbeat;
+pub use hint::{RetryHint, Retryable};
 pub use limit::Limit;
 pub use pace::{Pace, Wait, pace};
 pub use part::part;
-pub use patience::Patience;
-pub use pulse::Pulse;
-pub use stop::{Committing, Stop};
+pub use policy::RetryPolicy;

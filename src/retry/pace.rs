@@ -1,16 +1,16 @@
 //! How long to wait between tries.
 
-use super::again::Again;
+use super::hint::RetryHint;
 use std::time::Duration;
 
 /// What is known when a try has failed and there is to be another.
 #[derive(Debug, Clone, Copy)]
 pub struct Wait {
-    /// What the failure was like: [`Again::Soon`] or [`Again::Later`].
-    pub again: Again,
+    /// What the failure was like: [`RetryHint::Soon`] or [`RetryHint::Later`].
+    pub hint: RetryHint,
     /// How often it has slept since the last progress.
     pub sleeps: u32,
-    /// How long it slept the last time that the back end could not ([`Again::Later`]); zero before the first.
+    /// How long it slept the last time that the back end could not ([`RetryHint::Later`]); zero before the first.
     pub last: Duration,
     /// How long the try took that has failed.
     pub took: Duration,
@@ -41,7 +41,7 @@ pub fn pace(wait: &Wait, share: f64) -> Duration {
     const FIRST: Duration = Duration::from_millis(20);
     const LATER: Duration = Duration::from_secs(4);
     const SOON: Duration = Duration::from_secs(4);
-    if wait.again == Again::Soon {
+    if wait.hint == RetryHint::Soon {
         let youth = 1.0 - wait.age.as_secs_f64() / wait.deadline.as_secs_f64();
         let took = wait.took.clamp(Duration::from_millis(5), Duration::from_millis(500));
         let cap = SOON.min(took * 3 * (wait.sleeps + 1).clamp(4, 32));
@@ -57,9 +57,9 @@ mod tests {
 
     const DEADLINE: Duration = Duration::from_mins(1);
 
-    fn wait(again: Again, sleeps: u32, took: u64, age: u64) -> Wait {
+    fn wait(hint: RetryHint, sleeps: u32, took: u64, age: u64) -> Wait {
         let (took, age) = (Duration::from_millis(took), Duration::from_secs(age));
-        Wait { again, sleeps, last: Duration::ZERO, took, age, deadline: DEADLINE }
+        Wait { hint, sleeps, last: Duration::ZERO, took, age, deadline: DEADLINE }
     }
 
     /// The shortest and the longest sleep, in milliseconds.
@@ -69,33 +69,34 @@ mod tests {
 
     #[test]
     fn after_a_lost_race_the_sleep_follows_what_a_try_takes() {
-        assert_eq!(range(&wait(Again::Soon, 0, 10, 0)), [30, 120]);
-        assert_eq!(range(&wait(Again::Soon, 7, 10, 0)), [60, 240]);
-        assert_eq!(range(&wait(Again::Soon, 0, 40, 0)), [120, 480]);
+        assert_eq!(range(&wait(RetryHint::Soon, 0, 10, 0)), [30, 120]);
+        assert_eq!(range(&wait(RetryHint::Soon, 7, 10, 0)), [60, 240]);
+        assert_eq!(range(&wait(RetryHint::Soon, 0, 40, 0)), [120, 480]);
         // It neither grows without bound, nor is it ever too short or too long.
-        assert_eq!(range(&wait(Again::Soon, 31, 10, 0)), range(&wait(Again::Soon, 1000, 10, 0)));
-        assert_eq!(range(&wait(Again::Soon, 0, 0, 0)), [15, 60]);
-        assert_eq!(range(&wait(Again::Soon, 1000, 100_000, 0)), [1000, 4000]);
+        assert_eq!(range(&wait(RetryHint::Soon, 31, 10, 0)), range(&wait(RetryHint::Soon, 1000, 10, 0)));
+        assert_eq!(range(&wait(RetryHint::Soon, 0, 0, 0)), [15, 60]);
+        assert_eq!(range(&wait(RetryHint::Soon, 1000, 100_000, 0)), [1000, 4000]);
     }
 
     #[test]
     fn while_the_back_end_can_not_the_sleep_doubles() {
-        assert_eq!(range(&wait(Again::Later, 0, 500, 0)), [10, 20]);
-        assert_eq!(range(&wait(Again::Later, 3, 500, 0)), [80, 160]);
-        assert_eq!(range(&wait(Again::Later, 1000, 500, 0)), [2000, 4000]);
+        assert_eq!(range(&wait(RetryHint::Later, 0, 500, 0)), [10, 20]);
+        assert_eq!(range(&wait(RetryHint::Later, 3, 500, 0)), [80, 160]);
+        assert_eq!(range(&wait(RetryHint::Later, 1000, 500, 0)), [2000, 4000]);
         // It never gets shorter, neither by luck nor by age.
-        let after = |last| Wait { last: Duration::from_millis(last), ..wait(Again::Later, 1000, 500, 59) };
+        let after =
+            |last| Wait { last: Duration::from_millis(last), ..wait(RetryHint::Later, 1000, 500, 59) };
         assert_eq!(range(&after(3000)), [3000, 4000]);
         // But for one that was longer because the budget was used up.
         assert_eq!(range(&after(30_000)), [4000, 4000]);
     }
 
     #[test]
-    fn after_a_lost_race_those_who_have_waited_for_long_try_more_often() {
-        let longest = [0, 20, 40, 59].map(|age| range(&wait(Again::Soon, 100, 100, age))[1]);
+    fn after_a_lost_race_older_operations_retry_more_often() {
+        let longest = [0, 20, 40, 59].map(|age| range(&wait(RetryHint::Soon, 100, 100, age))[1]);
         assert!(longest.is_sorted_by(|before, after| before > after), "{longest:?}");
-        assert_eq!(pace(&wait(Again::Soon, 100, 100, 60), 1.0), Duration::from_millis(10));
-        let later = [0, 20, 40, 59].map(|age| range(&wait(Again::Later, 100, 100, age)));
+        assert_eq!(pace(&wait(RetryHint::Soon, 100, 100, 60), 1.0), Duration::from_millis(10));
+        let later = [0, 20, 40, 59].map(|age| range(&wait(RetryHint::Later, 100, 100, age)));
         assert!(later.iter().all(|range| *range == later[0]), "{later:?}");
     }
 }

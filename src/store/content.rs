@@ -105,7 +105,7 @@ fn checksums(
 }
 
 /// Reads a file as [`checksums`] does, while a thread beside it hashes what was read: that takes most of the time.
-fn hash_beside(file: File, size: u64, read: Progress<'_>) -> io::Result<(Sha256, Vec<u64>)> {
+fn hash_concurrently(file: File, size: u64, read: Progress<'_>) -> io::Result<(Sha256, Vec<u64>)> {
     let (hand_on, filled) = mpsc::sync_channel::<(Vec<u8>, usize)>(BUFFERS);
     let (emptied, empty) = mpsc::channel();
     for _ in 1..BUFFERS {
@@ -151,7 +151,7 @@ impl Content {
             })?;
             (sha256, part_crcs)
         } else {
-            hash_beside(file, size, read)?
+            hash_concurrently(file, size, read)?
         };
         let sha256 = sha256.finish();
         Ok(Self { path: path.to_owned(), size, sha256, part_crcs })

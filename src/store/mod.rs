@@ -5,7 +5,7 @@
 //! durable once `put` has returned.
 //!
 //! A store makes one try and never sleeps; every method is idempotent, so a caller may try again after any transient
-//! [`Fault`]. Only a part of an upload is tried again by itself, where the caller's [`Patience`](crate::retry::Patience)
+//! [`Fault`]. Only a part of an upload is tried again by itself, where the caller's [`RetryPolicy`](crate::retry::RetryPolicy)
 //! makes the try (see [`retry::part`](crate::retry::part)). The layout under a store's prefix: `OWNER`, and
 //! `sha256/<hex>` (generation 0) or `sha256/<hex>.<generation>` for each blob.
 
@@ -23,7 +23,7 @@ pub use content::{Content, HASHED_AT_ONCE, PART_SIZE, Progress, part_size, part_
 use crate::{
     fault::Fault,
     model::{Address, Created, Setting, Timestamp},
-    retry::{Again, Retry},
+    retry::{RetryHint, Retryable},
 };
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -82,11 +82,11 @@ pub enum PutError {
     Fault(#[from] Fault),
 }
 
-impl Retry for PutError {
-    fn again(&self) -> Again {
+impl Retryable for PutError {
+    fn retry_hint(&self) -> RetryHint {
         match self {
-            Self::Changed(_) => Again::Never,
-            Self::Fault(fault) => fault.again(),
+            Self::Changed(_) => RetryHint::Never,
+            Self::Fault(fault) => fault.retry_hint(),
         }
     }
 }

@@ -96,10 +96,10 @@ fn named(code: &str) -> BTreeSet<String> {
 #[test]
 fn every_module_names_only_those_below_it() {
     let allowed: BTreeMap<_, _> = LAYERS.into_iter().collect();
-    let mut breaches = Vec::new();
+    let mut violations = Vec::new();
     for (module, path, code) in files() {
         let Some(below) = allowed.get(module.as_str()) else {
-            breaches.push(format!("{}: the module {module} is in no layer", path.display()));
+            violations.push(format!("{}: the module {module} is in no layer", path.display()));
             continue;
         };
         for name in named(&code) {
@@ -108,11 +108,11 @@ fn every_module_names_only_those_below_it() {
                 && name != module
                 && !below.contains(&name.as_str())
             {
-                breaches.push(format!("{}: {module} names {name}", path.display()));
+                violations.push(format!("{}: {module} names {name}", path.display()));
             }
         }
     }
-    assert_eq!(breaches, Vec::<String>::new());
+    assert_eq!(violations, Vec::<String>::new());
 }
 
 /// What only some places may hold, and which: `(text, where, what for)`.
@@ -146,16 +146,16 @@ const ONLY: [(&[&str], &[&str], &str); 9] = [
 
 #[test]
 fn what_belongs_to_one_place_is_nowhere_else() {
-    let mut breaches = Vec::new();
+    let mut violations = Vec::new();
     for (_, path, code) in files() {
         for (texts, places, what_for) in ONLY {
             let at_home = places.iter().any(|place| path.to_string_lossy().starts_with(place));
             for text in texts.iter().filter(|text| !at_home && code.contains(**text)) {
-                breaches.push(format!("{} holds {text}: {what_for}", path.display()));
+                violations.push(format!("{} holds {text}: {what_for}", path.display()));
             }
         }
     }
-    assert_eq!(breaches, Vec::<String>::new());
+    assert_eq!(violations, Vec::<String>::new());
 }
 
 /// The files of the crate, and what each names, without unit tests.
@@ -214,16 +214,16 @@ fn room(file: &str) -> Option<(&str, usize)> {
 #[test]
 fn every_room_of_the_ledger_names_only_those_below_it() {
     let read = imported();
-    let mut breaches = Vec::new();
+    let mut violations = Vec::new();
     for (file, names) in read.graph() {
         for name in names {
             let (Some((from, floor)), Some((to, below))) = (room(file), room(name)) else { continue };
             if from != to && floor <= below {
-                breaches.push(format!("{file} names {name}"));
+                violations.push(format!("{file} names {name}"));
             }
         }
     }
-    assert_eq!(breaches, Vec::<String>::new());
+    assert_eq!(violations, Vec::<String>::new());
 }
 
 /// The lines that a file may have, and a function without its comments. Files of tests and benches are held to what the

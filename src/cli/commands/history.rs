@@ -37,7 +37,7 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
         }
         let Some(event) = event else { break };
         if context.output.json {
-            context.output.object(&json::Happened::of(&event))?;
+            context.output.object(&json::EventLine::of(&event))?;
         } else {
             context.output.line(render::history_row(&event))?;
         }

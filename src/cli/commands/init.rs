@@ -23,7 +23,7 @@ pub(in crate::cli) async fn run(args: &Args, context: &mut Context<'_>) -> Resul
     };
     let (ledger, store) = (context.places.ledger.to_string(), context.places.store.to_string());
     if context.output.json {
-        context.output.object(&json::Ready::of(&made, &ledger, &store, args.adopt_store))?;
+        context.output.object(&json::InitLine::of(&made, &ledger, &store, args.adopt_store))?;
     } else {
         let done = |created| match created {
             Created::Made => "made",

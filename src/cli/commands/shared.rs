@@ -39,7 +39,7 @@ pub(super) async fn change(
     let request = ChangeRequest { package, version, change, author };
     let changed = client.change(&request).await.map_err(context.failed(&doing))?;
     if context.output.json {
-        return context.output.object(&json::Versioned::of(&changed.release, None));
+        return context.output.object(&json::VersionLine::of(&changed.release, None));
     }
     match &request.change {
         ReleaseChange::Label(labels) => {
@@ -55,7 +55,7 @@ pub(super) async fn change(
 /// Says what became of a tag.
 pub(super) fn show_move(moved: &TagMove, context: &mut Context<'_>) -> Result<(), Failure> {
     if context.output.json {
-        context.output.object(&json::Tagging::of(moved))
+        context.output.object(&json::TagLine::of(moved))
     } else {
         context.output.line(render::moved(moved.tag.as_str(), moved.previous, moved.version))
     }

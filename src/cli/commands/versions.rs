@@ -49,7 +49,7 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
         }
         let Some(release) = version else { break };
         if context.output.json {
-            context.output.object(&json::Versioned::of(&release, None))?;
+            context.output.object(&json::VersionLine::of(&release, None))?;
         } else {
             context.output.line(render::versions_row(&release, digests))?;
         }

@@ -45,7 +45,7 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
     let wait = Wait { package, spec, version, newer_than, after_rev, timeout };
     let release = client.wait(&wait, &context.observer).await.map_err(context.failed(&doing))?;
     if context.output.json {
-        return context.output.object(&json::Versioned::of(&release, None));
+        return context.output.object(&json::VersionLine::of(&release, None));
     }
     for line in render::info(&release) {
         context.output.line(line)?;

@@ -1,16 +1,16 @@
 //! Adding a version.
 
-use super::tags::log::{Allowed, TagLog, Way, allow};
+use super::tags::log::{Allowed, RollbackLink, TagLog, allow};
 use crate::{
     ledger::{
         AddRequest, Conflict, Error, Refused, Staged,
         engine::{
             idempotency::{key_read, used_for},
-            operation::{Context, Operation, Plan, Proposal, Told},
+            operation::{Context, Operation, OutcomeRef, Proposal, Step},
         },
         schema::{
-            self, BlobItem, BlobState, Head, Moves, START, TagEvent, TagItem, VersionItem, chained, encode,
-            stamp, still_at,
+            self, BlobItem, BlobState, Head, PlanEntries, START, TagEvent, TagItem, VersionItem, chained,
+            encode, stamp, still_at,
         },
         snapshot::{Shown, Snapshot},
     },
@@ -94,17 +94,17 @@ impl Addition<'_> {
         head: &Head,
         seen: &Snapshot,
         context: &Context<'_>,
-    ) -> Result<Plan<Outcome>, Error> {
+    ) -> Result<Step<Outcome>, Error> {
         let package = &self.request.package;
         let entry = schema::version_key(package, latest.get());
-        let Some(item) = seen.shown(&entry)? else { return Ok(Plan::Read(vec![entry])) };
+        let Some(item) = seen.shown(&entry)? else { return Ok(Step::Read(vec![entry])) };
         let outcome = Outcome::Unchanged(item);
         let tags = tags(self.request);
         if tags.is_empty() {
-            return Ok(Plan::Unchanged {
+            return Ok(Step::Unchanged {
                 outcome,
                 entry,
-                moves: Moves::new(),
+                moves: PlanEntries::new(),
                 logs: vec![self.log()],
                 checks: Vec::new(),
             });
@@ -115,13 +115,19 @@ impl Addition<'_> {
         for tag in tags {
             let before: Option<TagItem> = seen.get(&schema::tag_key(package, tag))?;
             if before.and_then(|before| before.version) != Some(latest) {
-                entries.put(self.allow(tag, seen)?, Some((latest, blob_of(head)?)), Way::On);
+                entries.put(self.allow(tag, seen)?, Some((latest, blob_of(head)?)), RollbackLink::Previous);
             }
         }
         let mut actions = entries.close();
         if actions.is_empty() {
             let logs = vec![self.log(), schema::tags(package)];
-            return Ok(Plan::Unchanged { outcome, entry, moves: Moves::new(), logs, checks: Vec::new() });
+            return Ok(Step::Unchanged {
+                outcome,
+                entry,
+                moves: PlanEntries::new(),
+                logs,
+                checks: Vec::new(),
+            });
         }
         // Under the rev, not `latest` alone: so that a fence stops this, too.
         let still_latest = Action {
@@ -130,8 +136,8 @@ impl Addition<'_> {
             change: Change::Check,
         };
         actions.push(still_latest);
-        let (unchanged, moves) = (true, Moves::new());
-        Ok(Plan::Commit(Proposal { actions, heads, slot, number, entry, unchanged, moves, outcome }))
+        let (unchanged, moves) = (true, PlanEntries::new());
+        Ok(Step::Commit(Proposal { actions, heads, slot, number, entry, unchanged, moves, outcome }))
     }
 
     /// The plan for a new version.
@@ -189,12 +195,16 @@ impl Addition<'_> {
             let mut entries = TagLog::open(package, seen, context)?;
             heads.push(entries.seen_head());
             for tag in tags {
-                entries.put(self.allow(tag, seen)?, Some((version, item.blob.clone())), Way::On);
+                entries.put(
+                    self.allow(tag, seen)?,
+                    Some((version, item.blob.clone())),
+                    RollbackLink::Previous,
+                );
             }
             actions.extend(entries.close());
         }
         let outcome = Outcome::Made(Box::new(item));
-        let (entry, unchanged, moves) = (slot.clone(), false, Moves::new());
+        let (entry, unchanged, moves) = (slot.clone(), false, PlanEntries::new());
         Ok(Proposal { actions, heads, slot, number, entry, unchanged, moves, outcome })
     }
 }
@@ -234,7 +244,7 @@ impl Operation for Addition<'_> {
         slots
     }
 
-    fn plan(&self, seen: &Snapshot, context: &Context<'_>) -> Result<Plan<Outcome>, Error> {
+    fn plan(&self, seen: &Snapshot, context: &Context<'_>) -> Result<Step<Outcome>, Error> {
         let package = &self.request.package;
         let head: Option<Head> = seen.get(&schema::head_key(&self.log()))?;
         let latest = head.as_ref().and_then(|head| head.latest);
@@ -250,30 +260,39 @@ impl Operation for Addition<'_> {
             return self.plan_unchanged(latest, head, seen, context);
         }
         match self.stored(seen)? {
-            Some(blob) => self.plan_version(blob, head.as_ref(), seen, context).map(Plan::Commit),
-            None => Ok(Plan::Done(Outcome::Stage(self.needed(seen)?))),
+            Some(blob) => self.plan_version(blob, head.as_ref(), seen, context).map(Step::Commit),
+            None => Ok(Step::Done(Outcome::Stage(self.needed(seen)?))),
         }
     }
 
-    fn recall(&self, told: &Told, seen: &Snapshot, context: &Context<'_>) -> Result<Plan<Outcome>, Error> {
-        let entry = &told.entry;
+    fn recall(
+        &self,
+        reference: &OutcomeRef,
+        seen: &Snapshot,
+        context: &Context<'_>,
+    ) -> Result<Step<Outcome>, Error> {
+        let entry = &reference.entry;
         if entry.pk != self.log() {
             // The tags were put on the version that had this blob already.
-            let event: Option<TagEvent> = seen.told_of(entry)?;
+            let event: Option<TagEvent> = seen.get_referenced(entry)?;
             let version = event.and_then(|event| event.version).ok_or_else(|| Error::Damaged {
                 what: format!("the ledger's item {entry}"),
                 why: "it names no version".to_owned(),
             })?;
             let entry = schema::version_key(&self.request.package, version.get());
-            return self.recall(&Told { entry, unchanged: true, ..told.clone() }, seen, context);
+            return self.recall(&OutcomeRef { entry, unchanged: true, ..reference.clone() }, seen, context);
         }
-        let Some(item) = seen.told_of::<Box<VersionItem>>(entry)? else {
-            return Ok(Plan::Read(vec![entry.clone()]));
+        let Some(item) = seen.get_referenced::<Box<VersionItem>>(entry)? else {
+            return Ok(Step::Read(vec![entry.clone()]));
         };
         if item.blob.sha256 != *self.sha256 {
             return Err(used_for(format!("add {}", item.blob.sha256), self, context));
         }
-        Ok(Plan::Done(if told.unchanged { Outcome::Unchanged(Shown::of(item)) } else { Outcome::Made(item) }))
+        Ok(Step::Done(if reference.unchanged {
+            Outcome::Unchanged(Shown::of(item))
+        } else {
+            Outcome::Made(item)
+        }))
     }
 }
 

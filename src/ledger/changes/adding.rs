@@ -4,11 +4,11 @@ use super::add::{self, Addition, Outcome};
 use crate::{
     ledger::{
         AddRequest, Added, Draft, Error, Staged, TableLedger,
-        engine::{attempt::Commit, operation::Plan},
+        engine::{attempt::Commit, operation::Step},
         schema,
         table_ledger::READING,
     },
-    model::{Blob, Digest, Key as IdempotencyKey, Version},
+    model::{Blob, Digest, IdempotencyKey, Version},
 };
 
 impl TableLedger {
@@ -22,7 +22,7 @@ impl TableLedger {
         // Which epoch it is, is read only now. Few ledgers ever leave the first.
         keys.extend(sha256.map(|sha256| schema::blob_key(sha256, 0)));
         let read = async {
-            let seen = self.patience().run(READING, || self.read_once(keys.clone(), one)).await?;
+            let seen = self.retry_policy().run(READING, || self.read_once(keys.clone(), one)).await?;
             let meta = self.make_identity(&seen).await?;
             let ledger = self.identify(meta).await?;
             Ok::<_, Error>((seen, ledger))
@@ -52,11 +52,11 @@ impl TableLedger {
             let commit =
                 Commit { ledger: self, operation: &addition, author: &request.author, op: &draft.op };
             match commit.expect(&mut draft.seen).await? {
-                Plan::Done(Outcome::Stage(staged)) => staged,
-                _ => Staged::Settled,
+                Step::Done(Outcome::Stage(staged)) => staged,
+                _ => Staged::NothingToStore,
             }
         };
-        draft.tell(staged);
+        draft.set_staged(staged);
         Ok(staged)
     }
 
@@ -68,23 +68,23 @@ impl TableLedger {
         draft: &Draft,
     ) -> Result<Added, Error> {
         // What happened must be told, whatever is requested while the tags are read afterwards.
-        let Some(_committing) = self.patience().stop().begin_commit() else {
+        let Some(_guard) = self.retry_policy().cancellation().begin_commit() else {
             return Err(Error::Interrupted);
         };
         // The caller stores a blob where it was told to. What it was not told to store is not there.
-        let told = draft.was_told(blob.address.generation).then_some(blob);
+        let staged_blob = draft.was_staged(blob.address.generation).then_some(blob);
         let epoch = draft.ledger.epoch;
-        let addition = Addition { request, sha256: &blob.address.sha256, epoch, blob: told };
+        let addition = Addition { request, sha256: &blob.address.sha256, epoch, blob: staged_blob };
         // What was seen of the blob is out of date if it was collected since.
         let known = draft.seen.contains(&addition.blob_key())
-            && (told.is_none() || addition.stored(&draft.seen)?.is_some());
+            && (staged_blob.is_none() || addition.stored(&draft.seen)?.is_some());
         let seen = known.then(|| draft.seen.clone());
         let commit = Commit { ledger: self, operation: &addition, author: &request.author, op: &draft.op };
         let (item, new) = match commit.run(seen).await? {
             Outcome::Made(item) => (item, true),
             Outcome::Unchanged(item) => (item.show(), false),
             Outcome::Stage(staged) => {
-                draft.tell(staged);
+                draft.set_staged(staged);
                 let Staged::Upload { generation, .. } = staged else { unreachable!("a plan never says so") };
                 return Ok(Added::Restage(generation));
             }

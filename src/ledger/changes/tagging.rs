@@ -6,7 +6,10 @@
 use crate::{
     ledger::{
         ChangeRequest, Error, TableLedger,
-        schema::{self, TagEvent, TagHead, TagItem, decode, live::{Live, live}},
+        schema::{
+            self, TagEvent, TagHead, TagItem, decode,
+            live::{Live, live},
+        },
     },
     model::{PackageName, ReleaseChange, TagKind, TagName, Version},
     table::{Key, Order},
@@ -15,7 +18,7 @@ use futures_util::TryStreamExt;
 
 /// The tags that a change of a version depends on, but for `latest`.
 #[derive(Debug)]
-pub(in crate::ledger) struct Tagging {
+pub(in crate::ledger) struct TagDependencies {
     /// The rev of the head of the package's tags, read before all else here; 0 for none. Each change of a tag advances
     /// it. So under the condition that the head still has it, the rest is as it was read.
     pub rev: u64,
@@ -74,12 +77,12 @@ impl From<TagEvent> for Position {
 
 impl TableLedger {
     /// Reads the tags that a change of a version depends on. Only a deletion reads more than which tags are live.
-    pub(in crate::ledger) async fn tagging(&self, request: &ChangeRequest) -> Result<Tagging, Error> {
+    pub(in crate::ledger) async fn tagging(&self, request: &ChangeRequest) -> Result<TagDependencies, Error> {
         let ChangeRequest { package, version, .. } = request;
         let key = schema::head_key(&schema::tags(package));
         let head: Option<TagHead> = self.read(vec![key.clone()]).await?.get(&key)?;
         let rev = head.as_ref().map_or(0, |head| head.rev);
-        let mut tagging = Tagging { rev, on: Vec::new(), back: Vec::new(), unreadable: None };
+        let mut tagging = TagDependencies { rev, on: Vec::new(), back: Vec::new(), unreadable: None };
         let live = match live(head.as_ref()) {
             Some(live) => live,
             None => self.look_for_live(package, &mut tagging).await?,
@@ -93,7 +96,11 @@ impl TableLedger {
     }
 
     /// Returns the live tags by looking at all tags.
-    async fn look_for_live(&self, package: &PackageName, tagging: &mut Tagging) -> Result<Live, Error> {
+    async fn look_for_live(
+        &self,
+        package: &PackageName,
+        tagging: &mut TagDependencies,
+    ) -> Result<Live, Error> {
         let (from, to) = schema::ANY_TAG;
         let mut rows = self.pages(schema::tags(package), from.to_owned(), to.to_owned(), Order::Ascending);
         let mut live = Live::new();
@@ -115,7 +122,7 @@ impl TableLedger {
         package: &PackageName,
         version: Version,
         live: Vec<TagName>,
-        tagging: &mut Tagging,
+        tagging: &mut TagDependencies,
     ) -> Result<(), Error> {
         if live.is_empty() {
             return Ok(());
@@ -139,7 +146,7 @@ impl TableLedger {
         }
         let seen = self.read(elsewhere.iter().map(|(_, key)| key.clone()).collect()).await?;
         for (tag, key) in elsewhere {
-            match seen.told_of::<TagEvent>(&key) {
+            match seen.get_referenced::<TagEvent>(&key) {
                 Ok(event) => {
                     let leads_here = event.is_some_and(|event| event.version == Some(version));
                     tagging.back.extend(leads_here.then(|| tag.to_string()));
@@ -159,7 +166,7 @@ impl TableLedger {
         package: &PackageName,
         tag: &TagName,
         item: Result<Option<TagItem>, Error>,
-        tagging: &mut Tagging,
+        tagging: &mut TagDependencies,
     ) -> Result<Option<Position>, Error> {
         let why = match item {
             Ok(Some(item)) => return Ok(Some(item.into())),

@@ -1,6 +1,6 @@
 //! Changing a version: yank, unyank, delete, label.
 
-use super::tagging::Tagging;
+use super::tagging::TagDependencies;
 use crate::{
     failpoint::reach,
     ledger::{
@@ -8,14 +8,14 @@ use crate::{
         engine::{
             attempt::Commit,
             idempotency::{key_read, used_for},
-            operation::{Context, Operation, Plan, Proposal, Told},
+            operation::{Context, Operation, OutcomeRef, Proposal, Step},
         },
         error::no_version,
         schema::{
-            self, BlobFields, BlobItem, BlobState, Head, Moves, ReleaseEvent, ReleaseEventKind, Revision,
-            VersionItem, after, chained, encode, still_at,
+            self, BlobFields, BlobItem, BlobState, Head, PlanEntries, ReleaseEvent, ReleaseEventKind,
+            Revision, VersionItem, after, chained, encode, still_at,
         },
-        snapshot::{Known, Snapshot},
+        snapshot::{Lookup, Snapshot},
     },
     model::{Address, Labels, PackageName, ReleaseChange, State, Version, epoch},
     table::{Action, Change, Condition, Key},
@@ -34,7 +34,7 @@ const TAG_LOOKS: usize = 100;
 pub(in crate::ledger) struct Changing<'a> {
     pub request: &'a ChangeRequest,
     /// The tags that it depends on, read before.
-    pub tags: Tagging,
+    pub tags: TagDependencies,
     /// The blob of a version that is to be deleted, so that its count is read in one snapshot with the version: read
     /// later, another deletion of it could have come between.
     pub blob: Option<Address>,
@@ -106,14 +106,14 @@ impl Changing<'_> {
         head: &Head,
         item: &VersionItem,
         seen: &Snapshot,
-    ) -> Result<Known<Option<(Version, BlobFields)>>, Error> {
+    ) -> Result<Lookup<Option<(Version, BlobFields)>>, Error> {
         let as_it_is = || head.latest.zip(head.blob.clone());
         if item.state == State::Active {
             let higher = head.latest.is_none_or(|latest| item.n > latest);
-            return Ok(Known::Is(if higher { Some((item.n, item.copied_blob())) } else { as_it_is() }));
+            return Ok(Lookup::Ready(if higher { Some((item.n, item.copied_blob())) } else { as_it_is() }));
         }
         if head.latest != Some(item.n) {
-            return Ok(Known::Is(as_it_is()));
+            return Ok(Lookup::Ready(as_it_is()));
         }
         // The head's rev covers all versions, and was read before them.
         let mut below = item.n.get();
@@ -123,17 +123,17 @@ impl Changing<'_> {
                 .map(|number| schema::version_key(&self.request.package, number))
                 .collect();
             if !keys.iter().all(|key| seen.contains(key)) {
-                return Ok(Known::Read(keys));
+                return Ok(Lookup::Missing(keys));
             }
             for key in &keys {
-                let Some(candidate) = seen.told_of::<VersionItem>(key)? else { continue };
+                let Some(candidate) = seen.get_referenced::<VersionItem>(key)? else { continue };
                 if candidate.state == State::Active {
-                    return Ok(Known::Is(Some((candidate.n, candidate.copied_blob()))));
+                    return Ok(Lookup::Ready(Some((candidate.n, candidate.copied_blob()))));
                 }
             }
             below -= keys.len() as u64;
         }
-        Ok(Known::Is(None))
+        Ok(Lookup::Ready(None))
     }
 
     /// Counts one version less that needs the blob; `None` if that was not read.
@@ -247,7 +247,7 @@ impl Operation for Changing<'_> {
         vec![schema::release_event_key(&self.request.package, number)]
     }
 
-    fn plan(&self, seen: &Snapshot, context: &Context<'_>) -> Result<Plan<Outcome>, Error> {
+    fn plan(&self, seen: &Snapshot, context: &Context<'_>) -> Result<Step<Outcome>, Error> {
         let package = &self.request.package;
         let before: Option<VersionItem> = seen.get(&self.version_key())?;
         let Some(before) = before else {
@@ -257,8 +257,8 @@ impl Operation for Changing<'_> {
         };
         let Some(item) = self.apply(&before)? else {
             let outcome = Outcome::Changed(Box::new(before.clone()), before.state);
-            let (entry, moves, logs) = (self.version_key(), Moves::new(), vec![self.log()]);
-            return Ok(Plan::Unchanged { outcome, entry, moves, logs, checks: Vec::new() });
+            let (entry, moves, logs) = (self.version_key(), PlanEntries::new(), vec![self.log()]);
+            return Ok(Step::Unchanged { outcome, entry, moves, logs, checks: Vec::new() });
         };
         let head: Option<Head> = seen.get(&schema::head_key(&self.log()))?;
         let head = head.filter(|head| head.n > 0).ok_or_else(|| NotFound::Package(package.clone()))?;
@@ -267,7 +267,7 @@ impl Operation for Changing<'_> {
         if self.withdraws() {
             let rev = seen.get::<Revision>(&self.tag_head())?.map_or(0, |head| head.rev);
             if rev != self.tags.rev {
-                return Ok(Plan::Done(Outcome::LookAgain));
+                return Ok(Step::Done(Outcome::LookAgain));
             }
             let (package, version) = (package.clone(), self.request.version);
             if !self.tags.on.is_empty() {
@@ -288,12 +288,12 @@ impl Operation for Changing<'_> {
         if self.request.change == ReleaseChange::Delete {
             match self.release_blob(&before, seen)? {
                 Some(action) => actions.push(action),
-                None => return Ok(Plan::Done(Outcome::LookAgain)),
+                None => return Ok(Step::Done(Outcome::LookAgain)),
             }
         }
         let latest = match self.latest(&head, &item, seen)? {
-            Known::Is(latest) => latest,
-            Known::Read(keys) => return Ok(Plan::Read(keys)),
+            Lookup::Ready(latest) => latest,
+            Lookup::Missing(keys) => return Ok(Step::Read(keys)),
         };
         let (entry, new_head) = self.entry(&head, before.state, latest, context);
         let slot = entry.key.clone();
@@ -307,13 +307,18 @@ impl Operation for Changing<'_> {
         actions.extend([new_head, entry, Action { key: self.version_key(), condition, change }]);
         let outcome = Outcome::Changed(Box::new(item), before.state);
         let (number, entry) = (head.rev + 1, slot.clone());
-        let (unchanged, moves) = (false, Moves::new());
-        Ok(Plan::Commit(Proposal { actions, heads, slot, number, entry, unchanged, moves, outcome }))
+        let (unchanged, moves) = (false, PlanEntries::new());
+        Ok(Step::Commit(Proposal { actions, heads, slot, number, entry, unchanged, moves, outcome }))
     }
 
-    fn recall(&self, told: &Told, seen: &Snapshot, context: &Context<'_>) -> Result<Plan<Outcome>, Error> {
+    fn recall(
+        &self,
+        reference: &OutcomeRef,
+        seen: &Snapshot,
+        context: &Context<'_>,
+    ) -> Result<Step<Outcome>, Error> {
         let key = self.version_key();
-        let Some(item) = seen.told_of::<VersionItem>(&key)? else { return Ok(Plan::Read(vec![key])) };
+        let Some(item) = seen.get_referenced::<VersionItem>(&key)? else { return Ok(Step::Read(vec![key])) };
         // The version may have changed again since: its state is as the operation left it, or found it.
         let asked = |otherwise| match self.request.change {
             ReleaseChange::Yank => State::Yanked,
@@ -321,13 +326,13 @@ impl Operation for Changing<'_> {
             ReleaseChange::Delete => State::Deleted,
             ReleaseChange::Label(_) => otherwise,
         };
-        if told.unchanged {
+        if reference.unchanged {
             let state = asked(item.state);
             let item = VersionItem { state, ..item };
-            return Ok(Plan::Done(Outcome::Changed(Box::new(item), state)));
+            return Ok(Step::Done(Outcome::Changed(Box::new(item), state)));
         }
-        let Some(event) = seen.told_of::<ReleaseEvent>(&told.entry)? else {
-            return Ok(Plan::Read(vec![told.entry.clone()]));
+        let Some(event) = seen.get_referenced::<ReleaseEvent>(&reference.entry)? else {
+            return Ok(Step::Read(vec![reference.entry.clone()]));
         };
         let same_labels = match &self.request.change {
             ReleaseChange::Label(labels) => *labels == event.labels,
@@ -340,7 +345,7 @@ impl Operation for Changing<'_> {
         let was = event.was.unwrap_or(item.state);
         let is = asked(was);
         let item = VersionItem { state: is, ..item };
-        Ok(Plan::Done(Outcome::Changed(Box::new(item), was)))
+        Ok(Step::Done(Outcome::Changed(Box::new(item), was)))
     }
 }
 

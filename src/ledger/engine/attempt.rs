@@ -2,14 +2,14 @@
 
 use super::{
     idempotency::{decide, recall},
-    operation::{Context, Operation, Plan, Told},
+    operation::{Context, Operation, OutcomeRef, Step},
     pending::Pending,
 };
 use crate::{
     fault::{Fault, FaultKind},
     ledger::{Author, Error, TableLedger, schema, snapshot::Snapshot, table_ledger::READING},
-    model::{Key as IdempotencyKey, OpId},
-    retry::{Again, Retry},
+    model::{IdempotencyKey, OpId},
+    retry::{RetryHint, Retryable},
     table::{Key, MAX_ACTIONS},
 };
 use std::fmt;
@@ -23,7 +23,7 @@ pub(in crate::ledger) struct Commit<'a, O> {
 }
 
 /// Why a try did not end the matter.
-pub(super) enum Stumble {
+pub(super) enum AttemptError {
     /// Someone else was first; `carried` says whether the refusal brought what the next try needs.
     Lost {
         carried: bool,
@@ -33,7 +33,7 @@ pub(super) enum Stumble {
     Final(Error),
 }
 
-impl fmt::Display for Stumble {
+impl fmt::Display for AttemptError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Lost { .. } => f.write_str("someone else was first"),
@@ -43,18 +43,18 @@ impl fmt::Display for Stumble {
     }
 }
 
-impl Retry for Stumble {
-    fn again(&self) -> Again {
+impl Retryable for AttemptError {
+    fn retry_hint(&self) -> RetryHint {
         match self {
-            Self::Lost { carried: true } => Again::Now,
-            Self::Lost { carried: false } => Again::Soon,
-            Self::Fault(fault) => fault.again(),
-            Self::Final(_) => Again::Never,
+            Self::Lost { carried: true } => RetryHint::Now,
+            Self::Lost { carried: false } => RetryHint::Soon,
+            Self::Fault(fault) => fault.retry_hint(),
+            Self::Final(_) => RetryHint::Never,
         }
     }
 }
 
-impl From<Error> for Stumble {
+impl From<Error> for AttemptError {
     fn from(error: Error) -> Self {
         match error {
             Error::Fault(fault) => Self::Fault(fault),
@@ -63,7 +63,7 @@ impl From<Error> for Stumble {
     }
 }
 
-impl From<Fault> for Stumble {
+impl From<Fault> for AttemptError {
     fn from(fault: Fault) -> Self {
         Self::Fault(fault)
     }
@@ -71,23 +71,23 @@ impl From<Fault> for Stumble {
 
 impl<O: Operation> Commit<'_, O> {
     /// The plan from what was read for it. An error that rests on no one state is decided on again, in one.
-    pub(in crate::ledger) async fn expect(&self, seen: &mut Snapshot) -> Result<Plan<O::Outcome>, Error> {
+    pub(in crate::ledger) async fn expect(&self, seen: &mut Snapshot) -> Result<Step<O::Outcome>, Error> {
         let plan = decide(self.operation, seen, &self.context());
         if plan.is_ok() || seen.torn().is_none() {
             return plan;
         }
         let keys = self.operation.reads();
-        *seen = self.ledger.patience().run(READING, || self.ledger.read_once(keys.clone(), true)).await?;
+        *seen = self.ledger.retry_policy().run(READING, || self.ledger.read_once(keys.clone(), true)).await?;
         decide(self.operation, seen, &self.context())
     }
 
     /// What it would come to now. Changes nothing.
-    pub(in crate::ledger) async fn foresee(&self) -> Result<O::Outcome, Error> {
+    pub(in crate::ledger) async fn dry_run(&self) -> Result<O::Outcome, Error> {
         let mut snapshot = self.read(None, &[], self.operation.reads_at_once()).await?;
         Ok(match self.decide(&mut snapshot).await? {
-            Plan::Done(outcome) | Plan::Unchanged { outcome, .. } => outcome,
-            Plan::Commit(proposal) => proposal.outcome,
-            Plan::Read(_) => unreachable!("more was read"),
+            Step::Done(outcome) | Step::Unchanged { outcome, .. } => outcome,
+            Step::Commit(proposal) => proposal.outcome,
+            Step::Read(_) => unreachable!("more was read"),
         })
     }
 
@@ -95,17 +95,21 @@ impl<O: Operation> Commit<'_, O> {
         Context { op: self.op, author: self.author, now: self.ledger.now() }
     }
 
-    pub(super) async fn decide(&self, snapshot: &mut Snapshot) -> Result<Plan<O::Outcome>, Error> {
+    pub(super) async fn decide(&self, snapshot: &mut Snapshot) -> Result<Step<O::Outcome>, Error> {
         let context = self.context();
         self.reading(snapshot, |seen| decide(self.operation, seen, &context)).await
     }
 
     /// The outcome that an entry tells of.
-    pub(super) async fn recall(&self, told: &Told, mut snapshot: Snapshot) -> Result<O::Outcome, Error> {
+    pub(super) async fn recall(
+        &self,
+        reference: &OutcomeRef,
+        mut snapshot: Snapshot,
+    ) -> Result<O::Outcome, Error> {
         let context = self.context();
-        let plan = self.reading(&mut snapshot, |seen| recall(self.operation, told, seen, &context));
+        let plan = self.reading(&mut snapshot, |seen| recall(self.operation, reference, seen, &context));
         match plan.await? {
-            Plan::Done(outcome) => Ok(outcome),
+            Step::Done(outcome) => Ok(outcome),
             _ => unreachable!("an entry is recalled by reading alone"),
         }
     }
@@ -114,11 +118,11 @@ impl<O: Operation> Commit<'_, O> {
     async fn reading<T>(
         &self,
         snapshot: &mut Snapshot,
-        decide: impl Fn(&Snapshot) -> Result<Plan<T>, Error>,
-    ) -> Result<Plan<T>, Error> {
+        decide: impl Fn(&Snapshot) -> Result<Step<T>, Error>,
+    ) -> Result<Step<T>, Error> {
         loop {
             let keys = match decide(snapshot)? {
-                Plan::Read(keys) => keys,
+                Step::Read(keys) => keys,
                 plan => return Ok(plan),
             };
             // What is there stays as it was read: at one instant with others, perhaps.
@@ -154,16 +158,16 @@ impl<O: Operation> Commit<'_, O> {
         keys
     }
 
-    pub(super) fn unknown(&self, slot: u64, why: Stumble) -> Error {
+    pub(super) fn unknown(&self, slot: u64, why: AttemptError) -> Error {
         let key =
             self.author.key.clone().unwrap_or_else(|| IdempotencyKey::Resume { op: self.op.clone(), slot });
         let doing = format!("finding out what became of a change of {}", self.operation.package());
         let source = match why {
-            Stumble::Fault(fault) => fault,
-            Stumble::Lost { .. } => Fault::new(FaultKind::Contended, doing, why.to_string()),
+            AttemptError::Fault(fault) => fault,
+            AttemptError::Lost { .. } => Fault::new(FaultKind::Contended, doing, why.to_string()),
             // The key is another operation's, or the ledger is another: nothing is unknown of this one.
-            Stumble::Final(error @ (Error::Conflict(_) | Error::Copy { .. })) => return error,
-            Stumble::Final(error) => Fault::new(FaultKind::Corrupt, doing, error),
+            AttemptError::Final(error @ (Error::Conflict(_) | Error::Copy { .. })) => return error,
+            AttemptError::Final(error) => Fault::new(FaultKind::Corrupt, doing, error),
         };
         Error::Unknown { key, source }
     }

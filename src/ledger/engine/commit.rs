@@ -6,9 +6,9 @@
 //! of its heads has moved; and whether one landed can be read from its slot. [`settle`](super::settle) does so.
 
 use super::{
-    attempt::{Commit, Stumble},
+    attempt::{AttemptError, Commit},
     idempotency::decide,
-    operation::{Operation, Plan, Proposal},
+    operation::{Operation, Proposal, Step},
     pending::{Pending, carries},
 };
 use crate::{
@@ -19,8 +19,8 @@ use crate::{
         snapshot::{Snapshot, coverage::Sealed},
         table_ledger::READING,
     },
-    model::{Key as IdempotencyKey, OpId},
-    retry::Pulse,
+    model::{IdempotencyKey, OpId},
+    retry::Heartbeat,
     table::{Found, Key, MAX_ACTIONS, TransactError, Transaction},
 };
 use std::{mem, ops::ControlFlow};
@@ -33,11 +33,11 @@ impl TableLedger {
         operation: &O,
         author: &Author,
     ) -> Result<O::Outcome, Error> {
-        self.commit_or_foresee(operation, author, false).await
+        self.commit_or_dry_run(operation, author, false).await
     }
 
     /// Commits an operation; or only says what it would come to now.
-    pub(in crate::ledger) async fn commit_or_foresee<O: Operation>(
+    pub(in crate::ledger) async fn commit_or_dry_run<O: Operation>(
         &self,
         operation: &O,
         author: &Author,
@@ -45,14 +45,14 @@ impl TableLedger {
     ) -> Result<O::Outcome, Error> {
         let op = self.op_id(author);
         let commit = Commit { ledger: self, operation, author, op: &op };
-        if dry { self.patience().run(READING, || commit.foresee()).await } else { commit.run(None).await }
+        if dry { self.retry_policy().run(READING, || commit.dry_run()).await } else { commit.run(None).await }
     }
 
     /// The identity of an operation: a new one, or the one that is taken up again.
     pub(in crate::ledger) fn op_id(&self, author: &Author) -> OpId {
         match &author.key {
             Some(IdempotencyKey::Resume { op, .. }) => op.clone(),
-            _ => OpId::from(self.patience().random()),
+            _ => OpId::from(self.retry_policy().random()),
         }
     }
 }
@@ -86,7 +86,7 @@ struct Sent<T> {
 }
 
 /// A plan that rests on what it may rest on.
-enum Weighed<T> {
+enum Checked<T> {
     Send(Box<Sent<T>>),
     Answer(T),
 }
@@ -98,14 +98,14 @@ impl<O: Operation> Commit<'_, O> {
     /// Commits the operation, or finds out that it can't be. `seen` is what was read for it already, if anything.
     #[instrument(name = "commit", level = "debug", skip_all, fields(package = %self.operation.package()))]
     pub(in crate::ledger) async fn run(&self, seen: Option<Snapshot>) -> Result<O::Outcome, Error> {
-        let patience = self.ledger.patience();
-        let Some(_committing) = patience.stop().begin_commit() else { return Err(Error::Interrupted) };
-        let (pulse, doing) = (Pulse::new(), format!("changing {}", self.operation.package()));
+        let retry_policy = self.ledger.retry_policy();
+        let Some(_guard) = retry_policy.cancellation().begin_commit() else { return Err(Error::Interrupted) };
+        let (heartbeat, doing) = (Heartbeat::new(), format!("changing {}", self.operation.package()));
         let mut next = seen.map_or(Next::Read, Next::Plan);
         if let Some(IdempotencyKey::Resume { slot, .. }) = self.author.key {
             // The try of another process has to be settled before there is another.
             let pending: Vec<_> = self.operation.slots(slot).into_iter().map(Pending::of_another).collect();
-            match patience.run_while(&pulse, &doing, || self.settle_once(&pending)).await {
+            match retry_policy.run_while(&heartbeat, &doing, || self.settle_once(&pending)).await {
                 Ok(Some(outcome)) => return Ok(outcome),
                 Ok(None) => next = Next::Read,
                 Err(why) => return Err(self.unknown(slot, why)),
@@ -113,9 +113,9 @@ impl<O: Operation> Commit<'_, O> {
         }
         let progress = Mutex::new(Progress { next, pending: None, ran_again: false, looked: false });
         let attempt = || async { self.attempt(&mut *progress.lock().await).await };
-        let stumble = match patience.run_while(&pulse, &doing, attempt).await {
+        let error = match retry_policy.run_while(&heartbeat, &doing, attempt).await {
             Ok(outcome) => return Ok(outcome),
-            Err(stumble) => stumble,
+            Err(error) => error,
         };
         if let Some(pending) = progress.into_inner().pending {
             match self.settle(&pending).await {
@@ -124,15 +124,15 @@ impl<O: Operation> Commit<'_, O> {
                 Err(why) => return Err(self.unknown(pending.number, why)),
             }
         }
-        let stopped = patience.stop().is_requested();
-        Err(match stumble {
-            Stumble::Final(error) => error,
-            Stumble::Fault(fault) if fault.kind.is_transient() && stopped => Error::Interrupted,
-            Stumble::Lost { .. } if stopped => Error::Interrupted,
+        let stopped = retry_policy.cancellation().is_cancelled();
+        Err(match error {
+            AttemptError::Final(error) => error,
+            AttemptError::Fault(fault) if fault.kind.is_transient() && stopped => Error::Interrupted,
+            AttemptError::Lost { .. } if stopped => Error::Interrupted,
             // DynamoDB refuses what meets another transaction under way without deciding between them.
-            Stumble::Fault(fault) if fault.kind == FaultKind::Contended => self.contention(),
-            Stumble::Fault(fault) => fault.into(),
-            Stumble::Lost { .. } => self.contention(),
+            AttemptError::Fault(fault) if fault.kind == FaultKind::Contended => self.contention(),
+            AttemptError::Fault(fault) => fault.into(),
+            AttemptError::Lost { .. } => self.contention(),
         })
     }
 
@@ -140,7 +140,7 @@ impl<O: Operation> Commit<'_, O> {
         Conflict::Contention(self.operation.package().clone()).into()
     }
 
-    async fn attempt(&self, progress: &mut Progress<O::Outcome>) -> Result<O::Outcome, Stumble> {
+    async fn attempt(&self, progress: &mut Progress<O::Outcome>) -> Result<O::Outcome, AttemptError> {
         let known = match mem::replace(&mut progress.next, Next::Read) {
             Next::Resend(sent) => return self.send(*sent, progress).await,
             Next::Plan(snapshot) => Some(snapshot),
@@ -156,7 +156,7 @@ impl<O: Operation> Commit<'_, O> {
         &self,
         sent: Sent<O::Outcome>,
         progress: &mut Progress<O::Outcome>,
-    ) -> Result<O::Outcome, Stumble> {
+    ) -> Result<O::Outcome, AttemptError> {
         reach("commit-planned");
         let answer = self.ledger.send(&sent.transaction).await;
         reach("commit-answered");
@@ -181,7 +181,7 @@ impl<O: Operation> Commit<'_, O> {
         &self,
         mut known: Option<Snapshot>,
         progress: &mut Progress<O::Outcome>,
-    ) -> Result<ControlFlow<O::Outcome, Sent<O::Outcome>>, Stumble> {
+    ) -> Result<ControlFlow<O::Outcome, Sent<O::Outcome>>, AttemptError> {
         let (mut more, mut at_once) = (Vec::new(), self.operation.reads_at_once());
         for _ in 0..LOOKS {
             let whole = known.is_none() && (at_once || progress.pending.is_some());
@@ -201,17 +201,17 @@ impl<O: Operation> Commit<'_, O> {
                 }
             }
             let mut plan = self.decide(&mut snapshot).await;
-            if let Ok(Plan::Commit(proposal)) = &mut plan {
+            if let Ok(Step::Commit(proposal)) = &mut plan {
                 let look = !mem::replace(&mut progress.looked, true);
-                self.ledger.say_live(&mut proposal.actions, &snapshot, look).await;
+                self.ledger.record_live_tags(&mut proposal.actions, &snapshot, look).await;
             }
-            match self.weigh(plan, snapshot, whole) {
-                Ok(weighed) => return self.conclude(weighed?, progress).await,
+            match self.check_covered(plan, snapshot, whole) {
+                Ok(checked) => return self.conclude(checked?, progress).await,
                 // What was read is no base for this: it is all read again, at one instant.
                 Err(keys) => (more, at_once) = (keys, true),
             }
         }
-        Err(Stumble::Lost { carried: false })
+        Err(AttemptError::Lost { carried: false })
     }
 
     /// Makes sure that a change covers all that it was decided on, and that an answer rests on what was true at one
@@ -219,25 +219,25 @@ impl<O: Operation> Commit<'_, O> {
     ///
     /// Where a change does not cover that although all was read at one instant (`whole`), the operation ends: see
     /// [`Sealed::or_stop`].
-    fn weigh(
+    fn check_covered(
         &self,
-        plan: Result<Plan<O::Outcome>, Error>,
+        plan: Result<Step<O::Outcome>, Error>,
         snapshot: Snapshot,
         whole: bool,
-    ) -> Result<Result<Weighed<O::Outcome>, Error>, Vec<Key>> {
+    ) -> Result<Result<Checked<O::Outcome>, Error>, Vec<Key>> {
         let answer = match plan {
             Err(Error::Fault(fault)) => return Ok(Err(fault.into())),
-            Ok(Plan::Commit(proposal)) => {
+            Ok(Step::Commit(proposal)) => {
                 return match snapshot.seal(self.transaction(&proposal)) {
                     Ok(transaction) => {
-                        Ok(Ok(Weighed::Send(Box::new(Sent { proposal, transaction, snapshot }))))
+                        Ok(Ok(Checked::Send(Box::new(Sent { proposal, transaction, snapshot }))))
                     }
                     Err(gap) if whole => Ok(Err(gap.stop())),
                     Err(_) => Err(Vec::new()),
                 };
             }
-            Ok(Plan::Done(outcome)) => Ok(Weighed::Answer(outcome)),
-            Ok(Plan::Read(_) | Plan::Unchanged { .. }) => {
+            Ok(Step::Done(outcome)) => Ok(Checked::Answer(outcome)),
+            Ok(Step::Read(_) | Step::Unchanged { .. }) => {
                 unreachable!("more was read, and an unchanged outcome is done or committed")
             }
             Err(error) => Err(error),
@@ -250,7 +250,7 @@ impl<O: Operation> Commit<'_, O> {
     }
 
     fn transaction(&self, proposal: &Proposal<O::Outcome>) -> Transaction {
-        let mut transaction = Transaction::new(OpId::from(self.ledger.patience().random()).to_string());
+        let mut transaction = Transaction::new(OpId::from(self.ledger.retry_policy().random()).to_string());
         for action in &proposal.actions {
             transaction.push(action.clone());
         }
@@ -260,24 +260,24 @@ impl<O: Operation> Commit<'_, O> {
     /// What to send next, once nothing is pending that it could land beside.
     async fn conclude(
         &self,
-        weighed: Weighed<O::Outcome>,
+        checked: Checked<O::Outcome>,
         progress: &mut Progress<O::Outcome>,
-    ) -> Result<ControlFlow<O::Outcome, Sent<O::Outcome>>, Stumble> {
-        match (weighed, progress.pending.as_ref()) {
-            (Weighed::Send(sent), pending) if pending.is_none_or(|it| it.slot == sent.proposal.slot) => {
+    ) -> Result<ControlFlow<O::Outcome, Sent<O::Outcome>>, AttemptError> {
+        match (checked, progress.pending.as_ref()) {
+            (Checked::Send(sent), pending) if pending.is_none_or(|it| it.slot == sent.proposal.slot) => {
                 Ok(ControlFlow::Continue(*sent))
             }
-            (Weighed::Answer(outcome), None) => Ok(ControlFlow::Break(outcome)),
-            (weighed, Some(pending)) => {
+            (Checked::Answer(outcome), None) => Ok(ControlFlow::Break(outcome)),
+            (checked, Some(pending)) => {
                 // What was read may be the doing of a try that is still under way, and it must not land beside another.
                 let settled = self.settle(pending).await?;
                 progress.pending = None;
-                match (settled, weighed) {
-                    (Some(outcome), _) | (None, Weighed::Answer(outcome)) => Ok(ControlFlow::Break(outcome)),
-                    (None, Weighed::Send(_)) => Err(Stumble::Lost { carried: false }),
+                match (settled, checked) {
+                    (Some(outcome), _) | (None, Checked::Answer(outcome)) => Ok(ControlFlow::Break(outcome)),
+                    (None, Checked::Send(_)) => Err(AttemptError::Lost { carried: false }),
                 }
             }
-            (Weighed::Send(_), None) => unreachable!("nothing is pending"),
+            (Checked::Send(_), None) => unreachable!("nothing is pending"),
         }
     }
 
@@ -287,7 +287,7 @@ impl<O: Operation> Commit<'_, O> {
         sent: Sent<O::Outcome>,
         found: Vec<Option<Found>>,
         progress: &mut Progress<O::Outcome>,
-    ) -> Result<O::Outcome, Stumble> {
+    ) -> Result<O::Outcome, AttemptError> {
         let Sent { proposal, transaction, mut snapshot } = sent;
         let found = transaction.actions().iter().map(|action| action.key.clone()).zip(found);
         let found: Vec<_> = found
@@ -309,15 +309,15 @@ impl<O: Operation> Commit<'_, O> {
             progress.ran_again = true;
             progress.next = Next::Plan(snapshot);
         }
-        Err(Stumble::Lost { carried })
+        Err(AttemptError::Lost { carried })
     }
 
     /// Returns true if a plan from what was read, with what a refusal brought back, would be covered: then nothing has to
     /// be read again.
     fn carries_on(&self, snapshot: &Snapshot) -> bool {
         match decide(self.operation, snapshot, &self.context()) {
-            Ok(Plan::Commit(proposal)) => snapshot.seal(self.transaction(&proposal)).is_ok(),
-            Ok(Plan::Read(_)) => true,
+            Ok(Step::Commit(proposal)) => snapshot.seal(self.transaction(&proposal)).is_ok(),
+            Ok(Step::Read(_)) => true,
             _ => snapshot.torn().is_none(),
         }
     }

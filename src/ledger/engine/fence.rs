@@ -4,8 +4,8 @@ use crate::{
     ledger::{
         Author, Error, TableLedger,
         schema::{
-            self, Head, Moves, ReleaseEvent, ReleaseEventKind, START, TagEvent, TagHead, after, chained,
-            encode, live, stamp, still_at,
+            self, Head, PlanEntries, ReleaseEvent, ReleaseEventKind, START, TagEvent, TagHead, after,
+            chained, encode, live, stamp, still_at,
         },
         snapshot::{Snapshot, coverage::Sealed},
     },
@@ -24,7 +24,7 @@ impl TableLedger {
         seen: &Snapshot,
     ) -> Result<Sealed, Error> {
         seen.begin();
-        let op = OpId::from(self.patience().random());
+        let op = OpId::from(self.retry_policy().random());
         let who = author.actor.clone();
         let key = schema::head_key(log);
         if let Some(head) = seen.item(&key) {
@@ -65,8 +65,8 @@ impl TableLedger {
                 version: None,
                 back: None,
                 protection: None,
-                moves: Moves::new(),
-                led_by: Moves::new(),
+                moves: PlanEntries::new(),
+                led_by: PlanEntries::new(),
                 who,
                 when,
                 clock,
@@ -82,7 +82,7 @@ impl TableLedger {
             live::carry(&mut rest, rev, rev + 1);
             (rev, encode(&TagHead { rev: rev + 1, chain, when, rest }), entry_key, entry)
         };
-        let mut fence = Transaction::new(OpId::from(self.patience().random()).to_string());
+        let mut fence = Transaction::new(OpId::from(self.retry_policy().random()).to_string());
         fence.push(Action { key, condition: still_at(rev), change: Change::Put(head) });
         fence.push(Action { key: entry_key, condition: Condition::Absent, change: Change::Put(entry) });
         Sealed::or_stop(seen.seal(fence))

@@ -1,13 +1,13 @@
 //! What an operation decides with its idempotency key: the outcome is kept under the key, in the same transaction.
 
-use super::operation::{Context, Operation, Plan, Proposal, Told};
+use super::operation::{Context, Operation, OutcomeRef, Proposal, Step};
 use crate::{
     ledger::{
         Author, Conflict, Error,
         schema::{self, KeyItem, still_at},
         snapshot::Snapshot,
     },
-    model::Key as IdempotencyKey,
+    model::IdempotencyKey,
     table::{Action, Change, Condition, Key},
 };
 
@@ -16,16 +16,16 @@ pub(in crate::ledger) fn decide<O: Operation>(
     operation: &O,
     seen: &Snapshot,
     context: &Context<'_>,
-) -> Result<Plan<O::Outcome>, Error> {
+) -> Result<Step<O::Outcome>, Error> {
     seen.begin();
-    if let Some(told) = remembered(operation, seen, context)? {
-        return recall(operation, &told, seen, context);
+    if let Some(reference) = remembered(operation, seen, context)? {
+        return recall(operation, &reference, seen, context);
     }
     let plan = operation.plan(seen, context)?;
     let key = context.author.key.as_ref();
     match (plan, key) {
-        (Plan::Unchanged { outcome, .. }, None) => Plan::Done(outcome),
-        (Plan::Unchanged { outcome, entry, moves, logs, checks }, Some(key)) => {
+        (Step::Unchanged { outcome, .. }, None) => Step::Done(outcome),
+        (Step::Unchanged { outcome, entry, moves, logs, checks }, Some(key)) => {
             let heads = logs.into_iter().map(|log| Ok((seen.rev(&log)?, log)));
             let heads =
                 heads.map(|head| head.map(|(rev, log)| (log, rev))).collect::<Result<Vec<_>, Error>>()?;
@@ -35,30 +35,30 @@ pub(in crate::ledger) fn decide<O: Operation>(
                 change: Change::Check,
             };
             let mut actions: Vec<_> = heads.iter().map(check).chain(checks).collect();
-            let told = Told { entry, op: context.op.clone(), unchanged: true, moves };
-            let remember = remember(operation, key, &told);
+            let reference = OutcomeRef { entry, op: context.op.clone(), unchanged: true, moves };
+            let remember = remember(operation, key, &reference);
             let slot = remember.key.clone();
             actions.push(remember);
-            let Told { entry, moves, .. } = told;
+            let OutcomeRef { entry, moves, .. } = reference;
             // With a key, no one is shown the number.
-            Plan::Commit(Proposal { actions, heads, slot, number: 0, entry, unchanged: true, moves, outcome })
+            Step::Commit(Proposal { actions, heads, slot, number: 0, entry, unchanged: true, moves, outcome })
         }
-        (Plan::Commit(mut proposal), Some(key)) => {
-            let told = Told {
+        (Step::Commit(mut proposal), Some(key)) => {
+            let reference = OutcomeRef {
                 entry: proposal.entry.clone(),
                 op: context.op.clone(),
                 unchanged: proposal.unchanged,
                 moves: proposal.moves.clone(),
             };
-            proposal.actions.push(remember(operation, key, &told));
-            Plan::Commit(proposal)
+            proposal.actions.push(remember(operation, key, &reference));
+            Step::Commit(proposal)
         }
         (plan, _) => plan,
     }
     .writable(seen)
 }
 
-impl<T> Plan<T> {
+impl<T> Step<T> {
     /// Passes on a plan whose changes this release may make, by what the items say that it changes and the ledger itself.
     fn writable(self, seen: &Snapshot) -> Result<Self, Error> {
         if let Self::Commit(proposal) = &self {
@@ -71,33 +71,37 @@ impl<T> Plan<T> {
     }
 }
 
-/// The outcome that an entry tells of, as [`Plan::Done`]; or [`Plan::Read`]. Pure.
+/// The outcome that an entry tells of, as [`Step::Done`]; or [`Step::Read`]. Pure.
 pub(in crate::ledger) fn recall<O: Operation>(
     operation: &O,
-    told: &Told,
+    reference: &OutcomeRef,
     seen: &Snapshot,
     context: &Context<'_>,
-) -> Result<Plan<O::Outcome>, Error> {
-    if seen.contains(&told.entry) {
-        operation.recall(told, seen, context)
+) -> Result<Step<O::Outcome>, Error> {
+    if seen.contains(&reference.entry) {
+        operation.recall(reference, seen, context)
     } else {
-        Ok(Plan::Read(vec![told.entry.clone()]))
+        Ok(Step::Read(vec![reference.entry.clone()]))
     }
 }
 
 impl KeyItem {
     /// What it leads to, in its log.
-    pub(in crate::ledger) fn told(self, log: &str) -> Told {
+    pub(in crate::ledger) fn outcome_ref(self, log: &str) -> OutcomeRef {
         let Self { entry, unchanged, moves, op, .. } = self;
-        Told { entry: Key::new(log, entry), op, unchanged, moves }
+        OutcomeRef { entry: Key::new(log, entry), op, unchanged, moves }
     }
 }
 
 /// The action that keeps an outcome under its key.
 ///
 /// A key `OP@SLOT` is kept as well: the slot tells of the first run alone, and a later run may have used another.
-pub(in crate::ledger) fn remember<O: Operation>(operation: &O, key: &IdempotencyKey, told: &Told) -> Action {
-    let Told { entry, op, unchanged, moves } = told.clone();
+pub(in crate::ledger) fn remember<O: Operation>(
+    operation: &O,
+    key: &IdempotencyKey,
+    reference: &OutcomeRef,
+) -> Action {
+    let OutcomeRef { entry, op, unchanged, moves } = reference.clone();
     let item = KeyItem { request: operation.asked(), entry: entry.sk, unchanged, moves, op };
     Action {
         key: schema::idempotency_key(&operation.log(), key),
@@ -119,14 +123,14 @@ pub(in crate::ledger) fn remembered<O: Operation>(
     operation: &O,
     seen: &Snapshot,
     context: &Context<'_>,
-) -> Result<Option<Told>, Error> {
+) -> Result<Option<OutcomeRef>, Error> {
     let log = operation.log();
     let Some(key) = key_read(context.author, &log) else { return Ok(None) };
     let Some(item) = seen.get::<KeyItem>(&key)? else { return Ok(None) };
     if item.request != operation.asked() {
         return Err(used_for(item.request, operation, context));
     }
-    Ok(Some(item.told(&log)))
+    Ok(Some(item.outcome_ref(&log)))
 }
 
 /// The operation's key was used for something else.

@@ -5,7 +5,7 @@ use crate::{
         TableLedger,
         schema::{
             self,
-            live::{LIVE, Live, Says},
+            live::{LIVE, Live, LiveTags},
         },
         snapshot::Snapshot,
     },
@@ -30,7 +30,7 @@ fn tag(key: &Key, item: &Item) -> Option<(String, Option<Version>)> {
 impl TableLedger {
     /// Lets each head of a tag log that is about to be put say what the live tags are after it. Where the head that was
     /// seen does not say so, they are read, if `read`. No error: without it, readers look at all tags.
-    pub(super) async fn say_live(&self, actions: &mut [Action], seen: &Snapshot, read: bool) {
+    pub(super) async fn record_live_tags(&self, actions: &mut [Action], seen: &Snapshot, read: bool) {
         let is_head = |key: &Key| key.sk == "H" && !schema::is_releases(&key.pk);
         for at in 0..actions.len() {
             let key = actions[at].key.clone();
@@ -39,9 +39,9 @@ impl TableLedger {
             else {
                 continue;
             };
-            let mut says = Says::of_item(seen.item(&key));
+            let mut says = LiveTags::of_item(seen.item(&key));
             if read && says.as_ref().is_none_or(|says| says.on.is_none() && says.count <= FEW) {
-                says = self.read_live(&key.pk).await.map(|on| Says::from_live(0, on)).or(says);
+                says = self.read_live(&key.pk).await.map(|on| LiveTags::from_live(0, on)).or(says);
             }
             if let Some(says) = &mut says {
                 let puts = actions.iter().filter(|action| action.key.pk == key.pk);
@@ -54,10 +54,10 @@ impl TableLedger {
             }
             let Change::Put(head) = &mut actions[at].change else { continue };
             head.remove(LIVE);
-            if let Some(Says { on, count, .. }) = says {
+            if let Some(LiveTags { on, count, .. }) = says {
                 let says = match on {
-                    Some(on) => Says::from_live(rev, on),
-                    None => Says { rev, count, on: None },
+                    Some(on) => LiveTags::from_live(rev, on),
+                    None => LiveTags { rev, count, on: None },
                 };
                 head.insert(LIVE.to_owned(), schema::encode(&says).into());
             }

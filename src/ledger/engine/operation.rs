@@ -1,7 +1,7 @@
 //! A change as the protocol sees it: what it reads, and what it decides, as pure functions of what was read.
 
 use crate::{
-    ledger::{Author, Error, clock::Now, schema::Moves, snapshot::Snapshot},
+    ledger::{Author, Error, clock::Now, schema::PlanEntries, snapshot::Snapshot},
     model::{OpId, PackageName},
     table::{Action, Key},
 };
@@ -16,14 +16,14 @@ pub(in crate::ledger) struct Context<'a> {
 
 /// What has to be done, given what was read.
 #[derive(Debug)]
-pub(in crate::ledger) enum Plan<T> {
+pub(in crate::ledger) enum Step<T> {
     /// More has to be read first: items that never change in what matters here.
     Read(Vec<Key>),
     /// Nothing.
     Done(T),
     /// Nothing, since things are so already; `entry` tells of it. With a key, that is recorded as long as the heads of
     /// these logs are as they were read, and the checks hold.
-    Unchanged { outcome: T, entry: Key, moves: Moves, logs: Vec<String>, checks: Vec<Action> },
+    Unchanged { outcome: T, entry: Key, moves: PlanEntries, logs: Vec<String>, checks: Vec<Action> },
     /// This.
     Commit(Proposal<T>),
 }
@@ -43,21 +43,21 @@ pub(in crate::ledger) struct Proposal<T> {
     /// idempotency key leads to.
     pub entry: Key,
     pub unchanged: bool,
-    /// See [`Told`].
-    pub moves: Moves,
+    /// See [`OutcomeRef`].
+    pub moves: PlanEntries,
     pub outcome: T,
 }
 
 /// Where the outcome of an operation that was done earlier is told.
 #[derive(Debug, Clone)]
-pub(in crate::ledger) struct Told {
+pub(in crate::ledger) struct OutcomeRef {
     pub entry: Key,
     /// The operation that came to it. An entry that carries another was there already.
     pub op: OpId,
     /// Whether nothing had to be changed, as far as `entry` goes.
     pub unchanged: bool,
     /// Of a plan: the entries of all its moves. Empty where `entry` itself names them, or is the only one.
-    pub moves: Moves,
+    pub moves: PlanEntries,
 }
 
 /// A change of one package, as the protocol sees it.
@@ -83,13 +83,13 @@ pub(in crate::ledger) trait Operation: Sync {
     fn slots(&self, number: u64) -> Vec<Key>;
 
     /// Decides. Pure.
-    fn plan(&self, seen: &Snapshot, context: &Context<'_>) -> Result<Plan<Self::Outcome>, Error>;
+    fn plan(&self, seen: &Snapshot, context: &Context<'_>) -> Result<Step<Self::Outcome>, Error>;
 
-    /// The outcome that an entry in `seen` tells of, as [`Plan::Done`]; or [`Plan::Read`]. Pure.
+    /// The outcome that an entry in `seen` tells of, as [`Step::Done`]; or [`Step::Read`]. Pure.
     fn recall(
         &self,
-        told: &Told,
+        reference: &OutcomeRef,
         seen: &Snapshot,
         context: &Context<'_>,
-    ) -> Result<Plan<Self::Outcome>, Error>;
+    ) -> Result<Step<Self::Outcome>, Error>;
 }

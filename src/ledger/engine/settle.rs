@@ -1,15 +1,15 @@
 //! Finding out what became of a try whose outcome is unknown.
 
 use super::{
-    attempt::{Commit, Stumble},
-    operation::{Operation, Told},
+    attempt::{AttemptError, Commit},
+    operation::{Operation, OutcomeRef},
     pending::{Pending, carries},
 };
 use crate::{
     fault::{Fault, FaultKind},
     ledger::{
         Error,
-        schema::{self, KeyItem, Moves},
+        schema::{self, KeyItem, PlanEntries},
         snapshot::Snapshot,
     },
     table::{Key, TransactError},
@@ -29,34 +29,34 @@ impl<O: Operation> Commit<'_, O> {
     ) -> Result<Option<O::Outcome>, Error> {
         let slot = &pending.slot;
         let Some(item) = seen.item(slot).filter(|item| carries(item, self.op)) else { return Ok(None) };
-        let told = if schema::is_idempotency_key(slot) {
-            schema::decode::<KeyItem>(slot, item)?.told(&slot.pk)
+        let reference = if schema::is_idempotency_key(slot) {
+            schema::decode::<KeyItem>(slot, item)?.outcome_ref(&slot.pk)
         } else {
             let (entry, op) = (slot.clone(), self.op.clone());
-            Told { entry, op, unchanged: false, moves: Moves::new() }
+            OutcomeRef { entry, op, unchanged: false, moves: PlanEntries::new() }
         };
-        self.recall(&told, seen.clone()).await.map(Some)
+        self.recall(&reference, seen.clone()).await.map(Some)
     }
 
     /// Finds out what became of a try: `Some` if it landed; `None` if it is certain that it did not and will not. Has
     /// time of its own, and only a stop at once ends it early.
-    pub(super) async fn settle(&self, pending: &Pending) -> Result<Option<O::Outcome>, Stumble> {
+    pub(super) async fn settle(&self, pending: &Pending) -> Result<Option<O::Outcome>, AttemptError> {
         let doing = format!("finding out what became of a change of {}", self.operation.package());
-        let patience = self.ledger.patience().for_settling(SETTLING);
+        let retry_policy = self.ledger.retry_policy().for_settlement(SETTLING);
         let pending = std::slice::from_ref(pending);
-        let settle = patience.run(&doing, || self.settle_once(pending));
+        let settle = retry_policy.run(&doing, || self.settle_once(pending));
         let unknown = |why: &str| Err(Fault::new(FaultKind::Unavailable, doing.clone(), why).into());
         tokio::select! {
             biased;
             settled = tokio::time::timeout(SETTLING, settle) => {
                 settled.unwrap_or_else(|_| unknown("no answer in time"))
             }
-            () = self.ledger.patience().stop().insisted() => unknown("interrupted again"),
+            () = self.ledger.retry_policy().cancellation().aborted() => unknown("interrupted again"),
         }
     }
 
     /// One try to find out what became of tries, of which at most one can have landed.
-    pub(super) async fn settle_once(&self, pending: &[Pending]) -> Result<Option<O::Outcome>, Stumble> {
+    pub(super) async fn settle_once(&self, pending: &[Pending]) -> Result<Option<O::Outcome>, AttemptError> {
         let table = self.ledger.table();
         // A fence is a change: a copy of the ledger is not fenced either.
         let keys: BTreeSet<Key> =
@@ -87,7 +87,7 @@ impl<O: Operation> Commit<'_, O> {
             match self.ledger.send(&fence).await {
                 Ok(()) => {}
                 // Moved by someone else, which serves as well; or by the very copy.
-                Err(TransactError::Refused(_)) => return Err(Stumble::Lost { carried: false }),
+                Err(TransactError::Refused(_)) => return Err(AttemptError::Lost { carried: false }),
                 Err(TransactError::Fault(fault)) => return Err(fault.into()),
             }
         }

@@ -6,7 +6,6 @@
 //! have been deleted: versions come and are deleted only once. Memory: about 200 bytes for each entry of one package at a
 //! time, a name for each package, and a small record for each distinct blob.
 
-mod census;
 mod compact;
 mod count;
 mod examine;
@@ -20,10 +19,11 @@ mod replay;
 mod report;
 mod tags;
 mod tally;
+mod violation;
 mod walk;
 
-pub use census::{Census, Needed};
-pub use report::{Breach, Mend, Rule, Tell, Went};
+pub use report::{AuditReport, NeededBlob};
+pub use violation::{Invariant, OnProgress, OnViolation, Repair, Violation};
 
 use crate::{
     ledger::{
@@ -36,38 +36,41 @@ use crate::{
     table::{self, Action, Change, Condition, Key, Order, Query, TransactError, Transaction},
 };
 use count::Counted;
-use report::{Found, UNKNOWN_ITEM};
 use std::{
     collections::BTreeSet,
     sync::atomic::{AtomicBool, Ordering},
 };
+use violation::{Found, UNKNOWN_ITEM};
 
 impl TableLedger {
     /// See [`Ledger::audit`](crate::ledger::Ledger::audit).
     pub(in crate::ledger) async fn audit_all(
         &self,
         repair: bool,
-        tell: Tell<'_>,
-        went: Went<'_>,
-    ) -> Result<Census, Error> {
+        on_violation: OnViolation<'_>,
+        on_progress: OnProgress<'_>,
+    ) -> Result<AuditReport, Error> {
         self.check_schema().await?;
         if repair {
             self.check_repairable().await?;
         }
-        let mut census = Census::default();
+        let mut audit_report = AuditReport::default();
         let mut counts = Counted::default();
         let mut examined = BTreeSet::new();
         let (mut after, mut size): (Option<Key>, _) = (None, PageSize::first());
         let mut damaged = false;
-        let mut watch = |breach: Breach| {
-            let of_a_log = matches!(breach.rule, Rule::Form | Rule::Dense | Rule::Chain | Rule::State);
-            damaged |= of_a_log && breach.mend != Mend::Done;
-            tell(breach);
+        let mut watch = |violation: Violation| {
+            let of_a_log = matches!(
+                violation.rule,
+                Invariant::Form | Invariant::Dense | Invariant::Chain | Invariant::State
+            );
+            damaged |= of_a_log && violation.repair != Repair::Done;
+            on_violation(violation);
         };
         loop {
-            let tell: Tell<'_> = &mut watch;
+            let on_violation: OnViolation<'_> = &mut watch;
             let page = self.scan_page(&mut size, after.as_ref()).await?;
-            went(page.items.len() as u64);
+            on_progress(page.items.len() as u64);
             let mut listed = Vec::new();
             for (key, item) in &page.items {
                 counts.take(key, item);
@@ -75,32 +78,42 @@ impl TableLedger {
                     Some(("P#" | "T#", name)) if !examined.contains(name) => {
                         examined.insert(name.to_owned());
                         match name.parse::<PackageName>() {
-                            Ok(name) => self.audit_and_fence(&name, repair, tell, went).await?,
-                            Err(error) => tell(Breach::new(key.to_string(), Rule::Form, error.to_string())),
+                            Ok(name) => {
+                                self.audit_and_fence(&name, repair, on_violation, on_progress).await?
+                            }
+                            Err(error) => on_violation(Violation::new(
+                                key.to_string(),
+                                Invariant::Form,
+                                error.to_string(),
+                            )),
                         }
                     }
                     Some(("P#" | "T#", _)) => {}
                     Some(("B#", _)) if count::is_blob(key, item) => {}
                     Some(("B#", _)) if schema::least(item, "read").is_none() && count::is_blob_key(key) => {
-                        tell(Breach::new(key.to_string(), Rule::Form, "it is no item of a ledger"));
+                        on_violation(Violation::new(
+                            key.to_string(),
+                            Invariant::Form,
+                            "it is no item of a ledger",
+                        ));
                     }
                     Some(("D#", _)) => listed.push(key.clone()),
                     _ if *key == schema::meta_key() => {}
-                    _ => tell(Breach::new(key.to_string(), Rule::Newer, UNKNOWN_ITEM)),
+                    _ => on_violation(Violation::new(key.to_string(), Invariant::Newer, UNKNOWN_ITEM)),
                 }
             }
-            self.audit_directory(listed, repair, tell).await?;
+            self.audit_directory(listed, repair, on_violation).await?;
             after = page.next;
             if after.is_none() {
                 break;
             }
         }
-        census.packages = counts.packages;
-        census.versions = counts.versions;
+        audit_report.packages = counts.packages;
+        audit_report.versions = counts.versions;
         // What needs a blob may be what is lost of a damaged log: then no count is lowered.
-        self.audit_counts(&counts, repair, !damaged, tell, went).await?;
-        census.blobs = counts.into_blobs();
-        Ok(census)
+        self.audit_counts(&counts, repair, !damaged, on_violation, on_progress).await?;
+        audit_report.blobs = counts.into_blobs();
+        Ok(audit_report)
     }
 
     /// Checks that this release may change the ledger, and that it is no copy, such as a restored table.
@@ -112,36 +125,41 @@ impl TableLedger {
     }
 
     /// Reports what is found, and repairs it if that is asked for and possible.
-    async fn settle_found(&self, found: Found, repair: bool, tell: Tell<'_>) -> Result<(), Error> {
-        tell(self.settled(found, repair).await?);
+    async fn settle_found(
+        &self,
+        found: Found,
+        repair: bool,
+        on_violation: OnViolation<'_>,
+    ) -> Result<(), Error> {
+        on_violation(self.settled(found, repair).await?);
         Ok(())
     }
 
     /// Repairs what is found, if that is asked for and possible.
-    async fn settled(&self, found: Found, repair: bool) -> Result<Breach, Error> {
-        let Found { mut breach, mend } = found;
-        breach.mend = match mend {
-            None => Mend::Impossible,
-            Some(_) if !repair => Mend::Possible,
-            Some(actions) => self.mend(actions).await?,
+    async fn settled(&self, found: Found, repair: bool) -> Result<Violation, Error> {
+        let Found { mut violation, fix } = found;
+        violation.repair = match fix {
+            None => Repair::Impossible,
+            Some(_) if !repair => Repair::Possible,
+            Some(actions) => self.apply_repair(actions).await?,
         };
-        Ok(breach)
+        Ok(violation)
     }
 
     /// Puts right what is wrong, under the condition that it is still as it was seen.
-    async fn mend(&self, actions: Vec<Action>) -> Result<Mend, Error> {
-        let mut transaction = Transaction::new(OpId::from(self.patience().random()).to_string());
+    async fn apply_repair(&self, actions: Vec<Action>) -> Result<Repair, Error> {
+        let mut transaction = Transaction::new(OpId::from(self.retry_policy().random()).to_string());
         for action in actions {
             transaction.push(action);
         }
         let unanswered = AtomicBool::new(false);
-        let repaired = self.patience().run("repairing the ledger", || async {
+        let repaired = self.retry_policy().run("repairing the ledger", || async {
             match self.table().transact(&transaction).await {
-                Ok(()) => Ok(Mend::Done),
+                Ok(()) => Ok(Repair::Done),
                 Err(TransactError::Refused(found)) => {
                     // After a try without an answer it may be done already.
                     let done = unanswered.load(Ordering::Relaxed) && is_done(&transaction, &found);
-                    Ok(if done { Mend::Done } else { Mend::Overtaken })
+                    Ok(if done { Repair::Done } else { Repair::Overtaken })
                 }
                 Err(TransactError::Fault(fault)) => {
                     unanswered.fetch_or(fault.kind.is_ambiguous(), Ordering::Relaxed);
@@ -163,12 +181,19 @@ impl TableLedger {
 
     /// Entries of the directory must be of packages, in the partition that their name belongs to. A package's entry
     /// and its first head are written at once, so the head, read later, must be there.
-    async fn audit_directory(&self, listed: Vec<Key>, repair: bool, tell: Tell<'_>) -> Result<(), Error> {
+    async fn audit_directory(
+        &self,
+        listed: Vec<Key>,
+        repair: bool,
+        on_violation: OnViolation<'_>,
+    ) -> Result<(), Error> {
         let mut named = Vec::new();
         for key in listed {
             match key.sk.parse::<PackageName>() {
                 Ok(name) => named.push((key, name)),
-                Err(error) => tell(Breach::new(key.to_string(), Rule::Directory, error.to_string())),
+                Err(error) => {
+                    on_violation(Violation::new(key.to_string(), Invariant::Directory, error.to_string()))
+                }
             }
         }
         let heads: Vec<_> = named.iter().map(|(_, name)| schema::head_key(&schema::releases(name))).collect();
@@ -177,7 +202,7 @@ impl TableLedger {
             // One that can't be read is told of with its package.
             let Ok(head) = seen.get::<Head>(&head_key) else { continue };
             let gone = |condition| Action { key: key.clone(), condition, change: Change::Delete };
-            let (what, mend) = if key != schema::directory_key(&name) {
+            let (what, fix) = if key != schema::directory_key(&name) {
                 ("the package belongs into another partition", vec![gone(Condition::Present)])
             } else if head.is_none_or(|head| head.n == 0) {
                 if self.has_versions(&name).await? {
@@ -190,8 +215,8 @@ impl TableLedger {
             } else {
                 continue;
             };
-            let breach = Breach::new(key.to_string(), Rule::Directory, what);
-            self.settle_found(Found { breach, mend: Some(mend) }, repair, tell).await?;
+            let violation = Violation::new(key.to_string(), Invariant::Directory, what);
+            self.settle_found(Found { violation, fix: Some(fix) }, repair, on_violation).await?;
         }
         Ok(())
     }

@@ -13,7 +13,7 @@ use crate::{
         snapshot::{Snapshot, coverage::Sealed},
     },
     model::{Address, OpId, first_generation},
-    retry::{Again, Retry},
+    retry::{RetryHint, Retryable},
     table::{Action, Change, Condition, Key, TransactError, Transaction},
 };
 use serde_json::json;
@@ -21,7 +21,7 @@ use std::{cmp::Ordering, fmt};
 
 /// What a ledger knows of an object in its store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Standing {
+pub enum BlobStatus {
     /// Some version needs it.
     Needed,
     /// No version needs it, but one that is being added may yet: it has to be condemned before it is deleted.
@@ -29,33 +29,33 @@ pub enum Standing {
     /// No version will ever need it.
     Condemned,
     /// Its generation is one that this ledger never gave out. It is left alone.
-    Strange,
+    Foreign,
 }
 
 /// Where an object stands, given its blob's item in the epoch of its address, and the ledger's own epoch.
-fn standing(address: &Address, item: Option<&BlobItem>, epoch: u64) -> Standing {
+fn blob_status(address: &Address, item: Option<&BlobItem>, epoch: u64) -> BlobStatus {
     let generation = address.generation;
     let unknown = match address.epoch().cmp(&epoch) {
         // A former owner of the store put it there after this ledger was copied, and nothing is added there any more.
-        Ordering::Less => Standing::Orphan,
-        Ordering::Equal => Standing::Strange,
-        Ordering::Greater => return Standing::Strange,
+        Ordering::Less => BlobStatus::Orphan,
+        Ordering::Equal => BlobStatus::Foreign,
+        Ordering::Greater => return BlobStatus::Foreign,
     };
     match item {
-        None if generation == first_generation(address.epoch()) => Standing::Orphan,
+        None if generation == first_generation(address.epoch()) => BlobStatus::Orphan,
         None => unknown,
         Some(item) if generation < item.generation && !matches!(item.state, BlobState::Other(_)) => {
-            Standing::Condemned
+            BlobStatus::Condemned
         }
         Some(item) => match (item.state, generation.saturating_sub(item.generation)) {
-            (BlobState::Other(_), _) => Standing::Strange,
-            (BlobState::Kept, 0) if item.refs == 0 => Standing::Orphan,
-            (BlobState::Kept, 0) => Standing::Needed,
-            (BlobState::Condemned, 0) => Standing::Condemned,
+            (BlobState::Other(_), _) => BlobStatus::Foreign,
+            (BlobState::Kept, 0) if item.refs == 0 => BlobStatus::Orphan,
+            (BlobState::Kept, 0) => BlobStatus::Needed,
+            (BlobState::Condemned, 0) => BlobStatus::Condemned,
             // An upload whose commit has not come, and may yet.
-            (BlobState::Condemned, 1) => Standing::Orphan,
+            (BlobState::Condemned, 1) => BlobStatus::Orphan,
             // They may be the last bytes of what a version needs elsewhere.
-            (BlobState::Kept, _) if item.refs > 0 => Standing::Strange,
+            (BlobState::Kept, _) if item.refs > 0 => BlobStatus::Foreign,
             _ => unknown,
         },
     }
@@ -86,13 +86,13 @@ fn condemning(token: String, address: &Address, key: &Key, condition: Condition)
 }
 
 /// Why a try to condemn did not end the matter.
-enum Stumble {
+enum CondemnError {
     /// The blob's item has changed since it was read.
     Changed,
     Failed(Error),
 }
 
-impl fmt::Display for Stumble {
+impl fmt::Display for CondemnError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Changed => f.write_str("the blob was added or collected meanwhile"),
@@ -101,40 +101,40 @@ impl fmt::Display for Stumble {
     }
 }
 
-impl Retry for Stumble {
-    fn again(&self) -> Again {
+impl Retryable for CondemnError {
+    fn retry_hint(&self) -> RetryHint {
         match self {
-            Self::Changed => Again::Soon,
-            Self::Failed(error) => error.again(),
+            Self::Changed => RetryHint::Soon,
+            Self::Failed(error) => error.retry_hint(),
         }
     }
 }
 
-impl From<Error> for Stumble {
+impl From<Error> for CondemnError {
     fn from(error: Error) -> Self {
         Self::Failed(error)
     }
 }
 
-impl From<Fault> for Stumble {
+impl From<Fault> for CondemnError {
     fn from(fault: Fault) -> Self {
         Self::Failed(fault.into())
     }
 }
 
 impl TableLedger {
-    pub(in crate::ledger) async fn read_standings(
+    pub(in crate::ledger) async fn read_blob_statuses(
         &self,
         addresses: &[Address],
-    ) -> Result<Vec<Standing>, Error> {
+    ) -> Result<Vec<BlobStatus>, Error> {
         self.check_schema().await?;
         let keys: Vec<_> = addresses.iter().map(blob_key).collect();
         let asked: Vec<_> = keys.iter().cloned().chain([schema::meta_key()]).collect();
         let read = self.read_each(&asked).await?;
         let seen = Snapshot::new(asked, read, false);
         let epoch = epoch(&seen)?;
-        let standings = addresses.iter().zip(&keys);
-        standings.map(|(address, key)| Ok(standing(address, seen.get(key)?.as_ref(), epoch))).collect()
+        let blob_statuses = addresses.iter().zip(&keys);
+        blob_statuses.map(|(address, key)| Ok(blob_status(address, seen.get(key)?.as_ref(), epoch))).collect()
     }
 
     /// The transaction that condemns an object, if that is what it takes; else true if it is condemned already.
@@ -147,12 +147,12 @@ impl TableLedger {
         let key = blob_key(address);
         let item: Option<BlobItem> = seen.get(&key)?;
         seen.check_writable([&key, &schema::meta_key()])?;
-        match standing(address, item.as_ref(), epoch(seen)?) {
-            Standing::Condemned => return Ok(Err(true)),
-            Standing::Needed | Standing::Strange => return Ok(Err(false)),
-            Standing::Orphan => {}
+        match blob_status(address, item.as_ref(), epoch(seen)?) {
+            BlobStatus::Condemned => return Ok(Err(true)),
+            BlobStatus::Needed | BlobStatus::Foreign => return Ok(Err(false)),
+            BlobStatus::Orphan => {}
         }
-        let token = OpId::from(self.patience().random()).to_string();
+        let token = OpId::from(self.retry_policy().random()).to_string();
         let same = vec![seen.unchanged::<BlobItem>(&key), schema::still_needs(seen.item(&key))];
         let condemning = seen.seal(condemning(token, address, &key, Condition::All(same)));
         Sealed::or_stop(condemning).map(Ok)
@@ -170,15 +170,15 @@ impl TableLedger {
             };
             match self.send(&condemnation).await {
                 Ok(()) => Ok(true),
-                Err(TransactError::Refused(_)) => Err(Stumble::Changed),
+                Err(TransactError::Refused(_)) => Err(CondemnError::Changed),
                 Err(TransactError::Fault(fault)) => Err(fault.into()),
             }
         };
-        match self.patience().run(&doing, attempt).await {
+        match self.retry_policy().run(&doing, attempt).await {
             Ok(condemned) => Ok(condemned),
             // Who keeps changing it needs it: left for another time.
-            Err(Stumble::Changed) => Ok(false),
-            Err(Stumble::Failed(error)) => Err(error),
+            Err(CondemnError::Changed) => Ok(false),
+            Err(CondemnError::Failed(error)) => Err(error),
         }
     }
 }
@@ -192,29 +192,29 @@ mod tests {
     }
 
     #[test]
-    fn what_may_be_done_with_an_object() {
+    fn status_of_an_object() {
         use BlobState::{Condemned, Kept};
         let check = |generation, item: Option<(BlobState, u64, u64)>, epoch, expected| {
             let item = item.map(|(state, generation, refs)| {
                 let rest = crate::table::Item::new();
                 BlobItem { state, generation, refs, rest }
             });
-            let found = standing(&at(generation), item.as_ref(), epoch);
+            let found = blob_status(&at(generation), item.as_ref(), epoch);
             assert_eq!(found, expected, "{generation} {item:?} in epoch {epoch}");
         };
         // In the ledger's own epoch; and as what is left of it, where that differs, once it has adopted a store.
         let cases = [
-            (0, None, Standing::Orphan, None),
-            (1, None, Standing::Strange, Some(Standing::Orphan)),
-            (0, Some((Kept, 0, 0)), Standing::Orphan, None),
-            (0, Some((Kept, 0, 2)), Standing::Needed, None),
-            (1, Some((Kept, 0, 2)), Standing::Strange, None),
-            (1, Some((Kept, 0, 0)), Standing::Strange, Some(Standing::Orphan)),
-            (0, Some((Kept, 1, 2)), Standing::Condemned, None),
-            (1, Some((Condemned, 2, 0)), Standing::Condemned, None),
-            (2, Some((Condemned, 2, 0)), Standing::Condemned, None),
-            (3, Some((Condemned, 2, 0)), Standing::Orphan, None),
-            (4, Some((Condemned, 2, 0)), Standing::Strange, Some(Standing::Orphan)),
+            (0, None, BlobStatus::Orphan, None),
+            (1, None, BlobStatus::Foreign, Some(BlobStatus::Orphan)),
+            (0, Some((Kept, 0, 0)), BlobStatus::Orphan, None),
+            (0, Some((Kept, 0, 2)), BlobStatus::Needed, None),
+            (1, Some((Kept, 0, 2)), BlobStatus::Foreign, None),
+            (1, Some((Kept, 0, 0)), BlobStatus::Foreign, Some(BlobStatus::Orphan)),
+            (0, Some((Kept, 1, 2)), BlobStatus::Condemned, None),
+            (1, Some((Condemned, 2, 0)), BlobStatus::Condemned, None),
+            (2, Some((Condemned, 2, 0)), BlobStatus::Condemned, None),
+            (3, Some((Condemned, 2, 0)), BlobStatus::Orphan, None),
+            (4, Some((Condemned, 2, 0)), BlobStatus::Foreign, Some(BlobStatus::Orphan)),
         ];
         for (generation, item, own, older) in cases {
             for epoch in [0, 3] {
@@ -225,6 +225,6 @@ mod tests {
             }
         }
         // Of an epoch that is not this ledger's yet.
-        check(first_generation(1), None, 0, Standing::Strange);
+        check(first_generation(1), None, 0, BlobStatus::Foreign);
     }
 }

@@ -66,15 +66,16 @@ impl TableLedger {
     ) -> Result<BoxStream<'_, Result<Event, Error>>, Error> {
         let (releases, tags) = (schema::releases(package), schema::tags(package));
         if let Some(tag) = tag.cloned() {
-            let of_tags = self.told(package, tags, schema::ANY_TAG_EVENT, tag_event);
+            let of_tags = self.read_log(package, tags, schema::ANY_TAG_EVENT, tag_event);
             let is_of_it = move |event: &Event| std::future::ready(event.tag.as_ref() == Some(&tag));
             return Ok(of_tags.try_filter(is_of_it).boxed());
         }
         loop {
             let heads = self.log_heads(package).await?;
-            let mut of_tags = self.told(package, tags.clone(), schema::ANY_TAG_EVENT, tag_event);
-            let mut changed = self.told(package, releases.clone(), schema::ANY_RELEASE_EVENT, release_event);
-            let mut added = self.told(package, releases.clone(), schema::ANY_VERSION, addition);
+            let mut of_tags = self.read_log(package, tags.clone(), schema::ANY_TAG_EVENT, tag_event);
+            let mut changed =
+                self.read_log(package, releases.clone(), schema::ANY_RELEASE_EVENT, release_event);
+            let mut added = self.read_log(package, releases.clone(), schema::ANY_VERSION, addition);
             let firsts = join_all([&mut changed, &mut added, &mut of_tags].map(has_entry)).await;
             let headless = |heads: &[LogHead; 2]| heads.each_ref().map(|it| matches!(it, LogHead::Absent));
             let [releases_headless, tags_headless] = headless(&heads);
@@ -110,7 +111,7 @@ impl TableLedger {
         let [releases, tags] =
             [schema::releases(package), schema::tags(package)].map(|log| schema::head_key(&log));
         let keys = vec![releases.clone(), tags.clone(), schema::meta_key()];
-        let seen = self.patience().run(READING, || self.read_once(keys.clone(), true)).await?;
+        let seen = self.retry_policy().run(READING, || self.read_once(keys.clone(), true)).await?;
         let head = |key| match seen.get::<Revision>(key) {
             Ok(Some(head)) => Ok(LogHead::At(head.rev)),
             Ok(None) => Ok(LogHead::Absent),
@@ -137,16 +138,16 @@ impl TableLedger {
     }
 
     /// What a range of a log tells, newest first.
-    fn told<T: Serialize + DeserializeOwned + Send + 'static>(
+    fn read_log<T: Serialize + DeserializeOwned + Send + 'static>(
         &self,
         package: &PackageName,
         log: String,
         (from, to): (&str, &str),
-        tell: fn(T, &PackageName) -> Event,
+        to_event: fn(T, &PackageName) -> Event,
     ) -> Ordered<'_, Event> {
         let package = package.clone();
         let records = self.events(log, from.to_owned(), to.to_owned(), Order::Descending);
-        records.map_ok(move |record| tell(record, &package)).boxed().peekable()
+        records.map_ok(move |record| to_event(record, &package)).boxed().peekable()
     }
 }
 

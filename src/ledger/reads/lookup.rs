@@ -171,7 +171,7 @@ impl TableLedger {
         let (from, to, mut size) = (from.to_owned(), to.to_owned(), PageSize::first());
         let query = Query { pk, from, to, order: Order::Ascending, limit: size.items(), after: None };
         let query = &query;
-        let page = size.read(self.patience(), |limit| async move {
+        let page = size.read(self.retry_policy(), |limit| async move {
             self.table().query(&Query { limit, ..query.clone() }).await
         });
         let page = page.await?;

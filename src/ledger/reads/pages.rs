@@ -7,7 +7,7 @@
 use crate::{
     fault::{Fault, FaultKind},
     ledger::{Error, TableLedger, table_ledger::READING},
-    retry::Patience,
+    retry::RetryPolicy,
     table::{Item, Key, Order, Page, Query, Table},
 };
 use futures_util::{
@@ -78,19 +78,23 @@ impl PageSize {
     ///
     /// # Errors
     /// The last fault.
-    pub async fn read<K, F>(&mut self, patience: &Patience, page: impl Fn(u32) -> F) -> Result<Page<K>, Fault>
+    pub async fn read<K, F>(
+        &mut self,
+        retry_policy: &RetryPolicy,
+        page: impl Fn(u32) -> F,
+    ) -> Result<Page<K>, Fault>
     where
         F: Future<Output = Result<Page<K>, Fault>>,
     {
         let small = |fault: &Fault| fault.kind == FaultKind::Unavailable;
-        self.read_unless(patience, page, |page| page.items.len(), small).await
+        self.read_unless(retry_policy, page, |page| page.items.len(), small).await
     }
 
     /// As [`read`](Self::read), of anything that has a length. The next try is smaller after a fault of which `small` is
     /// true.
     async fn read_unless<T, F>(
         &mut self,
-        patience: &Patience,
+        retry_policy: &RetryPolicy,
         page: impl Fn(u32) -> F,
         length: impl Fn(&T) -> usize,
         small: impl Fn(&Fault) -> bool,
@@ -100,7 +104,7 @@ impl PageSize {
     {
         let size = Mutex::new(*self);
         let (shared, page, length, small) = (&size, &page, &length, &small);
-        let read = patience.run(READING, || async move {
+        let read = retry_policy.run(READING, || async move {
             let began = Instant::now();
             let asked = locked(shared).items();
             let read = page(asked).await;
@@ -120,12 +124,12 @@ impl PageSize {
     async fn query(
         &mut self,
         table: &dyn Table,
-        patience: &Patience,
+        retry_policy: &RetryPolicy,
         query: &mut Query,
     ) -> Result<Page<String>, Fault> {
         let asked = &*query;
-        let page =
-            self.read(patience, |limit| async move { table.query(&Query { limit, ..asked.clone() }).await });
+        let page = self
+            .read(retry_policy, |limit| async move { table.query(&Query { limit, ..asked.clone() }).await });
         let page = page.await?;
         query.after.clone_from(&page.next);
         Ok(page)
@@ -152,11 +156,11 @@ impl TableLedger {
             let (next, page) = match paging {
                 None => return Ok::<_, Error>(None),
                 Some(Paging::Rest(rows, next)) => {
-                    let ahead = Ahead::ask(Arc::clone(&self.table), self.patience().clone(), next);
+                    let ahead = Ahead::ask(Arc::clone(&self.table), self.retry_policy().clone(), next);
                     return Ok(Some((stream::iter(rows), Some(Paging::Asked(ahead)))));
                 }
                 Some(Paging::Ask(next)) => {
-                    let page = async { Ok(next.read(self.table(), self.patience()).await?) };
+                    let page = async { Ok(next.read(self.table(), self.retry_policy()).await?) };
                     try_join(page, self.check_schema()).await?.0
                 }
                 Some(Paging::Asked(ahead)) => ahead.answer().await?,
@@ -180,7 +184,7 @@ impl TableLedger {
         size: &mut PageSize,
         query: &mut Query,
     ) -> Result<Page<String>, Error> {
-        Ok(size.query(self.table(), self.patience(), query).await?)
+        Ok(size.query(self.table(), self.retry_policy(), query).await?)
     }
 
     /// Reads items as [`Table::get_many`] does, in pieces: one that fails, or of which DynamoDB answers only a part, is
@@ -193,7 +197,7 @@ impl TableLedger {
                 let most = usize::try_from(most).unwrap_or(usize::MAX);
                 self.table().get_many(&rest[..rest.len().min(most)])
             };
-            all.extend(size.read_unless(self.patience(), ask, Vec::len, small).await?);
+            all.extend(size.read_unless(self.retry_policy(), ask, Vec::len, small).await?);
         }
         Ok(all)
     }
@@ -204,7 +208,7 @@ impl TableLedger {
         size: &mut PageSize,
         after: Option<&Key>,
     ) -> Result<Page<Key>, Error> {
-        let page = size.read(self.patience(), |most| self.table().scan_at_most(after, most));
+        let page = size.read(self.retry_policy(), |most| self.table().scan_at_most(after, most));
         Ok(page.await?)
     }
 }
@@ -216,8 +220,12 @@ struct Next {
 }
 
 impl Next {
-    async fn read(mut self, table: &dyn Table, patience: &Patience) -> Result<(Self, Page<String>), Fault> {
-        let page = self.size.query(table, patience, &mut self.query).await?;
+    async fn read(
+        mut self,
+        table: &dyn Table,
+        retry_policy: &RetryPolicy,
+    ) -> Result<(Self, Page<String>), Fault> {
+        let page = self.size.query(table, retry_policy, &mut self.query).await?;
         Ok((self, page))
     }
 }
@@ -235,8 +243,8 @@ enum Paging {
 struct Ahead(JoinHandle<Result<(Next, Page<String>), Fault>>);
 
 impl Ahead {
-    fn ask(table: Arc<dyn Table>, patience: Patience, next: Next) -> Self {
-        let asked = async move { next.read(&*table, &patience).await };
+    fn ask(table: Arc<dyn Table>, retry_policy: RetryPolicy, next: Next) -> Self {
+        let asked = async move { next.read(&*table, &retry_policy).await };
         Self(tokio::spawn(asked.in_current_span()))
     }
 

@@ -4,7 +4,7 @@ use crate::{
     ledger::{
         Error, NotFound, TableLedger,
         schema::{self, TagEvent, TagItem},
-        snapshot::Known,
+        snapshot::Lookup,
     },
     model::{PackageName, Spec, TagName, Version},
     table::Order,
@@ -38,17 +38,17 @@ impl TableLedger {
         loop {
             let found = back_by(package, tag, item.back, steps, |rev| {
                 let key = schema::tag_event_key(package, rev);
-                Ok(match seen.told_of(&key)? {
-                    Some(event) => Known::Is(event),
-                    None => Known::Read(vec![key]),
+                Ok(match seen.get_referenced(&key)? {
+                    Some(event) => Lookup::Ready(event),
+                    None => Lookup::Missing(vec![key]),
                 })
             });
             match found? {
-                Known::Is(event) => {
+                Lookup::Ready(event) => {
                     let nowhere = NotFound::Past { package: of, tag: named, steps };
                     return Ok(event.version.ok_or(nowhere)?);
                 }
-                Known::Read(keys) => {
+                Lookup::Missing(keys) => {
                     for key in keys {
                         let item = self.retrying(|| self.table().get(&key)).await?;
                         seen.more([(key, item)]);
@@ -106,18 +106,18 @@ pub(in crate::ledger) fn back_by(
     tag: &TagName,
     mut back: Option<u64>,
     steps: u16,
-    event: impl Fn(u64) -> Result<Known<TagEvent>, Error>,
-) -> Result<Known<TagEvent>, Error> {
+    event: impl Fn(u64) -> Result<Lookup<TagEvent>, Error>,
+) -> Result<Lookup<TagEvent>, Error> {
     let nowhere = || NotFound::Past { package: package.clone(), tag: tag.clone(), steps };
     let mut steps_left = steps;
     loop {
         let found = match event(back.ok_or_else(nowhere)?)? {
-            Known::Is(found) => found,
-            Known::Read(keys) => return Ok(Known::Read(keys)),
+            Lookup::Ready(found) => found,
+            Lookup::Missing(keys) => return Ok(Lookup::Missing(keys)),
         };
         steps_left -= 1;
         if steps_left == 0 {
-            return Ok(Known::Is(found));
+            return Ok(Lookup::Ready(found));
         }
         back = found.back;
     }

@@ -60,7 +60,7 @@ pub(in crate::ledger) fn fence_key(log: &str, rev: u64) -> Key {
     Key::new(log, format!("{kind}#{rev:016}"))
 }
 
-pub(in crate::ledger) fn idempotency_key(log: &str, key: &crate::model::Key) -> Key {
+pub(in crate::ledger) fn idempotency_key(log: &str, key: &crate::model::IdempotencyKey) -> Key {
     Key::new(log, format!("K#{key}"))
 }
 

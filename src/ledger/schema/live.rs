@@ -30,7 +30,7 @@ pub(in crate::ledger) type Live = BTreeMap<String, Version>;
 
 /// What a head says of the live tags.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(in crate::ledger) struct Says {
+pub(in crate::ledger) struct LiveTags {
     /// The head's rev when it was written. It is not true of any other.
     pub rev: u64,
     /// How many there are.
@@ -40,14 +40,14 @@ pub(in crate::ledger) struct Says {
     pub on: Option<Live>,
 }
 
-impl Says {
+impl LiveTags {
     /// Returns what a head says as of its own rev. There are no tags where there is no head.
     fn of(rev: u64, attribute: Option<&serde_json::Value>) -> Option<Self> {
         if rev == 0 {
             return Some(Self { rev, count: 0, on: Some(Live::new()) });
         }
-        let says = Self::deserialize(attribute?).ok()?;
-        (says.rev == rev).then_some(says)
+        let live_tags = Self::deserialize(attribute?).ok()?;
+        (live_tags.rev == rev).then_some(live_tags)
     }
 
     pub fn of_item(head: Option<&Item>) -> Option<Self> {
@@ -76,26 +76,26 @@ impl Says {
 /// The tags that are on a version, if the head says so.
 pub(in crate::ledger) fn live(head: Option<&TagHead>) -> Option<Live> {
     let rev = head.map_or(0, |head| head.rev);
-    Says::of(rev, head.and_then(|head| head.rest.get(LIVE)))?.on
+    LiveTags::of(rev, head.and_then(|head| head.rest.get(LIVE)))?.on
 }
 
 /// Carries what a head says over to its next rev, where no tag changes.
 pub(in crate::ledger) fn carry(rest: &mut Item, from: u64, to: u64) {
-    if let Some(says) = Says::of(from, rest.get(LIVE)) {
-        rest.insert(LIVE.to_owned(), encode(&Says { rev: to, ..says }).into());
+    if let Some(live_tags) = LiveTags::of(from, rest.get(LIVE)) {
+        rest.insert(LIVE.to_owned(), encode(&LiveTags { rev: to, ..live_tags }).into());
     }
 }
 
 /// What a head should say at this rev, where these are the live tags.
-pub(in crate::ledger) fn says(rev: u64, on: Live) -> Item {
-    encode(&Says::from_live(rev, on))
+pub(in crate::ledger) fn live_tags(rev: u64, on: Live) -> Item {
+    encode(&LiveTags::from_live(rev, on))
 }
 
 /// What a head should say where these are the live tags, if what it says as of its own rev is something else.
 pub(in crate::ledger) fn corrected(head: &TagHead, on: Live) -> Option<Item> {
-    let says = Says::of(head.rev, head.rest.get(LIVE))?;
-    let right = Says::from_live(head.rev, on);
+    let live_tags = LiveTags::of(head.rev, head.rest.get(LIVE))?;
+    let right = LiveTags::from_live(head.rev, on);
     // Of too many, the number alone may be there although the names would fit by now.
-    let wrong = says.count != right.count || says.on.is_some_and(|on| Some(on) != right.on);
+    let wrong = live_tags.count != right.count || live_tags.on.is_some_and(|on| Some(on) != right.on);
     wrong.then(|| encode(&right))
 }

@@ -26,7 +26,7 @@ pub(in crate::ledger) struct Meta {
 
 impl Meta {
     /// Whether the ledger says which releases may read it, and which may write it.
-    pub(in crate::ledger) fn says_needs(&self) -> bool {
+    pub(in crate::ledger) fn required_release_attribute(&self) -> bool {
         self.rest.get("needs").is_some_and(|needs| ["read", "write"].iter().all(|it| needs.get(it).is_some()))
     }
 }
@@ -45,7 +45,7 @@ impl Record for Meta {
 /// writing; that it needs no more than this release was checked when it was decoded. A ledger with no identity is empty.
 pub(in crate::ledger) fn check_schema(meta: Option<&Meta>) -> Result<(), Error> {
     match meta {
-        Some(meta) if meta.schema > SCHEMA && meta.says_needs() => Ok(()),
+        Some(meta) if meta.schema > SCHEMA && meta.required_release_attribute() => Ok(()),
         Some(meta) if meta.schema != SCHEMA => Err(Error::Schema { found: meta.schema, known: SCHEMA }),
         _ => Ok(()),
     }

@@ -22,7 +22,7 @@ pub(super) use meta::{Meta, SCHEMA, check_schema};
 pub(super) use newer::{check_write, least, still_needs};
 pub(super) use record::{Record, encode};
 pub(super) use records::{
-    BlobFields, BlobItem, BlobState, Head, KeyItem, Moves, ReleaseEvent, ReleaseEventKind, Revision,
+    BlobFields, BlobItem, BlobState, Head, KeyItem, PlanEntries, ReleaseEvent, ReleaseEventKind, Revision,
     TagEvent, TagHead, TagItem, VersionItem,
 };
 pub(super) use strict::decode;

@@ -172,7 +172,7 @@ pub(in crate::ledger) struct TagItem {
 }
 
 /// Which entry tells of each move of a plan: its rev in its package's tag log, by package and tag with a space between.
-pub(in crate::ledger) type Moves = BTreeMap<String, u64>;
+pub(in crate::ledger) type PlanEntries = BTreeMap<String, u64>;
 
 /// An event of a package's tags.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -192,11 +192,11 @@ pub(in crate::ledger) struct TagEvent {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub protection: Option<Protection>,
     /// In the first entry of a plan: the entries of all its moves.
-    #[serde(default, skip_serializing_if = "Moves::is_empty")]
-    pub moves: Moves,
+    #[serde(default, skip_serializing_if = "PlanEntries::is_empty")]
+    pub moves: PlanEntries,
     /// In every other entry of a plan: the package and rev of the first.
-    #[serde(default, skip_serializing_if = "Moves::is_empty")]
-    pub led_by: Moves,
+    #[serde(default, skip_serializing_if = "PlanEntries::is_empty")]
+    pub led_by: PlanEntries,
     pub who: Actor,
     #[serde(deserialize_with = "time")]
     pub when: Timestamp,
@@ -222,8 +222,8 @@ pub(in crate::ledger) struct KeyItem {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unchanged: bool,
     /// The outcome of a plan: the entries of all its moves.
-    #[serde(default, skip_serializing_if = "Moves::is_empty")]
-    pub moves: Moves,
+    #[serde(default, skip_serializing_if = "PlanEntries::is_empty")]
+    pub moves: PlanEntries,
     pub op: OpId,
 }
 

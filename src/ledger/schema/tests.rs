@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use std::{collections::HashMap, fmt::Debug};
 
 /// Encoding and decoding gives what was encoded, also by way of DynamoDB's own form.
-fn comes_back<T>(record: &T) -> Item
+fn round_trips<T>(record: &T) -> Item
 where
     T: Serialize + DeserializeOwned,
 {
@@ -162,7 +162,7 @@ fn all_decode_or_are_damaged(item: &Item) {
 }
 
 #[test]
-fn what_only_looks_like_a_record_is_damaged() {
+fn an_item_that_only_resembles_a_record_is_damaged() {
     let key = Key::new("P#app", "H");
     let why = |item: Value| match item {
         Value::Object(item) if item.contains_key("refs") => decode::<BlobItem>(&key, &item).map(drop),
@@ -190,14 +190,14 @@ fn what_only_looks_like_a_record_is_damaged() {
 
 proptest! {
     #[test]
-    fn heads_come_back(n in number(), latest in option::of(version()), blob in option::of(blob()), at in entry()) {
+    fn heads_round_trip(n in number(), latest in option::of(version()), blob in option::of(blob()), at in entry()) {
         let (_, when, _, _, rev, chain) = at;
-        comes_back(&Head { n, latest, blob, rev, chain: chain.clone(), when, rest: rest(&n) });
-        comes_back(&TagHead { rev, chain, when, rest: rest(&n) });
+        round_trips(&Head { n, latest, blob, rev, chain: chain.clone(), when, rest: rest(&n) });
+        round_trips(&TagHead { rev, chain, when, rest: rest(&n) });
     }
 
     #[test]
-    fn versions_come_back(
+    fn versions_round_trip(
         n in version(), blob in blob(), one in labels(), other in labels(), state in state(), at in entry(),
         clock in clock(),
     ) {
@@ -205,7 +205,7 @@ proptest! {
         let item = VersionItem {
             n, blob, labels: one.clone(), more_labels: other, state, who, when, clock, message, op, rev, chain,
         };
-        let stored = comes_back(&item);
+        let stored = round_trips(&item);
         prop_assert_eq!(stored.contains_key("labels"), !one.is_empty());
         // As a release it says the same, and labels that were added later never win.
         let release = item.clone().into_release(&"app".parse().unwrap());
@@ -217,43 +217,43 @@ proptest! {
     }
 
     #[test]
-    fn events_come_back(
+    fn events_round_trip(
         kind in kind(), tag in option::of(tag()), previous in option::of(version()), version in option::of(version()),
         back in option::of(number()), was in option::of(state()), labels in labels(), at in entry(),
         protection in option::of(protection()), moves in btree_map(text(".{1,8}"), number(), 0..3), clock in clock(),
     ) {
         let (who, when, message, op, rev, chain) = at;
-        comes_back(&ReleaseEvent {
+        round_trips(&ReleaseEvent {
             kind: ReleaseEventKind::Fence, version, was, labels, who: who.clone(), when, message: message.clone(), op: op.clone(), rev,
             chain: chain.clone(),
         });
-        comes_back(&TagEvent {
+        round_trips(&TagEvent {
             kind, tag, previous, version, back, protection, led_by: moves.clone(), moves, who, when, clock, message, op, rev,
             chain,
         });
     }
 
     #[test]
-    fn tags_come_back(
+    fn tags_round_trip(
         tag in tag(), version in option::of(version()), blob in option::of(blob()), previous in option::of(version()),
         kind in kind(), set in number(), back in option::of(number()), at in entry(),
         protection in option::of(protection()),
     ) {
         let (who, when, message, ..) = at;
-        comes_back(&TagItem {
+        round_trips(&TagItem {
             tag, version, blob, previous, kind, set, back, who, when, message, protection, rest: rest(&set),
         });
     }
 
     #[test]
-    fn the_rest_comes_back(
+    fn other_records_round_trip(
         schema in number(), ledger in text(".{0,8}"), home in option::of(text(".{0,8}")), request in text(".{0,8}"), entry in text(".{0,8}"), unchanged: bool,
         moves in btree_map(text(".{1,8}"), number(), 0..3), op: u128, kept: bool, generation in number(), refs in number(),
     ) {
-        comes_back(&Meta { schema, ledger, home, epoch: refs, rest: rest(&schema) });
-        comes_back(&KeyItem { request, entry, unchanged, moves, op: OpId::from(op) });
+        round_trips(&Meta { schema, ledger, home, epoch: refs, rest: rest(&schema) });
+        round_trips(&KeyItem { request, entry, unchanged, moves, op: OpId::from(op) });
         let state = if kept { BlobState::Kept } else { BlobState::Condemned };
-        comes_back(&BlobItem { state, generation, refs, rest: rest(&refs) });
+        round_trips(&BlobItem { state, generation, refs, rest: rest(&refs) });
     }
 
     #[test]
@@ -298,7 +298,7 @@ proptest! {
         let (from, to) = ANY_TAG;
         let key = tag_key(&package, &tag).sk;
         prop_assert!(*from < *key && *key < *to);
-        let named = idempotency_key(&tags(&package), &crate::model::Key::Named(name));
+        let named = idempotency_key(&tags(&package), &crate::model::IdempotencyKey::Named(name));
         prop_assert!(is_idempotency_key(&named));
         prop_assert!(!(from..=to).contains(&&*named.sk));
         prop_assert!(!is_idempotency_key(&tag_event_key(&package, number)));

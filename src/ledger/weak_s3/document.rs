@@ -5,7 +5,9 @@ use crate::{
         AddRequest, Author, Conflict, Error, NotFound, Refused,
         schema::{BlobFields, TagItem, VersionItem, after},
     },
-    model::{Digest, Expectation, Key, PackageName, Release, Spec, TagKind, TagName, Timestamp, Version},
+    model::{
+        Digest, Expectation, IdempotencyKey, PackageName, Release, Spec, TagKind, TagName, Timestamp, Version,
+    },
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -118,7 +120,7 @@ impl Document {
         }
     }
 
-    pub(super) fn remember(&mut self, key: Option<&Key>, request: String, outcome: Outcome) {
+    pub(super) fn remember(&mut self, key: Option<&IdempotencyKey>, request: String, outcome: Outcome) {
         if let Some(key) = key {
             self.keys.insert(key.to_string(), Remembered { request, outcome });
         }

@@ -10,7 +10,7 @@ use crate::{
     model::{Address, Created, Setting, Timestamp},
     store::{
         Body, Content, Listing, PART_SIZE, Put, PutError, Sending, Stat, Store, Upload, Uploads,
-        sending::{belongs, exchanged, told, unowned},
+        sending::{belongs, relay_progress, replaced_while_read, without_owner},
     },
 };
 use async_trait::async_trait;
@@ -58,7 +58,7 @@ impl Store for S3Store {
         match owner::read(self).await? {
             Some((owner, etag)) if owner == from => owner::write(self, to, Some(etag)).await,
             Some((owner, _)) => Ok(owner),
-            None => Err(unowned(self.describe())),
+            None => Err(without_owner(self.describe())),
         }
     }
 
@@ -81,11 +81,11 @@ impl Store for S3Store {
         belongs(at, content)?;
         let key = self.key(at);
         let key = key.as_str();
-        let put = told(sent, |tell| async move {
+        let put = relay_progress(sent, |progress| async move {
             if content.size() <= PART_SIZE {
-                single::put(self, key, content, expected, tell).await
+                single::put(self, key, content, expected, progress).await
             } else {
-                multipart::put(self, key, content, tell).await
+                multipart::put(self, key, content, progress).await
             }
         });
         let put = put.await?;
@@ -107,7 +107,7 @@ impl Store for S3Store {
             }
             Ok(Some(_)) => Err(Fault::new(FaultKind::Unexpected, doing(), "an object without an etag")),
             Ok(None) => self.bucket_is_there(doing).await.map(|()| None),
-            Err(error) if status(&error) == Some(412) => Err(exchanged(doing())),
+            Err(error) if status(&error) == Some(412) => Err(replaced_while_read(doing())),
             Err(error) => Err(fault(doing(), error)),
         }
     }

@@ -21,7 +21,7 @@ use std::{error::Error, io};
 impl S3Store {
     /// A try to send failed: whether that is because the file is no longer what was hashed. `part` is what was
     /// sent, `None` if all of it was sent before.
-    pub(super) async fn blame<E>(
+    pub(super) async fn explain_failed_put<E>(
         &self,
         content: &Content,
         part: Option<usize>,

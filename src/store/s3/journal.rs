@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_damaged_reads_as_nothing() {
+    fn a_damaged_entry_reads_as_absent() {
         let dir = tempfile::tempdir().unwrap();
         let path = Entry::path(dir.path(), "http://a", "bucket", "sha256/0");
         for text in [&b"{\"bucket\":\"buc"[..], b"\xff\xfe", b"null", b"{}"] {

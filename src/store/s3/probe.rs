@@ -192,7 +192,7 @@ impl Probe<'_> {
             }
         };
         let found = self.of_parts(&upload).await;
-        uploads::forsake(self.store, &self.key, &upload, || self.doing()).await;
+        uploads::abandon(self.store, &self.key, &upload, || self.doing()).await;
         found
     }
 

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     fault::{Fault, FaultKind},
-    store::{Content, Put, PutError, sending::Teller},
+    store::{Content, Put, PutError, sending::ProgressSender},
 };
 use tracing::{Instrument, debug_span};
 
@@ -25,14 +25,14 @@ pub(super) async fn put(
     key: &str,
     content: &Content,
     expected: bool,
-    tell: Teller,
+    progress: ProgressSender,
 ) -> Result<Put, PutError> {
     let doing = || store.doing(format_args!("storing {key}"));
     let payload = Payload::whole(content, store.unsigned().await);
-    let count = body::Count::new(tell.clone());
+    let count = body::Count::new(progress.clone());
     let mut replaced = None;
     if expected {
-        replaced = match look(store, key, content, &tell).await? {
+        replaced = match look(store, key, content, &progress).await? {
             Found::Content => return Ok(Put::Present),
             Found::Nothing => None,
             Found::Other { etag } => Some(etag),
@@ -58,9 +58,9 @@ pub(super) async fn put(
             Ok(_) => return Ok(if replaced.is_none() { Put::Stored } else { Put::Replaced }),
             // The condition failed: with `If-Match` on an object that is gone the answer is 404.
             Err(error) if status(&error) == Some(412) || code(&error) == "NoSuchKey" => {}
-            Err(error) => return Err(store.blame(content, Some(0), doing(), error).await),
+            Err(error) => return Err(store.explain_failed_put(content, Some(0), doing(), error).await),
         }
-        replaced = match look(store, key, content, &tell).await? {
+        replaced = match look(store, key, content, &progress).await? {
             Found::Content => return Ok(Put::Present),
             Found::Nothing => None,
             Found::Other { etag } => Some(etag),

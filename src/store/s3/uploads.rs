@@ -88,7 +88,7 @@ pub(super) async fn abort_known(
 
 /// Aborts an upload of this command, which a failure does not stop: it is logged, and `gc --delete` or the bucket's
 /// lifecycle rule does it later.
-pub(super) async fn forsake(store: &S3Store, key: &str, id: &str, doing: impl Fn() -> String) {
+pub(super) async fn abandon(store: &S3Store, key: &str, id: &str, doing: impl Fn() -> String) {
     // A server may have closed the connection when it refused a part.
     let aborted = retry::part("aborting an upload", || abort_known(store, key, id, &doing)).await;
     if let Err(error) = aborted {

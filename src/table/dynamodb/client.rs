@@ -125,8 +125,8 @@ pub(super) fn worst(reasons: &[CancellationReason]) -> Option<(FaultKind, String
             // The item is malformed, or too large.
             _ => FaultKind::Unexpected,
         };
-        let told = [reason.code(), reason.message()].into_iter().flatten().collect::<Vec<_>>().join(": ");
-        Some((kind, told))
+        let reported = [reason.code(), reason.message()].into_iter().flatten().collect::<Vec<_>>().join(": ");
+        Some((kind, reported))
     });
     // What another try can't help must not be hidden by what it can.
     judged.max_by_key(|(kind, _)| !kind.is_transient())

@@ -50,16 +50,16 @@ impl Database {
         held: &'a mut Option<Self>,
         dir: &Path,
         access: Access,
-        turn: &Turn,
+        ticket: &QueueTicket,
         doing: &str,
     ) -> Result<Option<&'a mut Self>, Fault> {
         if held.is_none() {
-            *held = Self::open(dir, access, turn, doing)?;
+            *held = Self::open(dir, access, ticket, doing)?;
         }
         Ok(held.as_mut())
     }
 
-    fn open(dir: &Path, access: Access, turn: &Turn, doing: &str) -> Result<Option<Self>, Fault> {
+    fn open(dir: &Path, access: Access, ticket: &QueueTicket, doing: &str) -> Result<Option<Self>, Fault> {
         let disk = |error: io::Error| Fault::new(FaultKind::Disk, doing, error);
         let path = dir.join(FILE);
         if access == Access::Make {
@@ -72,7 +72,7 @@ impl Database {
             options.create(true).truncate(false).write(true).open(dir.join("ledger.lock"))
         });
         let queue = queue.map_err(disk)?;
-        let locked = turn.wait(&queue, doing)?;
+        let locked = ticket.wait(&queue, doing)?;
         let sql = |error| fault(doing, error);
         let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         flags.set(OpenFlags::SQLITE_OPEN_CREATE, access == Access::Make);
@@ -92,8 +92,8 @@ impl Database {
     }
 
     /// Waits for our turn to write; it ends when the answer is dropped.
-    pub(super) fn lock(&self, turn: &Turn, doing: &str) -> Result<Locked, Fault> {
-        turn.wait(&self.queue, doing)
+    pub(super) fn lock(&self, ticket: &QueueTicket, doing: &str) -> Result<Locked, Fault> {
+        ticket.wait(&self.queue, doing)
     }
 }
 
@@ -150,13 +150,13 @@ fn settle(connection: &Connection) -> Result<(), rusqlite::Error> {
 
 /// A piece of work's place in the queue: it may be left until the work has started, and not after.
 #[derive(Clone, Default)]
-pub(super) struct Turn(Arc<AtomicU8>);
+pub(super) struct QueueTicket(Arc<AtomicU8>);
 
 const QUEUED: u8 = 0;
 const STARTED: u8 = 1;
 const LEFT: u8 = 2;
 
-impl Turn {
+impl QueueTicket {
     /// Leaves the queue. Whether that was still possible: then the work is never done.
     pub(super) fn leave(&self) -> bool {
         self.0.compare_exchange(QUEUED, LEFT, Ordering::SeqCst, Ordering::SeqCst).is_ok()
@@ -187,7 +187,7 @@ impl Turn {
 }
 
 /// Leaves the queue when dropped.
-pub(super) struct LeaveOnDrop(Turn);
+pub(super) struct LeaveOnDrop(QueueTicket);
 
 impl Drop for LeaveOnDrop {
     fn drop(&mut self) {
@@ -246,7 +246,7 @@ mod tests {
     use super::*;
 
     fn open(dir: &Path, access: Access) -> Database {
-        Database::open(dir, access, &Turn::default(), "opening").unwrap().unwrap()
+        Database::open(dir, access, &QueueTicket::default(), "opening").unwrap().unwrap()
     }
 
     #[test]
@@ -268,13 +268,13 @@ mod tests {
 
     #[test]
     fn the_queue_can_be_left_until_the_work_starts() {
-        let turn = Turn::default();
-        drop(turn.leave_on_drop());
-        assert_eq!(turn.start("x").unwrap_err().kind, FaultKind::Contended);
-        let turn = Turn::default();
-        turn.start("x").unwrap();
-        assert!(!turn.leave());
-        turn.start("x").unwrap();
+        let ticket = QueueTicket::default();
+        drop(ticket.leave_on_drop());
+        assert_eq!(ticket.start("x").unwrap_err().kind, FaultKind::Contended);
+        let ticket = QueueTicket::default();
+        ticket.start("x").unwrap();
+        assert!(!ticket.leave());
+        ticket.start("x").unwrap();
     }
 
     #[test]

@@ -55,7 +55,7 @@ fn a_dead_endpoint_is_unavailable() {
 }
 
 #[test]
-fn a_store_that_is_dead_is_told_from_a_ledger_that_is() {
+fn an_unreachable_store_is_distinguished_from_an_unreachable_ledger() {
     let sandbox = with_credentials();
     sandbox.write("f", "x");
     let ledger = format!("file://{}/l", sandbox.home().display());
@@ -93,7 +93,7 @@ fn no_region_is_a_configuration_error() {
 }
 
 #[test]
-fn what_asks_only_the_ledger_needs_no_store() {
+fn commands_on_the_ledger_alone_need_no_store() {
     let sandbox = Sandbox::with_app();
     // Without credentials and a region it can't be opened.
     let ledger = format!("file://{}", sandbox.data().join("ledger").display());
@@ -133,7 +133,7 @@ fn a_ledger_of_another_release_is_left_alone() {
 }
 
 #[test]
-fn a_damaged_ledger_is_told_of() {
+fn a_damaged_ledger_is_reported() {
     let sandbox = Sandbox::with_app();
     change_ledger(
         &sandbox,
@@ -185,7 +185,7 @@ fn a_tag_that_can_not_be_read_is_named_by_a_deletion() {
 }
 
 #[test]
-fn what_is_no_ledger_is_told_of() {
+fn a_file_that_is_no_ledger_is_reported() {
     let sandbox = Sandbox::new();
     fs::create_dir_all(sandbox.data().join("ledger")).unwrap();
     fs::write(sandbox.data().join("ledger/ledger.db"), vec![7; 10_000]).unwrap();

@@ -4,7 +4,7 @@ use super::{
     plans::{applying, moving},
     rollback::{change, rolling_back},
     world::{
-        Tables, World, add, add_many, adding, author, edit, of, patience, read, remove, tag, tagging,
+        Tables, World, add, add_many, adding, author, edit, of, read, remove, retry_policy, tag, tagging,
         try_add, untag, write,
     },
 };
@@ -36,7 +36,7 @@ fn shown(events: &[Event]) -> Vec<String> {
     events.iter().map(one).collect()
 }
 
-pub async fn everything_is_told_newest_first(world: &Tables) {
+pub async fn history_is_newest_first(world: &Tables) {
     let ledger = world.ledger();
     let labels = Labels::parse(["commit=abc"]).unwrap();
     let request = AddRequest { labels: labels.clone(), tags: vec![of("canary")], ..adding("app") };
@@ -58,8 +58,8 @@ pub async fn everything_is_told_newest_first(world: &Tables) {
     ledger.apply(&applying(&moving(&[("app", "live", "1", "")]))).await.unwrap();
     let events = history(&*world.ledger(), "app", None).await.unwrap();
     assert!(events.windows(2).all(|pair| pair[0].at >= pair[1].at));
-    let mut told = shown(&events);
-    let of_tags: Vec<_> = told.extract_if(.., |it| it.starts_with('t')).collect();
+    let mut reported = shown(&events);
+    let of_tags: Vec<_> = reported.extract_if(.., |it| it.starts_with('t')).collect();
     assert_eq!(
         of_tags,
         [
@@ -75,7 +75,7 @@ pub async fn everything_is_told_newest_first(world: &Tables) {
     );
     let of_releases =
         ["r6 delete 0>2", "r5 unyank 0>2", "r4 yank 0>2", "r3 label 0>2", "r2 add 0>2", "r1 add 0>1"];
-    assert_eq!(told, of_releases);
+    assert_eq!(reported, of_releases);
     let find = |rev, tags| events.iter().find(|it| it.rev == rev && it.kind.is_of_tags() == tags).unwrap();
     let moved = find(3, true);
     assert_eq!((moved.by.as_str(), moved.message.clone()), ("ann@ops", Some(of("a good\nreason"))));
@@ -182,7 +182,7 @@ impl fmt::Debug for Busy {
 impl Busy {
     fn new() -> Self {
         let inner: Arc<dyn Table> = Arc::new(MemoryTable::new());
-        let other = TableLedger::new(Arc::clone(&inner), patience());
+        let other = TableLedger::new(Arc::clone(&inner), retry_policy());
         Self { inner, other, states: Mutex::default() }
     }
 
@@ -205,7 +205,7 @@ impl Busy {
 
     /// Reads the history, which must be as of one instant.
     async fn read_history(self: &Arc<Self>) {
-        let ledger = TableLedger::new(Arc::clone(self) as Arc<dyn Table>, patience());
+        let ledger = TableLedger::new(Arc::clone(self) as Arc<dyn Table>, retry_policy());
         let events = history(&ledger, "app", None).await.unwrap();
         let mut revs = [false, true].map(|of_tags| {
             let of_log = events.iter().filter(|event| event.kind.is_of_tags() == of_tags);
@@ -258,7 +258,7 @@ impl Table for Busy {
 }
 
 #[tokio::test]
-async fn a_history_is_as_of_one_instant_whatever_is_committed_between_its_reads() {
+async fn a_history_is_as_of_one_instant_under_concurrent_commits() {
     let busy = Arc::new(Busy::new());
     for _ in 0..5 {
         busy.change().await;

@@ -45,7 +45,7 @@ impl Bench for Directory {
         fs::write(dir.join(name), bytes).unwrap();
     }
 
-    async fn litter(&self) -> Vec<String> {
+    async fn plant_leftovers(&self) -> Vec<String> {
         self.names("tmp")
     }
 }

@@ -67,7 +67,7 @@ fn what_operations_answer() {
 }
 
 #[test]
-fn the_chain_beneath_is_kept_for_those_who_ask() {
+fn the_chain_of_causes_is_kept_for_verbose_output() {
     let error = ops::Error::Store(fault(FaultKind::Disk));
     assert_eq!(Failure::of_operation(&error, "doing it", &cloud()).causes, ["the root of it"]);
 }

@@ -1,6 +1,6 @@
 //! What a move puts a tag on, and whether that may be. Pure: over what was read.
 
-use super::log::{Allowed, Way, allow};
+use super::log::{Allowed, RollbackLink, allow};
 use crate::{
     ledger::{
         Conflict, Error, NotFound, Refused, TableLedger,
@@ -8,7 +8,7 @@ use crate::{
         error::no_version,
         reads::past::back_by,
         schema::{self, BlobFields, TagEvent, TagItem, VersionItem},
-        snapshot::{Known, Snapshot},
+        snapshot::{Lookup, Snapshot},
     },
     model::{Expectation, Gate, PackageName, Spec, State, TagKind, TagName, Version},
     table::{Action, Change, Condition, Key},
@@ -22,7 +22,7 @@ const NEAREST: usize = 20;
 pub(in crate::ledger) struct Move {
     pub package: PackageName,
     pub tag: TagName,
-    pub to: To,
+    pub to: Destination,
     pub expect: Option<Expectation>,
     pub require: Vec<Gate>,
     pub confirmed: bool,
@@ -30,7 +30,7 @@ pub(in crate::ledger) struct Move {
 
 /// Where a tag is to go.
 #[derive(Debug, Clone)]
-pub(in crate::ledger) enum To {
+pub(in crate::ledger) enum Destination {
     /// To what this means at the commit.
     Spec(Spec),
     /// To this version, which is what the spec means for ever: it names a time.
@@ -48,7 +48,7 @@ pub(in crate::ledger) struct Target {
     pub blob: BlobFields,
     /// What has to be true of it at the commit.
     pub check: Option<Action>,
-    pub way: Way,
+    pub link: RollbackLink,
 }
 
 impl Move {
@@ -56,10 +56,10 @@ impl Move {
     pub(in crate::ledger) fn asked(&self) -> String {
         let tag = &self.tag;
         match &self.to {
-            To::Spec(spec) | To::Fixed(spec, _) => format!("tag {spec} {tag}"),
-            To::Off => format!("untag {tag}"),
-            To::Back => format!("rollback {tag}"),
-            To::Earlier(version, _) => format!("rollback {tag} --to {version}"),
+            Destination::Spec(spec) | Destination::Fixed(spec, _) => format!("tag {spec} {tag}"),
+            Destination::Off => format!("untag {tag}"),
+            Destination::Back => format!("rollback {tag}"),
+            Destination::Earlier(version, _) => format!("rollback {tag} --to {version}"),
         }
     }
 
@@ -68,18 +68,18 @@ impl Move {
         let package = &self.package;
         let mut keys = vec![schema::tag_key(package, &self.tag)];
         keys.extend(match &self.to {
-            To::Spec(Spec::Version(version)) | To::Fixed(_, version) => {
+            Destination::Spec(Spec::Version(version)) | Destination::Fixed(_, version) => {
                 vec![schema::version_key(package, version.get())]
             }
             // The event never changes.
-            To::Earlier(version, rev) => {
+            Destination::Earlier(version, rev) => {
                 vec![schema::version_key(package, version.get()), schema::tag_event_key(package, *rev)]
             }
-            To::Spec(Spec::Tag(tag) | Spec::Past(tag, _) | Spec::At(tag, _)) => {
+            Destination::Spec(Spec::Tag(tag) | Spec::Past(tag, _) | Spec::At(tag, _)) => {
                 vec![schema::tag_key(package, tag)]
             }
-            To::Spec(Spec::Latest) => vec![schema::head_key(&schema::releases(package))],
-            To::Off | To::Back => Vec::new(),
+            Destination::Spec(Spec::Latest) => vec![schema::head_key(&schema::releases(package))],
+            Destination::Off | Destination::Back => Vec::new(),
         });
         keys.extend(self.require.iter().filter_map(|gate| match gate {
             Gate::Tag(tag) => Some(schema::tag_key(package, tag)),
@@ -91,8 +91,8 @@ impl Move {
     /// The version that it is to go to, if the request names that.
     pub(in crate::ledger) fn fixed(&self) -> Option<Version> {
         match &self.to {
-            To::Spec(Spec::Version(version)) | To::Fixed(_, version) => Some(*version),
-            To::Spec(_) | To::Off | To::Back | To::Earlier(..) => None,
+            Destination::Spec(Spec::Version(version)) | Destination::Fixed(_, version) => Some(*version),
+            Destination::Spec(_) | Destination::Off | Destination::Back | Destination::Earlier(..) => None,
         }
     }
 
@@ -101,8 +101,8 @@ impl Move {
         // A tag that is promoted is not acted on: that it has not moved follows from the head, if both were read at one
         // instant. And that a tag is on `latest` already must have been true at one instant, too.
         let promotes = match &self.to {
-            To::Spec(spec) => !matches!(spec, Spec::Version(_)),
-            To::Fixed(..) | To::Off | To::Back | To::Earlier(..) => false,
+            Destination::Spec(spec) => !matches!(spec, Spec::Version(_)),
+            Destination::Fixed(..) | Destination::Off | Destination::Back | Destination::Earlier(..) => false,
         };
         promotes || self.require.iter().any(|gate| matches!(gate, Gate::Tag(_)))
     }
@@ -110,7 +110,7 @@ impl Move {
     /// The most actions that it takes in a transaction, beside the head of the package's tags.
     pub(in crate::ledger) fn actions(&self) -> usize {
         match self.to {
-            To::Spec(Spec::Tag(_)) | To::Off => 2,
+            Destination::Spec(Spec::Tag(_)) | Destination::Off => 2,
             _ => 3,
         }
     }
@@ -133,52 +133,57 @@ impl Move {
     }
 
     /// What the tag goes on; `None` if it is taken off.
-    pub(in crate::ledger) fn target(&self, seen: &Snapshot) -> Result<Known<Option<Target>>, Error> {
+    pub(in crate::ledger) fn target(&self, seen: &Snapshot) -> Result<Lookup<Option<Target>>, Error> {
         let known = match &self.to {
-            To::Spec(Spec::Version(version)) | To::Fixed(_, version) => {
-                self.version(*version, Way::On, seen)?
+            Destination::Spec(Spec::Version(version)) | Destination::Fixed(_, version) => {
+                self.version(*version, RollbackLink::Previous, seen)?
             }
-            To::Spec(Spec::Tag(source)) => Known::Is(self.promoted(source, seen)?),
-            To::Spec(Spec::Latest) => Known::Is(self.latest(seen)?),
-            To::Spec(Spec::Past(source, steps)) => match self.past(source, *steps, seen)? {
-                Known::Read(keys) => Known::Read(keys),
-                Known::Is(event) => {
+            Destination::Spec(Spec::Tag(source)) => Lookup::Ready(self.promoted(source, seen)?),
+            Destination::Spec(Spec::Latest) => Lookup::Ready(self.latest(seen)?),
+            Destination::Spec(Spec::Past(source, steps)) => match self.past(source, *steps, seen)? {
+                Lookup::Missing(keys) => Lookup::Missing(keys),
+                Lookup::Ready(event) => {
                     let steps = *steps;
                     let (package, tag) = (self.package.clone(), source.clone());
                     let version = event.version.ok_or(NotFound::Past { package, tag, steps })?;
-                    self.version(version, Way::On, seen)?
+                    self.version(version, RollbackLink::Previous, seen)?
                 }
             },
-            To::Spec(Spec::At(..)) => unreachable!("a time is resolved before the commit"),
-            To::Back => match self.past(&self.tag, 1, seen)? {
-                Known::Read(mut keys) => {
+            Destination::Spec(Spec::At(..)) => unreachable!("a time is resolved before the commit"),
+            Destination::Back => match self.past(&self.tag, 1, seen)? {
+                Lookup::Missing(mut keys) => {
                     let item: Option<TagItem> = seen.get(&schema::tag_key(&self.package, &self.tag))?;
-                    keys.extend(item.as_ref().and_then(|item| self.foreseen(item)));
-                    Known::Read(keys)
+                    keys.extend(item.as_ref().and_then(|item| self.predicted_key(item)));
+                    Lookup::Missing(keys)
                 }
-                Known::Is(event) => self.put_back(&event, seen)?,
+                Lookup::Ready(event) => self.put_back(&event, seen)?,
             },
-            To::Earlier(version, rev) => {
+            Destination::Earlier(version, rev) => {
                 let key = schema::tag_event_key(&self.package, *rev);
-                match seen.told_of::<TagEvent>(&key)? {
-                    None => Known::Read(vec![key]),
+                match seen.get_referenced::<TagEvent>(&key)? {
+                    None => Lookup::Missing(vec![key]),
                     Some(event) if event.version == Some(*version) => self.put_back(&event, seen)?,
                     Some(_) => unreachable!("an event never changes"),
                 }
             }
-            To::Off => return Ok(Known::Is(None)),
+            Destination::Off => return Ok(Lookup::Ready(None)),
         };
         Ok(match known {
-            Known::Is(target) => Known::Is(Some(target)),
-            Known::Read(keys) => Known::Read(keys),
+            Lookup::Ready(target) => Lookup::Ready(Some(target)),
+            Lookup::Missing(keys) => Lookup::Missing(keys),
         })
     }
 
-    fn version(&self, version: Version, way: Way, seen: &Snapshot) -> Result<Known<Target>, Error> {
+    fn version(
+        &self,
+        version: Version,
+        link: RollbackLink,
+        seen: &Snapshot,
+    ) -> Result<Lookup<Target>, Error> {
         let package = &self.package;
         let key = schema::version_key(package, version.get());
         if !seen.contains(&key) {
-            return Ok(Known::Read(vec![key]));
+            return Ok(Lookup::Missing(vec![key]));
         }
         // Which of package and version is missing is found out by who shows the error.
         let item = seen.version(&key)?.ok_or_else(|| no_version(package, version, None))?;
@@ -192,7 +197,7 @@ impl Move {
             return Err(Refused::NotActive { package: package.clone(), version, state }.into());
         }
         let check = Action { key, condition, change: Change::Check };
-        Ok(Known::Is(Target { version, blob: item.blob, check: Some(check), way }))
+        Ok(Lookup::Ready(Target { version, blob: item.blob, check: Some(check), link }))
     }
 
     fn promoted(&self, source: &TagName, seen: &Snapshot) -> Result<Target, Error> {
@@ -202,7 +207,7 @@ impl Move {
         let (version, blob) =
             target.ok_or_else(|| NotFound::Tag { package: package.clone(), tag: source.clone() })?;
         // A tagged version is active, and the head's rev says that this tag is still on it.
-        Ok(Target { version, blob, check: None, way: Way::On })
+        Ok(Target { version, blob, check: None, link: RollbackLink::Previous })
     }
 
     fn latest(&self, seen: &Snapshot) -> Result<Target, Error> {
@@ -215,25 +220,25 @@ impl Move {
         };
         let condition = Condition::equals("latest", version.get());
         let check = Action { key, condition, change: Change::Check };
-        Ok(Target { version, blob, check: Some(check), way: Way::On })
+        Ok(Target { version, blob, check: Some(check), link: RollbackLink::Previous })
     }
 
     /// The event that a tag would be put back to by `steps` rollbacks.
-    fn past(&self, tag: &TagName, steps: u16, seen: &Snapshot) -> Result<Known<TagEvent>, Error> {
+    fn past(&self, tag: &TagName, steps: u16, seen: &Snapshot) -> Result<Lookup<TagEvent>, Error> {
         let package = &self.package;
         let item: Option<TagItem> = seen.get(&schema::tag_key(package, tag))?;
         let item = item.ok_or_else(|| NotFound::Tag { package: package.clone(), tag: tag.clone() })?;
         back_by(package, tag, item.back, steps, |rev| {
             let key = schema::tag_event_key(package, rev);
-            Ok(match seen.told_of(&key)? {
-                Some(event) => Known::Is(event),
-                None => Known::Read(vec![key]),
+            Ok(match seen.get_referenced(&key)? {
+                Some(event) => Lookup::Ready(event),
+                None => Lookup::Missing(vec![key]),
             })
         })
     }
 
     /// The version that `back` of a tag most likely leads to, to be read along with the event that says so.
-    pub(in crate::ledger) fn foreseen(&self, item: &TagItem) -> Option<Key> {
+    pub(in crate::ledger) fn predicted_key(&self, item: &TagItem) -> Option<Key> {
         let moved = item.kind == TagKind::Move;
         item.previous.filter(|_| moved).map(|version| schema::version_key(&self.package, version.get()))
     }
@@ -243,17 +248,17 @@ impl Move {
         &self,
         event: &TagEvent,
         seen: &Snapshot,
-    ) -> Result<Known<Target>, Error> {
+    ) -> Result<Lookup<Target>, Error> {
         let refused = match event.version {
             None => None,
-            Some(version) => match self.version(version, Way::Back(event.back), seen) {
+            Some(version) => match self.version(version, RollbackLink::From(event.back), seen) {
                 Err(Error::Refused(Refused::NotActive { state, .. })) => Some((version, state)),
                 other => return other,
             },
         };
         Ok(match self.nearest(event.back, seen)? {
-            Known::Read(keys) => Known::Read(keys),
-            Known::Is(nearest) => {
+            Lookup::Missing(keys) => Lookup::Missing(keys),
+            Lookup::Ready(nearest) => {
                 let (package, tag) = (self.package.clone(), self.tag.clone());
                 return Err(Refused::Rollback { package, tag, to: refused, nearest }.into());
             }
@@ -261,23 +266,25 @@ impl Move {
     }
 
     /// The nearest version further back that the tag can be put on, for a refusal to name.
-    fn nearest(&self, mut back: Option<u64>, seen: &Snapshot) -> Result<Known<Option<Version>>, Error> {
+    fn nearest(&self, mut back: Option<u64>, seen: &Snapshot) -> Result<Lookup<Option<Version>>, Error> {
         for _ in 0..NEAREST {
             let Some(rev) = back else { break };
             let key = schema::tag_event_key(&self.package, rev);
-            let Some(event) = seen.told_of::<TagEvent>(&key)? else { return Ok(Known::Read(vec![key])) };
+            let Some(event) = seen.get_referenced::<TagEvent>(&key)? else {
+                return Ok(Lookup::Missing(vec![key]));
+            };
             if let Some(version) = event.version {
                 let key = schema::version_key(&self.package, version.get());
                 let Some(item) = seen.shown::<VersionItem>(&key)? else {
-                    return Ok(Known::Read(vec![key]));
+                    return Ok(Lookup::Missing(vec![key]));
                 };
                 if item.show().state == State::Active {
-                    return Ok(Known::Is(Some(version)));
+                    return Ok(Lookup::Ready(Some(version)));
                 }
             }
             back = event.back;
         }
-        Ok(Known::Is(None))
+        Ok(Lookup::Ready(None))
     }
 }
 
@@ -286,7 +293,7 @@ pub(in crate::ledger) enum Decision<'a> {
     /// It is where it is to be, as long as this holds.
     Stay(Box<TagItem>, Option<Action>),
     Put(Box<Allowed<'a>>, Box<Target>),
-    TakeOff(Box<Allowed<'a>>, Way),
+    TakeOff(Box<Allowed<'a>>, RollbackLink),
 }
 
 impl Move {
@@ -295,10 +302,10 @@ impl Move {
         &'a self,
         seen: &Snapshot,
         context: &Context<'_>,
-    ) -> Result<Known<Decision<'a>>, Error> {
+    ) -> Result<Lookup<Decision<'a>>, Error> {
         let Move { package, tag, to, .. } = self;
         let before: Option<TagItem> = seen.get(&schema::tag_key(package, tag))?;
-        if before.is_none() && matches!(to, To::Off | To::Back | To::Earlier(..)) {
+        if before.is_none() && matches!(to, Destination::Off | Destination::Back | Destination::Earlier(..)) {
             return Err(NotFound::Tag { package: package.clone(), tag: tag.clone() }.into());
         }
         self.check_expectation(before.as_ref())?;
@@ -307,28 +314,28 @@ impl Move {
             && before.version == Some(version)
         {
             return Ok(match self.gates(version, seen, context)? {
-                Known::Is(()) => Known::Is(Decision::Stay(Box::new(before.clone()), None)),
-                Known::Read(keys) => Known::Read(keys),
+                Lookup::Ready(()) => Lookup::Ready(Decision::Stay(Box::new(before.clone()), None)),
+                Lookup::Missing(keys) => Lookup::Missing(keys),
             });
         }
         let target = match self.target(seen)? {
-            Known::Is(target) => target,
-            Known::Read(keys) => return Ok(Known::Read(keys)),
+            Lookup::Ready(target) => target,
+            Lookup::Missing(keys) => return Ok(Lookup::Missing(keys)),
         };
         let version = target.as_ref().map(|target| target.version);
         if let Some(version) = version
-            && let Known::Read(keys) = self.gates(version, seen, context)?
+            && let Lookup::Missing(keys) = self.gates(version, seen, context)?
         {
-            return Ok(Known::Read(keys));
+            return Ok(Lookup::Missing(keys));
         }
         if let Some(before) = before.filter(|before| before.version == version) {
             let check = target.and_then(|target| target.check);
-            return Ok(Known::Is(Decision::Stay(Box::new(before), check)));
+            return Ok(Lookup::Ready(Decision::Stay(Box::new(before), check)));
         }
         let allowed = Box::new(allow(package, tag, self.confirmed, seen)?);
-        Ok(Known::Is(match target {
+        Ok(Lookup::Ready(match target {
             Some(target) => Decision::Put(allowed, Box::new(target)),
-            None => Decision::TakeOff(allowed, Way::On),
+            None => Decision::TakeOff(allowed, RollbackLink::Previous),
         }))
     }
 }
@@ -339,10 +346,10 @@ impl TableLedger {
         &self,
         package: &PackageName,
         spec: &Spec,
-    ) -> Result<To, Error> {
+    ) -> Result<Destination, Error> {
         Ok(match spec {
-            Spec::At(..) => To::Fixed(spec.clone(), self.version_then(package, spec).await?),
-            _ => To::Spec(spec.clone()),
+            Spec::At(..) => Destination::Fixed(spec.clone(), self.version_then(package, spec).await?),
+            _ => Destination::Spec(spec.clone()),
         })
     }
 }

@@ -8,7 +8,7 @@ use crate::{
         engine::operation::Context,
         error::no_version,
         schema::{self, TagItem, is_ahead},
-        snapshot::{FixedVersion, Known, Snapshot},
+        snapshot::{FixedVersion, Lookup, Snapshot},
     },
     model::{Gate, Length, Version},
 };
@@ -22,14 +22,14 @@ impl Move {
         version: Version,
         seen: &Snapshot,
         context: &Context<'_>,
-    ) -> Result<Known<()>, Error> {
+    ) -> Result<Lookup<()>, Error> {
         if self.require.is_empty() {
-            return Ok(Known::Is(()));
+            return Ok(Lookup::Ready(()));
         }
         let package = &self.package;
         let key = schema::version_key(package, version.get());
         if !seen.contains(&key) {
-            return Ok(Known::Read(vec![key]));
+            return Ok(Lookup::Missing(vec![key]));
         }
         let item = seen.version(&key)?.ok_or_else(|| no_version(package, version, None))?;
         let mut failed = Vec::new();
@@ -60,7 +60,7 @@ impl Move {
             failed.push(GateFailure { gate: gate.clone(), found });
         }
         if failed.is_empty() {
-            return Ok(Known::Is(()));
+            return Ok(Lookup::Ready(()));
         }
         let (package, tag) = (package.clone(), self.tag.clone());
         Err(Refused::Gates { package, tag, version, failed }.into())

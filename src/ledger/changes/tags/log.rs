@@ -5,12 +5,13 @@ use crate::{
         Author, Error, Refused,
         engine::{
             idempotency::key_read,
-            operation::{Context, Told},
+            operation::{Context, OutcomeRef},
         },
         schema::{
-            self, BlobFields, Moves, START, TagEvent, TagHead, TagItem, chained, encode, stamp, still_at,
+            self, BlobFields, PlanEntries, START, TagEvent, TagHead, TagItem, chained, encode, stamp,
+            still_at,
         },
-        snapshot::{Known, Snapshot},
+        snapshot::{Lookup, Snapshot},
     },
     model::{PackageName, Protection, TagKind, TagMove, TagName, Timestamp, Version, Word},
     table::{Action, Change, Condition, Item, Key},
@@ -57,11 +58,11 @@ pub(in crate::ledger) fn unknown_protection(package: &PackageName, tag: &TagName
 
 /// Which way a tag goes.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::ledger) enum Way {
+pub(in crate::ledger) enum RollbackLink {
     /// On: a rollback restores what it was on before.
-    On,
+    Previous,
     /// Back to where it was: a rollback goes on from there, to the version of this event.
-    Back(Option<u64>),
+    From(Option<u64>),
 }
 
 /// What an entry says, but for what follows from where it stands.
@@ -84,8 +85,8 @@ pub(in crate::ledger) struct TagLog<'a> {
     when: Option<Timestamp>,
     /// What a newer release wrote in the head.
     rest: Item,
-    leads: Moves,
-    led_by: Moves,
+    leads: PlanEntries,
+    led_by: PlanEntries,
     actions: Vec<Action>,
 }
 
@@ -106,8 +107,8 @@ impl<'a> TagLog<'a> {
             when: head.as_ref().map(|head| head.when),
             rest: head.as_ref().map(|head| head.rest.clone()).unwrap_or_default(),
             chain: head.map_or_else(|| START.to_owned(), |head| head.chain),
-            leads: Moves::new(),
-            led_by: Moves::new(),
+            leads: PlanEntries::new(),
+            led_by: PlanEntries::new(),
             actions: Vec::new(),
         })
     }
@@ -128,7 +129,7 @@ impl<'a> TagLog<'a> {
     }
 
     /// Lets the next entry tell of all these moves, if there are any, and every other one lead to where that is told.
-    pub(in crate::ledger) fn lead(&mut self, moves: Moves, at: Moves) {
+    pub(in crate::ledger) fn link_to_first(&mut self, moves: PlanEntries, at: PlanEntries) {
         (self.leads, self.led_by) = (moves, at);
     }
 
@@ -137,16 +138,18 @@ impl<'a> TagLog<'a> {
         &mut self,
         allowed: Allowed<'a>,
         target: Option<(Version, BlobFields)>,
-        way: Way,
+        link: RollbackLink,
     ) -> TagMove {
         let Allowed { tag, before } = allowed;
-        let (kind, back) = match way {
-            Way::On if target.is_some() => (TagKind::Move, before.as_ref().map(|before| before.set)),
-            Way::On => (TagKind::Untag, before.as_ref().map(|before| before.set)),
-            Way::Back(back) => (TagKind::Rollback, back),
+        let (kind, back) = match link {
+            RollbackLink::Previous if target.is_some() => {
+                (TagKind::Move, before.as_ref().map(|before| before.set))
+            }
+            RollbackLink::Previous => (TagKind::Untag, before.as_ref().map(|before| before.set)),
+            RollbackLink::From(back) => (TagKind::Rollback, back),
         };
         let protection = before.as_ref().and_then(|before| before.protection);
-        self.enter(Entry { tag, before, kind, target, back, protection })
+        self.append(Entry { tag, before, kind, target, back, protection })
     }
 
     /// Protects a tag, or takes its protection away, and leaves it where it is.
@@ -159,10 +162,10 @@ impl<'a> TagLog<'a> {
         let kind = if protection.is_some() { TagKind::Protect } else { TagKind::Unprotect };
         let target = before.as_ref().and_then(|before| before.version.zip(before.blob.clone()));
         let back = before.as_ref().and_then(|before| before.back);
-        self.enter(Entry { tag, before, kind, target, back, protection })
+        self.append(Entry { tag, before, kind, target, back, protection })
     }
 
-    fn enter(&mut self, entry: Entry<'_>) -> TagMove {
+    fn append(&mut self, entry: Entry<'_>) -> TagMove {
         let Entry { tag, before, kind, target, back, protection } = entry;
         let author = self.context.author;
         self.rev += 1;
@@ -176,7 +179,7 @@ impl<'a> TagLog<'a> {
             version,
             back,
             protection,
-            led_by: if moves.is_empty() { self.led_by.clone() } else { Moves::new() },
+            led_by: if moves.is_empty() { self.led_by.clone() } else { PlanEntries::new() },
             moves,
             who: author.actor.clone(),
             when,
@@ -262,14 +265,16 @@ pub(super) fn stayed(of: TagMove) -> TagMove {
 pub(super) fn recall_one(
     package: &PackageName,
     entry: &Key,
-    told: &Told,
+    reference: &OutcomeRef,
     seen: &Snapshot,
-) -> Result<Known<TagMove>, Error> {
-    let Some(event) = seen.told_of::<TagEvent>(entry)? else { return Ok(Known::Read(vec![entry.clone()])) };
-    let stays = told.unchanged || event.op != told.op;
+) -> Result<Lookup<TagMove>, Error> {
+    let Some(event) = seen.get_referenced::<TagEvent>(entry)? else {
+        return Ok(Lookup::Missing(vec![entry.clone()]));
+    };
+    let stays = reference.unchanged || event.op != reference.op;
     let found = event.into_move(package).ok_or_else(|| Error::Damaged {
         what: format!("the ledger's item {entry}"),
         why: "it names no tag".to_owned(),
     })?;
-    Ok(Known::Is(if stays { stayed(found) } else { found }))
+    Ok(Lookup::Ready(if stays { stayed(found) } else { found }))
 }

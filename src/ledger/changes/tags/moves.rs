@@ -1,15 +1,15 @@
 //! Moving the tags of a plan.
 
 use super::{
-    destination::{Move, To},
+    destination::{Destination, Move},
     log::reads,
-    plan_entries::{self, enter, packages, recall_plan},
+    plan_entries::{self, append, packages, recall_plan},
 };
 use crate::{
     ledger::{
         Author, Error, Failed, Refused,
-        engine::operation::{Context, Operation, Plan, Told},
-        snapshot::{Known, Snapshot},
+        engine::operation::{Context, Operation, OutcomeRef, Step},
+        snapshot::{Lookup, Snapshot},
     },
     model::{PackageName, Sha256, TagMove, TagName},
     table::{Key, MAX_ACTIONS},
@@ -29,13 +29,13 @@ impl Moving {
     pub(in crate::ledger) fn plan(moves: Vec<Move>, author: Author) -> Result<Self, Error> {
         let moving = Self { moves, author };
         let actions = moving.moves.iter().map(Move::actions).sum();
-        fits(actions, &moving.moves, &moving.author, moving.reads().len())?;
+        check_size(actions, &moving.moves, &moving.author, moving.reads().len())?;
         Ok(moving)
     }
 }
 
 /// Checks that moves with these numbers of actions and reads fit in one transaction.
-pub(super) fn fits(actions: usize, moves: &[Move], author: &Author, reads: usize) -> Result<(), Error> {
+pub(super) fn check_size(actions: usize, moves: &[Move], author: &Author, reads: usize) -> Result<(), Error> {
     let needed = (actions + packages(moves).len() + usize::from(author.key.is_some())).max(reads);
     if needed > MAX_ACTIONS {
         return Err(Refused::TooLarge { needed, most: MAX_ACTIONS }.into());
@@ -47,15 +47,15 @@ pub(super) fn fits(actions: usize, moves: &[Move], author: &Author, reads: usize
 ///
 /// # Errors
 /// Every reason why it can't be done, by tag; of one tag alone, its own; damage at once.
-pub(super) fn collect<'a, T>(
-    each: impl ExactSizeIterator<Item = ((&'a PackageName, &'a TagName), Result<Known<T>, Error>)>,
-) -> Result<Known<Vec<T>>, Error> {
+pub(super) fn all_or_failures<'a, T>(
+    each: impl ExactSizeIterator<Item = ((&'a PackageName, &'a TagName), Result<Lookup<T>, Error>)>,
+) -> Result<Lookup<Vec<T>>, Error> {
     let total = each.len();
     let (mut known, mut missing, mut failed) = (Vec::new(), Vec::new(), Vec::new());
     for ((package, tag), one) in each {
         match one {
-            Ok(Known::Is(one)) => known.push(one),
-            Ok(Known::Read(keys)) => missing.extend(keys),
+            Ok(Lookup::Ready(one)) => known.push(one),
+            Ok(Lookup::Missing(keys)) => missing.extend(keys),
             Err(error @ (Error::NotFound(_) | Error::Conflict(_) | Error::Refused(_))) => {
                 failed.push(Failed { package: package.clone(), tag: tag.clone(), error });
             }
@@ -64,14 +64,14 @@ pub(super) fn collect<'a, T>(
     }
     if !missing.is_empty() {
         let missing: BTreeSet<_> = missing.into_iter().collect();
-        return Ok(Known::Read(missing.into_iter().collect()));
+        return Ok(Lookup::Missing(missing.into_iter().collect()));
     }
     if total == 1
         && let Some(only) = failed.pop()
     {
         return Err(only.error);
     }
-    if failed.is_empty() { Ok(Known::Is(known)) } else { Err(Error::Moves { failed, of: total }) }
+    if failed.is_empty() { Ok(Lookup::Ready(known)) } else { Err(Error::Moves { failed, of: total }) }
 }
 
 /// What tells a plan from others: the sha256 of its moves, without their conditions.
@@ -79,8 +79,8 @@ pub(super) fn fingerprint(moves: &[Move]) -> String {
     let mut hash = Sha256::new();
     for Move { package, tag, to, .. } in moves {
         let to = match to {
-            To::Spec(spec) | To::Fixed(spec, _) => spec.to_string(),
-            To::Off | To::Back | To::Earlier(..) => "none".to_owned(),
+            Destination::Spec(spec) | Destination::Fixed(spec, _) => spec.to_string(),
+            Destination::Off | Destination::Back | Destination::Earlier(..) => "none".to_owned(),
         };
         hash.update(format!("{package} {tag} {to}\n").as_bytes());
     }
@@ -114,24 +114,24 @@ impl Operation for Moving {
         plan_entries::slots(&self.moves, number)
     }
 
-    fn plan(&self, seen: &Snapshot, context: &Context<'_>) -> Result<Plan<Vec<TagMove>>, Error> {
-        let decisions = collect(self.moves.iter().map(|the_move| {
+    fn plan(&self, seen: &Snapshot, context: &Context<'_>) -> Result<Step<Vec<TagMove>>, Error> {
+        let decisions = all_or_failures(self.moves.iter().map(|the_move| {
             let place = (&the_move.package, &the_move.tag);
             (place, the_move.decide(seen, context))
         }));
         match decisions? {
-            Known::Is(decisions) => enter(&self.moves, decisions, seen, context),
-            Known::Read(keys) => Ok(Plan::Read(keys)),
+            Lookup::Ready(decisions) => append(&self.moves, decisions, seen, context),
+            Lookup::Missing(keys) => Ok(Step::Read(keys)),
         }
     }
 
     fn recall(
         &self,
-        told: &Told,
+        reference: &OutcomeRef,
         seen: &Snapshot,
         context: &Context<'_>,
-    ) -> Result<Plan<Vec<TagMove>>, Error> {
+    ) -> Result<Step<Vec<TagMove>>, Error> {
         let tags = self.moves.iter().map(|it| (&it.package, &it.tag));
-        recall_plan(self, tags, told, seen, context)
+        recall_plan(self, tags, reference, seen, context)
     }
 }

@@ -1,7 +1,7 @@
 //! Moving one tag, taking it off, and putting it back.
 
 use super::{
-    destination::{Decision, Move, Target, To},
+    destination::{Decision, Destination, Move, Target},
     log::{TagLog, reads, recall_one, stayed},
 };
 use crate::{
@@ -9,10 +9,10 @@ use crate::{
         Author, Error, RollbackRequest, TableLedger, TagRequest, UntagRequest,
         engine::{
             idempotency::used_for,
-            operation::{Context, Operation, Plan, Proposal, Told},
+            operation::{Context, Operation, OutcomeRef, Proposal, Step},
         },
-        schema::{self, Moves},
-        snapshot::{Known, Snapshot},
+        schema::{self, PlanEntries},
+        snapshot::{Lookup, Snapshot},
     },
     model::{PackageName, Spec, TagMove},
     table::Key,
@@ -58,46 +58,53 @@ impl Operation for OneMove {
         vec![schema::tag_event_key(self.package(), number)]
     }
 
-    fn plan(&self, seen: &Snapshot, context: &Context<'_>) -> Result<Plan<TagMove>, Error> {
+    fn plan(&self, seen: &Snapshot, context: &Context<'_>) -> Result<Step<TagMove>, Error> {
         let package = self.package();
         let decision = match self.the_move.decide(seen, context)? {
-            Known::Is(decision) => decision,
-            Known::Read(keys) => return Ok(Plan::Read(keys)),
+            Lookup::Ready(decision) => decision,
+            Lookup::Missing(keys) => return Ok(Step::Read(keys)),
         };
         let mut entries = TagLog::open(package, seen, context)?;
-        let (allowed, target, check, way) = match decision {
+        let (allowed, target, check, link) = match decision {
             Decision::Stay(item, check) => {
                 let (entry, logs) = (schema::tag_event_key(package, item.set), vec![self.log()]);
-                let (moves, checks) = (Moves::new(), check.into_iter().collect());
+                let (moves, checks) = (PlanEntries::new(), check.into_iter().collect());
                 let outcome = stayed(item.into_move(package));
-                return Ok(Plan::Unchanged { outcome, entry, moves, logs, checks });
+                return Ok(Step::Unchanged { outcome, entry, moves, logs, checks });
             }
-            Decision::TakeOff(allowed, way) => (allowed, None, None, way),
+            Decision::TakeOff(allowed, link) => (allowed, None, None, link),
             Decision::Put(allowed, target) => {
-                let Target { version, blob, check, way } = *target;
-                (allowed, Some((version, blob)), check, way)
+                let Target { version, blob, check, link } = *target;
+                (allowed, Some((version, blob)), check, link)
             }
         };
-        let outcome = entries.put(*allowed, target, way);
+        let outcome = entries.put(*allowed, target, link);
         let (heads, slot, number) = (vec![entries.seen_head()], entries.first_slot(), entries.seen_rev() + 1);
         let actions = entries.close().into_iter().chain(check).collect();
-        let (entry, unchanged, moves) = (slot.clone(), false, Moves::new());
-        Ok(Plan::Commit(Proposal { actions, heads, slot, number, entry, unchanged, moves, outcome }))
+        let (entry, unchanged, moves) = (slot.clone(), false, PlanEntries::new());
+        Ok(Step::Commit(Proposal { actions, heads, slot, number, entry, unchanged, moves, outcome }))
     }
 
-    fn recall(&self, told: &Told, seen: &Snapshot, context: &Context<'_>) -> Result<Plan<TagMove>, Error> {
+    fn recall(
+        &self,
+        reference: &OutcomeRef,
+        seen: &Snapshot,
+        context: &Context<'_>,
+    ) -> Result<Step<TagMove>, Error> {
         let only = &self.the_move;
-        let found = match recall_one(&only.package, &told.entry, told, seen)? {
-            Known::Is(found) => found,
-            Known::Read(keys) => return Ok(Plan::Read(keys)),
+        let found = match recall_one(&only.package, &reference.entry, reference, seen)? {
+            Lookup::Ready(found) => found,
+            Lookup::Missing(keys) => return Ok(Step::Read(keys)),
         };
         let there = match &only.to {
-            To::Spec(Spec::Version(version)) | To::Earlier(version, _) => found.version == Some(*version),
-            To::Off => found.version.is_none(),
-            To::Spec(_) | To::Fixed(..) | To::Back => found.version.is_some(),
+            Destination::Spec(Spec::Version(version)) | Destination::Earlier(version, _) => {
+                found.version == Some(*version)
+            }
+            Destination::Off => found.version.is_none(),
+            Destination::Spec(_) | Destination::Fixed(..) | Destination::Back => found.version.is_some(),
         };
         if found.tag == only.tag && there {
-            return Ok(Plan::Done(found));
+            return Ok(Step::Done(found));
         }
         let first = match found.version {
             Some(version) => format!("tag {version} {}", found.tag),
@@ -126,7 +133,8 @@ impl TableLedger {
     pub(in crate::ledger) async fn take_tag_off(&self, request: &UntagRequest) -> Result<TagMove, Error> {
         let UntagRequest { package, tag, expect, confirm, author } = request.clone();
         let spec = Spec::Tag(tag.clone());
-        let the_move = Move { package, tag, to: To::Off, expect, require: Vec::new(), confirmed: confirm };
+        let the_move =
+            Move { package, tag, to: Destination::Off, expect, require: Vec::new(), confirmed: confirm };
         match self.move_one(the_move, &author).await {
             Ok(moved) => Ok(moved),
             Err(error) => Err(self.explain(&request.package, &spec, error).await),
@@ -139,10 +147,10 @@ impl TableLedger {
         let spec = Spec::Tag(tag.clone());
         let moved = async {
             let to = match to {
-                None => To::Back,
+                None => Destination::Back,
                 Some(version) => {
                     let found = self.last_on(&package, &tag, version).await;
-                    To::Earlier(version, found.map_err(|error| error.unresolved(&author))?)
+                    Destination::Earlier(version, found.map_err(|error| error.unresolved(&author))?)
                 }
             };
             let (package, require) = (package.clone(), Vec::new());

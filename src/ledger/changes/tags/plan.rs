@@ -1,7 +1,7 @@
 //! Applying a plan, or taking it back.
 
 use super::{
-    destination::{Move, To},
+    destination::{Destination, Move},
     moves::Moving,
     undo::Undoing,
 };
@@ -36,9 +36,9 @@ impl TableLedger {
         let moves = self.moves_of(request).await;
         let moves = moves.map_err(|error| if dry { error } else { error.unresolved(author) })?;
         if request.undo {
-            self.commit_or_foresee(&Undoing::new(request, moves)?, author, dry).await
+            self.commit_or_dry_run(&Undoing::new(request, moves)?, author, dry).await
         } else {
-            self.commit_or_foresee(&Moving::plan(moves, author.clone())?, author, dry).await
+            self.commit_or_dry_run(&Moving::plan(moves, author.clone())?, author, dry).await
         }
     }
 
@@ -47,9 +47,9 @@ impl TableLedger {
         let mut moves = Vec::new();
         for planned in request.plan.moves() {
             let to = match &planned.to {
-                Some(spec) if request.undo => To::Spec(spec.clone()),
+                Some(spec) if request.undo => Destination::Spec(spec.clone()),
                 Some(spec) => self.destination(&planned.package, spec).await?,
-                None => To::Off,
+                None => Destination::Off,
             };
             moves.push(Move {
                 package: planned.package.clone(),

@@ -9,10 +9,10 @@ use crate::{
         Error,
         engine::{
             idempotency::used_for,
-            operation::{Context, Operation, Plan, Proposal, Told},
+            operation::{Context, Operation, OutcomeRef, Proposal, Step},
         },
-        schema::{self, Moves, TagEvent},
-        snapshot::{Known, Snapshot},
+        schema::{self, PlanEntries, TagEvent},
+        snapshot::{Lookup, Snapshot},
     },
     model::{PackageName, TagMove, TagName},
     table::{Action, Key},
@@ -21,19 +21,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The plan that does what was decided for each of these moves, in their order. The first entry tells
 /// of all.
-pub(super) fn enter<'a>(
+pub(super) fn append<'a>(
     moves: &'a [Move],
     decisions: Vec<Decision<'a>>,
     seen: &Snapshot,
     context: &'a Context<'a>,
-) -> Result<Plan<Vec<TagMove>>, Error> {
+) -> Result<Step<Vec<TagMove>>, Error> {
     let mut entries = Entries::open(packages(moves), seen, context)?;
     for (Move { package, tag, .. }, decision) in moves.iter().zip(&decisions) {
         let stays = match decision {
             Decision::Stay(item, _) => Some(item.set),
             Decision::Put(..) | Decision::TakeOff(..) => None,
         };
-        entries.announce(package, tag, stays);
+        entries.reserve(package, tag, stays);
     }
     let mut outcome = Vec::new();
     for (Move { package, .. }, decision) in moves.iter().zip(decisions) {
@@ -42,11 +42,11 @@ pub(super) fn enter<'a>(
                 entries.checks.extend(check);
                 stayed(item.into_move(package))
             }
-            Decision::TakeOff(allowed, way) => entries.log(package).put(*allowed, None, way),
+            Decision::TakeOff(allowed, link) => entries.log(package).put(*allowed, None, link),
             Decision::Put(allowed, target) => {
-                let Target { version, blob, check, way } = *target;
+                let Target { version, blob, check, link } = *target;
                 entries.checks.extend(check);
-                entries.log(package).put(*allowed, Some((version, blob)), way)
+                entries.log(package).put(*allowed, Some((version, blob)), link)
             }
         });
     }
@@ -72,11 +72,11 @@ pub(super) fn slots(moves: &[Move], number: u64) -> Vec<Key> {
 struct Entries<'a> {
     logs: BTreeMap<&'a PackageName, TagLog<'a>>,
     /// How many new entries were announced for each package.
-    announced: BTreeMap<&'a PackageName, u64>,
+    reserved: BTreeMap<&'a PackageName, u64>,
     /// The rev of the entry that tells of each tag.
-    told: BTreeMap<(&'a PackageName, &'a TagName), u64>,
+    revs: BTreeMap<(&'a PackageName, &'a TagName), u64>,
     /// Whether the entries know which of them is the first.
-    led: bool,
+    linked: bool,
     checks: Vec<Action>,
 }
 
@@ -89,70 +89,73 @@ impl<'a> Entries<'a> {
     ) -> Result<Self, Error> {
         let logs = packages.into_iter().map(|package| Ok((package, TagLog::open(package, seen, context)?)));
         let logs = logs.collect::<Result<_, Error>>()?;
-        Ok(Self { logs, announced: BTreeMap::new(), told: BTreeMap::new(), led: false, checks: Vec::new() })
+        Ok(Self { logs, reserved: BTreeMap::new(), revs: BTreeMap::new(), linked: false, checks: Vec::new() })
     }
 
     /// Says of each tag which entry will tell of it: one that is there, or else the next of its package. All are to be
     /// announced, in order, before the first is made.
-    fn announce(&mut self, package: &'a PackageName, tag: &'a TagName, there: Option<u64>) {
+    fn reserve(&mut self, package: &'a PackageName, tag: &'a TagName, there: Option<u64>) {
         let rev = there.unwrap_or_else(|| {
-            let before = self.announced.entry(package).or_default();
+            let before = self.reserved.entry(package).or_default();
             *before += 1;
             self.logs[package].seen_rev() + *before
         });
-        self.told.insert((package, tag), rev);
+        self.revs.insert((package, tag), rev);
     }
 
     /// Where the next entry of a package goes.
     fn log(&mut self, package: &PackageName) -> &mut TagLog<'a> {
-        if !std::mem::replace(&mut self.led, true) {
-            self.lead();
+        if !std::mem::replace(&mut self.linked, true) {
+            self.link_to_first();
         }
         self.logs.get_mut(package).expect("the log of each package was opened")
     }
 
     /// Lets the first entry of all tell of all moves, and every other one lead to it.
-    fn lead(&mut self) {
+    fn link_to_first(&mut self) {
         let moves = self.moves();
         let Some(leader) = self.leader() else { return };
-        let at: Moves = [(leader.to_string(), self.logs[leader].seen_rev() + 1)].into();
+        let at: PlanEntries = [(leader.to_string(), self.logs[leader].seen_rev() + 1)].into();
         for (package, log) in &mut self.logs {
-            log.lead(if *package == leader { moves.clone() } else { Moves::new() }, at.clone());
+            log.link_to_first(
+                if *package == leader { moves.clone() } else { PlanEntries::new() },
+                at.clone(),
+            );
         }
     }
 
     /// The first package that gets an entry.
     fn leader(&self) -> Option<&'a PackageName> {
-        self.announced.keys().next().copied()
+        self.reserved.keys().next().copied()
     }
 
-    fn moves(&self) -> Moves {
-        self.told.iter().map(|((package, tag), rev)| (name(package, tag), *rev)).collect()
+    fn moves(&self) -> PlanEntries {
+        self.revs.iter().map(|((package, tag), rev)| (name(package, tag), *rev)).collect()
     }
 
     /// The plan that makes them.
-    fn close(self, outcome: Vec<TagMove>) -> Plan<Vec<TagMove>> {
+    fn close(self, outcome: Vec<TagMove>) -> Step<Vec<TagMove>> {
         let heads: Vec<_> = self.logs.values().map(TagLog::seen_head).collect();
         let moves = self.moves();
         // The key of an operation is in the log of its first package, and leads to an entry there.
-        let ((package, _), rev) = self.told.first_key_value().expect("there is a tag");
+        let ((package, _), rev) = self.revs.first_key_value().expect("there is a tag");
         let entry = schema::tag_event_key(package, *rev);
         let Some(leader) = self.leader() else {
             let logs = heads.into_iter().map(|(log, _)| log).collect();
-            return Plan::Unchanged { outcome, entry, moves, logs, checks: self.checks };
+            return Step::Unchanged { outcome, entry, moves, logs, checks: self.checks };
         };
         let log = &self.logs[leader];
         let (slot, number) = (log.first_slot(), log.seen_rev() + 1);
         let mut actions = Vec::new();
         for (package, log) in self.logs {
-            if self.announced.contains_key(package) {
+            if self.reserved.contains_key(package) {
                 actions.extend(log.close());
             } else {
                 actions.push(log.check());
             }
         }
         actions.extend(self.checks);
-        Plan::Commit(Proposal { actions, heads, slot, number, entry, unchanged: false, moves, outcome })
+        Step::Commit(Proposal { actions, heads, slot, number, entry, unchanged: false, moves, outcome })
     }
 }
 
@@ -163,22 +166,22 @@ impl<'a> Entries<'a> {
 pub(super) fn recall_plan<'a, O: Operation<Outcome = Vec<TagMove>>>(
     operation: &O,
     tags: impl Iterator<Item = (&'a PackageName, &'a TagName)>,
-    told: &Told,
+    reference: &OutcomeRef,
     seen: &Snapshot,
     context: &Context<'_>,
-) -> Result<Plan<Vec<TagMove>>, Error> {
-    let mut moves = told.moves.clone();
+) -> Result<Step<Vec<TagMove>>, Error> {
+    let mut moves = reference.moves.clone();
     if moves.is_empty() {
-        let Some(entry) = seen.told_of::<TagEvent>(&told.entry)? else {
-            return Ok(Plan::Read(vec![told.entry.clone()]));
+        let Some(entry) = seen.get_referenced::<TagEvent>(&reference.entry)? else {
+            return Ok(Step::Read(vec![reference.entry.clone()]));
         };
         // In a slot of that number there may also be one of the plan's other entries, in another package.
         let leader = leaders(&entry).next().transpose()?;
         let leader = match leader {
             None => entry,
-            Some(key) => match seen.told_of::<TagEvent>(&key)? {
+            Some(key) => match seen.get_referenced::<TagEvent>(&key)? {
                 Some(leader) => leader,
-                None => return Ok(Plan::Read(vec![key])),
+                None => return Ok(Step::Read(vec![key])),
             },
         };
         moves = leader.moves;
@@ -189,16 +192,16 @@ pub(super) fn recall_plan<'a, O: Operation<Outcome = Vec<TagMove>>>(
         let Some(rev) = moves.get(&name(package, tag)) else {
             return Err(used_for("another change".to_owned(), operation, context));
         };
-        match recall_one(package, &schema::tag_event_key(package, *rev), told, seen)? {
-            Known::Is(found) => outcome.push(found),
-            Known::Read(keys) => missing.extend(keys),
+        match recall_one(package, &schema::tag_event_key(package, *rev), reference, seen)? {
+            Lookup::Ready(found) => outcome.push(found),
+            Lookup::Missing(keys) => missing.extend(keys),
         }
     }
     if !missing.is_empty() {
-        return Ok(Plan::Read(missing));
+        return Ok(Step::Read(missing));
     }
     if outcome.len() == all {
-        Ok(Plan::Done(outcome))
+        Ok(Step::Done(outcome))
     } else {
         Err(used_for("another plan".to_owned(), operation, context))
     }

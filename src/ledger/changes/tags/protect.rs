@@ -6,10 +6,10 @@ use crate::{
         Error, NotFound, ProtectRequest, Refused,
         engine::{
             idempotency::used_for,
-            operation::{Context, Operation, Plan, Proposal, Told},
+            operation::{Context, Operation, OutcomeRef, Proposal, Step},
         },
-        schema::{self, Moves, TagItem},
-        snapshot::{Known, Snapshot},
+        schema::{self, PlanEntries, TagItem},
+        snapshot::{Lookup, Snapshot},
     },
     model::{PackageName, Protection, TagMove},
     table::Key,
@@ -48,7 +48,7 @@ impl Operation for ProtectRequest {
         vec![schema::tag_event_key(&self.package, number)]
     }
 
-    fn plan(&self, seen: &Snapshot, context: &Context<'_>) -> Result<Plan<TagMove>, Error> {
+    fn plan(&self, seen: &Snapshot, context: &Context<'_>) -> Result<Step<TagMove>, Error> {
         let Self { package, tag, protection, .. } = self;
         if !seen.has_package(package)? {
             return Err(NotFound::Package(package.clone()).into());
@@ -67,10 +67,10 @@ impl Operation for ProtectRequest {
             (Some(before), there) if there == *protection => {
                 let entry = schema::tag_event_key(package, before.set);
                 let outcome = stayed(before.into_move(package));
-                Ok(Plan::Unchanged {
+                Ok(Step::Unchanged {
                     outcome,
                     entry,
-                    moves: Moves::new(),
+                    moves: PlanEntries::new(),
                     logs: vec![self.log()],
                     checks: Vec::new(),
                 })
@@ -84,19 +84,24 @@ impl Operation for ProtectRequest {
                 let (slot, number) = (entries.first_slot(), entries.seen_rev() + 1);
                 let outcome = entries.protect(tag, before, *protection);
                 let (actions, entry) = (entries.close(), slot.clone());
-                let (unchanged, moves) = (false, Moves::new());
-                Ok(Plan::Commit(Proposal { actions, heads, slot, number, entry, unchanged, moves, outcome }))
+                let (unchanged, moves) = (false, PlanEntries::new());
+                Ok(Step::Commit(Proposal { actions, heads, slot, number, entry, unchanged, moves, outcome }))
             }
         }
     }
 
-    fn recall(&self, told: &Told, seen: &Snapshot, context: &Context<'_>) -> Result<Plan<TagMove>, Error> {
-        let found = match recall_one(&self.package, &told.entry, told, seen)? {
-            Known::Is(found) => found,
-            Known::Read(keys) => return Ok(Plan::Read(keys)),
+    fn recall(
+        &self,
+        reference: &OutcomeRef,
+        seen: &Snapshot,
+        context: &Context<'_>,
+    ) -> Result<Step<TagMove>, Error> {
+        let found = match recall_one(&self.package, &reference.entry, reference, seen)? {
+            Lookup::Ready(found) => found,
+            Lookup::Missing(keys) => return Ok(Step::Read(keys)),
         };
         if found.tag == self.tag && found.protection == self.protection {
-            return Ok(Plan::Done(found));
+            return Ok(Step::Done(found));
         }
         Err(used_for(format!("{} {}", found.kind, found.tag), self, context))
     }

@@ -2,16 +2,16 @@
 
 use super::{
     destination::{Decision, Move},
-    log::{Way, allow, reads},
-    moves::{collect, fingerprint, fits},
-    plan_entries::{self, enter, leaders as led_by, name, packages, recall_plan},
+    log::{RollbackLink, allow, reads},
+    moves::{all_or_failures, check_size, fingerprint},
+    plan_entries::{self, append, leaders as led_by, name, packages, recall_plan},
 };
 use crate::{
     ledger::{
         ApplyRequest, Conflict, Error,
-        engine::operation::{Context, Operation, Plan, Told},
+        engine::operation::{Context, Operation, OutcomeRef, Step},
         schema::{self, TagEvent, TagItem},
-        snapshot::{Known, Snapshot},
+        snapshot::{Lookup, Snapshot},
     },
     model::{PackageName, TagKind, TagMove},
     table::Key,
@@ -27,52 +27,52 @@ pub(in crate::ledger) struct Undoing<'a> {
 }
 
 /// A tag and its last event.
-type Standing = (TagItem, TagEvent);
+type TagStatus = (TagItem, TagEvent);
 
 impl<'a> Undoing<'a> {
     /// # Errors
     /// [`Refused::TooLarge`](crate::ledger::Refused::TooLarge).
     pub(in crate::ledger) fn new(request: &'a ApplyRequest, moves: Vec<Move>) -> Result<Self, Error> {
-        fits(3 * moves.len(), &moves, &request.author, 0)?;
+        check_size(3 * moves.len(), &moves, &request.author, 0)?;
         Ok(Self { request, moves })
     }
 
     /// Each tag with its last event, where there is one.
-    fn standing(&self, seen: &Snapshot) -> Result<Known<Vec<Option<Standing>>>, Error> {
-        let (mut standing, mut missing) = (Vec::new(), Vec::new());
+    fn status(&self, seen: &Snapshot) -> Result<Lookup<Vec<Option<TagStatus>>>, Error> {
+        let (mut status, mut missing) = (Vec::new(), Vec::new());
         for the_move in &self.moves {
             let Move { package, tag, .. } = the_move;
             let Some(item) = seen.get::<TagItem>(&schema::tag_key(package, tag))? else {
-                standing.push(None);
+                status.push(None);
                 continue;
             };
             let key = schema::tag_event_key(package, item.set);
-            if let Some(event) = seen.told_of(&key)? {
-                standing.push(Some((item, event)));
+            if let Some(event) = seen.get_referenced(&key)? {
+                status.push(Some((item, event)));
             } else {
                 // And, most likely, what is needed to put it back.
                 missing.push(key);
                 missing.extend(item.back.map(|rev| schema::tag_event_key(package, rev)));
-                missing.extend(the_move.foreseen(&item));
+                missing.extend(the_move.predicted_key(&item));
             }
         }
-        Ok(if missing.is_empty() { Known::Is(standing) } else { Known::Read(missing) })
+        Ok(if missing.is_empty() { Lookup::Ready(status) } else { Lookup::Missing(missing) })
     }
 
     /// The application of which the most stands, if any does: its first entry, which tells of all its moves.
     fn leader(
         &self,
-        standing: &[Option<Standing>],
+        status: &[Option<TagStatus>],
         seen: &Snapshot,
-    ) -> Result<Known<Option<TagEvent>>, Error> {
+    ) -> Result<Lookup<Option<TagEvent>>, Error> {
         let (mut leaders, mut missing) = (Vec::new(), Vec::new());
-        for (_, event) in standing.iter().flatten() {
+        for (_, event) in status.iter().flatten() {
             if !event.moves.is_empty() {
                 leaders.push(event.clone());
             }
             for key in led_by(event) {
                 let key = key?;
-                match seen.told_of::<TagEvent>(&key)? {
+                match seen.get_referenced::<TagEvent>(&key)? {
                     Some(leader) => leaders.push(leader),
                     None if missing.contains(&key) => {}
                     None => missing.push(key),
@@ -80,65 +80,65 @@ impl<'a> Undoing<'a> {
             }
         }
         if !missing.is_empty() {
-            return Ok(Known::Read(missing));
+            return Ok(Lookup::Missing(missing));
         }
         let applied = |event: &TagEvent| matches!(event.kind, TagKind::Move | TagKind::Untag);
         let matching = |event: &TagEvent| {
-            let stands = |(the_move, standing): &(&Move, &Option<Standing>)| {
+            let stands = |(the_move, status): &(&Move, &Option<TagStatus>)| {
                 let rev = event.moves.get(&name(&the_move.package, &the_move.tag));
-                rev.is_some() && rev == standing.as_ref().map(|(item, _)| &item.set)
+                rev.is_some() && rev == status.as_ref().map(|(item, _)| &item.set)
             };
-            (self.moves.iter().zip(standing).filter(stands).count(), event.when)
+            (self.moves.iter().zip(status).filter(stands).count(), event.when)
         };
-        Ok(Known::Is(leaders.into_iter().filter(applied).max_by_key(matching)))
+        Ok(Lookup::Ready(leaders.into_iter().filter(applied).max_by_key(matching)))
     }
 }
 
 /// What to do with one tag, if it still stands where that application put it.
 fn decide<'a>(
     the_move: &'a Move,
-    standing: Option<&Standing>,
+    status: Option<&TagStatus>,
     leader: Option<&TagEvent>,
     seen: &Snapshot,
-) -> Result<Known<Decision<'a>>, Error> {
+) -> Result<Lookup<Decision<'a>>, Error> {
     let Move { package, tag, confirmed, .. } = the_move;
     let rev = leader.and_then(|leader| leader.moves.get(&name(package, tag)));
-    let (Some(leader), Some((item, event))) = (leader, standing.filter(|(item, _)| rev == Some(&item.set)))
+    let (Some(leader), Some((item, event))) = (leader, status.filter(|(item, _)| rev == Some(&item.set)))
     else {
         return Err(Conflict::NotApplied {
             package: package.clone(),
             tag: tag.clone(),
-            found: standing.and_then(|(item, _)| item.version),
-            kind: standing.map(|(item, _)| item.kind),
-            by: standing.map(|(item, _)| (item.who.clone(), item.when)),
+            found: status.and_then(|(item, _)| item.version),
+            kind: status.map(|(item, _)| item.kind),
+            by: status.map(|(item, _)| (item.who.clone(), item.when)),
         }
         .into());
     };
     if event.op != leader.op {
-        return Ok(Known::Is(Decision::Stay(Box::new(item.clone()), None)));
+        return Ok(Lookup::Ready(Decision::Stay(Box::new(item.clone()), None)));
     }
     let allowed = || allow(package, tag, *confirmed, seen).map(Box::new);
     let before = match event.back {
         None => None,
         Some(rev) => {
             let key = schema::tag_event_key(package, rev);
-            match seen.told_of::<TagEvent>(&key)? {
+            match seen.get_referenced::<TagEvent>(&key)? {
                 Some(before) => Some(before),
-                None => return Ok(Known::Read(vec![key])),
+                None => return Ok(Lookup::Missing(vec![key])),
             }
         }
     };
     let decision = match &before {
         Some(before) if before.version.is_some() => match the_move.put_back(before, seen)? {
-            Known::Is(target) => Decision::Put(allowed()?, Box::new(target)),
-            Known::Read(keys) => return Ok(Known::Read(keys)),
+            Lookup::Ready(target) => Decision::Put(allowed()?, Box::new(target)),
+            Lookup::Missing(keys) => return Ok(Lookup::Missing(keys)),
         },
         before => {
             let back = before.as_ref().and_then(|before| before.back);
-            Decision::TakeOff(allowed()?, Way::Back(back))
+            Decision::TakeOff(allowed()?, RollbackLink::From(back))
         }
     };
-    Ok(Known::Is(decision))
+    Ok(Lookup::Ready(decision))
 }
 
 impl Operation for Undoing<'_> {
@@ -169,39 +169,39 @@ impl Operation for Undoing<'_> {
         plan_entries::slots(&self.moves, number)
     }
 
-    fn plan(&self, seen: &Snapshot, context: &Context<'_>) -> Result<Plan<Vec<TagMove>>, Error> {
-        let standing = match self.standing(seen)? {
-            Known::Is(standing) => standing,
-            Known::Read(keys) => return Ok(Plan::Read(keys)),
+    fn plan(&self, seen: &Snapshot, context: &Context<'_>) -> Result<Step<Vec<TagMove>>, Error> {
+        let status = match self.status(seen)? {
+            Lookup::Ready(status) => status,
+            Lookup::Missing(keys) => return Ok(Step::Read(keys)),
         };
-        let leader = match self.leader(&standing, seen)? {
-            Known::Is(leader) => leader,
-            Known::Read(keys) => return Ok(Plan::Read(keys)),
+        let leader = match self.leader(&status, seen)? {
+            Lookup::Ready(leader) => leader,
+            Lookup::Missing(keys) => return Ok(Step::Read(keys)),
         };
         let leader = leader.as_ref();
-        let decisions = collect(self.moves.iter().zip(&standing).map(|(the_move, standing)| {
+        let decisions = all_or_failures(self.moves.iter().zip(&status).map(|(the_move, status)| {
             let place = (&the_move.package, &the_move.tag);
-            (place, decide(the_move, standing.as_ref(), leader, seen))
+            (place, decide(the_move, status.as_ref(), leader, seen))
         }));
         let decisions = match decisions? {
-            Known::Is(decisions) => decisions,
-            Known::Read(keys) => return Ok(Plan::Read(keys)),
+            Lookup::Ready(decisions) => decisions,
+            Lookup::Missing(keys) => return Ok(Step::Read(keys)),
         };
         let planned: BTreeSet<_> = self.moves.iter().map(|it| name(&it.package, &it.tag)).collect();
         let mut others = leader.into_iter().flat_map(|leader| leader.moves.keys());
         if let Some(other) = others.find(|other| !planned.contains(*other)) {
             return Err(Conflict::OtherPlan { moved: other.clone() }.into());
         }
-        enter(&self.moves, decisions, seen, context)
+        append(&self.moves, decisions, seen, context)
     }
 
     fn recall(
         &self,
-        told: &Told,
+        reference: &OutcomeRef,
         seen: &Snapshot,
         context: &Context<'_>,
-    ) -> Result<Plan<Vec<TagMove>>, Error> {
+    ) -> Result<Step<Vec<TagMove>>, Error> {
         let tags = self.moves.iter().map(|it| (&it.package, &it.tag));
-        recall_plan(self, tags, told, seen, context)
+        recall_plan(self, tags, reference, seen, context)
     }
 }

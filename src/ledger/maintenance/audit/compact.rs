@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tally_is_what_was_made_of_it_whatever_its_numbers() {
+    fn a_tally_round_trips_for_any_numbers() {
         let mut tallies = Tallies::default();
         let mut expected = BTreeMap::new();
         let first = |epoch: u64| first_generation(epoch);

@@ -2,8 +2,8 @@
 
 use super::{
     compact::Tallies,
-    report::{Breach, Found, Rule, Tell, Went},
     tally::{Spot, Tally},
+    violation::{Found, Invariant, OnProgress, OnViolation, Violation},
 };
 use crate::{
     ledger::{
@@ -99,13 +99,13 @@ impl TableLedger {
         counted: &Counted,
         repair: bool,
         lower: bool,
-        tell: Tell<'_>,
-        went: Went<'_>,
+        on_violation: OnViolation<'_>,
+        on_progress: OnProgress<'_>,
     ) -> Result<(), Error> {
         if counted.unreadable {
             let what =
                 "how many versions need each blob was not judged: some can only be read by a newer sacker";
-            tell(Breach::new("B#*".to_owned(), Rule::Newer, what));
+            on_violation(Violation::new("B#*".to_owned(), Invariant::Newer, what));
             return Ok(());
         }
         let mut suspects: BTreeSet<_> =
@@ -115,10 +115,10 @@ impl TableLedger {
         }
         let mut found: BTreeMap<Spot, (Tally, BTreeMap<String, u64>, bool)> = BTreeMap::new();
         for _ in 0..RECOUNTS {
-            let first = self.pass(&suspects, went).await?;
+            let first = self.pass(&suspects, on_progress).await?;
             let keys: Vec<_> = suspects.iter().map(blob_key).collect();
             let seen = Snapshot::new(keys.clone(), self.read_each(&keys).await?, false);
-            let second = self.pass(&suspects, went).await?;
+            let second = self.pass(&suspects, on_progress).await?;
             let quiet = second == first;
             for (at, key) in std::mem::take(&mut suspects).into_iter().zip(&keys) {
                 let (mut tally, packages) = first.needs.get(&at).cloned().unwrap_or_default();
@@ -149,8 +149,8 @@ impl TableLedger {
             let key = blob_key(&at);
             let what = tally.wrong().unwrap_or_default();
             let raised = tally.item.is_none_or(|(_, _, refs)| refs < tally.record.needed);
-            let mend = tally.mended().filter(|_| quiet && (lower || raised) && packages.len() < MAX_ACTIONS);
-            let mend = mend.map(|(condition, change)| {
+            let fix = tally.repaired().filter(|_| quiet && (lower || raised) && packages.len() < MAX_ACTIONS);
+            let fix = fix.map(|(condition, change)| {
                 // Should a version be added or deleted since, the count or the head of its package has changed.
                 let unmoved = packages.iter().map(|(log, rev)| Action {
                     key: schema::head_key(log),
@@ -160,20 +160,20 @@ impl TableLedger {
                 let put = Action { key: key.clone(), condition, change };
                 std::iter::once(put).chain(unmoved).collect()
             });
-            let breach = Breach::new(key.to_string(), Rule::Refs, what);
-            self.settle_found(Found { breach, mend }, repair, tell).await?;
+            let violation = Violation::new(key.to_string(), Invariant::Refs, what);
+            self.settle_found(Found { violation, fix }, repair, on_violation).await?;
         }
         Ok(())
     }
 
     /// Counts some blobs over the whole table.
-    async fn pass(&self, suspects: &BTreeSet<Spot>, went: Went<'_>) -> Result<Pass, Error> {
+    async fn pass(&self, suspects: &BTreeSet<Spot>, on_progress: OnProgress<'_>) -> Result<Pass, Error> {
         let mut pass = Pass::default();
         let mut revs: BTreeMap<String, u64> = BTreeMap::new();
         let (mut after, mut size): (Option<Key>, _) = (None, PageSize::first());
         loop {
             let page = self.scan_page(&mut size, after.as_ref()).await?;
-            went(page.items.len() as u64);
+            on_progress(page.items.len() as u64);
             for (key, item) in &page.items {
                 if key.pk.starts_with("P#") && key.sk == "H" {
                     let rev = item.get("rev").and_then(serde_json::Value::as_u64).unwrap_or_default();

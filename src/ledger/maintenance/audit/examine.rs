@@ -4,9 +4,9 @@ use super::{
     findings::Findings,
     records::Package,
     replay::{States, replay},
-    report::{Found, Rule},
     tags::tags,
-    walk::{compare_heads, keys_lead_somewhere},
+    violation::{Found, Invariant},
+    walk::{check_key_targets, compare_heads},
 };
 use crate::{
     ledger::schema::{self, BlobFields, Head, encode},
@@ -33,7 +33,7 @@ pub(super) fn examine(package: &Package) -> Result<Vec<Found>, Version> {
     };
     let mut found = findings.found;
     for one in &mut found {
-        one.mend = one.mend.take().filter(|actions| !no_writes && !actions.iter().any(spared));
+        one.fix = one.fix.take().filter(|actions| !no_writes && !actions.iter().any(spared));
     }
     Ok(found)
 }
@@ -43,7 +43,7 @@ fn releases<'a>(package: &'a Package, findings: &mut Findings) -> Result<Option<
     let log = &package.releases.log;
     let head_key = log.head_key();
     let head = log.head.as_ref().map(|head| findings.read::<Head>(&head_key, head));
-    let (before, unjudged) = (findings.breaches(), findings.unjudged);
+    let (before, unjudged) = (findings.violations(), findings.unjudged);
     findings.extend(&log.read);
     if log.closed {
         return Ok(None);
@@ -53,11 +53,11 @@ fn releases<'a>(package: &'a Package, findings: &mut Findings) -> Result<Option<
     for version in &package.releases.versions {
         if version.n.get() != expected {
             let key = schema::version_key(&package.name, version.n.get());
-            findings.add(&key, Rule::Dense, format!("there is no version {expected} before it"));
+            findings.add(&key, Invariant::Dense, format!("there is no version {expected} before it"));
         }
         expected = version.n.get() + 1;
     }
-    walked.sound &= findings.breaches() == before;
+    walked.sound &= findings.violations() == before;
     let states = replay(package, &walked, findings);
     let latest = states.latest();
     let blob = match latest {
@@ -90,12 +90,12 @@ fn releases<'a>(package: &'a Package, findings: &mut Findings) -> Result<Option<
     }
     if n > 0 && !package.listed {
         let key = schema::directory_key(&package.name);
-        let mend = vec![
+        let fix = vec![
             Action { key: key.clone(), condition: Condition::Always, change: Change::Put(Item::new()) },
             Action { key: head_key, condition: Condition::Present, change: Change::Check },
         ];
-        findings.mendable(&key, Rule::Directory, "the package is not in the directory", Some(mend));
+        findings.repairable(&key, Invariant::Directory, "the package is not in the directory", Some(fix));
     }
-    keys_lead_somewhere(log, findings);
+    check_key_targets(log, findings);
     Ok(Some(states))
 }

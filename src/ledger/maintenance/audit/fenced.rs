@@ -6,7 +6,7 @@
 //! found in it: the fence advances `rev`, and no plan from before it can commit. What did commit between the repair and the
 //! fence is found by looking again.
 
-use super::report::{Breach, Mend, Rule, Tell, Went};
+use super::violation::{Invariant, OnProgress, OnViolation, Repair, Violation};
 use crate::{
     fault::Fault,
     ledger::{Author, Error, TableLedger, schema, snapshot::Snapshot},
@@ -29,28 +29,29 @@ impl TableLedger {
         &self,
         name: &PackageName,
         repair: bool,
-        tell: Tell<'_>,
-        went: Went<'_>,
+        on_violation: OnViolation<'_>,
+        on_progress: OnProgress<'_>,
     ) -> Result<(), Error> {
         let logs = [schema::releases(name), schema::tags(name)];
         let mut reported = BTreeSet::new();
         for _ in 0..ROUNDS {
             let (mut repaired, mut unsound) = (BTreeSet::new(), BTreeSet::new());
-            let mut watch = |breach: Breach| {
-                let is_done = breach.mend == Mend::Done;
-                let sk = |log: &String| breach.place.strip_prefix(log.as_str())?.strip_prefix('/');
+            let mut watch = |violation: Violation| {
+                let is_done = violation.repair == Repair::Done;
+                let sk = |log: &String| violation.place.strip_prefix(log.as_str())?.strip_prefix('/');
                 if let Some((log, sk)) = logs.iter().find_map(|log| Some((log, sk(log)?))) {
                     if is_done {
                         repaired.insert(log);
-                    } else if is_of_a_log(breach.rule) && !is_apart(sk) {
+                    } else if is_of_a_log(violation.rule) && !is_apart(sk) {
                         unsound.insert(log);
                     }
                 }
-                if reported.insert((breach.place.clone(), breach.rule, breach.what.clone(), is_done)) {
-                    tell(breach);
+                if reported.insert((violation.place.clone(), violation.rule, violation.what.clone(), is_done))
+                {
+                    on_violation(violation);
                 }
             };
-            self.audit_package(name, repair, &mut watch, went).await?;
+            self.audit_package(name, repair, &mut watch, on_progress).await?;
             // Nothing is added to a log that is not what it must be.
             let mut logs = repaired.difference(&unsound).peekable();
             if logs.peek().is_none() {
@@ -67,17 +68,18 @@ impl TableLedger {
     async fn fence_off(&self, log: &str) -> Result<(), Error> {
         let author = Author { actor: ACTOR.parse().expect("it is an actor"), message: None, key: None };
         let key = schema::head_key(log);
-        let fenced = self.patience().run("fencing off changes that were planned before a repair", || async {
-            let head = self.table().get(&key).await?;
-            let seen = Snapshot::new(vec![key.clone()], vec![head], true);
-            // A head that can't be read, or not be changed, lets no change commit.
-            let Ok(fence) = self.fence(log, &author, &seen) else { return Ok(()) };
-            match self.send(&fence).await {
-                // One that has moved meanwhile serves as well.
-                Ok(()) | Err(TransactError::Refused(_)) => Ok::<_, Fault>(()),
-                Err(TransactError::Fault(fault)) => Err(fault),
-            }
-        });
+        let fenced =
+            self.retry_policy().run("fencing off changes that were planned before a repair", || async {
+                let head = self.table().get(&key).await?;
+                let seen = Snapshot::new(vec![key.clone()], vec![head], true);
+                // A head that can't be read, or not be changed, lets no change commit.
+                let Ok(fence) = self.fence(log, &author, &seen) else { return Ok(()) };
+                match self.send(&fence).await {
+                    // One that has moved meanwhile serves as well.
+                    Ok(()) | Err(TransactError::Refused(_)) => Ok::<_, Fault>(()),
+                    Err(TransactError::Fault(fault)) => Err(fault),
+                }
+            });
         Ok(fenced.await?)
     }
 }
@@ -88,6 +90,14 @@ fn is_apart(sk: &str) -> bool {
 }
 
 /// Returns true for a rule that a log breaks, rather than what is derived from it.
-fn is_of_a_log(rule: Rule) -> bool {
-    matches!(rule, Rule::Form | Rule::Dense | Rule::Head | Rule::Op | Rule::Time | Rule::Chain)
+fn is_of_a_log(rule: Invariant) -> bool {
+    matches!(
+        rule,
+        Invariant::Form
+            | Invariant::Dense
+            | Invariant::Head
+            | Invariant::Op
+            | Invariant::Time
+            | Invariant::Chain
+    )
 }

@@ -2,7 +2,7 @@
 
 use super::{
     facts::Link,
-    report::{Breach, Found, Rule},
+    violation::{Found, Invariant, Violation},
 };
 use crate::{
     ledger::{
@@ -51,7 +51,7 @@ impl Findings {
         let least = self.least.as_ref();
         let least =
             least.map_or_else(String::new, |least| format!("; sacker {least} knows all of this package"));
-        self.add(place, Rule::Newer, format!("{}{least}", what.into()));
+        self.add(place, Invariant::Newer, format!("{}{least}", what.into()));
     }
 
     pub(super) fn unknown_word(&mut self, place: &Key, what: &str, word: &str) {
@@ -59,29 +59,29 @@ impl Findings {
     }
 
     /// How many breaches were found.
-    pub(super) fn breaches(&self) -> usize {
+    pub(super) fn violations(&self) -> usize {
         self.found.len() - self.unjudged
     }
 
-    pub(super) fn add(&mut self, place: &Key, rule: Rule, what: impl Into<String>) {
-        self.mendable(place, rule, what, None);
+    pub(super) fn add(&mut self, place: &Key, rule: Invariant, what: impl Into<String>) {
+        self.repairable(place, rule, what, None);
     }
 
-    pub(super) fn mendable(
+    pub(super) fn repairable(
         &mut self,
         place: &Key,
-        rule: Rule,
+        rule: Invariant,
         what: impl Into<String>,
-        mend: Option<Vec<Action>>,
+        fix: Option<Vec<Action>>,
     ) {
-        self.found.push(Found { breach: Breach::new(place.to_string(), rule, what), mend });
+        self.found.push(Found { violation: Violation::new(place.to_string(), rule, what), fix });
     }
 
     pub(super) fn read<T: Serialize + DeserializeOwned>(&mut self, key: &Key, item: &Item) -> Option<T> {
         match decode(key, item) {
             Ok(record) => Some(record),
             Err(Error::Damaged { why, .. }) => {
-                self.add(key, Rule::Form, why);
+                self.add(key, Invariant::Form, why);
                 None
             }
             Err(newer @ Error::Newer { .. }) => {
@@ -89,7 +89,7 @@ impl Findings {
                 None
             }
             Err(other) => {
-                self.add(key, Rule::Form, other.to_string());
+                self.add(key, Invariant::Form, other.to_string());
                 None
             }
         }

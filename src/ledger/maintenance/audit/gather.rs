@@ -6,7 +6,7 @@
 use super::{
     facts::{Entry, Place, ReleaseFact, TagFact, Unfit, VersionFact, follows, is_spared, pack, pack_item},
     records::{Log, Releases, Tag, Tags, number_in},
-    report::{Rule, UNKNOWN_ITEM, Went},
+    violation::{Invariant, OnProgress, UNKNOWN_ITEM},
     walk::{is_entry, number},
 };
 use crate::{
@@ -46,7 +46,12 @@ impl Cursor {
 
     /// Reads on until there is a row, or no more. If a page has entries from after the log's head was read, the head is
     /// read again: those that it then stands for were committed meanwhile.
-    async fn fill(&mut self, ledger: &TableLedger, log: &mut Log, went: Went<'_>) -> Result<(), Error> {
+    async fn fill(
+        &mut self,
+        ledger: &TableLedger,
+        log: &mut Log,
+        on_progress: OnProgress<'_>,
+    ) -> Result<(), Error> {
         while self.rows.is_empty()
             && let Some(query) = &mut self.query
         {
@@ -54,7 +59,7 @@ impl Cursor {
             if page.next.is_none() {
                 self.query = None;
             }
-            went(page.items.len() as u64);
+            on_progress(page.items.len() as u64);
             self.rows = page.items.into();
             let highest = self.rows.iter().filter_map(|(sk, item)| rev(sk, item)).max();
             if highest.is_some_and(|rev| rev > log.rev().max(log.seen)) {
@@ -149,7 +154,7 @@ impl Releases {
                 let Some(event) = log.read.read::<ReleaseEvent>(&key, &item) else { return };
                 let ReleaseEvent { kind, version, was, labels, when, op, rev, chain, .. } = event;
                 if number(&key.sk) != Some(rev) {
-                    log.read.add(&key, Rule::Form, format!("it calls itself rev {rev}"));
+                    log.read.add(&key, Invariant::Form, format!("it calls itself rev {rev}"));
                 }
                 let place = Place::of(&key.sk);
                 log.push(Entry::new(place.clone(), rev, when, &op, &chain), item);
@@ -165,7 +170,7 @@ impl Releases {
         let Some(version) = log.read.read::<VersionItem>(key, &item) else { return };
         let VersionItem { n, state, when, .. } = version;
         if number(&key.sk) != Some(n.get()) {
-            log.read.add(key, Rule::Form, format!("it calls itself version {n}"));
+            log.read.add(key, Invariant::Form, format!("it calls itself version {n}"));
         }
         let more_labels = item.get("more_labels").and_then(serde_json::Value::as_object).map(pack_item);
         self.versions.push(VersionFact { n, state, labels: pack(&version.labels), more_labels });
@@ -207,7 +212,7 @@ impl Tags {
         let log = &mut self.log;
         let Some(event) = log.read.read::<TagEvent>(key, &item) else { return };
         if number(&key.sk) != Some(event.rev) {
-            log.read.add(key, Rule::Form, format!("it calls itself rev {}", event.rev));
+            log.read.add(key, Invariant::Form, format!("it calls itself rev {}", event.rev));
         }
         let tag = event.tag.as_ref().map(|tag| {
             let met = self.met;
@@ -237,15 +242,15 @@ impl TableLedger {
         &self,
         log: Log,
         tagged: &BTreeSet<Version>,
-        went: Went<'_>,
+        on_progress: OnProgress<'_>,
     ) -> Result<Releases, Error> {
         let mut releases = Releases::new(log);
         let mut all = Cursor::whole(&releases.log.pk);
-        all.fill(self, &mut releases.log, went).await?;
+        all.fill(self, &mut releases.log, on_progress).await?;
         let [mut events, mut versions] = all.split();
         loop {
-            events.fill(self, &mut releases.log, went).await?;
-            versions.fill(self, &mut releases.log, went).await?;
+            events.fill(self, &mut releases.log, on_progress).await?;
+            versions.fill(self, &mut releases.log, on_progress).await?;
             // What is no entry is taken last: what keys lead to is known then.
             let first = match (events.next(), versions.next()) {
                 (None, None) => break,
@@ -265,11 +270,11 @@ impl TableLedger {
     }
 
     /// Reads a package's tags.
-    pub(super) async fn gather_tags(&self, log: Log, went: Went<'_>) -> Result<Tags, Error> {
+    pub(super) async fn gather_tags(&self, log: Log, on_progress: OnProgress<'_>) -> Result<Tags, Error> {
         let mut tags = Tags::new(log);
         let mut all = Cursor::whole(&tags.log.pk);
         loop {
-            all.fill(self, &mut tags.log, went).await?;
+            all.fill(self, &mut tags.log, on_progress).await?;
             match all.rows.pop_front() {
                 None => return Ok(tags),
                 Some((sk, _)) if sk == "H" => {}

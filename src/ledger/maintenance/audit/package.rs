@@ -15,7 +15,7 @@ use super::{
     examine::examine,
     findings::Findings,
     records::{Later, Log, Package, number_in},
-    report::{Breach, Found, Mend, Tell, Went},
+    violation::{Found, OnProgress, OnViolation, Repair, Violation},
 };
 use crate::{
     ledger::{
@@ -36,26 +36,26 @@ impl TableLedger {
         &self,
         name: &PackageName,
         repair: bool,
-        tell: Tell<'_>,
-        went: Went<'_>,
+        on_violation: OnViolation<'_>,
+        on_progress: OnProgress<'_>,
     ) -> Result<(), Error> {
         let mut reported = BTreeSet::new();
         for look in 1..=LOOKS {
             let mut again = false;
-            for one in self.look(name, went).await? {
-                let what = (one.breach.place.clone(), one.breach.rule, one.breach.what.clone());
+            for one in self.look(name, on_progress).await? {
+                let what = (one.violation.place.clone(), one.violation.rule, one.violation.what.clone());
                 if reported.contains(&what) {
                     continue;
                 }
-                let breach: Breach = self.settled(one, repair).await?;
+                let violation: Violation = self.settled(one, repair).await?;
                 // Another repair of this run may be what it waits for. After one, a change that was planned before it
                 // may have been committed after it.
-                again |= matches!(breach.mend, Mend::Done | Mend::Overtaken);
-                if breach.mend == Mend::Overtaken && look < LOOKS {
+                again |= matches!(violation.repair, Repair::Done | Repair::Overtaken);
+                if violation.repair == Repair::Overtaken && look < LOOKS {
                     continue;
                 }
                 reported.insert(what);
-                tell(breach);
+                on_violation(violation);
             }
             if !again {
                 break;
@@ -65,15 +65,15 @@ impl TableLedger {
     }
 
     /// All that is wrong with a package.
-    async fn look(&self, name: &PackageName, went: Went<'_>) -> Result<Vec<Found>, Error> {
+    async fn look(&self, name: &PackageName, on_progress: OnProgress<'_>) -> Result<Vec<Found>, Error> {
         let (releases, tags) = (schema::releases(name), schema::tags(name));
         let heads = [schema::head_key(&releases), schema::head_key(&tags)];
         let mut first = self.retrying(|| self.table().get_transact(&heads)).await?;
         let read = Findings::of(first.iter().flatten());
         let (tags_head, releases_head) = (first.pop().flatten(), first.pop().flatten());
-        let tags = self.gather_tags(Log::new(tags, tags_head, read.clone()), went).await?;
+        let tags = self.gather_tags(Log::new(tags, tags_head, read.clone()), on_progress).await?;
         let releases = Log::new(releases, releases_head, read);
-        let releases = self.gather_releases(releases, &tags.versions(), went).await?;
+        let releases = self.gather_releases(releases, &tags.versions(), on_progress).await?;
         let entry = schema::directory_key(name);
         let listed = self.retrying(|| self.table().get(&entry)).await?.is_some();
         let mut package = Package { name: name.clone(), releases, tags, listed };

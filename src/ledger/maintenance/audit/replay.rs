@@ -8,7 +8,7 @@ use super::{
     facts::{VersionFact, unpack},
     findings::{Findings, Walked},
     records::{Package, Releases},
-    report::Rule,
+    violation::Invariant,
 };
 use crate::{
     ledger::schema::{self, BlobFields, ReleaseEventKind},
@@ -111,8 +111,8 @@ pub(super) fn replay<'a>(package: &'a Package, walked: &Walked, findings: &mut F
         }
         let sure =
             derivable && !replayed.doubtful.contains(&version.n) && !matches!(version.state, State::Other(_));
-        let mend = sure.then(|| vec![set_where_same(key(), &version.seen(), set), log.is_still(walked)]);
-        findings.mendable(&key(), Rule::State, wrong.join("; "), mend);
+        let fix = sure.then(|| vec![set_where_same(key(), &version.seen(), set), log.is_still(walked)]);
+        findings.repairable(&key(), Invariant::State, wrong.join("; "), fix);
     }
     States { releases, others }
 }
@@ -145,17 +145,21 @@ fn go_through(releases: &Releases, findings: &mut Findings) -> Replayed {
         }
         let Some(number) = event.version else {
             if event.kind != ReleaseEventKind::Fence {
-                findings.add(key, Rule::Form, "it names no version");
+                findings.add(key, Invariant::Form, "it names no version");
             }
             continue;
         };
         let Some(version) = releases.version(number) else {
-            findings.add(key, Rule::State, format!("it is about version {number}, which is not there"));
+            findings.add(key, Invariant::State, format!("it is about version {number}, which is not there"));
             continue;
         };
         let (mut state, mut more) = replayed.of(number);
         if !replayed.is_unknown(number) && event.was.is_some_and(|was| was != state) {
-            findings.add(key, Rule::State, format!("it found the version in a state that is not {state}"));
+            findings.add(
+                key,
+                Invariant::State,
+                format!("it found the version in a state that is not {state}"),
+            );
             replayed.doubtful.insert(number);
         }
         match event.kind {

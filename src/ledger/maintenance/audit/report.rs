@@ -1,118 +1,48 @@
-//! What an audit reports.
+//! What an audit went through.
 
-use crate::table::Action;
-use std::fmt;
+use super::{compact::Tallies, tally::Record};
+use crate::model::{Address, Digest};
 
-/// The rules that an audit checks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[non_exhaustive]
-pub enum Rule {
-    /// An item can't be read, contradicts its own key, or has a key that no item has.
-    Form,
-    /// Versions are dense, and so are the entries of each log up to its head.
-    Dense,
-    /// A head is what its log says.
-    Head,
-    /// Each operation is done once, within a package.
-    Op,
-    /// Times grow along each log.
-    Time,
-    /// The hash chain fits.
-    Chain,
-    /// Versions are in the state, and have the later labels, that the events say.
-    State,
-    /// Tags are where their events say, on active versions.
-    Tag,
-    /// Idempotency keys lead to entries that are there.
-    Key,
-    /// The directory has every package, and nothing else.
-    Directory,
-    /// A blob's item counts the versions that need it, and keeps the generation that they need.
-    Refs,
-    /// The store has every blob that some version needs.
-    Missing,
-    /// The store's object has the size that the ledger says.
-    Size,
-    /// The store's object has the sha256 that the ledger says.
-    Bytes,
-    /// No rule is broken as far as this release can judge: a newer one wrote something that it does not know.
-    Newer,
+/// The numbers of what an audit went through, and the blobs that must be in the store.
+#[derive(Debug, Default)]
+pub struct AuditReport {
+    /// How many packages were examined.
+    pub packages: u64,
+    /// How many versions they have, deleted ones included.
+    pub versions: u64,
+    pub(super) blobs: Tallies,
 }
 
-impl fmt::Display for Rule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Form => "form",
-            Self::Dense => "dense",
-            Self::Head => "head",
-            Self::Op => "op",
-            Self::Time => "time",
-            Self::Chain => "chain",
-            Self::State => "state",
-            Self::Tag => "tag",
-            Self::Key => "key",
-            Self::Directory => "directory",
-            Self::Refs => "refs",
-            Self::Missing => "missing",
-            Self::Size => "size",
-            Self::Bytes => "bytes",
-            Self::Newer => "newer",
+/// A blob that must be in the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NeededBlob {
+    /// Its address.
+    pub address: Address,
+    /// Its size in bytes.
+    pub size: u64,
+    /// True if it was noted as [`present`](AuditReport::note_present).
+    pub present: bool,
+}
+
+impl AuditReport {
+    /// The blobs that must be in the store, in the order of their sha256, but for a few with numbers that no sound
+    /// ledger has.
+    pub fn needed(&self) -> impl Iterator<Item = NeededBlob> {
+        self.blobs.iter().filter(|(_, tally)| tally.record.needed > 0).map(|((sha256, _), tally)| {
+            let Record { generation, size, .. } = tally.record;
+            let address = Address { sha256: Digest::from(sha256), generation };
+            NeededBlob { address, size, present: tally.present }
         })
     }
-}
 
-/// The outcome of a repair of a breach.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Mend {
-    /// There is nothing else that the right content could be derived from.
-    Impossible,
-    /// It can be repaired, and no repair was asked for.
-    Possible,
-    /// It was repaired.
-    Done,
-    /// A repair was asked for, and others were writing there: another run decides.
-    Overtaken,
-}
-
-/// Something that is not as it must be.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Breach {
-    /// Where: the key of an item of the ledger, or the address of a blob.
-    pub place: String,
-    /// The rule that is broken.
-    pub rule: Rule,
-    /// A description of the breach, for people.
-    pub what: String,
-    /// The outcome of its repair.
-    pub mend: Mend,
-}
-
-impl Breach {
-    /// True for something that this release can't judge, rather than a breach.
-    #[must_use]
-    pub fn is_unjudged(&self) -> bool {
-        self.rule == Rule::Newer
-    }
-
-    /// A breach that nothing can repair.
-    pub(crate) fn new(place: String, rule: Rule, what: impl Into<String>) -> Self {
-        Self { place, rule, what: what.into(), mend: Mend::Impossible }
+    /// Notes that the store has an object of a size at this address. If no version needs that, nothing is noted.
+    pub fn note_present(&mut self, address: &Address, size: u64) {
+        let at = (address.sha256.to_bytes(), address.epoch());
+        let is_it = |record: &Record| {
+            record.needed > 0 && (record.generation, record.size) == (address.generation, size)
+        };
+        if self.blobs.get(&at).is_some_and(|tally| is_it(&tally.record)) {
+            self.blobs.change(at, |tally| tally.present = true);
+        }
     }
 }
-
-/// Is told of each breach as it is found.
-pub type Tell<'a> = &'a mut (dyn FnMut(Breach) + Send);
-
-/// Is called with the number of items that were read, as they are.
-pub type Went<'a> = &'a (dyn Fn(u64) + Send + Sync);
-
-/// A breach, and what would mend it.
-#[derive(Clone)]
-pub(super) struct Found {
-    pub breach: Breach,
-    pub mend: Option<Vec<Action>>,
-}
-
-/// The report on an item of a kind that this release does not know.
-pub(super) const UNKNOWN_ITEM: &str =
-    "this release knows no such item, and does not judge it: a newer sacker wrote it, or another program";

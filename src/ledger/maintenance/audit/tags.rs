@@ -5,8 +5,8 @@ use super::{
     findings::{Findings, Walked},
     records::{Log, Package, Tag, Tags},
     replay::States,
-    report::Rule,
-    walk::{compare_heads, keys_lead_somewhere},
+    violation::Invariant,
+    walk::{check_key_targets, compare_heads},
 };
 use crate::{
     ledger::schema::{TagEvent, TagHead, TagItem, encode, live, still_at},
@@ -24,18 +24,18 @@ pub(super) fn tags(package: &Package, states: &States<'_>, findings: &mut Findin
     let Tags { log, by_key, .. } = &package.tags;
     let head_key = log.head_key();
     let head = log.head.as_ref().map(|head| findings.read::<TagHead>(&head_key, head));
-    let before = findings.breaches();
+    let before = findings.violations();
     findings.extend(&log.read);
     if log.closed {
         return Ok(());
     }
     let mut walked = findings.walk(log, true);
     let last = go_through(&package.tags, findings);
-    walked.sound &= findings.breaches() == before;
+    walked.sound &= findings.violations() == before;
     for (sk, tag) in by_key.iter().filter(|(_, tag)| !tag.later) {
         let key = Key::new(&log.pk, &**sk);
         if tag.last.is_none() {
-            findings.add(&key, Rule::Tag, "no event is about this tag");
+            findings.add(&key, Invariant::Tag, "no event is about this tag");
         } else {
             compare_tags(&key, tag, states, log, &walked, findings)?;
         }
@@ -43,7 +43,7 @@ pub(super) fn tags(package: &Package, states: &States<'_>, findings: &mut Findin
     let rest = head.as_ref().and_then(|head| head.as_ref().map(|head| head.rest.clone()));
     let mut rest = rest.unwrap_or_default();
     if let Some(on) = live_tags(&last).filter(|_| head.is_none()) {
-        rest.insert(live::LIVE.to_owned(), live::says(walked.rev, on).into());
+        rest.insert(live::LIVE.to_owned(), live::live_tags(walked.rev, on).into());
     }
     let derived = walked
         .when
@@ -59,7 +59,7 @@ pub(super) fn tags(package: &Package, states: &States<'_>, findings: &mut Findin
         }
         None => compare_heads(&head_key, 0, None, derived, &walked, findings),
     }
-    keys_lead_somewhere(log, findings);
+    check_key_targets(log, findings);
     Ok(())
 }
 
@@ -78,13 +78,13 @@ fn go_through<'a>(tags: &'a Tags, findings: &mut Findings) -> Last<'a> {
         }
         let Some(tag) = event.tag else {
             if !matches!(event.kind, TagKind::Fence | TagKind::Other(_)) {
-                findings.add(key, Rule::Form, "it names no tag");
+                findings.add(key, Invariant::Form, "it names no tag");
             }
             continue;
         };
         let restores = past.contains(&(tag, event.version, event.back));
         if !follows(event, last[tag], restores) {
-            findings.add(key, Rule::Tag, "it does not begin where the tag was");
+            findings.add(key, Invariant::Tag, "it does not begin where the tag was");
         }
         last[tag] = Some(event);
         if rolled_back.contains(&tag) {
@@ -108,8 +108,8 @@ fn compare_live(key: &Key, head: &TagHead, last: &Last<'_>, findings: &mut Findi
     if let Some(says) = live_tags(last).and_then(|on| live::corrected(head, on)) {
         let set = Item::from_iter([(live::LIVE.to_owned(), says.into())]);
         let change = Change::Update { set, add: [].into() };
-        let mend = vec![Action { key: key.clone(), condition: still_at(head.rev), change }];
-        findings.mendable(key, Rule::Tag, "the live tags that it names are others", Some(mend));
+        let fix = vec![Action { key: key.clone(), condition: still_at(head.rev), change }];
+        findings.repairable(key, Invariant::Tag, "the live tags that it names are others", Some(fix));
     }
 }
 
@@ -122,7 +122,7 @@ fn follows(event: &TagFact, before: Option<&TagFact>, restores: bool) -> bool {
     }
     let was = before.and_then(|it| it.version);
     let protected = before.and_then(|it| it.protection);
-    let goes_on = match event.kind {
+    let continues = match event.kind {
         TagKind::Move => event.version.is_some() && event.back == before.map(|it| it.rev),
         TagKind::Untag => event.version.is_none() && event.back == before.map(|it| it.rev),
         // It restores an earlier event of the tag, and goes on from there; or undoes the first.
@@ -140,7 +140,7 @@ fn follows(event: &TagFact, before: Option<&TagFact>, restores: bool) -> bool {
         TagKind::Unprotect => event.protection.is_none() && protected.is_some(),
         _ => event.protection == protected,
     };
-    event.previous == was && goes_on && protects
+    event.previous == was && continues && protects
 }
 
 /// Compares a tag with its last event.
@@ -164,7 +164,7 @@ fn compare_tags(
         && target.is_none_or(|(_, state)| !matches!(state, State::Active | State::Other(_)))
     {
         let state = target.map_or_else(|| "not there".to_owned(), |(_, state)| state.to_string());
-        findings.add(key, Rule::Tag, format!("it is on version {version}, which is {state}"));
+        findings.add(key, Invariant::Tag, format!("it is on version {version}, which is {state}"));
         sound = false;
     }
     let Some(name) = event.tag else { return Ok(()) };
@@ -202,10 +202,10 @@ fn compare_tags(
     if item.as_ref().map(encode).as_ref() == Some(&derived) {
         return Ok(());
     }
-    let mend = sound.then(|| {
+    let fix = sound.then(|| {
         vec![Action { key: key.clone(), condition: seen, change: Change::Put(derived) }, log.is_still(walked)]
     });
     let what = if item.is_none() { "the tag is missing" } else { "it is not what its last event says" };
-    findings.mendable(key, Rule::Tag, what, mend);
+    findings.repairable(key, Invariant::Tag, what, fix);
     Ok(())
 }

@@ -73,7 +73,7 @@ impl Tally {
 
     /// The item as it should be, and the condition that it is as it was seen. A generation never goes back, and what
     /// was condemned may be deleted already: neither can be mended.
-    pub fn mended(&self) -> Option<(Condition, Change)> {
+    pub fn repaired(&self) -> Option<(Condition, Change)> {
         let Record { needed, generation, .. } = self.record;
         let equals = |state: &str, at: u64, refs: u64| {
             let condition = [

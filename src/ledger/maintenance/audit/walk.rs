@@ -4,7 +4,7 @@ use super::{
     facts::{Entry, Link},
     findings::{Findings, Walked},
     records::Log,
-    report::Rule,
+    violation::Invariant,
 };
 use crate::{
     ledger::schema::{START, still_at},
@@ -16,7 +16,7 @@ use std::collections::{BTreeSet, HashSet};
 impl Findings {
     /// Goes along a log: dense in `rev`, times that grow, each operation's entries together, and the chain.
     pub(super) fn walk(&mut self, log: &Log, tags: bool) -> Walked {
-        let before = self.breaches();
+        let before = self.violations();
         let mut entries: Vec<&Entry> = log.entries.iter().collect();
         entries.sort_by_key(|entry| entry.rev);
         let (mut rev, mut when) = (0, None);
@@ -33,25 +33,25 @@ impl Findings {
                 } else {
                     format!("{pk} has nothing between rev {rev} and rev {}", entry.rev)
                 };
-                self.add(&key(), Rule::Dense, what);
+                self.add(&key(), Invariant::Dense, what);
             }
             // After a gap there is nothing to compare with.
             if !gap && !entry.fits(&log.pk, chain) {
-                self.add(&key(), Rule::Chain, "it is not what was written, or what is before it is not");
+                self.add(&key(), Invariant::Chain, "it is not what was written, or what is before it is not");
             }
             if when.is_some_and(|when| entry.when <= when) {
-                self.add(&key(), Rule::Time, format!("{} is not after the entry before it", entry.when));
+                self.add(&key(), Invariant::Time, format!("{} is not after the entry before it", entry.when));
             }
             // Several tags can be set at once.
             let together = tags && last_op == Some(entry.op);
             if !ops.insert(&entry.op) && !together {
                 let op = OpId::from(u128::from_be_bytes(entry.op));
-                self.add(&key(), Rule::Op, format!("the operation {op} has another entry"));
+                self.add(&key(), Invariant::Op, format!("the operation {op} has another entry"));
             }
             last_op = Some(entry.op);
             (rev, chain, when) = (entry.rev, &entry.chain, Some(entry.when));
         }
-        Walked { sound: self.breaches() == before, rev, chain: chain.clone(), when }
+        Walked { sound: self.violations() == before, rev, chain: chain.clone(), when }
     }
 }
 
@@ -64,12 +64,12 @@ pub(super) fn number(sk: &str) -> Option<u64> {
     sk.get(2..)?.parse().ok()
 }
 
-pub(super) fn keys_lead_somewhere(log: &Log, findings: &mut Findings) {
+pub(super) fn check_key_targets(log: &Log, findings: &mut Findings) {
     findings.extend(&log.keys);
     // What a key leads to may have been committed after the instant that the log is judged at.
     for (sk, entry) in log.dangling.iter().filter(|(_, entry)| !log.was_added(entry)) {
         let what = format!("it leads to {entry}, which is not there");
-        findings.add(&Key::new(&log.pk, sk), Rule::Key, what);
+        findings.add(&Key::new(&log.pk, sk), Invariant::Key, what);
     }
 }
 
@@ -87,7 +87,7 @@ pub(super) fn compare_heads(
     }
     if rev > walked.rev {
         let what = format!("it is at rev {rev}, and the log ends at {}: its end is missing", walked.rev);
-        findings.add(key, Rule::Dense, what);
+        findings.add(key, Invariant::Dense, what);
         return;
     }
     let mut wrong: Vec<String> = Vec::new();
@@ -102,8 +102,8 @@ pub(super) fn compare_heads(
     } else {
         format!("its {} is not what the log says", wrong.join(", "))
     };
-    let mend = derived.filter(|_| walked.sound).map(|derived| {
+    let fix = derived.filter(|_| walked.sound).map(|derived| {
         vec![Action { key: key.clone(), condition: still_at(rev), change: Change::Put(derived) }]
     });
-    findings.mendable(key, Rule::Head, what, mend);
+    findings.repairable(key, Invariant::Head, what, fix);
 }

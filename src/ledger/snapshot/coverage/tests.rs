@@ -10,9 +10,9 @@ use crate::{
         TableLedger,
         changes::{
             add::Addition,
-            tagging::Tagging,
+            tagging::TagDependencies,
             tags::{
-                destination::{Move, To},
+                destination::{Destination, Move},
                 moves::Moving,
                 one_move::OneMove,
                 undo::Undoing,
@@ -22,13 +22,13 @@ use crate::{
         engine::{
             attempt::Commit,
             idempotency::decide,
-            operation::{Context, Operation, Plan, Told},
+            operation::{Context, Operation, OutcomeRef, Step},
         },
     },
     model::{
         Address, Blob, Digest, Labels, OpId, PackageName, Protection, ReleaseChange, Spec, TagName, Version,
     },
-    retry::{Patience, Stop},
+    retry::{Cancellation, RetryPolicy},
     table::{Change, Condition, Item, memory::MemoryTable},
 };
 use serde_json::json;
@@ -71,13 +71,18 @@ impl<O: Operation> Operation for Reaching<'_, O> {
         self.inner.slots(number)
     }
 
-    fn plan(&self, seen: &Snapshot, context: &Context<'_>) -> Result<Plan<O::Outcome>, Error> {
+    fn plan(&self, seen: &Snapshot, context: &Context<'_>) -> Result<Step<O::Outcome>, Error> {
         seen.fits(&self.outside, &Condition::Present);
         self.inner.plan(seen, context)
     }
 
-    fn recall(&self, told: &Told, seen: &Snapshot, context: &Context<'_>) -> Result<Plan<O::Outcome>, Error> {
-        self.inner.recall(told, seen, context)
+    fn recall(
+        &self,
+        reference: &OutcomeRef,
+        seen: &Snapshot,
+        context: &Context<'_>,
+    ) -> Result<Step<O::Outcome>, Error> {
+        self.inner.recall(reference, seen, context)
     }
 }
 
@@ -110,7 +115,7 @@ fn adding(package: &str) -> AddRequest {
     }
 }
 
-fn moving(tag: &str, to: To) -> Move {
+fn moving(tag: &str, to: Destination) -> Move {
     Move {
         package: of("app"),
         tag: of::<TagName>(tag),
@@ -130,8 +135,8 @@ impl World {
     /// `app` with three versions, `live` on 2 and before on 1, `canary` on 1; `other` with one, and a tag on it.
     async fn new() -> Self {
         let table = Arc::new(MemoryTable::new());
-        let patience = Patience::seeded(Duration::from_secs(20), Stop::new(), 7);
-        let world = Self { ledger: TableLedger::new(Arc::clone(&table) as _, patience), table };
+        let retry_policy = RetryPolicy::seeded(Duration::from_secs(20), Cancellation::new(), 7);
+        let world = Self { ledger: TableLedger::new(Arc::clone(&table) as _, retry_policy), table };
         for content in 1..=3 {
             world.add("app", content).await;
         }
@@ -139,7 +144,7 @@ impl World {
         for (package, to, tag) in
             [("app", 1, "live"), ("app", 2, "live"), ("app", 1, "canary"), ("other", 1, "live")]
         {
-            let to = To::Spec(Spec::Version(version(to)));
+            let to = Destination::Spec(Spec::Version(version(to)));
             let one = OneMove::new(Move { package: of(package), ..moving(tag, to) }, author(None));
             world.commit(&one, None).await;
         }
@@ -157,7 +162,7 @@ impl World {
     }
 
     async fn commit<O: Operation>(&self, operation: &O, key: Option<&str>) -> O::Outcome {
-        let (author, op) = (author(key), OpId::from(self.ledger.patience().random()));
+        let (author, op) = (author(key), OpId::from(self.ledger.retry_policy().random()));
         let commit = Commit { ledger: &self.ledger, operation, author: &author, op: &op };
         commit.run(None).await.unwrap()
     }
@@ -179,7 +184,7 @@ impl World {
         let (author, op) = (author(None), OpId::from(7));
         let seen = Snapshot::new(keys, items, true);
         let context = Context { op: &op, author: &author, now: self.ledger.now() };
-        let Plan::Commit(proposal) = decide(operation, &seen, &context).unwrap() else {
+        let Step::Commit(proposal) = decide(operation, &seen, &context).unwrap() else {
             panic!("{} changes nothing", operation.asked())
         };
         let attempt = |weak: Option<&Key>| {
@@ -266,18 +271,18 @@ async fn moves_are_held_to_what_they_cover() {
     let world = World::new().await;
     let one = |tag, to| OneMove::new(moving(tag, to), author(None));
     let all = [RELEASES, A_VERSION, ELSEWHERE, NOWHERE];
-    world.holds(one("live", To::Spec(Spec::Version(version(3)))), &all).await;
-    world.holds(one("live", To::Spec(of("canary"))), &all).await;
-    world.holds(one("live", To::Spec(Spec::Latest)), &[A_VERSION, ELSEWHERE]).await;
-    world.holds(one("live", To::Back), &[RELEASES, ELSEWHERE, NOWHERE]).await;
-    world.holds(one("canary", To::Off), &all).await;
+    world.holds(one("live", Destination::Spec(Spec::Version(version(3)))), &all).await;
+    world.holds(one("live", Destination::Spec(of("canary"))), &all).await;
+    world.holds(one("live", Destination::Spec(Spec::Latest)), &[A_VERSION, ELSEWHERE]).await;
+    world.holds(one("live", Destination::Back), &[RELEASES, ELSEWHERE, NOWHERE]).await;
+    world.holds(one("canary", Destination::Off), &all).await;
     // The fourth entry put `live` on version 3.
-    world.holds(one("live", To::Earlier(version(3), 4)), &[RELEASES, ELSEWHERE, NOWHERE]).await;
+    world.holds(one("live", Destination::Earlier(version(3), 4)), &[RELEASES, ELSEWHERE, NOWHERE]).await;
     let gated = Move {
         require: vec![of("label:tests=passed"), of("tag:canary"), of("age:0s")],
-        ..moving("live", To::Spec(Spec::Version(version(2))))
+        ..moving("live", Destination::Spec(Spec::Version(version(2))))
     };
-    world.commit(&one("canary", To::Spec(Spec::Version(version(2)))), None).await;
+    world.commit(&one("canary", Destination::Spec(Spec::Version(version(2)))), None).await;
     let label = ReleaseChange::Label(Labels::parse(["tests=passed"]).unwrap());
     let label =
         ChangeRequest { package: of("app"), version: version(2), change: label, author: author(None) };
@@ -285,8 +290,8 @@ async fn moves_are_held_to_what_they_cover() {
     world.holds(OneMove::new(gated, author(None)), &all).await;
     let moves = || {
         vec![
-            moving("live", To::Spec(Spec::Version(version(3)))),
-            moving("beta", To::Spec(Spec::Version(version(2)))),
+            moving("live", Destination::Spec(Spec::Version(version(3)))),
+            moving("beta", Destination::Spec(Spec::Version(version(2)))),
         ]
     };
     world.holds(Moving::plan(moves(), author(None)).unwrap(), &all).await;
@@ -316,7 +321,7 @@ async fn changes_of_a_version_are_held_to_what_they_cover() {
         let request = ChangeRequest { package: of("app"), version: version(3), change, author: author(None) };
         let head = world.table.get(&Key::new(TAGS.0, TAGS.1)).await.unwrap().unwrap();
         let rev = head["rev"].as_u64().unwrap();
-        let tags = Tagging { rev, on: Vec::new(), back: Vec::new(), unreadable: None };
+        let tags = TagDependencies { rev, on: Vec::new(), back: Vec::new(), unreadable: None };
         let changing = Changing { request: &request, tags, blob };
         let outside: &[_] =
             if withdraws { &[ELSEWHERE, NOWHERE] } else { &[TAGS, A_TAG, ELSEWHERE, NOWHERE] };
@@ -337,10 +342,12 @@ async fn everything(world: &World) -> Snapshot {
 #[tokio::test]
 async fn a_tag_that_stays_on_latest_holds_the_plan_to_it() {
     let world = World::new().await;
-    let latest = || To::Spec(Spec::Latest);
+    let latest = || Destination::Spec(Spec::Latest);
     world.commit(&OneMove::new(moving("live", latest()), author(None)), None).await;
-    let stays =
-        Moving::plan(vec![moving("live", latest()), moving("beta", To::Spec(of("canary")))], author(None));
+    let stays = Moving::plan(
+        vec![moving("live", latest()), moving("beta", Destination::Spec(of("canary")))],
+        author(None),
+    );
     let moved = world.commit(&stays.unwrap(), None).await;
     assert_eq!((moved[0].previous, moved[0].version), (Some(version(3)), Some(version(3))));
     // With a key also where nothing is changed.

@@ -2,8 +2,8 @@
 
 use super::{
     budget::Budget,
+    cancellation::Cancellation,
     pace::{Pace, pace},
-    stop::Stop,
 };
 use std::{
     fmt,
@@ -14,45 +14,45 @@ use std::{
 /// How long trouble is tolerated, and what may end that early. Cloning shares the stop, the randomness and the budget
 /// of retries.
 #[derive(Debug, Clone)]
-pub struct Patience {
+pub struct RetryPolicy {
     pub(super) deadline: Duration,
-    pub(super) stop: Stop,
+    pub(super) cancellation: Cancellation,
     random: Random,
     pub(super) pace: Pace,
     pub(super) budget: Arc<Budget>,
 }
 
-impl Patience {
-    /// Tolerates contention, throttling and outages for `deadline` without progress, or until `stop` is requested.
+impl RetryPolicy {
+    /// Tolerates contention, throttling and outages for `deadline` without progress, or until `cancellation` is requested.
     /// Randomness comes from the operating system.
     #[must_use]
-    pub fn new(deadline: Duration, stop: Stop) -> Self {
-        Self { deadline, stop, random: Random::default(), pace, budget: Arc::default() }
+    pub fn new(deadline: Duration, cancellation: Cancellation) -> Self {
+        Self { deadline, cancellation, random: Random::default(), pace, budget: Arc::default() }
     }
 
     /// As [`new`](Self::new), with the randomness of a seed, so that a run replays.
     #[must_use]
-    pub fn seeded(deadline: Duration, stop: Stop, seed: u64) -> Self {
+    pub fn seeded(deadline: Duration, cancellation: Cancellation, seed: u64) -> Self {
         let seeded = Mutex::new(fastrand::Rng::with_seed(seed));
         let random = Random(Arc::new(move || seeded.lock().unwrap_or_else(PoisonError::into_inner).u128(..)));
-        Self { deadline, stop, random, pace, budget: Arc::default() }
+        Self { deadline, cancellation, random, pace, budget: Arc::default() }
     }
 
     /// Of another length, with the same randomness and budget, and not to be stopped.
-    pub(crate) fn for_settling(&self, deadline: Duration) -> Self {
-        Self { deadline, stop: Stop::new(), ..self.clone() }
+    pub(crate) fn for_settlement(&self, deadline: Duration) -> Self {
+        Self { deadline, cancellation: Cancellation::new(), ..self.clone() }
     }
 
     /// With another pace, to compare it with [`pace`].
     #[must_use]
-    pub fn paced(self, pace: Pace) -> Self {
+    pub fn with_pace(self, pace: Pace) -> Self {
         Self { pace, ..self }
     }
 
     /// What may end it early.
     #[must_use]
-    pub fn stop(&self) -> &Stop {
-        &self.stop
+    pub fn cancellation(&self) -> &Cancellation {
+        &self.cancellation
     }
 
     /// How long it lasts without progress.

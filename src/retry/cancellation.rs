@@ -8,35 +8,35 @@ use tokio::sync::watch;
 /// While a commit is under way its future must not be dropped: its outcome would be unknown. Everything else may
 /// simply be dropped. Cloning shares the request.
 #[derive(Debug, Clone)]
-pub struct Stop(Arc<watch::Sender<Stopping>>);
+pub struct Cancellation(Arc<watch::Sender<CancellationState>>);
 
 #[derive(Debug, Clone, Copy, Default)]
-struct Stopping {
-    requested: bool,
-    insisted: bool,
+struct CancellationState {
+    cancelled: bool,
+    aborted: bool,
     commits: usize,
 }
 
-impl Stop {
+impl Cancellation {
     /// Nothing is requested.
     #[must_use]
     pub fn new() -> Self {
-        Self(Arc::new(watch::Sender::new(Stopping::default())))
+        Self(Arc::new(watch::Sender::new(CancellationState::default())))
     }
 
     /// Requests a stop. Idempotent.
-    pub fn request(&self) {
-        self.0.send_modify(|stopping| stopping.requested = true);
+    pub fn cancel(&self) {
+        self.0.send_modify(|state| state.cancelled = true);
     }
 
     /// Requests a stop at once: what became of a commit is not to be found out any more. Idempotent.
-    pub fn insist(&self) {
-        self.0.send_modify(|stopping| (stopping.requested, stopping.insisted) = (true, true));
+    pub fn abort(&self) {
+        self.0.send_modify(|state| (state.cancelled, state.aborted) = (true, true));
     }
 
     /// Returns when a stop at once has been requested.
-    pub async fn insisted(&self) {
-        self.wait(|stopping| stopping.insisted).await;
+    pub async fn aborted(&self) {
+        self.wait(|state| state.aborted).await;
     }
 
     /// Whether something has to be settled before a stop.
@@ -47,38 +47,38 @@ impl Stop {
 
     /// Whether a stop was requested.
     #[must_use]
-    pub fn is_requested(&self) -> bool {
-        self.0.borrow().requested
+    pub fn is_cancelled(&self) -> bool {
+        self.0.borrow().cancelled
     }
 
     /// Returns when a stop has been requested.
-    pub async fn requested(&self) {
-        self.wait(|stopping| stopping.requested).await;
+    pub async fn cancelled(&self) {
+        self.wait(|state| state.cancelled).await;
     }
 
     /// Returns when a stop has been requested and nothing has to be settled first: the work may be dropped.
     pub async fn may_drop(&self) {
-        self.wait(|stopping| stopping.requested && stopping.commits == 0).await;
+        self.wait(|state| state.cancelled && state.commits == 0).await;
     }
 
     /// Begins something that must be settled before a stop, or `None` if a stop was requested already.
     #[must_use]
-    pub fn begin_commit(&self) -> Option<Committing> {
+    pub fn begin_commit(&self) -> Option<CommitGuard> {
         let mut began = false;
-        self.0.send_modify(|stopping| {
-            began = !stopping.requested;
-            stopping.commits += usize::from(began);
+        self.0.send_modify(|state| {
+            began = !state.cancelled;
+            state.commits += usize::from(began);
         });
-        began.then(|| Committing(self.clone()))
+        began.then(|| CommitGuard(self.clone()))
     }
 
-    async fn wait(&self, until: impl FnMut(&Stopping) -> bool) {
+    async fn wait(&self, until: impl FnMut(&CancellationState) -> bool) {
         // The sender is `self`, so the channel can't close while we wait.
         let _ = self.0.subscribe().wait_for(until).await;
     }
 }
 
-impl Default for Stop {
+impl Default for Cancellation {
     fn default() -> Self {
         Self::new()
     }
@@ -86,10 +86,10 @@ impl Default for Stop {
 
 /// Something that must be settled before a stop; settled when dropped.
 #[derive(Debug)]
-pub struct Committing(Stop);
+pub struct CommitGuard(Cancellation);
 
-impl Drop for Committing {
+impl Drop for CommitGuard {
     fn drop(&mut self) {
-        self.0.0.send_modify(|stopping| stopping.commits -= 1);
+        self.0.0.send_modify(|state| state.commits -= 1);
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 
 /// Whether and when a failed try is worth another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Again {
+pub enum RetryHint {
     /// It would fail the same way.
     Never,
     /// At once: the failure brought what the next try needs.
@@ -17,17 +17,17 @@ pub enum Again {
 }
 
 /// An error that knows whether another try may help.
-pub trait Retry: fmt::Display {
+pub trait Retryable: fmt::Display {
     /// Whether and when.
-    fn again(&self) -> Again;
+    fn retry_hint(&self) -> RetryHint;
 }
 
-impl Retry for Fault {
-    fn again(&self) -> Again {
+impl Retryable for Fault {
+    fn retry_hint(&self) -> RetryHint {
         match self.kind {
-            FaultKind::Contended => Again::Soon,
-            kind if kind.is_transient() => Again::Later,
-            _ => Again::Never,
+            FaultKind::Contended => RetryHint::Soon,
+            kind if kind.is_transient() => RetryHint::Later,
+            _ => RetryHint::Never,
         }
     }
 }

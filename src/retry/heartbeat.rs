@@ -5,13 +5,13 @@ use tokio::time::Instant;
 
 /// The sign of life of something long: the deadline counts from its last beat. Cloning shares it.
 #[derive(Debug, Clone)]
-pub struct Pulse {
+pub struct Heartbeat {
     own: Arc<Mutex<Instant>>,
     /// That of the whole of which this is a part.
     whole: Option<Arc<Mutex<Instant>>>,
 }
 
-impl Pulse {
+impl Heartbeat {
     /// Beats once, now.
     #[must_use]
     pub fn new() -> Self {
@@ -45,7 +45,7 @@ impl Pulse {
     }
 }
 
-impl Default for Pulse {
+impl Default for Heartbeat {
     fn default() -> Self {
         Self::new()
     }

@@ -101,15 +101,8 @@ fn list(bencher: Bencher<'_, '_>, packages: usize) {
 #[divan::bench]
 fn commit_an_addition(bencher: Bencher<'_, '_>) {
     let (runtime, ledger) = (runtime(), ledger(Arc::new(MemoryTable::new())));
-    let request = AddRequest {
-        package: "app".parse().unwrap(),
-        author: Author { actor: "ann@example.org".parse().unwrap(), message: None, key: None },
-        labels: Labels::default(),
-        tags: Vec::new(),
-        if_changed: false,
-        expect_latest: None,
-        confirm: Vec::new(),
-    };
+    let request =
+        AddRequest::new("app".parse().unwrap()).author(Author::new("ann@example.org".parse().unwrap()));
     let sha256 = sacker::model::Digest::from(<[u8; 32]>::from(sha2::Sha256::digest("blob")));
     let address = Address { sha256, generation: 0 };
     let blob = Blob { address, size: 4, filename: None, mode: None };

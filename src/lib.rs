@@ -1,97 +1,92 @@
 //! A cloud blob manager for release tooling: which build is live, and its bytes.
 //!
 //! A **ledger** maps the name of a package and an autoincrementing version to the sha256 of a blob, and tags to
-//! versions. A **store** keeps the bytes, addressable by their sha256 alone. [`ops::Client`] puts the two together; it is
-//! what the command line is made of. `ARCHITECTURE.md` says how it works and why it is right.
-//!
-//! | module | what |
-//! |---|---|
-//! | [`model`] | names, versions, digests, releases: types that can't hold a bad value |
-//! | [`location`] | URLs of ledgers and stores, and opening them |
-//! | [`ops`] | the operations: add, download, tag … |
-//! | [`ledger`] | which version is which blob, and which tag is on which version |
-//! | [`store`] | content-addressed bytes |
-//! | [`table`] | the strongly consistent table that the ledger stands on |
-//! | [`retry`] | how long trouble is ridden out, and what may end that early |
-//! | [`fault`] | what a back end did instead of answering |
-//! | [`aws`] | SDK clients |
-//! | [`cli`] | the command line |
+//! versions. A **store** keeps the bytes, addressable by their sha256 alone. [`Client`] puts the two together; the
+//! command line is made of it. `ARCHITECTURE.md` explains how it works and why it is right.
 //!
 //! # Example
 //!
 //! On the embedded ledger and a directory; `dynamodb://TABLE` and `s3://BUCKET` work the same.
 //!
 //! ```
-//! use sacker::{
-//!     aws::Aws,
-//!     ledger::{AddRequest, Author, TagRequest},
-//!     location::{self, Uploading},
-//!     model::Labels,
-//!     ops::{Add, AddInput, Client, Download, Observer, Silent, Target},
-//!     retry::{RetryPolicy, Cancellation},
-//! };
-//! use std::{sync::Arc, time::Duration};
+//! use sacker::{AddInput, AddRequest, Client, Download, TagRequest, Target};
 //!
+//! # #[cfg(feature = "sqlite")]
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let folder = tempfile::tempdir()?;
-//! let ledger = format!("file://{}/ledger", folder.path().display()).parse()?;
-//! let store = format!("file://{}/store", folder.path().display()).parse()?;
-//! let retry_policy = RetryPolicy::new(Duration::from_secs(60), Cancellation::new());
-//! let uploading = Uploading::default();
-//! let (ledger, store) = location::open(&ledger, &store, &Aws::standard(), retry_policy.clone(), uploading).await?;
-//! let client = Client::new(ledger, store, retry_policy, std::env::temp_dir());
-//! let observer: Arc<dyn Observer> = Arc::new(Silent);
-//! let author = Author { actor: "ann@example.org".parse()?, message: None, key: None };
-//!
-//! // Publish a build: its version is the next number.
-//! let add = Add {
-//!     request: AddRequest {
-//!         package: "app".parse()?,
-//!         author: author.clone(),
-//!         labels: Labels::parse(["commit=3f2a91c"])?,
-//!         tags: vec![],
-//!         if_changed: false,
-//!         expect_latest: None,
-//!         confirm: vec![],
-//!     },
-//!     input: AddInput::Stream(Box::new(&b"the build"[..])),
-//!     filename: Some("app.txt".parse()?),
-//! };
-//! let (release, _) = client.add(add, &observer).await?;
-//! assert_eq!(release.version.get(), 1);
-//!
-//! // Make it live.
-//! let request = TagRequest {
-//!     package: "app".parse()?,
-//!     spec: "1".parse()?,
-//!     tag: "live".parse()?,
-//!     expect: None,
-//!     require: vec![],
-//!     confirm: false,
-//!     author,
-//! };
-//! assert_eq!(client.tag(&request).await?.version, Some(release.version));
-//!
-//! // Fetch what is live, verified.
-//! let download = Download {
-//!     package: "app".parse()?,
-//!     spec: "live".parse()?,
-//!     target: Target::Directory(folder.path().to_owned()),
-//!     force: false,
-//!     preserve_mode: false,
-//! };
-//! let downloaded = client.download(download, &observer).await?;
-//! assert_eq!(std::fs::read(downloaded.path.unwrap())?, b"the build");
+//! # let folder = tempfile::tempdir()?;
+//! # let (ledger, store): (String, String) = ["ledger", "store"].map(|name| format!("file://{}/{name}", folder.path().display())).into();
+//! # let (app, directory) = ("app".parse::<sacker::PackageName>()?, folder.path().to_owned());
+//! let client = Client::builder(ledger, store).author("ann@example.org".parse()?).build().await?;
+//! let request = AddRequest::new(app.clone()).label("commit", "3f2a91c")?;
+//! let (release, _) = client.add(request, AddInput::bytes(b"the build")).await?;
+//! client.tag(&TagRequest::new(app.clone(), release.version.into(), "live".parse()?)).await?;
+//! let download = Download::new(app, "live".parse()?, Target::Directory(directory));
+//! let downloaded = client.download(download).await?;
+//! # assert_eq!(std::fs::read(downloaded.path.unwrap())?, b"the build");
 //! # Ok(())
 //! # }
+//! # #[cfg(not(feature = "sqlite"))]
+//! # fn main() {}
 //! ```
+//!
+//! `examples/` holds programs to start from: `publish`, `promote`, `follow` and `custom_store`.
+//!
+//! # Guarantees
+//!
+//! - A version is committed only once its blob is stored, and its number is never used twice.
+//! - A change happens once or not at all. Where its outcome could not be found out, the error is
+//!   [`ledger::Error::Unknown`] and holds the key with which a repeat finds out.
+//! - A downloaded file appears whole and verified, or not at all.
+//!
+//! # Errors
+//!
+//! [`Error`] says what failed; [`Error::kind`] says what the caller can do about it.
+//!
+//! # Cancellation
+//!
+//! See [`Client`]. Each method documents what dropping its future leaves behind.
+//!
+//! # Cargo features
+//!
+//! | feature | default | adds |
+//! |---|---|---|
+//! | `cli` | yes | the program `sacker`, with clap, indicatif, tracing-subscriber and whoami |
+//! | `dynamodb` | yes | ledgers in DynamoDB: `dynamodb://TABLE` |
+//! | `s3` | yes | stores in S3: `s3://BUCKET` |
+//! | `sqlite` | yes | the embedded ledger: `file:///DIR`, with a bundled SQLite |
+//! | `aws` | by `dynamodb` and `s3` | what these two share; it does nothing alone |
+//!
+//! A store in a directory is always there. A library that publishes to AWS needs `default-features = false, features =
+//! ["dynamodb", "s3"]`; with `features = ["sqlite"]` alone no AWS crate is built. `weak-s3-ledger`, `failpoints` and
+//! `fuzzing` are for sacker's own tests.
+//!
+//! # Modules
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`model`] | names, versions, digests, releases: types that can't hold a bad value |
+//! | [`location`] | URLs of ledgers and stores, and opening them |
+//! | [`ops`] | the operations: add, download, tag … |
+//! | [`ledger`] | packages, versions and tags |
+//! | [`store`] | content-addressed bytes |
+//! | [`table`] | the strongly consistent table under the ledger |
+//! | [`retry`] | the retry policy, and cancellation |
+//! | [`fault`] | failures of back ends |
+//! | `aws` | SDK clients, with the features `dynamodb` and `s3` |
+//! | `cli` | the command line, with the feature `cli` |
 
+#[cfg(feature = "aws")]
 pub mod aws;
+#[cfg(not(feature = "aws"))]
+#[path = "aws/absent.rs"]
+mod aws;
 mod blocking;
+#[cfg(feature = "cli")]
 pub mod cli;
 pub mod clock;
 mod durable;
+mod endpoint;
 mod failpoint;
 pub mod fault;
 pub mod ledger;
@@ -102,7 +97,23 @@ pub mod retry;
 pub mod store;
 pub mod table;
 
-/// What `fuzz/` can't reach from outside. No part of the interface.
+pub use ledger::{
+    AddRequest, ApplyRequest, Author, ChangeRequest, PackageQuery, ProtectRequest, RollbackRequest,
+    TagRequest, UntagRequest,
+};
+pub use location::{LedgerUrl, StoreUrl};
+pub use model::{
+    Actor, Digest, Event, Expectation, FileName, Gate, IdempotencyKey, Labels, Message, PackageName, Plan,
+    Protection, Release, ReleaseChange, Spec, TagMove, TagName, Version,
+};
+pub use ops::{
+    AddInput, Client, ClientBuilder, Download, Downloaded, Error, ErrorKind, Fsck, FsckReport, GcOptions,
+    Observer, Target, Wait,
+};
+pub use retry::{Cancellation, RetryPolicy};
+pub use store::Store;
+
+/// Access for `fuzz/` to what it can't reach from outside. No part of the interface.
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing {

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use sacker::{
     fault::Fault,
     ledger::{AddRequest, Added, Author, Ledger, Staged, TableLedger},
-    model::{Address, Blob, Created, Digest, Labels, Spec},
+    model::{Address, Blob, Created, Digest, Spec},
     retry::RetryPolicy,
     table::{Item, Key, Page, Query, Table, TransactError, Transaction},
 };
@@ -102,15 +102,8 @@ impl Writer {
     async fn add(&mut self) -> Result<(), sacker::ledger::Error> {
         let mut sha256 = [0; 32];
         self.random.fill(&mut sha256);
-        let request = AddRequest {
-            package: PACKAGE.parse().unwrap(),
-            author: Author { actor: "bench@host".parse().unwrap(), message: None, key: None },
-            labels: Labels::default(),
-            tags: Vec::new(),
-            if_changed: false,
-            expect_latest: None,
-            confirm: Vec::new(),
-        };
+        let request =
+            AddRequest::new(PACKAGE.parse().unwrap()).author(Author::new("bench@host".parse().unwrap()));
         let sha256 = Digest::from(sha256);
         let mut draft = self.ledger.begin_add(&request, None).await?;
         let staged = self.ledger.stage(&request, &sha256, &mut draft).await?;

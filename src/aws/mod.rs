@@ -4,7 +4,6 @@
 //! applies as the SDK reads it: profiles, regions, endpoints, SSO, roles, `credential_process`. Explicit settings win
 //! over it.
 
-mod address;
 mod ahead;
 mod caller;
 mod causes;
@@ -24,7 +23,6 @@ mod stated;
 mod trust;
 mod watched;
 
-pub(crate) use address::{has_credentials, without_credentials};
 pub(crate) use ahead::ConnectOnly;
 pub(crate) use expired::is_expired;
 pub(crate) use fault::BUSY;
@@ -33,8 +31,10 @@ pub use fault::fault;
 pub use objects::{Objects, S3Objects};
 pub(crate) use stated::Clock;
 
+pub use crate::endpoint::Endpoint;
 use crate::{
     clock::ServerTime,
+    endpoint::{has_credentials, without_credentials},
     fault::{Fault, FaultKind},
 };
 use aws_config::{
@@ -66,15 +66,6 @@ const DYNAMODB_CONTROL_ATTEMPT: Duration = Duration::from_secs(10);
 /// How long nothing may move on a connection to S3 while something is expected; see [`stall`] for what an upload or a
 /// completion is granted on top.
 const S3_STALLED: Duration = Duration::from_secs(20);
-
-/// Settings of one service that win over the standard configuration.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub struct Endpoint {
-    /// The region.
-    pub region: Option<String>,
-    /// The address of the service, `http` or `https`, where it is not AWS's own.
-    pub url: Option<String>,
-}
 
 /// Where SDK clients come from. Cloning shares connections and credentials.
 ///
@@ -117,6 +108,7 @@ impl Aws {
     /// # Errors
     /// [`FaultKind::Denied`] without credentials; [`FaultKind::Misconfigured`] without a region or with an address that
     /// is none; [`FaultKind::Unsent`] if the credentials come from a service that does not answer.
+    #[cfg(feature = "dynamodb")]
     pub async fn dynamodb(&self, at: &Endpoint) -> Result<aws_sdk_dynamodb::Client, Fault> {
         let sdk = self.configuration(at, "DynamoDB").await?;
         let timeouts = TimeoutConfig::builder()
@@ -149,6 +141,7 @@ impl Aws {
     ///
     /// # Errors
     /// As [`dynamodb`](Self::dynamodb).
+    #[cfg(feature = "s3")]
     pub async fn s3(&self, at: &Endpoint) -> Result<aws_sdk_s3::Client, Fault> {
         let sdk = self.configuration(at, "S3").await?;
         let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT).read_timeout(S3_STALLED);
@@ -256,6 +249,7 @@ impl Aws {
 }
 
 /// What a client's requests that make or change a table need: more time.
+#[cfg(feature = "dynamodb")]
 pub(crate) fn dynamodb_control() -> aws_sdk_dynamodb::config::Builder {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT)

@@ -8,8 +8,9 @@ use super::{
     error::{Failure, Kind},
 };
 use crate::{
-    aws::{Aws, Endpoint},
+    aws::Aws,
     durable,
+    endpoint::Endpoint,
     model::{Actor, Digest},
     ops::LateActor,
 };

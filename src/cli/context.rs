@@ -7,8 +7,7 @@ use super::{
 use crate::{
     aws::Aws,
     ledger::Author,
-    location::{self, Uploading},
-    ops::{self, Client, Observer},
+    ops::{self, Client, ClientBuilder, Observer},
     retry::RetryPolicy,
     store::unopened::Unopened,
 };
@@ -35,27 +34,34 @@ impl Context<'_> {
         self.client_with(None).await
     }
 
-    /// The ledger and the store, with so many parts of a blob under way at once.
+    /// The ledger and the store, with this number of parts of a blob under way at once.
     pub async fn client_with(&self, jobs: Option<NonZeroUsize>) -> Result<Client, Failure> {
-        self.note_unasked();
-        let uploads = self.environment.cache().map(|cache| cache.join("uploads"));
-        let Places { ledger, store, .. } = &self.places;
-        let uploading = Uploading { folder: uploads, jobs };
-        let opened = location::open(ledger, store, &self.aws, self.retry_policy.clone(), uploading).await;
-        let (ledger, store) = opened.map_err(|fault| Failure::of_opening(&fault, &self.places))?;
-        let client = Client::new(ledger, store, self.retry_policy.clone(), self.environment.temporary());
-        Ok(match jobs {
-            Some(jobs) => client.with_jobs(jobs),
-            None => client,
+        let builder = Client::builder(self.places.ledger.clone(), self.places.store.clone());
+        let builder = match self.environment.cache() {
+            Some(cache) => builder.uploads_directory(cache.join("uploads")),
+            None => builder,
+        };
+        self.open(match jobs {
+            Some(jobs) => builder.jobs(jobs),
+            None => builder,
         })
+        .await
     }
 
     /// The ledger, for what never asks the store: it need not be set up.
     pub async fn ledger(&self) -> Result<Client, Failure> {
+        self.open(Client::builder_with_store(self.places.ledger.clone(), Arc::new(Unopened))).await
+    }
+
+    async fn open(&self, builder: ClientBuilder) -> Result<Client, Failure> {
         self.note_unasked();
-        let opened = location::open_ledger(&self.places.ledger, &self.aws, self.retry_policy.clone()).await;
-        let ledger = opened.map_err(|fault| Failure::of_opening(&fault, &self.places))?;
-        Ok(Client::new(ledger, Arc::new(Unopened), self.retry_policy.clone(), self.environment.temporary()))
+        let builder = builder
+            .retry_policy(self.retry_policy.clone())
+            .temporary_directory(self.environment.temporary())
+            .observer(Arc::clone(&self.observer));
+        #[cfg(feature = "aws")]
+        let builder = builder.aws(self.aws.clone());
+        builder.build().await.map_err(|error| Failure::of_opening(&error, &self.places))
     }
 
     fn note_unasked(&self) {
@@ -79,7 +85,7 @@ impl Context<'_> {
     pub async fn author(&mut self, change: Change) -> Result<Author, Failure> {
         let ledger = self.places.dynamodb();
         let actor = self.identity.actor(&self.environment, &self.aws, ledger).await?;
-        Ok(Author { actor, message: change.message, key: change.key })
+        Ok(Author { message: change.message, key: change.key, ..Author::new(actor) })
     }
 
     /// As [`author`](Self::author), but does not wait for the actor: where it is being asked for, it is known later.
@@ -89,6 +95,6 @@ impl Context<'_> {
     ) -> Result<(Author, Option<ops::LateActor>), Failure> {
         let ledger = self.places.dynamodb();
         let (actor, late) = self.identity.begin(&self.environment, &self.aws, ledger).await?;
-        Ok((Author { actor, message: change.message, key: change.key }, late))
+        Ok((Author { message: change.message, key: change.key, ..Author::new(actor) }, late))
     }
 }

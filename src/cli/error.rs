@@ -8,8 +8,9 @@ use super::{
     render::{plain, without_number},
 };
 use crate::{
-    fault::{Fault, FaultKind},
-    ledger, ops,
+    fault::Fault,
+    ledger,
+    ops::{self, ErrorKind},
 };
 use std::{error::Error, io};
 
@@ -111,10 +112,13 @@ impl Failure {
         Self { kind: kind(error), message, hints, causes: causes(error) }
     }
 
-    /// A fault met before anything was asked for.
-    pub fn of_opening(fault: &Fault, places: &Places) -> Self {
+    /// An error met while the ledger and the store were opened.
+    pub fn of_opening(error: &ops::Error, places: &Places) -> Self {
+        let (ops::Error::Ledger(ledger::Error::Fault(fault)) | ops::Error::Store(fault)) = error else {
+            return Self::of_operation(error, "opening the ledger and the store", places);
+        };
         Self {
-            kind: kind_of_fault(fault.kind),
+            kind: kind(error),
             message: said_by_fault(fault),
             hints: hints::of_fault(fault, Side::Either, places),
             causes: causes(fault),
@@ -135,59 +139,18 @@ impl From<config::Error> for Failure {
 }
 
 fn kind(error: &ops::Error) -> Kind {
-    use ops::Error as E;
-    match error {
-        E::Ledger(error) => kind_of_ledger(error),
-        E::Store(fault) => kind_of_fault(fault.kind),
-        E::TimedOut { .. } => Kind::Timeout,
-        E::Exists(_) => Kind::Refused,
-        E::Lost { .. } | E::Damaged { .. } => Kind::Integrity,
-        E::Invalid(_)
-        | E::Input { .. }
-        | E::Changed(_)
-        | E::Tags(_)
-        | E::NotOwner { .. }
-        | E::OwnerLost { .. }
-        | E::Spool { .. }
-        | E::Output { .. } => Kind::Invalid,
-    }
-}
-
-fn kind_of_ledger(error: &ledger::Error) -> Kind {
-    use ledger::Error as E;
-    match error {
-        E::NotFound(_) => Kind::NotFound,
-        E::Conflict(_) => Kind::Conflict,
-        E::Moves { failed, .. } => kind_of_moves(failed),
-        E::Fault(fault) => kind_of_fault(fault.kind),
-        E::Unknown { .. } => Kind::Unknown,
-        E::Interrupted => Kind::Interrupted,
-        E::Damaged { .. } => Kind::Integrity,
-        E::Schema { .. }
-        | E::Newer { .. }
-        | E::Copy { .. }
-        | E::Refused(ledger::Refused::TooLarge { .. }) => Kind::Invalid,
-        E::Refused(_) => Kind::Refused,
-    }
-}
-
-/// Of several, that which trying again helps least against.
-fn kind_of_moves(failed: &[ledger::Failed]) -> Kind {
-    let kinds: Vec<_> = failed.iter().map(|failed| kind_of_ledger(&failed.error)).collect();
-    let order = [Kind::NotFound, Kind::Refused, Kind::Conflict];
-    order.into_iter().find(|kind| kinds.contains(kind)).unwrap_or(Kind::Internal)
-}
-
-fn kind_of_fault(kind: FaultKind) -> Kind {
-    match kind {
-        FaultKind::Contended => Kind::Conflict,
-        FaultKind::Throttled | FaultKind::Unavailable | FaultKind::Unsent | FaultKind::Full => {
-            Kind::Unavailable
-        }
-        FaultKind::Denied => Kind::Denied,
-        FaultKind::Missing | FaultKind::Misconfigured | FaultKind::Disk => Kind::Invalid,
-        FaultKind::Corrupt => Kind::Integrity,
-        FaultKind::Unexpected => Kind::Internal,
+    match error.kind() {
+        ErrorKind::NotFound => Kind::NotFound,
+        ErrorKind::Conflict => Kind::Conflict,
+        ErrorKind::Refused => Kind::Refused,
+        ErrorKind::Invalid => Kind::Invalid,
+        ErrorKind::Unavailable => Kind::Unavailable,
+        ErrorKind::Denied => Kind::Denied,
+        ErrorKind::TimedOut => Kind::Timeout,
+        ErrorKind::Integrity => Kind::Integrity,
+        ErrorKind::Unknown => Kind::Unknown,
+        ErrorKind::Interrupted => Kind::Interrupted,
+        ErrorKind::Internal => Kind::Internal,
     }
 }
 

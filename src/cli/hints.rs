@@ -50,7 +50,7 @@ pub(super) fn of_operation(error: &ops::Error, places: &Places) -> Vec<String> {
         E::TimedOut { package, spec, .. } => {
             format!("--timeout gives it longer; `sacker info {package} {spec}` shows where it is now")
         }
-        E::Invalid(_) | E::Tags(_) => return Vec::new(),
+        E::Url(_) | E::Invalid(_) | E::Tags(_) => return Vec::new(),
     };
     vec![hint]
 }
@@ -72,7 +72,7 @@ fn of_ledger(error: &ledger::Error, places: &Places) -> Vec<String> {
         E::Unknown { key, .. } => {
             format!("run it again with `--key {key}`: that finds out, and never does it twice")
         }
-        E::Interrupted => return Vec::new(),
+        E::NoAuthor | E::Interrupted => return Vec::new(),
         E::Damaged { .. } => {
             "it was changed by hand, or by something else than sacker: look at it, or restore it from \
                               a backup"
@@ -280,6 +280,9 @@ pub(super) fn of_configuration(error: &config::Error) -> Vec<String> {
         E::Url { source: location::Error::WeakLedger { .. }, .. } => {
             "use dynamodb://TABLE with s3:// as the store; only for tests, the cargo feature `weak-s3-ledger` builds \
              the ledger on S3"
+        }
+        E::Url { source: location::Error::NotBuilt { feature, .. }, .. } => {
+            return vec![format!("install sacker with its default features, or with `--features {feature}`")];
         }
         E::Half { missing: "store", .. } => {
             "give the other one too: --store, SACKER_STORE, or `store` in the file"

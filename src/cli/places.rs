@@ -2,7 +2,7 @@
 
 use super::{config::Settings, environment::Environment};
 use crate::{
-    aws::{Endpoint, without_credentials},
+    endpoint::{Endpoint, without_credentials},
     location::{Bucket, LedgerUrl, StoreUrl},
 };
 

@@ -70,38 +70,47 @@ impl Ledger for TableLedger {
     }
 
     async fn begin_add(&self, request: &AddRequest, sha256: Option<&Digest>) -> Result<Draft, Error> {
+        Error::check_author(&request.author)?;
         self.begin_addition(request, sha256).await
     }
 
     async fn stage(&self, request: &AddRequest, sha256: &Digest, draft: &mut Draft) -> Result<Staged, Error> {
+        Error::check_author(&request.author)?;
         self.stage_addition(request, sha256, draft).await
     }
 
     async fn add(&self, request: &AddRequest, blob: &Blob, draft: &Draft) -> Result<Added, Error> {
+        Error::check_author(&request.author)?;
         self.commit_addition(request, blob, draft).await
     }
 
     async fn tag(&self, request: &TagRequest) -> Result<TagMove, Error> {
+        Error::check_author(&request.author)?;
         self.move_tag(request).await
     }
 
     async fn untag(&self, request: &UntagRequest) -> Result<TagMove, Error> {
+        Error::check_author(&request.author)?;
         self.take_tag_off(request).await
     }
 
     async fn rollback(&self, request: &RollbackRequest) -> Result<TagMove, Error> {
+        Error::check_author(&request.author)?;
         self.put_tag_back(request).await
     }
 
     async fn apply(&self, request: &ApplyRequest) -> Result<Vec<TagMove>, Error> {
+        Error::check_author(&request.author)?;
         self.apply_moves(request).await
     }
 
     async fn preview(&self, request: &ApplyRequest) -> Result<Vec<TagMove>, Error> {
+        Error::check_author(&request.author)?;
         self.preview_moves(request).await
     }
 
     async fn protect(&self, request: &ProtectRequest) -> Result<TagMove, Error> {
+        Error::check_author(&request.author)?;
         self.commit(request, &request.author).await
     }
 
@@ -110,6 +119,7 @@ impl Ledger for TableLedger {
     }
 
     async fn change(&self, request: &ChangeRequest) -> Result<Changed, Error> {
+        Error::check_author(&request.author)?;
         self.change_version(request).await
     }
 

@@ -51,6 +51,9 @@ pub enum Error {
         /// Why it is not known.
         source: Fault,
     },
+    /// The request names no author. Nothing was changed.
+    #[error("the change has no author: set one for the client, or for the request")]
+    NoAuthor,
     /// A stop was requested before anything was committed. Nothing was changed.
     #[error("interrupted before anything was committed")]
     Interrupted,
@@ -100,6 +103,11 @@ impl Error {
     /// Something has a state or kind that this release does not know, so it can't say what may be done with it.
     pub(super) fn unknown_word(what: &str, word: &str, done: &str) -> Self {
         Self::Newer { what: format!("{what} ({word})"), done: done.to_owned(), least: None }
+    }
+
+    /// Refuses a request that names no author.
+    pub(super) fn check_author(author: &Author) -> Result<(), Self> {
+        if author.actor.is_some() { Ok(()) } else { Err(Self::NoAuthor) }
     }
 
     /// This failure, of a run that takes up another by its `OP@SLOT`, from before it has found anything out: what

@@ -31,6 +31,7 @@ pub use maintenance::{
     condemn::BlobStatus,
 };
 pub use outcomes::{Added, Changed, Draft, Staged};
+pub(crate) use requests::Authored;
 pub use requests::{
     AddRequest, ApplyRequest, Author, ChangeRequest, MAX_TAGS, PackageQuery, ProtectRequest, RollbackRequest,
     TagRequest, UntagRequest,

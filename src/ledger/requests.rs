@@ -1,24 +1,59 @@
-//! What can be asked of a ledger.
+//! Requests to a ledger.
+//!
+//! Each has a `new` that takes what it needs, and a method for each option. A later release may add options.
 
 use crate::model::{
-    Actor, Expectation, Gate, IdempotencyKey, Labels, Message, PackageName, Plan, Protection, ReleaseChange,
-    Spec, TagName, Version,
+    Actor, Expectation, Gate, IdempotencyKey, Invalid, Labels, Message, PackageName, Plan, Protection,
+    ReleaseChange, Spec, TagName, Version,
 };
 
-/// Who changes something, why, and under which idempotency key.
-#[derive(Debug, Clone)]
+/// The author of a change, the reason for it, and its idempotency key.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct Author {
-    /// Who.
-    pub actor: Actor,
-    /// Why.
+    /// The author. `None` is the client's own author, and is refused where the client has none.
+    pub actor: Option<Actor>,
+    /// The reason.
     pub message: Option<Message>,
-    /// With a key, a repeat of the operation changes nothing and returns the first outcome, from any machine, for
-    /// ever. A key that was used for something else is [`Conflict::Key`](super::Conflict::Key).
+    /// With a key, a repeat of the operation changes nothing and returns the first outcome, from any machine,
+    /// permanently. A key that was used for something else is [`Conflict::Key`](super::Conflict::Key).
     pub key: Option<IdempotencyKey>,
 }
 
-/// Which packages to list.
+impl Author {
+    /// An author, without a reason or a key.
+    #[must_use]
+    pub fn new(actor: Actor) -> Self {
+        Self { actor: Some(actor), message: None, key: None }
+    }
+
+    /// Sets the reason for the change.
+    #[must_use]
+    pub fn message(self, message: Message) -> Self {
+        Self { message: Some(message), ..self }
+    }
+
+    /// Sets the idempotency key of the change.
+    #[must_use]
+    pub fn key(self, key: IdempotencyKey) -> Self {
+        Self { key: Some(key), ..self }
+    }
+
+    /// The actor, of a request that was checked to have one when it came in.
+    pub(crate) fn who(&self) -> Actor {
+        self.actor.clone().expect("a request without an actor is refused when it comes in")
+    }
+}
+
+impl From<Actor> for Author {
+    fn from(actor: Actor) -> Self {
+        Self::new(actor)
+    }
+}
+
+/// A selection of packages. The default selects all.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct PackageQuery {
     /// Only names that begin with this.
     pub prefix: String,
@@ -26,12 +61,33 @@ pub struct PackageQuery {
     pub after: Option<PackageName>,
 }
 
+impl PackageQuery {
+    /// Selects all packages.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Selects only names that begin with `prefix`.
+    #[must_use]
+    pub fn prefix(self, prefix: impl Into<String>) -> Self {
+        Self { prefix: prefix.into(), ..self }
+    }
+
+    /// Selects only names after this one, which need not exist.
+    #[must_use]
+    pub fn after(self, name: PackageName) -> Self {
+        Self { after: Some(name), ..self }
+    }
+}
+
 /// A version to be added.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct AddRequest {
     /// The package. It is made by its first version.
     pub package: PackageName,
-    /// Who adds it.
+    /// The author of the addition.
     pub author: Author,
     /// Its labels.
     pub labels: Labels,
@@ -48,12 +104,79 @@ pub struct AddRequest {
 /// The most tags that one addition can set.
 pub const MAX_TAGS: usize = 16;
 
+impl AddRequest {
+    /// The next version of a package, without labels or tags.
+    #[must_use]
+    pub fn new(package: PackageName) -> Self {
+        Self {
+            package,
+            author: Author::default(),
+            labels: Labels::default(),
+            tags: Vec::new(),
+            if_changed: false,
+            expect_latest: None,
+            confirm: Vec::new(),
+        }
+    }
+
+    /// Adds a label.
+    ///
+    /// # Errors
+    /// A name or value, or all labels together, out of the bounds of [`Labels`]; a name that has another value.
+    pub fn label(self, name: &str, value: &str) -> Result<Self, Invalid> {
+        let more = Labels::parse([format!("{name}={value}").as_str()])?;
+        if more.missing_in(&self.labels).is_err() {
+            return Err(Invalid::new("label", name, "is given twice with different values"));
+        }
+        Ok(Self { labels: self.labels.join(&more)?, ..self })
+    }
+
+    /// Sets all labels.
+    #[must_use]
+    pub fn labels(self, labels: Labels) -> Self {
+        Self { labels, ..self }
+    }
+
+    /// Puts a tag on the version, too, in the same transaction.
+    #[must_use]
+    pub fn tag(self, tag: TagName) -> Self {
+        self.tags([tag])
+    }
+
+    /// Puts these tags on the version, too, in the same transaction.
+    #[must_use]
+    pub fn tags(mut self, tags: impl IntoIterator<Item = TagName>) -> Self {
+        self.tags.extend(tags);
+        self
+    }
+
+    /// Adds nothing if `latest` has the same sha256 already; the tags are then put on `latest`.
+    #[must_use]
+    pub fn if_changed(self, if_changed: bool) -> Self {
+        Self { if_changed, ..self }
+    }
+
+    /// Adds only if `latest` is this.
+    #[must_use]
+    pub fn expect_latest(self, expected: Expectation) -> Self {
+        Self { expect_latest: Some(expected), ..self }
+    }
+
+    /// Confirms the move of one of the tags, where its protection asks for that.
+    #[must_use]
+    pub fn confirm(mut self, tag: TagName) -> Self {
+        self.confirm.push(tag);
+        self
+    }
+}
+
 /// A tag to be moved.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct TagRequest {
     /// The package.
     pub package: PackageName,
-    /// What to put it on, resolved in the same transaction.
+    /// The new version, resolved in the same transaction.
     pub spec: Spec,
     /// The tag.
     pub tag: TagName,
@@ -61,14 +184,38 @@ pub struct TagRequest {
     pub expect: Option<Expectation>,
     /// Move it only if all of this is true of that version.
     pub require: Vec<Gate>,
-    /// Whether the move is confirmed, where the tag is protected so that its moves need that.
+    /// Confirms the move, where the tag is protected so that its moves need that.
     pub confirm: bool,
-    /// Who moves it.
+    /// The author of the move.
     pub author: Author,
+}
+
+impl TagRequest {
+    /// Moves `tag` of `package` to the version that `spec` means.
+    #[must_use]
+    pub fn new(package: PackageName, spec: Spec, tag: TagName) -> Self {
+        Self {
+            package,
+            spec,
+            tag,
+            expect: None,
+            require: Vec::new(),
+            confirm: false,
+            author: Author::default(),
+        }
+    }
+
+    /// Moves it only if this is true of the version; each call adds a condition.
+    #[must_use]
+    pub fn require(mut self, gate: Gate) -> Self {
+        self.require.push(gate);
+        self
+    }
 }
 
 /// A tag to be taken off.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct UntagRequest {
     /// The package.
     pub package: PackageName,
@@ -78,12 +225,21 @@ pub struct UntagRequest {
     pub expect: Option<Expectation>,
     /// As in [`TagRequest`].
     pub confirm: bool,
-    /// Who takes it off.
+    /// The author of the change.
     pub author: Author,
+}
+
+impl UntagRequest {
+    /// Takes `tag` of `package` off its version.
+    #[must_use]
+    pub fn new(package: PackageName, tag: TagName) -> Self {
+        Self { package, tag, expect: None, confirm: false, author: Author::default() }
+    }
 }
 
 /// A tag to be put back to where it was.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct RollbackRequest {
     /// The package.
     pub package: PackageName,
@@ -95,43 +251,154 @@ pub struct RollbackRequest {
     pub expect: Option<Expectation>,
     /// As in [`TagRequest`].
     pub confirm: bool,
-    /// Who puts it back.
+    /// The author of the change.
     pub author: Author,
+}
+
+impl RollbackRequest {
+    /// Puts `tag` of `package` back to where it was before.
+    #[must_use]
+    pub fn new(package: PackageName, tag: TagName) -> Self {
+        Self { package, tag, to: None, expect: None, confirm: false, author: Author::default() }
+    }
+
+    /// Puts it back to this version, which it was on at some time.
+    #[must_use]
+    pub fn to(self, version: Version) -> Self {
+        Self { to: Some(version), ..self }
+    }
 }
 
 /// Moves of tags of many packages, to be made together or not at all.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct ApplyRequest {
     /// The moves. Its message is not used: see `author`.
     pub plan: Plan,
     /// Take this plan back, instead of making its moves.
     pub undo: bool,
-    /// Who makes them.
+    /// The author of the moves.
     pub author: Author,
+}
+
+impl ApplyRequest {
+    /// Makes all moves of a plan.
+    #[must_use]
+    pub fn new(plan: Plan) -> Self {
+        Self { plan, undo: false, author: Author::default() }
+    }
+
+    /// Takes the plan back, instead of making its moves.
+    #[must_use]
+    pub fn undo(self, undo: bool) -> Self {
+        Self { undo, ..self }
+    }
 }
 
 /// A tag to be protected.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct ProtectRequest {
     /// The package.
     pub package: PackageName,
     /// The tag. It need not be on a version, nor ever have been.
     pub tag: TagName,
-    /// How; `None` takes its protection away.
+    /// The protection; `None` takes it away.
     pub protection: Option<Protection>,
-    /// Who protects it.
+    /// The author of the change.
     pub author: Author,
+}
+
+impl ProtectRequest {
+    /// Gives `tag` of `package` this protection; `None` takes its protection away.
+    #[must_use]
+    pub fn new(package: PackageName, tag: TagName, protection: impl Into<Option<Protection>>) -> Self {
+        Self { package, tag, protection: protection.into(), author: Author::default() }
+    }
 }
 
 /// A version to be changed.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct ChangeRequest {
     /// The package.
     pub package: PackageName,
     /// The version.
     pub version: Version,
-    /// What to change.
+    /// The change.
     pub change: ReleaseChange,
-    /// Who changes it.
+    /// The author of the change.
     pub author: Author,
 }
+
+impl ChangeRequest {
+    /// Changes one version of a package.
+    #[must_use]
+    pub fn new(package: PackageName, version: Version, change: ReleaseChange) -> Self {
+        Self { package, version, change, author: Author::default() }
+    }
+}
+
+macro_rules! moves_a_tag {
+    ($($request:ty),+) => {$(
+        impl $request {
+            /// Changes the tag only if it is on this.
+            #[must_use]
+            pub fn expect(self, expected: Expectation) -> Self {
+                Self { expect: Some(expected), ..self }
+            }
+
+            /// Confirms the change, where the protection of the tag asks for that.
+            #[must_use]
+            pub fn confirm(self, confirm: bool) -> Self {
+                Self { confirm, ..self }
+            }
+        }
+    )+};
+}
+
+moves_a_tag!(TagRequest, UntagRequest, RollbackRequest);
+
+/// A request of a change, which has an author.
+pub(crate) trait Authored: Clone {
+    fn author_ref(&self) -> &Author;
+    fn author_mut(&mut self) -> &mut Author;
+}
+
+macro_rules! authored {
+    ($($request:ty),+) => {$(
+        impl $request {
+            /// Sets the author, with a reason and an idempotency key if it has them.
+            #[must_use]
+            pub fn author(self, author: impl Into<Author>) -> Self {
+                Self { author: author.into(), ..self }
+            }
+
+            /// Sets the reason for the change.
+            #[must_use]
+            pub fn message(mut self, message: Message) -> Self {
+                self.author.message = Some(message);
+                self
+            }
+
+            /// Sets the idempotency key: see [`Author::key`](struct@Author).
+            #[must_use]
+            pub fn key(mut self, key: IdempotencyKey) -> Self {
+                self.author.key = Some(key);
+                self
+            }
+        }
+
+        impl Authored for $request {
+            fn author_ref(&self) -> &Author {
+                &self.author
+            }
+
+            fn author_mut(&mut self) -> &mut Author {
+                &mut self.author
+            }
+        }
+    )+};
+}
+
+authored!(AddRequest, TagRequest, UntagRequest, RollbackRequest, ApplyRequest, ProtectRequest, ChangeRequest);

@@ -222,6 +222,7 @@ impl Ledger for WeakS3Ledger {
     }
 
     async fn add(&self, request: &AddRequest, blob: &Blob, draft: &Draft) -> Result<Added, Error> {
+        Error::check_author(&request.author)?;
         let (package, sha256) = (&request.package, &blob.address.sha256);
         let mut document = self.document(package).await?;
         if let Some(Outcome::Added { version, new }) = document.remembered(&request.author, &asked(sha256))? {
@@ -249,7 +250,7 @@ impl Ledger for WeakS3Ledger {
                 labels: request.labels.clone(),
                 more_labels: Labels::default(),
                 state: State::Active,
-                who: request.author.actor.clone(),
+                who: request.author.who(),
                 when: after(Timestamp::now(), document.latest().map(|latest| latest.when)),
                 clock: None,
                 message: request.author.message.clone(),
@@ -270,6 +271,7 @@ impl Ledger for WeakS3Ledger {
     }
 
     async fn tag(&self, request: &TagRequest) -> Result<TagMove, Error> {
+        Error::check_author(&request.author)?;
         let TagRequest { package, spec, tag, expect, require, confirm: _, author } = request;
         // It protects nothing, so there is nothing to confirm.
         if !require.is_empty() {
@@ -286,6 +288,7 @@ impl Ledger for WeakS3Ledger {
     }
 
     async fn untag(&self, request: &UntagRequest) -> Result<TagMove, Error> {
+        Error::check_author(&request.author)?;
         let UntagRequest { package, tag, expect, confirm: _, author } = request;
         let change = |document: &mut Document| {
             if !document.tags.contains_key(tag) {

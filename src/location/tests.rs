@@ -1,4 +1,5 @@
 use super::*;
+use crate::endpoint::Endpoint;
 use proptest::prelude::*;
 
 fn why(error: &Error) -> String {

@@ -29,6 +29,18 @@ pub enum Spec {
     At(TagName, Moment),
 }
 
+impl From<Version> for Spec {
+    fn from(version: Version) -> Self {
+        Self::Version(version)
+    }
+}
+
+impl From<TagName> for Spec {
+    fn from(tag: TagName) -> Self {
+        Self::Tag(tag)
+    }
+}
+
 impl Spec {
     const WHAT: &'static str = "version or tag";
     /// The furthest that a spec can go back, in rollbacks.

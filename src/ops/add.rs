@@ -23,15 +23,45 @@ use std::{
 };
 use tempfile::NamedTempFile;
 
-/// What to add.
-pub enum AddInput {
-    /// A regular file.
+/// The bytes to add, and the file name to record with them.
+#[derive(Debug)]
+pub struct AddInput {
+    bytes: Bytes,
+    filename: Option<FileName>,
+}
+
+enum Bytes {
     File(PathBuf),
-    /// All that a stream gives.
     Stream(Box<dyn Read + Send>),
 }
 
-impl fmt::Debug for AddInput {
+impl AddInput {
+    /// The bytes, the name and the permission bits of a regular file.
+    #[must_use]
+    pub fn file(path: impl Into<PathBuf>) -> Self {
+        Self { bytes: Bytes::File(path.into()), filename: None }
+    }
+
+    /// All bytes that a stream gives, without a file name. They are written to a temporary file first.
+    #[must_use]
+    pub fn stream(stream: impl Read + Send + 'static) -> Self {
+        Self { bytes: Bytes::Stream(Box::new(stream)), filename: None }
+    }
+
+    /// Some bytes, without a file name. They are written to a temporary file first.
+    #[must_use]
+    pub fn bytes(bytes: impl Into<Vec<u8>>) -> Self {
+        Self::stream(io::Cursor::new(bytes.into()))
+    }
+
+    /// Sets the file name to record; for a file, instead of its own.
+    #[must_use]
+    pub fn filename(self, name: FileName) -> Self {
+        Self { filename: Some(name), ..self }
+    }
+}
+
+impl fmt::Debug for Bytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => f.debug_tuple("File").field(path).finish(),
@@ -40,33 +70,25 @@ impl fmt::Debug for AddInput {
     }
 }
 
-/// An addition.
-#[derive(Debug)]
-pub struct Add {
-    /// What the ledger is asked for.
-    pub request: AddRequest,
-    /// The bytes.
-    pub input: AddInput,
-    /// The file name to record, where it is not the file's own.
-    pub filename: Option<FileName>,
-}
-
 impl Client {
     /// Stores a blob and commits it as the next version of a package. Returns the version, and whether it is new.
     ///
-    /// Dropping the future leaves at most a blob that no version needs, for `gc`, or parts of an upload, which the
-    /// next try goes on from; but once the commit has begun it must be run to its end (see
-    /// [`Cancellation`](crate::retry::Cancellation)).
+    /// # Cancellation
+    /// Dropping the future before its commit leaves at most a blob that no version needs, for [`gc`](Self::gc), or
+    /// parts of an upload, which the next run resumes. Dropping it during the commit leaves the outcome unknown to
+    /// the caller: see [`Client`].
     ///
     /// # Errors
     /// [`Error::Input`] and [`Error::Changed`] for the file; [`Error::NotOwner`]; and those of
     /// [`Ledger::add`](crate::ledger::Ledger::add).
-    pub async fn add(&self, add: Add, observer: &Arc<dyn Observer>) -> Result<(Release, bool), Error> {
-        let Add { mut request, input, filename } = add;
+    pub async fn add(&self, request: AddRequest, input: AddInput) -> Result<(Release, bool), Error> {
+        let mut request = self.signed(&request).into_owned();
+        let AddInput { bytes, filename } = input;
+        let observer = &self.observer;
         check_tags(&request)?;
-        let source = match input {
-            AddInput::File(path) => Source::file(path, filename)?,
-            AddInput::Stream(stream) => {
+        let source = match bytes {
+            Bytes::File(path) => Source::file(path, filename)?,
+            Bytes::Stream(stream) => {
                 let file = self.spool(stream, observer).await?;
                 Source::spooled(file, filename)?
             }
@@ -92,10 +114,10 @@ impl Client {
             }
             let blob =
                 Blob { address, size: content.size(), filename: source.filename.clone(), mode: source.mode };
-            if let Some(actor) = &self.actor
+            if let Some(actor) = &self.late_actor
                 && let Some(actor) = actor.clone().await
             {
-                request.author.actor = actor;
+                request.author.actor = Some(actor);
             }
             match self.ledger.add(&request, &blob, &draft).await? {
                 Added::Version { release, new } => return Ok((*release, new)),

@@ -24,7 +24,7 @@ use std::{
 };
 use tracing::debug;
 
-/// Where a download goes.
+/// The destination of a download.
 pub enum Target {
     /// To a file in this directory, by its recorded name; by the last part of the package's name if none was recorded.
     Directory(PathBuf),
@@ -54,21 +54,43 @@ impl fmt::Debug for Target {
 
 /// A download.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Download {
     /// The package.
     pub package: PackageName,
-    /// Which version of it.
+    /// The version of it.
     pub spec: Spec,
-    /// Where to.
+    /// The destination.
     pub target: Target,
-    /// Whether to replace a different file.
+    /// Replace a different file.
     pub force: bool,
-    /// Whether the file gets exactly the permission bits that were recorded, whatever the umask.
+    /// Give the file exactly the permission bits that were recorded, whatever the umask.
     pub preserve_mode: bool,
 }
 
-/// What was downloaded.
+impl Download {
+    /// The blob of the version that `spec` means, without replacing a different file.
+    #[must_use]
+    pub fn new(package: PackageName, spec: Spec, target: Target) -> Self {
+        Self { package, spec, target, force: false, preserve_mode: false }
+    }
+
+    /// Replaces a different file.
+    #[must_use]
+    pub fn force(self, force: bool) -> Self {
+        Self { force, ..self }
+    }
+
+    /// Gives the file exactly the permission bits that were recorded, whatever the umask.
+    #[must_use]
+    pub fn preserve_mode(self, preserve_mode: bool) -> Self {
+        Self { preserve_mode, ..self }
+    }
+}
+
+/// The result of a download.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Downloaded {
     /// The version that the spec meant.
     pub version: Version,
@@ -80,7 +102,7 @@ pub struct Downloaded {
     pub present: bool,
 }
 
-/// Where a fetched blob landed.
+/// The destination of a fetched blob.
 enum Landed {
     File {
         path: PathBuf,
@@ -97,14 +119,15 @@ impl Client {
     /// all. It gets the recorded permission bits, less those of this process's umask unless `preserve_mode`. The same
     /// bytes already there: done, with the permission bits restored, unless it is a symbolic link.
     ///
+    /// # Cancellation
+    /// May be dropped at any time. What was fetched of a file stays in an unnamed or temporary file where the next
+    /// download of the same blob to that directory can resume; a stream has received a part of the bytes.
+    ///
     /// # Errors
     /// [`Error::Ledger`] with `NotFound`; [`Error::Exists`] for a different file unless `force`; [`Error::Lost`] and
     /// [`Error::Damaged`] if the store does not hold what the ledger says; [`Error::Output`].
-    pub async fn download(
-        &self,
-        download: Download,
-        observer: &Arc<dyn Observer>,
-    ) -> Result<Downloaded, Error> {
+    pub async fn download(&self, download: Download) -> Result<Downloaded, Error> {
+        let observer = &self.observer;
         let Download { package, spec, mut target, force, preserve_mode } = download;
         let permission = Permission { force, preserve_mode };
         let asked = self.ledger.blob(&package, &spec);
@@ -212,7 +235,7 @@ impl Client {
     }
 }
 
-/// Whether the same command may get on from here another time.
+/// Returns true if a repeat of the download may continue from here.
 fn is_for_later(error: &Error) -> bool {
     matches!(error, Error::Store(fault) if fault.kind.is_transient() || fault.kind == FaultKind::Denied)
 }
@@ -275,7 +298,7 @@ async fn publish(
     }
 }
 
-/// A failing disk is told of with the file that was to be written.
+/// Reports a failing disk with the file that was to be written.
 fn as_output(error: Error, path: &Path) -> Error {
     match error {
         Error::Store(fault) if fault.kind == FaultKind::Disk => match fault.source.downcast::<io::Error>() {

@@ -2,7 +2,7 @@
 
 use crate::{
     fault::{Fault, FaultKind},
-    ledger,
+    ledger, location,
     model::{Address, IdempotencyKey, Invalid, PackageName, Spec, Version},
     retry::{RetryHint, Retryable},
     store::PutError,
@@ -19,6 +19,9 @@ pub enum Error {
     /// The store failed. Nothing was changed in the ledger.
     #[error(transparent)]
     Store(#[from] Fault),
+    /// A URL names no place that this build can open a ledger or store at. Nothing was opened.
+    #[error(transparent)]
+    Url(#[from] location::Error),
     /// A value is out of bounds.
     #[error(transparent)]
     Invalid(#[from] Invalid),

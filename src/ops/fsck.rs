@@ -23,8 +23,9 @@ const PARTS: u64 = 4;
 /// The size of such a part, which is in memory, in bytes.
 const PART: u64 = 4 << 20;
 
-/// What to check.
+/// Options of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Fsck {
     /// Whether to repair what can be derived from the logs: states and later labels of versions, heads, tags, counts of
     /// blobs, the directory. Entries of the logs, and the store, are never changed. A copy of a ledger is refused.
@@ -33,7 +34,27 @@ pub struct Fsck {
     pub read_data: u8,
 }
 
-/// What was checked.
+impl Fsck {
+    /// Checks the ledger and the presence of every blob; reads no blob and repairs nothing.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { repair: false, read_data: 0 }
+    }
+
+    /// Repairs what can be derived from the logs.
+    #[must_use]
+    pub const fn repair(self, repair: bool) -> Self {
+        Self { repair, ..self }
+    }
+
+    /// Reads and hashes this many in a hundred blobs, chosen at random.
+    #[must_use]
+    pub const fn read_data(self, percent: u8) -> Self {
+        Self { read_data: percent, ..self }
+    }
+}
+
+/// Totals of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct FsckReport {
     /// How many packages.
@@ -67,16 +88,15 @@ impl Client {
     /// Memory: about 200 bytes for each entry of one package, a name for each package, less than 100 bytes for each distinct blob, and with
     /// `read_data` 4 MiB for each of what is read at once, and half as much again.
     ///
+    /// # Cancellation
+    /// May be dropped at any time; repairs that were made stay.
+    ///
     /// # Errors
     /// [`Error::NotOwner`] where the store belongs to another ledger; [`Error::Ledger`], with
     /// [`Copy`](crate::ledger::Error::Copy) where a copy of a ledger is to be repaired, and [`Error::Store`] where
     /// one fails, and where some blob could not be read and no breach was found. A breach is no error.
-    pub async fn fsck(
-        &self,
-        fsck: Fsck,
-        observer: &Arc<dyn Observer>,
-        on_violation: OnViolation<'_>,
-    ) -> Result<FsckReport, Error> {
+    pub async fn fsck(&self, fsck: Fsck, on_violation: OnViolation<'_>) -> Result<FsckReport, Error> {
+        let observer = &self.observer;
         let mut checked = FsckReport::default();
         let identity = async { Ok(self.ledger.identity().await?) };
         if let (Some(owner), Some(identity)) = tokio::try_join!(self.owner(), identity)? {

@@ -7,7 +7,7 @@
 use super::{
     client::Client,
     error::Error,
-    observer::{Observer, Phase, Silent, Within},
+    observer::{Phase, Within},
 };
 use crate::{
     failpoint::reach,
@@ -27,10 +27,11 @@ const JOBS: usize = 8;
 /// For how long nothing has been written to an upload that is taken for one that will never be finished.
 const ABANDONED: Duration = Duration::from_hours(24);
 
-/// What to collect.
+/// Options of a collection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct GcOptions {
-    /// Whether to remove it; else it is only told of.
+    /// Remove it; else it is only reported.
     pub delete: bool,
     /// Leave alone what was stored less than this ago. A courtesy to those whose addition is under way, who would have
     /// to store their blob again; safety does not rest on it.
@@ -43,9 +44,39 @@ pub struct GcOptions {
 impl GcOptions {
     /// How old objects have to be unless one says otherwise: an hour.
     pub const MIN_AGE: Duration = Duration::from_hours(1);
+
+    /// Reports what is older than [`MIN_AGE`](Self::MIN_AGE), and removes nothing.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { delete: false, min_age: Self::MIN_AGE, now: Timestamp::now() }
+    }
+
+    /// Removes what is found.
+    #[must_use]
+    pub fn delete(self, delete: bool) -> Self {
+        Self { delete, ..self }
+    }
+
+    /// Leaves alone what was stored less than this ago.
+    #[must_use]
+    pub fn min_age(self, min_age: Duration) -> Self {
+        Self { min_age, ..self }
+    }
+
+    /// Sets the caller's time.
+    #[must_use]
+    pub fn now(self, now: Timestamp) -> Self {
+        Self { now, ..self }
+    }
 }
 
-/// What was collected, or would be.
+impl Default for GcOptions {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Something that was collected, or would be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Garbage {
     /// A blob that no version needs.
@@ -61,24 +92,17 @@ pub enum Garbage {
 
 impl Client {
     /// Every blob in the store that no version needs, and then every abandoned upload, streamed in bounded memory, and
-    /// in no order where there are many; with `delete` each is removed before it is yielded. What is told of without it is what is removed with it, as
-    /// long as nobody adds or deletes in between. Running it again goes on with what is left.
+    /// in no order where there are many; with `delete` each is removed before it is yielded. Without it, the same is reported
+    /// as would be removed, as long as nobody adds or deletes in between. The observer learns how many objects were looked
+    /// at.
+    ///
+    /// The stream may be dropped at any time; another run continues with what is left.
     ///
     /// The stream yields an error and ends where the ledger does not own the store ([`Error::NotOwner`], also for a
     /// store that is no one's, and for a copy of the ledger), and where one of them fails.
     #[must_use]
     pub fn gc(&self, options: GcOptions) -> BoxStream<'_, Result<Garbage, Error>> {
-        self.gc_observed(options, &(Arc::new(Silent) as Arc<dyn Observer>))
-    }
-
-    /// As [`gc`](Self::gc), and an observer is told how many objects were looked at.
-    #[must_use]
-    pub fn gc_observed(
-        &self,
-        options: GcOptions,
-        observer: &Arc<dyn Observer>,
-    ) -> BoxStream<'_, Result<Garbage, Error>> {
-        let observer = Arc::clone(observer);
+        let observer = Arc::clone(&self.observer);
         stream::once(async move {
             self.must_be_owner().await?;
             let listing = Within::begin(&observer, Phase::Listing, None);

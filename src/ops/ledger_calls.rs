@@ -61,7 +61,7 @@ impl Client {
     /// # Errors
     /// Those of [`Ledger::tag`](crate::ledger::Ledger::tag).
     pub async fn tag(&self, request: &TagRequest) -> Result<TagMove, Error> {
-        Ok(self.ledger.tag(request).await?)
+        Ok(self.ledger.tag(&self.signed(request)).await?)
     }
 
     /// Takes a tag off.
@@ -69,7 +69,7 @@ impl Client {
     /// # Errors
     /// Those of [`Ledger::untag`](crate::ledger::Ledger::untag).
     pub async fn untag(&self, request: &UntagRequest) -> Result<TagMove, Error> {
-        Ok(self.ledger.untag(request).await?)
+        Ok(self.ledger.untag(&self.signed(request)).await?)
     }
 
     /// Puts a tag back to where it was before.
@@ -77,7 +77,7 @@ impl Client {
     /// # Errors
     /// Those of [`Ledger::rollback`](crate::ledger::Ledger::rollback).
     pub async fn rollback(&self, request: &RollbackRequest) -> Result<TagMove, Error> {
-        Ok(self.ledger.rollback(request).await?)
+        Ok(self.ledger.rollback(&self.signed(request)).await?)
     }
 
     /// Makes all moves of a plan in one transaction, or takes them back; or none of them.
@@ -85,7 +85,7 @@ impl Client {
     /// # Errors
     /// Those of [`Ledger::apply`](crate::ledger::Ledger::apply).
     pub async fn apply(&self, request: &ApplyRequest) -> Result<Vec<TagMove>, Error> {
-        Ok(self.ledger.apply(request).await?)
+        Ok(self.ledger.apply(&self.signed(request)).await?)
     }
 
     /// What [`apply`](Self::apply) would do now. Changes nothing.
@@ -93,7 +93,7 @@ impl Client {
     /// # Errors
     /// Those of [`Ledger::preview`](crate::ledger::Ledger::preview).
     pub async fn preview(&self, request: &ApplyRequest) -> Result<Vec<TagMove>, Error> {
-        Ok(self.ledger.preview(request).await?)
+        Ok(self.ledger.preview(&self.signed(request)).await?)
     }
 
     /// Protects a tag, or takes its protection away.
@@ -101,7 +101,7 @@ impl Client {
     /// # Errors
     /// Those of [`Ledger::protect`](crate::ledger::Ledger::protect).
     pub async fn protect(&self, request: &ProtectRequest) -> Result<TagMove, Error> {
-        Ok(self.ledger.protect(request).await?)
+        Ok(self.ledger.protect(&self.signed(request)).await?)
     }
 
     /// Yanks, unyanks, deletes or labels a version.
@@ -109,6 +109,6 @@ impl Client {
     /// # Errors
     /// Those of [`Ledger::change`](crate::ledger::Ledger::change).
     pub async fn change(&self, request: &ChangeRequest) -> Result<Changed, Error> {
-        Ok(self.ledger.change(request).await?)
+        Ok(self.ledger.change(&self.signed(request)).await?)
     }
 }

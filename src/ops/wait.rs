@@ -1,20 +1,21 @@
 //! `wait`: until a version is there, or a tag has moved.
 
-use super::{client::Client, error::Error, observer::Observer};
+use super::{client::Client, error::Error};
 use crate::{
     fault::{Fault, FaultKind},
     ledger,
     model::{Invalid, PackageName, Release, Spec, Version},
 };
-use std::{mem, sync::Arc, time::Duration};
+use std::{mem, time::Duration};
 use tokio::time::Instant;
 
-/// What to wait for.
+/// A condition to wait for.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Wait {
     /// The package, which need not be there yet.
     pub package: PackageName,
-    /// What has to lead to a version.
+    /// The spec that must mean a version.
     pub spec: Spec,
     /// It must lead to this version.
     pub version: Option<Version>,
@@ -32,6 +33,36 @@ pub struct Wait {
 pub const POLL: Duration = Duration::from_secs(1);
 
 impl Wait {
+    /// Until `spec` means some version of `package`, without a timeout.
+    #[must_use]
+    pub fn new(package: PackageName, spec: Spec) -> Self {
+        Self { package, spec, version: None, newer_than: None, after_rev: None, timeout: None }
+    }
+
+    /// Until the spec means this version.
+    #[must_use]
+    pub fn version(self, version: Version) -> Self {
+        Self { version: Some(version), ..self }
+    }
+
+    /// Until the spec means a version with a higher number than this.
+    #[must_use]
+    pub fn newer_than(self, version: Version) -> Self {
+        Self { newer_than: Some(version), ..self }
+    }
+
+    /// Until the tag was changed at a higher revision than this.
+    #[must_use]
+    pub fn after_rev(self, rev: u64) -> Self {
+        Self { after_rev: Some(rev), ..self }
+    }
+
+    /// Ends with [`Error::TimedOut`] after this time.
+    #[must_use]
+    pub fn timeout(self, timeout: Duration) -> Self {
+        Self { timeout: Some(timeout), ..self }
+    }
+
     fn is_met_by(&self, version: Version, rev: Option<u64>) -> bool {
         self.version.is_none_or(|wanted| version == wanted)
             && self.newer_than.is_none_or(|than| version > than)
@@ -44,17 +75,20 @@ pub const LAST_LOOK: Duration = Duration::from_secs(5);
 
 impl Client {
     /// Returns as soon as a look shows that what is waited for is so: strongly consistent, and at most one
-    /// and a half times [`POLL`] after it came to be. Changes nothing; may be dropped at any time.
+    /// and a half times [`POLL`] after it came to be. Changes nothing.
     ///
     /// An outage, throttling or contention does not end it, however long that lasts: its deadline is its timeout alone.
-    /// `observer` is warned once the ledger has not answered for as long as the client's own deadline, and when it
+    /// The observer is warned once the ledger has not answered for as long as the client's own deadline, and when it
     /// answers again. It ends at most [`LAST_LOOK`] after the timeout.
+    ///
+    /// # Cancellation
+    /// May be dropped at any time.
     ///
     /// # Errors
     /// [`Error::TimedOut`]; a transient [`ledger::Error::Fault`] if the last look got no answer, so that it is not
     /// known what is there; [`Error::Invalid`] if `after_rev` is given and the spec is no tag; those of
     /// [`Ledger::position`](crate::ledger::Ledger::position), but for what is not there yet.
-    pub async fn wait(&self, wait: &Wait, observer: &Arc<dyn Observer>) -> Result<Release, Error> {
+    pub async fn wait(&self, wait: &Wait) -> Result<Release, Error> {
         if wait.after_rev.is_some() && !matches!(wait.spec, Spec::Tag(_)) {
             let rule = "has no revision: only a tag, such as live, can be waited for by its revision";
             return Err(Invalid::new("spec", &wait.spec.to_string(), rule).into());
@@ -71,12 +105,12 @@ impl Client {
             match &looked {
                 Ok(Looked::On(_)) => {
                     if mem::take(&mut away) {
-                        observer.warn("the ledger answers again");
+                        self.observer.warn("the ledger answers again");
                     }
                 }
                 Err(ledger::Error::Fault(fault)) if fault.kind.is_transient() && !self.is_stopped() => {
                     if !mem::replace(&mut away, true) {
-                        observer.warn(&format!("the ledger does not answer; still waiting: {fault}"));
+                        self.observer.warn(&format!("the ledger does not answer; still waiting: {fault}"));
                     }
                 }
                 Ok(Looked::Met(_)) | Err(_) => {}
@@ -126,7 +160,7 @@ impl Client {
     }
 }
 
-/// What a look has shown.
+/// The result of a look.
 enum Looked {
     Met(Box<Release>),
     /// Not yet; the version that it is on.

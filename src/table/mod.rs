@@ -10,8 +10,10 @@
 //! implementation to it. A table makes one try and never sleeps: trying again is the caller's decision.
 
 mod canonical;
+#[cfg(feature = "dynamodb")]
 pub mod dynamodb;
 pub mod memory;
+#[cfg(feature = "sqlite")]
 pub mod sqlite;
 
 pub(crate) use canonical::canonical_object;

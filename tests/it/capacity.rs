@@ -16,9 +16,8 @@ use futures_util::{StreamExt, stream};
 use meter::{Cost, Meter};
 use sacker::{
     ledger::{Added, Ledger, Staged, TableLedger},
-    location::{self, Uploading},
     model::{Address, Blob, Digest},
-    ops::{Add, AddInput, Client, Observer, Silent},
+    ops::{AddInput, Client},
     table::{Table, dynamodb::DynamoTable},
 };
 use serde_json::json;
@@ -52,17 +51,13 @@ impl Measuring {
     /// Adds versions with blobs of their own, so many at once, unmeasured.
     async fn add(&self, packages: impl Iterator<Item = String>, at_once: usize) {
         let [ledger, store] = &self.direct;
-        let retry_policy = backends::retry_policy();
-        let (ledger, store, aws) = (of(ledger), of(store), backends::aws());
-        let opened = location::open(&ledger, &store, &aws, retry_policy.clone(), Uploading::default()).await;
-        let (ledger, store) = opened.unwrap();
-        let client = &Client::new(ledger, store, retry_policy, self.sandbox.path("tmp"));
-        let observer: &Arc<dyn Observer> = &(Arc::new(Silent) as Arc<dyn Observer>);
+        let builder = Client::builder(ledger, store).retry_policy(backends::retry_policy());
+        let builder = builder.aws(backends::aws()).temporary_directory(self.sandbox.path("tmp"));
+        let client = &builder.build().await.unwrap();
         let add = |(number, package): (usize, String)| async move {
             let bytes = format!("{number} of {package}").into_bytes();
-            let input = AddInput::Stream(Box::new(std::io::Cursor::new(bytes)));
-            let add = Add { request: adding(&package), input, filename: Some(of("app.tar.gz")) };
-            client.add(add, observer).await.unwrap();
+            let input = AddInput::bytes(bytes).filename(of("app.tar.gz"));
+            client.add(adding(&package), input).await.unwrap();
         };
         stream::iter(packages.enumerate().map(add)).buffer_unordered(at_once).collect::<Vec<()>>().await;
     }

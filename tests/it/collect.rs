@@ -18,7 +18,7 @@ use futures_util::TryStreamExt;
 use sacker::{
     ledger::{ChangeRequest, Ledger, TableLedger},
     model::{Address, Release, ReleaseChange, Timestamp},
-    ops::{Add, AddInput, Client, Error, Garbage, GcOptions, Observer, Silent},
+    ops::{AddInput, Client, Error, Garbage, GcOptions},
     store::{Content, Store, directory::DirectoryStore, memory::MemoryStore, s3::S3Store},
     table::{Table, dynamodb::DynamoTable, memory::MemoryTable, sqlite::SqliteTable},
 };
@@ -119,14 +119,12 @@ impl Site {
     /// Adds a version by some client.
     pub async fn add_by(&self, client: &Client, package: &str, content: &str) -> Result<Release, Error> {
         let request = adding(package);
-        let add = Add { request, input: AddInput::File(self.file(content)), filename: None };
-        Ok(client.add(add, &silent()).await?.0)
+        Ok(client.add(request, AddInput::file(self.file(content))).await?.0)
     }
 
     pub async fn delete(&self, package: &str, number: u64) {
         let change = ReleaseChange::Delete;
-        let request =
-            ChangeRequest { package: of(package), version: version(number), change, author: author(None) };
+        let request = ChangeRequest::new(of(package), version(number), change).author(author(None));
         self.client().change(&request).await.unwrap();
     }
 
@@ -143,12 +141,8 @@ impl Site {
     }
 }
 
-pub fn silent() -> Arc<dyn Observer> {
-    Arc::new(Silent)
-}
-
 pub fn collect(delete: bool) -> GcOptions {
-    GcOptions { delete, min_age: Duration::ZERO, now: Timestamp::now() }
+    GcOptions::new().delete(delete).min_age(Duration::ZERO).now(Timestamp::now())
 }
 
 /// The blobs that are collected, in the order they are told of.

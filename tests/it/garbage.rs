@@ -60,7 +60,7 @@ async fn everything(ledger: &TableLedger) {
     drop(try_add(ledger, &request, "two").await);
     for change in [ReleaseChange::Yank, ReleaseChange::Unyank, ReleaseChange::Delete] {
         let (package, author) = (of("app"), author(None));
-        drop(ledger.change(&ChangeRequest { package, version: version(2), change, author }).await);
+        drop(ledger.change(&ChangeRequest::new(package, version(2), change).author(author)).await);
     }
 }
 

@@ -15,7 +15,7 @@ use sacker::{
         TableLedger, TagRequest, UntagRequest,
     },
     model::{Address, Created, Labels, Plan, Protection, ReleaseChange, Spec, TagName, Timestamp, Version},
-    ops::{Add, AddInput, Client, Download, Error, Fsck, GcOptions, Observer, Silent, Target},
+    ops::{AddInput, Client, Download, Error, Fsck, GcOptions, Target},
     retry::{Cancellation, Pace, RetryPolicy, pace},
     store::{Body, Content, Listing, Put, PutError, Sending, Stat, Store, memory::MemoryStore},
     table::{Item, Key, Page, Query, Table, TransactError, Transaction, memory::MemoryTable},
@@ -269,16 +269,16 @@ const OPERATIONS: [(&str, usize); 29] = [
 ];
 
 fn author() -> Author {
-    Author { actor: of("someone@host"), message: None, key: None }
+    Author::new(of("someone@host"))
 }
 
 fn tagging(spec: &str, tag: &str) -> TagRequest {
     let (package, spec, tag, author) = (of("app"), of(spec), of(tag), author());
-    TagRequest { package, spec, tag, expect: None, require: Vec::new(), confirm: false, author }
+    TagRequest::new(package, spec, tag).author(author)
 }
 
 fn change(number: u64, change: ReleaseChange) -> ChangeRequest {
-    ChangeRequest { package: of("app"), version: version(number), change, author: author() }
+    ChangeRequest::new(of("app"), version(number), change).author(author())
 }
 
 fn plan() -> Plan {
@@ -288,31 +288,36 @@ fn plan() -> Plan {
 }
 
 fn protection(tag: &str, protection: Option<Protection>) -> ProtectRequest {
-    ProtectRequest { package: of("app"), tag: of(tag), protection, author: author() }
+    ProtectRequest::new(of("app"), of(tag), protection).author(author())
 }
 
 async fn add(client: &Client, file: &Path, tags: Vec<TagName>, if_changed: bool) -> Result<(), Error> {
     let (package, author, labels) = (of("app"), author(), Labels::default());
     let (expect_latest, confirm) = (None, Vec::new());
-    let request = AddRequest { package, author, labels, tags, if_changed, expect_latest, confirm };
-    let add = Add { request, input: AddInput::File(file.to_owned()), filename: None };
-    client.add(add, &observer()).await.map(drop)
-}
-
-fn observer() -> Arc<dyn Observer> {
-    Arc::new(Silent)
+    let request = {
+        let mut it = AddRequest::new(package).author(author).labels(labels).tags(tags).if_changed(if_changed);
+        it.expect_latest = expect_latest;
+        it.confirm = confirm;
+        it
+    };
+    let input = AddInput::file(file);
+    client.add(request, input).await.map(drop)
 }
 
 async fn rollback(client: &Client, to: Option<Version>) -> Result<(), Error> {
     let (package, tag, author) = (of("app"), of("live"), author());
     client
-        .rollback(&RollbackRequest { package, tag, to, expect: None, confirm: false, author })
+        .rollback(&{
+            let mut it = RollbackRequest::new(package, tag).author(author);
+            it.to = to;
+            it
+        })
         .await
         .map(drop)
 }
 
 async fn apply(client: &Client, undo: bool) -> Result<(), Error> {
-    client.apply(&ApplyRequest { plan: plan(), undo, author: author() }).await.map(drop)
+    client.apply(&ApplyRequest::new(plan()).undo(undo).author(author())).await.map(drop)
 }
 
 /// Does an operation to the scene that [`prepare`] has made.
@@ -328,18 +333,25 @@ async fn perform(name: &str, client: &Client, dir: &Path) -> Result<(), Error> {
         "tag live@" => client.tag(&tagging("live@{2100-01-01T00:00:00Z}", "next")).await.map(drop),
         "tag --require" => {
             let require = ["label:tests=passed", "tag:live", "age:1ms"].map(of).to_vec();
-            client.tag(&TagRequest { require, ..tagging("live", "next") }).await.map(drop)
+            client
+                .tag(&{
+                    let mut it = tagging("live", "next");
+                    it.require = require;
+                    it
+                })
+                .await
+                .map(drop)
         }
         "untag" => {
             let (package, tag, author) = (of("app"), of("canary"), author());
-            client.untag(&UntagRequest { package, tag, expect: None, confirm: false, author }).await.map(drop)
+            client.untag(&UntagRequest::new(package, tag).author(author)).await.map(drop)
         }
         "rollback" => rollback(client, None).await,
         "rollback --to" => rollback(client, Some(version(1))).await,
         "apply" => {
             let plan =
                 r#"{"moves":[{"package":"app","tag":"live","to":1},{"package":"lib","tag":"live","to":1}]}"#;
-            let request = ApplyRequest { plan: of(plan), undo: false, author: author() };
+            let request = ApplyRequest::new(of(plan)).author(author());
             client.apply(&request).await.map(drop)
         }
         "apply --undo" => apply(client, true).await,
@@ -361,17 +373,14 @@ async fn perform(name: &str, client: &Client, dir: &Path) -> Result<(), Error> {
         "download" => {
             let target = Target::Stream(Box::new(io::sink()));
             let (package, spec, force) = (app, of("live"), false);
-            let download = Download { package, spec, target, force, preserve_mode: false };
-            client.download(download, &observer()).await.map(drop)
+            let download = Download::new(package, spec, target).force(force);
+            client.download(download).await.map(drop)
         }
         "gc" => {
-            let collect = GcOptions { delete: true, min_age: Duration::ZERO, now: Timestamp::now() };
+            let collect = GcOptions::new().delete(true).min_age(Duration::ZERO).now(Timestamp::now());
             client.gc(collect).collect::<Vec<_>>().await.into_iter().try_for_each(|found| found.map(drop))
         }
-        "fsck" => client
-            .fsck(Fsck::default(), &observer(), &mut |violation| panic!("{violation:?}"))
-            .await
-            .map(drop),
+        "fsck" => client.fsck(Fsck::default(), &mut |violation| panic!("{violation:?}")).await.map(drop),
         "init" => client.init().await.map(drop),
         other => panic!("there is no {other}"),
     }
@@ -390,17 +399,8 @@ async fn prepare(client: &Client, dir: &Path) {
         client.tag(&tagging(spec, tag)).await.unwrap();
     }
     client.protect(&protection("pinned", Some(Protection::WriteOnce))).await.unwrap();
-    let lib = AddRequest {
-        package: of("lib"),
-        author: author(),
-        labels: Labels::default(),
-        tags: Vec::new(),
-        if_changed: false,
-        expect_latest: None,
-        confirm: Vec::new(),
-    };
-    let add = Add { request: lib, input: AddInput::File(dir.join("1")), filename: None };
-    client.add(add, &observer()).await.unwrap();
+    let lib = AddRequest::new(of("lib")).author(author());
+    client.add(lib, AddInput::file(dir.join("1"))).await.unwrap();
     apply(client, false).await.unwrap();
 }
 

@@ -10,6 +10,7 @@ mod cli;
 mod collect;
 mod durability;
 mod dynamodb;
+mod examples;
 mod faults;
 mod garbage;
 #[cfg(feature = "failpoints")]

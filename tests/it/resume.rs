@@ -1,7 +1,7 @@
 //! A download that was interrupted is gone on with, and what it left is not believed.
 
 use crate::{
-    collect::{Site, silent},
+    collect::Site,
     ledger::world::{adding, of, retry_policy},
 };
 use async_trait::async_trait;
@@ -9,7 +9,7 @@ use futures_util::StreamExt;
 use sacker::{
     fault::{Fault, FaultKind},
     model::{Address, Blob, Created},
-    ops::{Add, AddInput, Client, Download, Downloaded, Error, Observer, Phase, Target},
+    ops::{AddInput, Client, Download, Downloaded, Error, Observer, Phase, Target},
     store::{Body, Content, Listing, Put, PutError, Sending, Stat, Store},
 };
 use std::{
@@ -146,8 +146,7 @@ impl World {
         let path = site.dir.path().join("f");
         fs::write(&path, &bytes).unwrap();
         fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
-        let add = Add { request: adding("app"), input: AddInput::File(path), filename: None };
-        let (release, _) = site.client().add(add, &silent()).await.unwrap();
+        let (release, _) = site.client().add(adding("app"), AddInput::file(path)).await.unwrap();
         fs::create_dir(site.dir.path().join("to")).unwrap();
         Self { site, bytes, blob: release.blob }
     }
@@ -175,11 +174,10 @@ impl World {
         let client = Client::new(self.site.ledger(), Arc::new(store), retry_policy(), scratch);
         let client = client.with_jobs(NonZeroUsize::new(usize::try_from(JOBS).unwrap()).unwrap());
         let target = Target::Directory(self.to(""));
-        let download =
-            Download { package: of("app"), spec: of("1"), target, force: false, preserve_mode: false };
-        let observer: Arc<dyn Observer> = Arc::clone(&reported) as _;
-        let done = client.download(download, &observer).await;
-        drop((client, observer));
+        let download = Download::new(of("app"), of("1"), target);
+        let client = client.with_observer(Arc::clone(&reported) as _);
+        let done = client.download(download).await;
+        drop(client);
         (done, given.load(SeqCst), Arc::into_inner(reported).unwrap())
     }
 

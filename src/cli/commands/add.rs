@@ -9,7 +9,7 @@ use crate::{
     },
     ledger::AddRequest,
     model::{Expectation, FileName, Labels, PackageName, TagName},
-    ops::{Add, AddInput},
+    ops::AddInput,
     store::HASHED_AT_ONCE,
 };
 use std::{
@@ -69,15 +69,16 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
     let client = context.client_with(jobs).await?;
     let (author, late) = context.author_of_addition(change).await?;
     let client = match late {
-        Some(actor) => client.with_actor(actor),
+        Some(actor) => client.with_late_actor(actor),
         None => client,
     };
-    let add = Add {
-        request: AddRequest { package, author, labels, tags, if_changed, expect_latest, confirm },
-        input: if stdin { AddInput::Stream(Box::new(std::io::stdin())) } else { AddInput::File(file) },
-        filename,
+    let request = AddRequest { package, author, labels, tags, if_changed, expect_latest, confirm };
+    let input = if stdin { AddInput::stream(std::io::stdin()) } else { AddInput::file(file) };
+    let input = match filename {
+        Some(filename) => input.filename(filename),
+        None => input,
     };
-    let (release, new) = client.add(add, &context.observer).await.map_err(context.failed(&doing))?;
+    let (release, new) = client.add(request, input).await.map_err(context.failed(&doing))?;
     if !new {
         context.notices.note(&format!(
             "nothing was added: {} {} has this sha256 already",

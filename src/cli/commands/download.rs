@@ -62,7 +62,7 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
     };
     let client = context.client_with(jobs).await?;
     let download = Download { package: package.clone(), spec, target, force, preserve_mode };
-    let downloaded = match client.download(download, &context.observer).await {
+    let downloaded = match client.download(download).await {
         Ok(downloaded) => downloaded,
         Err(ops::Error::Output { source, .. }) if stdout => return Err(Failure::stdout(&source)),
         Err(error) => return Err(context.failed(&doing)(error)),

@@ -11,7 +11,7 @@ use crate::{
     ledger::{Repair, Violation},
     ops::{Fsck, FsckReport},
 };
-use std::{num::NonZeroUsize, sync::Arc};
+use std::num::NonZeroUsize;
 
 /// Check everything that the ledger holds, and that the store has every blob; exits with 8 if something is wrong
 ///
@@ -34,7 +34,6 @@ pub(in crate::cli) struct Args {
 pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result<(), Failure> {
     let Args { read_data, repair, jobs } = args;
     let client = context.client_with(jobs).await?;
-    let observer = Arc::clone(&context.observer);
     let output = &mut *context.output;
     let mut printed = Ok(());
     let mut record = |violation: Violation| {
@@ -46,7 +45,7 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
             };
         }
     };
-    let checked = client.fsck(Fsck { repair, read_data }, &observer, &mut record).await;
+    let checked = client.fsck(Fsck { repair, read_data }, &mut record).await;
     printed?;
     let checked = checked.map_err(context.failed("checking"))?;
     if context.output.json {

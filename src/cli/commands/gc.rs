@@ -25,8 +25,7 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
     let Args { delete, min_age } = args;
     let client = context.client().await?;
     let doing = if delete { "collecting" } else { "looking for what can be collected" };
-    let mut garbage =
-        client.gc_observed(GcOptions { delete, min_age, now: Timestamp::now() }, &context.observer);
+    let mut garbage = client.gc(GcOptions { delete, min_age, now: Timestamp::now() });
     let (mut blobs, mut bytes, mut uploads) = (0_u64, 0_u64, 0_u64);
     while let Some(found) = garbage.try_next().await.map_err(context.failed(doing))? {
         match &found {

@@ -43,7 +43,7 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
     };
     let client = context.ledger().await?;
     let wait = Wait { package, spec, version, newer_than, after_rev, timeout };
-    let release = client.wait(&wait, &context.observer).await.map_err(context.failed(&doing))?;
+    let release = client.wait(&wait).await.map_err(context.failed(&doing))?;
     if context.output.json {
         return context.output.object(&json::VersionLine::of(&release, None));
     }

@@ -5,6 +5,7 @@ mod operations;
 use super::*;
 use crate::{
     cli::{config::Settings, environment::Environment},
+    fault::FaultKind,
     ledger::{Conflict, Failed, GateFailure, NotFound, Refused},
     model::{
         Actor, Address, Expectation, PackageName, Protection, State, TagKind, TagName, Timestamp, Version,

@@ -160,7 +160,7 @@ impl Addition<'_> {
             labels: self.request.labels.clone(),
             more_labels: Labels::default(),
             state: State::Active,
-            who: context.author.actor.clone(),
+            who: context.author.who(),
             when,
             clock,
             message: context.author.message.clone(),

@@ -184,7 +184,7 @@ impl Changing<'_> {
             version: Some(self.request.version),
             was: Some(was),
             labels,
-            who: context.author.actor.clone(),
+            who: context.author.who(),
             when,
             message: context.author.message.clone(),
             op: context.op.clone(),

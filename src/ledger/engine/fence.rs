@@ -25,7 +25,7 @@ impl TableLedger {
     ) -> Result<Sealed, Error> {
         seen.begin();
         let op = OpId::from(self.retry_policy().random());
-        let who = author.actor.clone();
+        let who = author.who();
         let key = schema::head_key(log);
         if let Some(head) = seen.item(&key) {
             schema::check_write(&key, head)?;

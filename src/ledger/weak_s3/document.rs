@@ -98,7 +98,7 @@ impl Document {
             kind: if version.is_some() { TagKind::Move } else { TagKind::Untag },
             set: self.rev + 1,
             back: before.map(|before| before.set),
-            who: author.actor.clone(),
+            who: author.who(),
             when: after(Timestamp::now(), last),
             message: author.message.clone(),
             protection: None,

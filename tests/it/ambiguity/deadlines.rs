@@ -9,7 +9,7 @@ use crate::{
 };
 use sacker::{
     fault::FaultKind,
-    ledger::{AddRequest, Author, Conflict, Error, Ledger, TagRequest},
+    ledger::{Author, Conflict, Error, Ledger},
     model::IdempotencyKey,
     table::Transaction,
 };
@@ -32,7 +32,7 @@ pub(super) fn unavailable(error: Error) {
 async fn nothing_is_changed_by_what_arrives_after_the_deadline() {
     let scene = Scene::new(fences_alone).await;
     let began = Instant::now();
-    let request = AddRequest { tags: vec![of("live")], ..adding("app") };
+    let request = adding("app").tags([of("live")]);
     unavailable(try_add(&scene.ledger, &request, "three").await.unwrap_err());
     assert!(began.elapsed() >= DEADLINE);
     assert!(began.elapsed() < DEADLINE * 2);
@@ -44,10 +44,10 @@ async fn nothing_is_changed_by_what_arrives_after_the_deadline() {
     assert_eq!(scene.faulty.deliver_late().await, 0);
     unavailable(scene.ledger.untag(&untagging("app", "live")).await.unwrap_err());
     assert_eq!(scene.faulty.deliver_late().await, 0);
-    let key = TagRequest { author: author(Some("there")), ..tagging("app", "1", "live") };
+    let key = tagging("app", "1", "live").author(author(Some("there")));
     unavailable(scene.ledger.tag(&key).await.unwrap_err());
     assert_eq!(scene.faulty.deliver_late().await, 0);
-    let unchanged = AddRequest { if_changed: true, tags: vec![of("canary")], ..adding("app") };
+    let unchanged = adding("app").if_changed(true).tags([of("canary")]);
     unavailable(try_add(&scene.ledger, &unchanged, "2").await.unwrap_err());
     assert_eq!(scene.faulty.deliver_late().await, 0);
     assert_eq!(scene.audit().await, (2, 1, 5));
@@ -70,7 +70,7 @@ async fn what_landed_is_found_at_the_deadline() {
     assert_eq!((moved.previous, moved.version), (Some(version(1)), Some(version(2))));
     // Also where all that landed is the key.
     let scene = Scene::new(answers).await;
-    let key = TagRequest { author: author(Some("there")), ..tagging("app", "1", "live") };
+    let key = tagging("app", "1", "live").author(author(Some("there")));
     let there = scene.ledger.tag(&key).await.unwrap();
     assert_eq!((there.previous, there.version), (Some(version(1)), Some(version(1))));
     assert_eq!(scene.audit().await, (2, 1, 0));
@@ -97,18 +97,18 @@ pub(super) async fn cut_off(fate: Fate) -> Scene {
 }
 
 pub(super) fn keyed(key: &IdempotencyKey) -> Author {
-    Author { key: Some(key.clone()), ..author(None) }
+    author(None).key(key.clone())
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_unknown_addition_is_found_out_by_a_rerun() {
     for fate in [Fate::LosesReply, Fate::IsDelayed] {
         let scene = cut_off(fate).await;
-        let request = AddRequest { tags: vec![of("live")], ..adding("app") };
+        let request = adding("app").tags([of("live")]);
         let key = unknown(try_add(&scene.ledger, &request, "three").await.unwrap_err());
         assert!(matches!(key, IdempotencyKey::Resume { slot: 3, .. }), "{key}");
         assert!(key.to_string().parse::<IdempotencyKey>().unwrap() == key);
-        let again = AddRequest { author: keyed(&key), ..request.clone() };
+        let again = request.clone().author(keyed(&key));
         // Still nothing is reachable: still unknown, under the same key.
         let restarted = scene.ledger.begin_add(&again, None).await;
         assert!(restarted.is_err());
@@ -128,7 +128,7 @@ async fn an_unknown_addition_may_land_before_the_rerun() {
     let key = unknown(try_add(&scene.ledger, &adding("app"), "three").await.unwrap_err());
     assert_eq!(scene.faulty.deliver_late().await, 1);
     add(&scene.sound(), "app", "four").await;
-    let again = AddRequest { author: keyed(&key), ..adding("app") };
+    let again = adding("app").author(keyed(&key));
     let (release, new) = try_add(&scene.sound(), &again, "three").await.unwrap();
     assert_eq!((release.version, new), (version(3), true));
     assert_eq!(scene.audit().await, (4, 1, 0));
@@ -139,7 +139,7 @@ async fn an_unknown_addition_whose_slot_was_taken_is_done_once() {
     let scene = cut_off(Fate::IsDelayed).await;
     let key = unknown(try_add(&scene.ledger, &adding("app"), "three").await.unwrap_err());
     add(&scene.sound(), "app", "between").await;
-    let again = AddRequest { author: keyed(&key), ..adding("app") };
+    let again = adding("app").author(keyed(&key));
     for _ in 0..2 {
         let (release, new) = try_add(&scene.sound(), &again, "three").await.unwrap();
         assert_eq!((release.version, new), (version(4), true));
@@ -154,7 +154,7 @@ async fn an_unknown_move_is_found_out_by_a_rerun() {
         let scene = cut_off(fate).await;
         let key = unknown(scene.ledger.tag(&tagging("app", "latest", "live")).await.unwrap_err());
         assert!(matches!(key, IdempotencyKey::Resume { slot: 2, .. }), "{key}");
-        let again = TagRequest { author: keyed(&key), ..tagging("app", "latest", "live") };
+        let again = tagging("app", "latest", "live").author(keyed(&key));
         let first = scene.sound().tag(&again).await.unwrap();
         assert_eq!((first.previous, first.version), (Some(version(1)), Some(version(2))));
         tag(&scene.sound(), "app", "1", "live").await;
@@ -169,7 +169,7 @@ async fn an_unknown_move_is_found_out_by_a_rerun() {
 async fn a_rerun_without_an_answer_reports_the_same_key() {
     let scene = cut_off(Fate::IsDelayed).await;
     let key = unknown(scene.ledger.tag(&tagging("app", "2", "live")).await.unwrap_err());
-    let again = TagRequest { author: keyed(&key), ..tagging("app", "2", "live") };
+    let again = tagging("app", "2", "live").author(keyed(&key));
     assert_eq!(unknown(scene.ledger.tag(&again).await.unwrap_err()), key);
     let moved = scene.sound().tag(&again).await.unwrap();
     assert_eq!(moved.version, Some(version(2)));
@@ -217,7 +217,7 @@ async fn the_resume_key_names_the_last_attempt() {
     scene.set_rival(|rival| async move {
         add(&rival, "app", "three").await;
     });
-    let request = AddRequest { if_changed: true, tags: vec![of("live")], ..adding("app") };
+    let request = adding("app").if_changed(true).tags([of("live")]);
     let mut draft = scene.ledger.begin_add(&request, None).await.unwrap();
     let sha256 = crate::ledger::world::sha256("2");
     scene.ledger.stage(&request, &sha256, &mut draft).await.unwrap();
@@ -227,7 +227,7 @@ async fn the_resume_key_names_the_last_attempt() {
     assert_eq!(restage, sacker::ledger::Added::Restage(0));
     let key = unknown(scene.ledger.add(&request, &blob, &draft).await.unwrap_err());
     assert!(matches!(key, IdempotencyKey::Resume { slot: 4, .. }), "{key}");
-    let again = AddRequest { author: keyed(&key), ..request };
+    let again = request.author(keyed(&key));
     let (release, new) = try_add(&scene.sound(), &again, "2").await.unwrap();
     assert_eq!((release.version, new), (version(4), true));
     assert_eq!(scene.faulty.deliver_late().await, 0);

@@ -8,7 +8,7 @@ use crate::{
     },
 };
 use sacker::{
-    ledger::{AddRequest, Added, Ledger, TagRequest},
+    ledger::{Added, Ledger},
     model::Release,
 };
 use serde_json::json;
@@ -45,7 +45,7 @@ async fn a_lost_reply_is_one_s_own_success() {
 async fn every_reply_may_be_lost_once() {
     // A try and its reply lost, again and again, for every kind of change.
     let scene = Scene::new(|number, _| if number % 2 == 0 { Fate::LosesReply } else { Fate::Arrives }).await;
-    let with_tags = AddRequest { tags: vec![of("live"), of("canary")], ..adding("app") };
+    let with_tags = adding("app").tags([of("live"), of("canary")]);
     let (release, new) = try_add(&scene.ledger, &with_tags, "three").await.unwrap();
     assert_eq!((release.version, new), (version(3), true));
     assert_eq!(release.tags, ["latest", "canary", "live"]);
@@ -55,11 +55,11 @@ async fn every_reply_may_be_lost_once() {
     assert_eq!((promoted.previous, promoted.version), (Some(version(2)), Some(version(3))));
     let off = scene.ledger.untag(&untagging("app", "canary")).await.unwrap();
     assert_eq!((off.previous, off.version), (Some(version(3)), None));
-    let unchanged = AddRequest { if_changed: true, tags: vec![of("canary")], ..adding("app") };
+    let unchanged = adding("app").if_changed(true).tags([of("canary")]);
     let (release, new) = try_add(&scene.ledger, &unchanged, "three").await.unwrap();
     assert_eq!((release.version, new), (version(3), false));
     assert_eq!(release.tags, ["latest", "canary", "live"]);
-    let keyed = TagRequest { author: author(Some("there")), ..tagging("app", "3", "live") };
+    let keyed = tagging("app", "3", "live").author(author(Some("there")));
     let there = scene.ledger.tag(&keyed).await.unwrap();
     assert_eq!((there.previous, there.version), (Some(version(3)), Some(version(3))));
     let (release, new) = try_add(&scene.ledger, &adding_with_key("app", "k"), "four").await.unwrap();

@@ -14,7 +14,7 @@ use crate::{
     },
 };
 use sacker::{
-    ledger::{ApplyRequest, Author, Conflict, Error, Ledger, Refused, TableLedger, TagRequest},
+    ledger::{ApplyRequest, Author, Conflict, Error, Ledger, Refused, TableLedger},
     model::{Gate, IdempotencyKey},
     table::Transaction,
 };
@@ -136,7 +136,7 @@ async fn while_a_moves(undo: bool) -> (Scene, Result<Vec<(u64, u64)>, Error>) {
     if undo {
         scene.sound().apply(&applying(&plan)).await.unwrap();
     }
-    let moved = scene.ledger.apply(&ApplyRequest { undo, ..applying(&plan) }).await;
+    let moved = scene.ledger.apply(&applying(&plan).undo(undo)).await;
     let ends = |version: Option<sacker::model::Version>| version.map_or(0, u64::from);
     (scene, moved.map(|all| all.iter().map(|it| (ends(it.previous), ends(it.version))).collect()))
 }
@@ -167,7 +167,7 @@ async fn a_gate_on_a_tag_is_open_when_the_move_is_made() {
     scene.set_rival(|rival| async move {
         tag(&rival, "app", "1", "canary").await;
     });
-    let gated = TagRequest { require: vec![Gate::Tag(of("canary"))], ..tagging("app", "2", "live") };
+    let gated = tagging("app", "2", "live").require(Gate::Tag(of("canary")));
     let error = scene.ledger.tag(&gated).await.unwrap_err();
     assert!(matches!(error, Error::Refused(Refused::Gates { .. })), "{error:?}");
     assert_eq!(tags(&scene.sound(), "app").await, "latest=2 canary=1 live=1");
@@ -185,7 +185,7 @@ async fn largest(sound: &TableLedger) -> ApplyRequest {
         moves.push(json!({"package": package, "tag": format!("to{pair}"), "to": format!("from{pair}")}));
     }
     let plan = json!({"moves": moves}).to_string();
-    ApplyRequest { plan: of(&plan), undo: false, author: author(None) }
+    ApplyRequest::new(of(&plan)).author(author(None))
 }
 
 /// The first transaction meets a fate; before it is sent again, someone else is first.

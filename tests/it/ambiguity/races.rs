@@ -12,7 +12,7 @@ use crate::{
     },
 };
 use sacker::{
-    ledger::{AddRequest, Error, Ledger, Refused, TagRequest},
+    ledger::{Error, Ledger, Refused},
     model::{Address, ReleaseChange},
 };
 use serde_json::json;
@@ -106,7 +106,7 @@ async fn one_key_makes_one_version_however_it_is_read() {
 
 #[tokio::test(start_paused = true)]
 async fn one_key_moves_a_tag_once_however_it_is_read() {
-    let request = TagRequest { author: author(Some("job 7")), ..tagging("app", "2", "live") };
+    let request = tagging("app", "2", "live").author(author(Some("job 7")));
     for torn in 0..READ {
         let scene = Scene::new(|_, _| Fate::Arrives).await;
         let again = request.clone();
@@ -137,7 +137,7 @@ async fn a_move_begins_where_the_tag_is_however_it_is_read() {
         assert_eq!(moved.version, Some(version(2)));
         // The audit sees to it that every move began where the one before it ended.
         scene.audit().await;
-        let request = AddRequest { tags: vec![of("live")], ..adding("app") };
+        let request = adding("app").tags([of("live")]);
         scene.faulty.tear_next_read(torn);
         try_add(&scene.ledger, &request, "three").await.unwrap();
         assert_eq!(scene.audit().await.0, 3);
@@ -147,7 +147,7 @@ async fn a_move_begins_where_the_tag_is_however_it_is_read() {
 
 #[tokio::test(start_paused = true)]
 async fn a_tag_that_seemed_to_be_there_is_moved_however_it_is_read() {
-    let request = AddRequest { if_changed: true, tags: vec![of("canary"), of("live")], ..adding("app") };
+    let request = adding("app").if_changed(true).tags([of("canary"), of("live")]);
     for torn in 0..READ {
         let scene = Scene::new(|_, _| Fate::Arrives).await;
         // One of the tags is on `latest` already, and then no longer.

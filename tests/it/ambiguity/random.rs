@@ -6,7 +6,7 @@ use crate::{
     ledger::world::{adding, author, of, partition, sha256, tagging, try_add},
 };
 use sacker::{
-    ledger::{AddRequest, Author, ChangeRequest, Error, Ledger, TableLedger, TagRequest},
+    ledger::{AddRequest, ChangeRequest, Error, Ledger, TableLedger},
     model::{IdempotencyKey, OpId, ReleaseChange},
     retry::Cancellation,
     table::{Table, Transaction},
@@ -116,10 +116,7 @@ async fn run(seed: u64) {
                 }
                 Err(Error::Unknown { key, .. }) => {
                     unknown += 1;
-                    let again = AddRequest {
-                        author: Author { key: Some(key.clone()), ..author(None) },
-                        ..writer.request(*step)
-                    };
+                    let again = writer.request(*step).author(author(None).key(key.clone()));
                     let (release, new) = try_add(&sound, &again, &content).await.unwrap();
                     assert!(new);
                     assert_eq!(landed(&content).await, [release.version.get()], "seed {seed}: {content}");
@@ -153,8 +150,7 @@ async fn every_answer_is_true_under_any_losses() {
 async fn an_invented_operation_is_not_found() {
     let scene = Scene::new(|_, _| Fate::Arrives).await;
     let key = IdempotencyKey::Resume { op: OpId::from(7), slot: 1 };
-    let request =
-        TagRequest { author: Author { key: Some(key), ..author(None) }, ..tagging("app", "2", "live") };
+    let request = tagging("app", "2", "live").author(author(None).key(key));
     assert_eq!(scene.ledger.tag(&request).await.unwrap().version.unwrap().get(), 2);
 }
 
@@ -162,15 +158,15 @@ async fn an_invented_operation_is_not_found() {
 async fn an_unknown_outcome_stays_unknown_as_long_as_nothing_can_be_found_out() {
     let scene = Scene::new(|_, _| Fate::Arrives).await;
     let key = IdempotencyKey::Resume { op: OpId::from(7), slot: 3 };
-    let again = || Author { key: Some(key.clone()), ..author(None) };
+    let again = || author(None).key(key.clone());
     let stays = |error: Error| matches!(error, Error::Unknown { key: reported, .. } if reported == key);
     scene.faulty.set_unreachable(true);
-    let adding = AddRequest { author: again(), ..adding("app") };
+    let adding = adding("app").author(again());
     assert!(stays(try_add(&scene.ledger, &adding, "new").await.unwrap_err()));
-    let tagging = TagRequest { author: again(), ..tagging("app", "2", "live") };
+    let tagging = tagging("app", "2", "live").author(again());
     assert!(stays(scene.ledger.tag(&tagging).await.unwrap_err()));
     let yank = ReleaseChange::Yank;
     let version = 2.try_into().unwrap();
-    let changing = ChangeRequest { package: of("app"), version, change: yank, author: again() };
+    let changing = ChangeRequest::new(of("app"), version, yank).author(again());
     assert!(stays(scene.ledger.change(&changing).await.unwrap_err()));
 }

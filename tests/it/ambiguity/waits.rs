@@ -49,12 +49,17 @@ async fn wait<F: Future<Output = ()>>(
     let client =
         Client::new(Arc::new(ledger), Arc::new(MemoryStore::new()), retry_policy, std::env::temp_dir());
     let warned = Arc::new(Warned::default());
-    let observer: Arc<dyn Observer> = Arc::clone(&warned) as Arc<dyn Observer>;
+    let client = client.with_observer(Arc::clone(&warned) as Arc<dyn Observer>);
     let (package, spec, newer_than) = (of("app"), of("live"), Some(version(1)));
-    let wait = Wait { package, spec, version: None, newer_than, after_rev: None, timeout };
+    let wait = {
+        let mut it = Wait::new(package, spec);
+        it.newer_than = newer_than;
+        it.timeout = timeout;
+        it
+    };
     let began = Instant::now();
     let (ended, ()) = futures_util::future::join(
-        async { (client.wait(&wait, &observer).await.map(|release| release.version.get()), began.elapsed()) },
+        async { (client.wait(&wait).await.map(|release| release.version.get()), began.elapsed()) },
         meanwhile(scene),
     )
     .await;

@@ -4,14 +4,14 @@ use super::{V1, code, edit, plant};
 use crate::{
     backends,
     cli::sandbox::Sandbox,
-    collect::{Site, collect, gc, silent},
+    collect::{Site, collect, gc},
     ledger::world::{adding, author, of, read, tag, tagging, try_add, untagging, version, write},
 };
 use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
 use futures_util::TryStreamExt;
 use sacker::{
     fault::FaultKind,
-    ledger::{AddRequest, ChangeRequest, Error, Ledger, PackageQuery},
+    ledger::{ChangeRequest, Error, Ledger, PackageQuery},
     model::{Labels, ReleaseChange},
     ops::{Download, Fsck, Target},
     table::{Key, Table},
@@ -31,12 +31,12 @@ async fn everything(ledger: &dyn Ledger) -> Vec<Result<(), Error>> {
     }
     let label = ReleaseChange::Label(Labels::parse(["x=y"]).unwrap());
     for change in [label, ReleaseChange::Yank, ReleaseChange::Unyank, ReleaseChange::Delete] {
-        let request = ChangeRequest { package: of("app"), version: version(2), change, author: author(None) };
+        let request = ChangeRequest::new(of("app"), version(2), change).author(author(None));
         came.push(ledger.change(&request).await.map(drop));
     }
-    let keyed = AddRequest { author: author(Some("k")), ..adding("app") };
+    let keyed = adding("app").author(author(Some("k")));
     came.push(try_add(ledger, &keyed, "one").await.map(drop));
-    let tagged = AddRequest { tags: vec![of("live")], ..adding("app") };
+    let tagged = adding("app").tags([of("live")]);
     came.push(try_add(ledger, &tagged, "one").await.map(drop));
     came.push(ledger.tag(&tagging("app", "1", "live")).await.map(drop));
     came.push(ledger.tag(&tagging("app", "live", "canary")).await.map(drop));
@@ -48,13 +48,13 @@ async fn everything(ledger: &dyn Ledger) -> Vec<Result<(), Error>> {
 async fn populate(site: &Site) {
     let ledger = site.ledger();
     let labels = Labels::parse(["a=b"]).unwrap();
-    let request = AddRequest { tags: vec![of("live")], labels, author: author(Some("k")), ..adding("app") };
+    let request = adding("app").tags([of("live")]).labels(labels).author(author(Some("k")));
     try_add(&*ledger, &request, "one").await.unwrap();
     // The first one claims the store, which must be empty.
     site.add("app", "two").await;
     site.put("one", 0).await;
     let change = ReleaseChange::Label(Labels::parse(["c=d"]).unwrap());
-    let request = ChangeRequest { package: of("app"), version: version(1), change, author: author(None) };
+    let request = ChangeRequest::new(of("app"), version(1), change).author(author(None));
     ledger.change(&request).await.unwrap();
     tag(&*ledger, "app", "2", "live").await;
 }
@@ -115,14 +115,13 @@ async fn try_all(site: &Site, what: &str) -> usize {
     let client = site.client();
     for spec in ["1", "live", "latest"] {
         let target = Target::Path(site.dir.path().join("downloaded"));
-        let download =
-            Download { package: of("app"), spec: of(spec), target, force: true, preserve_mode: false };
+        let download = Download::new(of("app"), of(spec), target).force(true);
         // Whatever comes of it, it comes to an end.
-        let _ = client.download(download, &silent()).await;
+        let _ = client.download(download).await;
     }
     let _ = gc(&client, collect(true)).await;
     for repair in [false, true] {
-        let _ = client.fsck(Fsck { repair, read_data: 100 }, &silent(), &mut |_| ()).await;
+        let _ = client.fsck(Fsck::new().repair(repair).read_data(100), &mut |_| ()).await;
     }
     damaged
 }
@@ -229,13 +228,13 @@ async fn attribute_types_that_are_never_written_are_reported() {
                     || matches!(&error, Error::Fault(fault) if fault.kind == FaultKind::Corrupt),
                 "{pk}/{sk} {name} = {shown}: {error:?}"
             );
-            let fsck = site.client().fsck(Fsck { repair: false, read_data: 0 }, &silent(), &mut |_| ()).await;
+            let fsck = site.client().fsck(Fsck::new().read_data(0), &mut |_| ()).await;
             assert!(fsck.is_err() || fsck.unwrap().violations > 0, "{shown}");
         }
         client.put_item().table_name(&table).set_item(Some(sound)).send().await.unwrap();
     }
     // It is the same table, and sound again.
-    let checked = site.client().fsck(Fsck { repair: false, read_data: 0 }, &silent(), &mut |_| ()).await;
+    let checked = site.client().fsck(Fsck::new().read_data(0), &mut |_| ()).await;
     assert_eq!(checked.unwrap().violations, 0);
 }
 

@@ -3,7 +3,7 @@
 
 use crate::{
     cli::servers,
-    collect::{Site, collect, gc, silent},
+    collect::{Site, collect, gc},
     ledger::{
         plans::{applying, moving},
         rollback::rolling_back,
@@ -14,11 +14,9 @@ use async_trait::async_trait;
 use futures_util::TryStreamExt;
 use sacker::{
     fault::Fault,
-    ledger::{
-        ApplyRequest, ChangeRequest, Ledger, PackageQuery, ProtectRequest, RollbackRequest, TableLedger,
-    },
+    ledger::{ChangeRequest, Ledger, PackageQuery, ProtectRequest, TableLedger},
     model::{Created, Labels, Protection, ReleaseChange},
-    ops::{Fsck, Observer, Silent, Wait},
+    ops::{Fsck, Wait},
     table::{Change, Item, Key, Page, Query, Table, TransactError, Transaction},
 };
 use std::{
@@ -95,8 +93,7 @@ async fn asked(site: &Site, command: &str) -> Asked {
     let ledger: Arc<dyn Ledger> =
         Arc::new(TableLedger::new(Arc::clone(&witness) as Arc<dyn Table>, retry_policy()));
     let client = site.with(Arc::clone(&ledger));
-    let change =
-        |change| ChangeRequest { package: of("app"), version: version(1), change, author: author(None) };
+    let change = |change| ChangeRequest::new(of("app"), version(1), change).author(author(None));
     match command {
         "download" => {
             for spec in ["1", "live", "latest"] {
@@ -137,7 +134,7 @@ async fn asked(site: &Site, command: &str) -> Asked {
             ledger.tag(&tagging("app", "1", "live")).await.unwrap();
             ledger.rollback(&rolling_back("app", "live")).await.unwrap();
             ledger.tag(&tagging("app", "1", "live")).await.unwrap();
-            let to = RollbackRequest { to: Some(version(2)), ..rolling_back("app", "live") };
+            let to = rolling_back("app", "live").to(version(2));
             ledger.rollback(&to).await.unwrap();
         }
         "apply" => {
@@ -147,22 +144,19 @@ async fn asked(site: &Site, command: &str) -> Asked {
                 ("app", "b", "\"live\"", ""),
             ]);
             ledger.apply(&applying(&plan)).await.unwrap();
-            ledger.apply(&ApplyRequest { undo: true, ..applying(&plan) }).await.unwrap();
+            ledger.apply(&applying(&plan).undo(true)).await.unwrap();
         }
         "protect, unprotect" => {
             for protection in [Some(Protection::Confirm), None] {
-                let request =
-                    ProtectRequest { package: of("app"), tag: of("live"), protection, author: author(None) };
+                let request = ProtectRequest::new(of("app"), of("live"), protection).author(author(None));
                 ledger.protect(&request).await.unwrap();
             }
         }
         "history" => drop(ledger.history(&of("app"), None).try_collect::<Vec<_>>().await.unwrap()),
         "wait" => {
             let (package, spec) = (of("app"), of("live"));
-            let wait =
-                Wait { package, spec, version: None, newer_than: None, after_rev: None, timeout: None };
-            let observer: Arc<dyn Observer> = Arc::new(Silent);
-            client.wait(&wait, &observer).await.unwrap();
+            let wait = Wait::new(package, spec);
+            client.wait(&wait).await.unwrap();
         }
         "label" => {
             let labels = Labels::parse(["a=b"]).unwrap();
@@ -179,8 +173,8 @@ async fn asked(site: &Site, command: &str) -> Asked {
             drop(gc(&client, collect(true)).await.unwrap());
         }
         "fsck" => {
-            let fsck = Fsck { repair: false, read_data: 100 };
-            client.fsck(fsck, &silent(), &mut |_| ()).await.unwrap();
+            let fsck = Fsck::new().read_data(100);
+            client.fsck(fsck, &mut |_| ()).await.unwrap();
         }
         other => panic!("{other}"),
     }

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use futures_util::TryStreamExt;
 use sacker::{
     fault::Fault,
-    ledger::{AddRequest, Ledger, TableLedger},
+    ledger::{Ledger, TableLedger},
     model::{Created, Labels, ReleaseChange},
     table::{Action, Change, Condition, Item, Key, Page, Query, Table, TransactError, Transaction},
 };
@@ -136,7 +136,7 @@ async fn reads(world: &Tables, dead: usize) -> Vec<(&'static str, usize)> {
     let tagged = fresh().change(&changing(2, ReleaseChange::Yank)).await.unwrap_err();
     note("yank, tagged");
     assert!(tagged.to_string().contains("canary, live"), "{tagged}");
-    let unchanged = AddRequest { if_changed: true, ..adding("app") };
+    let unchanged = adding("app").if_changed(true);
     try_add(&fresh(), &unchanged, "four").await.unwrap();
     note("add --if-changed");
     tag(&fresh(), "app", "1", "live").await;

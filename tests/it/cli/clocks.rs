@@ -34,9 +34,9 @@ async fn a_log_that_a_wrong_clock_put_ahead_is_reported() {
     let table = Arc::new(SqliteTable::open(&sandbox.data().join("ledger")));
     let wrong = TableLedger::with_clock(table, retry_policy(), Arc::new(|| Timestamp::now().later(YEAR)));
     wrong.tag(&tagging("app", "3", "live")).await.unwrap();
-    let author = Author { actor: of("else@host"), message: None, key: None };
+    let author = Author::new(of("else@host"));
     let change = ReleaseChange::Label(Labels::parse(["tests=passed"]).unwrap());
-    wrong.change(&ChangeRequest { package: of("app"), version: of("3"), change, author }).await.unwrap();
+    wrong.change(&ChangeRequest::new(of("app"), of("3"), change).author(author)).await.unwrap();
     // What follows is still right, and recorded after it.
     assert_snapshot!(without_length(&sandbox.run(&["tag", "app", "1", "canary"])), @"
     exit 0

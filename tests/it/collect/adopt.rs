@@ -1,6 +1,6 @@
 //! A store goes over to another ledger, as after a restore, and what the former owner does cannot hurt.
 
-use super::{Site, collect, gc, owner::copied, silent};
+use super::{Site, collect, gc, owner::copied};
 use crate::ledger::world::{author, of, retry_policy, sha256};
 use futures_util::StreamExt;
 use sacker::{
@@ -26,15 +26,15 @@ async fn refused(site: &Site, client: &Client) {
     not_owner(site.add_by(client, "app", "from someone else").await.unwrap_err());
     not_owner(client.init().await.unwrap_err());
     not_owner(gc(client, collect(true)).await.unwrap_err());
-    not_owner(client.fsck(Fsck::default(), &silent(), &mut |_| ()).await.unwrap_err());
+    not_owner(client.fsck(Fsck::default(), &mut |_| ()).await.unwrap_err());
 }
 
 /// What is wrong with a ledger and its store, the bytes included.
 async fn violations(client: &Client) -> Vec<(String, Invariant)> {
     let mut found = Vec::new();
     let mut record = |violation: Violation| found.push((violation.place, violation.rule));
-    let fsck = Fsck { repair: false, read_data: 100 };
-    client.fsck(fsck, &silent(), &mut record).await.unwrap();
+    let fsck = Fsck::new().read_data(100);
+    client.fsck(fsck, &mut record).await.unwrap();
     found
 }
 
@@ -112,12 +112,12 @@ async fn a_restored_table_takes_the_store_over() {
 
 async fn delete(client: &Client, number: &str) {
     let number: u64 = number.parse().unwrap();
-    let request = sacker::ledger::ChangeRequest {
-        package: of("app"),
-        version: crate::ledger::world::version(number),
-        change: sacker::model::ReleaseChange::Delete,
-        author: author(None),
-    };
+    let request = sacker::ledger::ChangeRequest::new(
+        of("app"),
+        crate::ledger::world::version(number),
+        sacker::model::ReleaseChange::Delete,
+    )
+    .author(author(None));
     client.change(&request).await.unwrap();
 }
 

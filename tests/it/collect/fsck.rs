@@ -1,12 +1,12 @@
 //! What is sound is found sound; each kind of breach is named where it is, and mended where it can be derived.
 
-use super::{Site, collect, gc, silent};
+use super::{Site, collect, gc};
 use crate::ledger::{
     changing::change,
     world::{adding, author, edit, of, read, remove, sha256, tag, try_add, untag, version, write},
 };
 use sacker::{
-    ledger::{AddRequest, ChangeRequest, Invariant, Repair, Violation},
+    ledger::{ChangeRequest, Invariant, Repair, Violation},
     model::{Address, Labels, ReleaseChange},
     ops::{Fsck, FsckReport},
     store::{Store, memory::MemoryStore},
@@ -18,12 +18,11 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-pub const ALL: Fsck = Fsck { repair: false, read_data: 100 };
+pub const ALL: Fsck = Fsck::new().read_data(100);
 
 pub async fn fsck(site: &Site, fsck: Fsck) -> (FsckReport, Vec<Violation>) {
     let mut violations = Vec::new();
-    let checked =
-        site.client().fsck(fsck, &silent(), &mut |violation| violations.push(violation)).await.unwrap();
+    let checked = site.client().fsck(fsck, &mut |violation| violations.push(violation)).await.unwrap();
     assert_eq!(checked.violations + checked.unjudged, violations.len() as u64);
     assert_eq!(checked.repaired, violations.iter().filter(|it| it.repair == Repair::Done).count() as u64);
     (checked, violations)
@@ -46,10 +45,9 @@ async fn populate(site: &Site) {
     }
     untag(&*ledger, "app", "canary").await;
     let change = ReleaseChange::Label(Labels::parse(["c=d"]).unwrap());
-    let keyed =
-        ChangeRequest { package: of("app"), version: version(1), change, author: author(Some("job 7")) };
+    let keyed = ChangeRequest::new(of("app"), version(1), change).author(author(Some("job 7")));
     ledger.change(&keyed).await.unwrap();
-    let tagged = AddRequest { tags: vec![of("a"), of("b")], ..adding("other") };
+    let tagged = adding("other").tags([of("a"), of("b")]);
     site.put("tagged", 0).await;
     try_add(&*ledger, &tagged, "tagged").await.unwrap();
 }
@@ -85,7 +83,7 @@ async fn sound(site: &Site) {
         unjudged: 0,
     };
     assert_eq!(checked, expected);
-    let (checked, _) = fsck(site, Fsck { repair: true, read_data: 0 }).await;
+    let (checked, _) = fsck(site, Fsck::new().repair(true).read_data(0)).await;
     assert_eq!(checked, FsckReport { read: 0, ..expected });
     assert_eq!(items(site).await, before);
 }
@@ -412,13 +410,13 @@ async fn each_violation_is_named_and_repaired_if_possible() {
         assert_eq!(named, expected, "{what}: {found:#?}");
         assert_eq!(items(&site).await, planted, "{what}: telling of it changed something");
         if !repairable {
-            let (checked, _) = fsck(&site, Fsck { repair: true, read_data: 0 }).await;
+            let (checked, _) = fsck(&site, Fsck::new().repair(true).read_data(0)).await;
             assert_eq!(checked.repaired, 0, "{what}");
             assert_eq!(items(&site).await, planted, "{what}");
             continue;
         }
         assert!(found.iter().all(|it| it.repair == Repair::Possible), "{what}: {found:#?}");
-        let (checked, repaired) = fsck(&site, Fsck { repair: true, read_data: 0 }).await;
+        let (checked, repaired) = fsck(&site, Fsck::new().repair(true).read_data(0)).await;
         assert_eq!(checked.repaired, repaired.len() as u64, "{what}: {repaired:#?}");
         assert_eq!(fsck(&site, ALL).await.1, [], "{what}");
         let [found, expected] = [items(&site).await, sound].map(unfenced);
@@ -470,7 +468,7 @@ async fn what_the_store_lacks_or_has_wrong_is_named() {
         ),
     ] {
         for repair in [false, true] {
-            let (_, found) = fsck(&site, Fsck { repair, read_data }).await;
+            let (_, found) = fsck(&site, Fsck::new().repair(repair).read_data(read_data)).await;
             let mut named: Vec<_> = found.into_iter().map(|it| (it.rule, it.place)).collect();
             named.sort();
             let expected: Vec<_> = expected.iter().map(|(rule, at)| (*rule, at.to_string())).collect();
@@ -501,7 +499,7 @@ async fn concurrently_with_writers(site: Site, rounds: u64) {
         let mut checks = 0;
         while !until.load(Ordering::Relaxed) {
             for repair in [false, true] {
-                assert_eq!(fsck(&checking, Fsck { repair, read_data: 100 }).await.1, []);
+                assert_eq!(fsck(&checking, Fsck::new().repair(repair).read_data(100)).await.1, []);
                 checks += 1;
             }
             gc(&checking.client(), collect(true)).await.unwrap();

@@ -82,13 +82,11 @@ impl SmallPages {
                 change(added.version.get(), ReleaseChange::Delete).await;
             }
             7 => {
-                let request = ChangeRequest {
-                    author: author(Some(&format!("yank {number}"))),
-                    ..changing(
-                        38,
-                        if number.is_multiple_of(2) { ReleaseChange::Yank } else { ReleaseChange::Unyank },
-                    )
-                };
+                let request = changing(
+                    38,
+                    if number.is_multiple_of(2) { ReleaseChange::Yank } else { ReleaseChange::Unyank },
+                )
+                .author(author(Some(&format!("yank {number}"))));
                 drop(ledger.change(&request).await.unwrap());
             }
             _ => drop(ledger.untag(&untagging("app", &tag)).await.unwrap()),
@@ -224,12 +222,7 @@ async fn write(site: &Site, package: &str, rounds: u64) {
     for round in 0..rounds {
         let release = site.add(package, &format!("content {}", round % 4)).await;
         let change = |change| {
-            let request = ChangeRequest {
-                package: of(package),
-                version: release.version,
-                change,
-                author: author(None),
-            };
+            let request = ChangeRequest::new(of(package), release.version, change).author(author(None));
             let ledger = &ledger;
             async move { unless_refused(ledger.change(&request).await) }
         };
@@ -253,11 +246,11 @@ async fn write(site: &Site, package: &str, rounds: u64) {
 /// All reads: none fails, and what they yield is in order and without holes.
 async fn look(site: &Site) {
     for repair in [false, true] {
-        assert_eq!(fsck(site, Fsck { repair, read_data: 100 }).await.1, []);
+        assert_eq!(fsck(site, Fsck::new().repair(repair).read_data(100)).await.1, []);
     }
     let client = site.client();
     gc(&client, collect(true)).await.unwrap();
-    let query = PackageQuery { prefix: String::new(), after: None };
+    let query = PackageQuery::new().prefix(String::new());
     let listed: Vec<Listed> = client.list_long(&query, 100).try_collect().await.unwrap();
     assert_eq!(listed.len(), PACKAGES.len());
     for package in PACKAGES {

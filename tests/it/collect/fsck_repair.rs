@@ -24,7 +24,7 @@ use sacker::{
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-const REPAIR: Fsck = Fsck { repair: true, read_data: 0 };
+const REPAIR: Fsck = Fsck::new().repair(true).read_data(0);
 const V1: &str = "V#0000000000000001";
 const V2: &str = "V#0000000000000002";
 const V3: &str = "V#0000000000000003";
@@ -99,7 +99,7 @@ async fn each_kind_of_damage_to_what_follows_from_the_events_is_repaired() {
         let mut expected: Vec<_> = edits.iter().map(|(_, sk, _)| *sk).collect();
         expected.sort_unstable();
         for (repair, outcome) in [(false, Repair::Possible), (true, Repair::Done)] {
-            let (_, found) = fsck(&site, Fsck { repair, read_data: 0 }).await;
+            let (_, found) = fsck(&site, Fsck::new().repair(repair).read_data(0)).await;
             let mut found = named(&found);
             // The count of its blob is wrong as long as a version's state is.
             found.retain(|(rule, ..)| repair || *rule != Invariant::Refs);
@@ -170,10 +170,7 @@ async fn of_two_values_of_a_label_the_first_stands() {
     let release = ledger.release(&of("app"), &of("1")).await.unwrap();
     assert_eq!(release.labels, Labels::parse(["by=ci", "scan=clean", "tests=failed"]).unwrap());
     // A gate rests on the first value, and it is there for good.
-    let require = |gate: &str| sacker::ledger::TagRequest {
-        require: vec![gate.parse::<Gate>().unwrap()],
-        ..tagging("app", "1", "live")
-    };
+    let require = |gate: &str| tagging("app", "1", "live").require(gate.parse::<Gate>().unwrap());
     assert!(matches!(ledger.tag(&require("label:tests=passed")).await, Err(Error::Refused(_))));
     ledger.tag(&require("label:tests=failed")).await.unwrap();
     let again = ledger.change(&changing(1, labels(&["tests=passed"]))).await;

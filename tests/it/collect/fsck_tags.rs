@@ -10,7 +10,7 @@ use crate::ledger::{
     world::{author, edit, of, read, tag, tagging, untag, version},
 };
 use sacker::{
-    ledger::{ApplyRequest, Invariant, ProtectRequest, Repair, RollbackRequest, TagRequest},
+    ledger::{Invariant, ProtectRequest, Repair},
     model::Protection,
     ops::Fsck,
 };
@@ -28,28 +28,31 @@ async fn populate(site: &Site) {
         tag(&*ledger, "app", spec, "live").await;
     }
     ledger.rollback(&rolling_back("app", "live")).await.unwrap();
-    let to = RollbackRequest { to: Some(version(3)), ..rolling_back("app", "live") };
+    let to = rolling_back("app", "live").to(version(3));
     ledger.rollback(&to).await.unwrap();
     untag(&*ledger, "app", "live").await;
     ledger.rollback(&rolling_back("app", "live")).await.unwrap();
-    let protect =
-        |protection| ProtectRequest { package: of("app"), tag: of("live"), protection, author: author(None) };
+    let protect = |protection| ProtectRequest::new(of("app"), of("live"), protection).author(author(None));
     ledger.protect(&protect(Some(Protection::Confirm))).await.unwrap();
-    ledger.tag(&TagRequest { confirm: true, ..tagging("app", "1", "live") }).await.unwrap();
+    ledger.tag(&tagging("app", "1", "live").confirm(true)).await.unwrap();
     ledger.protect(&protect(None)).await.unwrap();
     let plan =
         moving(&[("web", "live", "2", ""), ("app", "live", r#""latest""#, ""), ("app", "first", "1", "")]);
-    let keyed = ApplyRequest { author: author(Some("release 7")), ..applying(&plan) };
+    let keyed = applying(&plan).author(author(Some("release 7")));
     ledger.apply(&keyed).await.unwrap();
-    ledger.apply(&ApplyRequest { undo: true, ..applying(&plan) }).await.unwrap();
-    let unset = ProtectRequest { tag: of("v1"), ..protect(Some(Protection::WriteOnce)) };
+    ledger.apply(&applying(&plan).undo(true)).await.unwrap();
+    let unset = {
+        let mut it = protect(Some(Protection::WriteOnce));
+        it.tag = of("v1");
+        it
+    };
     ledger.protect(&unset).await.unwrap();
 }
 
 async fn sound(site: &Site) {
     populate(site).await;
     assert_eq!(fsck(site, ALL).await.1, []);
-    let (checked, _) = fsck(site, Fsck { repair: true, read_data: 0 }).await;
+    let (checked, _) = fsck(site, Fsck::new().repair(true).read_data(0)).await;
     assert_eq!((checked.violations, checked.repaired), (0, 0));
 }
 
@@ -107,7 +110,7 @@ async fn protection_that_was_taken_away_by_hand_is_put_back() {
         matches!(&found[..], [one] if one.rule == Invariant::Tag && one.repair == Repair::Possible),
         "{found:#?}"
     );
-    let (checked, _) = fsck(&site, Fsck { repair: true, read_data: 0 }).await;
+    let (checked, _) = fsck(&site, Fsck::new().repair(true).read_data(0)).await;
     assert_eq!((checked.violations, checked.repaired), (1, 1));
     assert_eq!(read(&*site.table(), "T#app", "t#v1").await, before);
 }
@@ -130,7 +133,7 @@ async fn live_tags_of_a_head_that_are_others_are_repaired() {
         let (_, violations) = fsck(&site, ALL).await;
         let found: Vec<_> = violations.iter().map(|it| (it.rule, it.place.as_str(), it.repair)).collect();
         assert_eq!(found, [(Invariant::Tag, "T#app/H", Repair::Possible)]);
-        fsck(&site, Fsck { repair: true, read_data: 0 }).await;
+        fsck(&site, Fsck::new().repair(true).read_data(0)).await;
         // With a fence after it.
         let repaired = read(&*site.table(), "T#app", "H").await.unwrap();
         assert_eq!(repaired["rev"].as_u64().unwrap(), rev.as_u64().unwrap() + 1);

@@ -94,12 +94,12 @@ async fn young_garbage_is_kept() {
     let client = Client::new(ledger, store, retry_policy(), dir.path().to_owned());
     let found = async |after: u64, min_age| {
         let now = Timestamp::from_millis(now.as_millis() + after);
-        gc(&client, GcOptions { delete: false, min_age, now }).await.unwrap().len()
+        gc(&client, GcOptions::new().min_age(min_age).now(now)).await.unwrap().len()
     };
     assert_eq!(found(3_599_999, hour).await, 0);
     assert_eq!(found(3_600_000, hour).await, 1);
     // With no age at all no clock is asked, not even one that is behind.
-    let behind = GcOptions { delete: false, min_age: Duration::ZERO, now: Timestamp::from_millis(0) };
+    let behind = GcOptions::new().min_age(Duration::ZERO).now(Timestamp::from_millis(0));
     assert_eq!(gc(&client, behind).await.unwrap().len(), 1);
     assert_eq!(GcOptions::MIN_AGE, hour);
 }

@@ -3,7 +3,7 @@
 use super::{
     Site,
     around::{Around, Hooks},
-    collect, gc, silent,
+    collect, gc,
 };
 use crate::ledger::world::{retry_policy, sha256};
 use async_trait::async_trait;
@@ -127,7 +127,7 @@ async fn a_large_store_is_listed_in_sixteen_parts_at_once_and_each_blob_once() {
     assert!((17..=64).contains(&asked.len()), "{}", asked.len());
     assert_eq!(asked.iter().filter(|prefix| prefix.is_empty()).count(), 1);
 
-    let checked = soon(client.fsck(Fsck::default(), &silent(), &mut |_| ())).await.unwrap();
+    let checked = soon(client.fsck(Fsck::default(), &mut |_| ())).await.unwrap();
     assert_eq!(checked.blobs, 0);
     assert!(large.asked().contains(&"f".to_owned()));
 

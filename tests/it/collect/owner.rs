@@ -12,7 +12,7 @@ use crate::{
 };
 use futures_util::{FutureExt, future::BoxFuture};
 use sacker::{
-    ledger::{self, ApplyRequest, Author, Ledger, ProtectRequest, TableLedger, TagRequest},
+    ledger::{self, Author, Ledger, ProtectRequest, TableLedger},
     model::{IdempotencyKey, Labels, Protection, ReleaseChange},
     ops::{Client, Error},
     table::{Action, Change, Condition, Table, Transaction, dynamodb::DynamoTable, sqlite::SqliteTable},
@@ -110,7 +110,7 @@ async fn a_restored_copy_of_a_table_collects_nothing() {
 fn changes(ledger: &TableLedger) -> Vec<(&'static str, BoxFuture<'_, Result<(), ledger::Error>>)> {
     let plan = moving(&[("app", "canary", "1", "")]);
     let apply = move |undo| {
-        let request = ApplyRequest { undo, ..applying(&plan) };
+        let request = applying(&plan).undo(undo);
         async move { ledger.apply(&request).await.map(drop) }.boxed()
     };
     let change = |number, change| {
@@ -119,18 +119,17 @@ fn changes(ledger: &TableLedger) -> Vec<(&'static str, BoxFuture<'_, Result<(), 
     };
     let resumed: IdempotencyKey = "0123456789abcdef0123456789abcdef@9".parse().unwrap();
     let tagged = |author: Author| {
-        let request = TagRequest { author, ..tagging("app", "1", "live") };
+        let request = tagging("app", "1", "live").author(author);
         async move { ledger.tag(&request).await.map(drop) }.boxed()
     };
     let protect = |protection| {
-        let request =
-            ProtectRequest { package: of("app"), tag: of("live"), protection, author: author(None) };
+        let request = ProtectRequest::new(of("app"), of("live"), protection).author(author(None));
         async move { ledger.protect(&request).await.map(drop) }.boxed()
     };
     vec![
         ("tag", tagged(author(None))),
         ("tag with a key", tagged(author(Some("key")))),
-        ("tag, taken up again", tagged(Author { key: Some(resumed), ..author(None) })),
+        ("tag, taken up again", tagged(author(None).key(resumed))),
         ("untag", async { ledger.untag(&untagging("app", "live")).await.map(drop) }.boxed()),
         ("rollback", async { ledger.rollback(&rolling_back("app", "live")).await.map(drop) }.boxed()),
         ("apply", apply(false)),

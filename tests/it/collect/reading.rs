@@ -3,7 +3,6 @@
 use super::{
     Site,
     around::{Around, Hooks},
-    silent,
 };
 use crate::ledger::world::{retry_policy, sha256};
 use async_trait::async_trait;
@@ -81,10 +80,9 @@ async fn read(
     };
     let mut found = Vec::new();
     let mut record = |violation: Violation| found.push((violation.rule, violation.place));
-    let fsck = Fsck { repair: false, read_data: 100 };
+    let fsck = Fsck::new().read_data(100);
     // One after the other they would wait permanently.
-    let observer = silent();
-    let checked = tokio::time::timeout(Duration::from_mins(1), client.fsck(fsck, &observer, &mut record));
+    let checked = tokio::time::timeout(Duration::from_mins(1), client.fsck(fsck, &mut record));
     let checked = checked.await.expect("several blobs are read at once");
     (checked, found)
 }

@@ -63,7 +63,7 @@ impl Moto {
     }
 
     async fn gc(&self, delete: bool, now: Timestamp) -> Vec<String> {
-        abandoned(&self.site.client(), GcOptions { now, ..collect(delete) }).await
+        abandoned(&self.site.client(), collect(delete).now(now)).await
     }
 }
 
@@ -153,7 +153,7 @@ async fn an_upload_is_as_old_as_its_newest_part_by_the_clock_of_the_server() {
     for (delete, now) in [(false, wrong_clocks()[0]), (true, wrong_clocks()[1])] {
         let store = Arc::new(server.store().await);
         let client = Client::new(ledger.clone(), store, retry_policy(), std::env::temp_dir());
-        let collect = GcOptions { now, ..collect(delete) };
+        let collect = collect(delete).now(now);
         assert_eq!(abandoned(&client, collect).await, ["sha256/none", "sha256/old", "sha256/page"]);
         let aborted = server.seen().iter().filter(|request| *request == "AbortMultipartUpload").count();
         assert_eq!(aborted, if delete { 3 } else { 0 });

@@ -2,7 +2,7 @@
 
 use super::world::{World, add, add_many, adding, blob, of, sha256, tag, tags, try_add, version};
 use sacker::{
-    ledger::{AddRequest, Added, Author, Conflict, Error, Staged},
+    ledger::{Added, Conflict, Error, Staged},
     model::{Expectation, Labels, Spec, State},
 };
 
@@ -32,19 +32,14 @@ pub async fn numbers_are_dense_and_latest_follows(world: &dyn World) {
 
 pub async fn what_is_added_is_read_back(world: &dyn World) {
     let pairs = ["commit=2f4c9e", "empty=", "text=a=b \u{e9}\u{1f680}"];
-    let request = AddRequest {
-        labels: Labels::parse(pairs).unwrap(),
-        author: Author {
-            message: Some(of("first\n\tof \"many\" \\ \u{1f680}")),
-            ..super::world::author(None)
-        },
-        ..adding("app")
-    };
+    let request = adding("app")
+        .labels(Labels::parse(pairs).unwrap())
+        .author(super::world::author(None).message(of("first\n\tof \"many\" \\ \u{1f680}")));
     let (added, new) = try_add(&*world.ledger(), &request, "one").await.unwrap();
     assert!(new);
     assert_eq!(added.labels, request.labels);
     assert_eq!(added.message, request.author.message);
-    assert_eq!(added.added_by, request.author.actor);
+    assert_eq!(Some(&added.added_by), request.author.actor.as_ref());
     assert_eq!(added.blob, blob("one", 0));
     let read = world.ledger().release(&of("app"), &of("1")).await.unwrap();
     assert_eq!(read, added);
@@ -54,7 +49,7 @@ pub async fn tags_move_with_the_version(world: &dyn World) {
     let ledger = world.ledger();
     add_many(&*ledger, "app", 2).await;
     tag(&*ledger, "app", "1", "live").await;
-    let request = AddRequest { tags: vec![of("live"), of("canary")], ..adding("app") };
+    let request = adding("app").tags([of("live"), of("canary")]);
     let (release, _) = try_add(&*ledger, &request, "three").await.unwrap();
     assert_eq!(release.tags, ["latest", "canary", "live"]);
     assert_eq!(tags(&*world.ledger(), "app").await, "latest=3 canary=3 live=3");
@@ -67,11 +62,11 @@ pub async fn tags_move_with_the_version(world: &dyn World) {
 pub async fn sixteen_tags_and_one_given_twice(world: &dyn World) {
     let ledger = world.ledger();
     let names: Vec<String> = (10..26).map(|number| format!("t{number}")).collect();
-    let request = AddRequest { tags: names.iter().map(|name| of(name)).collect(), ..adding("app") };
+    let request = adding("app").tags(names.iter().map(|name| of(name)));
     let (release, _) = try_add(&*ledger, &request, "one").await.unwrap();
     assert_eq!(release.tags[1..], names);
     assert_eq!(ledger.tags(&of("app")).await.unwrap().tags.len(), 16);
-    let twice = AddRequest { tags: vec![of("t10"), of("t10")], ..adding("app") };
+    let twice = adding("app").tags([of("t10"), of("t10")]);
     let (release, _) = try_add(&*ledger, &twice, "two").await.unwrap();
     assert_eq!(release.tags, ["latest", "t10"]);
     let revs: Vec<u64> = ledger.tags(&of("app")).await.unwrap().tags.iter().map(|at| at.rev).collect();
@@ -80,7 +75,7 @@ pub async fn sixteen_tags_and_one_given_twice(world: &dyn World) {
 
 pub async fn unchanged_content_adds_nothing(world: &dyn World) {
     let ledger = world.ledger();
-    let request = AddRequest { if_changed: true, ..adding("app") };
+    let request = adding("app").if_changed(true);
     let (first, new) = try_add(&*ledger, &request, "one").await.unwrap();
     assert!(new);
     let (same, new) = try_add(&*ledger, &request, "one").await.unwrap();
@@ -99,7 +94,7 @@ pub async fn unchanged_content_still_moves_tags(world: &dyn World) {
     let ledger = world.ledger();
     add_many(&*ledger, "app", 2).await;
     tag(&*ledger, "app", "1", "live").await;
-    let request = AddRequest { if_changed: true, tags: vec![of("live"), of("canary")], ..adding("app") };
+    let request = adding("app").if_changed(true).tags([of("live"), of("canary")]);
     let (release, new) = try_add(&*ledger, &request, "2").await.unwrap();
     assert_eq!((release.version, new), (version(2), false));
     assert_eq!(release.tags, ["latest", "canary", "live"]);
@@ -111,7 +106,7 @@ pub async fn unchanged_content_still_moves_tags(world: &dyn World) {
 
 pub async fn latest_must_be_as_expected(world: &dyn World) {
     let ledger = world.ledger();
-    let expecting = |expected: &str| AddRequest { expect_latest: Some(of(expected)), ..adding("app") };
+    let expecting = |expected: &str| adding("app").expect_latest(of(expected));
     let refused = |found| {
         move |error: Error| match error {
             Error::Conflict(Conflict::Latest { found: is, .. }) => assert_eq!(is, found),
@@ -125,7 +120,7 @@ pub async fn latest_must_be_as_expected(world: &dyn World) {
     assert_eq!(try_add(&*ledger, &expecting("1"), "two").await.unwrap().0.version, version(2));
 
     // Someone comes between the beginning and the commit.
-    let request = AddRequest { expect_latest: Some(Expectation::Version(version(2))), ..adding("app") };
+    let request = adding("app").expect_latest(Expectation::Version(version(2)));
     let mut draft = ledger.begin_add(&request, None).await.unwrap();
     ledger.stage(&request, &sha256("three"), &mut draft).await.unwrap();
     add(&*world.ledger(), "app", "between").await;

@@ -5,7 +5,7 @@ use super::{
     world::{Tables, World, add, adding, blob, of, partition, read, sha256, tag, try_add, version, write},
 };
 use sacker::{
-    ledger::{AddRequest, Added, Error, Ledger, Staged},
+    ledger::{Added, Error, Ledger, Staged},
     model::Generation,
 };
 use serde_json::json;
@@ -99,7 +99,7 @@ pub async fn a_blob_condemned_meanwhile_is_stored_again(world: &Tables) {
 pub async fn what_was_not_stored_is_not_committed(world: &Tables) {
     let ledger = world.ledger();
     add(&*ledger, "app", "one").await;
-    let request = AddRequest { if_changed: true, tags: vec![of("live")], ..adding("app") };
+    let request = adding("app").if_changed(true).tags([of("live")]);
     let mut draft = ledger.begin_add(&request, None).await.unwrap();
     // `latest` has it, so the caller is told that nothing has to be stored …
     let settled = ledger.stage(&request, &sha256("one"), &mut draft).await.unwrap();
@@ -132,7 +132,7 @@ pub async fn versions_are_counted(world: &Tables) {
     for package in ["app", "app", "other"] {
         add(&*ledger, package, "same").await;
     }
-    let unchanged = AddRequest { if_changed: true, tags: vec![of("live")], ..adding("app") };
+    let unchanged = adding("app").if_changed(true).tags([of("live")]);
     try_add(&*ledger, &unchanged, "same").await.unwrap();
     tag(&*ledger, "app", "1", "live").await;
     assert_eq!(found(world, "same").await, ("kept".to_owned(), 0, 3));

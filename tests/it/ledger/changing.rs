@@ -13,8 +13,7 @@ use crate::faults::{Fate, Faulty};
 use futures_util::{FutureExt, TryStreamExt};
 use sacker::{
     ledger::{
-        AddRequest, Author, ChangeRequest, Changed, Conflict, Error, Ledger, NotFound, ProtectRequest,
-        Refused, TableLedger,
+        ChangeRequest, Changed, Conflict, Error, Ledger, NotFound, ProtectRequest, Refused, TableLedger,
     },
     model::{Labels, Protection, Release, ReleaseChange, State},
 };
@@ -25,11 +24,11 @@ use std::sync::{
 };
 
 pub fn changing(number: u64, change: ReleaseChange) -> ChangeRequest {
-    ChangeRequest { package: of("app"), version: version(number), change, author: author(None) }
+    ChangeRequest::new(of("app"), version(number), change).author(author(None))
 }
 
 fn with_key(number: u64, change: ReleaseChange, key: &str) -> ChangeRequest {
-    ChangeRequest { author: author(Some(key)), ..changing(number, change) }
+    changing(number, change).author(author(Some(key)))
 }
 
 fn label(pairs: &[&str]) -> ReleaseChange {
@@ -155,7 +154,11 @@ pub async fn a_deleted_version_is_gone_and_its_number_spent(world: &Tables) {
     // What never was is something else.
     let none = NotFound::Version { package: of("app"), version: version(9), last: version(3) };
     assert_eq!(not_found(refused(&*ledger, 9, ReleaseChange::Yank).await), none);
-    let elsewhere = ChangeRequest { package: of("other"), ..changing(1, ReleaseChange::Delete) };
+    let elsewhere = {
+        let mut it = changing(1, ReleaseChange::Delete);
+        it.package = of("other");
+        it
+    };
     let missing = not_found(ledger.change(&elsewhere).await.unwrap_err());
     assert_eq!(missing, NotFound::Package(of("other")));
     audit(&*world.table(), "app").await;
@@ -215,15 +218,17 @@ pub async fn the_target_of_a_rollback_is_not_deleted(world: &Tables) {
     tag(&*ledger, "app", "3", "canary").await;
     is_way_back(2, &["canary", "live"]).await;
     // Where the item of a tag does not say where it was before, its entries do.
-    let protect = ProtectRequest {
-        package: of("app"),
-        tag: of("live"),
-        protection: Some(Protection::Confirm),
-        author: author(None),
-    };
+    let protect = ProtectRequest::new(of("app"), of("live"), Some(Protection::Confirm)).author(author(None));
     ledger.protect(&protect).await.unwrap();
     is_way_back(2, &["canary", "live"]).await;
-    ledger.protect(&ProtectRequest { protection: None, ..protect }).await.unwrap();
+    ledger
+        .protect(&{
+            let mut it = protect;
+            it.protection = None;
+            it
+        })
+        .await
+        .unwrap();
     untag(&*ledger, "app", "canary").await;
     is_way_back(2, &["live"]).await;
     roll_back().await;
@@ -253,7 +258,11 @@ pub async fn a_blob_is_counted_down_by_each_deletion(world: &Tables) {
     change(&*ledger, 1, ReleaseChange::Delete).await;
     assert_eq!(refs(world, "same").await, 1);
     assert_eq!(ledger.blob(&of("other"), &of("1")).await.unwrap().1.address.sha256, sha256("same"));
-    let other = ChangeRequest { package: of("other"), ..changing(1, ReleaseChange::Delete) };
+    let other = {
+        let mut it = changing(1, ReleaseChange::Delete);
+        it.package = of("other");
+        it
+    };
     ledger.change(&other).await.unwrap();
     assert_eq!(refs(world, "same").await, 0);
     add(&*ledger, "app", "same").await;
@@ -263,7 +272,7 @@ pub async fn a_blob_is_counted_down_by_each_deletion(world: &Tables) {
 
 pub async fn labels_are_added_and_never_replaced(world: &Tables) {
     let ledger = world.ledger();
-    let request = AddRequest { labels: Labels::parse(["a=1"]).unwrap(), ..adding("app") };
+    let request = adding("app").labels(Labels::parse(["a=1"]).unwrap());
     super::world::try_add(&*ledger, &request, "one").await.unwrap();
     let labelled = change(&*ledger, 1, label(&["b=2", "a=1"])).await;
     let expected = Labels::parse(["a=1", "b=2"]).unwrap();
@@ -358,8 +367,8 @@ pub async fn a_change_is_resumed(world: &Tables) {
 pub async fn messages_of_changes_are_kept(world: &Tables) {
     let ledger = world.ledger();
     add(&*ledger, "app", "one").await;
-    let author = Author { message: Some(of("it burns")), ..author(None) };
-    let request = ChangeRequest { author, ..changing(1, ReleaseChange::Yank) };
+    let author = author(None).message(of("it burns"));
+    let request = changing(1, ReleaseChange::Yank).author(author);
     ledger.change(&request).await.unwrap();
     let event = read(&*world.table(), "P#app", "A#0000000000000002").await.unwrap();
     assert_eq!(

@@ -7,7 +7,7 @@ use super::{
     },
 };
 use sacker::{
-    ledger::{AddRequest, Conflict, Error, TagRequest},
+    ledger::{AddRequest, Conflict, Error},
     model::{Expectation, Release, Version},
 };
 use serde_json::json;
@@ -55,8 +55,7 @@ pub async fn concurrent_changes_with_one_expectation_have_one_winner(world: &Tab
     for round in 1..=5 {
         let writers = (1..=6).map(|number| {
             let ledger = world.ledger();
-            let request =
-                TagRequest { expect: Some(expected), ..tagging("app", &number.to_string(), "live") };
+            let request = tagging("app", &number.to_string(), "live").expect(expected);
             async move { ledger.tag(&request).await }
         });
         let (won, lost): (Vec<_>, Vec<_>) = at_once(writers).await.into_iter().partition(Result::is_ok);
@@ -72,7 +71,7 @@ pub async fn concurrent_changes_with_one_expectation_have_one_winner(world: &Tab
 
 pub async fn tags_set_by_adding_and_by_tagging(world: &Tables) {
     add(&*world.ledger(), "app", "first").await;
-    let request = AddRequest { tags: vec![of("live"), of("canary")], ..adding("app") };
+    let request = adding("app").tags([of("live"), of("canary")]);
     let adders = (0..6).map(|number| {
         let (ledger, request) = (world.ledger(), request.clone());
         Box::pin(async move {
@@ -100,8 +99,7 @@ pub async fn one_key_makes_one_version(world: &Tables) {
     }
     let writers = (0..8).map(|_| {
         let ledger = world.ledger();
-        let request =
-            TagRequest { author: super::world::author(Some("job 7")), ..tagging("app", "latest", "live") };
+        let request = tagging("app", "latest", "live").author(super::world::author(Some("job 7")));
         async move { ledger.tag(&request).await.unwrap() }
     });
     let moved = at_once(writers).await;
@@ -143,7 +141,7 @@ pub async fn a_promotion_takes_what_the_tag_was_on(world: &Tables) {
 }
 
 pub async fn unchanged_content_is_added_once(world: &Tables) {
-    let request = AddRequest { if_changed: true, tags: vec![of("live")], ..adding("app") };
+    let request = adding("app").if_changed(true).tags([of("live")]);
     let added = adds(world, vec![(request, "same".to_owned()); 8]).await;
     assert_eq!(added.iter().filter(|(_, new)| *new).count(), 1);
     assert!(added.iter().all(|(release, _)| release.version == version(1)));

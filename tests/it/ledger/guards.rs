@@ -9,15 +9,12 @@ use super::{
     },
 };
 use sacker::{
-    ledger::{
-        AddRequest, ApplyRequest, ChangeRequest, Error, Ledger, NotFound, ProtectRequest, Refused,
-        RollbackRequest, TagRequest, UntagRequest,
-    },
+    ledger::{ChangeRequest, Error, Ledger, NotFound, ProtectRequest, Refused},
     model::{Gate, Labels, Protection, ReleaseChange, TagKind},
 };
 
 fn protecting(tag: &str, protection: Option<Protection>) -> ProtectRequest {
-    ProtectRequest { package: of("app"), tag: of(tag), protection, author: author(None) }
+    ProtectRequest::new(of("app"), of(tag), protection).author(author(None))
 }
 
 async fn protect(ledger: &dyn Ledger, tag: &str, protection: Protection) {
@@ -36,20 +33,24 @@ fn refused(error: &Error) -> Protection {
 async fn all_ways(ledger: &dyn Ledger, confirm: bool) -> Vec<Option<Protection>> {
     let mut ways = Vec::new();
     let mut outcome = |done: Result<(), Error>| ways.push(done.err().map(|error| refused(&error)));
-    outcome(ledger.tag(&TagRequest { confirm, ..tagging("app", "2", "live") }).await.map(drop));
-    outcome(ledger.rollback(&RollbackRequest { confirm, ..rolling_back("app", "live") }).await.map(drop));
-    outcome(ledger.untag(&UntagRequest { confirm, ..untagging("app", "live") }).await.map(drop));
+    outcome(ledger.tag(&tagging("app", "2", "live").confirm(confirm)).await.map(drop));
+    outcome(ledger.rollback(&rolling_back("app", "live").confirm(confirm)).await.map(drop));
+    outcome(ledger.untag(&untagging("app", "live").confirm(confirm)).await.map(drop));
     let confirmed = if confirm { r#", "confirm": "live""# } else { "" };
     let plan = format!(r#"{{"moves": [{{"package": "app", "tag": "live", "to": 2{confirmed}}}]}}"#);
     outcome(ledger.apply(&applying(&plan)).await.map(drop));
-    let undo = ApplyRequest { undo: true, ..applying(&plan) };
+    let undo = applying(&plan).undo(true);
     // What is not applied can't be taken back either way.
     match ledger.apply(&undo).await {
         Err(Error::Conflict(_)) if !confirm => {}
         done => outcome(done.map(drop)),
     }
     let confirm = if confirm { vec![of("live")] } else { Vec::new() };
-    let request = AddRequest { tags: vec![of("live")], confirm, ..adding("app") };
+    let request = {
+        let mut it = adding("app").tags([of("live")]);
+        it.confirm = confirm;
+        it
+    };
     outcome(try_add(ledger, &request, "more").await.map(drop));
     ways
 }
@@ -68,7 +69,7 @@ pub async fn write_once_stays(world: &Tables) {
     let once = Some(Protection::WriteOnce);
     assert_eq!(all_ways(&*ledger, false).await, vec![once; 5]);
     // Nor does confirming help.
-    let confirmed = TagRequest { confirm: true, ..tagging("app", "2", "live") };
+    let confirmed = tagging("app", "2", "live").confirm(true);
     assert_eq!(refused(&ledger.tag(&confirmed).await.unwrap_err()), Protection::WriteOnce);
     // The same again is no move.
     assert_eq!(tag(&*ledger, "app", "1", "live").await.previous, Some(version(1)));
@@ -112,7 +113,7 @@ pub async fn protection_is_an_event(world: &Tables) {
     assert_eq!((again.rev, again.previous), (3, Some(version(2))));
     let other = ledger.protect(&protecting("live", Some(Protection::WriteOnce))).await.unwrap_err();
     assert_eq!(refused(&other), Protection::Confirm);
-    let keyed = ProtectRequest { author: author(Some("k")), ..protecting("live", None) };
+    let keyed = protecting("live", None).author(author(Some("k")));
     let off = ledger.protect(&keyed).await.unwrap();
     protect(&*ledger, "live", Protection::WriteOnce).await;
     assert_eq!(world.ledger().protect(&keyed).await.unwrap(), off);
@@ -131,7 +132,14 @@ pub async fn protection_is_an_event(world: &Tables) {
 
 async fn gated(ledger: &dyn Ledger, spec: &str, gates: &[&str]) -> Result<u64, Vec<(Gate, String)>> {
     let require = gates.iter().map(|gate| of(gate)).collect();
-    match ledger.tag(&TagRequest { require, ..tagging("app", spec, "live") }).await {
+    match ledger
+        .tag(&{
+            let mut it = tagging("app", spec, "live");
+            it.require = require;
+            it
+        })
+        .await
+    {
         Ok(moved) => Ok(moved.version.unwrap().get()),
         Err(Error::Refused(Refused::Gates { failed, .. })) => {
             Err(failed.into_iter().map(|failure| (failure.gate, failure.found)).collect())
@@ -154,8 +162,7 @@ pub async fn gates_are_conditions_of_the_move(world: &Tables) {
     assert_eq!(shut[3].1, "beta is on no version");
     assert_eq!(tags(&*ledger, "app").await, "latest=2 canary=1");
     let labels = ReleaseChange::Label(Labels::parse(["tests=failed"]).unwrap());
-    let request =
-        ChangeRequest { package: of("app"), version: version(2), change: labels, author: author(None) };
+    let request = ChangeRequest::new(of("app"), version(2), labels).author(author(None));
     ledger.change(&request).await.unwrap();
     let shut = gated(&*ledger, "2", &["label:tests=passed"]).await.unwrap_err();
     assert_eq!(shut[0].1, "it has tests=failed");

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use futures_util::TryStreamExt;
 use sacker::{
     fault::Fault,
-    ledger::{AddRequest, Author, Error, Ledger, NotFound, ProtectRequest, TableLedger, TagRequest},
+    ledger::{Author, Error, Ledger, NotFound, ProtectRequest, TableLedger},
     model::{Created, Event, EventKind, Labels, Protection, ReleaseChange},
     table::{Item, Key, Page, Query, Table, TransactError, Transaction, memory::MemoryTable},
 };
@@ -39,15 +39,14 @@ fn shown(events: &[Event]) -> Vec<String> {
 pub async fn history_is_newest_first(world: &Tables) {
     let ledger = world.ledger();
     let labels = Labels::parse(["commit=abc"]).unwrap();
-    let request = AddRequest { labels: labels.clone(), tags: vec![of("canary")], ..adding("app") };
+    let request = adding("app").labels(labels.clone()).tags([of("canary")]);
     try_add(&*ledger, &request, "one").await.unwrap();
     add(&*ledger, "app", "two").await;
     tag(&*ledger, "app", "1", "live").await;
-    let why = Author { actor: of("ann@ops"), message: Some(of("a good\nreason")), key: None };
-    ledger.tag(&TagRequest { author: why, ..tagging("app", "2", "live") }).await.unwrap();
+    let why = Author::new(of("ann@ops")).message(of("a good\nreason"));
+    ledger.tag(&tagging("app", "2", "live").author(why)).await.unwrap();
     ledger.rollback(&rolling_back("app", "live")).await.unwrap();
-    let protect =
-        |protection| ProtectRequest { package: of("app"), tag: of("live"), protection, author: author(None) };
+    let protect = |protection| ProtectRequest::new(of("app"), of("live"), protection).author(author(None));
     ledger.protect(&protect(Some(Protection::WriteOnce))).await.unwrap();
     ledger.protect(&protect(None)).await.unwrap();
     untag(&*ledger, "app", "live").await;

@@ -10,7 +10,7 @@ use super::{
 };
 use futures_util::TryStreamExt;
 use sacker::{
-    ledger::{AddRequest, Error, Ledger, NotFound, PackageQuery, Refused, TableLedger, TagRequest},
+    ledger::{Error, Ledger, NotFound, PackageQuery, Refused, TableLedger},
     model::{Labels, State, Timestamp},
     table::Table,
 };
@@ -23,17 +23,14 @@ use std::sync::{
 pub async fn the_items_are_what_the_schema_says(world: &Tables) {
     let ledger = world.ledger();
     let (_, id) = ledger.create().await.unwrap();
-    let request = AddRequest {
-        labels: Labels::parse(["a=b", "empty="]).unwrap(),
-        tags: vec![of("live")],
-        ..adding_with_key("app", "job 7")
-    };
+    let request =
+        adding_with_key("app", "job 7").labels(Labels::parse(["a=b", "empty="]).unwrap()).tags([of("live")]);
     try_add(&*ledger, &request, "one").await.unwrap();
     add(&*ledger, "app", "two").await;
-    let mut moving = TagRequest { author: author(Some("k")), ..tagging("app", "2", "live") };
+    let mut moving = tagging("app", "2", "live").author(author(Some("k")));
     moving.author.message = Some(of("why"));
     ledger.tag(&moving).await.unwrap();
-    ledger.tag(&TagRequest { author: author(Some("k2")), ..moving }).await.unwrap();
+    ledger.tag(&moving.author(author(Some("k2")))).await.unwrap();
     untag(&*ledger, "app", "live").await;
     tag(&*ledger, "app", "latest", "live").await;
     let table = &*world.table();
@@ -124,7 +121,7 @@ pub async fn times_grow_with_any_clock(world: &Tables) {
     // It stands still, goes back by a second and to nothing, and forward again.
     for now in [1_800_000_000_000, 1_800_000_000_000, 1_799_999_999_000, 0, 1_800_000_005_000] {
         clock.store(now, Ordering::Relaxed);
-        let request = AddRequest { tags: vec![of("live")], ..super::world::adding("app") };
+        let request = super::world::adding("app").tags([of("live")]);
         let (release, _) = try_add(&ledger, &request, "same").await.unwrap();
         assert_eq!(release.added_at.as_millis(), expected.max(now));
         tag(&ledger, "app", "1", "canary").await;
@@ -143,7 +140,7 @@ pub async fn an_age_that_no_clock_proves_is_reported_as_unproven(world: &Tables)
         TableLedger::with_clock(world.table(), retry_policy(), clock)
     };
     add(&at(NOW + YEAR), "app", "one").await;
-    let gated = TagRequest { require: vec![of("age:1h")], ..tagging("app", "1", "live") };
+    let gated = tagging("app", "1", "live").require(of("age:1h"));
     match at(NOW).tag(&gated).await.unwrap_err() {
         Error::Refused(refused @ Refused::Gates { .. }) => {
             assert!(refused.to_string().contains("its age is not known"), "{refused}");
@@ -215,7 +212,7 @@ pub async fn a_malformed_item_is_damage(world: &Tables) {
     // A key that leads nowhere.
     let lost = json!({ "request": "untag live", "entry": "E#0000000000000009", "op": "0".repeat(32) });
     write(&*table, "T#app", "K#k", lost).await;
-    let request = sacker::ledger::UntagRequest { author: author(Some("k")), ..untagging("app", "live") };
+    let request = untagging("app", "live").author(author(Some("k")));
     damaged(ledger.untag(&request).await.unwrap_err(), "T#app/E#0000000000000009");
     write(&*table, "D#0", "etc//passwd", json!({})).await;
     damaged(
@@ -273,7 +270,7 @@ pub async fn a_protected_tag_is_left_alone(world: &Tables) {
         |error: Error| assert!(matches!(error, Error::Refused(Refused::Protected { .. })), "{error:?}");
     refused(ledger.tag(&tagging("app", "2", "live")).await.unwrap_err());
     refused(ledger.untag(&untagging("app", "live")).await.unwrap_err());
-    let request = AddRequest { tags: vec![of("live")], ..super::world::adding("app") };
+    let request = super::world::adding("app").tags([of("live")]);
     refused(try_add(&*ledger, &request, "three").await.unwrap_err());
     assert_eq!(tags(&*ledger, "app").await, "latest=2 live=1");
     assert_eq!(tag(&*ledger, "app", "1", "live").await.previous, Some(version(1)));
@@ -282,10 +279,7 @@ pub async fn a_protected_tag_is_left_alone(world: &Tables) {
 pub async fn a_head_that_only_a_fence_made_is_no_package(world: &Tables) {
     let ledger = world.ledger();
     // A resumed addition that is refused for another reason leaves a fence behind and nothing else.
-    let request = AddRequest {
-        expect_latest: Some(of("7")),
-        ..adding_with_key("app", &format!("{}@1", "a".repeat(32)))
-    };
+    let request = adding_with_key("app", &format!("{}@1", "a".repeat(32))).expect_latest(of("7"));
     try_add(&*ledger, &request, "one").await.unwrap_err();
     let table = world.table();
     assert_eq!(read(&*table, "P#app", "H").await.unwrap()["n"], json!(0));

@@ -4,13 +4,13 @@ use super::world::{
     World, add, add_many, adding_with_key, author, of, tag, tagging, tags, try_add, untag, untagging, version,
 };
 use sacker::{
-    ledger::{AddRequest, Conflict, Error, TagRequest, UntagRequest},
+    ledger::{Conflict, Error, TagRequest},
     model::TagMove,
 };
 
 pub async fn a_repeated_addition_gives_the_first_outcome(world: &dyn World) {
     let ledger = world.ledger();
-    let request = AddRequest { tags: vec![of("live")], ..adding_with_key("app", "job 7") };
+    let request = adding_with_key("app", "job 7").tags([of("live")]);
     let (first, new) = try_add(&*ledger, &request, "one").await.unwrap();
     assert!(new);
     // Even after other changes, and from another machine.
@@ -20,7 +20,7 @@ pub async fn a_repeated_addition_gives_the_first_outcome(world: &dyn World) {
     assert_eq!((again, new), (first, true));
     assert_eq!(tags(&*ledger, "app").await, "latest=2 live=2");
     // What else has changed in the request does not matter: it is not done.
-    let other = AddRequest { tags: vec![of("canary")], ..request };
+    let other = request.tags([of("canary")]);
     assert_eq!(try_add(&*ledger, &other, "one").await.unwrap().0.version, version(1));
     assert_eq!(tags(&*ledger, "app").await, "latest=2 live=2");
     // Another package's key is another key.
@@ -31,8 +31,8 @@ pub async fn a_repeated_addition_gives_the_first_outcome(world: &dyn World) {
 pub async fn a_repeated_unchanged_addition_gives_the_first_outcome(world: &dyn World) {
     let ledger = world.ledger();
     add_many(&*ledger, "app", 2).await;
-    let plain = AddRequest { if_changed: true, ..adding_with_key("app", "job 8") };
-    let tagged = AddRequest { if_changed: true, tags: vec![of("live")], ..adding_with_key("app", "job 9") };
+    let plain = adding_with_key("app", "job 8").if_changed(true);
+    let tagged = adding_with_key("app", "job 9").if_changed(true).tags([of("live")]);
     for request in [&plain, &tagged] {
         let (same, new) = try_add(&*ledger, request, "2").await.unwrap();
         assert_eq!((same.version, new), (version(2), false));
@@ -47,7 +47,7 @@ pub async fn a_repeated_unchanged_addition_gives_the_first_outcome(world: &dyn W
 }
 
 fn with_key(spec: &str, key: &str) -> TagRequest {
-    TagRequest { author: author(Some(key)), ..tagging("app", spec, "live") }
+    tagging("app", spec, "live").author(author(Some(key)))
 }
 
 pub async fn a_repeated_move_gives_the_first_outcome(world: &dyn World) {
@@ -78,7 +78,7 @@ pub async fn a_repeated_untag_gives_the_first_outcome(world: &dyn World) {
     let ledger = world.ledger();
     add_many(&*ledger, "app", 2).await;
     tag(&*ledger, "app", "1", "live").await;
-    let request = |key: &str| UntagRequest { author: author(Some(key)), ..untagging("app", "live") };
+    let request = |key: &str| untagging("app", "live").author(author(Some(key)));
     let first = ledger.untag(&request("off")).await.unwrap();
     let unchanged = ledger.untag(&request("off again")).await.unwrap();
     assert_eq!((first.previous, unchanged.previous), (Some(version(1)), None));
@@ -105,7 +105,7 @@ pub async fn a_key_is_good_for_one_thing(world: &dyn World) {
     ledger.tag(&with_key("1", "t")).await.unwrap();
     let other = refused(ledger.tag(&with_key("2", "t")).await.unwrap_err());
     assert_eq!(other, ("t".to_owned(), "tag 1 live".to_owned(), "tag 2 live".to_owned()));
-    let off = UntagRequest { author: author(Some("t")), ..untagging("app", "live") };
+    let off = untagging("app", "live").author(author(Some("t")));
     assert_eq!(refused(ledger.untag(&off).await.unwrap_err()).2, "untag live");
     assert_eq!(tags(&*ledger, "app").await, "latest=2 live=1");
 }

@@ -22,15 +22,15 @@ pub fn moving(moves: &[(&str, &str, &str, &str)]) -> String {
 }
 
 pub fn applying(plan: &str) -> ApplyRequest {
-    ApplyRequest { plan: of(plan), undo: false, author: author(None) }
+    ApplyRequest::new(of(plan)).author(author(None))
 }
 
 fn undoing(plan: &str) -> ApplyRequest {
-    ApplyRequest { undo: true, ..applying(plan) }
+    applying(plan).undo(true)
 }
 
 fn keyed(request: ApplyRequest, key: &str) -> ApplyRequest {
-    ApplyRequest { author: author(Some(key)), ..request }
+    request.author(author(Some(key)))
 }
 
 /// What moved where: `web live 1>2`.
@@ -95,10 +95,7 @@ pub async fn all_moves_are_made(world: &Tables) {
     let expected = "web live 1>2 old live 1>0 app live 1>3 app canary 0>1";
     assert_eq!(shown(&ledger.preview(&applying(&plan)).await.unwrap()), expected);
     assert_eq!(everything(world, &PACKAGES).await, before);
-    let request = ApplyRequest {
-        author: sacker::ledger::Author { message: Some(of("release 7")), ..author(None) },
-        ..applying(&plan)
-    };
+    let request = applying(&plan).author(author(None).message(of("release 7")));
     let moved = ledger.apply(&request).await.unwrap();
     // All are resolved against the state before: canary is on what live was on.
     assert_eq!(shown(&moved), expected);

@@ -8,7 +8,11 @@ use sacker::{
 };
 
 pub async fn names(ledger: &dyn Ledger, prefix: &str, after: Option<&str>) -> Vec<String> {
-    let query = PackageQuery { prefix: prefix.to_owned(), after: after.map(of) };
+    let query = {
+        let mut it = PackageQuery::new().prefix(prefix.to_owned());
+        it.after = after.map(of);
+        it
+    };
     ledger.packages(&query).map_ok(|name| name.to_string()).try_collect().await.unwrap()
 }
 

@@ -8,7 +8,7 @@ use super::{
     },
 };
 use sacker::{
-    ledger::{AddRequest, Conflict, Error, TagRequest, UntagRequest},
+    ledger::{Conflict, Error, TagRequest},
     table::Table,
 };
 
@@ -19,7 +19,7 @@ async fn op_of(table: &dyn Table, pk: &str, sk: &str) -> String {
 }
 
 fn move_with(spec: &str, key: &str) -> TagRequest {
-    TagRequest { author: author(Some(key)), ..tagging("app", spec, "live") }
+    tagging("app", spec, "live").author(author(Some(key)))
 }
 
 pub async fn what_landed_is_found(world: &Tables) {
@@ -37,16 +37,16 @@ pub async fn what_landed_is_found(world: &Tables) {
     assert_eq!(world.ledger().tag(&move_with("latest", &key)).await.unwrap(), moved);
     let off = untag(&*ledger, "app", "live").await;
     let key = format!("{}@3", op_of(&*table, "T#app", "E#0000000000000003").await);
-    let request = UntagRequest { author: author(Some(&key)), ..untagging("app", "live") };
+    let request = untagging("app", "live").author(author(Some(&key)));
     tag(&*ledger, "app", "1", "live").await;
     assert_eq!(world.ledger().untag(&request).await.unwrap(), off);
 
     // An addition that only moved tags has its entry among them.
-    let request = AddRequest { if_changed: true, tags: vec![of("canary")], ..adding("app") };
+    let request = adding("app").if_changed(true).tags([of("canary")]);
     try_add(&*ledger, &request, "two").await.unwrap();
     let key = format!("{}@5", op_of(&*table, "T#app", "E#0000000000000005").await);
     tag(&*ledger, "app", "1", "canary").await;
-    let again = AddRequest { author: author(Some(&key)), ..request };
+    let again = request.author(author(Some(&key)));
     let (found, new) = try_add(&*ledger, &again, "two").await.unwrap();
     assert_eq!((found.version, new), (version(2), false));
     assert_eq!(tags(&*ledger, "app").await, "latest=2 canary=1 live=1");
@@ -104,9 +104,13 @@ pub async fn a_key_of_something_else_is_refused(world: &Tables) {
     refused(try_add(&*ledger, &adding_with_key("app", &of_one), "other").await.unwrap_err(), "add ");
     let of_move = format!("{}@1", op_of(&*table, "T#app", "E#0000000000000001").await);
     refused(ledger.tag(&move_with("2", &of_move)).await.unwrap_err(), "tag 1 live");
-    let other_tag = TagRequest { tag: of("canary"), ..move_with("1", &of_move) };
+    let other_tag = {
+        let mut it = move_with("1", &of_move);
+        it.tag = of("canary");
+        it
+    };
     refused(ledger.tag(&other_tag).await.unwrap_err(), "tag 1 live");
-    let off = |key: &str| UntagRequest { author: author(Some(key)), ..untagging("app", "live") };
+    let off = |key: &str| untagging("app", "live").author(author(Some(key)));
     refused(ledger.untag(&off(&of_move)).await.unwrap_err(), "tag 1 live");
     let of_untag = format!("{}@2", op_of(&*table, "T#app", "E#0000000000000002").await);
     refused(ledger.tag(&move_with("latest", &of_untag)).await.unwrap_err(), "untag live");

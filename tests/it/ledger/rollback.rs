@@ -10,14 +10,7 @@ use sacker::{
 };
 
 pub fn rolling_back(package: &str, tag: &str) -> RollbackRequest {
-    RollbackRequest {
-        package: of(package),
-        tag: of(tag),
-        to: None,
-        expect: None,
-        confirm: false,
-        author: author(None),
-    }
+    RollbackRequest::new(of(package), of(tag)).author(author(None))
 }
 
 async fn back(ledger: &dyn Ledger) -> (Option<u64>, Option<u64>) {
@@ -25,7 +18,7 @@ async fn back(ledger: &dyn Ledger) -> (Option<u64>, Option<u64>) {
 }
 
 async fn back_to(ledger: &dyn Ledger, number: u64) -> Result<TagMove, Error> {
-    let request = RollbackRequest { to: Some(version(number)), ..rolling_back("app", "live") };
+    let request = rolling_back("app", "live").to(version(number));
     ledger.rollback(&request).await
 }
 
@@ -40,8 +33,7 @@ async fn through(ledger: &dyn Ledger, specs: &[&str]) {
 }
 
 pub async fn change(ledger: &dyn Ledger, number: u64, change: ReleaseChange) {
-    let request =
-        ChangeRequest { package: of("app"), version: version(number), change, author: author(None) };
+    let request = ChangeRequest::new(of("app"), version(number), change).author(author(None));
     ledger.change(&request).await.unwrap();
 }
 
@@ -96,10 +88,18 @@ pub async fn back_to_any_earlier_one(world: &Tables) {
     // It was never there.
     let error = back_to(&*ledger, 4).await.unwrap_err();
     assert!(matches!(error, Error::NotFound(NotFound::Never { .. })), "{error:?}");
-    let other = RollbackRequest { tag: of("beta"), ..rolling_back("app", "live") };
+    let other = {
+        let mut it = rolling_back("app", "live");
+        it.tag = of("beta");
+        it
+    };
     let error = ledger.rollback(&other).await.unwrap_err();
     assert!(matches!(error, Error::NotFound(NotFound::Tag { .. })), "{error:?}");
-    let other = RollbackRequest { package: of("nope"), ..rolling_back("app", "live") };
+    let other = {
+        let mut it = rolling_back("app", "live");
+        it.package = of("nope");
+        it
+    };
     let error = ledger.rollback(&other).await.unwrap_err();
     assert!(matches!(error, Error::NotFound(NotFound::Package(_))), "{error:?}");
     audit(&*world.table(), "app").await;
@@ -118,7 +118,7 @@ pub async fn what_is_not_active_is_refused_with_the_nearest(world: &Tables) {
     let yanked = (Some((version(3), State::Yanked)), Some(version(1)));
     assert_eq!(refused(rolling_back("app", "live")).await, yanked);
     let deleted = (Some((version(2), State::Deleted)), Some(version(1)));
-    let to = RollbackRequest { to: Some(version(2)), ..rolling_back("app", "live") };
+    let to = rolling_back("app", "live").to(version(2));
     assert_eq!(refused(to).await, deleted);
     assert_eq!(tags(&*ledger, "app").await, "latest=4 live=4");
     change(&*ledger, 1, ReleaseChange::Yank).await;
@@ -131,14 +131,14 @@ pub async fn a_repeated_rollback_gives_the_first_outcome(world: &Tables) {
     let ledger = world.ledger();
     add_many(&*ledger, "app", 3).await;
     through(&*ledger, &["1", "2", "3"]).await;
-    let keyed = |key: &str| RollbackRequest { author: author(Some(key)), ..rolling_back("app", "live") };
+    let keyed = |key: &str| rolling_back("app", "live").author(author(Some(key)));
     let first = ledger.rollback(&keyed("page 7")).await.unwrap();
     assert_eq!(ends(&first), (Some(3), Some(2)));
     assert_eq!(world.ledger().rollback(&keyed("page 7")).await.unwrap(), first);
     through(&*ledger, &["3"]).await;
     assert_eq!(world.ledger().rollback(&keyed("page 7")).await.unwrap(), first);
     assert_eq!(tags(&*ledger, "app").await, "latest=3 live=3");
-    let to = RollbackRequest { to: Some(version(1)), ..keyed("page 7") };
+    let to = keyed("page 7").to(version(1));
     let error = ledger.rollback(&to).await.unwrap_err();
     assert!(matches!(error, Error::Conflict(Conflict::Key { .. })), "{error:?}");
     // Its outcome is found again by its slot.

@@ -6,7 +6,7 @@ use super::{
     world::{adding, of, tags, try_add},
 };
 use sacker::{
-    ledger::{AddRequest, ApplyRequest, Author, Error, Ledger, ProtectRequest, RollbackRequest},
+    ledger::{Author, Error, Ledger, ProtectRequest},
     model::{Protection, TagMove},
 };
 use std::fmt::Write as _;
@@ -33,18 +33,21 @@ impl Step {
         let [a, b, _] = packages;
         let protect = async |protection| {
             let (package, tag, author) = (of(b), of("live"), author.clone());
-            ledger.protect(&ProtectRequest { package, tag, protection, author }).await.map(|it| vec![it])
+            ledger
+                .protect(&ProtectRequest::new(package, tag, protection).author(author))
+                .await
+                .map(|it| vec![it])
         };
         let plan = plan(packages);
         let moved = match self {
             Self::Back => {
-                let request = RollbackRequest { author, ..rolling_back(a, "live") };
+                let request = rolling_back(a, "live").author(author);
                 vec![ledger.rollback(&request).await?]
             }
             Self::Protect => protect(Some(Protection::Confirm)).await?,
             Self::Unprotect => protect(None).await?,
-            Self::Apply => ledger.apply(&ApplyRequest { author, ..applying(&plan) }).await?,
-            Self::Undo => ledger.apply(&ApplyRequest { author, undo: true, ..applying(&plan) }).await?,
+            Self::Apply => ledger.apply(&applying(&plan).author(author)).await?,
+            Self::Undo => ledger.apply(&applying(&plan).author(author).undo(true)).await?,
         };
         Ok(shown(&moved))
     }
@@ -91,7 +94,7 @@ pub fn plan([a, b, c]: &[String; 3]) -> String {
 pub async fn prepare(ledger: &dyn Ledger, packages: &[String; 3]) {
     for package in packages {
         for number in ["1", "2"] {
-            let request = AddRequest { tags: vec![of("live")], ..adding(package) };
+            let request = adding(package).tags([of("live")]);
             try_add(ledger, &request, &format!("{package} {number}")).await.unwrap();
         }
     }

@@ -2,7 +2,7 @@
 
 use super::world::{World, add, add_many, of, tag, tagging, tags, untag, untagging, version};
 use sacker::{
-    ledger::{Conflict, Error, NotFound, TagRequest, UntagRequest},
+    ledger::{Conflict, Error, NotFound},
     model::TagKind,
 };
 
@@ -60,10 +60,7 @@ pub async fn a_spec_is_resolved(world: &dyn World) {
 pub async fn a_tag_must_be_where_it_is_expected(world: &dyn World) {
     let ledger = world.ledger();
     add_many(&*ledger, "app", 3).await;
-    let expecting = |spec: &str, expected: &str| TagRequest {
-        expect: Some(of(expected)),
-        ..tagging("app", spec, "live")
-    };
+    let expecting = |spec: &str, expected: &str| tagging("app", spec, "live").expect(of(expected));
     let met = async |spec, expected| ledger.tag(&expecting(spec, expected)).await.unwrap().version;
     let unmet = async |spec, expected| match ledger.tag(&expecting(spec, expected)).await.unwrap_err() {
         Error::Conflict(Conflict::Tag { found, by, .. }) => (found, by.is_some()),
@@ -79,7 +76,7 @@ pub async fn a_tag_must_be_where_it_is_expected(world: &dyn World) {
     assert_eq!(met("2", "1").await, Some(version(2)));
     assert_eq!(tags(&*ledger, "app").await, "latest=3 live=2");
 
-    let off = |expected: &str| UntagRequest { expect: Some(of(expected)), ..untagging("app", "live") };
+    let off = |expected: &str| untagging("app", "live").expect(of(expected));
     assert!(matches!(ledger.untag(&off("1")).await, Err(Error::Conflict(Conflict::Tag { .. }))));
     assert_eq!(ledger.untag(&off("2")).await.unwrap().previous, Some(version(2)));
     assert!(matches!(ledger.untag(&off("2")).await, Err(Error::Conflict(Conflict::Tag { .. }))));
@@ -144,9 +141,12 @@ pub async fn messages_are_kept(world: &dyn World) {
     add_many(&*ledger, "app", 1).await;
     let mut request = tagging("app", "1", "live");
     request.author.message = Some(of("because"));
-    request.author.actor = of("someone else");
+    request.author.actor = Some(of("someone else"));
     let moved = ledger.tag(&request).await.unwrap();
-    assert_eq!((&moved.message, &moved.moved_by), (&request.author.message, &request.author.actor));
+    assert_eq!(
+        (&moved.message, Some(&moved.moved_by)),
+        (&request.author.message, request.author.actor.as_ref())
+    );
     assert_eq!(world.ledger().tags(&of("app")).await.unwrap().tags, [moved]);
     let mut off = untagging("app", "live");
     off.author.message = Some(of("enough"));

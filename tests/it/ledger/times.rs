@@ -31,7 +31,7 @@ fn by_server(world: &Tables, clock: i64, server: i64) -> TableLedger {
 }
 
 fn gated(number: &str, length: &str) -> TagRequest {
-    TagRequest { require: vec![of(&format!("age:{length}"))], ..tagging("app", number, "gated") }
+    tagging("app", number, "gated").require(of(&format!("age:{length}")))
 }
 
 /// Why a gate is shut.

@@ -130,7 +130,7 @@ pub async fn a_lost_way_back_holds_active_versions(world: &Tables) {
         tag(&*ledger, "app", version, "live").await;
     }
     let protection = Some(Protection::Confirm);
-    let protect = ProtectRequest { package: of("app"), tag: of("live"), protection, author: author(None) };
+    let protect = ProtectRequest::new(of("app"), of("live"), protection).author(author(None));
     // From here on only the entry that it goes back to has the version.
     ledger.protect(&protect).await.unwrap();
     is_way_back(&*ledger, 1).await;

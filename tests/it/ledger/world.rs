@@ -3,7 +3,7 @@
 use crate::backends;
 use sacker::{
     ledger::{AddRequest, Added, Author, Error, Ledger, Staged, TableLedger, TagRequest, UntagRequest},
-    model::{Address, Blob, Digest, Generation, Labels, Mode, Release, TagMove, Version},
+    model::{Address, Blob, Digest, Generation, Mode, Release, TagMove, Version},
     retry::{Cancellation, RetryPolicy},
     table::{
         Action, Change, Condition, Item, Key, Order, Query, Table, Transaction, dynamodb::DynamoTable,
@@ -121,23 +121,19 @@ pub fn blob(content: &str, generation: Generation) -> Blob {
 }
 
 pub fn author(key: Option<&str>) -> Author {
-    Author { actor: of("someone@host"), message: None, key: key.map(of) }
-}
-
-pub fn adding(package: &str) -> AddRequest {
-    AddRequest {
-        package: of(package),
-        author: author(None),
-        labels: Labels::default(),
-        tags: Vec::new(),
-        if_changed: false,
-        expect_latest: None,
-        confirm: Vec::new(),
+    {
+        let mut it = Author::new(of("someone@host"));
+        it.key = key.map(of);
+        it
     }
 }
 
+pub fn adding(package: &str) -> AddRequest {
+    AddRequest::new(of(package)).author(author(None))
+}
+
 pub fn adding_with_key(package: &str, key: &str) -> AddRequest {
-    AddRequest { author: author(Some(key)), ..adding(package) }
+    adding(package).author(author(Some(key)))
 }
 
 /// Adds as `sacker add` does, with a store that takes everything: the version, and whether it is new.
@@ -172,19 +168,11 @@ pub async fn add_many(ledger: &dyn Ledger, package: &str, count: u64) {
 }
 
 pub fn tagging(package: &str, spec: &str, tag: &str) -> TagRequest {
-    TagRequest {
-        package: of(package),
-        spec: of(spec),
-        tag: of(tag),
-        expect: None,
-        require: Vec::new(),
-        confirm: false,
-        author: author(None),
-    }
+    TagRequest::new(of(package), of(spec), of(tag)).author(author(None))
 }
 
 pub fn untagging(package: &str, tag: &str) -> UntagRequest {
-    UntagRequest { package: of(package), tag: of(tag), expect: None, confirm: false, author: author(None) }
+    UntagRequest::new(of(package), of(tag)).author(author(None))
 }
 
 pub async fn tag(ledger: &dyn Ledger, package: &str, spec: &str, tag: &str) -> TagMove {

@@ -9,10 +9,9 @@ use crate::{
     },
 };
 use sacker::{
-    ledger::{AddRequest, TagRequest},
-    location::{self, Uploading},
+    ledger::TagRequest,
     model::Expectation,
-    ops::{Add, AddInput, Client, Download, Error, Observer, Silent, Target},
+    ops::{AddInput, Client, Download, Error, Target},
     retry::{Cancellation, RetryPolicy},
     table::dynamodb::DynamoTable,
 };
@@ -20,7 +19,6 @@ use sacker::{
 use std::{
     fs,
     path::{Path, PathBuf},
-    sync::Arc,
     time::Duration,
 };
 use tempfile::TempDir;
@@ -52,11 +50,9 @@ impl Bench {
         let ledger = format!("dynamodb://{}?region=us-east-1&endpoint={dynamodb}", self.table);
         let store = format!("s3://{}/blobs?region=us-east-1&endpoint={s3}", self.bucket);
         let retry_policy = RetryPolicy::new(Duration::from_mins(1), Cancellation::new());
-        let uploads = Uploading { folder: Some(self.files.path().join("uploads")), jobs: None };
-        let aws = backends::aws();
-        let opened = location::open(&of(&ledger), &of(&store), &aws, retry_policy.clone(), uploads).await;
-        let (ledger, store) = opened.unwrap();
-        Client::new(ledger, store, retry_policy, self.files.path().to_owned())
+        let builder = Client::builder(ledger, store).retry_policy(retry_policy).aws(backends::aws());
+        let builder = builder.uploads_directory(self.files.path().join("uploads"));
+        builder.temporary_directory(self.files.path()).build().await.unwrap()
     }
 
     /// Checks every item of a package, past everything.
@@ -89,10 +85,6 @@ impl Bench {
     }
 }
 
-fn observer() -> Arc<dyn Observer> {
-    Arc::new(Silent)
-}
-
 /// Adds a file as the next version, moving a tag to it; gives the version.
 pub async fn add(
     client: &Client,
@@ -101,10 +93,9 @@ pub async fn add(
     tag: Option<&str>,
     key: Option<&str>,
 ) -> Result<u64, Error> {
-    let tags = tag.into_iter().map(of).collect();
-    let request = AddRequest { author: author(key), tags, ..adding(package) };
-    let add = Add { request, input: AddInput::File(file.to_owned()), filename: None };
-    let (release, new) = client.add(add, &observer()).await?;
+    let tags = tag.into_iter().map(of);
+    let request = adding(package).author(author(key)).tags(tags);
+    let (release, new) = client.add(request, AddInput::file(file)).await?;
     assert!(new);
     Ok(release.version.get())
 }
@@ -120,29 +111,13 @@ pub async fn tag(
 ) -> Result<(), Error> {
     let spec = of(&version.to_string());
     let (package, tag, author) = (of(package), of(tag), author(key));
-    let moved = client
-        .tag(&TagRequest {
-            package,
-            spec,
-            tag,
-            expect: Some(expected),
-            require: Vec::new(),
-            confirm: false,
-            author,
-        })
-        .await?;
+    let moved = client.tag(&TagRequest::new(package, spec, tag).expect(expected).author(author)).await?;
     assert_eq!(moved.version.map(sacker::model::Version::get), Some(version));
     Ok(())
 }
 
 /// Downloads to a path; gives the version.
 pub async fn download(client: &Client, package: &str, spec: &str, to: &Path) -> Result<u64, Error> {
-    let download = Download {
-        package: of(package),
-        spec: of(spec),
-        target: Target::Path(to.to_owned()),
-        force: false,
-        preserve_mode: false,
-    };
-    Ok(client.download(download, &observer()).await?.version.get())
+    let download = Download::new(of(package), of(spec), Target::Path(to.to_owned()));
+    Ok(client.download(download).await?.version.get())
 }

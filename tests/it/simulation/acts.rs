@@ -10,9 +10,9 @@ use sacker::{
         Expectation, FileName, Gate, IdempotencyKey, Labels, Moment, Plan, PlannedMove, Protection, Release,
         ReleaseChange, Spec, State, TagMove, TagName, Timestamp,
     },
-    ops::{Add, AddInput, Client, Error, Observer, Silent},
+    ops::{AddInput, Client, Error},
 };
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 pub const PACKAGES: [&str; 2] = ["app", "lib"];
 const TAGS: [&str; 2] = ["live", "canary"];
@@ -281,7 +281,12 @@ impl Request {
 
     fn author(&self) -> Author {
         let message = self.message.as_ref().map(|message| message.parse().unwrap());
-        Author { actor: self.who().parse().unwrap(), message, key: self.key.clone() }
+        {
+            let mut it = Author::new(self.who().parse().unwrap());
+            it.message = message;
+            it.key = self.key.clone();
+            it
+        }
     }
 
     /// Does it.
@@ -300,37 +305,63 @@ impl Request {
         Ok(match self.act.clone() {
             Act::Add { blob, filename, labels, tags, if_changed, expect: expect_latest, confirm } => {
                 let confirm = if confirm { tags.clone() } else { Vec::new() };
-                let request =
-                    AddRequest { package, author, labels, tags, if_changed, expect_latest, confirm };
-                let add = Add { request, input: AddInput::File(blobs[blob].clone()), filename };
-                let observer: Arc<dyn Observer> = Arc::new(Silent);
-                let (release, new) = client.add(add, &observer).await?;
+                let request = {
+                    let mut it = AddRequest::new(package)
+                        .author(author)
+                        .labels(labels)
+                        .tags(tags)
+                        .if_changed(if_changed);
+                    it.expect_latest = expect_latest;
+                    it.confirm = confirm;
+                    it
+                };
+                let input = AddInput::file(&blobs[blob]);
+                let input = match filename {
+                    Some(filename) => input.filename(filename),
+                    None => input,
+                };
+                let (release, new) = client.add(request, input).await?;
                 Answer::Added { version: release.version.get(), new }
             }
             Act::Tag { spec, tag, expect, require, confirm } => {
-                let request = TagRequest { package, spec, tag, expect, require, confirm, author };
+                let request = {
+                    let mut it = TagRequest::new(package, spec, tag).confirm(confirm).author(author);
+                    it.expect = expect;
+                    it.require = require;
+                    it
+                };
                 Answer::Moved(Box::new(client.tag(&request).await?))
             }
             Act::Rollback { tag, to, expect, confirm } => {
                 let to = to.map(|to| to.try_into().unwrap());
-                let request = RollbackRequest { package, tag, to, expect, confirm, author };
+                let request = {
+                    let mut it = RollbackRequest::new(package, tag).confirm(confirm).author(author);
+                    it.to = to;
+                    it.expect = expect;
+                    it
+                };
                 Answer::Moved(Box::new(client.rollback(&request).await?))
             }
             Act::Apply { moves, undo } => {
                 let plan = Plan::new(None, moves).unwrap();
-                Answer::Applied(client.apply(&ApplyRequest { plan, undo, author }).await?)
+                Answer::Applied(client.apply(&ApplyRequest::new(plan).undo(undo).author(author)).await?)
             }
             Act::Protect(tag, protection) => {
-                let request = ProtectRequest { package, tag, protection, author };
+                let request = ProtectRequest::new(package, tag, protection).author(author);
                 Answer::Moved(Box::new(client.protect(&request).await?))
             }
             Act::Untag { tag, expect, confirm } => {
-                let request = UntagRequest { package, tag, expect, confirm, author };
+                let request = {
+                    let mut it = UntagRequest::new(package, tag).confirm(confirm).author(author);
+                    it.expect = expect;
+                    it
+                };
                 Answer::Moved(Box::new(client.untag(&request).await?))
             }
             Act::Change(version, change) => {
                 let version = version.try_into().unwrap();
-                let changed = client.change(&ChangeRequest { package, version, change, author }).await?;
+                let changed =
+                    client.change(&ChangeRequest::new(package, version, change).author(author)).await?;
                 Answer::Changed { was: changed.previous, is: changed.release.state }
             }
             Act::Read(spec) => {

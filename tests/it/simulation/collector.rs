@@ -17,7 +17,7 @@ pub async fn collect(client: &Client, link: &Link, mut random: fastrand::Rng, ro
     for _ in 0..rounds {
         link.time.pass(random.u64(1..600)).await;
         let now = Timestamp::from_millis(1);
-        let mut garbage = client.gc(GcOptions { delete: true, min_age: Duration::ZERO, now });
+        let mut garbage = client.gc(GcOptions::new().delete(true).min_age(Duration::ZERO).now(now));
         let run = async {
             // An error ends it: the next round goes on with what is left.
             while let Some(Ok(_)) = garbage.next().await {

@@ -59,7 +59,7 @@ async fn expecting(world: &impl Holding) -> (Result<(), Error>, String) {
         add(&*ledger, "app", content).await;
     }
     tag(&*ledger, "app", "1", "live").await;
-    let request = TagRequest { expect: Some(of("1")), ..tagging("app", "3", "live") };
+    let request = tagging("app", "3", "live").expect(of("1"));
     let late = |ledger: Arc<dyn Ledger>| -> BoxFuture<'static, _> {
         Box::pin(async move { ledger.tag(&request).await.map(drop) })
     };
@@ -304,11 +304,6 @@ async fn on_s3_nothing_can_be_collected_nor_checked_and_an_edit_by_hand_is_belie
     unsupported(ledger.condemn(&address).await.unwrap_err());
     unsupported(ledger.audit(false, &mut |_| ()).await.unwrap_err());
     let change = sacker::model::ReleaseChange::Delete;
-    let request = sacker::ledger::ChangeRequest {
-        package: of("app"),
-        version: version(2),
-        change,
-        author: author(None),
-    };
+    let request = sacker::ledger::ChangeRequest::new(of("app"), version(2), change).author(author(None));
     unsupported(ledger.change(&request).await.unwrap_err());
 }

@@ -5,9 +5,9 @@ use crate::{
     ledger::world::{adding, author, of, retry_policy, tagging},
 };
 use sacker::{
-    ledger::{AddRequest, Author, RollbackRequest, TableLedger, TagRequest},
+    ledger::{Author, RollbackRequest, TableLedger},
     model::Timestamp,
-    ops::{Add, AddInput, Client, Observer, Silent},
+    ops::{AddInput, Client},
     store::directory::DirectoryStore,
     table::sqlite::SqliteTable,
 };
@@ -42,8 +42,12 @@ pub fn prepare(sandbox: &Sandbox) {
     runtime.block_on(async {
         for (when, who, what, why) in WEEK {
             clock.store(of::<Timestamp>(when).as_millis(), Ordering::Relaxed);
-            make(&client, sandbox, what, Author { actor: of(who), message: Some(of(why)), ..author(None) })
-                .await;
+            make(&client, sandbox, what, {
+                let mut it = author(None).message(of(why));
+                it.actor = Some(of(who));
+                it
+            })
+            .await;
         }
     });
 }
@@ -51,19 +55,18 @@ pub fn prepare(sandbox: &Sandbox) {
 async fn make(client: &Client, sandbox: &Sandbox, what: &str, author: Author) {
     match what {
         "add" => {
-            let observer: Arc<dyn Observer> = Arc::new(Silent);
-            sandbox.write("app.tar.gz", author.actor.as_str());
-            let request = AddRequest { author, tags: vec![of("canary")], ..adding("app") };
-            let input = AddInput::File(sandbox.path("app.tar.gz"));
-            client.add(Add { request, input, filename: None }, &observer).await.unwrap();
+            sandbox.write("app.tar.gz", author.actor.as_ref().unwrap().as_str());
+            let request = adding("app").author(author).tags([of("canary")]);
+            let input = AddInput::file(sandbox.path("app.tar.gz"));
+            client.add(request, input).await.unwrap();
         }
         "rollback" => {
             let (package, tag) = (of("app"), of("live"));
-            let request = RollbackRequest { package, tag, to: None, expect: None, confirm: false, author };
+            let request = RollbackRequest::new(package, tag).author(author);
             client.rollback(&request).await.unwrap();
         }
         spec => {
-            client.tag(&TagRequest { author, ..tagging("app", spec, "live") }).await.unwrap();
+            client.tag(&tagging("app", spec, "live").author(author)).await.unwrap();
         }
     }
 }

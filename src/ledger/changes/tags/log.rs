@@ -181,7 +181,7 @@ impl<'a> TagLog<'a> {
             protection,
             led_by: if moves.is_empty() { self.led_by.clone() } else { PlanEntries::new() },
             moves,
-            who: author.actor.clone(),
+            who: author.who(),
             when,
             clock,
             message: author.message.clone(),

@@ -66,7 +66,7 @@ impl TableLedger {
 
     /// Makes sure that no change of a log can commit that was planned before now.
     async fn fence_off(&self, log: &str) -> Result<(), Error> {
-        let author = Author { actor: ACTOR.parse().expect("it is an actor"), message: None, key: None };
+        let author = Author::new(ACTOR.parse().expect("it is an actor"));
         let key = schema::head_key(log);
         let fenced =
             self.retry_policy().run("fencing off changes that were planned before a repair", || async {

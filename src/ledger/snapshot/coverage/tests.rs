@@ -95,7 +95,7 @@ fn version(number: u64) -> Version {
 }
 
 fn author(key: Option<&str>) -> Author {
-    Author { actor: of("someone"), message: None, key: key.map(of) }
+    Author { key: key.map(of), ..Author::new(of("someone")) }
 }
 
 fn blob(content: u8) -> Blob {

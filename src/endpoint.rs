@@ -2,7 +2,16 @@
 
 use url::Url;
 
-/// Whether a URL names a user or gives a password.
+/// Settings of one service that win over the standard configuration.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Endpoint {
+    /// The region.
+    pub region: Option<String>,
+    /// The address of the service, `http` or `https`, where it is not AWS's own.
+    pub url: Option<String>,
+}
+
+/// Returns true if a URL names a user or gives a password.
 pub(crate) fn has_credentials(url: &Url) -> bool {
     !url.username().is_empty() || url.password().is_some()
 }

@@ -1,0 +1,120 @@
+//! Opening what a URL names.
+
+#[cfg(any(feature = "s3", feature = "weak-s3-ledger"))]
+use super::bucket::Bucket;
+use super::url::{LedgerUrl, StoreUrl};
+#[cfg(any(feature = "dynamodb", feature = "s3"))]
+use crate::aws::BUSY;
+#[cfg(any(feature = "dynamodb", feature = "sqlite"))]
+use crate::ledger::TableLedger;
+#[cfg(feature = "s3")]
+use crate::store::s3::S3Store;
+#[cfg(feature = "dynamodb")]
+use crate::table::dynamodb::DynamoTable;
+#[cfg(feature = "sqlite")]
+use crate::table::sqlite::SqliteTable;
+use crate::{
+    aws::Aws,
+    fault::{Fault, FaultKind},
+    ledger::Ledger,
+    retry::RetryPolicy,
+    store::{Store, directory::DirectoryStore},
+};
+#[cfg(feature = "weak-s3-ledger")]
+use crate::{aws::S3Objects, ledger::WeakS3Ledger};
+use std::{num::NonZeroUsize, path::PathBuf, sync::Arc};
+
+/// How blobs are sent to a store in parts.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Uploading {
+    /// The folder in which this client remembers the uploads it began, so that it can go on with them; made when
+    /// needed.
+    pub folder: Option<PathBuf>,
+    /// The most parts under way at once, and the number at the start. `None`: it adapts.
+    pub jobs: Option<NonZeroUsize>,
+}
+
+/// Opens a store. Nothing is made or checked: that is for `init`, and for what is done with it.
+///
+/// # Errors
+/// [`FaultKind::Denied`] without credentials, [`FaultKind::Misconfigured`] without a region, and
+/// [`FaultKind::Unavailable`] or [`FaultKind::Unsent`] if the source of either has no answer until the deadline of
+/// `retry_policy`.
+pub async fn open_store(
+    store: &StoreUrl,
+    aws: &Aws,
+    retry_policy: &RetryPolicy,
+    uploading: Uploading,
+) -> Result<Arc<dyn Store>, Fault> {
+    Ok(match store {
+        #[cfg(not(feature = "s3"))]
+        StoreUrl::S3(_) => return Err(not_built("the store", "s3")),
+        #[cfg(feature = "s3")]
+        StoreUrl::S3(Bucket { bucket, prefix, endpoint }) => {
+            let Uploading { folder, jobs } = uploading;
+            let client = within(retry_policy, || aws.s3(endpoint)).await?;
+            let store = S3Store::new(client, bucket, prefix, folder);
+            Arc::new(match jobs {
+                Some(jobs) => store.with_jobs(jobs),
+                None => store,
+            })
+        }
+        StoreUrl::Directory(directory) => Arc::new(DirectoryStore::new(directory.clone())),
+    })
+}
+
+/// Opens a ledger, as [`open_store`] opens a store.
+///
+/// # Errors
+/// Those of [`open_store`].
+pub async fn open_ledger(
+    ledger: &LedgerUrl,
+    aws: &Aws,
+    retry_policy: RetryPolicy,
+) -> Result<Arc<dyn Ledger>, Fault> {
+    Ok(match ledger {
+        #[cfg(not(feature = "dynamodb"))]
+        LedgerUrl::Dynamo { .. } => return Err(not_built("the ledger", "dynamodb")),
+        #[cfg(feature = "dynamodb")]
+        LedgerUrl::Dynamo { table, endpoint } => {
+            let client = within(&retry_policy, || aws.dynamodb(endpoint)).await?;
+            let table = DynamoTable::new(client, table.clone());
+            let ledger = TableLedger::new(Arc::new(table), retry_policy);
+            Arc::new(ledger.with_server_time(aws.dynamodb_time()))
+        }
+        #[cfg(not(feature = "sqlite"))]
+        LedgerUrl::Directory(_) => return Err(not_built("the ledger", "sqlite")),
+        #[cfg(feature = "sqlite")]
+        LedgerUrl::Directory(directory) => {
+            Arc::new(TableLedger::new(Arc::new(SqliteTable::open(directory)), retry_policy))
+        }
+        #[cfg(feature = "weak-s3-ledger")]
+        LedgerUrl::WeakS3(Bucket { bucket, prefix, endpoint }) => {
+            let client = within(&retry_policy, || aws.s3(endpoint)).await?;
+            let objects = S3Objects::new(client, bucket, prefix);
+            Arc::new(WeakS3Ledger::new(Arc::new(objects), retry_policy))
+        }
+    })
+}
+
+/// The fault of a place that was named without a URL, whose back end this build does not have.
+#[cfg(not(all(feature = "dynamodb", feature = "s3", feature = "sqlite")))]
+fn not_built(what: &str, feature: &str) -> Fault {
+    let source =
+        format!("this build has no back end for it: it was built without the cargo feature `{feature}`");
+    Fault::new(FaultKind::Misconfigured, format!("opening {what}"), source)
+}
+
+/// Connects, within the deadline: where the credentials and the region come from may be busy, or hang.
+#[cfg(any(feature = "dynamodb", feature = "s3"))]
+async fn within<T, F>(retry_policy: &RetryPolicy, connect: impl FnMut() -> F) -> Result<T, Fault>
+where
+    F: Future<Output = Result<T, Fault>>,
+{
+    // Boxed: what gives credentials makes a large future.
+    let connecting = Box::pin(retry_policy.run("connecting", connect));
+    tokio::time::timeout(retry_policy.deadline(), connecting).await.unwrap_or_else(|_| {
+        let source = "the source of the credentials, or of the region, did not answer";
+        Err(Fault { remedy: Some(BUSY), ..Fault::new(FaultKind::Unsent, "connecting", source) })
+    })
+}

@@ -1,0 +1,155 @@
+//! The URLs of ledgers and stores, as they are read and printed.
+
+use super::{
+    bucket::{Bucket, Query},
+    error::Error,
+    given::Given,
+};
+use crate::endpoint::Endpoint;
+#[cfg(not(feature = "weak-s3-ledger"))]
+use crate::endpoint::without_credentials;
+use std::{fmt, path::PathBuf, str::FromStr};
+use url::Url;
+
+const LEDGER_URL: &str = "ledger URL";
+const STORE_URL: &str = "store URL";
+
+/// The place of a ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LedgerUrl {
+    /// In a DynamoDB table.
+    Dynamo {
+        /// The table.
+        table: String,
+        /// Settings that win over the standard configuration.
+        endpoint: Endpoint,
+    },
+    /// In an embedded database in this directory, an absolute path.
+    Directory(PathBuf),
+    /// In JSON documents on S3; weakly consistent, for tests.
+    #[cfg(feature = "weak-s3-ledger")]
+    WeakS3(Bucket),
+}
+
+/// The place of a store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StoreUrl {
+    /// In an S3 bucket.
+    S3(Bucket),
+    /// In this directory, an absolute path.
+    Directory(PathBuf),
+}
+
+macro_rules! from_text {
+    ($($url:ty),+) => {$(
+        impl TryFrom<&str> for $url {
+            type Error = Error;
+
+            fn try_from(text: &str) -> Result<Self, Error> {
+                text.parse()
+            }
+        }
+
+        impl TryFrom<&String> for $url {
+            type Error = Error;
+
+            fn try_from(text: &String) -> Result<Self, Error> {
+                text.parse()
+            }
+        }
+
+        impl TryFrom<String> for $url {
+            type Error = Error;
+
+            fn try_from(text: String) -> Result<Self, Error> {
+                text.parse()
+            }
+        }
+    )+};
+}
+
+from_text!(LedgerUrl, StoreUrl);
+
+impl FromStr for LedgerUrl {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let given = Given::parse(LEDGER_URL, text)?;
+        match given.url.scheme() {
+            "dynamodb" => {
+                given.needs(cfg!(feature = "dynamodb"), "dynamodb")?;
+                let table = given.host("a table")?;
+                if !matches!(given.url.path(), "" | "/") {
+                    return Err(
+                        given.invalid("a table has no path; only `?region=…` and `&endpoint=…` may follow")
+                    );
+                }
+                let plain = |b: u8| b.is_ascii_alphanumeric() || b"_.-".contains(&b);
+                if !(3..=255).contains(&table.len()) || !table.bytes().all(plain) {
+                    return Err(given.invalid("a table's name is 3 to 255 of A-Z a-z 0-9 _ . -"));
+                }
+                Ok(Self::Dynamo { endpoint: given.endpoint()?, table })
+            }
+            "file" => {
+                given.needs(cfg!(feature = "sqlite"), "sqlite")?;
+                Ok(Self::Directory(given.directory()?))
+            }
+            #[cfg(feature = "weak-s3-ledger")]
+            "s3" => Ok(Self::WeakS3(given.bucket()?)),
+            #[cfg(not(feature = "weak-s3-ledger"))]
+            "s3" => Err(Error::WeakLedger { url: without_credentials(text) }),
+            scheme => {
+                Err(given.invalid(format!("unknown scheme {scheme:?}; a ledger is dynamodb:// or file:///")))
+            }
+        }
+    }
+}
+
+impl FromStr for StoreUrl {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let given = Given::parse(STORE_URL, text)?;
+        match given.url.scheme() {
+            "s3" => {
+                given.needs(cfg!(feature = "s3"), "s3")?;
+                Ok(Self::S3(given.bucket()?))
+            }
+            "file" => Ok(Self::Directory(given.directory()?)),
+            scheme => Err(given.invalid(format!("unknown scheme {scheme:?}; a store is s3:// or file:///"))),
+        }
+    }
+}
+
+impl fmt::Display for LedgerUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Dynamo { table, endpoint } => write!(f, "dynamodb://{table}{}", Query(endpoint)),
+            Self::Directory(directory) => f.write_str(&file_url(directory)),
+            #[cfg(feature = "weak-s3-ledger")]
+            Self::WeakS3(bucket) => bucket.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for StoreUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::S3(bucket) => bucket.fmt(f),
+            Self::Directory(directory) => f.write_str(&file_url(directory)),
+        }
+    }
+}
+
+fn file_url(directory: &std::path::Path) -> String {
+    Url::from_directory_path(directory).map_or_else(
+        |()| directory.display().to_string(),
+        // The root's own slash stays.
+        |url| match url.as_str().trim_end_matches('/') {
+            "file:" => "file:///".to_owned(),
+            url => url.to_owned(),
+        },
+    )
+}

@@ -1,12 +1,12 @@
-//! Running what blocks on a thread where it may.
+//! Running blocking work on a thread for that.
 
-/// Runs what blocks on a thread where it may.
+/// Runs blocking work on a thread for that.
 pub(crate) async fn threaded<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     match tokio::task::spawn_blocking(work).await {
         Ok(done) => done,
         Err(error) => match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
-            // Only a runtime that is shut down cancels it, and then nobody is there to be told.
+            // Only a runtime that is shut down cancels it, and then nobody waits for it.
             Err(_) => std::future::pending().await,
         },
     }

@@ -381,7 +381,7 @@ macro_rules! authored {
                 self
             }
 
-            /// Sets the idempotency key: see [`Author::key`](struct@Author).
+            /// Sets the idempotency key: a repeat with it changes nothing and returns the first outcome.
             #[must_use]
             pub fn key(mut self, key: IdempotencyKey) -> Self {
                 self.author.key = Some(key);

@@ -8,7 +8,7 @@ use std::fmt;
 pub struct Bucket {
     /// The bucket.
     pub bucket: String,
-    /// What every key begins with, without a `/` at either end; may be empty.
+    /// The prefix of every key, without a `/` at either end; may be empty.
     pub prefix: String,
     /// Settings that win over the standard configuration.
     pub endpoint: Endpoint,

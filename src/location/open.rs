@@ -24,10 +24,10 @@ use crate::{
 use crate::{aws::S3Objects, ledger::WeakS3Ledger};
 use std::{num::NonZeroUsize, path::PathBuf, sync::Arc};
 
-/// How blobs are sent to a store in parts.
+/// Settings of uploads in parts.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Uploading {
-    /// The folder in which this client remembers the uploads it began, so that it can go on with them; made when
+    /// The folder in which this client remembers the uploads it began, so that it can resume them; made when
     /// needed.
     pub folder: Option<PathBuf>,
     /// The most parts under way at once, and the number at the start. `None`: it adapts.
@@ -66,7 +66,7 @@ pub async fn open_store(
 /// Opens a ledger, as [`open_store`] opens a store.
 ///
 /// # Errors
-/// Those of [`open_store`].
+/// The errors of [`open_store`].
 pub async fn open_ledger(
     ledger: &LedgerUrl,
     aws: &Aws,

@@ -126,7 +126,7 @@ impl Client {
         }
     }
 
-    /// Hashes a file, and reads what its addition is decided on: beside that, or where that takes no time after it,
+    /// Hashes a file, and reads what its addition is decided on: concurrently, or for a small file after the hashing,
     /// since what is known of the blob can then be asked for as well.
     async fn begin_add(
         &self,
@@ -273,7 +273,7 @@ async fn hash(source: &Source, observer: &Arc<dyn Observer>) -> Result<Content, 
     if size <= HASHED_AT_ONCE { hash() } else { threaded(hash).await }
 }
 
-/// What went wrong, without the number.
+/// The reason of an error, without its number.
 fn plain(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => "there is no such file".to_owned(),

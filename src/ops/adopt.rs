@@ -4,7 +4,7 @@
 //! nothing any more at a generation that the former owner can have given out: each owner of a store has an epoch, with
 //! generations of its own. The ledger gets a new id and an epoch above all others first, which changes nothing for
 //! the store and its owner; then the store gets a new owner, if it still has the one that was seen. A crash in between
-//! leaves the store to its owner, and the next run goes on.
+//! leaves the store to its owner, and the next run continues.
 
 use super::{
     client::Client,
@@ -27,6 +27,9 @@ impl Client {
     /// No blob is touched. What this ledger adds from then on is out of reach of all that the former owner has done
     /// or may be doing. What it held already stays where it is: blobs that the former owner has removed, or whose
     /// removal is under way, are missing, and [`fsck`](Self::fsck) says which.
+    ///
+    /// # Cancellation
+    /// May be dropped at any time: the store then has its former owner or the new one, and the next run continues.
     ///
     /// # Errors
     /// The errors of [`init`](Self::init), also for a server that lacks something: it is tried before anything is changed, or,

@@ -98,7 +98,7 @@ pub struct Downloaded {
     pub blob: Blob,
     /// The file; `None` for a stream.
     pub path: Option<PathBuf>,
-    /// Whether the same bytes were there already.
+    /// True if the same bytes were there already.
     pub present: bool,
 }
 
@@ -106,7 +106,7 @@ pub struct Downloaded {
 enum Landed {
     File {
         path: PathBuf,
-        /// Whether the same bytes were there already.
+        /// True if the same bytes were there already.
         present: bool,
     },
     Streamed,
@@ -270,7 +270,7 @@ async fn publish(
     let durable = threaded(move || {
         cut?;
         if is_kept {
-            // This takes a while. Until it is done the file has to be one that its owner can write to: who goes on with
+            // This takes a while. Until it is done the file has to be one that its owner can write to: a run that resumes
             // it opens it so.
             durable::flush(&file, &written)?;
         }

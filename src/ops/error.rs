@@ -1,4 +1,4 @@
-//! Why an operation did not do what was asked, where neither ledger nor store alone is to say.
+//! Failures of operations.
 
 use crate::{
     fault::{Fault, FaultKind},
@@ -54,7 +54,7 @@ pub enum Error {
         ledger: String,
         /// Its id; `None` if nothing was ever added to it.
         id: Option<String>,
-        /// Whether it is a copy of another, such as a restored table.
+        /// True for a copy of another, such as a restored table.
         is_copy: bool,
     },
     /// The store holds blobs, and its object `OWNER` is gone: nothing says which ledger needs them. Nothing was changed.
@@ -63,14 +63,14 @@ pub enum Error {
         /// The store.
         store: String,
     },
-    /// What was waited for has not come to be in time.
+    /// A wait reached its timeout.
     #[error("the time is up, and {package} {spec} {}", match found { Some(version) => format!("is on {version}"), None => "is not there".to_owned() })]
     TimedOut {
         /// The package.
         package: PackageName,
-        /// What was waited for.
+        /// The spec that was waited for.
         spec: Spec,
-        /// What it led to at the last look.
+        /// The version that it meant at the last look.
         found: Option<Version>,
     },
     /// The file to be written exists and is a different one.
@@ -84,7 +84,7 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
-    /// What comes from a stream can't be kept until it is stored.
+    /// The bytes of a stream can't be kept until they are stored.
     #[error("can't keep standard input in {directory}: {source}")]
     Spool {
         /// The directory for temporary files.
@@ -102,12 +102,12 @@ pub enum Error {
         /// Where it should be.
         address: Address,
     },
-    /// What came from the store is not what the ledger says.
+    /// The bytes from the store are not those that the ledger names.
     #[error("what came from the store is not {address}: {why}")]
     Damaged {
-        /// What it should be.
+        /// The address that they were read from.
         address: Address,
-        /// What is wrong with it.
+        /// The difference.
         why: String,
     },
 }

@@ -36,7 +36,7 @@ use tokio::{
 };
 use tracing::Instrument;
 
-/// How much of a blob is asked for at once: 8 MiB.
+/// The size of a request for a part of a blob: 8 MiB.
 const PART: u64 = 8 << 20;
 
 /// The same where they go to a stream: they are held in memory until it is their turn.
@@ -51,10 +51,10 @@ pub(super) fn part_size(size: u64) -> u64 {
     part_size_from(PART, size)
 }
 
-/// How much is read back at once to be hashed: it fits into the cache of a processor. 256 KiB.
+/// The size of a read of bytes that are read back to be hashed: it fits into the cache of a processor. 256 KiB.
 const READ_BACK: usize = 256 << 10;
 
-/// What a fetch needs to know of its blob.
+/// The facts about a blob that its fetch needs.
 struct Fetch {
     client: Client,
     address: Address,
@@ -171,7 +171,7 @@ impl Fetch {
         })
     }
 
-    /// How many parts of a size there are. An empty blob has one: that it is there has to be seen.
+    /// Returns the number of parts of a size. An empty blob has one, since its presence has to be checked.
     fn parts(&self, size: u64) -> u64 {
         self.size.div_ceil(size).max(1)
     }
@@ -223,7 +223,7 @@ impl Fetch {
         prepare: impl Fn() -> Result<(), Error>,
         land: impl Fn(u64, Bytes) -> Result<(), Error>,
     ) -> Result<(), Stopped> {
-        // A part begins when another has landed, or when whoever reads the stream has room for it.
+        // A part begins when another has landed, or when the reader of the stream has room for it.
         self.heartbeat.beat();
         let heartbeat = self.heartbeat.of_part();
         let at = AtomicU64::new(range.start);
@@ -325,7 +325,7 @@ impl Fetch {
     }
 }
 
-/// Runs some work beside what waits for it, until it is done or nobody waits for it any more.
+/// Runs some work concurrently with its caller, until it is done or nobody waits for it any more.
 pub(super) async fn spawned<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
     let mut task = JoinSet::new();
     task.spawn(work.in_current_span());

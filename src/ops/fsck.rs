@@ -14,7 +14,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use std::{io, num::NonZeroUsize, sync::Arc};
 use tokio::sync::Semaphore;
 
-/// How many blobs, or parts of them, are read at once, unless it is said how many.
+/// The number of blobs, or parts of them, that are read at once by default.
 const JOBS: NonZeroUsize = NonZeroUsize::new(8).expect("it is not 0");
 
 /// The most parts of one blob that are.
@@ -27,10 +27,10 @@ const PART: u64 = 4 << 20;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Fsck {
-    /// Whether to repair what can be derived from the logs: states and later labels of versions, heads, tags, counts of
+    /// Repair what can be derived from the logs: states and later labels of versions, heads, tags, counts of
     /// blobs, the directory. Entries of the logs, and the store, are never changed. A copy of a ledger is refused.
     pub repair: bool,
-    /// Of how many in a hundred blobs, chosen at random, the bytes are read and hashed as well.
+    /// Read and hash the bytes of this many in a hundred blobs, chosen at random.
     pub read_data: u8,
 }
 
@@ -57,27 +57,27 @@ impl Fsck {
 /// Totals of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct FsckReport {
-    /// How many packages.
+    /// The number of packages.
     pub packages: u64,
-    /// How many versions they have, deleted ones included.
+    /// The number of their versions, deleted ones included.
     pub versions: u64,
-    /// How many blobs those need that are not deleted.
+    /// The number of blobs that the versions need that are not deleted.
     pub blobs: u64,
-    /// Of how many the bytes were read.
+    /// The number of blobs whose bytes were read.
     pub read: u64,
-    /// Of how many the bytes were to be read and the store refused that: they are neither sound nor damaged.
+    /// The number of blobs whose bytes the store refused to return: they are neither sound nor damaged.
     pub unread: u64,
-    /// How many breaches were found, those that were mended included.
+    /// The number of violations that were found, repaired ones included.
     pub violations: u64,
-    /// How many of them were mended.
+    /// The number of violations that were repaired.
     pub repaired: u64,
-    /// How many things were not judged, since a newer release wrote them. They are no breaches.
+    /// The number of things that were not judged, since a newer release wrote them. They are no violations.
     pub unjudged: u64,
 }
 
 impl Client {
     /// Checks everything that the ledger holds, and that the store has every blob that some version needs, with its
-    /// size, and with `read_data` its bytes. Reports each breach as it is found, and changes nothing but what
+    /// size, and with `read_data` its bytes. Reports each violation as it is found, and changes nothing but what
     /// `repair` says. It may run while others write: each package is judged as of one instant, and what others write
     /// after that is left to another run. A repair is made only where nothing has changed since it was found.
     ///
@@ -94,7 +94,7 @@ impl Client {
     /// # Errors
     /// [`Error::NotOwner`] where the store belongs to another ledger; [`Error::Ledger`], with
     /// [`Copy`](crate::ledger::Error::Copy) where a copy of a ledger is to be repaired, and [`Error::Store`] where
-    /// one fails, and where some blob could not be read and no breach was found. A breach is no error.
+    /// one fails, and where some blob could not be read and no violation was found. A violation is no error.
     pub async fn fsck(&self, fsck: Fsck, on_violation: OnViolation<'_>) -> Result<FsckReport, Error> {
         let observer = &self.observer;
         let mut checked = FsckReport::default();

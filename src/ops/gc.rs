@@ -1,6 +1,6 @@
 //! `gc`: removes the blobs that no version needs.
 //!
-//! Safe beside everything else, another `gc` included, with no grace period: an object is deleted only once the ledger
+//! Safe concurrently with everything else, another `gc` included, with no grace period: an object is deleted only once the ledger
 //! has condemned its generation, against which no version can be committed any more. A crash leaves at most an object
 //! that the next run reports.
 
@@ -21,7 +21,7 @@ use futures_util::{
 };
 use std::{sync::Arc, time::Duration};
 
-/// How many objects are removed at once.
+/// The number of objects that are removed at once.
 const JOBS: usize = 8;
 
 /// For how long nothing has been written to an upload that is taken for one that will never be finished.
@@ -42,7 +42,7 @@ pub struct GcOptions {
 }
 
 impl GcOptions {
-    /// How old objects have to be unless one says otherwise: an hour.
+    /// The least age of objects by default: an hour.
     pub const MIN_AGE: Duration = Duration::from_hours(1);
 
     /// Reports what is older than [`MIN_AGE`](Self::MIN_AGE), and removes nothing.
@@ -204,7 +204,7 @@ impl Client {
     }
 }
 
-/// Whether something from then is at least that old. No age at all asks no clock.
+/// Returns true if something from then is at least that old. No age at all asks no clock.
 fn is_due(now: Timestamp, since: Timestamp, age: Duration) -> bool {
     let age = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
     age == 0 || since.as_millis().saturating_add(age) <= now.as_millis()

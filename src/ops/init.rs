@@ -6,25 +6,25 @@ use crate::{
     model::{Created, Generation, Setting},
 };
 
-/// What `init` found or made.
+/// The result of `init`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InitReport {
-    /// Whether the ledger was made.
+    /// The ledger was made, or was there.
     pub ledger: Created,
     /// The ledger's id.
     pub id: String,
-    /// Whether the store was made.
+    /// The store was made, or was there.
     pub store: Created,
     /// The adoption of the store, if it was adopted now.
     pub adopted: Option<Adopted>,
-    /// What table, bucket and server must have to be safe, as it was found after that.
+    /// The settings that table, bucket and server need to be safe, as they were found after that.
     pub settings: Vec<Setting>,
 }
 
 /// A store that was adopted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Adopted {
-    /// Who it belonged to, if anyone.
+    /// Its former owner, if it had one.
     pub former: Option<String>,
     /// The generation from which on this ledger stores blobs; all that was in the store is below.
     pub generation: Generation,
@@ -34,6 +34,9 @@ impl Client {
     /// Makes the ledger's table and the store's bucket with safe settings, or checks those that are there; makes the
     /// ledger's identity, and the ledger the store's owner. Never changes an existing one, but looks at its settings.
     /// Idempotent.
+    ///
+    /// # Cancellation
+    /// May be dropped at any time; the next run makes what is missing.
     ///
     /// # Errors
     /// [`Error::NotOwner`] if the store belongs to another ledger; [`FaultKind::Misconfigured`](crate::fault::FaultKind) if
@@ -57,7 +60,7 @@ impl Client {
         let store = self.retry_policy.run("making the store", || self.store.create()).await?;
         let identity = match self.ledger.identity().await {
             Ok(Some(identity)) => identity,
-            // A ledger that can't tell whether it is a copy.
+            // A ledger that can't know if it is a copy.
             Ok(None) | Err(ledger::Error::Refused(_)) => Identity { id: id.clone(), epoch: 0, copy_of: None },
             Err(error) => return Err(error.into()),
         };

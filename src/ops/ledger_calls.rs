@@ -10,15 +10,18 @@ use crate::{
 use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
 
 impl Client {
-    /// All that is known of what a spec means now.
+    /// Returns the version that a spec means now, with its labels and tags.
+    ///
+    /// # Cancellation
+    /// Changes nothing; may be dropped at any time.
     ///
     /// # Errors
-    /// Those of [`Ledger::release`](crate::ledger::Ledger::release).
+    /// The errors of [`Ledger::release`](crate::ledger::Ledger::release).
     pub async fn info(&self, package: &PackageName, spec: &Spec) -> Result<Release, Error> {
         Ok(self.ledger.release(package, spec).await?)
     }
 
-    /// The versions of a package, newest first, streamed; with a prefix of a sha256, in lower-case hex, only those
+    /// Streams the versions of a package, newest first; with a prefix of a sha256, in lower-case hex, only those
     /// with such a blob.
     #[must_use]
     pub fn versions(
@@ -36,15 +39,18 @@ impl Client {
             .boxed()
     }
 
-    /// `latest`, and the tags of a package that are on a version.
+    /// Returns `latest`, and the tags of a package that are on a version.
+    ///
+    /// # Cancellation
+    /// Changes nothing; may be dropped at any time.
     ///
     /// # Errors
-    /// Those of [`Ledger::tags`](crate::ledger::Ledger::tags).
+    /// The errors of [`Ledger::tags`](crate::ledger::Ledger::tags).
     pub async fn tags(&self, package: &PackageName) -> Result<Tagged, Error> {
         Ok(self.ledger.tags(package).await?)
     }
 
-    /// All that happened to a package, or to one tag of it, newest first, page by page as it is asked for.
+    /// Streams the history of a package, or to one tag of it, newest first, page by page as it is asked for.
     ///
     /// Yields the errors of [`Ledger::history`](crate::ledger::Ledger::history).
     #[must_use]
@@ -58,56 +64,77 @@ impl Client {
 
     /// Moves a tag to what a spec means at that instant.
     ///
+    /// # Cancellation
+    /// Dropped, it has happened as a whole, or not at all, or happens yet: see [`Client`].
+    ///
     /// # Errors
-    /// Those of [`Ledger::tag`](crate::ledger::Ledger::tag).
+    /// The errors of [`Ledger::tag`](crate::ledger::Ledger::tag).
     pub async fn tag(&self, request: &TagRequest) -> Result<TagMove, Error> {
         Ok(self.ledger.tag(&self.signed(request)).await?)
     }
 
     /// Takes a tag off.
     ///
+    /// # Cancellation
+    /// Dropped, it has happened as a whole, or not at all, or happens yet: see [`Client`].
+    ///
     /// # Errors
-    /// Those of [`Ledger::untag`](crate::ledger::Ledger::untag).
+    /// The errors of [`Ledger::untag`](crate::ledger::Ledger::untag).
     pub async fn untag(&self, request: &UntagRequest) -> Result<TagMove, Error> {
         Ok(self.ledger.untag(&self.signed(request)).await?)
     }
 
     /// Puts a tag back to where it was before.
     ///
+    /// # Cancellation
+    /// Dropped, it has happened as a whole, or not at all, or happens yet: see [`Client`].
+    ///
     /// # Errors
-    /// Those of [`Ledger::rollback`](crate::ledger::Ledger::rollback).
+    /// The errors of [`Ledger::rollback`](crate::ledger::Ledger::rollback).
     pub async fn rollback(&self, request: &RollbackRequest) -> Result<TagMove, Error> {
         Ok(self.ledger.rollback(&self.signed(request)).await?)
     }
 
     /// Makes all moves of a plan in one transaction, or takes them back; or none of them.
     ///
+    /// # Cancellation
+    /// Dropped, it has happened as a whole, or not at all, or happens yet: see [`Client`].
+    ///
     /// # Errors
-    /// Those of [`Ledger::apply`](crate::ledger::Ledger::apply).
+    /// The errors of [`Ledger::apply`](crate::ledger::Ledger::apply).
     pub async fn apply(&self, request: &ApplyRequest) -> Result<Vec<TagMove>, Error> {
         Ok(self.ledger.apply(&self.signed(request)).await?)
     }
 
-    /// What [`apply`](Self::apply) would do now. Changes nothing.
+    /// Returns the moves that [`apply`](Self::apply) would make now.
+    ///
+    /// # Cancellation
+    /// Changes nothing; may be dropped at any time.
     ///
     /// # Errors
-    /// Those of [`Ledger::preview`](crate::ledger::Ledger::preview).
+    /// The errors of [`Ledger::preview`](crate::ledger::Ledger::preview).
     pub async fn preview(&self, request: &ApplyRequest) -> Result<Vec<TagMove>, Error> {
         Ok(self.ledger.preview(&self.signed(request)).await?)
     }
 
     /// Protects a tag, or takes its protection away.
     ///
+    /// # Cancellation
+    /// Dropped, it has happened as a whole, or not at all, or happens yet: see [`Client`].
+    ///
     /// # Errors
-    /// Those of [`Ledger::protect`](crate::ledger::Ledger::protect).
+    /// The errors of [`Ledger::protect`](crate::ledger::Ledger::protect).
     pub async fn protect(&self, request: &ProtectRequest) -> Result<TagMove, Error> {
         Ok(self.ledger.protect(&self.signed(request)).await?)
     }
 
     /// Yanks, unyanks, deletes or labels a version.
     ///
+    /// # Cancellation
+    /// Dropped, it has happened as a whole, or not at all, or happens yet: see [`Client`].
+    ///
     /// # Errors
-    /// Those of [`Ledger::change`](crate::ledger::Ledger::change).
+    /// The errors of [`Ledger::change`](crate::ledger::Ledger::change).
     pub async fn change(&self, request: &ChangeRequest) -> Result<Changed, Error> {
         Ok(self.ledger.change(&self.signed(request)).await?)
     }

@@ -11,10 +11,10 @@ use futures_util::{
     stream::{self, BoxStream},
 };
 
-/// How many packages are summarised at once: one batch of DynamoDB.
+/// The number of packages that are summarised at once: one batch of DynamoDB.
 const BATCH: usize = 100;
 
-/// How many packages are asked for at once, where each has to be asked for by itself.
+/// The number of packages that are asked for at once, where each has to be asked for by itself.
 const JOBS: usize = 8;
 
 /// A package of a listing.

@@ -16,7 +16,7 @@ pub(super) type Objects = Vec<(Address, Stat)>;
 /// The first digits of an address: as many parts are listed at once.
 const DIGITS: [&str; 16] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "a", "b", "c", "d", "e", "f"];
 
-/// A store of so many pages is listed in parts. In a smaller one the last part would end hardly sooner than a listing
+/// A store of this many pages is listed in parts. In a smaller one the last part would end hardly sooner than a listing
 /// in order.
 const LARGE: u32 = 32;
 

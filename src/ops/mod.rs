@@ -1,5 +1,5 @@
-//! What can be done with a ledger and a store together: one file an operation, but for those that
-//! only call the ledger.
+//! The operations over a ledger and a store together: a file for each, and `ledger_calls.rs` for those that only call
+//! the ledger.
 //!
 //! The order of blob and ledger steps lives here. Nothing here prints or reads the environment: progress and warnings
 //! go to an [`Observer`].

@@ -1,8 +1,8 @@
-//! How an operation gets on, for who wants to know.
+//! Progress and warnings of operations.
 
 use std::{fmt, sync::Arc};
 
-/// What takes a while.
+/// A step that takes a while.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Phase {
     /// Reading a file to hash it.
@@ -17,9 +17,9 @@ pub enum Phase {
     Listing,
 }
 
-/// Is told how an operation gets on.
+/// Receives progress and warnings. Its methods are called from any thread, and should return at once.
 pub trait Observer: fmt::Debug + Send + Sync {
-    /// A phase begins; so many bytes, or what else it is counted in, are to go through, where that is known.
+    /// A phase begins; `bytes` is its total, in bytes or in the unit of the phase, where that is known.
     fn begin(&self, phase: Phase, bytes: Option<u64>);
 
     /// Some bytes of the phase need not go through: an earlier command, which was interrupted, has left them.
@@ -35,7 +35,7 @@ pub trait Observer: fmt::Debug + Send + Sync {
     fn warn(&self, warning: &str);
 }
 
-/// An observer that does not care.
+/// An observer that ignores everything.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Silent;
 

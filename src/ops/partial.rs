@@ -1,6 +1,6 @@
 //! The file that a download writes, until it is whole: one that is interrupted is gone on with by the next try.
 //!
-//! It lies in the directory of the target as `.sacker-<sha256>.part`, so that whoever downloads the same blob to the
+//! It lies in the directory of the target as `.sacker-<sha256>.part`, so that a run that downloads the same blob to the
 //! same place finds it, and holds the blob's bytes, each part in its place. Past their end it says which parts have
 //! landed: a header with the size of a part, and a byte for each part, set once the bytes of that part are written. So
 //! a kill at any point costs the parts that were under way. What is past the end is cut off when all is there and
@@ -24,17 +24,17 @@ use std::{
 use tempfile::{NamedTempFile, TempPath};
 use tracing::debug;
 
-/// What the header begins with.
+/// The begin of the header.
 const MAGIC: [u8; 8] = *b"sacker1\n";
 
-/// How long the header is: [`MAGIC`], and the size of a part in bytes.
+/// The length of the header: [`MAGIC`], and the size of a part in bytes.
 const HEADER: usize = 16;
 
-/// How often something else may come between before a random name is used. Each time means that someone else has just
+/// The number of times that something else may come between before a random name is used. Each time means that someone else has just
 /// given the file its name, or has removed it.
 const ROUNDS: usize = 3;
 
-/// A file that is being downloaded. When dropped it is gone, unless it has a part that another try can go on from.
+/// A file that is being downloaded. When dropped it is gone, unless it has a part that another try can resume from.
 #[derive(Debug)]
 pub(super) struct Partial {
     temporary: Mutex<Option<NamedTempFile>>,
@@ -123,23 +123,23 @@ impl Partial {
         &self.file
     }
 
-    /// Whether another try could go on with it, if this one is killed.
+    /// Returns true if another try could resume it, if this one is killed.
     pub fn is_kept(&self) -> bool {
         self.there.is_some()
     }
 
-    /// How long a part is, but for the last, in bytes.
+    /// The length of each part but the last, in bytes.
     pub fn part_size(&self) -> u64 {
         self.part
     }
 
-    /// Whether a part, by its number from 0, was there when this was opened or begun anew.
+    /// Returns true if a part, by its number from 0, was there when this was opened or restarted.
     pub fn has(&self, part: u64) -> bool {
         let part = usize::try_from(part).unwrap_or(usize::MAX);
         self.there.as_ref().and_then(|there| there.get(part)).copied().unwrap_or_default()
     }
 
-    /// How many bytes were there when this was opened or begun anew.
+    /// The number of bytes that were there when this was opened or restarted.
     pub fn bytes(&self) -> u64 {
         let there = self.there.iter().flatten().zip(0..);
         there.filter(|(there, _)| **there).map(|(_, part)| self.part.min(self.size - part * self.part)).sum()
@@ -186,7 +186,7 @@ impl Partial {
         &self.path
     }
 
-    /// As a file that is gone when dropped, to be given its name: once.
+    /// Takes the file, once, as one that is gone when dropped, to be given its name.
     ///
     /// # Errors
     /// `NotFound` if someone has removed it: what is under its name now may be another's, and not whole.

@@ -1,4 +1,4 @@
-//! Whether a file that is to be written is there already, and giving it its permission bits.
+//! A check if a file that is to be written is there already, and giving it its permission bits.
 
 use super::{error::Error, mode::FileMode, observer::Observer};
 use crate::{
@@ -14,7 +14,7 @@ use std::{
     sync::Arc,
 };
 
-/// What a download may do to the file system.
+/// The changes that a download may make to the file system.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Permission {
     pub force: bool,
@@ -102,7 +102,7 @@ fn hash(mut file: &File) -> io::Result<Digest> {
     }
 }
 
-/// Whether a file has the permission bits that it should.
+/// Returns true if a file has the permission bits that it should.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ModeGiven {
     Yes,

@@ -13,7 +13,7 @@ pub(super) struct Runs {
 }
 
 impl Runs {
-    /// The next consecutive parts that are not there, where so many requests are under way: fewer parts toward the end, so
+    /// The next consecutive parts that are not there, where this many requests are under way: fewer parts toward the end, so
     /// that the last requests end together.
     pub fn next(&mut self, jobs: usize, is_there: impl Fn(u64) -> bool) -> Option<Range<u64>> {
         let start = (self.next..self.parts).find(|part| !is_there(*part))?;

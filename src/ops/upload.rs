@@ -54,7 +54,7 @@ impl Client {
     }
 }
 
-/// How far the tries of an upload got. What a try sends again, after the store took it and failed, is no progress: a
+/// The progress of the tries of an upload. What a try sends again, after the store took it and failed, is no progress: a
 /// store that does so all the time would never be given up.
 #[derive(Debug, Default)]
 struct Progress {
@@ -64,7 +64,7 @@ struct Progress {
     begun: bool,
 }
 
-/// How far a try got, in bytes.
+/// The progress of one try, in bytes.
 #[derive(Debug, Default)]
 struct Reached {
     /// Sent, or found.
@@ -75,12 +75,12 @@ struct Reached {
     compared: u64,
 }
 
-/// What a report of the store means.
+/// The meaning of a report of the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Step {
     is_first: bool,
     is_progress: bool,
-    /// How many bytes were not sent before.
+    /// The number of bytes that were not sent before.
     new: u64,
 }
 

@@ -24,11 +24,11 @@ pub struct Wait {
     /// The tag must have been changed at a higher revision than this: moved forth or back, taken off and put on again,
     /// put on the same version again, or protected. Only for a spec that is a tag.
     pub after_rev: Option<u64>,
-    /// How long to wait; without it, without end.
+    /// The time after which it ends; without it, it waits without end.
     pub timeout: Option<Duration>,
 }
 
-/// How long it waits between two looks, on average: with one consistent read of up to 4 KiB a look, a thousand waiting
+/// The pause between two looks, on average: with one consistent read of up to 4 KiB a look, a thousand waiting
 /// hosts take a third of what one partition of DynamoDB gives (3,000 read units a second).
 pub const POLL: Duration = Duration::from_secs(1);
 
@@ -70,7 +70,7 @@ impl Wait {
     }
 }
 
-/// How long the last look may take: the timeout of a wait has passed by then.
+/// The longest time of the last look: the timeout of a wait has passed by then.
 pub const LAST_LOOK: Duration = Duration::from_secs(5);
 
 impl Client {

@@ -45,6 +45,10 @@ lint:
     cargo clippy --locked --all-targets --manifest-path fuzz/Cargo.toml -- -D warnings
     scripts/check-scripts
 
+# Compare the library's interface with that of a commit (cargo install --locked cargo-semver-checks)
+semver baseline='HEAD~1':
+    cargo semver-checks --baseline-rev {{ baseline }}
+
 # Build the library's documentation
 doc *args:
     RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --all-features {{ args }}

@@ -32,7 +32,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     // Another deployment with the same expectation comes too late.
     match client.tag(&promotion).await {
-        Err(error) if error.kind() == ErrorKind::Conflict => println!("conflict: {error}"),
+        Err(error) if error.kind() == ErrorKind::Conflict => println!("too late: {:?}", error.kind()),
         other => println!("not expected: {other:?}"),
     }
 

@@ -76,6 +76,12 @@
 //! | `aws` | SDK clients, with the features `dynamodb` and `s3` |
 //! | `cli` | the command line, with the feature `cli` |
 
+// A build without some back end, or without the command line, leaves what only that one calls unused.
+#![cfg_attr(
+    not(all(feature = "cli", feature = "dynamodb", feature = "s3", feature = "sqlite")),
+    allow(dead_code, unused_imports)
+)]
+
 #[cfg(feature = "aws")]
 pub mod aws;
 #[cfg(not(feature = "aws"))]

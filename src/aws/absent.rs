@@ -1,5 +1,6 @@
 //! AWS in a build without the features `dynamodb` and `s3`: nothing.
 
+#[cfg(feature = "cli")]
 use crate::{endpoint::Endpoint, fault::Fault};
 
 /// No source of SDK clients.

@@ -40,6 +40,7 @@ pub struct Uploading {
 /// [`FaultKind::Denied`] without credentials, [`FaultKind::Misconfigured`] without a region, and
 /// [`FaultKind::Unavailable`] or [`FaultKind::Unsent`] if the source of either has no answer until the deadline of
 /// `retry_policy`.
+#[cfg_attr(not(feature = "s3"), allow(unused_variables))]
 pub async fn open_store(
     store: &StoreUrl,
     aws: &Aws,
@@ -67,6 +68,7 @@ pub async fn open_store(
 ///
 /// # Errors
 /// The errors of [`open_store`].
+#[cfg_attr(not(all(feature = "dynamodb", feature = "sqlite")), allow(unused_variables))]
 pub async fn open_ledger(
     ledger: &LedgerUrl,
     aws: &Aws,

@@ -21,20 +21,39 @@ fn run(name: &str) -> String {
 
 #[test]
 fn publish() {
-    assert_snapshot!(run("publish"), @"");
+    assert_snapshot!(run("publish"), @r"
+    published app 1 (new: true)
+    published again: 1
+    latest: 1, sha256 62f18b95504b18e073a25a465a1a8ca5f8513fcd19aff2f3cf41cf1cdbd09ed4
+    label commit=3f2a91c
+    ");
 }
 
 #[test]
 fn promote() {
-    assert_snapshot!(run("promote"), @"");
+    assert_snapshot!(run("promote"), @r"
+    live: 1 -> 2
+    too late: Conflict
+    live: 2 -> 1
+    ");
 }
 
 #[test]
 fn follow() {
-    assert_snapshot!(run("follow"), @"");
+    assert_snapshot!(run("follow"), @r"
+    installed 1: the first build
+    live is on 2
+    installed 2: the second build
+    live is on 3
+    installed 3: the third build
+    ");
 }
 
 #[test]
 fn custom_store() {
-    assert_snapshot!(run("custom_store"), @"");
+    assert_snapshot!(run("custom_store"), @r"
+    stored app 1 in the shelf
+    the shelf holds 1 blob
+    fetched: the build
+    ");
 }

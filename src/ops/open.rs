@@ -155,7 +155,7 @@ impl ClientBuilder {
     ///
     /// # Errors
     /// [`Error::Url`] for a URL that names no place, or one that this build has no back end for; and with
-    /// [`Error::Ledger`] or [`Error::Store`] the faults of [`location::open`].
+    /// [`Error::Ledger`] or [`Error::Store`] the faults of [`location::open_store`].
     pub async fn build(self) -> Result<Client, Error> {
         let retry_policy = self
             .retry_policy

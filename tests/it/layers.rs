@@ -202,7 +202,7 @@ const FLOORS: [&[&str]; 13] = [
     &["snapshot"],
     &["schema", "clock.rs"],
     &["error"],
-    &["requests.rs"],
+    &["requests"],
 ];
 
 /// The room of the ledger that a file is in, and its floor.

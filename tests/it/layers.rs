@@ -205,7 +205,7 @@ fn room(file: &str) -> Option<(&str, usize)> {
     let of = |name: &&str| {
         inside == *name || inside.strip_prefix(*name).is_some_and(|at| at.starts_with(['.', '/']))
     };
-    let floor = FLOORS.iter().position(|floor| floor.iter().any(|name| of(name)));
+    let floor = FLOORS.iter().position(|floor| floor.iter().any(&of));
     let floor = floor.unwrap_or_else(|| panic!("{file} is in no room"));
     let name = FLOORS[floor].iter().find(|name| of(name))?;
     Some((name, FLOORS.len() - floor))

@@ -1,8 +1,8 @@
-//! Reading what takes many pages, over a link of any speed.
+//! Reading results of many pages, over a link of any speed.
 //!
-//! DynamoDB ends a page at 1 MB. That is nothing within a data centre and half a minute at 250 kbit/s, so how much a
-//! page asks for follows how long the pages before it took, and a page that failed on the way is asked for in smaller
-//! pieces.
+//! DynamoDB ends a page at 1 MB. That takes no time within a data centre and half a minute at 250 kbit/s, so the
+//! requested size of a page follows from the time that the previous ones took, and a page that failed in transit is
+//! requested again in smaller pieces.
 
 use crate::{
     fault::{Fault, FaultKind},
@@ -27,38 +27,39 @@ use tracing::Instrument;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::ledger) struct PageSize {
     asked: u32,
-    /// The size of the last page, which may be less: a page also ends at 1 MB.
+    /// The size of the last page, which may be less than requested: a page also ends at 1 MB.
     had: u32,
 }
 
 impl PageSize {
-    /// Few, for a quick first answer.
+    /// Few items, for a quick first answer.
     const FIRST: u32 = 250;
-    /// DynamoDB ends a page of small items at about as many.
+    /// DynamoDB ends a page of small items at about this number.
     const MOST: u32 = 2000;
-    /// Less saves nothing: the answer's head and its round trip take longer than its items.
+    /// A smaller page saves nothing: its overhead and round trip take longer than its items.
     const LEAST: u32 = 16;
     /// A page that took less may be followed by one that is twice as large.
     const QUICK: Duration = Duration::from_secs(1);
     /// A page that took more is followed by one half as large.
     const SLOW: Duration = Duration::from_secs(2);
 
-    /// The size of the first page.
+    /// Returns the size of the first page.
     pub fn first() -> Self {
         Self { asked: Self::FIRST, had: Self::FIRST }
     }
 
-    /// The size of the first piece of what is asked for by its keys: all of a few, since there is nothing to show early.
+    /// Returns the size of the first piece of a read by keys: few keys are read in one piece, since there is nothing to
+    /// show early.
     fn of_keys() -> Self {
         Self { asked: Self::MOST, had: Self::MOST }
     }
 
-    /// The most items that the next page may have.
+    /// Returns the maximum number of items of the next page.
     pub fn items(self) -> u32 {
         self.asked
     }
 
-    /// Notes that a page has arrived.
+    /// Records that a page has arrived.
     fn arrived(&mut self, items: usize, took: Duration) {
         self.had = u32::try_from(items).unwrap_or(u32::MAX).clamp(Self::LEAST, self.asked);
         if took > Self::SLOW {
@@ -68,13 +69,13 @@ impl PageSize {
         }
     }
 
-    /// Notes that a page has not arrived, or not whole.
+    /// Records that a page has not arrived, or not completely.
     fn failed(&mut self) {
         self.asked = (self.asked.min(self.had) / 4).max(Self::LEAST);
     }
 
-    /// Reads a page of at most as many items as it is given, again until it succeeds or the deadline passes, and each
-    /// time that no answer came, or half of one, a smaller one.
+    /// Reads a page of at most the number of items that the closure receives. Repeats until it succeeds or the deadline
+    /// passes; after each missing or incomplete answer, with a smaller page.
     ///
     /// # Errors
     /// The last fault.
@@ -90,8 +91,8 @@ impl PageSize {
         self.read_unless(retry_policy, page, |page| page.items.len(), small).await
     }
 
-    /// As [`read`](Self::read), of anything that has a length. The next try is smaller after a fault of which `small` is
-    /// true.
+    /// Does the same as [`read`](Self::read) for anything that has a length. The next attempt is smaller after a fault
+    /// for which `small` returns true.
     async fn read_unless<T, F>(
         &mut self,
         retry_policy: &RetryPolicy,
@@ -120,7 +121,7 @@ impl PageSize {
         read
     }
 
-    /// As [`read`](Self::read), of this query, which then asks for what is next.
+    /// Does the same as [`read`](Self::read) for this query, and advances the query to the next page.
     async fn query(
         &mut self,
         table: &dyn Table,
@@ -141,7 +142,7 @@ fn locked(size: &Mutex<PageSize>) -> MutexGuard<'_, PageSize> {
 }
 
 impl TableLedger {
-    /// The items of a range of a partition. A page is asked for when half of the one before it has been taken.
+    /// Lists the items of a range of a partition. Requests a page when half of the previous one has been taken.
     pub(in crate::ledger) fn pages(
         &self,
         pk: String,
@@ -178,7 +179,7 @@ impl TableLedger {
         .boxed()
     }
 
-    /// The next page of a query; `query` then asks for the one after it.
+    /// Reads the next page of a query, and advances the query past it.
     pub(in crate::ledger) async fn next_page(
         &self,
         size: &mut PageSize,
@@ -187,8 +188,8 @@ impl TableLedger {
         Ok(size.query(self.table(), self.retry_policy(), query).await?)
     }
 
-    /// Reads items as [`Table::get_many`] does, in pieces: one that fails, or of which DynamoDB answers only a part, is
-    /// asked for in smaller ones, and what was read before it is not asked for again.
+    /// Reads items as [`Table::get_many`] does, in pieces: a piece that fails, or that DynamoDB answers in part, is
+    /// requested again in smaller ones; the pieces before it are not requested again.
     pub(in crate::ledger) async fn read_each(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, Error> {
         let (mut all, mut size) = (Vec::with_capacity(keys.len()), PageSize::of_keys());
         let small = |fault: &Fault| matches!(fault.kind, FaultKind::Unavailable | FaultKind::Throttled);
@@ -202,7 +203,7 @@ impl TableLedger {
         Ok(all)
     }
 
-    /// A page of the whole table; see [`Table::scan`].
+    /// Reads a page of the whole table; see [`Table::scan`].
     pub(in crate::ledger) async fn scan_page(
         &self,
         size: &mut PageSize,
@@ -213,7 +214,7 @@ impl TableLedger {
     }
 }
 
-/// A page to be asked for.
+/// A page to be requested.
 struct Next {
     query: Query,
     size: PageSize,
@@ -230,16 +231,16 @@ impl Next {
     }
 }
 
-/// How far the reading of a range has got.
+/// The state of reading a range.
 enum Paging {
-    /// This page is to be asked for.
+    /// This page is to be requested.
     Ask(Next),
-    /// These rows are left of a page, and this one is after it.
+    /// These rows of a page are left, and this page follows.
     Rest(Vec<Result<(Key, Item), Error>>, Next),
     Asked(Ahead),
 }
 
-/// A page that was asked for ahead of its time. Nobody waits for it any more once this is dropped.
+/// A page that was requested ahead of time. Dropping this cancels the request.
 struct Ahead(JoinHandle<Result<(Next, Page<String>), Fault>>);
 
 impl Ahead {
@@ -264,11 +265,11 @@ impl Drop for Ahead {
     }
 }
 
-/// Records that come in some order.
+/// A stream of records in order.
 pub(super) type Ordered<'a, T> = Peekable<BoxStream<'a, Result<T, Error>>>;
 
-/// Merges streams that are each ordered by `key` into one; their pages are read in parallel. Of equals, those of the
-/// first stream come first.
+/// Merges streams that are each ordered by `key` into one; their pages are read in parallel. Of equal records, those of
+/// the first stream come first.
 pub(super) fn merge<'a, T: Send + Sync + 'a, K: Ord>(
     streams: Vec<Ordered<'a, T>>,
     key: impl Fn(&T) -> K + Send + 'a,
@@ -279,7 +280,7 @@ pub(super) fn merge<'a, T: Send + Sync + 'a, K: Ord>(
             .iter()
             .enumerate()
             .filter_map(|(number, head)| head.map(|head| (number, head.as_ref())))
-            // An error comes first: what follows it can't be trusted to be in order.
+            // An error comes first: the records after it may not be in order.
             .min_by_key(|(_, head)| head.ok().map(&key))
             .map(|(number, _)| number);
         let next = streams[least?].next().await?;
@@ -310,7 +311,7 @@ mod tests {
         assert_eq!(size.items(), 2000);
         size.arrived(2000, millis(9000));
         assert_eq!(size.items(), 1000);
-        // A page of large items ends at 1 MB: half of that counts, not half of what was asked for.
+        // A page of large items ends at 1 MB: half of its actual size counts, not half of the requested size.
         size.arrived(100, millis(9000));
         assert_eq!(size.items(), 50);
         for _ in 0..9 {

@@ -15,8 +15,8 @@ use crate::{
 use std::time::Duration;
 
 impl Move {
-    /// Sees whether the gates are open for a version. What is read of a label or an age holds for ever; a tag's place
-    /// follows from the head.
+    /// Checks the gates for a version. The value of a label or an age, once read, is permanent; a tag's version follows
+    /// from the head.
     pub(super) fn gates(
         &self,
         version: Version,
@@ -67,11 +67,11 @@ impl Move {
     }
 }
 
-/// The age of a version as a gate counts it, or the reason why it is not known.
+/// Returns the age of a version as a gate counts it, or the reason why it is not known.
 fn age(item: &FixedVersion, now: Now) -> Result<Duration, String> {
     let added = match item.clock {
         None => item.when,
-        // It was corrected by the server, as this one is.
+        // That clock was corrected by the server, as this one is.
         Some(clock) if now.of_server => clock,
         Some(clock) => {
             let when = item.when;

@@ -1,4 +1,4 @@
-//! Moving one tag, taking it off, and putting it back.
+//! Moving one tag, removing it, and rolling it back.
 
 use super::{
     destination::{Decision, Destination, Move, Target},

@@ -1,4 +1,4 @@
-//! Protecting a tag, and taking its protection away.
+//! Protecting a tag, and removing its protection.
 
 use super::log::{TagLog, reads, recall_one, stayed, unknown_protection};
 use crate::{
@@ -34,7 +34,7 @@ impl Operation for ProtectRequest {
     }
 
     fn reads(&self) -> Vec<Key> {
-        // A package stays for ever, so that it is there needs no condition.
+        // A package exists permanently, so its existence needs no condition.
         let more =
             [schema::tag_key(&self.package, &self.tag), schema::head_key(&schema::releases(&self.package))];
         reads(&[&self.package].into(), &self.author, more.into_iter())
@@ -75,7 +75,7 @@ impl Operation for ProtectRequest {
                     checks: Vec::new(),
                 })
             }
-            // One kind in place of the other would loosen it without a word.
+            // Replacing one kind by another would silently weaken the protection.
             (_, Some(there)) if protection.is_some() => {
                 let (package, tag) = (package.clone(), tag.clone());
                 Err(Refused::Protected { package, tag, protection: there }.into())

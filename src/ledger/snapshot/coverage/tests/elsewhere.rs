@@ -1,13 +1,13 @@
-//! What is sent elsewhere than from operations.
+//! Transactions that are not sent by operations.
 
 use super::*;
 
 fn is_stopped(of: impl FnOnce() -> Result<Sealed, Error>) {
     let stopped = std::panic::catch_unwind(AssertUnwindSafe(of)).unwrap_err();
-    assert!(stopped.downcast::<String>().unwrap().contains("is decided on"));
+    assert!(stopped.downcast::<String>().unwrap().contains("depends on"));
 }
 
-/// Without debug assertions, damage that nobody foresaw ends the operation as damage.
+/// Checks that without debug assertions, unforeseen damage ends the operation as damage.
 #[tokio::test]
 async fn a_gap_is_damage_where_it_does_not_panic() {
     let world = World::new().await;

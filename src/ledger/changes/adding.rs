@@ -13,7 +13,7 @@ use crate::{
 };
 
 impl TableLedger {
-    /// See [`Ledger::begin_add`](crate::ledger::Ledger::begin_add).
+    /// Implements [`Ledger::begin_add`](crate::ledger::Ledger::begin_add).
     pub(in crate::ledger) async fn begin_addition(
         &self,
         request: &AddRequest,
@@ -32,7 +32,7 @@ impl TableLedger {
         Ok(Draft::new(ledger, self.op_id(&request.author), seen))
     }
 
-    /// See [`Ledger::stage`](crate::ledger::Ledger::stage).
+    /// Implements [`Ledger::stage`](crate::ledger::Ledger::stage).
     pub(in crate::ledger) async fn stage_addition(
         &self,
         request: &AddRequest,
@@ -62,7 +62,7 @@ impl TableLedger {
         Ok(staged)
     }
 
-    /// See [`Ledger::add`](crate::ledger::Ledger::add).
+    /// Implements [`Ledger::add`](crate::ledger::Ledger::add).
     pub(in crate::ledger) async fn commit_addition(
         &self,
         request: &AddRequest,

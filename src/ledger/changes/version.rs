@@ -364,7 +364,7 @@ impl Changing<'_> {
 }
 
 impl TableLedger {
-    /// See [`Ledger::change`](crate::ledger::Ledger::change).
+    /// Implements [`Ledger::change`](crate::ledger::Ledger::change).
     pub(in crate::ledger) async fn change_version(&self, request: &ChangeRequest) -> Result<Changed, Error> {
         let op = self.op_id(&request.author);
         // The tags are read again as long as tags of the package keep moving.

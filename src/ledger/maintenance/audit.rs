@@ -43,7 +43,7 @@ use std::{
 use violation::{Found, UNKNOWN_ITEM};
 
 impl TableLedger {
-    /// See [`Ledger::audit`](crate::ledger::Ledger::audit).
+    /// Implements [`Ledger::audit`](crate::ledger::Ledger::audit).
     pub(in crate::ledger) async fn audit_all(
         &self,
         repair: bool,

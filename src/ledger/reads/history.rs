@@ -35,7 +35,7 @@ enum LogHead {
 }
 
 impl TableLedger {
-    /// See [`Ledger::history`](crate::ledger::Ledger::history).
+    /// Implements [`Ledger::history`](crate::ledger::Ledger::history).
     pub(in crate::ledger) fn read_history(
         &self,
         package: &PackageName,

@@ -281,7 +281,7 @@ fn a_plan_that_makes_no_sense_is_refused_before_anything_is_sent() {
     "#);
     assert_snapshot!(plan(r#"{"package": "web", "tag": "live", "to": 1}, {"package": "web", "tag": "live", "to": 2}"#), @r#"
     exit 2
-    2| error: reading the plan bad.json: the move of "web live" is there twice; a plan moves a tag once
+    2| error: reading the plan bad.json: the move of "web live" appears twice; a plan moves a tag once
     2| hint: nothing was changed; `sacker apply --help` shows a plan
     "#);
     assert_snapshot!(plan(r#"{"package": "web", "tag": "live", "to": null, "require": ["age:2h"]}"#), @r#"

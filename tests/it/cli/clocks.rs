@@ -41,13 +41,13 @@ async fn a_log_that_a_wrong_clock_put_ahead_is_reported() {
     assert_snapshot!(without_length(&sandbox.run(&["tag", "app", "1", "canary"])), @"
     exit 0
     1| canary: 2 -> 1
-    2| warning: the log of the tags of app is [LENGTH] ahead of now, since revision 3 by someone@host at [TIME]: a clock is or was wrong; what was changed now is recorded after [TIME]
+    2| warning: the log of the tags of app is [LENGTH] ahead of now, since revision 3 by someone@host at [TIME]: a clock is or was wrong; this change is recorded after [TIME]
     ");
     assert_snapshot!(without_length(&sandbox.run(&["add", "app", "one.txt", "--tag", "new", "--json"])), @r#"
     exit 0
     1| {"package":"app","version":4,"sha256":"2c8b08da5ce60398e1f19af0e5dccc744df274b826abe585eaba68c525434806","size":4,"filename":"one.txt","mode":"0644","labels":{},"message":null,"state":"active","added_at":"[TIME]","added_by":"tester@host","tags":["latest","new"],"new":true}
-    2| {"warning":{"message":"the log of the versions of app is [LENGTH] ahead of now, since revision 4 by else@host at [TIME]: a clock is or was wrong; what was changed now is recorded after [TIME]"}}
-    2| {"warning":{"message":"the log of the tags of app is [LENGTH] ahead of now, since revision 3 by someone@host at [TIME]: a clock is or was wrong; what was changed now is recorded after [TIME]"}}
+    2| {"warning":{"message":"the log of the versions of app is [LENGTH] ahead of now, since revision 4 by else@host at [TIME]: a clock is or was wrong; this change is recorded after [TIME]"}}
+    2| {"warning":{"message":"the log of the tags of app is [LENGTH] ahead of now, since revision 3 by someone@host at [TIME]: a clock is or was wrong; this change is recorded after [TIME]"}}
     "#);
     assert_snapshot!(sandbox.run(&["tag", "app", "2", "canary", "-q"]), @"
     exit 0

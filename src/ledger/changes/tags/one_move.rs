@@ -115,7 +115,7 @@ impl Operation for OneMove {
 }
 
 impl TableLedger {
-    /// See [`Ledger::tag`](crate::ledger::Ledger::tag).
+    /// Implements [`Ledger::tag`](crate::ledger::Ledger::tag).
     pub(in crate::ledger) async fn move_tag(&self, request: &TagRequest) -> Result<TagMove, Error> {
         let TagRequest { package, spec, tag, expect, require, confirm, author } = request.clone();
         let moved = async {
@@ -129,7 +129,7 @@ impl TableLedger {
         }
     }
 
-    /// See [`Ledger::untag`](crate::ledger::Ledger::untag).
+    /// Implements [`Ledger::untag`](crate::ledger::Ledger::untag).
     pub(in crate::ledger) async fn take_tag_off(&self, request: &UntagRequest) -> Result<TagMove, Error> {
         let UntagRequest { package, tag, expect, confirm, author } = request.clone();
         let spec = Spec::Tag(tag.clone());
@@ -141,7 +141,7 @@ impl TableLedger {
         }
     }
 
-    /// See [`Ledger::rollback`](crate::ledger::Ledger::rollback).
+    /// Implements [`Ledger::rollback`](crate::ledger::Ledger::rollback).
     pub(in crate::ledger) async fn put_tag_back(&self, request: &RollbackRequest) -> Result<TagMove, Error> {
         let RollbackRequest { package, tag, to, expect, confirm, author } = request.clone();
         let spec = Spec::Tag(tag.clone());

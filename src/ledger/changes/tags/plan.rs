@@ -11,7 +11,7 @@ use crate::{
 };
 
 impl TableLedger {
-    /// See [`Ledger::apply`](crate::ledger::Ledger::apply).
+    /// Implements [`Ledger::apply`](crate::ledger::Ledger::apply).
     pub(in crate::ledger) async fn apply_moves(&self, request: &ApplyRequest) -> Result<Vec<TagMove>, Error> {
         match self.apply_plan(request, false).await {
             Ok(moved) => Ok(moved),
@@ -19,7 +19,7 @@ impl TableLedger {
         }
     }
 
-    /// See [`Ledger::preview`](crate::ledger::Ledger::preview).
+    /// Implements [`Ledger::preview`](crate::ledger::Ledger::preview).
     pub(in crate::ledger) async fn preview_moves(
         &self,
         request: &ApplyRequest,

@@ -25,7 +25,7 @@ pub(super) fn examine(package: &Package) -> Result<Vec<Found>, Version> {
         let key = tags_log.head_key();
         findings.unjudged(&key, "the tags of the package were not checked, since its releases were not");
     }
-    // A release that may not write the package, or an item of it, does not repair that either.
+    // A release that may not write the package, or one of its items, does not repair it either.
     let no_writes = heads().any(|head| schema::least(head, "write").is_some());
     let spared = |action: &Action| {
         let log = [releases_log, tags_log].into_iter().find(|log| log.pk == action.key.pk);

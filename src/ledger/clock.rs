@@ -26,7 +26,7 @@ pub(super) struct Clock {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Now {
     pub at: Timestamp,
-    /// True if the time is the server's, which all clients of the ledger share; else it is this machine's alone.
+    /// True if the time is the server's, which all clients of the ledger share; else it is only this machine's.
     pub of_server: bool,
 }
 
@@ -59,7 +59,9 @@ impl Clock {
         if ahead.max(behind) > CLOCKS_DIFFER && !self.reported.swap(true, Ordering::Relaxed) {
             let which = if ahead > behind { "ahead of" } else { "behind" };
             let length = shown(ahead.max(behind));
-            warn!("this machine's clock is {length} {which} the server's, whose time is recorded instead");
+            warn!(
+                "this machine's clock is {length} {which} the server's; the server's time is recorded instead"
+            );
         }
     }
 }

@@ -18,7 +18,7 @@ use std::fmt;
 
 /// A ledger.
 ///
-/// Guarantees of every method, unless its documentation says otherwise:
+/// Guarantees of every method, unless its documentation differs:
 ///
 /// - **Reads are strongly consistent.** A read sees every change that was reported to any client as successful. A
 ///   result that is read in several pages or partitions (versions with their tags, a listing) is not one snapshot.

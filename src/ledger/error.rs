@@ -73,7 +73,7 @@ pub enum Error {
         what: String,
         /// The operation that needs it: `be read`, `be changed`.
         done: String,
-        /// The oldest release that may do so, if the ledger says.
+        /// The oldest release that may do so, if the ledger names one.
         least: Option<String>,
     },
     /// The table is a copy of a ledger, such as a restored one; copies are read-only. Nothing was changed.

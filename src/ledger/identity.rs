@@ -115,16 +115,16 @@ impl TableLedger {
     /// Implements [`Ledger::adopt`](super::Ledger::adopt).
     pub(super) async fn change_identity(&self, seen: &Identity, epoch: u64) -> Result<Identity, Error> {
         let key = schema::meta_key();
-        let there = self.read(vec![key.clone()]).await?;
-        there.check_writable([&key])?;
-        let meta = match there.get::<Meta>(&key)? {
+        let stored = self.read(vec![key.clone()]).await?;
+        stored.check_writable([&key])?;
+        let meta = match stored.get::<Meta>(&key)? {
             Some(meta) if meta.ledger == seen.id => {
-                let same = there.unchanged::<Meta>(&key);
+                let same = stored.unchanged::<Meta>(&key);
                 let meta = Meta { ledger: self.new_id(), home: self.home().await?, epoch, ..meta };
-                self.put_identity(&there, same, meta).await?
+                self.put_identity(&stored, same, meta).await?
             }
             Some(other) => other,
-            None => self.make_identity(&there).await?,
+            None => self.make_identity(&stored).await?,
         };
         self.identify(meta).await
     }

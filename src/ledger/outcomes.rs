@@ -47,7 +47,7 @@ pub enum Staged {
         /// True if a version needs the blob already, so that it should be in the store.
         expected: bool,
     },
-    /// Nothing has to be stored: the outcome does not depend on the blob.
+    /// The blob need not be stored: the outcome does not depend on it.
     NothingToStore,
 }
 
@@ -62,7 +62,7 @@ pub enum Added {
         /// added, because `latest` had the same sha256.
         new: bool,
     },
-    /// Nothing was added: the blob was collected in the meantime, and must be stored at this generation.
+    /// The blob was collected in the meantime, and must be stored at this generation; nothing was added.
     Restage(Generation),
 }
 

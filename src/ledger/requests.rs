@@ -34,7 +34,7 @@ pub struct AddRequest {
     pub package: PackageName,
     /// The author.
     pub author: Author,
-    /// Its labels.
+    /// The labels.
     pub labels: Labels,
     /// The tags to put on it in the same transaction; at most [`MAX_TAGS`], each once.
     pub tags: Vec<TagName>,

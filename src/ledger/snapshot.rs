@@ -186,7 +186,7 @@ impl Snapshot {
     pub(super) fn label(&self, key: &Key, name: &str) -> Result<Option<String>, Error> {
         let item: Option<VersionItem> = self.known(key).map(|item| decode(key, item)).transpose()?;
         let labels = item.map_or_else(Labels::default, |item| item.labels.and(&item.more_labels));
-        let value = labels.iter().find(|(there, _)| *there == name).map(|(_, value)| value.to_owned());
+        let value = labels.iter().find(|(label, _)| *label == name).map(|(_, value)| value.to_owned());
         if value.is_none() {
             self.uses(key, Fact::Same(&["more_labels"]));
         }

@@ -126,7 +126,7 @@ fn name(package: &PackageName) -> String {
     format!("{PACKAGES}{package}.json")
 }
 
-fn asked(sha256: &Digest) -> String {
+fn request_text(sha256: &Digest) -> String {
     format!("add {sha256}")
 }
 
@@ -213,7 +213,7 @@ impl Ledger for WeakS3Ledger {
 
     async fn stage(&self, request: &AddRequest, sha256: &Digest, draft: &mut Draft) -> Result<Staged, Error> {
         let document = self.document(&request.package).await?;
-        let settled = document.remembered(&request.author, &asked(sha256))?.is_some()
+        let settled = document.remembered(&request.author, &request_text(sha256))?.is_some()
             || unchanged(&document, request, sha256)?.is_some();
         let staged =
             if settled { Staged::NothingToStore } else { Staged::Upload { generation: 0, expected: false } };
@@ -224,7 +224,9 @@ impl Ledger for WeakS3Ledger {
     async fn add(&self, request: &AddRequest, blob: &Blob, draft: &Draft) -> Result<Added, Error> {
         let (package, sha256) = (&request.package, &blob.address.sha256);
         let mut document = self.document(package).await?;
-        if let Some(Outcome::Added { version, new }) = document.remembered(&request.author, &asked(sha256))? {
+        if let Some(Outcome::Added { version, new }) =
+            document.remembered(&request.author, &request_text(sha256))?
+        {
             let mut release = document.release(package, document.version(package, version)?);
             if new {
                 let tags: BTreeSet<String> = request.tags.iter().map(ToString::to_string).collect();
@@ -263,7 +265,7 @@ impl Ledger for WeakS3Ledger {
             document.set(tag, Some((version, fields.clone())), &request.author);
         }
         let new = unchanged.is_none();
-        document.remember(request.author.key.as_ref(), asked(sha256), Outcome::Added { version, new });
+        document.remember(request.author.key.as_ref(), request_text(sha256), Outcome::Added { version, new });
         self.write(&name(package), &document).await?;
         let release = document.release(package, document.version(package, version)?);
         Ok(Added::Version { release: Box::new(release), new })
@@ -275,14 +277,14 @@ impl Ledger for WeakS3Ledger {
         if !require.is_empty() {
             return Err(Refused::Unsupported.into());
         }
-        let asked = format!("tag {spec} {tag}");
+        let request_text = format!("tag {spec} {tag}");
         let change = |document: &mut Document| {
             let target = document.resolve(package, spec)?;
             let target = (target.n, target.blob.clone());
             check_expectation(document, package, tag, *expect)?;
             Ok(document.set(tag, Some(target), author))
         };
-        self.move_tag(package, author, asked, change).await
+        self.move_tag(package, author, request_text, change).await
     }
 
     async fn untag(&self, request: &UntagRequest) -> Result<TagMove, Error> {

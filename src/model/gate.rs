@@ -17,7 +17,7 @@ pub enum Gate {
     Label {
         /// The label's name.
         name: String,
-        /// Its value.
+        /// The label's value.
         value: String,
     },
     /// This tag of the package is on the version.

@@ -48,11 +48,11 @@ impl Labels {
         self
     }
 
-    /// Returns the labels of `self` that `there` lacks; or the name and the other value of one that differs.
-    pub(crate) fn missing_in<'a>(&'a self, there: &'a Self) -> Result<Self, (&'a str, &'a str)> {
+    /// Returns the labels of `self` that `other` lacks; or the name and the other value of one that differs.
+    pub(crate) fn missing_in<'a>(&'a self, other: &'a Self) -> Result<Self, (&'a str, &'a str)> {
         let mut missing = BTreeMap::new();
         for (name, value) in &self.0 {
-            match there.0.get(name) {
+            match other.0.get(name) {
                 Some(other) if other != value => return Err((name, other)),
                 Some(_) => {}
                 None => {
@@ -63,9 +63,9 @@ impl Labels {
         Ok(Self(missing))
     }
 
-    /// Returns the labels of `self` without those whose name `there` has.
-    pub(crate) fn without(&self, there: &Self) -> Self {
-        let kept = self.0.iter().filter(|(name, _)| !there.0.contains_key(*name));
+    /// Returns the labels of `self` without those whose name `other` has.
+    pub(crate) fn without(&self, other: &Self) -> Self {
+        let kept = self.0.iter().filter(|(name, _)| !other.0.contains_key(*name));
         Self(kept.map(|(name, value)| (name.clone(), value.clone())).collect())
     }
 

@@ -5,20 +5,20 @@ use serde::Serialize;
 /// The result of creating something that may exist already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Created {
-    /// It was created now.
+    /// The object was created now.
     Made,
-    /// It existed, and is as it must be.
+    /// The object existed, and is as it must be.
     Present,
 }
 
 /// A required setting, and its state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setting {
-    /// Its stable name: `bucket_versioning`.
+    /// The stable name: `bucket_versioning`.
     pub name: &'static str,
-    /// Its description, for people: "versioning of the bucket acme-blobs".
+    /// A description, for people: "versioning of the bucket acme-blobs".
     pub title: String,
-    /// Its state.
+    /// The state.
     pub state: SettingState,
     /// The command that turns it on, if there is one.
     pub repair: Option<String>,

@@ -60,7 +60,7 @@ pub struct TagMove {
 /// Protection of a tag against accidental moves. Anyone who can move a tag can also remove its protection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Protection {
-    /// Once the tag is on a version, it stays there.
+    /// The tag stays on its first version.
     WriteOnce,
     /// A move must repeat the name of the tag.
     Confirm,

@@ -64,9 +64,9 @@ impl fmt::Display for Version {
 /// The version that a caller expects a tag, or `latest`, to be on before a change: a version, or none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Expectation {
-    /// On this version.
+    /// The tag is on this version.
     Version(Version),
-    /// On no version.
+    /// The tag is on no version.
     None,
 }
 

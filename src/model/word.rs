@@ -14,7 +14,7 @@ use std::{
 pub struct Word(u16);
 
 /// The words that this process has read, by index. They are few, and never removed: so a word is an index.
-static MET: RwLock<Vec<&'static str>> = RwLock::new(Vec::new());
+static KNOWN: RwLock<Vec<&'static str>> = RwLock::new(Vec::new());
 
 impl Word {
     /// The maximum number of bytes in a word.
@@ -26,8 +26,8 @@ impl Word {
     /// Returns the word.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        let met = MET.read().unwrap_or_else(PoisonError::into_inner);
-        met.get(usize::from(self.0)).copied().unwrap_or_default()
+        let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
+        known.get(usize::from(self.0)).copied().unwrap_or_default()
     }
 }
 
@@ -46,13 +46,13 @@ impl FromStr for Word {
         if !begins || text.len() > Self::MAX || !text.bytes().all(known) {
             return Err(Invalid::new("word", text, "is not 1 to 31 of `a-z 0-9 -`, beginning with a letter"));
         }
-        let mut met = MET.write().unwrap_or_else(PoisonError::into_inner);
-        let at = met.iter().position(|word| *word == text).unwrap_or(met.len());
+        let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
+        let at = known.iter().position(|word| *word == text).unwrap_or(known.len());
         if at == Self::MOST {
             return Err(Invalid::new("word", text, "is one unknown word too many"));
         }
-        if at == met.len() {
-            met.push(Box::leak(text.into()));
+        if at == known.len() {
+            known.push(Box::leak(text.into()));
         }
         Ok(Self(u16::try_from(at).unwrap_or_default()))
     }

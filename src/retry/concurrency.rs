@@ -185,7 +185,7 @@ enum Growth {
     Doubling,
     /// None, since more did not help.
     Done,
-    /// By one at a time, after a failure.
+    /// One at a time, after a failure.
     Careful,
 }
 

@@ -16,7 +16,7 @@ pub enum RetryHint {
     Later,
 }
 
-/// An error that says whether a retry may succeed.
+/// An error with a hint whether a retry may succeed.
 pub trait Retryable: fmt::Display {
     /// Returns whether and when to retry.
     fn retry_hint(&self) -> RetryHint;

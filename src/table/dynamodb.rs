@@ -96,7 +96,7 @@ impl Table for DynamoTable {
         let item = |item: Attributes| self.item(item).map(|(_, item)| item);
         items
             .into_iter()
-            .map(|there| there.item.filter(|item| !item.is_empty()).map(item).transpose())
+            .map(|answer| answer.item.filter(|item| !item.is_empty()).map(item).transpose())
             .collect()
     }
 

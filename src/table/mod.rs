@@ -188,15 +188,15 @@ impl Transaction {
     /// # Panics
     /// If two actions would change the same item.
     pub fn push(&mut self, action: Action) {
-        let Some(there) = self.actions.iter_mut().find(|there| there.key == action.key) else {
+        let Some(existing) = self.actions.iter_mut().find(|existing| existing.key == action.key) else {
             self.actions.push(action);
             return;
         };
-        let before = std::mem::replace(&mut there.condition, Condition::Always);
-        there.condition = before.and(action.condition);
-        match (&there.change, action.change) {
+        let before = std::mem::replace(&mut existing.condition, Condition::Always);
+        existing.condition = before.and(action.condition);
+        match (&existing.change, action.change) {
             (_, Change::Check) => {}
-            (Change::Check, change) => there.change = change,
+            (Change::Check, change) => existing.change = change,
             _ => panic!("two changes of {} in one transaction", action.key),
         }
     }
@@ -255,7 +255,7 @@ pub struct Query {
     pub order: Order,
     /// The maximum number of items on a page, at least 1. A page may have fewer.
     pub limit: u32,
-    /// Only items after this sort key, in the order of the query: a page's `next`. Need not exist.
+    /// The sort key after which the items begin, in the order of the query: a page's `next`. Need not exist.
     pub after: Option<String>,
 }
 

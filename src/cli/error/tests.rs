@@ -330,7 +330,7 @@ fn what_the_ledger_answers_of_a_plan() {
       nothing was changed; `sacker history app live` shows what happened since
     5 conflict: doing it in dynamodb://table: the plan that was applied moved web live too, which is not in this one
       nothing was changed; give the plan as it was applied, or move each tag by itself
-    2 invalid: doing it in dynamodb://table: the plan takes 101 items in one transaction, which holds 100
+    2 invalid: doing it in dynamodb://table: the plan needs 101 items in one transaction; at most 100 are allowed
       nothing was changed; make it two plans, or leave out --key; `sacker apply --help` says what takes how many items
     4 not_found: doing it in dynamodb://table: 2 of 3 moves can't be made:
     app live is protected (confirm)

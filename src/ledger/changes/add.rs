@@ -38,7 +38,7 @@ pub(in crate::ledger) struct Addition<'a> {
 pub(in crate::ledger) enum Outcome {
     /// This version was created, by this operation or an earlier run with its key.
     Made(Box<VersionItem>),
-    /// Nothing was added: this version has the same sha256.
+    /// The addition was not needed: this version has the same sha256.
     Unchanged(Shown<Box<VersionItem>>),
     /// The blob must be in the store at this generation first.
     Stage(Staged),
@@ -301,7 +301,7 @@ pub(in crate::ledger) fn tags(request: &AddRequest) -> BTreeSet<&TagName> {
     request.tags.iter().collect()
 }
 
-/// See [`Operation::reads_at_once`].
+/// Implements [`Operation::reads_at_once`].
 pub(in crate::ledger) fn reads_at_once(request: &AddRequest) -> bool {
     // Each item read has a condition of its own in the transaction, except a tag that is on `latest` already.
     request.if_changed && !request.tags.is_empty()

@@ -87,7 +87,9 @@ impl TableLedger {
             Outcome::Unchanged(item) => (item.show(), false),
             Outcome::Stage(staged) => {
                 draft.set_staged(staged);
-                let Staged::Upload { generation, .. } = staged else { unreachable!("a plan never says so") };
+                let Staged::Upload { generation, .. } = staged else {
+                    unreachable!("a plan never returns this")
+                };
                 return Ok(Added::Restage(generation));
             }
         };
@@ -101,7 +103,7 @@ impl TableLedger {
         if !new && let Ok(mut tags) = self.tags_by_version(&request.package).await {
             return tags.remove(&version).unwrap_or_default();
         }
-        let asked = add::tags(request).into_iter().map(ToString::to_string);
-        std::iter::once("latest".to_owned()).chain(asked).collect()
+        let requested = add::tags(request).into_iter().map(ToString::to_string);
+        std::iter::once("latest".to_owned()).chain(requested).collect()
     }
 }

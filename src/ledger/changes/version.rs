@@ -323,14 +323,14 @@ impl Operation for Changing<'_> {
         let key = self.version_key();
         let Some(item) = seen.get_referenced::<VersionItem>(&key)? else { return Ok(Step::Read(vec![key])) };
         // The version may have changed again since then: its state is as the operation left it, or found it.
-        let asked = |otherwise| match self.request.change {
+        let state_after = |otherwise| match self.request.change {
             ReleaseChange::Yank => State::Yanked,
             ReleaseChange::Unyank => State::Active,
             ReleaseChange::Delete => State::Deleted,
             ReleaseChange::Label(_) => otherwise,
         };
         if reference.unchanged {
-            let state = asked(item.state);
+            let state = state_after(item.state);
             let item = VersionItem { state, ..item };
             return Ok(Step::Done(Outcome::Changed(Box::new(item), state)));
         }
@@ -346,7 +346,7 @@ impl Operation for Changing<'_> {
             return Err(used_for(format!("{:?} {version}", event.kind).to_lowercase(), self, context));
         }
         let was = event.was.unwrap_or(item.state);
-        let is = asked(was);
+        let is = state_after(was);
         let item = VersionItem { state: is, ..item };
         Ok(Step::Done(Outcome::Changed(Box::new(item), was)))
     }
@@ -369,8 +369,8 @@ impl TableLedger {
         let op = self.op_id(&request.author);
         // The tags are read again as long as tags of the package keep moving.
         for _ in 0..TAG_LOOKS {
-            let looked = try_join(self.tagging(request), self.blob_to_delete(request)).await;
-            let (tags, blob) = looked.map_err(|error| error.unresolved(&request.author))?;
+            let found = try_join(self.tagging(request), self.blob_to_delete(request)).await;
+            let (tags, blob) = found.map_err(|error| error.unresolved(&request.author))?;
             reach("change-looked");
             let operation = Changing { request, tags, blob };
             let commit = Commit { ledger: self, operation: &operation, author: &request.author, op: &op };

@@ -111,7 +111,7 @@ impl<O: Operation> Commit<'_, O> {
         let plan = self.reading(&mut snapshot, |seen| recall(self.operation, reference, seen, &context));
         match plan.await? {
             Step::Done(outcome) => Ok(outcome),
-            _ => unreachable!("an entry is recalled by reading alone"),
+            _ => unreachable!("recalling an entry only reads"),
         }
     }
 

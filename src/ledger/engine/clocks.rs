@@ -23,7 +23,7 @@ struct Entry {
 }
 
 impl TableLedger {
-    /// Reports the wrong clocks that a change met: this machine's, and the one that put a log ahead. Reads only if
+    /// Reports the wrong clocks that a change found: this machine's, and the one that put a log ahead. Reads only if
     /// there is one. Never fails, since the change is committed.
     pub(super) async fn report_clocks<T>(&self, proposal: &Proposal<T>, seen: &Snapshot) {
         self.clock().report();

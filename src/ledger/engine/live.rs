@@ -39,27 +39,28 @@ impl TableLedger {
             else {
                 continue;
             };
-            let mut says = LiveTags::of_item(seen.item(&key));
-            if read && says.as_ref().is_none_or(|says| says.on.is_none() && says.count <= FEW) {
-                says = self.read_live(&key.pk).await.map(|on| LiveTags::from_live(0, on)).or(says);
+            let mut recorded = LiveTags::of_item(seen.item(&key));
+            if read && recorded.as_ref().is_none_or(|recorded| recorded.on.is_none() && recorded.count <= FEW)
+            {
+                recorded = self.read_live(&key.pk).await.map(|on| LiveTags::from_live(0, on)).or(recorded);
             }
-            if let Some(says) = &mut says {
+            if let Some(recorded) = &mut recorded {
                 let puts = actions.iter().filter(|action| action.key.pk == key.pk);
                 for Action { key, change, .. } in puts {
                     let Change::Put(item) = change else { continue };
                     let Some((name, version)) = tag(key, item) else { continue };
                     let was_on = seen.item(key).is_some_and(|item| item.contains_key("version"));
-                    says.put(&name, was_on, version);
+                    recorded.put(&name, was_on, version);
                 }
             }
             let Change::Put(head) = &mut actions[at].change else { continue };
             head.remove(LIVE);
-            if let Some(LiveTags { on, count, .. }) = says {
-                let says = match on {
+            if let Some(LiveTags { on, count, .. }) = recorded {
+                let recorded = match on {
                     Some(on) => LiveTags::from_live(rev, on),
                     None => LiveTags { rev, count, on: None },
                 };
-                head.insert(LIVE.to_owned(), schema::encode(&says).into());
+                head.insert(LIVE.to_owned(), schema::encode(&recorded).into());
             }
         }
     }

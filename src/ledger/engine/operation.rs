@@ -20,9 +20,9 @@ pub(in crate::ledger) struct Context<'a> {
 pub(in crate::ledger) enum Step<T> {
     /// More must be read first: items whose relevant part never changes.
     Read(Vec<Key>),
-    /// Nothing has to be done.
+    /// The operation is done.
     Done(T),
-    /// Nothing has to be changed, since the state is as requested; `entry` records it. With a key, that is stored as
+    /// The state is as requested already; `entry` records it. With a key, that is stored as
     /// long as the heads of these logs are as they were read, and the checks hold.
     Unchanged { outcome: T, entry: Key, moves: PlanEntries, logs: Vec<String>, checks: Vec<Action> },
     /// This transaction has to be committed.

@@ -163,7 +163,7 @@ pub enum Refused {
         tags: Vec<String>,
     },
     /// A version that is the rollback target of a tag can't be deleted while it is active.
-    #[error("{package} {version} is where a rollback of {} goes", tags.join(", "))]
+    #[error("{package} {version} is the rollback target of {}", tags.join(", "))]
     WayBack {
         /// The package.
         package: PackageName,
@@ -181,7 +181,7 @@ pub enum Refused {
         version: Version,
         /// The label's name.
         name: String,
-        /// Its value.
+        /// The label's value.
         value: String,
     },
     /// The version can't have these labels in addition to its own.
@@ -232,7 +232,7 @@ pub enum Refused {
     #[error("{0}")]
     UncertainTime(Box<UncertainTime>),
     /// The plan does not fit in one transaction.
-    #[error("the plan takes {needed} items in one transaction, which holds {most}")]
+    #[error("the plan needs {needed} items in one transaction; at most {most} are allowed")]
     TooLarge {
         /// The number of items that the plan needs.
         needed: usize,

@@ -27,14 +27,14 @@ pub struct UncertainTime {
 impl fmt::Display for UncertainTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { package, tag, at, rev, who, recorded, clock, now } = self;
-        let said = match clock {
-            Some(clock) => format!("by a clock that said {clock}"),
-            None => format!("and now is {now}"),
+        let found = match clock {
+            Some(clock) => format!("its clock showed {clock}"),
+            None => format!("now is {now}"),
         };
         write!(
             f,
-            "{package} {tag} at {at} is not certain: a clock is or was wrong, since revision {rev}, by {who}, is recorded \
-             at {recorded}, {said}"
+            "{package} {tag} at {at} is not certain, because a clock is or was wrong: revision {rev} by {who} is recorded at \
+             {recorded}, but {found}"
         )
     }
 }

@@ -79,7 +79,7 @@ impl TableLedger {
                         examined.insert(name.to_owned());
                         match name.parse::<PackageName>() {
                             Ok(name) => {
-                                self.audit_and_fence(&name, repair, on_violation, on_progress).await?
+                                self.audit_and_fence(&name, repair, on_violation, on_progress).await?;
                             }
                             Err(error) => on_violation(Violation::new(
                                 key.to_string(),
@@ -192,7 +192,7 @@ impl TableLedger {
             match key.sk.parse::<PackageName>() {
                 Ok(name) => named.push((key, name)),
                 Err(error) => {
-                    on_violation(Violation::new(key.to_string(), Invariant::Directory, error.to_string()))
+                    on_violation(Violation::new(key.to_string(), Invariant::Directory, error.to_string()));
                 }
             }
         }

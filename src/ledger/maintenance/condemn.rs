@@ -29,7 +29,7 @@ pub enum BlobStatus {
     Orphan,
     /// No version will ever need it.
     Condemned,
-    /// This ledger never issued its generation. It is left alone.
+    /// This ledger never issued the object's generation. The object is not touched.
     Foreign,
 }
 
@@ -131,9 +131,9 @@ impl TableLedger {
     ) -> Result<Vec<BlobStatus>, Error> {
         self.check_schema().await?;
         let keys: Vec<_> = addresses.iter().map(blob_key).collect();
-        let asked: Vec<_> = keys.iter().cloned().chain([schema::meta_key()]).collect();
-        let read = self.read_each(&asked).await?;
-        let seen = Snapshot::new(asked, read, false);
+        let requested: Vec<_> = keys.iter().cloned().chain([schema::meta_key()]).collect();
+        let read = self.read_each(&requested).await?;
+        let seen = Snapshot::new(requested, read, false);
         let epoch = epoch(&seen)?;
         let blob_statuses = addresses.iter().zip(&keys);
         blob_statuses.map(|(address, key)| Ok(blob_status(address, seen.get(key)?.as_ref(), epoch))).collect()

@@ -216,7 +216,7 @@ impl TableLedger {
         let (head, tag_head) = heads(package);
         let key = schema::version_key(package, version.get());
         let seen = self.read(vec![key.clone(), head.clone(), tag_head.clone()]).await?;
-        let item = there(seen.get(&key)?, package, version)?;
+        let item = existing_version(seen.get(&key)?, package, version)?;
         let latest = head_of(package, seen.get(&head)?)?.latest;
         let live = self.live_tags(package, seen.get(&tag_head)?).await?;
         Ok((item, by_version(latest, &live), None))
@@ -285,7 +285,7 @@ impl TableLedger {
 
     async fn read_version(&self, package: &PackageName, version: Version) -> Result<VersionItem, Error> {
         let key = schema::version_key(package, version.get());
-        there(self.read(vec![key.clone()]).await?.get(&key)?, package, version)
+        existing_version(self.read(vec![key.clone()]).await?.get(&key)?, package, version)
     }
 
     pub(in crate::ledger) async fn read_head(&self, package: &PackageName) -> Result<Head, Error> {
@@ -329,7 +329,11 @@ fn moves(
 }
 
 /// Returns a version that exists and is readable.
-fn there(item: Option<VersionItem>, package: &PackageName, version: Version) -> Result<VersionItem, Error> {
+fn existing_version(
+    item: Option<VersionItem>,
+    package: &PackageName,
+    version: Version,
+) -> Result<VersionItem, Error> {
     let item = item.ok_or_else(|| no_version(package, version, None))?;
     if item.state == State::Deleted {
         return Err(NotFound::Deleted { package: package.clone(), version }.into());

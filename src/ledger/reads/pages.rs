@@ -26,9 +26,9 @@ use tracing::Instrument;
 /// The number of items that the next page asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::ledger) struct PageSize {
-    asked: u32,
+    requested: u32,
     /// The size of the last page, which may be less than requested: a page also ends at 1 MB.
-    had: u32,
+    received: u32,
 }
 
 impl PageSize {
@@ -45,33 +45,33 @@ impl PageSize {
 
     /// Returns the size of the first page.
     pub fn first() -> Self {
-        Self { asked: Self::FIRST, had: Self::FIRST }
+        Self { requested: Self::FIRST, received: Self::FIRST }
     }
 
     /// Returns the size of the first piece of a read by keys: few keys are read in one piece, since there is nothing to
     /// show early.
     fn of_keys() -> Self {
-        Self { asked: Self::MOST, had: Self::MOST }
+        Self { requested: Self::MOST, received: Self::MOST }
     }
 
     /// Returns the maximum number of items of the next page.
     pub fn items(self) -> u32 {
-        self.asked
+        self.requested
     }
 
     /// Records that a page has arrived.
     fn arrived(&mut self, items: usize, took: Duration) {
-        self.had = u32::try_from(items).unwrap_or(u32::MAX).clamp(Self::LEAST, self.asked);
+        self.received = u32::try_from(items).unwrap_or(u32::MAX).clamp(Self::LEAST, self.requested);
         if took > Self::SLOW {
-            self.asked = (self.had / 2).max(Self::LEAST);
+            self.requested = (self.received / 2).max(Self::LEAST);
         } else if took < Self::QUICK {
-            self.asked = (self.asked * 2).min(Self::MOST);
+            self.requested = (self.requested * 2).min(Self::MOST);
         }
     }
 
     /// Records that a page has not arrived, or not completely.
     fn failed(&mut self) {
-        self.asked = (self.asked.min(self.had) / 4).max(Self::LEAST);
+        self.requested = (self.requested.min(self.received) / 4).max(Self::LEAST);
     }
 
     /// Reads a page of at most the number of items that the closure receives. Repeats until it succeeds or the deadline
@@ -107,8 +107,8 @@ impl PageSize {
         let (shared, page, length, small) = (&size, &page, &length, &small);
         let read = retry_policy.run(READING, || async move {
             let began = Instant::now();
-            let asked = locked(shared).items();
-            let read = page(asked).await;
+            let requested = locked(shared).items();
+            let read = page(requested).await;
             match &read {
                 Ok(page) => locked(shared).arrived(length(page), began.elapsed()),
                 Err(fault) if small(fault) => locked(shared).failed(),
@@ -128,9 +128,10 @@ impl PageSize {
         retry_policy: &RetryPolicy,
         query: &mut Query,
     ) -> Result<Page<String>, Fault> {
-        let asked = &*query;
-        let page = self
-            .read(retry_policy, |limit| async move { table.query(&Query { limit, ..asked.clone() }).await });
+        let requested = &*query;
+        let page = self.read(retry_policy, |limit| async move {
+            table.query(&Query { limit, ..requested.clone() }).await
+        });
         let page = page.await?;
         query.after.clone_from(&page.next);
         Ok(page)
@@ -245,8 +246,8 @@ struct Ahead(JoinHandle<Result<(Next, Page<String>), Fault>>);
 
 impl Ahead {
     fn ask(table: Arc<dyn Table>, retry_policy: RetryPolicy, next: Next) -> Self {
-        let asked = async move { next.read(&*table, &retry_policy).await };
-        Self(tokio::spawn(asked.in_current_span()))
+        let requested = async move { next.read(&*table, &retry_policy).await };
+        Self(tokio::spawn(requested.in_current_span()))
     }
 
     async fn answer(mut self) -> Result<(Next, Page<String>), Fault> {
@@ -299,14 +300,14 @@ mod tests {
     #[test]
     fn pages_grow_while_they_are_quick_and_shrink_when_they_are_slow() {
         let mut size = PageSize::first();
-        let asked: Vec<_> = (0..5)
+        let requested: Vec<_> = (0..5)
             .map(|_| {
                 let items = size.items();
                 size.arrived(items as usize, millis(20));
                 items
             })
             .collect();
-        assert_eq!(asked, [250, 500, 1000, 2000, 2000]);
+        assert_eq!(requested, [250, 500, 1000, 2000, 2000]);
         size.arrived(2000, millis(1500));
         assert_eq!(size.items(), 2000);
         size.arrived(2000, millis(9000));
@@ -323,14 +324,14 @@ mod tests {
     #[test]
     fn a_page_that_failed_is_asked_for_in_smaller_pieces_down_to_a_least_one() {
         let mut size = PageSize::first();
-        let asked: Vec<_> = (0..4)
+        let requested: Vec<_> = (0..4)
             .map(|_| {
                 size.failed();
                 size.items()
             })
             .collect();
-        assert_eq!(asked, [62, 16, 16, 16]);
-        let mut size = PageSize { asked: 2000, had: 100 };
+        assert_eq!(requested, [62, 16, 16, 16]);
+        let mut size = PageSize { requested: 2000, received: 100 };
         size.failed();
         assert_eq!(size.items(), 25);
     }

@@ -33,8 +33,8 @@ impl TableLedger {
         let key = schema::tag_key(package, tag);
         let mut seen = self.read(vec![key.clone()]).await?;
         let item: Option<TagItem> = seen.get(&key)?;
-        let (of, named) = (package.clone(), tag.clone());
-        let item = item.ok_or_else(|| NotFound::Tag { package: of.clone(), tag: named.clone() })?;
+        let (of, tag_name) = (package.clone(), tag.clone());
+        let item = item.ok_or_else(|| NotFound::Tag { package: of.clone(), tag: tag_name.clone() })?;
         loop {
             let found = back_by(package, tag, item.back, steps, |rev| {
                 let key = schema::tag_event_key(package, rev);
@@ -45,7 +45,7 @@ impl TableLedger {
             });
             match found? {
                 Lookup::Ready(event) => {
-                    let nowhere = NotFound::Past { package: of, tag: named, steps };
+                    let nowhere = NotFound::Past { package: of, tag: tag_name, steps };
                     return Ok(event.version.ok_or(nowhere)?);
                 }
                 Lookup::Missing(keys) => {

@@ -95,7 +95,7 @@ pub(in crate::ledger) fn live_tags(rev: u64, on: Live) -> Item {
 pub(in crate::ledger) fn corrected(head: &TagHead, on: Live) -> Option<Item> {
     let live_tags = LiveTags::of(head.rev, head.rest.get(LIVE))?;
     let right = LiveTags::from_live(head.rev, on);
-    // After there were too many, the number alone may be stored although the names would fit by now.
+    // After there were too many, only the number may be stored although the names would fit by now.
     let wrong = live_tags.count != right.count || live_tags.on.is_some_and(|on| Some(on) != right.on);
     wrong.then(|| encode(&right))
 }

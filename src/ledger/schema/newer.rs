@@ -26,13 +26,13 @@ pub(in crate::ledger) fn least(item: &Item, purpose: &str) -> Option<String> {
 
 fn least_of(needs: &Value, purpose: &str, this: &str) -> Option<String> {
     const SHOWN: usize = 32;
-    let wanted = match needs {
+    let required = match needs {
         Value::Object(needs) => needs.get(purpose)?,
         other => other,
     };
-    let text = wanted.as_str().map_or_else(|| wanted.to_string(), str::to_owned);
+    let text = required.as_str().map_or_else(|| required.to_string(), str::to_owned);
     match (number(&text), number(this)) {
-        (Some(wanted), Some(this)) if wanted <= this => None,
+        (Some(required), Some(this)) if required <= this => None,
         _ => Some(text.chars().take(SHOWN).collect()),
     }
 }
@@ -47,12 +47,12 @@ fn number(text: &str) -> Option<[u64; 3]> {
 fn check(key: &Key, item: &Item, purpose: &str, done: &str) -> Result<(), Error> {
     match least(item, purpose) {
         None => Ok(()),
-        Some(least) => Err(Error::Newer { what: named(key), done: done.to_owned(), least: Some(least) }),
+        Some(least) => Err(Error::Newer { what: item_name(key), done: done.to_owned(), least: Some(least) }),
     }
 }
 
 /// Returns an item's name for a message.
-fn named(key: &Key) -> String {
+fn item_name(key: &Key) -> String {
     match (key.pk.split_at_checked(2), key.sk.as_str()) {
         (Some(("P#", package)), "H") => format!("the package {package}"),
         (Some(("T#", package)), "H") => format!("the tags of the package {package}"),

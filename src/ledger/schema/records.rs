@@ -156,7 +156,7 @@ pub(in crate::ledger) struct TagItem {
     /// The rev of its last event.
     #[serde(deserialize_with = "number")]
     pub set: u64,
-    /// That event's `back`.
+    /// The `back` of that event.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "number_if_any")]
     pub back: Option<u64>,
     pub who: Actor,

@@ -126,16 +126,16 @@ fn any_json() -> impl Strategy<Value = Value> {
 
 /// The specification of what can be decoded: an item that equals its record, except for unknown attributes.
 fn is_whole<T: Serialize + DeserializeOwned>(item: &Item) -> bool {
-    fn says(stored: &Value, read: &Value) -> bool {
+    fn agrees(stored: &Value, read: &Value) -> bool {
         match (stored, read) {
             (Value::Object(stored), Value::Object(read)) => {
-                read.iter().all(|(name, read)| stored.get(name).is_some_and(|it| says(it, read)))
+                read.iter().all(|(name, read)| stored.get(name).is_some_and(|it| agrees(it, read)))
             }
             (stored, read) => stored == read,
         }
     }
     let stored = Value::Object(item.clone());
-    serde_json::from_value::<T>(stored.clone()).is_ok_and(|record| says(&stored, &encode(&record).into()))
+    serde_json::from_value::<T>(stored.clone()).is_ok_and(|record| agrees(&stored, &encode(&record).into()))
 }
 
 fn decodes_or_is_damaged<T: Serialize + DeserializeOwned>(item: &Item) {

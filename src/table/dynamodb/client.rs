@@ -53,23 +53,22 @@ impl DynamoTable {
 
     /// Reads the items of at most [`BATCH`] different keys, in no order.
     pub(super) async fn get_batch(&self, keys: &[&Key]) -> Result<Vec<(Key, Item)>, Fault> {
-        let wanted = keys.iter().map(|key| attributes(key)).collect();
-        let mut wanted =
-            KeysAndAttributes::builder().consistent_read(true).set_keys(Some(wanted)).build().ok();
+        let batch = keys.iter().map(|key| attributes(key)).collect();
+        let mut batch = KeysAndAttributes::builder().consistent_read(true).set_keys(Some(batch)).build().ok();
         let mut found = Vec::new();
         // An answer may leave keys out when it grows too large or a partition is busy: asked again at once, but only
         // once.
         for _ in 0..2 {
-            let Some(keys) = wanted.take() else { break };
+            let Some(keys) = batch.take() else { break };
             let sent = self.client.batch_get_item().request_items(&self.name, keys).send();
             let answer = sent.instrument(debug_span!("dynamodb.BatchGetItem", table = self.name)).await;
             let answer = answer.map_err(|error| aws::fault(self.reading(), error))?;
             for item in answer.responses.unwrap_or_default().into_values().flatten() {
                 found.push(self.item(item)?);
             }
-            wanted = answer.unprocessed_keys.unwrap_or_default().into_values().next();
+            batch = answer.unprocessed_keys.unwrap_or_default().into_values().next();
         }
-        match wanted {
+        match batch {
             None => Ok(found),
             Some(left) => {
                 let source = format!("{} of {} items were not read", left.keys().len(), keys.len());
@@ -101,8 +100,8 @@ impl DynamoTable {
             if reason.code() != Some("ConditionalCheckFailed") {
                 return Ok(None);
             }
-            let there = reason.item.filter(|item| !item.is_empty());
-            Ok(Some(there.map(|item| self.item(item).map(|(_, item)| item)).transpose()?))
+            let item = reason.item.filter(|item| !item.is_empty());
+            Ok(Some(item.map(|item| self.item(item).map(|(_, item)| item)).transpose()?))
         };
         let refused: Result<Vec<_>, _> = reasons.into_iter().map(found).collect();
         match refused {

@@ -29,12 +29,12 @@ const KEYS: [(&str, KeyType); 2] = [("pk", KeyType::Hash), ("sk", KeyType::Range
 /// point in time of the last 35 days.
 pub(super) async fn create(table: &DynamoTable) -> Result<Created, Fault> {
     let doing = format!("creating the table `{}`", table.name);
-    let Some(there) = describe(table, &doing).await? else {
+    let Some(description) = describe(table, &doing).await? else {
         make(table, &doing).await?;
         return Err(Fault::new(FaultKind::Contended, doing, "it is being created"));
     };
-    check(&there, &doing)?;
-    match there.table_status() {
+    check(&description, &doing)?;
+    match description.table_status() {
         Some(TableStatus::Creating) => {
             return Err(Fault::new(FaultKind::Contended, doing, "it is being created"));
         }
@@ -66,11 +66,11 @@ pub(super) async fn describe(table: &DynamoTable, doing: &str) -> Result<Option<
     }
 }
 
-fn check(there: &TableDescription, doing: &str) -> Result<(), Fault> {
+fn check(description: &TableDescription, doing: &str) -> Result<(), Fault> {
     let keys: Vec<_> =
-        there.key_schema().iter().map(|key| (key.attribute_name(), key.key_type().clone())).collect();
+        description.key_schema().iter().map(|key| (key.attribute_name(), key.key_type().clone())).collect();
     let strings = KEYS.iter().all(|(name, _)| {
-        there.attribute_definitions().iter().any(|attribute| {
+        description.attribute_definitions().iter().any(|attribute| {
             attribute.attribute_name() == *name && *attribute.attribute_type() == ScalarAttributeType::S
         })
     });

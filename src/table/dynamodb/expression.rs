@@ -1,7 +1,7 @@
 //! Conditions and changes as DynamoDB's
 //! [expressions](https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.html).
 //!
-//! The result depends on the action alone, so that a transaction sent again is the same request.
+//! The result depends only on the action, so that a transaction sent again is the same request.
 
 use super::attributes::{Attributes, attributes};
 use crate::table::{Action, Change, Condition, Item, canonical::number};

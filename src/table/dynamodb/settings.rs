@@ -16,13 +16,14 @@ use tracing::{Instrument, debug_span};
 pub(super) async fn look(table: &DynamoTable) -> Result<Vec<Setting>, Fault> {
     let name = &table.name;
     let doing = format!("checking the settings of the table `{name}`");
-    let there = describe(table, &doing).await?;
+    let description = describe(table, &doing).await?;
     // DynamoDB Local has no deletion protection, and leaves it out.
-    let protection = match there.as_ref().and_then(|there| there.deletion_protection_enabled) {
-        Some(true) => SettingState::On,
-        Some(false) => SettingState::Off,
-        None => SettingState::NotSupported,
-    };
+    let protection =
+        match description.as_ref().and_then(|description| description.deletion_protection_enabled) {
+            Some(true) => SettingState::On,
+            Some(false) => SettingState::Off,
+            None => SettingState::NotSupported,
+        };
     let recovery = recovery(table, &doing).await?;
     let region =
         table.client.config().region().map_or_else(String::new, |region| format!(" --region {region}"));

@@ -337,7 +337,7 @@ fn a_plan_has_its_limits() {
     sandbox.write("most.json", of(25, "1"));
     assert_snapshot!(sandbox.run(&["apply", "most.json", "--key", "k", "-q"]), @"
     exit 2
-    2| error: applying the plan most.json in file://[HOME]/.local/share/sacker/ledger: the plan takes 101 items in one transaction, which holds 100
+    2| error: applying the plan most.json in file://[HOME]/.local/share/sacker/ledger: the plan needs 101 items in one transaction; at most 100 are allowed
     2| hint: nothing was changed; make it two plans, or leave out --key; `sacker apply --help` says what takes how many items
     ");
     assert_eq!(sandbox.ok(&["apply", "most.json", "-q"]).lines().count(), 25);

@@ -55,12 +55,12 @@ async fn a_log_that_a_wrong_clock_put_ahead_is_reported() {
     ");
     assert_snapshot!(sandbox.run(&["info", "app", "live@{0s ago}"]), @"
     exit 6
-    2| error: reading app live@{[N]s ago} in file://[HOME]/.local/share/sacker/ledger: app live at [TIME] is not certain: a clock is or was wrong, since revision 3, by someone@host, is recorded at [TIME], and now is [TIME]
+    2| error: reading app live@{[N]s ago} in file://[HOME]/.local/share/sacker/ledger: app live at [TIME] is not certain, because a clock is or was wrong: revision 3 by someone@host is recorded at [TIME], but now is [TIME]
     2| hint: `sacker history app live` shows its moves in their order; name a version, or `live~1`
     ");
     assert_snapshot!(sandbox.run(&["tag", "app", "4", "live", "--require", "age:1h"]), @"
     exit 6
-    2| error: moving the tag live of app to 4 in file://[HOME]/.local/share/sacker/ledger: app 4 does not pass age:1h (its age is not known: it was recorded at [TIME] by a clock that said [TIME], and one of them is wrong)
+    2| error: moving the tag live of app to 4 in file://[HOME]/.local/share/sacker/ledger: app 4 does not pass age:1h (its age is not known: it was recorded at [TIME] by a clock that showed [TIME], and one of them is wrong)
     2| hint: nothing was changed; `sacker info app 4` shows the version
     ");
     assert_snapshot!(sandbox.run(&["fsck"]), @"

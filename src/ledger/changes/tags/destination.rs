@@ -96,7 +96,7 @@ impl Move {
         }
     }
 
-    /// See [`Operation::reads_at_once`](crate::ledger::engine::operation::Operation::reads_at_once).
+    /// Implements [`Operation::reads_at_once`](crate::ledger::engine::operation::Operation::reads_at_once).
     pub(in crate::ledger) fn reads_at_once(&self) -> bool {
         // A tag that is promoted has no action in the transaction: the head shows that it has not moved, if both were
         // read at one instant. Whether a tag is on `latest` already also needs reads at one instant.
@@ -215,8 +215,8 @@ impl Move {
         let key = schema::head_key(&schema::releases(package));
         let Some((version, blob)) = seen.latest(&key)? else {
             let package = package.clone();
-            let there = seen.has_package(&package)?;
-            return Err(if there { NotFound::Latest(package) } else { NotFound::Package(package) }.into());
+            let exists = seen.has_package(&package)?;
+            return Err(if exists { NotFound::Latest(package) } else { NotFound::Package(package) }.into());
         };
         let condition = Condition::equals("latest", version.get());
         let check = Action { key, condition, change: Change::Check };
@@ -309,7 +309,7 @@ impl Move {
             return Err(NotFound::Tag { package: package.clone(), tag: tag.clone() }.into());
         }
         self.check_expectation(before.as_ref())?;
-        // A tagged version is active, so a tag that stays depends on the tag alone.
+        // A tagged version is active, so a tag that stays depends only on the tag.
         if let (Some(before), Some(version)) = (&before, self.fixed())
             && before.version == Some(version)
         {

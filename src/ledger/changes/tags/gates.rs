@@ -36,15 +36,15 @@ impl Move {
         for gate in &self.require {
             let found = match gate {
                 Gate::Label { name, value } => match seen.label(&key, name)? {
-                    Some(there) if there == *value => continue,
-                    Some(there) => format!("it has {name}={there}"),
+                    Some(actual) if actual == *value => continue,
+                    Some(actual) => format!("it has {name}={actual}"),
                     None => format!("it has no label {name}"),
                 },
                 Gate::Tag(tag) => {
-                    let there: Option<TagItem> = seen.get(&schema::tag_key(package, tag))?;
-                    match there.and_then(|there| there.version) {
-                        Some(there) if there == version => continue,
-                        Some(there) => format!("{tag} is on {there}"),
+                    let actual: Option<TagItem> = seen.get(&schema::tag_key(package, tag))?;
+                    match actual.and_then(|actual| actual.version) {
+                        Some(actual) if actual == version => continue,
+                        Some(actual) => format!("{tag} is on {actual}"),
                         None => format!("{tag} is on no version"),
                     }
                 }
@@ -76,7 +76,7 @@ fn age(item: &FixedVersion, now: Now) -> Result<Duration, String> {
         Some(clock) => {
             let when = item.when;
             return Err(format!(
-                "its age is not known: it was recorded at {when} by a clock that said {clock}, and one of them is wrong"
+                "its age is not known: it was recorded at {when} by a clock that showed {clock}, and one of them is wrong"
             ));
         }
     };

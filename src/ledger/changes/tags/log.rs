@@ -54,7 +54,11 @@ pub(in crate::ledger) fn allow<'a>(
 /// Returns the error for a protection that this release does not know: it neither moves the tag nor changes its
 /// protection.
 pub(in crate::ledger) fn unknown_protection(package: &PackageName, tag: &TagName, word: Word) -> Error {
-    Error::unknown_word(&format!("the protection of the tag {tag} of {package}"), word.as_str(), "be kept to")
+    Error::unknown_word(
+        &format!("the protection of the tag {tag} of {package}"),
+        word.as_str(),
+        "be enforced",
+    )
 }
 
 /// The link of an entry to the one that a rollback restores.

@@ -96,14 +96,14 @@ impl Operation for OneMove {
             Lookup::Ready(found) => found,
             Lookup::Missing(keys) => return Ok(Step::Read(keys)),
         };
-        let there = match &only.to {
+        let same_target = match &only.to {
             Destination::Spec(Spec::Version(version)) | Destination::Earlier(version, _) => {
                 found.version == Some(*version)
             }
             Destination::Off => found.version.is_none(),
             Destination::Spec(_) | Destination::Fixed(..) | Destination::Back => found.version.is_some(),
         };
-        if found.tag == only.tag && there {
+        if found.tag == only.tag && same_target {
             return Ok(Step::Done(found));
         }
         let first = match found.version {

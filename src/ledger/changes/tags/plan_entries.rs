@@ -93,8 +93,8 @@ impl<'a> Entries<'a> {
 
     /// Assigns to a tag the entry that records it: an existing one, or else the next of its package. All must be
     /// reserved, in order, before the first is appended.
-    fn reserve(&mut self, package: &'a PackageName, tag: &'a TagName, there: Option<u64>) {
-        let rev = there.unwrap_or_else(|| {
+    fn reserve(&mut self, package: &'a PackageName, tag: &'a TagName, existing: Option<u64>) {
+        let rev = existing.unwrap_or_else(|| {
             let before = self.reserved.entry(package).or_default();
             *before += 1;
             self.logs[package].seen_rev() + *before

@@ -62,9 +62,9 @@ impl Operation for ProtectRequest {
         }
         let mut entries = TagLog::open(package, seen, context)?;
         let heads = vec![entries.seen_head()];
-        let there = before.as_ref().and_then(|before| before.protection);
-        match (before, there) {
-            (Some(before), there) if there == *protection => {
+        let current = before.as_ref().and_then(|before| before.protection);
+        match (before, current) {
+            (Some(before), current) if current == *protection => {
                 let entry = schema::tag_event_key(package, before.set);
                 let outcome = stayed(before.into_move(package));
                 Ok(Step::Unchanged {
@@ -76,9 +76,9 @@ impl Operation for ProtectRequest {
                 })
             }
             // Replacing one kind by another would silently weaken the protection.
-            (_, Some(there)) if protection.is_some() => {
+            (_, Some(current)) if protection.is_some() => {
                 let (package, tag) = (package.clone(), tag.clone());
-                Err(Refused::Protected { package, tag, protection: there }.into())
+                Err(Refused::Protected { package, tag, protection: current }.into())
             }
             (before, _) => {
                 let (slot, number) = (entries.first_slot(), entries.seen_rev() + 1);

@@ -191,12 +191,12 @@ mod tests {
                         present: n % 5 == 0,
                         item: state.map(|state| (state, first(at_epoch) + 9, number)),
                     };
-                    tallies.change(at, |there| *there = tally);
+                    tallies.change(at, |present| *present = tally);
                     expected.insert(at, tally);
                 }
             }
         }
-        // And from one that fits to one that does not, and back.
+        // Also from one that fits to one that does not, and back.
         for needed in [1, u64::MAX, 2] {
             let at = (sha256(1), 0);
             tallies.change(at, |tally| tally.record.needed = needed);

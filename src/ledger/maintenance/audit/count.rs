@@ -85,7 +85,7 @@ fn blob_key((sha256, epoch): &Spot) -> Key {
     schema::blob_key(&Digest::from(*sha256), *epoch)
 }
 
-/// Some blobs counted over the whole table, and the packages that need them.
+/// The counts of some blobs over the whole table, and the packages that need them.
 #[derive(Default, PartialEq)]
 struct Pass {
     needs: BTreeMap<Spot, (Tally, BTreeMap<String, u64>)>,

@@ -166,9 +166,9 @@ impl EntryNumbers {
 
 /// Returns the capacity for the number of records that a head claims, up to a plausible size of a package. It is
 /// allocated once, so that nothing is copied as the records grow.
-pub(super) fn room(says: u64) -> usize {
+pub(super) fn room(claimed: u64) -> usize {
     const MOST: u64 = 1 << 20;
-    usize::try_from(says.min(MOST)).unwrap_or_default()
+    usize::try_from(claimed.min(MOST)).unwrap_or_default()
 }
 
 /// Labels as text, or none.

@@ -46,9 +46,9 @@ pub(super) struct Tags {
 /// The record of a tag.
 #[derive(Default)]
 pub(super) struct Tag {
-    /// Its index in the order in which events of tags were read.
+    /// The tag's index in the order in which events of tags were read.
     pub number: Option<usize>,
-    /// Its last event: the rev, the version that it is on, and the item.
+    /// The tag's last event: the rev, the version that it is on, and the item.
     pub last: Option<(u64, Option<Version>, Box<str>)>,
     pub item: Option<Box<str>>,
     /// True if it was changed after the instant that the log is judged at.

@@ -100,10 +100,10 @@ pub(super) fn replay<'a>(package: &'a Package, walked: &Walked, findings: &mut F
             set.insert("state".to_owned(), json!(state));
             wrong.push(format!("it is {}, and by its events it is {state}", version.state));
         }
-        let there = unpack(&version.more_labels);
-        if there != more {
+        let stored = unpack(&version.more_labels);
+        if stored != more {
             set.insert("more_labels".to_owned(), json!(more));
-            let names = differing(&there, &more).join(", ");
+            let names = differing(&stored, &more).join(", ");
             wrong.push(format!("its later labels are not those of the events: {names}"));
         }
         if wrong.is_empty() {

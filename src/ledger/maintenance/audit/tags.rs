@@ -105,8 +105,8 @@ fn live_tags(last: &Last<'_>) -> Option<live::Live> {
 
 /// Compares the live tags in a head with the last event of each.
 fn compare_live(key: &Key, head: &TagHead, last: &Last<'_>, findings: &mut Findings) {
-    if let Some(says) = live_tags(last).and_then(|on| live::corrected(head, on)) {
-        let set = Item::from_iter([(live::LIVE.to_owned(), says.into())]);
+    if let Some(correct) = live_tags(last).and_then(|on| live::corrected(head, on)) {
+        let set = Item::from_iter([(live::LIVE.to_owned(), correct.into())]);
         let change = Change::Update { set, add: [].into() };
         let fix = vec![Action { key: key.clone(), condition: still_at(head.rev), change }];
         findings.repairable(

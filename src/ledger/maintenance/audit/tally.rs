@@ -32,7 +32,7 @@ pub(super) struct Tally {
     pub unknown: bool,
     /// True if the store has it, with its size.
     pub present: bool,
-    /// Its item: state, generation, count.
+    /// The blob's item: state, generation, count.
     pub item: Option<(BlobState, u64, u64)>,
 }
 

@@ -35,7 +35,7 @@ pub enum Invariant {
     Size,
     /// The store's object has the sha256 that the ledger records.
     Bytes,
-    /// Not judged: a newer release wrote something that this release does not know.
+    /// The audit can't judge something that a newer release wrote.
     Newer,
 }
 

@@ -228,8 +228,8 @@ impl World {
             let run = AssertUnwindSafe(self.commit(&reaching, None));
             let stopped = futures_util::FutureExt::catch_unwind(run).await;
             let panic = stopped.err().unwrap_or_else(|| panic!("{} reached {pk}/{sk}", operation.asked()));
-            let said = panic.downcast::<String>().unwrap();
-            assert!(said.contains(&format!("depends on {pk}/{sk}")), "{said}");
+            let message = panic.downcast::<String>().unwrap();
+            assert!(message.contains(&format!("depends on {pk}/{sk}")), "{message}");
             assert_eq!(self.dump().await, before, "{}", operation.asked());
         }
         self.commit(&operation, None).await;

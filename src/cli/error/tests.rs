@@ -328,7 +328,7 @@ fn what_the_ledger_answers_of_a_plan() {
     assert_snapshot!(all(answers.into_iter().map(ops::Error::Ledger), &cloud()), @"
     5 conflict: doing it in dynamodb://table: app live is on 3, and this plan did not put it there; ann@host moved it at 2026-05-01T10:00:00.000Z
       nothing was changed; `sacker history app live` shows what happened since
-    5 conflict: doing it in dynamodb://table: the plan that was applied moved web live too, which is not in this one
+    5 conflict: doing it in dynamodb://table: the plan that was applied also moved web live, which this plan does not contain
       nothing was changed; give the plan as it was applied, or move each tag by itself
     2 invalid: doing it in dynamodb://table: the plan needs 101 items in one transaction; at most 100 are allowed
       nothing was changed; make it two plans, or leave out --key; `sacker apply --help` says what takes how many items

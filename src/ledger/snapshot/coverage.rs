@@ -76,10 +76,7 @@ impl Gap {
     fn into_error(self) -> Error {
         Error::Damaged {
             what: format!("the ledger's item {}", self.key),
-            why: format!(
-                "or this is a bug in sacker {}: {self}; nothing was sent",
-                env!("CARGO_PKG_VERSION")
-            ),
+            why: format!("or sacker {} has a bug: {self}; nothing was sent", env!("CARGO_PKG_VERSION")),
         }
     }
 }

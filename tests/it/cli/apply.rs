@@ -141,12 +141,12 @@ fn a_part_of_a_plan_is_not_taken_back() {
     };
     assert_snapshot!(half("web", r#""canary""#), @"
     exit 5
-    2| error: taking back the plan half.json in file://[HOME]/.local/share/sacker/ledger: the plan that was applied moved api live too, which is not in this one
+    2| error: taking back the plan half.json in file://[HOME]/.local/share/sacker/ledger: the plan that was applied also moved api live, which this plan does not contain
     2| hint: nothing was changed; give the plan as it was applied, or move each tag by itself
     ");
     assert_snapshot!(half("api", "2"), @"
     exit 5
-    2| error: taking back the plan half.json in file://[HOME]/.local/share/sacker/ledger: the plan that was applied moved old live too, which is not in this one
+    2| error: taking back the plan half.json in file://[HOME]/.local/share/sacker/ledger: the plan that was applied also moved old live, which this plan does not contain
     2| hint: nothing was changed; give the plan as it was applied, or move each tag by itself
     ");
     assert_eq!(tags(&sandbox), AFTER);

@@ -80,7 +80,7 @@ async fn the_time_of_dynamodb_is_recorded() {
     assert_snapshot!(without_length(&sandbox.run(&["add", "app", "f", "--tag", "live"])), @"
     exit 0
     1| 1
-    2| warning: this machine's clock is [LENGTH] behind the server's, whose time is recorded instead
+    2| warning: this machine's clock is [LENGTH] behind the server's; the server's time is recorded instead
     ");
     let info: Value = serde_json::from_str(&sandbox.ok(&["info", "app", "1", "--json"])).unwrap();
     let added: Timestamp = info["added_at"].as_str().unwrap().parse().unwrap();

@@ -5,6 +5,8 @@ use super::{
     OnProgress, OnViolation, PackageQuery, ProtectRequest, Refused, RollbackRequest, Staged, TagRequest,
     UntagRequest,
 };
+#[cfg(doc)]
+use super::{Conflict, NotFound};
 use crate::model::{
     Address, Blob, Created, Digest, Event, PackageName, PackageSummary, Release, Setting, Spec, TagMove,
     TagName, Tagged, Version,

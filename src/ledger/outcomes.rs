@@ -7,7 +7,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-/// An addition that has begun, with the items that were read for it. See [`Ledger::begin_add`].
+/// An addition that has begun, with the items that were read for it. See [`Ledger::begin_add`](super::Ledger::begin_add).
 #[derive(Debug, Clone)]
 pub struct Draft {
     /// The identity of the ledger, which must own the store that the blob goes to.
@@ -37,7 +37,7 @@ impl Draft {
     }
 }
 
-/// The next step of an addition. See [`Ledger::stage`].
+/// The next step of an addition. See [`Ledger::stage`](super::Ledger::stage).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Staged {
     /// The blob must be in the store, at this generation.

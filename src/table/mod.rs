@@ -290,7 +290,7 @@ pub trait Table: fmt::Debug + Send + Sync {
     async fn create(&self) -> Result<Created, Fault>;
 
     /// Returns the settings that the table must have to be safe, and whether it has each. Changes nothing. A setting
-    /// that can't be read is [`SettingState::NotKnown`]; empty if there is nothing to set.
+    /// that can't be read is [`SettingState::NotKnown`](crate::model::SettingState::NotKnown); empty if there is nothing to set.
     async fn settings(&self) -> Result<Vec<Setting>, Fault> {
         Ok(Vec::new())
     }

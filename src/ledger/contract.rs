@@ -28,6 +28,8 @@ use std::fmt;
 /// - **A change that returns an error changed nothing**, except with [`Error::Unknown`].
 /// - Contention, throttling and outages are tolerated until the deadline of the ledger's
 ///   [`RetryPolicy`](crate::retry::RetryPolicy).
+/// - **Dropping the future of a read is safe.** Dropping that of a change can leave its outcome unknown; use
+///   [`Cancellation`](crate::retry::Cancellation) instead.
 ///
 /// Every method can fail with [`Error::Fault`], [`Error::Damaged`] or [`Error::Schema`], in addition to the errors
 /// listed under *Errors*.

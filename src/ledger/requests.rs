@@ -1,137 +1,139 @@
-//! What can be asked of a ledger.
+//! Requests to a ledger.
 
 use crate::model::{
     Actor, Expectation, Gate, IdempotencyKey, Labels, Message, PackageName, Plan, Protection, ReleaseChange,
     Spec, TagName, Version,
 };
 
-/// Who changes something, why, and under which idempotency key.
+/// The author of a change: the actor, the reason, and the idempotency key.
 #[derive(Debug, Clone)]
 pub struct Author {
-    /// Who.
+    /// The actor.
     pub actor: Actor,
-    /// Why.
+    /// The reason.
     pub message: Option<Message>,
-    /// With a key, a repeat of the operation changes nothing and returns the first outcome, from any machine, for
-    /// ever. A key that was used for something else is [`Conflict::Key`](super::Conflict::Key).
+    /// The idempotency key. With a key, a repeat of the operation changes nothing and returns the first outcome, from
+    /// any machine, permanently. A key that was used for another request fails with
+    /// [`Conflict::Key`](super::Conflict::Key).
     pub key: Option<IdempotencyKey>,
 }
 
-/// Which packages to list.
+/// The packages to list.
 #[derive(Debug, Clone, Default)]
 pub struct PackageQuery {
-    /// Only names that begin with this.
+    /// Includes only names that begin with this prefix.
     pub prefix: String,
-    /// Only names after this one. Need not exist.
+    /// Includes only names after this one, which need not exist.
     pub after: Option<PackageName>,
 }
 
-/// A version to be added.
+/// The addition of a version.
 #[derive(Debug, Clone)]
 pub struct AddRequest {
-    /// The package. It is made by its first version.
+    /// The package. Its first version creates it.
     pub package: PackageName,
-    /// Who adds it.
+    /// The author.
     pub author: Author,
-    /// Its labels.
+    /// The labels.
     pub labels: Labels,
-    /// Tags to be put on it in the same transaction; at most [`MAX_TAGS`], each once.
+    /// The tags to put on it in the same transaction; at most [`MAX_TAGS`], each once.
     pub tags: Vec<TagName>,
-    /// If `latest` has the same sha256 already, add nothing; put the tags on `latest`.
+    /// Adds nothing if `latest` has the same sha256 already; the tags go on `latest`.
     pub if_changed: bool,
-    /// Add only if `latest` is this.
+    /// Adds the version only if `latest` is this.
     pub expect_latest: Option<Expectation>,
-    /// Those of the tags that are confirmed, where they are protected so that their moves need that.
+    /// The tags that are confirmed, for those whose protection requires confirmation.
     pub confirm: Vec<TagName>,
 }
 
-/// The most tags that one addition can set.
+/// The maximum number of tags in one addition.
 pub const MAX_TAGS: usize = 16;
 
-/// A tag to be moved.
+/// The move of a tag.
 #[derive(Debug, Clone)]
 pub struct TagRequest {
     /// The package.
     pub package: PackageName,
-    /// What to put it on, resolved in the same transaction.
+    /// The target, resolved in the same transaction.
     pub spec: Spec,
     /// The tag.
     pub tag: TagName,
-    /// Move it only if it is on this.
+    /// Moves the tag only if it is on this.
     pub expect: Option<Expectation>,
-    /// Move it only if all of this is true of that version.
+    /// Moves the tag only if the target passes all these gates.
     pub require: Vec<Gate>,
-    /// Whether the move is confirmed, where the tag is protected so that its moves need that.
+    /// True if the move is confirmed, for a tag whose protection requires confirmation.
     pub confirm: bool,
-    /// Who moves it.
+    /// The author.
     pub author: Author,
 }
 
-/// A tag to be taken off.
+/// The removal of a tag from its version.
 #[derive(Debug, Clone)]
 pub struct UntagRequest {
     /// The package.
     pub package: PackageName,
     /// The tag.
     pub tag: TagName,
-    /// Take it off only if it is on this.
+    /// Removes the tag only if it is on this.
     pub expect: Option<Expectation>,
-    /// As in [`TagRequest`].
+    /// Confirmation, as in [`TagRequest`].
     pub confirm: bool,
-    /// Who takes it off.
+    /// The author.
     pub author: Author,
 }
 
-/// A tag to be put back to where it was.
+/// The rollback of a tag.
 #[derive(Debug, Clone)]
 pub struct RollbackRequest {
     /// The package.
     pub package: PackageName,
     /// The tag.
     pub tag: TagName,
-    /// Put it back to this version, which it was on at some time; else to where it was before.
+    /// The target, a version that the tag was on at some time; `None` for its previous version.
     pub to: Option<Version>,
-    /// Put it back only if it is on this now: so that of two who react to one alarm, the second changes nothing.
+    /// Rolls back only if the tag is on this now: if two people react to one alarm, the second rollback changes
+    /// nothing.
     pub expect: Option<Expectation>,
-    /// As in [`TagRequest`].
+    /// Confirmation, as in [`TagRequest`].
     pub confirm: bool,
-    /// Who puts it back.
+    /// The author.
     pub author: Author,
 }
 
-/// Moves of tags of many packages, to be made together or not at all.
+/// An atomic set of moves of tags of many packages.
 #[derive(Debug, Clone)]
 pub struct ApplyRequest {
-    /// The moves. Its message is not used: see `author`.
+    /// The moves. The plan's message is not used: see `author`.
     pub plan: Plan,
-    /// Take this plan back, instead of making its moves.
+    /// Undoes the plan, instead of making its moves.
     pub undo: bool,
-    /// Who makes them.
+    /// The author.
     pub author: Author,
 }
 
-/// A tag to be protected.
+/// A change of a tag's protection.
 #[derive(Debug, Clone)]
 pub struct ProtectRequest {
     /// The package.
     pub package: PackageName,
-    /// The tag. It need not be on a version, nor ever have been.
+    /// The tag. It need not be on a version, or ever have been.
     pub tag: TagName,
-    /// How; `None` takes its protection away.
+    /// The protection; `None` removes it.
     pub protection: Option<Protection>,
-    /// Who protects it.
+    /// The author.
     pub author: Author,
 }
 
-/// A version to be changed.
+/// A change of a version.
 #[derive(Debug, Clone)]
 pub struct ChangeRequest {
     /// The package.
     pub package: PackageName,
     /// The version.
     pub version: Version,
-    /// What to change.
+    /// The change.
     pub change: ReleaseChange,
-    /// Who changes it.
+    /// The author.
     pub author: Author,
 }

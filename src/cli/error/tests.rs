@@ -68,7 +68,7 @@ fn faults_of_the_ledger() {
     assert_snapshot!(all(faults, &cloud()), @"
     7 unavailable: doing it in dynamodb://table: talking to it: too many requests: the root of it
       nothing was changed; run it again, or with a longer --deadline
-    5 conflict: doing it in dynamodb://table: talking to it: someone else is changing it: the root of it
+    5 conflict: doing it in dynamodb://table: talking to it: another client is changing it: the root of it
       nothing was changed; run it again, or with a longer --deadline
     7 unavailable: doing it in dynamodb://table: talking to it: no usable answer: the root of it
       nothing was changed; check the network, and run it again
@@ -84,7 +84,7 @@ fn faults_of_the_ledger() {
       free space at dynamodb://table, then run it again
     2 invalid: doing it in dynamodb://table: talking to it: the local disk failed: the root of it
       check the file, and the disk of this machine
-    8 integrity: doing it in dynamodb://table: talking to it: what is stored there is damaged: the root of it
+    8 integrity: doing it in dynamodb://table: talking to it: the stored data is damaged: the root of it
       dynamodb://table is damaged: look at it, or restore it from a backup
     1 internal: doing it in dynamodb://table: talking to it: unexpected answer: the root of it
       -v shows what was asked; if the answer is a mystery, please report it
@@ -93,7 +93,7 @@ fn faults_of_the_ledger() {
     assert_snapshot!(all(faults, &places("file:///l", "s3://bucket")), @"
     7 unavailable: doing it in file:///l: talking to it: too many requests: the root of it
       nothing was changed; run it again, or with a longer --deadline
-    5 conflict: doing it in file:///l: talking to it: someone else is changing it: the root of it
+    5 conflict: doing it in file:///l: talking to it: another client is changing it: the root of it
       nothing was changed; run it again, or with a longer --deadline
     7 unavailable: doing it in file:///l: talking to it: no usable answer: the root of it
       nothing was changed; check the network, and run it again
@@ -109,7 +109,7 @@ fn faults_of_the_ledger() {
       free space at file:///l, then run it again
     2 invalid: doing it in file:///l: talking to it: the local disk failed: the root of it
       check the disk with file:///l
-    8 integrity: doing it in file:///l: talking to it: what is stored there is damaged: the root of it
+    8 integrity: doing it in file:///l: talking to it: the stored data is damaged: the root of it
       file:///l is damaged: look at it, or restore it from a backup
     1 internal: doing it in file:///l: talking to it: unexpected answer: the root of it
       -v shows what was asked; if the answer is a mystery, please report it
@@ -123,7 +123,7 @@ fn faults_of_the_store() {
     assert_snapshot!(all(faults, &places("dynamodb://table", address)), @"
     7 unavailable: doing it in s3://bucket/blobs?endpoint=http://127.0.0.1:9: talking to it: too many requests: the root of it
       nothing was changed; run it again, or with a longer --deadline
-    5 conflict: doing it in s3://bucket/blobs?endpoint=http://127.0.0.1:9: talking to it: someone else is changing it: the root of it
+    5 conflict: doing it in s3://bucket/blobs?endpoint=http://127.0.0.1:9: talking to it: another client is changing it: the root of it
       nothing was changed; run it again, or with a longer --deadline
     7 unavailable: doing it in s3://bucket/blobs?endpoint=http://127.0.0.1:9: talking to it: no usable answer: the root of it
       nothing was changed; check that http://127.0.0.1:9 (`endpoint` in s3://bucket/blobs?endpoint=http://127.0.0.1:9) is right and answers
@@ -139,7 +139,7 @@ fn faults_of_the_store() {
       free space at s3://bucket/blobs?endpoint=http://127.0.0.1:9, then run it again
     2 invalid: doing it in s3://bucket/blobs?endpoint=http://127.0.0.1:9: talking to it: the local disk failed: the root of it
       check the file, and the disk of this machine
-    8 integrity: doing it in s3://bucket/blobs?endpoint=http://127.0.0.1:9: talking to it: what is stored there is damaged: the root of it
+    8 integrity: doing it in s3://bucket/blobs?endpoint=http://127.0.0.1:9: talking to it: the stored data is damaged: the root of it
       s3://bucket/blobs?endpoint=http://127.0.0.1:9 is damaged: look at it, or restore it from a backup
     1 internal: doing it in s3://bucket/blobs?endpoint=http://127.0.0.1:9: talking to it: unexpected answer: the root of it
       -v shows what was asked; if the answer is a mystery, please report it
@@ -205,7 +205,7 @@ fn what_the_ledger_answers() {
       nothing was added; `sacker versions app --limit 5` shows the last ones
     5 conflict: doing it in dynamodb://table: the key "k" was used for `tag 1 live`, not for `tag 2 live`
       nothing was changed; a key stands for one change for ever: use another for another
-    5 conflict: doing it in dynamodb://table: others kept changing app until the deadline
+    5 conflict: doing it in dynamodb://table: other writers kept changing app until the deadline
       nothing was changed; run it again, or with a longer --deadline
     6 refused: doing it in dynamodb://table: app 2 is yanked and can't be tagged
       nothing was changed; `sacker versions app` shows the active ones
@@ -284,11 +284,11 @@ fn what_the_ledger_answers_of_a_tag() {
       nothing was changed; `sacker info app live` shows what it is on
     5 conflict: doing it in dynamodb://table: app live is on 41, not on none; ann@host unprotected it at 2026-05-01T10:00:00.000Z
       nothing was changed; `sacker info app live` shows what it is on
-    6 refused: doing it in dynamodb://table: app live can't be put back to 2, which is yanked
+    6 refused: doing it in dynamodb://table: app live can't be rolled back to 2, which is yanked
       nothing was changed; the nearest: `sacker rollback app live --to 1`
-    6 refused: doing it in dynamodb://table: app live can't be put back to 2, which is yanked
+    6 refused: doing it in dynamodb://table: app live can't be rolled back to 2, which is yanked
       nothing was changed; `sacker history app live` shows where it was
-    6 refused: doing it in dynamodb://table: app live can't be put back: it was on no version before
+    6 refused: doing it in dynamodb://table: app live can't be rolled back: it was on no version before
       nothing was changed; `sacker history app live` shows where it was
     6 refused: doing it in dynamodb://table: app 3 does not pass label:tests=passed (it has no label tests), age:1h 30m (it was added 5s ago)
       nothing was changed; `sacker info app 3` shows the version
@@ -328,9 +328,9 @@ fn what_the_ledger_answers_of_a_plan() {
     assert_snapshot!(all(answers.into_iter().map(ops::Error::Ledger), &cloud()), @"
     5 conflict: doing it in dynamodb://table: app live is on 3, and this plan did not put it there; ann@host moved it at 2026-05-01T10:00:00.000Z
       nothing was changed; `sacker history app live` shows what happened since
-    5 conflict: doing it in dynamodb://table: the plan that was applied moved web live too, which is not in this one
+    5 conflict: doing it in dynamodb://table: the plan that was applied also moved web live, which this plan does not contain
       nothing was changed; give the plan as it was applied, or move each tag by itself
-    2 invalid: doing it in dynamodb://table: the plan takes 101 items in one transaction, which holds 100
+    2 invalid: doing it in dynamodb://table: the plan needs 101 items in one transaction; at most 100 are allowed
       nothing was changed; make it two plans, or leave out --key; `sacker apply --help` says what takes how many items
     4 not_found: doing it in dynamodb://table: 2 of 3 moves can't be made:
     app live is protected (confirm)

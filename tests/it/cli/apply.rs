@@ -141,12 +141,12 @@ fn a_part_of_a_plan_is_not_taken_back() {
     };
     assert_snapshot!(half("web", r#""canary""#), @"
     exit 5
-    2| error: taking back the plan half.json in file://[HOME]/.local/share/sacker/ledger: the plan that was applied moved api live too, which is not in this one
+    2| error: taking back the plan half.json in file://[HOME]/.local/share/sacker/ledger: the plan that was applied also moved api live, which this plan does not contain
     2| hint: nothing was changed; give the plan as it was applied, or move each tag by itself
     ");
     assert_snapshot!(half("api", "2"), @"
     exit 5
-    2| error: taking back the plan half.json in file://[HOME]/.local/share/sacker/ledger: the plan that was applied moved old live too, which is not in this one
+    2| error: taking back the plan half.json in file://[HOME]/.local/share/sacker/ledger: the plan that was applied also moved old live, which this plan does not contain
     2| hint: nothing was changed; give the plan as it was applied, or move each tag by itself
     ");
     assert_eq!(tags(&sandbox), AFTER);
@@ -281,7 +281,7 @@ fn a_plan_that_makes_no_sense_is_refused_before_anything_is_sent() {
     "#);
     assert_snapshot!(plan(r#"{"package": "web", "tag": "live", "to": 1}, {"package": "web", "tag": "live", "to": 2}"#), @r#"
     exit 2
-    2| error: reading the plan bad.json: the move of "web live" is there twice; a plan moves a tag once
+    2| error: reading the plan bad.json: the move of "web live" appears twice; a plan moves a tag once
     2| hint: nothing was changed; `sacker apply --help` shows a plan
     "#);
     assert_snapshot!(plan(r#"{"package": "web", "tag": "live", "to": null, "require": ["age:2h"]}"#), @r#"
@@ -337,7 +337,7 @@ fn a_plan_has_its_limits() {
     sandbox.write("most.json", of(25, "1"));
     assert_snapshot!(sandbox.run(&["apply", "most.json", "--key", "k", "-q"]), @"
     exit 2
-    2| error: applying the plan most.json in file://[HOME]/.local/share/sacker/ledger: the plan takes 101 items in one transaction, which holds 100
+    2| error: applying the plan most.json in file://[HOME]/.local/share/sacker/ledger: the plan needs 101 items in one transaction; at most 100 are allowed
     2| hint: nothing was changed; make it two plans, or leave out --key; `sacker apply --help` says what takes how many items
     ");
     assert_eq!(sandbox.ok(&["apply", "most.json", "-q"]).lines().count(), 25);

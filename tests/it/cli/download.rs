@@ -217,7 +217,7 @@ fn damage_is_found_and_no_file_appears() {
     replace(&blob(&sandbox, "2"), "short\n");
     assert_snapshot!(sandbox.run(&["download", "app", "2", "-o", "to/file", "--json"]), @r#"
     exit 8
-    2| {"error":{"kind":"integrity","message":"downloading app 2 in file://[HOME]/.local/share/sacker/store: reading the blob 480c2336b410f1ad5f8bf1b28944490255804b65350c527787e74ebdd511e3a4 in [HOME]/.local/share/sacker/store: what is stored there is damaged: bytes up to 7 were asked for, but there are only 6","hint":"file://[HOME]/.local/share/sacker/store is damaged: look at it, or restore it from a backup","exit_code":8}}
+    2| {"error":{"kind":"integrity","message":"downloading app 2 in file://[HOME]/.local/share/sacker/store: reading the blob 480c2336b410f1ad5f8bf1b28944490255804b65350c527787e74ebdd511e3a4 in [HOME]/.local/share/sacker/store: the stored data is damaged: bytes up to 7 were asked for, but there are only 6","hint":"file://[HOME]/.local/share/sacker/store is damaged: look at it, or restore it from a backup","exit_code":8}}
     "#);
     fs::remove_file(blob(&sandbox, "3")).unwrap();
     assert_snapshot!(sandbox.run(&["download", "app", "3", "-o", "to/file"]), @"

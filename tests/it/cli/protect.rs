@@ -92,7 +92,7 @@ fn a_tag_that_is_written_once_stays() {
     2| error: removing the tag v1.0 of app in file://[HOME]/.local/share/sacker/ledger: app v1.0 is protected (write-once)
     2| hint: nothing was changed; if you mean it: `sacker unprotect app v1.0` first
     exit 6
-    2| error: putting back the tag v1.0 of app in file://[HOME]/.local/share/sacker/ledger: app v1.0 can't be put back: it was on no version before
+    2| error: putting back the tag v1.0 of app in file://[HOME]/.local/share/sacker/ledger: app v1.0 can't be rolled back: it was on no version before
     2| hint: nothing was changed; `sacker history app v1.0` shows where it was
     exit 6
     2| error: adding one.txt to app in file://[HOME]/.local/share/sacker/ledger: app v1.0 is protected (write-once)

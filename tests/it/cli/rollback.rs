@@ -99,23 +99,23 @@ fn a_tag_does_not_go_back_to_a_version_that_is_gone() {
     sandbox.ok(&["yank", "app", "2", "-q"]);
     assert_snapshot!(sandbox.run(&["rollback", "app", "live", "-q"]), @"
     exit 6
-    2| error: putting back the tag live of app in file://[HOME]/.local/share/sacker/ledger: app live can't be put back to 2, which is yanked
+    2| error: putting back the tag live of app in file://[HOME]/.local/share/sacker/ledger: app live can't be rolled back to 2, which is yanked
     2| hint: nothing was changed; the nearest: `sacker rollback app live --to 1`
     ");
     sandbox.ok(&["delete", "app", "2", "-q"]);
     assert_snapshot!(sandbox.run(&["rollback", "app", "live", "-q", "--json"]), @r#"
     exit 6
-    2| {"error":{"kind":"refused","message":"putting back the tag live of app in file://[HOME]/.local/share/sacker/ledger: app live can't be put back to 2, which is deleted","hint":"nothing was changed; the nearest: `sacker rollback app live --to 1`","exit_code":6}}
+    2| {"error":{"kind":"refused","message":"putting back the tag live of app in file://[HOME]/.local/share/sacker/ledger: app live can't be rolled back to 2, which is deleted","hint":"nothing was changed; the nearest: `sacker rollback app live --to 1`","exit_code":6}}
     "#);
     sandbox.ok(&["yank", "app", "1", "-q"]);
     assert_snapshot!(sandbox.run(&["rollback", "app", "live", "-q"]), @"
     exit 6
-    2| error: putting back the tag live of app in file://[HOME]/.local/share/sacker/ledger: app live can't be put back to 2, which is deleted
+    2| error: putting back the tag live of app in file://[HOME]/.local/share/sacker/ledger: app live can't be rolled back to 2, which is deleted
     2| hint: nothing was changed; `sacker history app live` shows where it was
     ");
     assert_snapshot!(sandbox.run(&["rollback", "app", "live", "--to", "2", "-q"]), @"
     exit 6
-    2| error: putting back the tag live of app in file://[HOME]/.local/share/sacker/ledger: app live can't be put back to 2, which is deleted
+    2| error: putting back the tag live of app in file://[HOME]/.local/share/sacker/ledger: app live can't be rolled back to 2, which is deleted
     2| hint: nothing was changed; `sacker history app live` shows where it was
     ");
     assert_snapshot!(sandbox.run(&["tags", "app"]), @"

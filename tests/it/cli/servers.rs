@@ -303,9 +303,9 @@ fn a_second_interrupt_stops_at_once() {
             assert!(stderr.read_line(&mut said).unwrap() > 0, "{what}: {said}");
         }
     };
-    until("will try again: changing app");
+    until("retrying: changing app");
     signal(&child, "INT");
-    until("will try again: finding out what became of a change of app");
+    until("retrying: finding out the outcome of a change of app");
     signal(&child, "INT");
     until("hint: ");
     let hint = said.lines().last().unwrap();

@@ -193,7 +193,7 @@ fn a_plan_follows_its_rules() {
     let web = r#""package": "web", "tag": "live", "to": 1"#;
     let wrong: [(&[&str], &str); 14] = [
         (&[], "is empty"),
-        (&[web, web], "is there twice"),
+        (&[web, web], "appears twice"),
         (&[r#""package": "web", "tag": "live", "to": null, "require": ["age:2h"]"#], "has `require`"),
         (&[r#""package": "web", "tag": "live", "to": 1, "confirm": "canary""#], "another tag's name"),
         (&[r#""package": "web", "tag": "live""#], "missing field `to`"),

@@ -20,6 +20,7 @@ mod ledger;
 mod link;
 mod model;
 mod models;
+mod pages;
 mod proxy;
 mod releases;
 mod resume;

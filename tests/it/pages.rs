@@ -7,7 +7,7 @@ use std::{
 };
 
 /// Phrases that no page uses, with what to write instead. An alternative in parentheses stands for any of its words.
-const NOT_THESE: [(&str, &str); 12] = [
+const FORBIDDEN: [(&str, &str); 12] = [
     ("(tell|tells|telling|told)", "report, state, distinguish"),
     ("(come|comes|came|becomes|became|become) of", "result, outcome"),
     ("(go|goes|going|gone|went) on with", "resume, continue"),
@@ -188,7 +188,7 @@ fn the_pages_use_plain_words() {
     for (page, text) in pages() {
         let all: Vec<_> =
             prose(&text).flat_map(|(at, line)| words(line).into_iter().map(move |word| (at, word))).collect();
-        for (phrase, instead) in NOT_THESE {
+        for (phrase, instead) in FORBIDDEN {
             let phrase: Vec<_> = phrase.split(' ').map(|words| words.trim_matches(['(', ')'])).collect();
             for run in all.windows(phrase.len()) {
                 let is_word =

@@ -12,7 +12,7 @@ test *args:
 
 # Run this many seeds of each shape of the simulation
 simulate seeds='100000':
-    SACKER_SEEDS={{ seeds }} cargo test --locked --test it -- simulation::whatever simulation::the_promises --nocapture
+    SACKER_SEEDS={{ seeds }} cargo test --locked --test it -- simulation::promises_hold simulation::the_promises --nocapture
 
 # Fuzz every target, or those that are named, for so many seconds each
 fuzz seconds='600' *targets:

@@ -68,7 +68,7 @@ impl Table<'_> {
         let own = format!("bare#{tags}");
         let entry = format!(
             r#","kind":{{"S":"move"}},"tag":{{"S":"{tag}"}},"previous":{{"N":"1"}},"version":{{"N":"{version}"}},{}"#,
-            Self::told()
+            Self::event_fields()
         );
         let actions = [
             self.head(&own),
@@ -114,7 +114,7 @@ impl Table<'_> {
         })?;
         bucket.ask(&mut store, "PUT", &format!("bare/{sha256}"), bytes)?;
         let own = format!("bare#{releases}");
-        let version = format!(r#","n":{{"N":"1"}},"state":{{"S":"active"}},{}"#, Self::told());
+        let version = format!(r#","n":{{"N":"1"}},"state":{{"S":"active"}},{}"#, Self::event_fields());
         let actions = [
             self.head(&own),
             self.put(
@@ -129,7 +129,7 @@ impl Table<'_> {
     }
 
     /// What is recorded with every change.
-    fn told() -> String {
+    fn event_fields() -> String {
         let (when, digits) = (now().as_millis(), "0".repeat(64));
         format!(
             r#""who":{{"S":"someone@somewhere"}},"when":{{"N":"{when}"}},"op":{{"S":"00000000-0000-0000-0000-000000000000"}},"rev":{{"N":"1"}},"chain":{{"S":"{digits}"}}"#

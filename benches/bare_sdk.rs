@@ -83,7 +83,7 @@ impl Table<'_> {
         let own = format!("bare#{tags}");
         let entry = |sk: &str| {
             let mut item = key(&own, sk);
-            item.extend(told());
+            item.extend(event_fields());
             item.insert("kind".to_owned(), text("move"));
             item.insert("tag".to_owned(), text(tag));
             item.insert("version".to_owned(), number(version));
@@ -136,7 +136,7 @@ impl Table<'_> {
         bucket.put(&format!("bare/{sha256}"), bytes).await?;
         let own = format!("bare#{releases}");
         let mut version = key(&own, &format!("V#{:016}", now().as_nanos()));
-        version.extend(told());
+        version.extend(event_fields());
         version.extend(blob());
         version.insert("n".to_owned(), number(1));
         version.insert("state".to_owned(), text("active"));
@@ -257,7 +257,7 @@ fn number(number: impl Display) -> Value {
 }
 
 /// What is recorded with every change.
-fn told() -> Item {
+fn event_fields() -> Item {
     let said = [
         ("who", text("someone@somewhere")),
         ("when", number(now().as_millis())),

@@ -6,7 +6,7 @@ use sacker::{
     fuzzing::Record,
     ledger::{AddRequest, Author, Ledger, PackageQuery, TableLedger},
     model::{Address, Blob, Labels, Sha256},
-    retry::{Patience, Stop},
+    retry::{Cancellation, RetryPolicy},
     store::Content,
     table::{Action, Change, Condition, Item, Key, Table, Transaction, memory::MemoryTable},
 };
@@ -71,7 +71,7 @@ fn runtime() -> Runtime {
 }
 
 fn ledger(table: Arc<dyn Table>) -> TableLedger {
-    TableLedger::new(table, Patience::new(Duration::from_mins(1), Stop::new()))
+    TableLedger::new(table, RetryPolicy::new(Duration::from_mins(1), Cancellation::new()))
 }
 
 /// Listing packages: merging the four partitions of the directory.

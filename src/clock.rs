@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_wrong_clock_is_corrected_whatever_it_says() {
+    async fn a_wrong_clock_is_corrected_for_any_offset() {
         let server = ServerTime::default();
         server.note(NOON, seconds(2));
         tokio::time::advance(seconds(10)).await;

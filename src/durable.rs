@@ -65,6 +65,33 @@ pub(crate) fn make_private(directory: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(directory)
 }
 
+/// Makes a directory and those above it, durably. One that is there is fine.
+pub(crate) fn make_dir(dir: &Path) -> io::Result<()> {
+    make(dir, 0o777)
+}
+
+/// As [`make_dir`], and nobody else may look into what is made.
+pub(crate) fn make_private_dir(dir: &Path) -> io::Result<()> {
+    make(dir, 0o700)
+}
+
+fn make(dir: &Path, mode: u32) -> io::Result<()> {
+    if dir.is_dir() {
+        return Ok(());
+    }
+    let parent = match dir.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    make(parent, mode)?;
+    match DirBuilder::new().mode(mode).create(dir) {
+        // Another process made it. Its entry may not be durable yet, so it is flushed all the same.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => {}
+        result => result?,
+    }
+    flush_directory(parent)
+}
+
 /// The options to open a file to read and write it, if no link leads to it. Nobody waits at the end of a pipe.
 pub(crate) fn not_by_a_link() -> OpenOptions {
     let mut options = File::options();

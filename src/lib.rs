@@ -28,7 +28,7 @@
 //!     location::{self, Uploading},
 //!     model::Labels,
 //!     ops::{Add, AddInput, Client, Download, Observer, Silent, Target},
-//!     retry::{Patience, Stop},
+//!     retry::{RetryPolicy, Cancellation},
 //! };
 //! use std::{sync::Arc, time::Duration};
 //!
@@ -37,10 +37,10 @@
 //! let folder = tempfile::tempdir()?;
 //! let ledger = format!("file://{}/ledger", folder.path().display()).parse()?;
 //! let store = format!("file://{}/store", folder.path().display()).parse()?;
-//! let patience = Patience::new(Duration::from_secs(60), Stop::new());
+//! let retry_policy = RetryPolicy::new(Duration::from_secs(60), Cancellation::new());
 //! let uploading = Uploading::default();
-//! let (ledger, store) = location::open(&ledger, &store, &Aws::standard(), patience.clone(), uploading).await?;
-//! let client = Client::new(ledger, store, patience, std::env::temp_dir());
+//! let (ledger, store) = location::open(&ledger, &store, &Aws::standard(), retry_policy.clone(), uploading).await?;
+//! let client = Client::new(ledger, store, retry_policy, std::env::temp_dir());
 //! let observer: Arc<dyn Observer> = Arc::new(Silent);
 //! let author = Author { actor: "ann@example.org".parse()?, message: None, key: None };
 //!
@@ -88,6 +88,7 @@
 //! ```
 
 pub mod aws;
+mod blocking;
 pub mod cli;
 pub mod clock;
 mod durable;

@@ -14,7 +14,7 @@ use crate::{
     aws::{Aws, BUSY, Endpoint, has_credentials, without_credentials},
     fault::{Fault, FaultKind},
     ledger::{Ledger, TableLedger},
-    retry::Patience,
+    retry::RetryPolicy,
     store::{Store, directory::DirectoryStore, s3::S3Store},
     table::{dynamodb::DynamoTable, sqlite::SqliteTable},
 };
@@ -102,19 +102,19 @@ pub struct Uploading {
 ///
 /// # Errors
 /// [`FaultKind::Denied`] without credentials, [`FaultKind::Misconfigured`] without a region, and
-/// [`FaultKind::Unavailable`] or [`FaultKind::Unsent`] if what gives them has no answer until the deadline of `patience`.
+/// [`FaultKind::Unavailable`] or [`FaultKind::Unsent`] if what gives them has no answer until the deadline of `retry_policy`.
 pub async fn open(
     ledger: &LedgerUrl,
     store: &StoreUrl,
     aws: &Aws,
-    patience: Patience,
+    retry_policy: RetryPolicy,
     uploading: Uploading,
 ) -> Result<(Arc<dyn Ledger>, Arc<dyn Store>), Fault> {
-    let ledger = open_ledger(ledger, aws, patience.clone()).await?;
+    let ledger = open_ledger(ledger, aws, retry_policy.clone()).await?;
     let store: Arc<dyn Store> = match store {
         StoreUrl::S3(Bucket { bucket, prefix, endpoint }) => {
             let Uploading { folder, jobs } = uploading;
-            let client = within(&patience, || aws.s3(endpoint)).await?;
+            let client = within(&retry_policy, || aws.s3(endpoint)).await?;
             let store = S3Store::new(client, bucket, prefix, folder);
             Arc::new(match jobs {
                 Some(jobs) => store.with_jobs(jobs),
@@ -133,35 +133,35 @@ pub async fn open(
 pub async fn open_ledger(
     ledger: &LedgerUrl,
     aws: &Aws,
-    patience: Patience,
+    retry_policy: RetryPolicy,
 ) -> Result<Arc<dyn Ledger>, Fault> {
     Ok(match ledger {
         LedgerUrl::Dynamo { table, endpoint } => {
-            let client = within(&patience, || aws.dynamodb(endpoint)).await?;
+            let client = within(&retry_policy, || aws.dynamodb(endpoint)).await?;
             let table = DynamoTable::new(client, table.clone());
-            let ledger = TableLedger::new(Arc::new(table), patience);
+            let ledger = TableLedger::new(Arc::new(table), retry_policy);
             Arc::new(ledger.with_server_time(aws.dynamodb_time()))
         }
         LedgerUrl::Directory(directory) => {
-            Arc::new(TableLedger::new(Arc::new(SqliteTable::open(directory)), patience))
+            Arc::new(TableLedger::new(Arc::new(SqliteTable::open(directory)), retry_policy))
         }
         #[cfg(feature = "weak-s3-ledger")]
         LedgerUrl::WeakS3(Bucket { bucket, prefix, endpoint }) => {
-            let client = within(&patience, || aws.s3(endpoint)).await?;
+            let client = within(&retry_policy, || aws.s3(endpoint)).await?;
             let objects = S3Objects::new(client, bucket, prefix);
-            Arc::new(WeakS3Ledger::new(Arc::new(objects), patience))
+            Arc::new(WeakS3Ledger::new(Arc::new(objects), retry_policy))
         }
     })
 }
 
 /// Connects, within the deadline: where the credentials and the region come from may be busy, or hang.
-async fn within<T, F>(patience: &Patience, connect: impl FnMut() -> F) -> Result<T, Fault>
+async fn within<T, F>(retry_policy: &RetryPolicy, connect: impl FnMut() -> F) -> Result<T, Fault>
 where
     F: Future<Output = Result<T, Fault>>,
 {
     // Boxed: what gives credentials makes a large future.
-    let connecting = Box::pin(patience.run("connecting", connect));
-    tokio::time::timeout(patience.deadline(), connecting).await.unwrap_or_else(|_| {
+    let connecting = Box::pin(retry_policy.run("connecting", connect));
+    tokio::time::timeout(retry_policy.deadline(), connecting).await.unwrap_or_else(|_| {
         let source = "the source of the credentials, or of the region, did not answer";
         Err(Fault { remedy: Some(BUSY), ..Fault::new(FaultKind::Unsent, "connecting", source) })
     })

@@ -35,7 +35,7 @@ mod trial;
 use clap::Parser;
 use sacker::{
     aws::{Aws, Endpoint},
-    retry::{Patience, Stop},
+    retry::{Cancellation, RetryPolicy},
     table::{Table, dynamodb::DynamoTable},
 };
 use serde_json::json;
@@ -106,8 +106,8 @@ async fn measure(writers: usize, (name, pace): (&str, sacker::retry::Pace), argu
             let mut group = Vec::new();
             for _ in 0..count {
                 let table = dynamodb(&server, &table).await;
-                let patience = Patience::new(trial::DEADLINE, Stop::new()).paced(pace);
-                group.push(Writer::new(table, patience, fastrand::u64(..)));
+                let retry_policy = RetryPolicy::new(trial::DEADLINE, Cancellation::new()).with_pace(pace);
+                group.push(Writer::new(table, retry_policy, fastrand::u64(..)));
             }
             sum.add(trial::run(group, window).await);
         }

@@ -7,8 +7,9 @@ use super::{
 use async_trait::async_trait;
 use sacker::{
     fault::{Fault, FaultKind},
-    retry::{Pace, Patience, Stop},
-    table::{Created, Item, Key, Page, Query, Table, TransactError, Transaction, memory::MemoryTable},
+    model::Created,
+    retry::{Cancellation, Pace, RetryPolicy},
+    table::{Item, Key, Page, Query, Table, TransactError, Transaction, memory::MemoryTable},
 };
 use std::{sync::Arc, time::Duration};
 use tokio::sync::Semaphore;
@@ -46,8 +47,9 @@ pub fn run(server: &'static Server, writers: usize, (name, pace): (&str, Pace), 
             let mut random = fastrand::Rng::with_seed(arguments.seed);
             let mut writer = || {
                 let simulated = Simulated { server, memory: Arc::clone(&memory), turns: Arc::clone(&turns) };
-                let patience = Patience::seeded(trial::DEADLINE, Stop::new(), random.u64(..)).paced(pace);
-                Writer::new(Arc::new(simulated), patience, random.u64(..))
+                let retry_policy =
+                    RetryPolicy::seeded(trial::DEADLINE, Cancellation::new(), random.u64(..)).with_pace(pace);
+                Writer::new(Arc::new(simulated), retry_policy, random.u64(..))
             };
             trial::run((0..count).map(|_| writer()).collect(), window).await
         })

@@ -4,9 +4,9 @@ use async_trait::async_trait;
 use sacker::{
     fault::Fault,
     ledger::{AddRequest, Added, Author, Ledger, Staged, TableLedger},
-    model::{Address, Blob, Digest, Labels, Spec},
-    retry::Patience,
-    table::{Created, Item, Key, Page, Query, Table, TransactError, Transaction},
+    model::{Address, Blob, Created, Digest, Labels, Spec},
+    retry::RetryPolicy,
+    table::{Item, Key, Page, Query, Table, TransactError, Transaction},
 };
 use std::{
     sync::{
@@ -70,10 +70,14 @@ pub struct Writer {
 }
 
 impl Writer {
-    pub fn new(table: Arc<dyn Table>, patience: Patience, seed: u64) -> Self {
+    pub fn new(table: Arc<dyn Table>, retry_policy: RetryPolicy, seed: u64) -> Self {
         let counted = Arc::new(Counts::default());
         let table = Arc::new(Counting { table, counts: Arc::clone(&counted) });
-        Self { ledger: TableLedger::new(table, patience), counted, random: fastrand::Rng::with_seed(seed) }
+        Self {
+            ledger: TableLedger::new(table, retry_policy),
+            counted,
+            random: fastrand::Rng::with_seed(seed),
+        }
     }
 
     /// Adds until the time is up; the latencies of its additions, how many ended in time, and how many failed.

@@ -18,18 +18,18 @@ fuzz_target!(|text: &str| {
             let given = |key: &str| file.get(key).filter(|value| !value.is_null()).cloned();
             assert_eq!((ledger.map(Value::from), store.map(Value::from)), (given("ledger"), given("store")));
         }
-        (Err(told), json) => {
-            assert!(told.contains("sacker.json, line "), "{told:?} names no place");
+        (Err(reported), json) => {
+            assert!(reported.contains("sacker.json, line "), "{reported:?} names no place");
             let Some(Value::Object(file)) = json else { return };
             // Given twice, which a map doesn't show.
-            if told.contains("duplicate field") {
+            if reported.contains("duplicate field") {
                 return;
             }
             let unknown = || file.keys().filter(|key| !KNOWN.contains(&key.as_str()));
-            let named = unknown().any(|key| told.contains(&format!("unknown field `{key}`")));
+            let named = unknown().any(|key| reported.contains(&format!("unknown field `{key}`")));
             let mistyped =
                 KNOWN.iter().filter_map(|key| file.get(*key)).any(|it| !it.is_string() && !it.is_null());
-            assert!(named || mistyped, "{text:?}: {told:?} does not say what is wrong");
+            assert!(named || mistyped, "{text:?}: {reported:?} does not say what is wrong");
         }
     }
 });

@@ -181,11 +181,11 @@ impl Answer {
 
     /// Whatever the body says that can be read: DynamoDB puts no error there.
     fn is_success(&self) -> bool {
-        self.told().0.is_some_and(|status| status < 300)
+        self.status_and_code().0.is_some_and(|status| status < 300)
     }
 
     /// The status, and the code if there is one that can be read.
-    fn told(&self) -> (Option<u16>, Option<String>) {
+    fn status_and_code(&self) -> (Option<u16>, Option<String>) {
         match self {
             Self::Lost(_) => (None, None),
             Self::Raw { status, kind, body } => {
@@ -248,7 +248,7 @@ fuzz_target!(|input: Input| {
         Request::Scan => run(TABLE.scan(None)).map(|page| listed(&answers[0], page.items)).err(),
     };
     if let Some(fault) = fault {
-        let (status, code) = answers[0].told();
+        let (status, code) = answers[0].status_and_code();
         let shown = format!("{fault}: {}", fault.source);
         // What is stored, and why a transaction was cancelled, is told as it is.
         if fault.kind != FaultKind::Corrupt && !code.as_deref().unwrap_or_default().contains(CANCELLED) {
@@ -270,7 +270,7 @@ fn transact(answer: &Answer) -> Option<Fault> {
         let condition = Condition::Absent;
         transaction.push(Action { key, condition, change: Change::Put(Item::new()) });
     }
-    let (status, code) = answer.told();
+    let (status, code) = answer.status_and_code();
     let plain_code = code.as_deref().map(|code| {
         let code = code.split(':').next().unwrap_or_default();
         code.split_once('#').map_or(code, |(_, code)| code).to_owned()

@@ -31,12 +31,12 @@ fn check(text: &str) {
             assert_eq!(again.parse().as_ref(), Ok(&plan), "{again}");
         }
         Err(error) => {
-            let told = error.to_string();
-            assert!(!told.contains(char::is_control), "{told:?} is more than a line");
+            let reported = error.to_string();
+            assert!(!reported.contains(char::is_control), "{reported:?} is more than a line");
             // What is given twice, a map doesn't show.
             assert!(
-                told.contains("duplicate field") || json.as_ref().and_then(moves).is_none(),
-                "{text}: {told}"
+                reported.contains("duplicate field") || json.as_ref().and_then(moves).is_none(),
+                "{text}: {reported}"
             );
         }
     }

@@ -48,12 +48,12 @@ enum Answer {
     /// With the headers of an object.
     Object {
         status: Status,
-        size: Told,
-        sha256: Told,
-        crc: Told,
+        size: HeaderValue,
+        sha256: HeaderValue,
+        crc: HeaderValue,
         composite: bool,
         etag: bool,
-        range: Told,
+        range: HeaderValue,
     },
     Error {
         status: Status,
@@ -68,13 +68,13 @@ enum Answer {
 
 /// Something in an answer.
 #[derive(Arbitrary, Debug, Clone, PartialEq, Eq)]
-enum Told {
+enum HeaderValue {
     Right,
     Absent,
     Any(String),
 }
 
-impl Told {
+impl HeaderValue {
     /// As a header, which can't hold everything.
     fn text(&self, right: &str) -> Option<String> {
         match self {
@@ -197,13 +197,13 @@ impl Answer {
             Self::Object { status, size, sha256, crc, composite, etag, range } => {
                 let mut headers = Vec::new();
                 let size_of_all = blob.content.size().to_string();
-                for (name, told, right) in [
+                for (name, reported, right) in [
                     ("content-length", size, &size_of_all),
                     ("x-amz-checksum-sha256", sha256, &blob.sha256),
                     ("x-amz-checksum-crc64nvme", crc, &blob.crc),
                     ("content-range", range, &format!("bytes 0-9/{size_of_all}")),
                 ] {
-                    headers.extend(told.text(right).map(|text| (name, text)));
+                    headers.extend(value.text(right).map(|text| (name, text)));
                 }
                 if *composite {
                     headers.push(("x-amz-checksum-type", "COMPOSITE".to_owned()));
@@ -243,12 +243,12 @@ impl Answer {
 
     /// Whether it is an answer to `HeadObject` that proves the blob to be there.
     fn proves(&self, blob: &Blob) -> bool {
-        let is = |told: &Told, right: &str| told.text(right).as_deref() == Some(right);
+        let is = |value: &HeaderValue, right: &str| value.text(right).as_deref() == Some(right);
         match self {
             Self::Good => true,
             Self::Object { size, sha256, crc, composite, .. } => {
                 let checksum = match sha256 {
-                    Told::Absent => is(crc, &blob.crc),
+                    HeaderValue::Absent => is(crc, &blob.crc),
                     sha256 => is(sha256, &blob.sha256),
                 };
                 self.is_success() && is(size, &blob.content.size().to_string()) && checksum && !composite
@@ -285,14 +285,14 @@ fuzz_target!(|input: Input| {
         &*SMALL
     };
     let log = Arc::new(Mutex::new(Vec::new()));
-    let (told, mut answers) = (Arc::clone(&log), answers.into_iter());
+    let (reported, mut answers) = (Arc::clone(&log), answers.into_iter());
     SERVER.answer(move |request| {
         let asked = asked(request.method(), request.uri());
         let headers = request.headers();
         let conditional = headers.get("if-none-match") == Some("*") || headers.get("if-match").is_some();
         let answer = answers.next().unwrap_or(Answer::Lost(Loss::Io));
         let reply = answer.reply(asked, blob);
-        told.lock().expect("no panic").push(Exchange { asked, conditional, answer });
+        reported.lock().expect("no panic").push(Exchange { asked, conditional, answer });
         reply
     });
     let at = &blob.address;

@@ -4,7 +4,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use sacker::model::{
-    Address, Digest, Expectation, Gate, Key, Labels, Length, Moment, OpId, Spec, TagName, Timestamp, Version,
+    Address, Digest, Expectation, Gate, IdempotencyKey, Labels, Length, Moment, OpId, Spec, TagName,
+    Timestamp, Version,
 };
 use sacker_fuzz::{
     parsed,
@@ -50,9 +51,9 @@ fuzz_target!(|text: &str| {
         assert_eq!(address.to_string(), text);
     }
 
-    match parsed::<Key>(text) {
-        Some(Key::Named(name)) => assert_eq!(name, text),
-        Some(Key::Resume { op, slot }) => {
+    match parsed::<IdempotencyKey>(text) {
+        Some(IdempotencyKey::Named(name)) => assert_eq!(name, text),
+        Some(IdempotencyKey::Resume { op, slot }) => {
             let (left, right) = text.split_once('@').expect("OP@SLOT");
             assert_eq!((op.as_str(), Some(slot)), (left, right.parse().ok()));
         }

@@ -22,8 +22,11 @@ where
     let value: T = match text.parse() {
         Ok(value) => value,
         Err(error) => {
-            let told = error.to_string();
-            assert!(!told.is_empty() && !told.contains(char::is_control), "{told:?} is told of {text:?}");
+            let reported = error.to_string();
+            assert!(
+                !reported.is_empty() && !reported.contains(char::is_control),
+                "{reported:?} is told of {text:?}"
+            );
             return None;
         }
     };

@@ -1,6 +1,6 @@
 //! Credentials, found once and shared by all clients.
 
-use super::{codes, http::Http, proxies::Unproxied, watched::Watched};
+use super::{http::Http, refusal::Refusal, watched::Watched};
 use aws_config::{
     BehaviorVersion, Region, default_provider::credentials::DefaultCredentialsChain,
     environment::EnvironmentVariableCredentialsProvider, imds, provider_config::ProviderConfig,
@@ -9,13 +9,8 @@ use aws_credential_types::{
     Credentials,
     provider::{ProvideCredentials, SharedCredentialsProvider, error::CredentialsError, future},
 };
-use aws_sdk_sts::operation::{
-    assume_role::AssumeRoleError, assume_role_with_web_identity::AssumeRoleWithWebIdentityError,
-};
-use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use futures_util::future::{BoxFuture, FutureExt, Shared};
 use std::{
-    error::Error,
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
@@ -114,62 +109,6 @@ async fn ask(settings: Settings, region: Region) -> Result<Credentials, Refusal>
     let chain = DefaultCredentialsChain::builder().configure(providers).region(region).imds_client(imds);
     let found = chain.build().await.provide_credentials().await;
     found.map_err(|error| Refusal::new(&error, &watched))
-}
-
-/// The reason why there are no credentials.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Refusal {
-    pub text: String,
-    /// True if asking again may help: the source is slow, throttles, or fails. Otherwise there are none, or they are
-    /// refused.
-    pub transient: bool,
-    /// The way out, where the settings of the way to the source are wrong.
-    pub remedy: Option<&'static str>,
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
-}
-
-impl Error for Refusal {}
-
-impl Refusal {
-    fn new(error: &CredentialsError, watched: &Watched) -> Self {
-        // The metadata service, which everyone without credentials asks in the end, is simply not there on most machines.
-        let none = matches!(error, CredentialsError::CredentialsNotLoaded(_));
-        let configured = !none && !matches!(error, CredentialsError::InvalidConfiguration(_));
-        let wrong = super::fault::find::<Unproxied>(error).filter(|error| error.settings);
-        let remedy = wrong.map(|error| error.remedy);
-        let busy = watched.is_busy()
-            || configured && (watched.is_unreached() || is_throttled(error) || is_of_process(error))
-            || matches!(error, CredentialsError::Unhandled(_) | CredentialsError::ProviderTimedOut(_));
-        let transient = busy && remedy.is_none();
-        let text = match super::fault::innermost(error) {
-            text if transient => format!("the source of the credentials has no answer now: {text}"),
-            _ if none => "no credentials were found: AWS_PROFILE, AWS_ACCESS_KEY_ID, or a role".to_owned(),
-            text => format!("no credentials: {text}"),
-        };
-        Self { text, transient, remedy }
-    }
-}
-
-/// Returns true if STS says, by its code, that it may answer later.
-fn is_throttled(error: &CredentialsError) -> bool {
-    use super::fault::find;
-    let role = find::<AssumeRoleError>(error).and_then(ProvideErrorMetadata::code);
-    let web = || find::<AssumeRoleWithWebIdentityError>(error).and_then(ProvideErrorMetadata::code);
-    role.or_else(web).is_some_and(|code| codes::kind(Some(code), 400).is_transient())
-}
-
-/// Returns true if a `credential_process` failed, other than because there is no such program. One that ends well and
-/// says something else would say it again. The SDK gives its end
-/// as text alone.
-fn is_of_process(error: &CredentialsError) -> bool {
-    let text = super::fault::innermost(error);
-    let missing = ["exit status: 126", "exit status: 127"];
-    text.contains("external process exited") && !missing.iter().any(|status| text.contains(status))
 }
 
 type Question = dyn Fn() -> BoxFuture<'static, Result<Credentials, Refusal>> + Send + Sync;
@@ -341,7 +280,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_still_lasts_is_used_while_its_renewal_fails() {
+    async fn valid_credentials_are_used_while_their_renewal_fails() {
         let (asked, held) = held(Some(Duration::from_secs(20)), |number| number > 0);
         assert_eq!(id(&held).await, "id0");
         for _ in 0..10 {

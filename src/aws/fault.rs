@@ -1,11 +1,12 @@
 //! What the errors of AWS mean.
 
 use super::{
+    causes::{find, innermost},
     codes,
-    credentials::Refusal,
     date::is_skewed,
     expired::{is_expired, is_renewed},
     proxies::Unproxied,
+    refusal::Refusal,
 };
 use crate::fault::{Fault, FaultKind};
 use aws_credential_types::provider::error::CredentialsError;
@@ -62,7 +63,7 @@ where
             } else {
                 kind
             };
-            (kind, told(code, message, status))
+            (kind, reported(code, message, status))
         }
         // An answer that can't be read. Where someone else answers than AWS, or AWS lets nobody in, it is one whatever it
         // says; but a 400 may be anything: a conflict that another try gets over, or what is wrong with the request.
@@ -122,7 +123,7 @@ fn is_of_dynamodb(answer: &HttpResponse) -> bool {
     answer.headers().get("content-type").is_some_and(|kind| kind.starts_with("application/x-amz-json"))
 }
 
-fn told(code: Option<&str>, message: Option<&str>, status: u16) -> String {
+fn reported(code: Option<&str>, message: Option<&str>, status: u16) -> String {
     // DynamoDB's message on a wrong signature goes on with the signed request, session token and all.
     let [code, message] = [code, message].map(|text| text?.lines().next().filter(|line| !line.is_empty()));
     match (code, message) {
@@ -130,26 +131,6 @@ fn told(code: Option<&str>, message: Option<&str>, status: u16) -> String {
         (Some(one), None) | (None, Some(one)) => format!("{one} (HTTP {status})"),
         (None, None) => format!("HTTP {status}"),
     }
-}
-
-/// The first in the chain of causes that is a `T`.
-pub(super) fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
-    causes(error).find_map(|cause| cause.downcast_ref())
-}
-
-/// What the root of the trouble says, which is what helps; unless it is just that time ran out, for then what stands
-/// above it says which.
-pub(super) fn innermost(error: &(dyn Error + 'static)) -> String {
-    let mut said: Vec<String> = causes(error).map(ToString::to_string).collect();
-    let bare = ["operation timed out", "timed out", "timeout"];
-    while said.len() > 1 && said.last().is_some_and(|last| bare.contains(&last.as_str())) {
-        said.pop();
-    }
-    said.pop().and_then(|said| said.lines().next().map(str::to_owned)).unwrap_or_default()
-}
-
-fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |&error| error.source())
 }
 
 #[cfg(test)]
@@ -173,19 +154,22 @@ mod tests {
     }
 
     #[test]
-    fn what_is_told_holds_no_secret() {
+    fn an_error_message_holds_no_secret() {
         let message = "The request signature we calculated does not match.\n\nThe Canonical String for this request \
                        should have been\n'POST\n/\n\nx-amz-security-token:SECRET'";
-        let told = told(Some("InvalidSignatureException"), Some(message), 400);
-        assert_eq!(told, "InvalidSignatureException: The request signature we calculated does not match.");
+        let reported = reported(Some("InvalidSignatureException"), Some(message), 400);
+        assert_eq!(
+            reported,
+            "InvalidSignatureException: The request signature we calculated does not match."
+        );
     }
 
     #[test]
-    fn what_is_told_is_never_empty() {
-        assert_eq!(told(None, None, 405), "HTTP 405");
-        assert_eq!(told(Some("SlowDown"), Some(""), 503), "SlowDown (HTTP 503)");
-        assert_eq!(told(None, Some("no"), 400), "no (HTTP 400)");
-        assert_eq!(told(Some("Slow\nDown"), Some("\n"), 503), "Slow (HTTP 503)");
+    fn an_error_message_is_never_empty() {
+        assert_eq!(reported(None, None, 405), "HTTP 405");
+        assert_eq!(reported(Some("SlowDown"), Some(""), 503), "SlowDown (HTTP 503)");
+        assert_eq!(reported(None, Some("no"), 400), "no (HTTP 400)");
+        assert_eq!(reported(Some("Slow\nDown"), Some("\n"), 503), "Slow (HTTP 503)");
     }
 
     #[test]

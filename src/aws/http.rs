@@ -6,9 +6,9 @@
 
 use super::{
     ahead::{self, ConnectOnly},
+    connecting::is_of_connecting,
     proxies::{Proxies, Proxy},
     stall::Stall,
-    watched::is_of_connecting,
 };
 use aws_smithy_http_client::{
     pool::{Client, ConnectionPool, Partition, PartitionId},
@@ -41,7 +41,7 @@ pub(super) struct Http(Arc<Shared>);
 
 #[derive(Default)]
 struct Shared {
-    pools: Mutex<HashMap<Way, Arc<OnceLock<Client>>>>,
+    pools: Mutex<HashMap<Route, Arc<OnceLock<Client>>>>,
     /// By origin: the request that only connects, until the first real one; `None` after that.
     ahead: Mutex<HashMap<String, Option<Pin<Box<HttpConnectorFuture>>>>>,
     proxies: OnceLock<Proxies>,
@@ -50,7 +50,7 @@ struct Shared {
 
 /// Connections that may serve the same requests.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-struct Way {
+struct Route {
     tls: bool,
     proxied: bool,
 }
@@ -71,11 +71,11 @@ impl Http {
     /// it before it is done waits for it.
     pub fn prepare_tls(&self, address: &str) {
         let Ok(proxy) = self.proxies().of(address) else { return };
-        let way = Way { tls: true, proxied: proxy.is_some() };
+        let route = Route { tls: true, proxied: proxy.is_some() };
         let mut pools = self.0.pools.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Entry::Vacant(place) = pools.entry(way) {
+        if let Entry::Vacant(place) = pools.entry(route) {
             let (slot, http) = (Arc::clone(place.insert(Arc::default())), self.clone());
-            tokio::task::spawn_blocking(move || slot.get_or_init(|| http.build(way)).clone());
+            tokio::task::spawn_blocking(move || slot.get_or_init(|| http.build(route)).clone());
         }
     }
 
@@ -83,20 +83,20 @@ impl Http {
         self.0.proxies.get_or_init(Proxies::new)
     }
 
-    fn client(&self, way: Way) -> Client {
+    fn client(&self, route: Route) -> Client {
         let slot = {
             let mut pools = self.0.pools.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(pools.entry(way).or_default())
+            Arc::clone(pools.entry(route).or_default())
         };
-        slot.get_or_init(|| self.build(way)).clone()
+        slot.get_or_init(|| self.build(route)).clone()
     }
 
-    fn build(&self, way: Way) -> Client {
-        let proxies = if way.proxied { ProxyConfig::from_env() } else { ProxyConfig::disabled() };
+    fn build(&self, route: Route) -> Client {
+        let proxies = if route.proxied { ProxyConfig::from_env() } else { ProxyConfig::disabled() };
         let whole = PartitionId::from_index(0);
         let partition = Partition::new(whole, ahead::spawner());
         let builder = ConnectionPool::builder().proxy_config(proxies).partitions([partition]);
-        let pool = if way.tls {
+        let pool = if route.tls {
             let mut context = TlsContext::builder();
             if let Some(trusted) = self.0.trusted.get() {
                 context = context.with_trust_store(trusted.clone());
@@ -154,11 +154,11 @@ struct ByScheme {
 }
 
 impl ByScheme {
-    fn connector(&self, way: Way) -> SharedHttpConnector {
+    fn connector(&self, route: Route) -> SharedHttpConnector {
         // The SDK's own read timeout would count the sending too, however much there is to send.
         let mut settings = HttpConnectorSettings::builder();
         settings.set_connect_timeout(self.settings.connect_timeout());
-        self.http.client(way).http_connector(&settings.build(), &self.components)
+        self.http.client(route).http_connector(&settings.build(), &self.components)
     }
 }
 
@@ -169,7 +169,7 @@ impl HttpConnector for ByScheme {
             Err(refused) => return HttpConnectorFuture::ready(Err(ConnectorError::user(refused.into()))),
         };
         let tls = !request.uri().starts_with("http://") || proxy.as_ref().is_some_and(|proxy| proxy.tls);
-        let connector = self.connector(Way { tls, proxied: proxy.is_some() });
+        let connector = self.connector(Route { tls, proxied: proxy.is_some() });
         let origin = origin(request.uri()).to_owned();
         if request.extension::<ConnectOnly>().is_some() {
             self.http.connect(&origin, &connector, request);
@@ -222,11 +222,11 @@ fn origin(address: &str) -> &str {
 /// Compares an answer with the checksum that DynamoDB sends along, as the SDK for Rust does not: without TLS a bit that
 /// was turned round on the way would be believed. Its answers are small enough to be held.
 async fn intact(mut answer: HttpResponse) -> Result<HttpResponse, ConnectorError> {
-    let told = answer.headers().get("x-amz-crc32").and_then(|told| told.parse::<u64>().ok());
-    let Some(told) = told else { return Ok(answer) };
+    let reported = answer.headers().get("x-amz-crc32").and_then(|reported| reported.parse::<u64>().ok());
+    let Some(reported) = reported else { return Ok(answer) };
     let body = ByteStream::new(answer.take_body()).collect().await;
     let body = body.map_err(|error| ConnectorError::io(error.into()))?.into_bytes();
-    if crc_fast::checksum(CrcAlgorithm::Crc32IsoHdlc, &body) != told {
+    if crc_fast::checksum(CrcAlgorithm::Crc32IsoHdlc, &body) != reported {
         return Err(ConnectorError::io("the answer was damaged on its way: its checksum is another".into()));
     }
     *answer.body_mut() = SdkBody::from(body);
@@ -235,8 +235,9 @@ async fn intact(mut answer: HttpResponse) -> Result<HttpResponse, ConnectorError
 
 /// Which try of the SDK this is, from its header `amz-sdk-request: attempt=1; max=3`.
 fn attempt(request: &HttpRequest) -> u32 {
-    let told = request.headers().get("amz-sdk-request").and_then(|told| told.strip_prefix("attempt="));
-    told.and_then(|told| told.split(';').next()?.parse().ok()).unwrap_or(1)
+    let reported =
+        request.headers().get("amz-sdk-request").and_then(|reported| reported.strip_prefix("attempt="));
+    reported.and_then(|reported| reported.split(';').next()?.parse().ok()).unwrap_or(1)
 }
 
 /// Sends a request, and one that only reads a second time at once if the connection failed: the server may have closed
@@ -289,7 +290,7 @@ mod tests {
     #[tokio::test]
     async fn tls_is_set_up_only_by_a_request_that_needs_it() {
         let http = Http::default();
-        let tls = |http: &Http| http.0.pools.lock().unwrap().keys().any(|way| way.tls);
+        let tls = |http: &Http| http.0.pools.lock().unwrap().keys().any(|route| route.tls);
         // Port 0 is nobody's: it fails at once.
         for scheme in ["http", "https"] {
             assert!(!tls(&http));

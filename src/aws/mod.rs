@@ -7,7 +7,9 @@
 mod address;
 mod ahead;
 mod caller;
+mod causes;
 mod codes;
+mod connecting;
 mod credentials;
 mod date;
 mod expired;
@@ -16,6 +18,7 @@ mod http;
 #[cfg(feature = "weak-s3-ledger")]
 mod objects;
 mod proxies;
+mod refusal;
 mod stall;
 mod stated;
 mod trust;
@@ -134,7 +137,7 @@ impl Aws {
     }
 
     /// A client of S3. It makes one try and never retries: that is the caller's decision, whose
-    /// [`Patience`](crate::retry::Patience) bounds the number of tries and the time. Connecting may take 3 s. After
+    /// [`RetryPolicy`](crate::retry::RetryPolicy) bounds the number of tries and the time. Connecting may take 3 s. After
     /// that there is no limit on the whole request, which a large body on a slow link needs, but on the time in which
     /// nothing moves: 20 s, more after a large body and for a `CompleteMultipartUpload`, and never more than what is
     /// left of the deadline of the attempt that the request belongs to (see [`Limit`](crate::retry::Limit)).

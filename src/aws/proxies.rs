@@ -6,7 +6,7 @@
 //! at [link-local addresses](https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-service.html),
 //! since a proxy would get its own.
 
-use super::fault::innermost;
+use super::causes::innermost;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_types::os_shim_internal::Env;
 use hyper_util::client::proxy::matcher::Matcher;

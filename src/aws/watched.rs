@@ -1,15 +1,13 @@
 //! An HTTP client that remembers how its requests ended: the SDK's providers of credentials report little of it.
 
-use super::{codes, http::Http, proxies::Unproxied};
+use super::{codes, connecting::is_of_connecting, http::Http};
 use aws_smithy_runtime_api::client::{
     http::{HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector},
     orchestrator::HttpRequest,
-    result::ConnectorError,
     runtime_components::RuntimeComponents,
 };
 use std::{
     collections::HashMap,
-    error::Error,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -95,16 +93,4 @@ impl HttpConnector for Watching {
             answer
         })
     }
-}
-
-/// Returns true if there was no connection. The HTTP client names the stage in its texts; its types are out of reach.
-pub(super) fn is_of_connecting(error: &ConnectorError) -> bool {
-    const STAGES: [&str; 5] =
-        ["dns error", "tcp ", "tunnel error", "TLS handshake failed", "HTTP connect timeout"];
-    let first: Option<&(dyn Error + 'static)> = Some(error);
-    std::iter::successors(first, |&error| error.source()).any(|error| {
-        let proxied = error.downcast_ref::<Unproxied>().is_some_and(|error| error.unconnected);
-        let text = error.to_string();
-        proxied || STAGES.iter().any(|stage| text.starts_with(stage))
-    })
 }

@@ -10,11 +10,10 @@ use super::{
 use crate::{
     aws::{Aws, Endpoint},
     durable,
-    model::Actor,
+    model::{Actor, Digest},
     ops::LateActor,
 };
 use futures_util::FutureExt;
-use sha2::{Digest, Sha256};
 use std::{
     fs,
     io::ErrorKind,
@@ -68,7 +67,7 @@ impl Identity {
         if let Some(ledger) = ledger
             && let Some(key) = aws.access_key_id().await
         {
-            let name = hex::encode(Sha256::digest(key));
+            let name = Digest::of(key.as_bytes()).to_string();
             let file = environment.cache().map(|cache| cache.join("identities").join(name));
             match file.as_deref().map_or(Kept::Nothing, kept) {
                 Kept::Known(actor) => return Ok((actor, None)),
@@ -92,7 +91,7 @@ impl Identity {
     }
 
     /// Lets an answer come in that is about to.
-    pub async fn linger(&mut self) {
+    pub async fn wait_to_be_stored(&mut self) {
         if let Some(asking) = self.asking.take() {
             let _ = tokio::time::timeout(LINGER, asking).await;
         }
@@ -156,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_kept_is_read_back_and_nothing_else() {
+    fn only_a_stored_identity_is_read_back() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("key");
         assert_eq!(kept(&file), Kept::Nothing);

@@ -1,12 +1,14 @@
 //! What can be typed: the global options, and the list of commands.
 
-use super::commands::{
-    add, apply, completions, delete, download, fsck, gc, history, info, init, label, list, protect, rollback,
-    tag, tags, unprotect, untag, unyank, versions, wait, yank,
+use super::{
+    commands::{
+        add, apply, completions, delete, download, fsck, gc, history, info, init, label, list, protect,
+        rollback, tag, tags, unprotect, untag, unyank, versions, wait, yank,
+    },
+    options::duration,
 };
-use crate::model::{Key, Message};
 use clap::{Args, ColorChoice, Parser, Subcommand};
-use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 const AFTER_HELP: &str = "\
 Exit codes:
@@ -89,17 +91,6 @@ pub(super) struct Global {
     pub deadline: Duration,
 }
 
-/// What every command that changes a package takes.
-#[derive(Debug, Args)]
-pub(super) struct Change {
-    /// An idempotency key: a repeat with it changes nothing and prints the first outcome
-    #[arg(long, value_name = "KEY")]
-    pub key: Option<Key>,
-    /// Why, for the record
-    #[arg(short, long, value_name = "TEXT")]
-    pub message: Option<Message>,
-}
-
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -157,7 +148,7 @@ impl Command {
     }
 
     /// Whether it has work for several processors: bytes to move, or many items to read.
-    pub fn works_hard(&self) -> bool {
+    pub fn is_heavy(&self) -> bool {
         match self {
             Self::Add(arguments) => arguments.is_large(),
             Self::Download(_)
@@ -171,15 +162,8 @@ impl Command {
     }
 }
 
-/// How many parts of a blob may be under way at once.
-pub(super) fn jobs(text: &str) -> Result<NonZeroUsize, String> {
-    const MOST: usize = 64;
-    let jobs = text.parse().ok().filter(|jobs: &NonZeroUsize| jobs.get() <= MOST);
-    jobs.ok_or_else(|| format!("it must be a number from 1 to {MOST}"))
-}
-
 fn deadline(text: &str) -> Result<Duration, String> {
-    match super::commands::duration(text)? {
+    match duration(text)? {
         Duration::ZERO => Err("it must be more than 0s".to_owned()),
         duration => Ok(duration),
     }
@@ -204,15 +188,6 @@ mod tests {
             command.get_subcommands().for_each(check);
         }
         check(&Arguments::command());
-    }
-
-    #[test]
-    fn jobs_are_a_number_within_bounds() {
-        assert_eq!(jobs("1").map(NonZeroUsize::get), Ok(1));
-        assert_eq!(jobs("64").map(NonZeroUsize::get), Ok(64));
-        for wrong in ["", "0", "65", "-1", "1.5", "many"] {
-            jobs(wrong).expect_err(wrong);
-        }
     }
 
     #[test]

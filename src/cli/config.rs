@@ -275,8 +275,8 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_wrong_is_told_of_with_the_place() {
-        let told = |text| {
+    fn a_wrong_file_is_reported_with_the_place() {
+        let reported = |text| {
             let home = home(text);
             let error =
                 Settings::find(Flags::default(), &environment(&[("HOME", home.path().to_str().unwrap())]))
@@ -284,19 +284,19 @@ mod tests {
             let source = std::error::Error::source(&error).unwrap().to_string();
             (error.to_string().rsplit_once(".json").unwrap().1.to_owned(), source)
         };
-        let (place, why) = told("{\n  \"ledgr\": \"x\" }");
+        let (place, why) = reported("{\n  \"ledgr\": \"x\" }");
         assert_eq!(place, ", line 2, column 9");
         assert!(why.contains("unknown field `ledgr`"), "{why}");
-        let (place, why) = told("{\n\n ledger }");
+        let (place, why) = reported("{\n\n ledger }");
         assert_eq!(place, ", line 3, column 2");
         assert!(why.contains("key must be a string"), "{why}");
-        let (place, why) = told(r#"["dynamodb://abc", "s3://abc"]"#);
+        let (place, why) = reported(r#"["dynamodb://abc", "s3://abc"]"#);
         assert_eq!(place, ", line 1, column 0");
         assert!(why.contains("invalid type: sequence, expected a map"), "{why}");
     }
 
     #[test]
-    fn a_url_that_is_wrong_is_told_of_with_its_origin() {
+    fn a_wrong_url_is_reported_with_its_origin() {
         let variables = [("SACKER_LEDGER", "dynamo://eu-west-1/x"), ("SACKER_STORE", "s3://abc")];
         let wrong = find(Flags::default(), &variables).unwrap_err();
         assert!(wrong.starts_with("SACKER_LEDGER: ledger URL \"dynamo://eu-west-1/x\""), "{wrong}");

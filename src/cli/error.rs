@@ -3,8 +3,8 @@
 //! The errors of the library know nothing of this; every one of them gets its meaning here.
 
 use super::{
-    config,
-    hints::{self, Places},
+    config, hints,
+    places::{Places, Side},
     render::{plain, without_number},
 };
 use crate::{
@@ -116,7 +116,7 @@ impl Failure {
         Self {
             kind: kind_of_fault(fault.kind),
             message: said_by_fault(fault),
-            hints: hints::of_fault(fault, hints::Side::Either, places),
+            hints: hints::of_fault(fault, Side::Either, places),
             causes: causes(fault),
         }
     }

@@ -1,93 +1,17 @@
 //! What to do next.
 
-use super::config::{self, Settings};
-use super::environment::Environment;
+use super::{
+    config,
+    places::{Places, Side},
+};
 use crate::{
-    aws::{Endpoint, without_credentials},
     fault::{Fault, FaultKind},
     ledger::{self, Conflict, Failed, NotFound, Refused},
-    location::{self, Bucket, LedgerUrl, StoreUrl},
+    location::{self, Bucket, StoreUrl},
     model::{PackageName, Protection},
     ops,
 };
 use std::{io, path::Path};
-
-/// Where things are, as far as hints go into it.
-#[derive(Debug, Clone)]
-pub(super) struct Places {
-    pub ledger: LedgerUrl,
-    pub store: StoreUrl,
-    /// The addresses that AWS's own variables give, by the variable.
-    addresses: Vec<(&'static str, String)>,
-}
-
-impl Places {
-    pub fn new(settings: &Settings, environment: &Environment) -> Self {
-        let variables = ["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"];
-        let address = |name| Some((name, without_credentials(environment.filled(name)?.to_str()?)));
-        Self {
-            ledger: settings.ledger.clone(),
-            store: settings.store.clone(),
-            addresses: variables.into_iter().filter_map(address).collect(),
-        }
-    }
-
-    /// Where the ledger is on DynamoDB.
-    pub fn dynamodb(&self) -> Option<&Endpoint> {
-        match &self.ledger {
-            LedgerUrl::Dynamo { endpoint, .. } => Some(endpoint),
-            _ => None,
-        }
-    }
-
-    fn endpoint(&self, side: Side) -> Option<&Endpoint> {
-        let ledger = match &self.ledger {
-            LedgerUrl::Dynamo { endpoint, .. } => Some(endpoint),
-            LedgerUrl::Directory(_) => None,
-            #[cfg(feature = "weak-s3-ledger")]
-            LedgerUrl::WeakS3(Bucket { endpoint, .. }) => Some(endpoint),
-        };
-        let store = match &self.store {
-            StoreUrl::S3(Bucket { endpoint, .. }) => Some(endpoint),
-            StoreUrl::Directory(_) => None,
-        };
-        match side {
-            Side::Ledger => ledger,
-            Side::Store => store,
-            Side::Either => ledger.or(store),
-        }
-    }
-
-    fn url(&self, side: Side) -> String {
-        match side {
-            Side::Ledger => self.ledger.to_string(),
-            Side::Store => self.store.to_string(),
-            Side::Either => format!("{} and {}", self.ledger, self.store),
-        }
-    }
-
-    /// The address that is called, and who says so, if it is not AWS's own.
-    fn address(&self, side: Side) -> Option<String> {
-        if let Some(url) = &self.endpoint(side)?.url {
-            return Some(format!("{url} (`endpoint` in {})", self.url(side)));
-        }
-        let other = match side {
-            Side::Ledger => "AWS_ENDPOINT_URL_S3",
-            Side::Store => "AWS_ENDPOINT_URL_DYNAMODB",
-            Side::Either => "",
-        };
-        let (variable, url) = self.addresses.iter().find(|(variable, _)| *variable != other)?;
-        Some(format!("{url} ({variable})"))
-    }
-}
-
-/// Which back end it was.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Side {
-    Ledger,
-    Store,
-    Either,
-}
 
 const CREDENTIALS: &str = "give credentials that may do this, as to AWS's own tools: AWS_PROFILE, AWS_ACCESS_KEY_ID \
                            with AWS_SECRET_ACCESS_KEY, `aws sso login`, or a role";
@@ -135,69 +59,8 @@ fn of_ledger(error: &ledger::Error, places: &Places) -> Vec<String> {
     use ledger::Error as E;
     let hint = match error {
         E::NotFound(error) => of_not_found(error),
-        E::Conflict(Conflict::Tag { package, tag, found: Some(_), .. }) => {
-            format!("nothing was changed; `sacker info {package} {tag}` shows what it is on")
-        }
-        E::Conflict(Conflict::Tag { package, .. }) => {
-            format!("nothing was changed; `sacker tags {package}` shows the tags there are")
-        }
-        E::Conflict(Conflict::Latest { package, .. }) => {
-            format!("nothing was added; `sacker versions {package} --limit 5` shows the last ones")
-        }
-        E::Conflict(Conflict::Key { .. }) => {
-            "nothing was changed; a key stands for one change for ever: use another for another".to_owned()
-        }
-        E::Conflict(Conflict::Contention(_)) => {
-            "nothing was changed; run it again, or with a longer --deadline".to_owned()
-        }
-        E::Refused(Refused::NotActive { package, .. }) => {
-            format!("nothing was changed; `sacker versions {package}` shows the active ones")
-        }
-        E::Refused(Refused::Tagged { package, tags, .. }) => {
-            format!("nothing was changed; move the tags away first: `sacker untag {package} {}`", tags[0])
-        }
-        E::Refused(Refused::WayBack { package, version, .. }) => {
-            format!("nothing was changed; if no tag is to go back to it: `sacker yank {package} {version}` first")
-        }
-        E::Refused(Refused::Labelled { package, version, .. } | Refused::Labels { package, version, .. }) => {
-            format!("nothing was changed; `sacker info {package} {version}` shows the labels it has")
-        }
-        E::Conflict(Conflict::NotApplied { package, tag, .. }) => {
-            format!("nothing was changed; `sacker history {package} {tag}` shows what happened since")
-        }
-        E::Conflict(Conflict::OtherPlan { .. }) => {
-            "nothing was changed; give the plan as it was applied, or move each tag by itself".to_owned()
-        }
-        E::Refused(Refused::Protected { package, tag, protection }) => match protection {
-            Protection::Confirm => {
-                format!("nothing was changed; if you mean it: `--confirm {tag}`, or `confirm` in a plan")
-            }
-            Protection::WriteOnce => {
-                format!("nothing was changed; if you mean it: `sacker unprotect {package} {tag}` first")
-            }
-            Protection::Other(_) => {
-                "nothing was changed; install the newest release of sacker on this machine".to_owned()
-            }
-        },
-        E::Refused(Refused::Rollback { package, tag, nearest: Some(nearest), .. }) => {
-            format!("nothing was changed; the nearest: `sacker rollback {package} {tag} --to {nearest}`")
-        }
-        E::Refused(Refused::Rollback { package, tag, .. }) => {
-            format!("nothing was changed; `sacker history {package} {tag}` shows where it was")
-        }
-        E::Refused(Refused::Gates { package, version, .. }) => {
-            format!("nothing was changed; `sacker info {package} {version}` shows the version")
-        }
-        E::Refused(Refused::UncertainTime(uncertain)) => {
-            let (package, tag) = (&uncertain.package, &uncertain.tag);
-            format!("`sacker history {package} {tag}` shows its moves in their order; name a version, or `{tag}~1`")
-        }
-        E::Refused(Refused::TooLarge { .. }) => {
-            "nothing was changed; make it two plans, or leave out --key; `sacker apply --help` says what takes how \
-             many items"
-                .to_owned()
-        }
-        E::Refused(_) => "nothing was changed".to_owned(),
+        E::Conflict(error) => of_conflict(error),
+        E::Refused(error) => of_refusal(error),
         E::Moves { failed, .. } if failed.iter().any(Failed::is_of_undo) => {
             "nothing was changed: a plan is taken back whole or not at all; `sacker rollback` puts back one tag"
                 .to_owned()
@@ -225,6 +88,79 @@ fn of_ledger(error: &ledger::Error, places: &Places) -> Vec<String> {
         E::Schema { found, .. } => format!("use a release of sacker that knows schema {found}"),
     };
     vec![hint]
+}
+
+fn of_conflict(error: &Conflict) -> String {
+    match error {
+        Conflict::Tag { package, tag, found: Some(_), .. } => {
+            format!("nothing was changed; `sacker info {package} {tag}` shows what it is on")
+        }
+        Conflict::Tag { package, .. } => {
+            format!("nothing was changed; `sacker tags {package}` shows the tags there are")
+        }
+        Conflict::Latest { package, .. } => {
+            format!("nothing was added; `sacker versions {package} --limit 5` shows the last ones")
+        }
+        Conflict::Key { .. } => {
+            "nothing was changed; a key stands for one change for ever: use another for another".to_owned()
+        }
+        Conflict::Contention(_) => {
+            "nothing was changed; run it again, or with a longer --deadline".to_owned()
+        }
+        Conflict::NotApplied { package, tag, .. } => {
+            format!("nothing was changed; `sacker history {package} {tag}` shows what happened since")
+        }
+        Conflict::OtherPlan { .. } => {
+            "nothing was changed; give the plan as it was applied, or move each tag by itself".to_owned()
+        }
+    }
+}
+
+fn of_refusal(error: &Refused) -> String {
+    match error {
+        Refused::NotActive { package, .. } => {
+            format!("nothing was changed; `sacker versions {package}` shows the active ones")
+        }
+        Refused::Tagged { package, tags, .. } => {
+            format!("nothing was changed; move the tags away first: `sacker untag {package} {}`", tags[0])
+        }
+        Refused::WayBack { package, version, .. } => {
+            format!("nothing was changed; if no tag is to go back to it: `sacker yank {package} {version}` first")
+        }
+        Refused::Labelled { package, version, .. } | Refused::Labels { package, version, .. } => {
+            format!("nothing was changed; `sacker info {package} {version}` shows the labels it has")
+        }
+        Refused::Protected { package, tag, protection } => match protection {
+            Protection::Confirm => {
+                format!("nothing was changed; if you mean it: `--confirm {tag}`, or `confirm` in a plan")
+            }
+            Protection::WriteOnce => {
+                format!("nothing was changed; if you mean it: `sacker unprotect {package} {tag}` first")
+            }
+            Protection::Other(_) => {
+                "nothing was changed; install the newest release of sacker on this machine".to_owned()
+            }
+        },
+        Refused::Rollback { package, tag, nearest: Some(nearest), .. } => {
+            format!("nothing was changed; the nearest: `sacker rollback {package} {tag} --to {nearest}`")
+        }
+        Refused::Rollback { package, tag, .. } => {
+            format!("nothing was changed; `sacker history {package} {tag}` shows where it was")
+        }
+        Refused::Gates { package, version, .. } => {
+            format!("nothing was changed; `sacker info {package} {version}` shows the version")
+        }
+        Refused::UncertainTime(uncertain) => {
+            let (package, tag) = (&uncertain.package, &uncertain.tag);
+            format!("`sacker history {package} {tag}` shows its moves in their order; name a version, or `{tag}~1`")
+        }
+        Refused::TooLarge { .. } => {
+            "nothing was changed; make it two plans, or leave out --key; `sacker apply --help` says what takes how \
+             many items"
+                .to_owned()
+        }
+        _ => "nothing was changed".to_owned(),
+    }
 }
 
 fn of_not_found(error: &NotFound) -> String {

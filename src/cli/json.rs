@@ -1,20 +1,20 @@
 //! What programs read: one JSON object a line, whose field names are never removed once released.
 
-use super::{error::Failure, render::plays_tricks};
+use super::{error::Failure, render::unsafe_for_terminal};
 use crate::{
-    ledger::{Breach, Mend},
+    ledger::{Repair, Violation},
     model::{
-        Event, Labels, PackageName, PackageSummary, Protection, Release, State, TagMove, TagName, Version,
+        Created, Event, Labels, PackageName, PackageSummary, Protection, Release, Setting, SettingState,
+        State, TagMove, TagName, Version,
     },
-    ops::{Downloaded, Garbage, Initialised},
-    table::{Created, Setting, SettingState},
+    ops::{Downloaded, Garbage, InitReport},
 };
 use serde::Serialize;
 use std::{collections::BTreeMap, fmt::Write};
 
 /// A version.
 #[derive(Debug, Serialize)]
-pub(super) struct Versioned<'a> {
+pub(super) struct VersionLine<'a> {
     package: &'a PackageName,
     version: Version,
     sha256: &'a str,
@@ -35,7 +35,7 @@ pub(super) struct Versioned<'a> {
     new: Option<bool>,
 }
 
-impl<'a> Versioned<'a> {
+impl<'a> VersionLine<'a> {
     pub fn of(release: &'a Release, new: Option<bool>) -> Self {
         Self {
             package: &release.package,
@@ -58,7 +58,7 @@ impl<'a> Versioned<'a> {
 
 /// A tag, or a move of one.
 #[derive(Debug, Serialize)]
-pub(super) struct Tagging<'a> {
+pub(super) struct TagLine<'a> {
     package: &'a PackageName,
     tag: &'a str,
     version: Option<Version>,
@@ -73,7 +73,7 @@ pub(super) struct Tagging<'a> {
     protection: Option<Protection>,
 }
 
-impl<'a> Tagging<'a> {
+impl<'a> TagLine<'a> {
     pub fn of(moved: &'a TagMove) -> Self {
         Self {
             package: &moved.package,
@@ -108,7 +108,7 @@ impl<'a> Tagging<'a> {
 
 /// An entry of a package's history.
 #[derive(Debug, Serialize)]
-pub(super) struct Happened<'a> {
+pub(super) struct EventLine<'a> {
     package: &'a PackageName,
     kind: String,
     tag: Option<&'a str>,
@@ -124,7 +124,7 @@ pub(super) struct Happened<'a> {
     by: &'a str,
 }
 
-impl<'a> Happened<'a> {
+impl<'a> EventLine<'a> {
     pub fn of(event: &'a Event) -> Self {
         Self {
             package: &event.package,
@@ -144,13 +144,13 @@ impl<'a> Happened<'a> {
 }
 
 #[derive(Debug, Serialize)]
-pub(super) struct Package<'a> {
+pub(super) struct PackageLine<'a> {
     pub package: &'a PackageName,
 }
 
 /// A package with what `list -l` says of it.
 #[derive(Debug, Serialize)]
-pub(super) struct Summary<'a> {
+pub(super) struct SummaryLine<'a> {
     package: &'a PackageName,
     versions: Version,
     latest: Option<Version>,
@@ -158,7 +158,7 @@ pub(super) struct Summary<'a> {
     changed_at: String,
 }
 
-impl<'a> Summary<'a> {
+impl<'a> SummaryLine<'a> {
     pub fn of(summary: &'a PackageSummary) -> Self {
         Self {
             package: &summary.package,
@@ -172,7 +172,7 @@ impl<'a> Summary<'a> {
 
 /// What `download` did.
 #[derive(Debug, Serialize)]
-pub(super) struct Fetched<'a> {
+pub(super) struct DownloadLine<'a> {
     package: &'a PackageName,
     version: Version,
     sha256: &'a str,
@@ -182,7 +182,7 @@ pub(super) struct Fetched<'a> {
     present: bool,
 }
 
-impl<'a> Fetched<'a> {
+impl<'a> DownloadLine<'a> {
     pub fn of(package: &'a PackageName, downloaded: &'a Downloaded) -> Self {
         Self {
             package,
@@ -197,7 +197,7 @@ impl<'a> Fetched<'a> {
 
 /// What `init` found or made.
 #[derive(Debug, Serialize)]
-pub(super) struct Ready<'a> {
+pub(super) struct InitLine<'a> {
     ledger: &'a str,
     ledger_made: bool,
     ledger_id: &'a str,
@@ -207,13 +207,13 @@ pub(super) struct Ready<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     adopted: Option<bool>,
     #[serde(flatten)]
-    adoption: Option<Adoption<'a>>,
-    settings: Vec<Found<'a>>,
+    adoption: Option<AdoptionFields<'a>>,
+    settings: Vec<SettingFields<'a>>,
 }
 
 /// A setting of the table, the bucket or the server, as it was found.
 #[derive(Debug, Serialize)]
-struct Found<'a> {
+struct SettingFields<'a> {
     name: &'a str,
     #[serde(flatten)]
     state: &'a SettingState,
@@ -223,20 +223,20 @@ struct Found<'a> {
 
 /// How a store was adopted: who it belonged to, and the generation from which on blobs are added.
 #[derive(Debug, Serialize)]
-struct Adoption<'a> {
+struct AdoptionFields<'a> {
     former_owner: Option<&'a str>,
     generation: u64,
 }
 
-impl<'a> Found<'a> {
+impl<'a> SettingFields<'a> {
     fn of(setting: &'a Setting) -> Self {
         Self { name: setting.name, state: &setting.state, repair: setting.repair.as_deref() }
     }
 }
 
-impl<'a> Ready<'a> {
-    pub fn of(made: &'a Initialised, ledger: &'a str, store: &'a str, adopting: bool) -> Self {
-        let adoption = made.adopted.as_ref().map(|adopted| Adoption {
+impl<'a> InitLine<'a> {
+    pub fn of(made: &'a InitReport, ledger: &'a str, store: &'a str, adopting: bool) -> Self {
+        let adoption = made.adopted.as_ref().map(|adopted| AdoptionFields {
             former_owner: adopted.former.as_deref(),
             generation: adopted.generation,
         });
@@ -248,14 +248,14 @@ impl<'a> Ready<'a> {
             store_made: made.store == Created::Made,
             adopted: adopting.then_some(adoption.is_some()),
             adoption,
-            settings: made.settings.iter().map(Found::of).collect(),
+            settings: made.settings.iter().map(SettingFields::of).collect(),
         }
     }
 }
 
 /// The last line of what a command prints as JSON: the totals of a run that got to its end.
 #[derive(Debug, Serialize)]
-pub(super) struct Last {
+pub(super) struct TotalsLine {
     pub summary: Totals,
 }
 
@@ -274,15 +274,17 @@ pub(super) enum Totals {
         blobs: u64,
         read: u64,
         unread: u64,
-        breaches: u64,
-        mended: u64,
+        #[serde(rename = "breaches")]
+        violations: u64,
+        #[serde(rename = "mended")]
+        repaired: u64,
         unjudged: u64,
     },
 }
 
 /// What `gc` found; a blob, or an upload that was never finished.
 #[derive(Debug, Serialize)]
-pub(super) struct Collected<'a> {
+pub(super) struct GarbageLine<'a> {
     sha256: Option<&'a str>,
     generation: Option<u64>,
     size: Option<u64>,
@@ -290,7 +292,7 @@ pub(super) struct Collected<'a> {
     removed: bool,
 }
 
-impl<'a> Collected<'a> {
+impl<'a> GarbageLine<'a> {
     pub fn of(found: &'a Garbage, removed: bool) -> Self {
         match found {
             Garbage::Blob { address, size } => Self {
@@ -309,26 +311,27 @@ impl<'a> Collected<'a> {
 
 /// What `fsck` found.
 #[derive(Debug, Serialize)]
-pub(super) struct Broken<'a> {
+pub(super) struct ViolationLine<'a> {
     rule: String,
     place: &'a str,
     what: &'a str,
-    mended: bool,
+    #[serde(rename = "mended")]
+    repaired: bool,
 }
 
-impl<'a> Broken<'a> {
-    pub fn of(breach: &'a Breach) -> Self {
+impl<'a> ViolationLine<'a> {
+    pub fn of(violation: &'a Violation) -> Self {
         Self {
-            rule: breach.rule.to_string(),
-            place: &breach.place,
-            what: &breach.what,
-            mended: breach.mend == Mend::Done,
+            rule: violation.rule.to_string(),
+            place: &violation.place,
+            what: &violation.what,
+            repaired: violation.repair == Repair::Done,
         }
     }
 }
 
 #[derive(Debug, Serialize)]
-struct Failed<'a> {
+struct ErrorLine<'a> {
     kind: &'static str,
     message: &'a str,
     hint: Option<String>,
@@ -339,7 +342,7 @@ struct Failed<'a> {
 
 /// An error; with what lies beneath, if that is wanted.
 pub(super) fn failure(failure: &Failure, causes: bool) -> String {
-    let failed = Failed {
+    let failed = ErrorLine {
         kind: failure.kind.name(),
         message: &failure.message,
         hint: (!failure.hints.is_empty()).then(|| failure.hints.join("; ")),
@@ -362,12 +365,12 @@ fn object(name: &str, value: &impl Serialize) -> String {
 /// asks that for less.
 pub(super) fn line(value: &impl Serialize) -> String {
     let text = serde_json::to_string(value).expect("strings, numbers and maps of them are always JSON");
-    if !text.contains(plays_tricks) {
+    if !text.contains(unsafe_for_terminal) {
         return text;
     }
     let mut shown = String::with_capacity(text.len() + 64);
     for c in text.chars() {
-        if plays_tricks(c) {
+        if unsafe_for_terminal(c) {
             let _ = write!(shown, "\\u{:04x}", u32::from(c));
         } else {
             shown.push(c);

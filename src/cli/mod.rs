@@ -6,6 +6,7 @@ mod actor;
 mod arguments;
 mod commands;
 mod config;
+mod context;
 mod embedded;
 mod environment;
 mod error;
@@ -14,7 +15,9 @@ pub(crate) mod fuzzing;
 mod hints;
 mod json;
 mod notices;
+mod options;
 mod output;
+mod places;
 mod progress;
 mod render;
 mod run;
@@ -23,29 +26,24 @@ mod trace;
 use crate::{
     aws::Aws,
     failpoint,
-    ledger::Author,
-    location::{self, Uploading},
-    ops::{self, Client, Observer},
-    retry::{Patience, Stop},
-    store::unopened::Unopened,
+    retry::{Cancellation, RetryPolicy},
 };
 use actor::Identity;
-use arguments::{Arguments, Change, Command, Global};
+use arguments::{Arguments, Command, Global};
 use clap::{ColorChoice, CommandFactory, FromArgMatches};
 use config::{Flags, Settings};
+use context::Context;
 use environment::Environment;
 use error::{Failure, Kind};
-use hints::Places;
 use notices::{Format, Notices};
 use output::Output;
+use places::Places;
 use progress::Progress;
 use run::Threads;
 use std::{
     ffi::OsString,
     io::IsTerminal,
-    num::NonZeroUsize,
     panic::{AssertUnwindSafe, catch_unwind},
-    path::PathBuf,
     process::ExitCode,
     sync::Arc,
 };
@@ -100,7 +98,7 @@ fn parse(arguments: Vec<OsString>, environment: &Environment) -> Result<Argument
     let no_color = never || environment.filled("NO_COLOR").is_some();
     let choice = if no_color { ColorChoice::Never } else { ColorChoice::Auto };
     // The parser quotes what it was given: where that would play tricks, it is made visible, at the price of color.
-    let tricky = arguments.iter().any(|given| given.to_string_lossy().contains(render::plays_tricks));
+    let tricky = arguments.iter().any(|given| given.to_string_lossy().contains(render::unsafe_for_terminal));
     let mut parser = Arguments::command().color(choice);
     let matches = parser.try_get_matches_from_mut(arguments);
     // Taking it apart would take as long as the parsing.
@@ -148,7 +146,7 @@ fn execute(
     output: &mut Output,
 ) -> Result<(), Failure> {
     if let Command::Completions(arguments) = command {
-        return commands::completions::run(&arguments, output);
+        return commands::completions::run(&arguments, Arguments::command(), output);
     }
     let flags = Flags {
         config: global.config.as_deref(),
@@ -160,12 +158,12 @@ fn execute(
     if changes {
         settings.allow_change(&environment)?;
     }
-    let threads = if command.works_hard() { Threads::Many } else { Threads::One };
-    let stop = Stop::new();
+    let threads = if command.is_heavy() { Threads::Many } else { Threads::One };
+    let cancellation = Cancellation::new();
     let bars = !global.quiet && !global.json && std::io::stderr().is_terminal();
     let mut context = Context {
         places: Places::new(&settings, &environment),
-        patience: Patience::new(global.deadline, stop.clone()),
+        retry_policy: RetryPolicy::new(global.deadline, cancellation.clone()),
         observer: Arc::new(Progress::new(Arc::clone(notices), bars)),
         notices: Arc::clone(notices),
         environment,
@@ -174,7 +172,7 @@ fn execute(
         aws: Aws::standard(),
         identity: Identity::default(),
     };
-    run::to_the_end(&stop, notices, changes, threads, async {
+    run::run_until_done_or_signal(&cancellation, notices, changes, threads, async {
         let done = match command {
             Command::List(arguments) => commands::list::run(arguments, &mut context).await,
             Command::Versions(arguments) => commands::versions::run(arguments, &mut context).await,
@@ -202,87 +200,8 @@ fn execute(
         if context.identity.is_asked_for() {
             // Nobody waits for it who reads the answer; a failure to write that is told of when all is done.
             let _ = context.output.flush();
-            context.identity.linger().await;
+            context.identity.wait_to_be_stored().await;
         }
         done
     })
-}
-
-/// What a command works with.
-#[derive(Debug)]
-struct Context<'a> {
-    places: Places,
-    patience: Patience,
-    observer: Arc<dyn Observer>,
-    notices: Arc<Notices>,
-    environment: Environment,
-    output: &'a mut Output,
-    /// Where something is about to be changed that nobody configured.
-    unasked: Option<PathBuf>,
-    aws: Aws,
-    identity: Identity,
-}
-
-impl Context<'_> {
-    /// The ledger and the store.
-    async fn client(&self) -> Result<Client, Failure> {
-        self.client_with(None).await
-    }
-
-    /// The ledger and the store, with so many parts of a blob under way at once.
-    async fn client_with(&self, jobs: Option<NonZeroUsize>) -> Result<Client, Failure> {
-        self.note_unasked();
-        let uploads = self.environment.cache().map(|cache| cache.join("uploads"));
-        let Places { ledger, store, .. } = &self.places;
-        let uploading = Uploading { folder: uploads, jobs };
-        let opened = location::open(ledger, store, &self.aws, self.patience.clone(), uploading).await;
-        let (ledger, store) = opened.map_err(|fault| Failure::of_opening(&fault, &self.places))?;
-        let client = Client::new(ledger, store, self.patience.clone(), self.environment.temporary());
-        Ok(match jobs {
-            Some(jobs) => client.with_jobs(jobs),
-            None => client,
-        })
-    }
-
-    /// The ledger, for what never asks the store: it need not be set up.
-    async fn ledger(&self) -> Result<Client, Failure> {
-        self.note_unasked();
-        let opened = location::open_ledger(&self.places.ledger, &self.aws, self.patience.clone()).await;
-        let ledger = opened.map_err(|fault| Failure::of_opening(&fault, &self.places))?;
-        Ok(Client::new(ledger, Arc::new(Unopened), self.patience.clone(), self.environment.temporary()))
-    }
-
-    fn note_unasked(&self) {
-        let Some(directory) = &self.unasked else { return };
-        let cache = self.environment.cache();
-        if embedded::is_due(directory, cache.as_deref()) {
-            let shown = directory.display();
-            let text = format!("nothing is configured; using the embedded ledger and store under {shown}");
-            if self.notices.note(&text) {
-                embedded::noticed(directory, cache.as_deref());
-            }
-        }
-    }
-
-    /// Says what was being done when an operation failed.
-    fn failed<'a>(&'a self, doing: &'a str) -> impl Fn(ops::Error) -> Failure + 'a {
-        move |error| Failure::of_operation(&error, doing, &self.places)
-    }
-
-    /// Who makes a change, why, and under which key. A client must have been made before.
-    async fn author(&mut self, change: Change) -> Result<Author, Failure> {
-        let ledger = self.places.dynamodb();
-        let actor = self.identity.actor(&self.environment, &self.aws, ledger).await?;
-        Ok(Author { actor, message: change.message, key: change.key })
-    }
-
-    /// As [`author`](Self::author), but does not wait for the actor: where it is being asked for, it is known later.
-    async fn author_of_addition(
-        &mut self,
-        change: Change,
-    ) -> Result<(Author, Option<ops::LateActor>), Failure> {
-        let ledger = self.places.dynamodb();
-        let (actor, late) = self.identity.begin(&self.environment, &self.aws, ledger).await?;
-        Ok((Author { actor, message: change.message, key: change.key }, late))
-    }
 }

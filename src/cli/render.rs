@@ -149,7 +149,7 @@ pub(super) fn size(bytes: u64) -> String {
     format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
 }
 
-/// So many of something: `1 blob`, `2 blobs`, `3 breaches`.
+/// So many of something: `1 blob`, `2 blobs`, `3 violations`.
 pub(super) fn counted(count: u64, what: &str) -> String {
     let ending = match what {
         _ if count == 1 => "",
@@ -178,7 +178,7 @@ pub(super) fn without_number(text: &str) -> &str {
 pub(super) fn escaped(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
-        if plays_tricks(c) {
+        if unsafe_for_terminal(c) {
             let _ = write!(shown, "{}", c.escape_default());
         } else {
             shown.push(c);
@@ -198,7 +198,7 @@ pub(super) fn path(path: &Path, terminal: bool) -> Cow<'_, [u8]> {
 
 /// Whether a character moves the cursor, changes a color, breaks a line, turns the direction of writing, or can't be
 /// seen at all. All of them are in the basic plane.
-pub(super) fn plays_tricks(c: char) -> bool {
+pub(super) fn unsafe_for_terminal(c: char) -> bool {
     let breaks = matches!(c, '\u{2028}' | '\u{2029}');
     let turns = matches!(
         c,

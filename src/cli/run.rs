@@ -4,7 +4,7 @@ use super::{
     error::{Failure, Kind},
     notices::Notices,
 };
-use crate::retry::Stop;
+use crate::retry::Cancellation;
 use std::{io, process, sync::Arc, time::Duration};
 use tokio::{
     runtime::{Builder, Runtime},
@@ -41,15 +41,15 @@ impl Threads {
 
 /// Runs `work` until it is done, or a signal comes and nothing has to be settled first. `changes` says whether it may
 /// commit something.
-pub(super) fn to_the_end<T>(
-    stop: &Stop,
+pub(super) fn run_until_done_or_signal<T>(
+    cancellation: &Cancellation,
     notices: &Arc<Notices>,
     changes: bool,
     threads: Threads,
     work: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {
     let internal = |error: io::Error| Failure::new(Kind::Internal, format!("can't start: {error}"));
-    obey_signals(stop.clone(), Arc::clone(notices), changes).map_err(internal)?;
+    obey_signals(cancellation.clone(), Arc::clone(notices), changes).map_err(internal)?;
     let running = Running(Some(threads.runtime().map_err(internal)?));
     let runtime = running.0.as_ref().expect("it is taken when dropped");
     runtime.block_on(async {
@@ -57,7 +57,7 @@ pub(super) fn to_the_end<T>(
             // What is done is done, whatever was requested.
             biased;
             done = work => done,
-            () = stop.may_drop() => Err(Failure::interrupted()),
+            () = cancellation.may_drop() => Err(Failure::interrupted()),
         }
     })
 }
@@ -74,12 +74,12 @@ impl Drop for Running {
 }
 
 /// Obeys signals from now on, on a thread of its own: all others may be stuck.
-fn obey_signals(stop: Stop, notices: Arc<Notices>, changes: bool) -> io::Result<()> {
+fn obey_signals(cancellation: Cancellation, notices: Arc<Notices>, changes: bool) -> io::Result<()> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let inside = runtime.enter();
     let signals = Signals::new()?;
     drop(inside);
-    let obey = move || runtime.block_on(signals.obey(stop, notices, changes));
+    let obey = move || runtime.block_on(signals.obey(cancellation, notices, changes));
     std::thread::Builder::new().name("signals".to_owned()).spawn(obey)?;
     Ok(())
 }
@@ -95,9 +95,9 @@ impl Signals {
     }
 
     /// The first signal requests a stop, the second ends the process.
-    async fn obey(mut self, stop: Stop, notices: Arc<Notices>, changes: bool) {
+    async fn obey(mut self, cancellation: Cancellation, notices: Arc<Notices>, changes: bool) {
         self.next().await;
-        stop.request();
+        cancellation.cancel();
         // Most work ends here. What goes on is settling a commit, or is stuck in writing to stdout.
         if tokio::time::timeout(BLOCKED, self.next()).await.is_err() && changes {
             notices.note(
@@ -105,8 +105,8 @@ impl Signals {
             );
             self.next().await;
         }
-        stop.insist();
-        if stop.is_committing() {
+        cancellation.abort();
+        if cancellation.is_committing() {
             // Whoever is finding out says under which key to go on. What is stuck in a call can't.
             let _ = tokio::time::timeout(TIDYING, self.next()).await;
             let failure = Failure::new(Kind::Unknown, "the outcome is unknown: interrupted again")

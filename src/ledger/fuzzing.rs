@@ -2,7 +2,7 @@
 
 use super::{
     Error,
-    items::{
+    schema::{
         BlobItem, Head, KeyItem, Meta, ReleaseEvent, TagEvent, TagHead, TagItem, VersionItem, decode, encode,
     },
 };

@@ -2,8 +2,8 @@
 
 use super::{
     Error, TableLedger,
-    items::{self, Meta, SCHEMA, encode},
-    snapshot::{Sealed, Snapshot},
+    schema::{self, Meta, SCHEMA, encode},
+    snapshot::{Snapshot, coverage::Sealed},
 };
 use crate::{
     fault::Fault,
@@ -36,19 +36,9 @@ impl Identity {
     }
 }
 
-/// Checks that this release may use a ledger. One of a higher schema says so by what it needs, for reading and for
-/// writing; that it needs no more than this release was checked when it was decoded. A ledger with no identity is empty.
-pub(super) fn check_schema(meta: Option<&Meta>) -> Result<(), Error> {
-    match meta {
-        Some(meta) if meta.schema > SCHEMA && meta.says_needs() => Ok(()),
-        Some(meta) if meta.schema != SCHEMA => Err(Error::Schema { found: meta.schema, known: SCHEMA }),
-        _ => Ok(()),
-    }
-}
-
 impl TableLedger {
     fn new_id(&self) -> String {
-        OpId::from(self.patience().random()).to_string()
+        OpId::from(self.retry_policy().random()).to_string()
     }
 
     async fn home(&self) -> Result<Option<String>, Fault> {
@@ -65,7 +55,7 @@ impl TableLedger {
     /// Refuses a change of a copy, such as a restored table, where `seen` holds the ledger's identity: what is changed
     /// there is not in the ledger that everyone else uses.
     pub(super) async fn check_home(&self, seen: &Snapshot) -> Result<(), Error> {
-        let key = items::meta_key();
+        let key = schema::meta_key();
         if !seen.contains(&key) {
             return Ok(());
         }
@@ -77,13 +67,13 @@ impl TableLedger {
     /// The ledger's identity, which is made if there is none.
     pub(super) async fn make_identity(&self, seen: &Snapshot) -> Result<Meta, Error> {
         seen.begin();
-        if let Some(meta) = seen.get(&items::meta_key())? {
+        if let Some(meta) = seen.get(&schema::meta_key())? {
             return Ok(meta);
         }
         let mut home = self.home().await?;
         if home.is_none() {
             // What is yet to be made is nowhere.
-            self.patience().run("making the ledger", || self.table().create()).await?;
+            self.retry_policy().run("making the ledger", || self.table().create()).await?;
             home = self.home().await?;
         }
         let meta = Meta { schema: SCHEMA, ledger: self.new_id(), home, epoch: 0, rest: Item::new() };
@@ -98,15 +88,15 @@ impl TableLedger {
         meta: &Meta,
     ) -> Result<Sealed, Error> {
         let change = Change::Put(encode(meta));
-        let mut put = Transaction::new(OpId::from(self.patience().random()).to_string());
-        put.push(Action { key: items::meta_key(), condition, change });
+        let mut put = Transaction::new(OpId::from(self.retry_policy().random()).to_string());
+        put.push(Action { key: schema::meta_key(), condition, change });
         Sealed::or_stop(seen.seal(put))
     }
 
     /// Makes a new identity if what is there is as it must be, and reads the one that is there then.
     async fn put_identity(&self, seen: &Snapshot, condition: Condition, meta: Meta) -> Result<Meta, Error> {
         let put = self.identifying(seen, condition, &meta)?;
-        let made = self.patience().run("making the ledger's identity", || async {
+        let made = self.retry_policy().run("making the ledger's identity", || async {
             match self.send(&put).await {
                 Ok(()) | Err(TransactError::Refused(_)) => Ok(()),
                 Err(TransactError::Fault(fault)) => Err(fault),
@@ -114,7 +104,7 @@ impl TableLedger {
         });
         made.await?;
         // Whoever was first: what stands there counts.
-        let key = items::meta_key();
+        let key = schema::meta_key();
         self.read(vec![key.clone()]).await?.get(&key)?.ok_or_else(|| Error::Damaged {
             what: "the ledger's identity".to_owned(),
             why: "it vanished as soon as it was made".to_owned(),
@@ -123,7 +113,7 @@ impl TableLedger {
 
     /// See [`Ledger::adopt`](super::Ledger::adopt).
     pub(super) async fn change_identity(&self, seen: &Identity, epoch: u64) -> Result<Identity, Error> {
-        let key = items::meta_key();
+        let key = schema::meta_key();
         let there = self.read(vec![key.clone()]).await?;
         there.check_writable([&key])?;
         let meta = match there.get::<Meta>(&key)? {

@@ -1,8 +1,8 @@
 //! What can be asked of a ledger.
 
 use crate::model::{
-    Actor, Expectation, Gate, Key, Labels, Message, PackageName, Plan, Protection, ReleaseChange, Spec,
-    TagName, Version,
+    Actor, Expectation, Gate, IdempotencyKey, Labels, Message, PackageName, Plan, Protection, ReleaseChange,
+    Spec, TagName, Version,
 };
 
 /// Who changes something, why, and under which idempotency key.
@@ -14,7 +14,7 @@ pub struct Author {
     pub message: Option<Message>,
     /// With a key, a repeat of the operation changes nothing and returns the first outcome, from any machine, for
     /// ever. A key that was used for something else is [`Conflict::Key`](super::Conflict::Key).
-    pub key: Option<Key>,
+    pub key: Option<IdempotencyKey>,
 }
 
 /// Which packages to list.

@@ -1,42 +1,26 @@
 //! Items as they were read, and a record of all that a decision used of them.
 //!
-//! A change is decided on in [`Operation::plan`](super::operation::Operation::plan) from a [`Snapshot`] and nothing
+//! A change is decided on in [`Operation::plan`](super::engine::operation::Operation::plan) from a [`Snapshot`] and nothing
 //! else, and each accessor of the snapshot records what it hands out. So the engine knows what a decision rests on, and
 //! sends a transaction only if that still holds when it commits: see [`coverage`].
 
-mod coverage;
-
-pub(super) use coverage::Sealed;
+pub(super) mod coverage;
+mod facts;
 
 use super::{
     Error,
-    items::{self, BlobFields, Head, TagHead, VersionItem, decode},
+    schema::{self, BlobFields, Head, Record, TagHead, VersionItem, decode},
 };
 use crate::{
     model::{Labels, PackageName, Timestamp, Version},
     table::{Condition, Item, Key},
 };
-use coverage::{Fact, Used};
-use serde::{Serialize, de::DeserializeOwned};
+use facts::{Fact, Used};
 use std::{
     collections::BTreeMap,
     fmt,
     sync::{Mutex, MutexGuard, PoisonError},
 };
-
-/// A record of the ledger, and how a change of it shows.
-pub(super) trait Record: Serialize + DeserializeOwned {
-    /// The attributes of which at least one differs whenever anything in the record differs. None for a record that
-    /// never changes once it is written.
-    const MARKS: &'static [&'static str];
-    /// False for a record that only says where a log ends: a transaction begins there, but no answer rests on it.
-    const DECIDES: bool = true;
-}
-
-impl<T: Record> Record for Box<T> {
-    const MARKS: &'static [&'static str] = T::MARKS;
-    const DECIDES: bool = T::DECIDES;
-}
 
 /// A version without that which may change of it.
 #[derive(Debug, Clone)]
@@ -60,6 +44,12 @@ impl<T> Shown<T> {
     pub(super) fn show(self) -> T {
         self.0
     }
+}
+
+/// What a plan needs to know, or what has to be read to know it.
+pub(super) enum Lookup<T> {
+    Ready(T),
+    Missing(Vec<Key>),
 }
 
 /// An item, and the read that it is from.
@@ -131,7 +121,7 @@ impl Snapshot {
     pub(super) fn check_writable<'a>(&self, keys: impl IntoIterator<Item = &'a Key>) -> Result<(), Error> {
         for key in keys {
             if let Some(item) = self.item(key) {
-                items::check_write(key, item)?;
+                schema::check_write(key, item)?;
             }
         }
         Ok(())
@@ -165,7 +155,7 @@ impl Snapshot {
     }
 
     /// Returns the record at `key`, to which another item refers; `None` if it was not read.
-    pub(super) fn told_of<T: Record>(&self, key: &Key) -> Result<Option<T>, Error> {
+    pub(super) fn get_referenced<T: Record>(&self, key: &Key) -> Result<Option<T>, Error> {
         if !self.contains(key) {
             return Ok(None);
         }
@@ -212,7 +202,7 @@ impl Snapshot {
 
     /// Returns true if the package has a version. One that has stays.
     pub(super) fn has_package(&self, package: &PackageName) -> Result<bool, Error> {
-        let key = items::head_key(&items::releases(package));
+        let key = schema::head_key(&schema::releases(package));
         let head: Option<Head> = self.known(&key).map(|item| decode(&key, item)).transpose()?;
         match head {
             Some(head) if head.n > 0 => return Ok(true),
@@ -224,7 +214,7 @@ impl Snapshot {
 
     /// Returns the `rev` in the head of a log, 0 for none, where a transaction begins or which it checks.
     pub(super) fn rev(&self, log: &str) -> Result<u64, Error> {
-        Ok(self.get::<TagHead>(&items::head_key(log))?.map_or(0, |head| head.rev))
+        Ok(self.get::<TagHead>(&schema::head_key(log))?.map_or(0, |head| head.rev))
     }
 
     /// Returns true if the condition holds for the item at `key`.

@@ -5,18 +5,16 @@ mod document;
 use super::{
     AddRequest, Added, Author, Draft, Error, Ledger, NotFound, PackageQuery, Refused, Staged, TagRequest,
     UntagRequest,
-    fence::after,
-    items::{TagItem, VersionItem},
+    schema::{TagItem, VersionItem, after},
     snapshot::Snapshot,
 };
 use crate::{
     aws::Objects,
     model::{
-        Blob, Digest, Labels, OpId, PackageName, PackageSummary, Release, Spec, State, TagMove, Tagged,
-        Timestamp, Version,
+        Blob, Created, Digest, Labels, OpId, PackageName, PackageSummary, Release, Spec, State, TagMove,
+        Tagged, Timestamp, Version,
     },
-    retry::Patience,
-    table::Created,
+    retry::RetryPolicy,
 };
 use async_trait::async_trait;
 use document::{Document, Outcome, check_expectation, unchanged};
@@ -50,7 +48,7 @@ use std::{collections::BTreeSet, sync::Arc};
 #[derive(Debug)]
 pub struct WeakS3Ledger {
     objects: Arc<dyn Objects>,
-    patience: Patience,
+    retry_policy: RetryPolicy,
 }
 
 /// The ledger's identity.
@@ -65,12 +63,12 @@ const PACKAGES: &str = "packages/";
 impl WeakS3Ledger {
     /// A ledger in these objects.
     #[must_use]
-    pub fn new(objects: Arc<dyn Objects>, patience: Patience) -> Self {
-        Self { objects, patience }
+    pub fn new(objects: Arc<dyn Objects>, retry_policy: RetryPolicy) -> Self {
+        Self { objects, retry_policy }
     }
 
     async fn read<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, Error> {
-        let bytes = self.patience.run("reading the ledger", || self.objects.get(name)).await?;
+        let bytes = self.retry_policy.run("reading the ledger", || self.objects.get(name)).await?;
         let damaged =
             |error: serde_json::Error| Error::Damaged { what: name.to_owned(), why: error.to_string() };
         bytes
@@ -81,7 +79,7 @@ impl WeakS3Ledger {
     async fn write(&self, name: &str, document: &(impl Serialize + Sync)) -> Result<(), Error> {
         let bytes = serde_json::to_vec(document)
             .map_err(|error| Error::Damaged { what: name.to_owned(), why: error.to_string() })?;
-        Ok(self.patience.run("writing the ledger", || self.objects.put(name, bytes.clone())).await?)
+        Ok(self.retry_policy.run("writing the ledger", || self.objects.put(name, bytes.clone())).await?)
     }
 
     async fn document(&self, package: &PackageName) -> Result<Document, Error> {
@@ -101,7 +99,7 @@ impl WeakS3Ledger {
         if let Some(Identity { ledger }) = self.read(IDENTITY).await? {
             return Ok((Created::Present, ledger));
         }
-        let ledger = OpId::from(self.patience.random()).to_string();
+        let ledger = OpId::from(self.retry_policy.random()).to_string();
         self.write(IDENTITY, &Identity { ledger: ledger.clone() }).await?;
         Ok((Created::Made, ledger))
     }
@@ -132,6 +130,8 @@ fn asked(sha256: &Digest) -> String {
     format!("add {sha256}")
 }
 
+impl super::contract::sealed::Sealed for WeakS3Ledger {}
+
 #[async_trait]
 impl Ledger for WeakS3Ledger {
     fn describe(&self) -> String {
@@ -145,7 +145,7 @@ impl Ledger for WeakS3Ledger {
     fn packages(&self, query: &PackageQuery) -> BoxStream<'_, Result<PackageName, Error>> {
         let query = query.clone();
         stream::once(async move {
-            let names = self.patience.run("listing the ledger", || self.objects.list(PACKAGES)).await?;
+            let names = self.retry_policy.run("listing the ledger", || self.objects.list(PACKAGES)).await?;
             let names: BTreeSet<PackageName> = names
                 .iter()
                 .filter_map(|name| name.strip_prefix(PACKAGES)?.strip_suffix(".json")?.parse().ok())
@@ -207,8 +207,8 @@ impl Ledger for WeakS3Ledger {
     async fn begin_add(&self, _: &AddRequest, _: Option<&Digest>) -> Result<Draft, Error> {
         let (_, id) = self.identity().await?;
         let ledger = super::Identity { id, epoch: 0, copy_of: None };
-        let op = OpId::from(self.patience.random());
-        Ok(Draft { ledger, op, seen: Snapshot::default(), told: Arc::default() })
+        let op = OpId::from(self.retry_policy.random());
+        Ok(Draft::new(ledger, op, Snapshot::default()))
     }
 
     async fn stage(&self, request: &AddRequest, sha256: &Digest, draft: &mut Draft) -> Result<Staged, Error> {
@@ -216,8 +216,8 @@ impl Ledger for WeakS3Ledger {
         let settled = document.remembered(&request.author, &asked(sha256))?.is_some()
             || unchanged(&document, request, sha256)?.is_some();
         let staged =
-            if settled { Staged::Settled } else { Staged::Upload { generation: 0, expected: false } };
-        draft.tell(staged);
+            if settled { Staged::NothingToStore } else { Staged::Upload { generation: 0, expected: false } };
+        draft.set_staged(staged);
         Ok(staged)
     }
 
@@ -235,8 +235,8 @@ impl Ledger for WeakS3Ledger {
         let unchanged = unchanged(&document, request, sha256)?;
         let number = match unchanged {
             Some(latest) => latest.get(),
-            None if !draft.was_told(blob.address.generation) => {
-                draft.tell(Staged::Upload { generation: 0, expected: false });
+            None if !draft.was_staged(blob.address.generation) => {
+                draft.set_staged(Staged::Upload { generation: 0, expected: false });
                 return Ok(Added::Restage(0));
             }
             None => document.latest().map_or(0, |latest| latest.n.get()) + 1,

@@ -6,7 +6,7 @@ fn why(error: &Error) -> String {
 }
 
 #[test]
-fn what_is_good_is_read_as_it_is_meant() {
+fn valid_urls_are_parsed() {
     let ledger: LedgerUrl = "dynamodb://sacker-ledger?region=eu-west-1".parse().unwrap();
     let endpoint = Endpoint { region: Some("eu-west-1".to_owned()), url: None };
     assert_eq!(ledger, LedgerUrl::Dynamo { table: "sacker-ledger".to_owned(), endpoint });
@@ -21,7 +21,7 @@ fn what_is_good_is_read_as_it_is_meant() {
 }
 
 #[test]
-fn what_is_wrong_is_named() {
+fn invalid_urls_are_explained() {
     let ledgers = [
         ("", "it is empty"),
         ("table", "it has no scheme"),

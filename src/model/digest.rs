@@ -1,6 +1,6 @@
 //! The sha256 of a blob.
 
-use super::{Invalid, text_type};
+use super::{Invalid, text::text_type};
 use ring::digest::{Context, SHA256};
 use std::{fmt, str::FromStr};
 
@@ -10,6 +10,14 @@ pub struct Digest(String);
 
 impl Digest {
     const WHAT: &'static str = "sha256";
+
+    /// The sha256 of these bytes.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        let mut sha256 = Sha256::new();
+        sha256.update(bytes);
+        sha256.finish()
+    }
 
     /// The 64 lower-case hex digits.
     #[must_use]

@@ -1,6 +1,6 @@
 //! Names of packages and tags.
 
-use super::{Invalid, text_type};
+use super::{Invalid, text::text_type};
 use std::str::FromStr;
 
 /// The name of a package: 1 to 200 bytes of `A-Z a-z 0-9 . _ - /`, beginning and ending with a letter or digit,

@@ -1,7 +1,12 @@
 //! `add`: the blob first, then the ledger, so that no version is ever without its blob.
 
-use super::{Client, Error, Observer, Phase, spool::blocking};
+use super::{
+    client::Client,
+    error::Error,
+    observer::{Observer, Phase},
+};
 use crate::{
+    blocking::threaded,
     failpoint::reach,
     ledger::{AddRequest, Added, Draft, Identity, MAX_TAGS, Staged},
     model::{Address, Blob, FileName, Mode, Release},
@@ -51,7 +56,7 @@ impl Client {
     ///
     /// Dropping the future leaves at most a blob that no version needs, for `gc`, or parts of an upload, which the
     /// next try goes on from; but once the commit has begun it must be run to its end (see
-    /// [`Stop`](crate::retry::Stop)).
+    /// [`Cancellation`](crate::retry::Cancellation)).
     ///
     /// # Errors
     /// [`Error::Input`] and [`Error::Changed`] for the file; [`Error::NotOwner`]; and those of
@@ -77,7 +82,7 @@ impl Client {
         loop {
             let (generation, expected) = match staged {
                 Staged::Upload { generation, expected } => (generation, Some(expected)),
-                Staged::Settled => (0, None),
+                Staged::NothingToStore => (0, None),
             };
             let address = Address { sha256: content.sha256().clone(), generation };
             if let Some(expected) = expected {
@@ -122,7 +127,7 @@ impl Client {
     }
 
     pub(super) async fn owner(&self) -> Result<Option<String>, Error> {
-        Ok(self.patience.run("reading the store's owner", || self.store.owner()).await?)
+        Ok(self.retry_policy.run("reading the store's owner", || self.store.owner()).await?)
     }
 
     /// Makes sure that the store belongs to this ledger, claiming it if it is no one's and empty.
@@ -150,7 +155,7 @@ impl Client {
             }
         }
         let mark = ledger.mark();
-        Ok(self.patience.run("claiming the store", || self.store.claim(&mark)).await?)
+        Ok(self.retry_policy.run("claiming the store", || self.store.claim(&mark)).await?)
     }
 
     /// Makes sure that a store with this owner is the ledger's own. A copy of the owner is not the owner; a store that
@@ -243,7 +248,7 @@ async fn hash(source: &Source, observer: &Arc<dyn Observer>) -> Result<Content, 
         })
     };
     // A thread would take longer to start.
-    if size <= HASHED_AT_ONCE { hash() } else { blocking(hash).await }
+    if size <= HASHED_AT_ONCE { hash() } else { threaded(hash).await }
 }
 
 /// What went wrong, without the number.

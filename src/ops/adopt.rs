@@ -6,24 +6,18 @@
 //! the store and its owner; then the store gets a new owner, if it still has the one that was seen. A crash in between
 //! leaves the store to its owner, and the next run goes on.
 
-use super::{Client, Error, Initialised};
+use super::{
+    client::Client,
+    error::Error,
+    init::{Adopted, InitReport},
+};
 use crate::{
     failpoint::reach,
     fault::{Fault, FaultKind},
     ledger::Identity,
-    model::{Address, Generation, first_generation},
-    table::Setting,
+    model::{Address, Setting, first_generation},
 };
 use futures_util::TryStreamExt;
-
-/// A store that was adopted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Adopted {
-    /// Who it belonged to, if anyone.
-    pub former: Option<String>,
-    /// The generation from which on this ledger stores blobs; all that was in the store is below.
-    pub generation: Generation,
-}
 
 impl Client {
     /// As [`init`](Self::init), but a store that belongs to another ledger becomes this one's: from then on the other
@@ -38,7 +32,7 @@ impl Client {
     /// The errors of [`init`](Self::init), also for a server that lacks something: it is tried before anything is changed, or,
     /// where the store has no owner, once it has one. [`Error::NotOwner`] if someone else has adopted the store meanwhile; [`Error::Ledger`] with
     /// [`Refused::Unsupported`](crate::ledger::Refused) if the ledger can't.
-    pub async fn adopt(&self) -> Result<Initialised, Error> {
+    pub async fn adopt(&self) -> Result<InitReport, Error> {
         let (mut made, identity) = self.make().await?;
         let owner = self.owner().await?;
         let tried = match &owner {
@@ -65,7 +59,7 @@ impl Client {
                 tried => tried.map(Some),
             }
         };
-        Ok(self.patience.run("trying the store's server", probe).await?)
+        Ok(self.retry_policy.run("trying the store's server", probe).await?)
     }
 
     /// Makes this ledger the owner, and returns its identity by then.
@@ -93,9 +87,9 @@ impl Client {
         let now = match &owner {
             Some(former) => {
                 let replace = || self.store.replace_owner(former, &mark);
-                self.patience.run("adopting the store", replace).await?
+                self.retry_policy.run("adopting the store", replace).await?
             }
-            None => self.patience.run("claiming the store", || self.store.claim(&mark)).await?,
+            None => self.retry_policy.run("claiming the store", || self.store.claim(&mark)).await?,
         };
         reach("adopt-owned");
         self.must_own(Some(now), Some(&identity))?;

@@ -1,23 +1,24 @@
 //! `download`: a file appears whole and verified, or not at all.
 
 use super::{
-    Client, Error, Observer,
+    client::Client,
+    error::Error,
     fetch::{Fetched, part_size},
     mode::FileMode,
+    observer::Observer,
     partial::Partial,
-    spool::blocking,
+    present::{ModeGiven, Permission, give_mode, is_there},
 };
 use crate::{
+    blocking::threaded,
     durable,
-    failpoint::{self, reach},
+    failpoint::reach,
     fault::{Fault, FaultKind},
-    model::{Blob, Digest, Mode, PackageName, Sha256, Spec, Version},
+    model::{Blob, Mode, PackageName, Spec, Version},
 };
 use std::{
     fmt,
-    fs::{File, Metadata, Permissions},
     io::{self, Write},
-    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -91,13 +92,6 @@ enum Landed {
     Absent,
 }
 
-/// What a download may do to the file system.
-#[derive(Debug, Clone, Copy)]
-struct Permission {
-    force: bool,
-    preserve_mode: bool,
-}
-
 impl Client {
     /// Fetches a version's blob and verifies it. A file appears under its name whole, verified and durable, or not at
     /// all. It gets the recorded permission bits, less those of this process's umask unless `preserve_mode`. The same
@@ -167,14 +161,14 @@ impl Client {
         if found.await?.reported(&path, observer) {
             // It may have come another way, after a try that was interrupted.
             let (directory, blob) = (directory, blob.clone());
-            let forgotten = blocking(move || Partial::forget(&directory, &blob)).await;
+            let forgotten = threaded(move || Partial::forget(&directory, &blob)).await;
             forgotten.unwrap_or_else(|error| debug!(%error, "what an earlier try has left stays"));
             return Ok(Landed::File { path, present: true });
         }
         let (of, part) = (blob.clone(), part_size(blob.size));
         let opened = {
             let directory = directory.clone();
-            blocking(move || {
+            threaded(move || {
                 let mode = FileMode::find(of.mode, preserve_mode, &directory)?;
                 Ok((Partial::open(&directory, &of, part, mode.partial)?, mode.complete))
             })
@@ -187,8 +181,8 @@ impl Client {
             // What was there may be at fault: a power cut, say, that kept the mark of a part and not the part.
             debug_assert_eq!(Arc::strong_count(&partial), 1, "no part is under way any more");
             observer.warn("what an earlier try had left was not right; all of it is fetched again");
-            let anew = Arc::get_mut(&mut partial).map(Partial::begin_anew);
-            anew.transpose().map_err(Error::output(&path))?;
+            let restart = Arc::get_mut(&mut partial).map(Partial::restart);
+            restart.transpose().map_err(Error::output(&path))?;
             fetched = self.fetch_to_file(blob, &partial, observer).await;
         }
         match fetched {
@@ -250,7 +244,7 @@ async fn publish(
     let file = Arc::clone(partial.file());
     let (failed, written) = (output(), partial.path().to_owned());
     let (cut, is_kept) = (partial.cut(), partial.is_kept());
-    let durable = blocking(move || {
+    let durable = threaded(move || {
         cut?;
         if is_kept {
             // This takes a while. Until it is done the file has to be one that its owner can write to: who goes on with
@@ -273,132 +267,11 @@ async fn publish(
     match durable::name(temporary, path, force) {
         Ok(()) => {
             reach("download-named");
-            let flush = blocking(move || durable::flush_directory(&directory));
+            let flush = threaded(move || durable::flush_directory(&directory));
             flush.await.map(|()| true).map_err(output())
         }
         Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
         Err(error) => Err(output()(error.error)),
-    }
-}
-
-/// Whether a file has the permission bits that it should.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum ModeGiven {
-    Yes,
-    /// The file system does not let us: it has no such bits, or the file is another user's.
-    Refused(Mode),
-}
-
-impl ModeGiven {
-    fn report(self, path: &Path, observer: &Arc<dyn Observer>) {
-        if let Self::Refused(mode) = self {
-            let path = path.display();
-            observer.warn(&format!(
-                "the permission bits of {path} can't be set to {mode}; it keeps those it has"
-            ));
-        }
-    }
-}
-
-/// Sets a file's permission bits, where it has others.
-fn give_mode(file: &File, mode: Mode) -> io::Result<ModeGiven> {
-    let has = |metadata: &Metadata| Mode::from(metadata.permissions().mode());
-    if has(&file.metadata()?) == mode {
-        return Ok(ModeGiven::Yes);
-    }
-    let set =
-        failpoint::errno("chmod").and_then(|()| file.set_permissions(Permissions::from_mode(mode.into())));
-    match set {
-        Ok(()) => Ok(ModeGiven::Yes),
-        Err(error) if is_refused(&error) => Ok(ModeGiven::Refused(mode)),
-        Err(error) => Err(error),
-    }
-}
-
-/// EPERM, EACCES, EROFS, ENOTSUP, EOPNOTSUPP or ENOSYS.
-fn is_refused(error: &io::Error) -> bool {
-    use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem, Unsupported};
-    matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem | Unsupported)
-}
-
-/// The answer of [`is_there`].
-enum Present {
-    Same(ModeGiven),
-    No,
-}
-
-impl Present {
-    fn reported(self, path: &Path, observer: &Arc<dyn Observer>) -> bool {
-        match self {
-            Self::Same(given) => {
-                given.report(path, observer);
-                true
-            }
-            Self::No => false,
-        }
-    }
-}
-
-/// Returns whether the file is there with the right bytes. Restores its permission bits if so.
-///
-/// # Errors
-/// [`Error::Exists`] if it is a different one and may not be replaced.
-async fn is_there(
-    path: PathBuf,
-    directory: PathBuf,
-    blob: Blob,
-    permission: Permission,
-) -> Result<Present, Error> {
-    blocking(move || {
-        let link = match std::fs::symlink_metadata(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Present::No),
-            Err(error) => return Err(Error::output(path)(error)),
-            Ok(metadata) => metadata.is_symlink(),
-        };
-        // A symbolic link is followed to compare, and is itself replaced, never what it points to.
-        let present = match std::fs::metadata(&path) {
-            Ok(metadata) if metadata.is_file() && metadata.len() == blob.size => {
-                // One that a link leads to may be anyone's.
-                let mode = || {
-                    // If the umask can't be found out, the bits stay.
-                    let find = || FileMode::find(blob.mode, permission.preserve_mode, &directory).ok();
-                    if link { None } else { find()?.complete }
-                };
-                is_same(&path, &blob, mode).map_err(Error::output(&path))?
-            }
-            Ok(metadata) if metadata.is_file() => Present::No,
-            Ok(_) => {
-                let source = io::Error::other("it is not a regular file");
-                return Err(Error::Output { path, source });
-            }
-            Err(_) => Present::No,
-        };
-        match present {
-            Present::No if !permission.force => Err(Error::Exists(path)),
-            present => Ok(present),
-        }
-    })
-    .await
-}
-
-/// Returns whether a file holds the blob. If so it gets its permission bits: the file that was read, whatever has come
-/// to be under its name meanwhile.
-fn is_same(path: &Path, blob: &Blob, mode: impl Fn() -> Option<Mode>) -> io::Result<Present> {
-    let file = File::open(path)?;
-    if hash(&file)? != blob.address.sha256 {
-        return Ok(Present::No);
-    }
-    Ok(Present::Same(mode().map_or(Ok(ModeGiven::Yes), |mode| give_mode(&file, mode))?))
-}
-
-fn hash(mut file: &File) -> io::Result<Digest> {
-    let mut sha256 = Sha256::new();
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        match durable::read_some(&mut file, &mut buffer)? {
-            0 => return Ok(sha256.finish()),
-            n => sha256.update(&buffer[..n]),
-        }
     }
 }
 

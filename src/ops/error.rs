@@ -3,8 +3,8 @@
 use crate::{
     fault::{Fault, FaultKind},
     ledger,
-    model::{Address, Invalid, Key, PackageName, Spec, Version},
-    retry::{Again, Retry},
+    model::{Address, IdempotencyKey, Invalid, PackageName, Spec, Version},
+    retry::{RetryHint, Retryable},
     store::PutError,
 };
 use std::{io, path::PathBuf};
@@ -114,7 +114,7 @@ impl Error {
     pub(super) fn unresolved(self, author: &ledger::Author) -> Self {
         match self {
             Self::Store(fault)
-                if fault.kind.is_transient() && matches!(author.key, Some(Key::Resume { .. })) =>
+                if fault.kind.is_transient() && matches!(author.key, Some(IdempotencyKey::Resume { .. })) =>
             {
                 ledger::Error::Fault(fault).unresolved(author).into()
             }
@@ -137,12 +137,12 @@ impl From<PutError> for Error {
     }
 }
 
-impl Retry for Error {
-    fn again(&self) -> Again {
+impl Retryable for Error {
+    fn retry_hint(&self) -> RetryHint {
         match self {
             // A change of the object while it is fetched is for the whole fetch to begin again.
-            Self::Store(fault) if fault.kind != FaultKind::Contended => fault.again(),
-            _ => Again::Never,
+            Self::Store(fault) if fault.kind != FaultKind::Contended => fault.retry_hint(),
+            _ => RetryHint::Never,
         }
     }
 }

@@ -1,12 +1,19 @@
 //! Fetching a blob: parts in parallel, hashed in order, and nothing believed until the hash is right.
 
-use super::{Client, Error, Observer, Phase, partial::Partial, spool::blocking};
+use super::{
+    client::Client,
+    error::Error,
+    observer::{Observer, Phase},
+    partial::Partial,
+    runs::Runs,
+};
 use crate::{
+    blocking::threaded,
     durable::{self, WriteBack},
     failpoint::reach,
     fault::{Fault, FaultKind},
     model::{Address, Blob, Digest, Sha256},
-    retry::{Concurrency, Flow, Pulse},
+    retry::{Concurrency, Flow, Heartbeat},
     store::{Body, part_size_from},
 };
 use bytes::Bytes;
@@ -32,10 +39,6 @@ use tracing::Instrument;
 /// How much of a blob is asked for at once: 8 MiB.
 const PART: u64 = 8 << 20;
 
-/// The most consecutive parts that one request asks for. Each request costs its server and a round trip, so that a large
-/// blob in requests of 8 MiB leaves a fast link idle; a part is still what is kept of an interrupted download.
-const RUN: u64 = 4;
-
 /// The same where they go to a stream: they are held in memory until it is their turn.
 const STREAM_PART: u64 = 2 << 20;
 
@@ -57,7 +60,7 @@ struct Fetch {
     address: Address,
     size: u64,
     observer: Arc<dyn Observer>,
-    pulse: Pulse,
+    heartbeat: Heartbeat,
     concurrency: Concurrency,
     // That of the first answer, which makes sure that all parts are of one object.
     etag: Mutex<Option<String>>,
@@ -87,7 +90,7 @@ impl Client {
             bytes => observer.resume(bytes),
         }
         let (landed, parts) = mpsc::unbounded_channel();
-        let hashed = hash_behind(Arc::clone(partial.file()), blob.size, partial.part_size(), parts);
+        let hashed = hash_after_write(Arc::clone(partial.file()), blob.size, partial.part_size(), parts);
         let fetch = Fetch::new(self, blob, observer);
         let (fetched, hashed) = tokio::join!(fetch.parts_to_file(partial, landed), hashed);
         observer.end();
@@ -162,7 +165,7 @@ impl Fetch {
             address: blob.address.clone(),
             size: blob.size,
             observer: Arc::clone(observer),
-            pulse: Pulse::new(),
+            heartbeat: Heartbeat::new(),
             concurrency: Concurrency::new(client.jobs),
             etag: Mutex::new(None),
         })
@@ -221,8 +224,8 @@ impl Fetch {
         land: impl Fn(u64, Bytes) -> Result<(), Error>,
     ) -> Result<(), Stopped> {
         // A part begins when another has landed, or when whoever reads the stream has room for it.
-        self.pulse.beat();
-        let pulse = self.pulse.of_part();
+        self.heartbeat.beat();
+        let heartbeat = self.heartbeat.of_part();
         let at = AtomicU64::new(range.start);
         let doing = format!("fetching {}", self.address);
         let attempt = async |flow: Flow| {
@@ -238,7 +241,7 @@ impl Fetch {
                 let length = chunk.len() as u64;
                 let start = at.fetch_add(length, Ordering::Relaxed);
                 land(start, chunk)?;
-                pulse.beat();
+                heartbeat.beat();
                 flow.moved(length);
                 reach("download-writing");
                 self.observer.advance(length);
@@ -246,7 +249,7 @@ impl Fetch {
             Ok(Some(()))
         };
         let attempt = || self.concurrency.run(0, &attempt);
-        let fetched = self.client.patience.run_while(&pulse, &doing, attempt).await?;
+        let fetched = self.client.retry_policy.run_while(&heartbeat, &doing, attempt).await?;
         fetched.ok_or(Stopped::Absent)
     }
 
@@ -334,33 +337,15 @@ fn finished<T>(done: Result<T, JoinError>) -> T {
     done.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
 }
 
-/// The parts that are to be asked for, a request at a time.
-struct Runs {
-    next: u64,
-    parts: u64,
-}
-
-impl Runs {
-    /// The next consecutive parts that are not there, where so many requests are under way: fewer parts toward the end, so
-    /// that the last requests end together.
-    fn next(&mut self, jobs: usize, is_there: impl Fn(u64) -> bool) -> Option<Range<u64>> {
-        let start = (self.next..self.parts).find(|part| !is_there(*part))?;
-        let most = ((self.parts - start) / (4 * jobs as u64)).clamp(1, RUN);
-        let end = (start + 1..start + most).find(|part| is_there(*part)).unwrap_or(start + most);
-        self.next = end;
-        Some(start..end)
-    }
-}
-
 /// Hashes the parts that have landed, in order, reading them back from the page cache while the rest arrives, and has
 /// them written to the disk behind that, so that little is left to be flushed in the end.
-async fn hash_behind(
+async fn hash_after_write(
     file: Arc<File>,
     size: u64,
     part_size: u64,
     mut landed: mpsc::UnboundedReceiver<u64>,
 ) -> Result<Digest, Error> {
-    blocking(move || {
+    threaded(move || {
         let mut sha256 = Sha256::new();
         let mut buffer = vec![0; READ_BACK];
         let mut behind = WriteBack::of(&file);
@@ -393,30 +378,4 @@ fn check(address: &Address, found: &Digest) -> Result<(), Error> {
         return Ok(());
     }
     Err(Error::Damaged { address: address.clone(), why: format!("its sha256 is {found}") })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn runs(parts: u64, jobs: usize, there: &[u64]) -> Vec<Range<u64>> {
-        let mut runs = Runs { next: 0, parts };
-        std::iter::from_fn(|| runs.next(jobs, |part| there.contains(&part))).collect()
-    }
-
-    #[test]
-    fn a_request_asks_for_more_where_there_is_much_and_never_for_what_is_there() {
-        assert_eq!(runs(2, 4, &[]), [0..1, 1..2]);
-        assert_eq!(runs(1, 4, &[0]), []);
-        assert_eq!(runs(5, 1, &[1]), [0..1, 2..3, 3..4, 4..5]);
-        let many = runs(128, 4, &[2, 9]);
-        assert_eq!(many[..4], [0..2, 3..7, 7..9, 10..14]);
-        assert_eq!(many.last(), Some(&(127..128)));
-        // Each part once, and at least as many requests at the end as are under way at once.
-        let asked: Vec<_> =
-            many.iter().cloned().flatten().chain([2, 9]).collect::<BTreeSet<_>>().into_iter().collect();
-        assert_eq!(asked, (0..128).collect::<Vec<_>>());
-        assert_eq!(many.iter().map(|run| run.end - run.start).sum::<u64>(), 126);
-        assert!(many[many.len() - 4..].iter().all(|run| run.end - run.start == 1));
-    }
 }

@@ -1,11 +1,13 @@
 //! `fsck`: proves the promises for what is stored, in the ledger and in the store.
 
 use super::{
-    Client, Error, Observer, Phase, Within,
+    client::Client,
+    error::Error,
     fetch::{Fetched, spawned},
+    observer::{Observer, Phase, Within},
 };
 use crate::{
-    ledger::{Breach, Census, Mend, Needed, Rule, Standing, Tell},
+    ledger::{AuditReport, BlobStatus, Invariant, NeededBlob, OnViolation, Repair, Violation},
     model::{Address, Blob},
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -33,7 +35,7 @@ pub struct Fsck {
 
 /// What was checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Checked {
+pub struct FsckReport {
     /// How many packages.
     pub packages: u64,
     /// How many versions they have, deleted ones included.
@@ -45,9 +47,9 @@ pub struct Checked {
     /// Of how many the bytes were to be read and the store refused that: they are neither sound nor damaged.
     pub unread: u64,
     /// How many breaches were found, those that were mended included.
-    pub breaches: u64,
+    pub violations: u64,
     /// How many of them were mended.
-    pub mended: u64,
+    pub repaired: u64,
     /// How many things were not judged, since a newer release wrote them. They are no breaches.
     pub unjudged: u64,
 }
@@ -73,32 +75,32 @@ impl Client {
         &self,
         fsck: Fsck,
         observer: &Arc<dyn Observer>,
-        tell: Tell<'_>,
-    ) -> Result<Checked, Error> {
-        let mut checked = Checked::default();
+        on_violation: OnViolation<'_>,
+    ) -> Result<FsckReport, Error> {
+        let mut checked = FsckReport::default();
         let identity = async { Ok(self.ledger.identity().await?) };
         if let (Some(owner), Some(identity)) = tokio::try_join!(self.owner(), identity)? {
             self.must_own(Some(owner), Some(&identity))?;
         }
-        let mut count = |breach: Breach| {
-            let judged = !breach.is_unjudged();
+        let mut count = |violation: Violation| {
+            let judged = !violation.is_unjudged();
             checked.unjudged += u64::from(!judged);
-            checked.breaches += u64::from(judged);
-            checked.mended += u64::from(breach.mend == Mend::Done);
-            tell(breach);
+            checked.violations += u64::from(judged);
+            checked.repaired += u64::from(violation.repair == Repair::Done);
+            on_violation(violation);
         };
         let examining = Within::begin(observer, Phase::Examining, None);
-        let went = |items| examining.advance(items);
-        let mut census = self.ledger.audit_observed(fsck.repair, &mut count, &went).await?;
+        let on_progress = |items| examining.advance(items);
+        let mut audit_report = self.ledger.audit_observed(fsck.repair, &mut count, &on_progress).await?;
         drop(examining);
-        self.note_present(&mut census, observer).await?;
-        let looked = self.look_at_all(&census, fsck.read_data, observer, &mut count).await?;
+        self.note_present(&mut audit_report, observer).await?;
+        let looked = self.check_objects(&audit_report, fsck.read_data, observer, &mut count).await?;
         match looked.refused {
             // Nothing worse is known than that.
-            Some(error) if checked.breaches == 0 => Err(error),
-            _ => Ok(Checked {
-                packages: census.packages,
-                versions: census.versions,
+            Some(error) if checked.violations == 0 => Err(error),
+            _ => Ok(FsckReport {
+                packages: audit_report.packages,
+                versions: audit_report.versions,
                 blobs: looked.blobs,
                 read: looked.read,
                 unread: looked.unread,
@@ -108,33 +110,38 @@ impl Client {
     }
 
     /// Notes which of the needed blobs the store lists with the right size.
-    async fn note_present(&self, census: &mut Census, observer: &Arc<dyn Observer>) -> Result<(), Error> {
+    async fn note_present(
+        &self,
+        audit_report: &mut AuditReport,
+        observer: &Arc<dyn Observer>,
+    ) -> Result<(), Error> {
         let listing = Within::begin(observer, Phase::Listing, None);
         let mut pages = self.listing();
         while let Some(page) = pages.try_next().await? {
             listing.advance(page.len() as u64);
             for (address, stat) in page {
-                census.note_present(&address, stat.size);
+                audit_report.note_present(&address, stat.size);
             }
         }
         Ok(())
     }
 
     /// Looks at each needed blob that was not listed, and reads those that are to be read.
-    async fn look_at_all(
+    async fn check_objects(
         &self,
-        census: &Census,
+        audit_report: &AuditReport,
         read_data: u8,
         observer: &Arc<dyn Observer>,
-        tell: Tell<'_>,
-    ) -> Result<Looked, Error> {
-        let draw = Draw { percent: read_data, salt: self.patience.random() };
+        on_violation: OnViolation<'_>,
+    ) -> Result<ObjectTotals, Error> {
+        let draw = Draw { percent: read_data, salt: self.retry_policy.random() };
         let reading = (read_data > 0).then(|| {
-            let sizes = census.needed().filter(|it| it.present && draw.has(&it.address)).map(|it| it.size);
+            let sizes =
+                audit_report.needed().filter(|it| it.present && draw.has(&it.address)).map(|it| it.size);
             Within::begin(observer, Phase::Downloading, Some(sizes.sum()))
         });
         let looks = Looks::new(self, observer);
-        let looked = stream::iter(census.needed())
+        let looked = stream::iter(audit_report.needed())
             .filter_map(|it| {
                 let reads = it.present && draw.has(&it.address);
                 // What was listed is there, and there may be millions of those.
@@ -142,13 +149,13 @@ impl Client {
             })
             .map(spawned);
         let mut looked = std::pin::pin!(looked.buffer_unordered(looks.jobs.get()));
-        let mut all = Looked { blobs: census.needed().count() as u64, ..Looked::default() };
+        let mut all = ObjectTotals { blobs: audit_report.needed().count() as u64, ..ObjectTotals::default() };
         while let Some(seen) = looked.next().await {
             match seen {
-                Ok(Seen { read, breach }) => {
+                Ok(Seen { read, violation }) => {
                     all.read += u64::from(read);
-                    if let Some(breach) = breach {
-                        tell(breach);
+                    if let Some(violation) = violation {
+                        on_violation(violation);
                     }
                 }
                 Err(Error::Store(fault)) if !fault.kind.is_transient() => {
@@ -164,15 +171,15 @@ impl Client {
     }
 
     /// Looks at an object that was not as it must be when the store was listed.
-    async fn check_object(&self, address: &Address, size: u64) -> Result<Option<Breach>, Error> {
+    async fn check_object(&self, address: &Address, size: u64) -> Result<Option<Violation>, Error> {
         let doing = format!("looking for {address}");
-        let there = self.patience.run(&doing, || self.store.stat(address)).await?;
+        let there = self.retry_policy.run(&doing, || self.store.stat(address)).await?;
         let (rule, what) = match there {
             Some(there) if there.size == size => return Ok(None),
-            Some(there) => (Rule::Size, format!("it has {} bytes in the store, not {size}", there.size)),
-            None => (Rule::Missing, "it is not in the store".to_owned()),
+            Some(there) => (Invariant::Size, format!("it has {} bytes in the store, not {size}", there.size)),
+            None => (Invariant::Missing, "it is not in the store".to_owned()),
         };
-        self.unless_unneeded(address, rule, what).await
+        self.if_needed(address, rule, what).await
     }
 
     async fn check_bytes(
@@ -180,33 +187,33 @@ impl Client {
         address: &Address,
         size: u64,
         observer: &Arc<dyn Observer>,
-    ) -> Result<Option<Breach>, Error> {
+    ) -> Result<Option<Violation>, Error> {
         let blob = Blob { address: address.clone(), size, filename: None, mode: None };
         match self.fetch_to_stream(&blob, &mut io::sink(), observer).await {
             Ok(Fetched::Whole) => Ok(None),
             Ok(Fetched::Absent) => self.check_object(address, size).await,
-            Err(Error::Damaged { why, .. }) => self.unless_unneeded(address, Rule::Bytes, why).await,
+            Err(Error::Damaged { why, .. }) => self.if_needed(address, Invariant::Bytes, why).await,
             Err(error) => Err(error),
         }
     }
 
     /// No breach, if the versions that needed it were deleted since.
-    async fn unless_unneeded(
+    async fn if_needed(
         &self,
         address: &Address,
-        rule: Rule,
+        rule: Invariant,
         what: String,
-    ) -> Result<Option<Breach>, Error> {
-        let standing = self.ledger.standings(std::slice::from_ref(address)).await?;
+    ) -> Result<Option<Violation>, Error> {
+        let blob_status = self.ledger.blob_statuses(std::slice::from_ref(address)).await?;
         // A count that is wrong does not make it unneeded; an object that was collected was condemned.
-        let gone = matches!(standing[..], [Standing::Condemned]);
-        Ok((!gone).then(|| Breach::new(address.to_string(), rule, what)))
+        let gone = matches!(blob_status[..], [BlobStatus::Condemned]);
+        Ok((!gone).then(|| Violation::new(address.to_string(), rule, what)))
     }
 }
 
 /// All that was seen of the needed blobs.
 #[derive(Default)]
-struct Looked {
+struct ObjectTotals {
     blobs: u64,
     read: u64,
     unread: u64,
@@ -217,7 +224,7 @@ struct Looked {
 /// The result of a look at one blob.
 struct Seen {
     read: bool,
-    breach: Option<Breach>,
+    violation: Option<Violation>,
 }
 
 /// The choice of the blobs that are read: the same for each look, and other blobs in each run.
@@ -251,22 +258,22 @@ impl Looks {
         Self { client: client.clone(), observer: Arc::clone(observer), jobs, parts }
     }
 
-    fn look(&self, blob: Needed) -> impl Future<Output = Result<Seen, Error>> + Send + use<> {
-        let Needed { address, size, present } = blob;
+    fn look(&self, blob: NeededBlob) -> impl Future<Output = Result<Seen, Error>> + Send + use<> {
+        let NeededBlob { address, size, present } = blob;
         let (client, parts) = (self.client.clone(), Arc::clone(&self.parts));
         let observer: Arc<dyn Observer> = Arc::new(Parts(Arc::clone(&self.observer)));
         // A large blob takes the turns of several small ones.
-        let turns = size.div_ceil(PART).clamp(1, PARTS).min(self.jobs.get() as u64);
-        let turns = u32::try_from(turns).unwrap_or(1);
+        let permits = size.div_ceil(PART).clamp(1, PARTS).min(self.jobs.get() as u64);
+        let permits = u32::try_from(permits).unwrap_or(1);
         async move {
             if !present {
-                return Ok(Seen { read: false, breach: client.check_object(&address, size).await? });
+                return Ok(Seen { read: false, violation: client.check_object(&address, size).await? });
             }
             // The semaphore is never closed.
-            let _turns = parts.acquire_many(turns).await;
-            let jobs = NonZeroUsize::new(turns as usize).unwrap_or(NonZeroUsize::MIN);
+            let _permits = parts.acquire_many(permits).await;
+            let jobs = NonZeroUsize::new(permits as usize).unwrap_or(NonZeroUsize::MIN);
             let client = client.with_jobs(jobs);
-            Ok(Seen { read: true, breach: client.check_bytes(&address, size, &observer).await? })
+            Ok(Seen { read: true, violation: client.check_bytes(&address, size, &observer).await? })
         }
     }
 }

@@ -4,10 +4,14 @@
 //! has condemned its generation, against which no version can be committed any more. A crash leaves at most an object
 //! that the next run reports.
 
-use super::{Client, Error, Observer, Phase, Silent, Within};
+use super::{
+    client::Client,
+    error::Error,
+    observer::{Observer, Phase, Silent, Within},
+};
 use crate::{
     failpoint::reach,
-    ledger::Standing,
+    ledger::BlobStatus,
     model::{Address, Timestamp},
     store::Upload,
 };
@@ -25,7 +29,7 @@ const ABANDONED: Duration = Duration::from_hours(24);
 
 /// What to collect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Collect {
+pub struct GcOptions {
     /// Whether to remove it; else it is only told of.
     pub delete: bool,
     /// Leave alone what was stored less than this ago. A courtesy to those whose addition is under way, who would have
@@ -36,7 +40,7 @@ pub struct Collect {
     pub now: Timestamp,
 }
 
-impl Collect {
+impl GcOptions {
     /// How old objects have to be unless one says otherwise: an hour.
     pub const MIN_AGE: Duration = Duration::from_hours(1);
 }
@@ -63,22 +67,22 @@ impl Client {
     /// The stream yields an error and ends where the ledger does not own the store ([`Error::NotOwner`], also for a
     /// store that is no one's, and for a copy of the ledger), and where one of them fails.
     #[must_use]
-    pub fn gc(&self, collect: Collect) -> BoxStream<'_, Result<Garbage, Error>> {
-        self.gc_observed(collect, &(Arc::new(Silent) as Arc<dyn Observer>))
+    pub fn gc(&self, options: GcOptions) -> BoxStream<'_, Result<Garbage, Error>> {
+        self.gc_observed(options, &(Arc::new(Silent) as Arc<dyn Observer>))
     }
 
     /// As [`gc`](Self::gc), and an observer is told how many objects were looked at.
     #[must_use]
     pub fn gc_observed(
         &self,
-        collect: Collect,
+        options: GcOptions,
         observer: &Arc<dyn Observer>,
     ) -> BoxStream<'_, Result<Garbage, Error>> {
         let observer = Arc::clone(observer);
         stream::once(async move {
             self.must_be_owner().await?;
             let listing = Within::begin(&observer, Phase::Listing, None);
-            Ok::<_, Error>(self.blobs(collect, listing).chain(self.abandoned(collect)))
+            Ok::<_, Error>(self.blobs(options, listing).chain(self.abandoned(options)))
         })
         .try_flatten()
         .boxed()
@@ -91,32 +95,33 @@ impl Client {
         self.must_own(owner, identity.as_ref())
     }
 
-    fn blobs(&self, collect: Collect, listing: Within) -> BoxStream<'_, Result<Garbage, Error>> {
+    fn blobs(&self, options: GcOptions, listing: Within) -> BoxStream<'_, Result<Garbage, Error>> {
         self.listing()
             .inspect_ok(move |page| listing.advance(page.len() as u64))
             .map(move |page| async move {
                 let mut page = page?;
                 reach("gc-page");
-                if collect.delete {
+                if options.delete {
                     // It may have been adopted since.
                     self.must_be_owner().await?;
                 }
-                let now = self.time(collect);
-                page.retain(|(_, stat)| is_due(now, stat.modified, collect.min_age));
+                let now = self.time(options);
+                page.retain(|(_, stat)| is_due(now, stat.modified, options.min_age));
                 let addresses: Vec<_> = page.iter().map(|(address, _)| address.clone()).collect();
-                let standings = self.ledger.standings(&addresses).await?;
-                let garbage = page.into_iter().zip(standings).filter_map(|((address, stat), standing)| {
-                    let collectable = matches!(standing, Standing::Orphan | Standing::Condemned);
-                    collectable.then_some((address, stat.size, standing))
-                });
+                let blob_statuses = self.ledger.blob_statuses(&addresses).await?;
+                let garbage =
+                    page.into_iter().zip(blob_statuses).filter_map(|((address, stat), blob_status)| {
+                        let collectable = matches!(blob_status, BlobStatus::Orphan | BlobStatus::Condemned);
+                        collectable.then_some((address, stat.size, blob_status))
+                    });
                 Ok::<_, Error>(stream::iter(garbage.collect::<Vec<_>>()).map(Ok::<_, Error>))
             })
             // The next page is read while this one is worked on.
             .buffered(2)
             .try_flatten()
             .map(move |found| async move {
-                let (address, size, standing) = found?;
-                if collect.delete && !self.remove(&address, standing).await? {
+                let (address, size, blob_status) = found?;
+                if options.delete && !self.remove(&address, blob_status).await? {
                     return Ok(None);
                 }
                 Ok(Some(Garbage::Blob { address, size }))
@@ -127,30 +132,30 @@ impl Client {
     }
 
     /// Removes an object unless some version needs it by now.
-    async fn remove(&self, address: &Address, standing: Standing) -> Result<bool, Error> {
-        if standing != Standing::Condemned && !self.ledger.condemn(address).await? {
+    async fn remove(&self, address: &Address, blob_status: BlobStatus) -> Result<bool, Error> {
+        if blob_status != BlobStatus::Condemned && !self.ledger.condemn(address).await? {
             return Ok(false);
         }
         reach("gc-condemned");
         let doing = format!("deleting {address}");
-        self.patience.run(&doing, || self.store.delete(address)).await?;
+        self.retry_policy.run(&doing, || self.store.delete(address)).await?;
         reach("gc-deleted");
         Ok(true)
     }
 
-    fn abandoned(&self, collect: Collect) -> BoxStream<'_, Result<Garbage, Error>> {
+    fn abandoned(&self, options: GcOptions) -> BoxStream<'_, Result<Garbage, Error>> {
         stream::try_unfold(Some(None::<String>), move |after| async move {
             let Some(after) = after else { return Ok::<_, Error>(None) };
             let list = || self.store.uploads(after.as_deref());
-            let page = self.patience.run("listing unfinished uploads", list).await?;
+            let page = self.retry_policy.run("listing unfinished uploads", list).await?;
             Ok(Some((stream::iter(page.uploads).map(Ok::<_, Error>), page.next.map(Some))))
         })
         .try_flatten()
         // Most are young, which needs no question.
-        .try_filter(move |upload| std::future::ready(is_due(self.time(collect), upload.since, ABANDONED)))
+        .try_filter(move |upload| std::future::ready(is_due(self.time(options), upload.since, ABANDONED)))
         .map(move |upload| async move {
             let upload = upload?;
-            Ok(self.give_up(&upload, collect).await?.then_some(Garbage::Upload(upload)))
+            Ok(self.give_up(&upload, options).await?.then_some(Garbage::Upload(upload)))
         })
         .buffered(JOBS)
         .try_filter_map(|collected| std::future::ready(Ok(collected)))
@@ -158,20 +163,20 @@ impl Client {
     }
 
     /// Aborts an upload if nothing has been written to it for long, and returns if that is so.
-    async fn give_up(&self, upload: &Upload, collect: Collect) -> Result<bool, Error> {
+    async fn give_up(&self, upload: &Upload, options: GcOptions) -> Result<bool, Error> {
         let doing = format!("looking at an upload of {}", upload.name);
-        let written = self.patience.run(&doing, || self.store.last_written(upload)).await?;
-        let abandoned = written.is_some_and(|written| is_due(self.time(collect), written, ABANDONED));
-        if abandoned && collect.delete {
+        let written = self.retry_policy.run(&doing, || self.store.last_written(upload)).await?;
+        let abandoned = written.is_some_and(|written| is_due(self.time(options), written, ABANDONED));
+        if abandoned && options.delete {
             let doing = format!("aborting an upload of {}", upload.name);
-            self.patience.run(&doing, || self.store.abort(upload)).await?;
+            self.retry_policy.run(&doing, || self.store.abort(upload)).await?;
         }
         Ok(abandoned)
     }
 
     /// The time that ages are counted from.
-    fn time(&self, collect: Collect) -> Timestamp {
-        self.store.time().unwrap_or(collect.now)
+    fn time(&self, options: GcOptions) -> Timestamp {
+        self.store.time().unwrap_or(options.now)
     }
 }
 

@@ -1,14 +1,14 @@
 //! `init`: makes the ledger and the store, or checks them.
 
-use super::{Adopted, Client, Error};
+use super::{client::Client, error::Error};
 use crate::{
     ledger::{self, Identity},
-    table::{Created, Setting},
+    model::{Created, Generation, Setting},
 };
 
 /// What `init` found or made.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Initialised {
+pub struct InitReport {
     /// Whether the ledger was made.
     pub ledger: Created,
     /// The ledger's id.
@@ -21,6 +21,15 @@ pub struct Initialised {
     pub settings: Vec<Setting>,
 }
 
+/// A store that was adopted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Adopted {
+    /// Who it belonged to, if anyone.
+    pub former: Option<String>,
+    /// The generation from which on this ledger stores blobs; all that was in the store is below.
+    pub generation: Generation,
+}
+
 impl Client {
     /// Makes the ledger's table and the store's bucket with safe settings, or checks those that are there; makes the
     /// ledger's identity, and the ledger the store's owner. Never changes an existing one, but looks at its settings.
@@ -29,7 +38,7 @@ impl Client {
     /// # Errors
     /// [`Error::NotOwner`] if the store belongs to another ledger; [`FaultKind::Misconfigured`](crate::fault::FaultKind) if
     /// the store's server lacks something that a store relies on.
-    pub async fn init(&self) -> Result<Initialised, Error> {
+    pub async fn init(&self) -> Result<InitReport, Error> {
         let (mut made, identity) = self.make().await?;
         let owner = self.owner().await?;
         self.check_owner(owner, &identity).await?;
@@ -39,13 +48,13 @@ impl Client {
 
     /// Tries if the store's server has what a store needs. `owner` is what `OWNER` says.
     pub(super) async fn probe(&self, owner: &str) -> Result<Vec<Setting>, Error> {
-        Ok(self.patience.run("trying the store's server", || self.store.probe(owner)).await?)
+        Ok(self.retry_policy.run("trying the store's server", || self.store.probe(owner)).await?)
     }
 
     /// Makes the ledger and the store where they are not there, and says which ledger it is.
-    pub(super) async fn make(&self) -> Result<(Initialised, Identity), Error> {
+    pub(super) async fn make(&self) -> Result<(InitReport, Identity), Error> {
         let (ledger, id) = self.ledger.create().await?;
-        let store = self.patience.run("making the store", || self.store.create()).await?;
+        let store = self.retry_policy.run("making the store", || self.store.create()).await?;
         let identity = match self.ledger.identity().await {
             Ok(Some(identity)) => identity,
             // A ledger that can't tell whether it is a copy.
@@ -55,8 +64,8 @@ impl Client {
         // Also of what was there: a run that was cut short, or that was not allowed to, may have left them off.
         let mut settings = self.ledger.settings().await?;
         settings.extend(
-            self.patience.run("looking at the settings of the store", || self.store.settings()).await?,
+            self.retry_policy.run("looking at the settings of the store", || self.store.settings()).await?,
         );
-        Ok((Initialised { ledger, id, store, adopted: None, settings }, identity))
+        Ok((InitReport { ledger, id, store, adopted: None, settings }, identity))
     }
 }

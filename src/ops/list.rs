@@ -1,6 +1,6 @@
 //! `list`: the packages of a ledger.
 
-use super::{Client, Error};
+use super::{client::Client, error::Error};
 use crate::{
     fault::FaultKind,
     ledger::{self, PackageQuery},

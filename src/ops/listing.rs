@@ -1,6 +1,6 @@
 //! Everything that is in the store: page by page, and of a large store many pages at once.
 
-use super::{Client, Error, fetch::spawned};
+use super::{client::Client, error::Error, fetch::spawned};
 use crate::{
     model::Address,
     store::{Listing, Stat},
@@ -72,7 +72,7 @@ impl Client {
                 prefix => self.store.list_part(prefix, after).await,
             }
         };
-        Ok(self.patience.run("listing the store", list).await?)
+        Ok(self.retry_policy.run("listing the store", list).await?)
     }
 }
 

@@ -102,7 +102,7 @@ impl Partial {
                     partial.keep = AtomicBool::new(true);
                     partial.there = Some(there);
                 }
-                _ => partial.begin_anew()?,
+                _ => partial.restart()?,
             }
             return Ok(Some(partial));
         }
@@ -160,7 +160,7 @@ impl Partial {
     }
 
     /// Throws away all that is there.
-    pub fn begin_anew(&mut self) -> io::Result<()> {
+    pub fn restart(&mut self) -> io::Result<()> {
         *self.keep.get_mut() = false;
         self.file.set_len(0)?;
         if self.there.is_none() {

@@ -1,7 +1,12 @@
 //! A stream as a file: what is added must be hashed before it can be sent, so it is read twice.
 
-use super::{Client, Error, Observer, Phase, memory};
-use crate::failpoint;
+use super::{
+    client::Client,
+    error::Error,
+    memory,
+    observer::{Observer, Phase},
+};
+use crate::{blocking::threaded, failpoint};
 use std::{
     io::{self, Read, Write},
     path::Path,
@@ -28,7 +33,7 @@ impl Client {
             .map_err(failed(&self.scratch))?;
         let mut file = temporary.as_file().try_clone().map_err(failed(&self.scratch))?;
         let scratch = self.scratch.clone();
-        let spooled = blocking(move || {
+        let spooled = threaded(move || {
             let mut buffer = vec![0; 1 << 20];
             let (mut spooled, mut looked) = (0_u64, BETWEEN_LOOKS);
             loop {
@@ -59,14 +64,4 @@ impl Client {
 
 fn failed(scratch: &Path) -> impl FnOnce(io::Error) -> Error {
     |source| Error::Spool { directory: scratch.to_owned(), source }
-}
-
-/// Runs what blocks apart from what must not.
-pub(super) async fn blocking<T: Send + 'static, E: Send + 'static>(
-    work: impl FnOnce() -> Result<T, E> + Send + 'static,
-) -> Result<T, E> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        Err(panic) => std::panic::resume_unwind(panic.into_panic()),
-    }
 }

@@ -1,10 +1,14 @@
 //! Sending a blob to the store, for as long as that makes progress.
 
-use super::{Client, Error, Observer, Phase};
+use super::{
+    client::Client,
+    error::Error,
+    observer::{Observer, Phase},
+};
 use crate::{
     failpoint::reach,
     model::Address,
-    retry::Pulse,
+    retry::Heartbeat,
     store::{Content, Put, Sent},
 };
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,14 +23,14 @@ impl Client {
         expected: bool,
         observer: &Arc<dyn Observer>,
     ) -> Result<(), Error> {
-        let pulse = Pulse::new();
+        let heartbeat = Heartbeat::new();
         let progress = Mutex::new(Progress::default());
         let progress = || progress.lock().unwrap_or_else(PoisonError::into_inner);
         let sent = |sent| {
             reach("add-sending");
             let step = progress().step(sent);
             if step.is_progress {
-                pulse.beat();
+                heartbeat.beat();
             }
             match sent {
                 // A try that is made again finds the parts of the one before, and that is no interruption to anyone.
@@ -41,7 +45,7 @@ impl Client {
             progress().begin();
             self.store.put(address, content, expected, &sent)
         };
-        let put = self.patience.run_while(&pulse, &doing, put).await;
+        let put = self.retry_policy.run_while(&heartbeat, &doing, put).await;
         observer.end();
         if put? == Put::Replaced {
             observer.warn(&format!("the object {address} was damaged in the store; it has been replaced"));
@@ -110,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_sent_again_is_no_progress() {
+    fn resent_bytes_are_no_progress() {
         let mut progress = Progress::default();
         let mut step = |sent| {
             let Step { is_progress, new, .. } = progress.step(sent);

@@ -1,6 +1,6 @@
 //! `wait`: until a version is there, or a tag has moved.
 
-use super::{Client, Error, Observer};
+use super::{client::Client, error::Error, observer::Observer};
 use crate::{
     fault::{Fault, FaultKind},
     ledger,
@@ -91,7 +91,7 @@ impl Client {
                 Err(error) if over || !away => return Err(error.into()),
                 _ => {}
             }
-            let pause = self.patience.pause(POLL);
+            let pause = self.retry_policy.pause(POLL);
             // The last look is at the very end.
             match left() {
                 Some(left) => drop(tokio::time::timeout(left, pause).await),
@@ -122,7 +122,7 @@ impl Client {
     }
 
     fn is_stopped(&self) -> bool {
-        self.patience.stop().is_requested()
+        self.retry_policy.cancellation().is_cancelled()
     }
 }
 

@@ -4,7 +4,7 @@
 //! is known before, so both are found out: the number doubles while each connection keeps its share, goes back where
 //! doubling did not help, and is halved where a back end throttles, fails or stands still.
 
-use super::{Again, Retry};
+use super::hint::{RetryHint, Retryable};
 use std::{
     num::NonZeroUsize,
     sync::{
@@ -80,19 +80,19 @@ impl Concurrency {
     /// That of the try.
     pub async fn run<T, E, F>(&self, unsure: u64, attempt: impl FnOnce(Flow) -> F) -> Result<T, E>
     where
-        E: Retry,
+        E: Retryable,
         F: Future<Output = Result<T, E>>,
     {
-        let turn = self.0.turn().await;
+        let permit = self.0.acquire().await;
         let round = self.0.level().round;
         let sample = Mutex::new(Sample { from: unsure, begun: None, is_taken: false });
         let flow =
             Flow(Arc::new(Flowing { shared: Arc::clone(&self.0), round, moved: AtomicU64::new(0), sample }));
         let result = attempt(flow).await;
-        if result.as_ref().is_err_and(|error| error.again() == Again::Later) {
+        if result.as_ref().is_err_and(|error| error.retry_hint() == RetryHint::Later) {
             self.0.learn(|level| level.failed(round));
         }
-        drop(turn);
+        drop(permit);
         result
     }
 }
@@ -112,7 +112,7 @@ impl Shared {
     }
 
     /// Waits until fewer are under way than may be.
-    async fn turn(self: &Arc<Self>) -> Turn {
+    async fn acquire(self: &Arc<Self>) -> Permit {
         let mut states = self.state.subscribe();
         loop {
             let entered = self.state.send_if_modified(|state| {
@@ -121,7 +121,7 @@ impl Shared {
                 free
             });
             if entered {
-                return Turn(Arc::clone(self));
+                return Permit(Arc::clone(self));
             }
             // The sender is `self`.
             let _ = states.wait_for(|state| state.under_way < state.limit).await;
@@ -130,9 +130,9 @@ impl Shared {
 }
 
 /// One of those under way, until dropped.
-struct Turn(Arc<Shared>);
+struct Permit(Arc<Shared>);
 
-impl Drop for Turn {
+impl Drop for Permit {
     fn drop(&mut self) {
         self.0.state.send_modify(|state| state.under_way -= 1);
     }
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn no_more_are_under_way_than_may_be_and_each_gets_its_turn() {
+    async fn concurrency_is_limited_and_every_request_runs() {
         let concurrency = Concurrency::new(None);
         let (now, most) = (AtomicU64::new(0), AtomicU64::new(0));
         let transfer = |fails: bool| {

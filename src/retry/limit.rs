@@ -1,11 +1,11 @@
 //! The deadline inside an attempt: how long what an attempt waits for may stand still.
 //!
-//! A [`Patience`](super::Patience) counts its deadline from the last beat of a [`Pulse`]. It sleeps between attempts
+//! A [`RetryPolicy`](RetryPolicy) counts its deadline from the last beat of a [`Heartbeat`]. It sleeps between attempts
 //! and can end there. An attempt that waits for a server must end by itself, with an error of its own kind, since only
 //! the place that waits knows if a request may have been carried out. So each attempt runs with a [`Limit`], which that
 //! place asks for.
 
-use super::{Patience, Pulse, Retry};
+use super::{heartbeat::Heartbeat, policy::RetryPolicy};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -22,14 +22,18 @@ tokio::task_local! {
 /// The deadline of the attempt that runs on this task.
 #[derive(Debug, Clone)]
 pub struct Limit {
-    patience: Patience,
-    pulse: Pulse,
+    pub(super) retry_policy: RetryPolicy,
+    pub(super) heartbeat: Heartbeat,
     least: Instant,
 }
 
 impl Limit {
-    pub(super) fn new(patience: &Patience, pulse: &Pulse) -> Self {
-        Self { patience: patience.clone(), pulse: pulse.clone(), least: Instant::now() + LEAST }
+    pub(super) fn new(retry_policy: &RetryPolicy, heartbeat: &Heartbeat) -> Self {
+        Self {
+            retry_policy: retry_policy.clone(),
+            heartbeat: heartbeat.clone(),
+            least: Instant::now() + LEAST,
+        }
     }
 
     /// The limit of the attempt that runs on this task; `None` outside of all attempts. A task that an attempt spawns
@@ -51,8 +55,8 @@ impl Limit {
     /// they stand still, and mostly a third.
     #[must_use]
     pub fn end(&self, moved: Option<Instant>, buffered: Duration) -> Instant {
-        let deadline = self.patience.deadline;
-        let since_progress = self.pulse.last() + deadline;
+        let deadline = self.retry_policy.deadline;
+        let since_progress = self.heartbeat.last() + deadline;
         let end = moved.map_or(since_progress, |moved| since_progress.max(moved + deadline / 3));
         (end + buffered.min(deadline / 2)).max(self.least)
     }
@@ -61,40 +65,24 @@ impl Limit {
     /// connection that died does not use all of it up; but not less than 2 s for that.
     #[must_use]
     pub fn quiet(&self, quiet: Duration) -> Duration {
-        quiet.min((self.patience.deadline / 2).max(SHORTEST))
-    }
-}
-
-/// Tries a part of the attempt that runs on this task again by itself, so that the other parts need not be given up: at the
-/// pace, by the deadline and with the budget of the [`Patience`] that made the attempt. Outside of all attempts it is
-/// tried once. What is tried must be idempotent.
-///
-/// # Errors
-/// Those of the tries.
-pub async fn part<T, E, F>(doing: &str, mut attempt: impl FnMut() -> F) -> Result<T, E>
-where
-    E: Retry,
-    F: Future<Output = Result<T, E>>,
-{
-    match Limit::here() {
-        Some(limit) => limit.patience.run_while(&limit.pulse.of_part(), doing, attempt).await,
-        None => attempt().await,
+        quiet.min((self.retry_policy.deadline / 2).max(SHORTEST))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::retry::part;
     use crate::{
         fault::{Fault, FaultKind},
-        retry::Stop,
+        retry::Cancellation,
     };
     use std::{cell::Cell, sync::Mutex};
 
     #[tokio::test(start_paused = true)]
     async fn an_attempt_knows_what_is_left_of_the_deadline() {
-        let (deadline, pulse) = (Duration::from_secs(5), Pulse::new());
-        let patience = Patience::new(deadline, Stop::new());
+        let (deadline, heartbeat) = (Duration::from_secs(5), Heartbeat::new());
+        let retry_policy = RetryPolicy::new(deadline, Cancellation::new());
         let begun = Instant::now();
         assert!(Limit::here().is_none());
         let attempt = async || {
@@ -104,7 +92,7 @@ mod tests {
             let now = Instant::now();
             assert_eq!(limit.end(Some(now), Duration::ZERO), begun + deadline);
             assert_eq!(limit.end(None, Duration::ZERO), begun + deadline);
-            pulse.beat();
+            heartbeat.beat();
             assert_eq!(limit.end(None, Duration::ZERO), now + deadline);
             // Bytes that were sent before moved late.
             let late = now + Duration::from_millis(4900);
@@ -113,19 +101,19 @@ mod tests {
             assert_eq!(limit.end(None, Duration::from_mins(1)), now + deadline + deadline / 2);
             Ok::<_, crate::fault::Fault>(())
         };
-        patience.run_while(&pulse, "waiting", attempt).await.unwrap();
+        retry_policy.run_while(&heartbeat, "waiting", attempt).await.unwrap();
     }
 
     /// `backoff` asks for the next attempt before it sleeps.
     #[tokio::test(start_paused = true)]
     async fn the_time_of_an_attempt_begins_after_the_sleep_before_it() {
-        let patience = Patience::new(Duration::from_secs(3), Stop::new());
+        let retry_policy = RetryPolicy::new(Duration::from_secs(3), Cancellation::new());
         let least = Mutex::new(Vec::new());
         let attempt = async || {
             least.lock().unwrap().push(Limit::here().unwrap().end(None, Duration::ZERO) - Instant::now());
             Err::<(), _>(Fault::new(FaultKind::Unavailable, "asking", "no answer"))
         };
-        patience.run("asking", attempt).await.unwrap_err();
+        retry_policy.run("asking", attempt).await.unwrap_err();
         let least = least.into_inner().unwrap();
         assert!(least.len() > 2, "{least:?}");
         assert!(least.iter().all(|least| *least >= LEAST), "{least:?}");
@@ -134,8 +122,8 @@ mod tests {
     /// One part fails all the time while another moves: it is tried ever less often, within the budget, and both end.
     #[tokio::test(start_paused = true)]
     async fn parts_are_tried_by_themselves_until_the_whole_stands_still() {
-        let (deadline, pulse) = (Duration::from_secs(10), Pulse::new());
-        let patience = Patience::seeded(deadline, Stop::new(), 1);
+        let (deadline, heartbeat) = (Duration::from_secs(10), Heartbeat::new());
+        let retry_policy = RetryPolicy::seeded(deadline, Cancellation::new(), 1);
         let (tries, wholes) = (Cell::new(0), Cell::new(0));
         let fails = || async {
             tries.set(tries.get() + 1);
@@ -144,7 +132,7 @@ mod tests {
         let moves = async {
             for _ in 0..60 {
                 tokio::time::sleep(Duration::from_secs(1)).await;
-                pulse.beat();
+                heartbeat.beat();
             }
             Ok(())
         };
@@ -155,7 +143,7 @@ mod tests {
             let moves = moves.take().expect("the whole is tried once");
             async { tokio::try_join!(part("failing", fails), moves).map(|_| ()) }
         };
-        patience.run_while(&pulse, "testing", whole).await.unwrap_err();
+        retry_policy.run_while(&heartbeat, "testing", whole).await.unwrap_err();
         let took = begun.elapsed().as_secs();
         assert!((70..75).contains(&took), "{took} s");
         assert_eq!(wholes.get(), 1);

@@ -1,6 +1,5 @@
 //! What is to be stored: a file, and the checksums of the one pass that hashed it.
 
-use super::Progress;
 use crate::{
     durable::read_some,
     model::{Digest, Sha256},
@@ -13,6 +12,10 @@ use std::{
     sync::mpsc,
     thread,
 };
+
+/// Told of each number of bytes that went through, as it does. A try that fails and is made again counts its bytes
+/// again, so a sum may exceed the total.
+pub type Progress<'a> = &'a (dyn Fn(u64) + Send + Sync);
 
 /// Blobs up to this size are sent in one request, larger ones in parts: 16 MiB.
 pub const PART_SIZE: u64 = 16 << 20;
@@ -102,7 +105,7 @@ fn checksums(
 }
 
 /// Reads a file as [`checksums`] does, while a thread beside it hashes what was read: that takes most of the time.
-fn hash_beside(file: File, size: u64, read: Progress<'_>) -> io::Result<(Sha256, Vec<u64>)> {
+fn hash_concurrently(file: File, size: u64, read: Progress<'_>) -> io::Result<(Sha256, Vec<u64>)> {
     let (hand_on, filled) = mpsc::sync_channel::<(Vec<u8>, usize)>(BUFFERS);
     let (emptied, empty) = mpsc::channel();
     for _ in 1..BUFFERS {
@@ -148,7 +151,7 @@ impl Content {
             })?;
             (sha256, part_crcs)
         } else {
-            hash_beside(file, size, read)?
+            hash_concurrently(file, size, read)?
         };
         let sha256 = sha256.finish();
         Ok(Self { path: path.to_owned(), size, sha256, part_crcs })

@@ -7,25 +7,26 @@
 //! Nothing is kept beside a blob that would tell whether it is still right, so `put` reads and hashes the file that
 //! it finds under its address: the price of a second add is that of a local read.
 
+mod ahead;
 mod listing;
 mod owner;
 
 use super::{
     Body, Content, Listing, Put, PutError, Sending, Sent, Stat, Store, Upload, Uploads,
-    files::{found, make_dir, make_private_dir, read, threaded},
-    sending::{Teller, belongs, beyond, exchanged, told, unowned},
+    files::{found, read},
+    sending::{ProgressSender, belongs, out_of_range, relay_progress, replaced_while_read, without_owner},
 };
 use crate::{
-    durable::{self, flush_directory},
+    blocking::threaded,
+    durable::{self, flush_directory, make_dir, make_private_dir},
     failpoint::reach,
     fault::{Fault, FaultKind},
-    model::{Address, Sha256, Timestamp},
-    table::Created,
+    model::{Address, Created, Sha256, Timestamp},
 };
+use ahead::Ahead;
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, stream};
-use listing::Ahead;
 use std::{
     fs::{self, File, Metadata, Permissions},
     io,
@@ -100,7 +101,12 @@ impl DirectoryStore {
         }
     }
 
-    fn put_blocking(&self, at: &Address, content: &Content, tell: &Teller) -> Result<Put, PutError> {
+    fn put_blocking(
+        &self,
+        at: &Address,
+        content: &Content,
+        progress: &ProgressSender,
+    ) -> Result<Put, PutError> {
         let target = self.blob(at);
         let failed = |error| disk(self.doing(format_args!("storing the blob {at}")), error);
         let there = match File::open(&target) {
@@ -121,7 +127,7 @@ impl DirectoryStore {
         self.clean_up();
         let temporary = self.temporary().map_err(failed)?;
         durable::room(temporary.as_file(), content.size()).map_err(failed)?;
-        copy(content, temporary.as_file(), tell, &failed)?;
+        copy(content, temporary.as_file(), progress, &failed)?;
         durable::flush(temporary.as_file(), temporary.path()).map_err(failed)?;
         // Over whatever is there: everyone who renames to this name has checked the same bytes.
         reach("blob-complete");
@@ -179,7 +185,7 @@ impl Store for DirectoryStore {
         let (store, from, to) = (self.clone(), from.to_owned(), to.to_owned());
         let doing = self.doing("replacing the owner");
         let owner = blocking(doing, move || store.replace_owner_blocking(&from, &to)).await?;
-        owner.ok_or_else(|| unowned(self.describe()))
+        owner.ok_or_else(|| without_owner(self.describe()))
     }
 
     async fn stat(&self, at: &Address) -> Result<Option<Stat>, Fault> {
@@ -196,9 +202,9 @@ impl Store for DirectoryStore {
         sent: Sending<'_>,
     ) -> Result<Put, PutError> {
         belongs(at, content)?;
-        told(sent, |tell| {
+        relay_progress(sent, |progress| {
             let (store, at, content) = (self.clone(), at.clone(), content.clone());
-            threaded(move || store.put_blocking(&at, &content, &tell))
+            threaded(move || store.put_blocking(&at, &content, &progress))
         })
         .await
     }
@@ -218,8 +224,8 @@ impl Store for DirectoryStore {
             stream: chunks(file, range.clone(), doing.clone()),
         };
         match etag {
-            Some(etag) if etag != body.etag => Err(exchanged(doing)),
-            _ if !range.is_empty() && range.end > body.size => Err(beyond(doing, range.end, body.size)),
+            Some(etag) if etag != body.etag => Err(replaced_while_read(doing)),
+            _ if !range.is_empty() && range.end > body.size => Err(out_of_range(doing, range.end, body.size)),
             _ => Ok(Some(body)),
         }
     }
@@ -256,7 +262,7 @@ impl Store for DirectoryStore {
 fn copy(
     content: &Content,
     to: &File,
-    tell: &Teller,
+    progress: &ProgressSender,
     failed: &impl Fn(io::Error) -> Fault,
 ) -> Result<(), PutError> {
     let changed = || PutError::Changed(content.path().to_owned());
@@ -276,7 +282,7 @@ fn copy(
         }
         sha256.update(&buffer[..n]);
         durable::write_sparsely(to, &buffer[..n], size - n as u64).map_err(failed)?;
-        if tell.send(Sent::Now(n as u64)).is_err() {
+        if progress.send(Sent::Now(n as u64)).is_err() {
             // Nobody waits any more, and this thread would hold up the end of the process.
             return Err(failed(io::ErrorKind::Interrupted.into()).into());
         }

@@ -2,17 +2,15 @@
 
 use super::{
     Body, Content, Listing, Put, PutError, Sending, Sent, Stat, Store,
-    sending::{belongs, beyond, exchanged, unowned},
+    sending::{belongs, out_of_range, replaced_while_read, without_owner},
 };
 use crate::{
     fault::{Fault, FaultKind},
-    model::{Address, Digest, Timestamp},
-    table::Created,
+    model::{Address, Created, Digest, Timestamp},
 };
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
-use sha2::{Digest as _, Sha256};
 use std::{
     collections::BTreeMap,
     fmt, io,
@@ -86,8 +84,7 @@ impl fmt::Debug for MemoryStore {
 }
 
 fn is(bytes: &[u8], content: &Content) -> bool {
-    bytes.len() as u64 == content.size()
-        && Digest::from(<[u8; 32]>::from(Sha256::digest(bytes))) == *content.sha256()
+    bytes.len() as u64 == content.size() && Digest::of(bytes) == *content.sha256()
 }
 
 #[async_trait]
@@ -110,7 +107,7 @@ impl Store for MemoryStore {
 
     async fn replace_owner(&self, from: &str, to: &str) -> Result<String, Fault> {
         let mut state = self.state();
-        let owner = state.owner.as_mut().ok_or_else(|| unowned(self.describe()))?;
+        let owner = state.owner.as_mut().ok_or_else(|| without_owner(self.describe()))?;
         if owner == from {
             to.clone_into(owner);
         }
@@ -162,14 +159,14 @@ impl Store for MemoryStore {
         };
         let doing = || format!("reading the blob {at} from {}", self.describe());
         if etag.is_some_and(|etag| etag != object.etag) {
-            return Err(exchanged(doing()));
+            return Err(replaced_while_read(doing()));
         }
         let size = object.bytes.len() as u64;
         let slice = || Some(usize::try_from(range.start).ok()?..usize::try_from(range.end).ok()?);
         let bytes = match slice() {
             _ if range.is_empty() => Bytes::new(),
             Some(slice) if range.end <= size => object.bytes.slice(slice),
-            _ => return Err(beyond(doing(), range.end, size)),
+            _ => return Err(out_of_range(doing(), range.end, size)),
         };
         let chunks = (!bytes.is_empty()).then_some(Ok(bytes));
         Ok(Some(Body { etag: object.etag.clone(), size, stream: stream::iter(chunks).boxed() }))

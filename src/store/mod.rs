@@ -5,7 +5,7 @@
 //! durable once `put` has returned.
 //!
 //! A store makes one try and never sleeps; every method is idempotent, so a caller may try again after any transient
-//! [`Fault`]. Only a part of an upload is tried again by itself, where the caller's [`Patience`](crate::retry::Patience)
+//! [`Fault`]. Only a part of an upload is tried again by itself, where the caller's [`RetryPolicy`](crate::retry::RetryPolicy)
 //! makes the try (see [`retry::part`](crate::retry::part)). The layout under a store's prefix: `OWNER`, and
 //! `sha256/<hex>` (generation 0) or `sha256/<hex>.<generation>` for each blob.
 
@@ -18,13 +18,12 @@ mod content;
 mod files;
 mod sending;
 
-pub use content::{Content, HASHED_AT_ONCE, PART_SIZE, part_size, part_size_from};
+pub use content::{Content, HASHED_AT_ONCE, PART_SIZE, Progress, part_size, part_size_from};
 
 use crate::{
     fault::Fault,
-    model::{Address, Timestamp},
-    retry::{Again, Retry},
-    table::{Created, Setting},
+    model::{Address, Created, Setting, Timestamp},
+    retry::{RetryHint, Retryable},
 };
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -33,10 +32,6 @@ use std::{fmt, ops::Range};
 
 /// How many bytes of `OWNER` are read. A ledger's id is shorter: whatever has as many is no owner that is known.
 const OWNER_MOST: u64 = 256;
-
-/// Told of each number of bytes that went through, as it does. A try that fails and is made again counts its bytes
-/// again, so a sum may exceed the total.
-pub type Progress<'a> = &'a (dyn Fn(u64) + Send + Sync);
 
 /// What becomes of the bytes of a blob that is put.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,11 +82,11 @@ pub enum PutError {
     Fault(#[from] Fault),
 }
 
-impl Retry for PutError {
-    fn again(&self) -> Again {
+impl Retryable for PutError {
+    fn retry_hint(&self) -> RetryHint {
         match self {
-            Self::Changed(_) => Again::Never,
-            Self::Fault(fault) => fault.again(),
+            Self::Changed(_) => RetryHint::Never,
+            Self::Fault(fault) => fault.retry_hint(),
         }
     }
 }
@@ -155,13 +150,13 @@ pub trait Store: fmt::Debug + Send + Sync {
     async fn create(&self) -> Result<Created, Fault>;
 
     /// What the bucket must have to be safe, and whether it has it. Changes nothing. What may not be seen is
-    /// [`NotKnown`](crate::table::SettingState); empty where there is nothing to set.
+    /// [`NotKnown`](crate::model::SettingState); empty where there is nothing to set.
     async fn settings(&self) -> Result<Vec<Setting>, Fault> {
         Ok(Vec::new())
     }
 
     /// Tries on the server in use what the store relies on, with writes that change nothing; `owner` must be the owner. What
-    /// may not be tried is [`NotKnown`](crate::table::SettingState).
+    /// may not be tried is [`NotKnown`](crate::model::SettingState).
     ///
     /// # Errors
     /// [`FaultKind::Misconfigured`](crate::fault::FaultKind) if the server lacks something, by name.

@@ -9,22 +9,22 @@ use std::pin::pin;
 use tokio::sync::mpsc;
 
 /// Where work that outlives a borrow tells of what it sent; closed once nobody waits for the work any more.
-pub(super) type Teller = mpsc::UnboundedSender<Sent>;
+pub(super) type ProgressSender = mpsc::UnboundedSender<Sent>;
 
 /// Does some work and passes on to `sent` what the work tells, as it is told: a `Sending` is borrowed, while a
 /// request's body or a blocking thread must own what it uses.
-pub(super) async fn told<T, F>(sent: Sending<'_>, work: impl FnOnce(Teller) -> F) -> T
+pub(super) async fn relay_progress<T, F>(sent: Sending<'_>, work: impl FnOnce(ProgressSender) -> F) -> T
 where
     F: Future<Output = T>,
 {
-    let (tell, mut heard) = mpsc::unbounded_channel();
-    let mut work = pin!(work(tell));
+    let (progress, mut relayed) = mpsc::unbounded_channel();
+    let mut work = pin!(work(progress));
     loop {
         tokio::select! {
-            Some(told) = heard.recv() => sent(told),
+            Some(reported) = relayed.recv() => sent(reported),
             done = &mut work => {
-                while let Ok(told) = heard.try_recv() {
-                    sent(told);
+                while let Ok(reported) = relayed.try_recv() {
+                    sent(reported);
                 }
                 return done;
             }
@@ -42,17 +42,17 @@ pub(super) fn belongs(at: &Address, content: &Content) -> Result<(), Fault> {
 }
 
 /// A read of bytes that an object doesn't have: it is shorter than whoever named the range was told.
-pub(super) fn beyond(doing: String, end: u64, size: u64) -> Fault {
+pub(super) fn out_of_range(doing: String, end: u64, size: u64) -> Fault {
     let why = format!("bytes up to {end} were asked for, but there are only {size}");
     Fault::new(FaultKind::Corrupt, doing, why)
 }
 
 /// An object whose etag is not the one asked for.
-pub(super) fn exchanged(doing: String) -> Fault {
+pub(super) fn replaced_while_read(doing: String) -> Fault {
     Fault::new(FaultKind::Contended, doing, "it was replaced while it was read")
 }
 
 /// A store without an owner, where one was to be replaced.
-pub(super) fn unowned(store: impl std::fmt::Display) -> Fault {
+pub(super) fn without_owner(store: impl std::fmt::Display) -> Fault {
     Fault::new(FaultKind::Contended, format!("replacing the owner of {store}"), "it has none any more")
 }

@@ -5,136 +5,35 @@
 //! [transaction](https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html), so that the
 //! table of one region is serialisable. It has no index: one could not be read consistently.
 
+mod attributes;
 mod canonical;
+mod client;
 mod create;
 mod expression;
 mod settings;
 
-use super::{
-    Created, Found, Item, Key, MAX_ACTIONS, Order, Page, Query, Setting, Table, TransactError, Transaction,
-};
+pub use client::DynamoTable;
+
+use super::{Item, Key, MAX_ACTIONS, Order, Page, Query, Table, TransactError, Transaction};
 use crate::{
     aws,
     fault::{Fault, FaultKind},
+    model::{Created, Setting},
 };
 use async_trait::async_trait;
+use attributes::{Attributes, attributes, take_key};
 use aws_sdk_dynamodb::{
-    Client,
     error::BuildError,
     operation::{transact_get_items::TransactGetItemsError, transact_write_items::TransactWriteItemsError},
-    types::{AttributeValue, CancellationReason, Get, KeysAndAttributes, TransactGetItem},
+    types::{AttributeValue, Get, TransactGetItem},
 };
+use client::{BATCH, worst};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
-use std::{
-    collections::{BTreeSet, HashMap},
-    sync::atomic::AtomicBool,
-};
+use std::collections::{BTreeSet, HashMap};
 use tracing::{Instrument, debug_span};
 
-/// The keys in one
-/// [`BatchGetItem`](https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html).
-const BATCH: usize = 100;
-/// How many of them are asked for at a time.
+/// How many batches are asked for at a time.
 const BATCHES: usize = 8;
-
-type Attributes = HashMap<String, AttributeValue>;
-
-/// A table in DynamoDB. It must have the string keys `pk` and `sk`, and be used by no global table in another region:
-/// conditions hold within one region only.
-#[derive(Debug)]
-pub struct DynamoTable {
-    client: Client,
-    name: String,
-    /// [`Table::create`] has made it and has not finished.
-    making: AtomicBool,
-}
-
-impl DynamoTable {
-    /// The table of that name. Nothing is asked yet. The client should come from
-    /// [`Aws::dynamodb`](crate::aws::Aws::dynamodb): retries inside it would be wrong.
-    #[must_use]
-    pub fn new(client: Client, name: impl Into<String>) -> Self {
-        Self { client, name: name.into(), making: AtomicBool::new(false) }
-    }
-
-    fn reading(&self) -> String {
-        format!("reading the table `{}`", self.name)
-    }
-
-    fn writing(&self) -> String {
-        format!("writing to the table `{}`", self.name)
-    }
-
-    async fn get_one(&self, key: &Key) -> Result<Option<Item>, Fault> {
-        let request = self.client.get_item().table_name(&self.name).set_key(Some(attributes(key)));
-        let sent = request.consistent_read(true).send();
-        let answer = sent.instrument(debug_span!("dynamodb.GetItem", table = self.name)).await;
-        let answer = answer.map_err(|error| aws::fault(self.reading(), error))?;
-        answer.item.map(|item| self.item(item).map(|(_, item)| item)).transpose()
-    }
-
-    /// Items of at most [`BATCH`] different keys, in no order.
-    async fn get_batch(&self, keys: &[&Key]) -> Result<Vec<(Key, Item)>, Fault> {
-        let wanted = keys.iter().map(|key| attributes(key)).collect();
-        let mut wanted =
-            KeysAndAttributes::builder().consistent_read(true).set_keys(Some(wanted)).build().ok();
-        let mut found = Vec::new();
-        // An answer may leave keys out when it grows too large or some partition is busy: at once again, but once.
-        for _ in 0..2 {
-            let Some(keys) = wanted.take() else { break };
-            let sent = self.client.batch_get_item().request_items(&self.name, keys).send();
-            let answer = sent.instrument(debug_span!("dynamodb.BatchGetItem", table = self.name)).await;
-            let answer = answer.map_err(|error| aws::fault(self.reading(), error))?;
-            for item in answer.responses.unwrap_or_default().into_values().flatten() {
-                found.push(self.item(item)?);
-            }
-            wanted = answer.unprocessed_keys.unwrap_or_default().into_values().next();
-        }
-        match wanted {
-            None => Ok(found),
-            Some(left) => {
-                let source = format!("{} of {} items were not read", left.keys().len(), keys.len());
-                Err(Fault::new(FaultKind::Throttled, self.reading(), source))
-            }
-        }
-    }
-
-    fn item(&self, mut attributes: Attributes) -> Result<(Key, Item), Fault> {
-        let damaged = |source: String| Fault::new(FaultKind::Corrupt, self.reading(), source);
-        let key = take_key(&mut attributes).ok_or_else(|| damaged("an item without its key".to_owned()))?;
-        // A type that is newer than the SDK, at which serde_dynamo would panic.
-        if !attributes.values().all(is_known) {
-            return Err(damaged(format!("the item {key} has an attribute of a type that is not known")));
-        }
-        let item = serde_dynamo::from_item(attributes);
-        let item = item.map_err(|error| damaged(format!("the item {key}: {error}")))?;
-        Ok((key, item))
-    }
-
-    /// What a cancelled transaction says. The reasons stand in the order of the actions.
-    fn cancelled(&self, reasons: Vec<CancellationReason>, actions: usize) -> TransactError {
-        // Where some conditions could not be judged, those that were are half an answer: one may have failed because
-        // of what was not seen.
-        if let Some((kind, source)) = worst(&reasons) {
-            return Fault::new(kind, self.writing(), source).into();
-        }
-        let found = |reason: CancellationReason| -> Result<Option<Found>, Fault> {
-            if reason.code() != Some("ConditionalCheckFailed") {
-                return Ok(None);
-            }
-            let there = reason.item.filter(|item| !item.is_empty());
-            Ok(Some(there.map(|item| self.item(item).map(|(_, item)| item)).transpose()?))
-        };
-        let refused: Result<Vec<_>, _> = reasons.into_iter().map(found).collect();
-        match refused {
-            Ok(refused) if refused.len() == actions && refused.iter().any(Option::is_some) => {
-                TransactError::Refused(refused)
-            }
-            Ok(_) => Fault::new(FaultKind::Unexpected, self.writing(), "cancelled for no reason").into(),
-            Err(fault) => fault.into(),
-        }
-    }
-}
 
 #[async_trait]
 impl Table for DynamoTable {
@@ -277,42 +176,3 @@ impl Table for DynamoTable {
 }
 
 const NOTHING: Page<String> = Page { items: Vec::new(), next: None };
-
-fn attributes(key: &Key) -> Attributes {
-    let of = |name: &str, value: &str| (name.to_owned(), AttributeValue::S(value.to_owned()));
-    HashMap::from([of("pk", &key.pk), of("sk", &key.sk)])
-}
-
-fn is_known(value: &AttributeValue) -> bool {
-    match value {
-        AttributeValue::L(values) => values.iter().all(is_known),
-        AttributeValue::M(values) => values.values().all(is_known),
-        value => !value.is_unknown(),
-    }
-}
-
-fn take_key(attributes: &mut Attributes) -> Option<Key> {
-    let mut take = |name| match attributes.remove(name) {
-        Some(AttributeValue::S(value)) => Some(value),
-        _ => None,
-    };
-    Some(Key { pk: take("pk")?, sk: take("sk")? })
-}
-
-/// The worst reason that is no failed condition, and what it means. Nothing was changed. The codes are those of
-/// [`TransactWriteItems`](https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html).
-fn worst(reasons: &[CancellationReason]) -> Option<(FaultKind, String)> {
-    let judged = reasons.iter().filter_map(|reason| {
-        let kind = match reason.code()? {
-            "None" | "ConditionalCheckFailed" => return None,
-            "TransactionConflict" => FaultKind::Contended,
-            "ThrottlingError" | "ProvisionedThroughputExceeded" => FaultKind::Throttled,
-            // The item is malformed, or too large.
-            _ => FaultKind::Unexpected,
-        };
-        let told = [reason.code(), reason.message()].into_iter().flatten().collect::<Vec<_>>().join(": ");
-        Some((kind, told))
-    });
-    // What another try can't help must not be hidden by what it can.
-    judged.max_by_key(|(kind, _)| !kind.is_transient())
-}

@@ -12,13 +12,14 @@
 mod canonical;
 pub mod dynamodb;
 pub mod memory;
-mod setting;
 pub mod sqlite;
 
 pub(crate) use canonical::canonical_object;
-pub use setting::{Setting, SettingState};
 
-use crate::fault::Fault;
+use crate::{
+    fault::Fault,
+    model::{Created, Setting},
+};
 use async_trait::async_trait;
 use serde_json::Value;
 use std::{collections::BTreeMap, fmt};
@@ -265,15 +266,6 @@ pub struct Page<K> {
     pub items: Vec<(K, Item)>,
     /// Where to go on, if there may be more.
     pub next: Option<K>,
-}
-
-/// Whether something was made or was there already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Created {
-    /// It was made now.
-    Made,
-    /// It was there, and is as it must be.
-    Present,
 }
 
 /// A strongly consistent table. See the [module](self) for what all methods guarantee.

@@ -15,7 +15,7 @@ use crate::{
     fault::{Fault, FaultKind},
 };
 use async_trait::async_trait;
-use database::{Access, Database, Turn};
+use database::{Access, Database, QueueTicket};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, named_params, params};
 use std::{
     fmt,
@@ -25,7 +25,7 @@ use std::{
 };
 
 /// How long a writer queues for the others before it reports contention.
-const PATIENCE: Duration = Duration::from_secs(10);
+const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 const SCAN_PAGE: u32 = 500;
 
 /// A table in a directory of this machine.
@@ -70,13 +70,13 @@ impl SqliteTable {
         read: impl FnOnce(&Connection) -> Result<T, rusqlite::Error> + Send + 'static,
     ) -> Result<T, Fault> {
         let shared = Arc::clone(&self.shared);
-        blocking(self.reading(), move |turn, doing| {
+        blocking(self.reading(), move |ticket, doing| {
             let mut held = shared.database.lock().unwrap_or_else(PoisonError::into_inner);
-            let Some(database) = Database::ensure(&mut held, &shared.dir, Access::Existing, turn, doing)?
+            let Some(database) = Database::ensure(&mut held, &shared.dir, Access::Existing, ticket, doing)?
             else {
                 return Ok(absent);
             };
-            turn.start(doing)?;
+            ticket.start(doing)?;
             database
                 .connection
                 .transaction_with_behavior(TransactionBehavior::Deferred)
@@ -92,18 +92,18 @@ impl SqliteTable {
 #[tracing::instrument(level = "debug", name = "sqlite", skip(work))]
 async fn blocking<T: Send + 'static, E: From<Fault> + Send + 'static>(
     doing: String,
-    work: impl FnOnce(&Turn, &str) -> Result<T, E> + Send + 'static,
+    work: impl FnOnce(&QueueTicket, &str) -> Result<T, E> + Send + 'static,
 ) -> Result<T, E> {
-    let turn = Turn::default();
-    let _dropped = turn.leave_on_drop();
+    let ticket = QueueTicket::default();
+    let _dropped = ticket.leave_on_drop();
     let mut task = tokio::task::spawn_blocking({
-        let (turn, doing) = (turn.clone(), doing.clone());
-        move || work(&turn, &doing)
+        let (ticket, doing) = (ticket.clone(), doing.clone());
+        move || work(&ticket, &doing)
     });
-    let done = match tokio::time::timeout(PATIENCE, &mut task).await {
+    let done = match tokio::time::timeout(LOCK_TIMEOUT, &mut task).await {
         Ok(done) => done,
-        Err(_) if turn.leave() => {
-            let waited = format!("another process has kept it locked for {} s", PATIENCE.as_secs());
+        Err(_) if ticket.leave() => {
+            let waited = format!("another process has kept it locked for {} s", LOCK_TIMEOUT.as_secs());
             return Err(Fault::new(FaultKind::Contended, doing, waited).into());
         }
         Err(_) => task.await,
@@ -125,10 +125,10 @@ impl Table for SqliteTable {
 
     async fn create(&self) -> Result<Created, Fault> {
         let shared = Arc::clone(&self.shared);
-        blocking(self.writing(), move |turn, doing| {
+        blocking(self.writing(), move |ticket, doing| {
             let mut held = shared.database.lock().unwrap_or_else(PoisonError::into_inner);
             let open = held.is_some();
-            let database = Database::ensure(&mut held, &shared.dir, Access::Make, turn, doing)?;
+            let database = Database::ensure(&mut held, &shared.dir, Access::Make, ticket, doing)?;
             let made = !open && database.is_some_and(|database| database.made);
             Ok(if made { Created::Made } else { Created::Present })
         })
@@ -193,13 +193,14 @@ impl Table for SqliteTable {
 
     async fn transact(&self, transaction: &Transaction) -> Result<(), TransactError> {
         let (shared, transaction) = (Arc::clone(&self.shared), transaction.clone());
-        blocking(self.writing(), move |turn, doing| {
+        blocking(self.writing(), move |ticket, doing| {
             let mut held = shared.database.lock().unwrap_or_else(PoisonError::into_inner);
             let failed = |error| TransactError::from(database::fault(doing, error));
-            let Some(database) = Database::ensure(&mut held, &shared.dir, Access::Make, turn, doing)? else {
+            let Some(database) = Database::ensure(&mut held, &shared.dir, Access::Make, ticket, doing)?
+            else {
                 unreachable!("a database that is missing is made");
             };
-            let _turn = database.lock(turn, doing)?;
+            let _lock = database.lock(ticket, doing)?;
             let change = database
                 .connection
                 .transaction_with_behavior(TransactionBehavior::Immediate)

@@ -19,7 +19,7 @@ use crate::{
 };
 use sacker::{
     ledger::TableLedger,
-    retry::{Patience, Stop},
+    retry::{Cancellation, RetryPolicy},
     table::{Table, Transaction, memory::MemoryTable},
 };
 use std::{
@@ -37,13 +37,13 @@ struct Scene {
     table: Arc<dyn Table>,
     faulty: Arc<Faulty>,
     ledger: TableLedger,
-    stop: Stop,
+    cancellation: Cancellation,
 }
 
 /// Patience whose identities no other in this process has.
-fn patience(stop: Stop) -> Patience {
+fn retry_policy(cancellation: Cancellation) -> RetryPolicy {
     static SEED: AtomicU64 = AtomicU64::new(0);
-    Patience::seeded(DEADLINE, stop, SEED.fetch_add(1, Ordering::Relaxed))
+    RetryPolicy::seeded(DEADLINE, cancellation, SEED.fetch_add(1, Ordering::Relaxed))
 }
 
 impl Scene {
@@ -51,23 +51,24 @@ impl Scene {
     /// fates that `script` gives.
     async fn new(script: impl FnMut(usize, &Transaction) -> Fate + Send + 'static) -> Self {
         let table: Arc<dyn Table> = Arc::new(MemoryTable::new());
-        let sound = TableLedger::new(Arc::clone(&table), patience(Stop::new()));
+        let sound = TableLedger::new(Arc::clone(&table), retry_policy(Cancellation::new()));
         crate::ledger::world::add_many(&sound, "app", 2).await;
         crate::ledger::world::tag(&sound, "app", "1", "live").await;
         let faulty = Arc::new(Faulty::new(Arc::clone(&table), script));
         let rivals = Arc::clone(&table);
         faulty.set_rival(move |key| {
-            let rival = TableLedger::new(Arc::clone(&rivals), patience(Stop::new()));
+            let rival = TableLedger::new(Arc::clone(&rivals), retry_policy(Cancellation::new()));
             async move { compete(&rival, &key.pk).await }
         });
-        let stop = Stop::new();
-        let ledger = TableLedger::new(Arc::clone(&faulty) as Arc<dyn Table>, patience(stop.clone()));
-        Self { table, faulty, ledger, stop }
+        let cancellation = Cancellation::new();
+        let ledger =
+            TableLedger::new(Arc::clone(&faulty) as Arc<dyn Table>, retry_policy(cancellation.clone()));
+        Self { table, faulty, ledger, cancellation }
     }
 
     /// A handle without faults, as another process would have.
     fn sound(&self) -> TableLedger {
-        TableLedger::new(Arc::clone(&self.table), patience(Stop::new()))
+        TableLedger::new(Arc::clone(&self.table), retry_policy(Cancellation::new()))
     }
 
     /// What someone else does who comes first.
@@ -76,7 +77,9 @@ impl Scene {
         F: Future<Output = ()> + Send + 'static,
     {
         let table = Arc::clone(&self.table);
-        self.faulty.set_rival(move |_| rival(TableLedger::new(Arc::clone(&table), patience(Stop::new()))));
+        self.faulty.set_rival(move |_| {
+            rival(TableLedger::new(Arc::clone(&table), retry_policy(Cancellation::new())))
+        });
     }
 
     async fn audit(&self) -> (usize, usize, usize) {

@@ -26,7 +26,7 @@ async fn read(url: &str) -> Fault {
     table(url).await.get(&Key::new("p", "a")).await.unwrap_err()
 }
 
-fn told(fault: &Fault) -> String {
+fn reported(fault: &Fault) -> String {
     fault.source().unwrap().to_string()
 }
 
@@ -35,7 +35,7 @@ async fn nobody_there() {
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let fault = read(&format!("http://{free}")).await;
     assert_eq!(fault.kind, FaultKind::Unavailable);
-    assert!(told(&fault).contains("refused"), "{}", told(&fault));
+    assert!(reported(&fault).contains("refused"), "{}", reported(&fault));
 }
 
 #[tokio::test]
@@ -43,7 +43,7 @@ async fn no_answer_to_a_try_is_an_outage() {
     let server = Server::silent().await;
     let fault = read(&server.url).await;
     assert_eq!(fault.kind, FaultKind::Unavailable);
-    assert!(told(&fault).contains("nothing moved for 2 s"), "{}", told(&fault));
+    assert!(reported(&fault).contains("nothing moved for 2 s"), "{}", reported(&fault));
     assert_eq!(server.asked().len(), 1);
 }
 
@@ -81,7 +81,7 @@ async fn a_wrong_clock_is_corrected_once() {
     // If that is not what is wrong, it is not tried again and again.
     let server = Server::new(vec![refused]).await;
     let table = self::table(&server.url).await;
-    let fault = backends::patience().run("x", || table.get(&key)).await.unwrap_err();
+    let fault = backends::retry_policy().run("x", || table.get(&key)).await.unwrap_err();
     assert_eq!(fault.kind, FaultKind::Denied, "{fault:?}");
     assert_eq!(server.asked().len(), 2);
 }
@@ -119,7 +119,7 @@ async fn an_answer_that_was_damaged_on_its_way() {
     let answer = response("200 OK\r\nx-amz-crc32: 1", body);
     let fault = read(&Server::new(vec![answer]).await.url).await;
     assert_eq!(fault.kind, FaultKind::Unavailable, "{fault:?}");
-    assert!(told(&fault).contains("checksum"), "{}", told(&fault));
+    assert!(reported(&fault).contains("checksum"), "{}", reported(&fault));
 }
 
 #[tokio::test]
@@ -129,7 +129,7 @@ async fn an_attribute_of_a_type_of_tomorrow() {
         let fault = read(&Server::answering("200 OK", &body).await.url).await;
         assert_eq!(fault.kind, FaultKind::Corrupt, "{fault:?}");
         assert!(
-            told(&fault).contains("p/a") && told(&fault).contains("a type that is not known"),
+            reported(&fault).contains("p/a") && reported(&fault).contains("a type that is not known"),
             "{fault:?}"
         );
     }
@@ -139,7 +139,7 @@ async fn an_attribute_of_a_type_of_tomorrow() {
 async fn another_kind_of_server() {
     let fault = read(&Server::answering("405 Method Not Allowed", "<html></html>").await.url).await;
     assert_eq!(fault.kind, FaultKind::Misconfigured, "{fault:?}");
-    assert!(told(&fault).contains("405"), "{}", told(&fault));
+    assert!(reported(&fault).contains("405"), "{}", reported(&fault));
 }
 
 #[tokio::test]
@@ -173,7 +173,7 @@ async fn credentials_that_are_refused() {
     let client = aws.dynamodb(&backends::at(backends::dynamodb())).await.unwrap();
     let fault = DynamoTable::new(client, "table").get(&Key::new("p", "a")).await.unwrap_err();
     assert_eq!(fault.kind, FaultKind::Denied, "{fault:?}");
-    assert!(!told(&fault).contains("secret"));
+    assert!(!reported(&fault).contains("secret"));
 }
 
 /// What DynamoDB says that DynamoDB Local never does.

@@ -4,8 +4,9 @@ use async_trait::async_trait;
 use sacker::{
     aws::{Aws, Endpoint},
     fault::Fault,
-    retry::{Again, Patience, Retry, Stop},
-    table::{Created, Item, Key, Page, Query, Table, TransactError, Transaction},
+    model::Created,
+    retry::{Cancellation, RetryHint, RetryPolicy, Retryable},
+    table::{Item, Key, Page, Query, Table, TransactError, Transaction},
 };
 use std::{
     env, fmt,
@@ -57,44 +58,45 @@ pub fn unique(what: &str) -> String {
 }
 
 /// Patience enough for a busy machine.
-pub fn patience() -> Patience {
-    Patience::new(Duration::from_mins(1), Stop::new())
+pub fn retry_policy() -> RetryPolicy {
+    RetryPolicy::new(Duration::from_mins(1), Cancellation::new())
 }
 
 /// A table that rides out what any may meet on a busy machine, by asking again. What is sent again is the same request
 /// under the same token, so where the first copy was done after all, that is what is told.
 #[derive(Debug)]
-pub struct Patient<T>(pub T);
+pub struct RetryingTable<T>(pub T);
 
 #[async_trait]
-impl<T: Table> Table for Patient<T> {
+impl<T: Table> Table for RetryingTable<T> {
     fn describe(&self) -> String {
         self.0.describe()
     }
 
     async fn create(&self) -> Result<Created, Fault> {
-        patience().run("creating", || self.0.create()).await
+        retry_policy().run("creating", || self.0.create()).await
     }
 
     async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, Fault> {
-        patience().run("reading", || self.0.get_many(keys)).await
+        retry_policy().run("reading", || self.0.get_many(keys)).await
     }
 
     async fn get_transact(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, Fault> {
-        patience().run("reading", || self.0.get_transact(keys)).await
+        retry_policy().run("reading", || self.0.get_transact(keys)).await
     }
 
     async fn query(&self, query: &Query) -> Result<Page<String>, Fault> {
-        patience().run("reading", || self.0.query(query)).await
+        retry_policy().run("reading", || self.0.query(query)).await
     }
 
     async fn scan(&self, after: Option<&Key>) -> Result<Page<Key>, Fault> {
-        patience().run("reading", || self.0.scan(after)).await
+        retry_policy().run("reading", || self.0.scan(after)).await
     }
 
     async fn transact(&self, transaction: &Transaction) -> Result<(), TransactError> {
-        let tried =
-            patience().run("writing", || async { self.0.transact(transaction).await.map_err(Tried) }).await;
+        let tried = retry_policy()
+            .run("writing", || async { self.0.transact(transaction).await.map_err(Tried) })
+            .await;
         tried.map_err(|Tried(error)| error)
     }
 }
@@ -107,11 +109,11 @@ impl fmt::Display for Tried {
     }
 }
 
-impl Retry for Tried {
-    fn again(&self) -> Again {
+impl Retryable for Tried {
+    fn retry_hint(&self) -> RetryHint {
         match &self.0 {
-            TransactError::Refused(_) => Again::Never,
-            TransactError::Fault(fault) => fault.again(),
+            TransactError::Refused(_) => RetryHint::Never,
+            TransactError::Fault(fault) => fault.retry_hint(),
         }
     }
 }

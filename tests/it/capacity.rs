@@ -52,11 +52,11 @@ impl Measuring {
     /// Adds versions with blobs of their own, so many at once, unmeasured.
     async fn add(&self, packages: impl Iterator<Item = String>, at_once: usize) {
         let [ledger, store] = &self.direct;
-        let patience = backends::patience();
+        let retry_policy = backends::retry_policy();
         let (ledger, store, aws) = (of(ledger), of(store), backends::aws());
-        let opened = location::open(&ledger, &store, &aws, patience.clone(), Uploading::default()).await;
+        let opened = location::open(&ledger, &store, &aws, retry_policy.clone(), Uploading::default()).await;
         let (ledger, store) = opened.unwrap();
-        let client = &Client::new(ledger, store, patience, self.sandbox.path("tmp"));
+        let client = &Client::new(ledger, store, retry_policy, self.sandbox.path("tmp"));
         let observer: &Arc<dyn Observer> = &(Arc::new(Silent) as Arc<dyn Observer>);
         let add = |(number, package): (usize, String)| async move {
             let bytes = format!("{number} of {package}").into_bytes();
@@ -147,7 +147,7 @@ async fn lost_race(m: &mut Measuring) {
     let ledger = async |url: &str| {
         let client = backends::aws().dynamodb(&backends::at(url.to_owned())).await.unwrap();
         let table: Arc<dyn Table> = Arc::new(DynamoTable::new(client, table.clone()));
-        TableLedger::new(table, backends::patience())
+        TableLedger::new(table, backends::retry_policy())
     };
     let (late, rival) = (ledger(&m.ledger.url).await, ledger(&backends::dynamodb()).await);
     let begin = async |ledger: &TableLedger, sha256: u8| {

@@ -18,14 +18,14 @@ use futures_util::TryStreamExt;
 use sacker::{
     ledger::{ChangeRequest, Ledger, TableLedger},
     model::{Address, Release, ReleaseChange, Timestamp},
-    ops::{Add, AddInput, Client, Collect, Error, Garbage, Observer, Silent},
+    ops::{Add, AddInput, Client, Error, Garbage, GcOptions, Observer, Silent},
     store::{Content, Store, directory::DirectoryStore, memory::MemoryStore, s3::S3Store},
     table::{Table, dynamodb::DynamoTable, memory::MemoryTable, sqlite::SqliteTable},
 };
 use std::{fs, path::PathBuf, sync::Arc, time::Duration};
 use tempfile::TempDir;
 
-use crate::ledger::world::{adding, author, of, patience, version};
+use crate::ledger::world::{adding, author, of, retry_policy, version};
 
 /// A ledger and its store, of some kind.
 pub struct Site {
@@ -63,7 +63,7 @@ impl Site {
     pub async fn cloud(versioned: bool) -> Self {
         let client = backends::aws().dynamodb(&backends::at(backends::dynamodb())).await.unwrap();
         let table = Arc::new(DynamoTable::new(client, backends::unique("ledger")));
-        patience().run("making a table", || table.create()).await.unwrap();
+        retry_policy().run("making a table", || table.create()).await.unwrap();
         let client = backends::aws().s3(&backends::at(backends::s3())).await.unwrap();
         let bucket = backends::unique("collect");
         if !versioned {
@@ -89,7 +89,7 @@ impl Site {
     }
 
     pub fn ledger(&self) -> Arc<dyn Ledger> {
-        Arc::new(TableLedger::new(self.table(), patience()))
+        Arc::new(TableLedger::new(self.table(), retry_policy()))
     }
 
     /// A client, as another process would have.
@@ -99,7 +99,7 @@ impl Site {
 
     /// A client of the same store with another ledger.
     pub fn with(&self, ledger: Arc<dyn Ledger>) -> Client {
-        Client::new(ledger, self.store(), patience(), self.dir.path().to_owned())
+        Client::new(ledger, self.store(), retry_policy(), self.dir.path().to_owned())
     }
 
     pub fn file(&self, content: &str) -> PathBuf {
@@ -147,12 +147,12 @@ pub fn silent() -> Arc<dyn Observer> {
     Arc::new(Silent)
 }
 
-pub fn collect(delete: bool) -> Collect {
-    Collect { delete, min_age: Duration::ZERO, now: Timestamp::now() }
+pub fn collect(delete: bool) -> GcOptions {
+    GcOptions { delete, min_age: Duration::ZERO, now: Timestamp::now() }
 }
 
 /// The blobs that are collected, in the order they are told of.
-pub async fn gc(client: &Client, collect: Collect) -> Result<Vec<(Address, u64)>, Error> {
+pub async fn gc(client: &Client, collect: GcOptions) -> Result<Vec<(Address, u64)>, Error> {
     let garbage: Vec<Garbage> = client.gc(collect).try_collect().await?;
     let blobs = garbage.into_iter().filter_map(|garbage| match garbage {
         Garbage::Blob { address, size } => Some((address, size)),

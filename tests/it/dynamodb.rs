@@ -1,7 +1,7 @@
 //! What is particular to the table in DynamoDB.
 
 use crate::{
-    backends::{self, Patient},
+    backends::{self, RetryingTable},
     wire::Server,
 };
 use aws_sdk_dynamodb::types::{
@@ -9,17 +9,15 @@ use aws_sdk_dynamodb::types::{
 };
 use sacker::{
     fault::FaultKind,
-    table::{
-        Action, Change, Condition, Created, Item, Key, Table, TransactError, Transaction,
-        dynamodb::DynamoTable,
-    },
+    model::Created,
+    table::{Action, Change, Condition, Item, Key, Table, TransactError, Transaction, dynamodb::DynamoTable},
 };
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A new table that rides out a busy machine.
-async fn fresh(what: &str) -> Patient<DynamoTable> {
-    let table = Patient(DynamoTable::new(client().await, backends::unique(what)));
+async fn fresh(what: &str) -> RetryingTable<DynamoTable> {
+    let table = RetryingTable(DynamoTable::new(client().await, backends::unique(what)));
     table.create().await.unwrap();
     table
 }
@@ -38,7 +36,7 @@ fn faulted(result: Result<(), TransactError>) -> FaultKind {
 #[tokio::test]
 async fn a_new_table_is_safe_and_made_once() {
     let (client, name) = (client().await, backends::unique("create"));
-    let table = || Patient(DynamoTable::new(client.clone(), &name));
+    let table = || RetryingTable(DynamoTable::new(client.clone(), &name));
     let first = table();
     assert_eq!(first.create().await.unwrap(), Created::Made);
     assert_eq!(first.create().await.unwrap(), Created::Present);
@@ -67,13 +65,13 @@ async fn a_table_with_other_keys_is_left_alone() {
         .send()
         .await
         .unwrap();
-    let fault = Patient(DynamoTable::new(client, name)).create().await.unwrap_err();
+    let fault = RetryingTable(DynamoTable::new(client, name)).create().await.unwrap_err();
     assert_eq!(fault.kind, FaultKind::Misconfigured);
 }
 
 #[tokio::test]
-async fn a_missing_table_is_told() {
-    let table = Patient(DynamoTable::new(client().await, backends::unique("missing")));
+async fn a_missing_table_is_reported() {
+    let table = RetryingTable(DynamoTable::new(client().await, backends::unique("missing")));
     let key = Key::new("p", "a");
     assert_eq!(table.get(&key).await.unwrap_err().kind, FaultKind::Missing);
     assert_eq!(

@@ -4,7 +4,8 @@ use async_trait::async_trait;
 use futures_util::future::{BoxFuture, FutureExt};
 use sacker::{
     fault::{Fault, FaultKind},
-    table::{Change, Created, Item, Key, Page, Query, Table, TransactError, Transaction},
+    model::Created,
+    table::{Change, Item, Key, Page, Query, Table, TransactError, Transaction},
 };
 use std::{
     fmt,

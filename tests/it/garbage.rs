@@ -7,14 +7,17 @@ use proptest::prelude::*;
 use sacker::{
     ledger::{ChangeRequest, Ledger, PackageQuery, TableLedger},
     model::ReleaseChange,
-    retry::{Patience, Stop},
+    retry::{Cancellation, RetryPolicy},
     table::{Action, Change, Condition, Item, Key, Table, Transaction, memory::MemoryTable},
 };
 use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
 
 fn ledger(table: &Arc<MemoryTable>) -> TableLedger {
-    TableLedger::new(Arc::clone(table) as Arc<dyn Table>, Patience::seeded(Duration::ZERO, Stop::new(), 1))
+    TableLedger::new(
+        Arc::clone(table) as Arc<dyn Table>,
+        RetryPolicy::seeded(Duration::ZERO, Cancellation::new(), 1),
+    )
 }
 
 /// A package of two versions, with tags, keys and blobs.
@@ -94,7 +97,7 @@ fn damage() -> impl Strategy<Value = (prop::sample::Index, prop::sample::Index, 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
     #[test]
-    fn whatever_an_item_holds_there_is_an_answer(damages in prop::collection::vec(damage(), 1..4)) {
+    fn any_item_content_gets_an_answer(damages in prop::collection::vec(damage(), 1..4)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         runtime.block_on(async {
             let (table, mut items) = whole().await;

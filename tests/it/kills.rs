@@ -173,7 +173,7 @@ fn each_step_of_an_add_in_parts() {
 }
 
 #[test]
-fn an_upload_that_was_killed_goes_on() {
+fn a_killed_upload_is_resumed() {
     let world = World::new(Place::Servers);
     world.file("f", 41 << 20);
     let add = ["add", "app", "f", "-j", "1"];
@@ -243,7 +243,7 @@ fn each_step_of_a_download() {
 }
 
 #[test]
-fn a_download_that_was_killed_goes_on() {
+fn a_killed_download_is_resumed() {
     for place in PLACES {
         let world = World::new(place);
         world.file("f", 41 << 20);

@@ -1,7 +1,7 @@
 //! Every operation under every fault that lasts: it ends by its deadline with the right error and a bounded number of
 //! requests, or goes on once the fault is over. In paused time.
 //!
-//! The bound is that of [`Patience::run`](sacker::retry::Patience::run): at most 40 tries of a run begin in any minute,
+//! The bound is that of [`RetryPolicy::run`](sacker::retry::RetryPolicy::run): at most 40 tries of a run begin in any minute,
 //! and one more at its deadline; and all runs together begin at most 64 retries and 30 more a minute, and one each at the
 //! deadline.
 
@@ -14,11 +14,11 @@ use sacker::{
         self, AddRequest, ApplyRequest, Author, ChangeRequest, PackageQuery, ProtectRequest, RollbackRequest,
         TableLedger, TagRequest, UntagRequest,
     },
-    model::{Address, Labels, Plan, Protection, ReleaseChange, Spec, TagName, Timestamp, Version},
-    ops::{Add, AddInput, Client, Collect, Download, Error, Fsck, Observer, Silent, Target},
-    retry::{Pace, Patience, Stop, pace},
+    model::{Address, Created, Labels, Plan, Protection, ReleaseChange, Spec, TagName, Timestamp, Version},
+    ops::{Add, AddInput, Client, Download, Error, Fsck, GcOptions, Observer, Silent, Target},
+    retry::{Cancellation, Pace, RetryPolicy, pace},
     store::{Body, Content, Listing, Put, PutError, Sending, Stat, Store, memory::MemoryStore},
-    table::{Created, Item, Key, Page, Query, Table, TransactError, Transaction, memory::MemoryTable},
+    table::{Item, Key, Page, Query, Table, TransactError, Transaction, memory::MemoryTable},
 };
 use std::{
     fmt, io,
@@ -75,12 +75,12 @@ struct Count {
     met: usize,
 }
 
-struct Weather {
+struct FaultSchedule {
     lasting: Option<Lasting>,
     count: Mutex<Count>,
 }
 
-impl Weather {
+impl FaultSchedule {
     fn new(lasting: Option<Lasting>) -> Arc<Self> {
         let began = lasting.filter(|lasting| !lasting.from_change).map(|_| Instant::now());
         Arc::new(Self { lasting, count: Mutex::new(Count { began, ..Count::default() }) })
@@ -145,7 +145,7 @@ impl Weather {
 
 /// A table or a store in this weather.
 struct Under<T: ?Sized> {
-    weather: Arc<Weather>,
+    fault_schedule: Arc<FaultSchedule>,
     inner: Arc<T>,
 }
 
@@ -162,27 +162,27 @@ impl Table for Under<dyn Table> {
     }
 
     async fn create(&self) -> Result<Created, Fault> {
-        self.weather.send(Place::Table, true, self.inner.create()).await
+        self.fault_schedule.send(Place::Table, true, self.inner.create()).await
     }
 
     async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, Fault> {
-        self.weather.read(Place::Table, self.inner.get_many(keys)).await
+        self.fault_schedule.read(Place::Table, self.inner.get_many(keys)).await
     }
 
     async fn get_transact(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, Fault> {
-        self.weather.read(Place::Table, self.inner.get_transact(keys)).await
+        self.fault_schedule.read(Place::Table, self.inner.get_transact(keys)).await
     }
 
     async fn query(&self, query: &Query) -> Result<Page<String>, Fault> {
-        self.weather.read(Place::Table, self.inner.query(query)).await
+        self.fault_schedule.read(Place::Table, self.inner.query(query)).await
     }
 
     async fn scan(&self, after: Option<&Key>) -> Result<Page<Key>, Fault> {
-        self.weather.read(Place::Table, self.inner.scan(after)).await
+        self.fault_schedule.read(Place::Table, self.inner.scan(after)).await
     }
 
     async fn transact(&self, transaction: &Transaction) -> Result<(), TransactError> {
-        self.weather.send(Place::Table, true, self.inner.transact(transaction)).await
+        self.fault_schedule.send(Place::Table, true, self.inner.transact(transaction)).await
     }
 }
 
@@ -193,23 +193,23 @@ impl Store for Under<dyn Store> {
     }
 
     async fn create(&self) -> Result<Created, Fault> {
-        self.weather.send(Place::Store, true, self.inner.create()).await
+        self.fault_schedule.send(Place::Store, true, self.inner.create()).await
     }
 
     async fn owner(&self) -> Result<Option<String>, Fault> {
-        self.weather.read(Place::Store, self.inner.owner()).await
+        self.fault_schedule.read(Place::Store, self.inner.owner()).await
     }
 
     async fn claim(&self, ledger: &str) -> Result<String, Fault> {
-        self.weather.send(Place::Store, true, self.inner.claim(ledger)).await
+        self.fault_schedule.send(Place::Store, true, self.inner.claim(ledger)).await
     }
 
     async fn replace_owner(&self, from: &str, to: &str) -> Result<String, Fault> {
-        self.weather.send(Place::Store, true, self.inner.replace_owner(from, to)).await
+        self.fault_schedule.send(Place::Store, true, self.inner.replace_owner(from, to)).await
     }
 
     async fn stat(&self, at: &Address) -> Result<Option<Stat>, Fault> {
-        self.weather.read(Place::Store, self.inner.stat(at)).await
+        self.fault_schedule.read(Place::Store, self.inner.stat(at)).await
     }
 
     async fn put(
@@ -219,19 +219,19 @@ impl Store for Under<dyn Store> {
         expected: bool,
         sent: Sending<'_>,
     ) -> Result<Put, PutError> {
-        self.weather.send(Place::Store, true, self.inner.put(at, content, expected, sent)).await
+        self.fault_schedule.send(Place::Store, true, self.inner.put(at, content, expected, sent)).await
     }
 
     async fn get(&self, at: &Address, range: Range<u64>, etag: Option<&str>) -> Result<Option<Body>, Fault> {
-        self.weather.read(Place::Store, self.inner.get(at, range, etag)).await
+        self.fault_schedule.read(Place::Store, self.inner.get(at, range, etag)).await
     }
 
     async fn delete(&self, at: &Address) -> Result<(), Fault> {
-        self.weather.send(Place::Store, true, self.inner.delete(at)).await
+        self.fault_schedule.send(Place::Store, true, self.inner.delete(at)).await
     }
 
     async fn list(&self, after: Option<&str>) -> Result<Listing, Fault> {
-        self.weather.read(Place::Store, self.inner.list(after)).await
+        self.fault_schedule.read(Place::Store, self.inner.list(after)).await
     }
 }
 
@@ -365,12 +365,13 @@ async fn perform(name: &str, client: &Client, dir: &Path) -> Result<(), Error> {
             client.download(download, &observer()).await.map(drop)
         }
         "gc" => {
-            let collect = Collect { delete: true, min_age: Duration::ZERO, now: Timestamp::now() };
+            let collect = GcOptions { delete: true, min_age: Duration::ZERO, now: Timestamp::now() };
             client.gc(collect).collect::<Vec<_>>().await.into_iter().try_for_each(|found| found.map(drop))
         }
-        "fsck" => {
-            client.fsck(Fsck::default(), &observer(), &mut |breach| panic!("{breach:?}")).await.map(drop)
-        }
+        "fsck" => client
+            .fsck(Fsck::default(), &observer(), &mut |violation| panic!("{violation:?}"))
+            .await
+            .map(drop),
         "init" => client.init().await.map(drop),
         other => panic!("there is no {other}"),
     }
@@ -414,18 +415,18 @@ async fn run(
     let table: Arc<dyn Table> = Arc::new(MemoryTable::new());
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
     let client = |table, store: Arc<dyn Store>, seed| {
-        let patience = Patience::seeded(deadline, Stop::new(), seed).paced(pace);
-        let ledger = TableLedger::new(table, patience.clone());
-        Client::new(Arc::new(ledger), store, patience, std::env::temp_dir())
+        let retry_policy = RetryPolicy::seeded(deadline, Cancellation::new(), seed).with_pace(pace);
+        let ledger = TableLedger::new(table, retry_policy.clone());
+        Client::new(Arc::new(ledger), store, retry_policy, std::env::temp_dir())
     };
     prepare(&client(Arc::clone(&table), Arc::clone(&store), 1), dir).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
-    let weather = Weather::new(lasting);
-    let table = Arc::new(Under { weather: Arc::clone(&weather), inner: table });
-    let store = Arc::new(Under { weather: Arc::clone(&weather), inner: store });
+    let fault_schedule = FaultSchedule::new(lasting);
+    let table = Arc::new(Under { fault_schedule: Arc::clone(&fault_schedule), inner: table });
+    let store = Arc::new(Under { fault_schedule: Arc::clone(&fault_schedule), inner: store });
     let began = Instant::now();
     let result = perform(name, &client(table, store, 2), dir).await;
-    let count = std::mem::take(&mut *weather.count.lock().unwrap());
+    let count = std::mem::take(&mut *fault_schedule.count.lock().unwrap());
     (result, began.elapsed(), count)
 }
 
@@ -499,7 +500,7 @@ async fn every_operation_ends_by_its_deadline_with_few_requests() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_operation_goes_on_after_a_fault_of_a_minute() {
+async fn every_operation_resumes_after_a_fault_of_a_minute() {
     let (dir, deadline, mut wrong) = (files(), MINUTE + MINUTE / 2, Vec::new());
     for (name, runs) in OPERATIONS {
         let (_, _, sound) = run(name, None, MINUTE, dir.path(), pace).await;

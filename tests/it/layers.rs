@@ -1,5 +1,8 @@
 //! Who may name whom: the layers of `ARCHITECTURE.md`, read from the source itself.
 
+mod imports;
+
+use imports::{Crate, circles};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
@@ -7,7 +10,8 @@ use std::{
 };
 
 /// Each module of the crate, and the modules that it may name.
-const LAYERS: [(&str, &[&str]); 13] = [
+const LAYERS: [(&str, &[&str]); 14] = [
+    ("blocking", &[]),
     ("durable", &[]),
     ("failpoint", &[]),
     ("model", &[]),
@@ -15,12 +19,12 @@ const LAYERS: [(&str, &[&str]); 13] = [
     ("clock", &["model"]),
     ("retry", &["fault"]),
     ("aws", &["clock", "fault", "model", "retry"]),
-    ("table", &["aws", "fault"]),
-    ("store", &["aws", "fault", "model", "retry", "table"]),
+    ("table", &["aws", "fault", "model"]),
+    ("store", &["aws", "fault", "model", "retry"]),
     ("ledger", &["aws", "clock", "fault", "model", "retry", "table"]),
-    ("ops", &["fault", "ledger", "model", "retry", "store", "table"]),
+    ("ops", &["fault", "ledger", "model", "retry", "store"]),
     ("location", &["aws", "fault", "ledger", "retry", "store", "table"]),
-    ("cli", &["aws", "fault", "ledger", "location", "model", "ops", "retry", "store", "table"]),
+    ("cli", &["aws", "fault", "ledger", "location", "model", "ops", "retry", "store"]),
 ];
 
 fn sources(under: &Path, found: &mut Vec<PathBuf>) {
@@ -92,23 +96,23 @@ fn named(code: &str) -> BTreeSet<String> {
 #[test]
 fn every_module_names_only_those_below_it() {
     let allowed: BTreeMap<_, _> = LAYERS.into_iter().collect();
-    let mut breaches = Vec::new();
+    let mut violations = Vec::new();
     for (module, path, code) in files() {
         let Some(below) = allowed.get(module.as_str()) else {
-            breaches.push(format!("{}: the module {module} is in no layer", path.display()));
+            violations.push(format!("{}: the module {module} is in no layer", path.display()));
             continue;
         };
         for name in named(&code) {
             // A test may want to stop the program anywhere, and files are written in several places.
-            if !["durable", "failpoint"].contains(&name.as_str())
+            if !["blocking", "durable", "failpoint"].contains(&name.as_str())
                 && name != module
                 && !below.contains(&name.as_str())
             {
-                breaches.push(format!("{}: {module} names {name}", path.display()));
+                violations.push(format!("{}: {module} names {name}", path.display()));
             }
         }
     }
-    assert_eq!(breaches, Vec::<String>::new());
+    assert_eq!(violations, Vec::<String>::new());
 }
 
 /// What only some places may hold, and which: `(text, where, what for)`.
@@ -119,8 +123,8 @@ const ONLY: [(&[&str], &[&str], &str); 9] = [
         "SDK types stay behind the interfaces",
     ),
     (&["rusqlite"], &["table/sqlite"], "so does SQLite"),
-    (&["backoff::"], &["retry.rs"], "one place would replace the crate"),
-    (&["sleep("], &["retry.rs"], "one place sleeps between tries"),
+    (&["backoff::"], &["retry"], "one place would replace the crate"),
+    (&["sleep("], &["retry"], "one place sleeps between tries"),
     (&["println!", "print!(", "eprintln!", "stdout()", "stderr()"], &["cli"], "only the command line prints"),
     (
         &["env::var", "env::temp_dir", "env::home_dir", "env::current_dir"],
@@ -134,7 +138,7 @@ const ONLY: [(&[&str], &[&str], &str); 9] = [
     ),
     (
         &[".transact("],
-        &["ledger/snapshot/coverage.rs", "ledger/audit.rs", "table"],
+        &["ledger/snapshot/coverage.rs", "ledger/maintenance/audit.rs", "table"],
         "a transaction is sent where it is checked against what it was decided on; repairs are decided on a whole log",
     ),
     (&["process::exit"], &["cli"], "a library never ends the process"),
@@ -142,31 +146,142 @@ const ONLY: [(&[&str], &[&str], &str); 9] = [
 
 #[test]
 fn what_belongs_to_one_place_is_nowhere_else() {
-    let mut breaches = Vec::new();
+    let mut violations = Vec::new();
     for (_, path, code) in files() {
         for (texts, places, what_for) in ONLY {
             let at_home = places.iter().any(|place| path.to_string_lossy().starts_with(place));
             for text in texts.iter().filter(|text| !at_home && code.contains(**text)) {
-                breaches.push(format!("{} holds {text}: {what_for}", path.display()));
+                violations.push(format!("{} holds {text}: {what_for}", path.display()));
             }
         }
     }
-    assert_eq!(breaches, Vec::<String>::new());
+    assert_eq!(violations, Vec::<String>::new());
+}
+
+/// The files of the crate, and what each names, without unit tests.
+fn imported() -> Crate {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let (mut paths, mut read) = (Vec::new(), Vec::new());
+    sources(&root, &mut paths);
+    for path in paths {
+        let name = path.strip_prefix(&root).unwrap().to_string_lossy().replace('\\', "/");
+        let is_tests = name.ends_with("/tests.rs") || name.contains("/tests/");
+        if !is_tests && name != "main.rs" {
+            read.push((name, code(&path)));
+        }
+    }
+    Crate::read(read.iter().map(|(name, code)| (name.as_str(), code.as_str())))
 }
 
 #[test]
+fn no_files_name_each_other_in_a_circle() {
+    let read = imported();
+    let graph = read.graph();
+    let arrows: usize = graph.values().map(BTreeSet::len).sum();
+    assert!(arrows > 500, "the imports were not found: {arrows}");
+    assert_eq!(circles(&graph), Vec::<BTreeSet<&str>>::new());
+}
+
+/// The rooms of the ledger, from the top floor down. A room names those on floors below its own, and no other.
+const FLOORS: [&[&str]; 13] = [
+    &["mod.rs", "fuzzing.rs"],
+    &["api.rs", "weak_s3"],
+    &["contract.rs"],
+    &["changes", "maintenance"],
+    &["engine"],
+    &["reads"],
+    &["outcomes.rs"],
+    &["identity.rs"],
+    &["table_ledger.rs"],
+    &["snapshot"],
+    &["schema", "clock.rs"],
+    &["error"],
+    &["requests.rs"],
+];
+
+/// The room of the ledger that a file is in, and its floor.
+fn room(file: &str) -> Option<(&str, usize)> {
+    let inside = file.strip_prefix("ledger/")?;
+    let of = |name: &&str| {
+        inside == *name || inside.strip_prefix(*name).is_some_and(|at| at.starts_with(['.', '/']))
+    };
+    let floor = FLOORS.iter().position(|floor| floor.iter().any(&of));
+    let floor = floor.unwrap_or_else(|| panic!("{file} is in no room"));
+    let name = FLOORS[floor].iter().find(|name| of(name))?;
+    Some((name, FLOORS.len() - floor))
+}
+
+#[test]
+fn every_room_of_the_ledger_names_only_those_below_it() {
+    let read = imported();
+    let mut violations = Vec::new();
+    for (file, names) in read.graph() {
+        for name in names {
+            let (Some((from, floor)), Some((to, below))) = (room(file), room(name)) else { continue };
+            if from != to && floor <= below {
+                violations.push(format!("{file} names {name}"));
+            }
+        }
+    }
+    assert_eq!(violations, Vec::<String>::new());
+}
+
+/// The lines that a file may have, and a function without its comments. Files of tests and benches are held to what the
+/// longest of them has.
+const MOST_LINES: [(&str, usize); 3] = [("src", 400), ("tests", 530), ("benches", 400)];
+const MOST_OF_A_FUNCTION: usize = 70;
+
+#[test]
 fn no_file_outgrows_a_reader() {
-    const MOST: usize = 450;
-    let long: Vec<_> = files()
-        .into_iter()
-        .map(|(_, path, _)| path)
-        .filter(|path| {
-            let text =
-                fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(path)).unwrap();
-            text.lines().count() > MOST
-        })
-        .collect();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut long = Vec::new();
+    for (folder, most) in MOST_LINES {
+        let mut paths = Vec::new();
+        sources(&root.join(folder), &mut paths);
+        long.extend(paths.into_iter().filter(|path| {
+            let text = fs::read_to_string(path).unwrap();
+            text.lines().count() > most
+        }));
+    }
     assert_eq!(long, Vec::<PathBuf>::new());
+}
+
+/// The names of the functions of some code that have more lines than that.
+fn long_functions(code: &str, most: usize) -> Vec<String> {
+    let lines: Vec<_> = code.lines().filter(|line| !line.trim().is_empty()).collect();
+    let mut long = Vec::new();
+    for (at, line) in lines.iter().enumerate() {
+        let begins = line.trim_start();
+        let before = begins.split("fn ").next().unwrap_or_default();
+        let is_function = begins.contains("fn ")
+            && before.split_whitespace().all(|word| {
+                word.starts_with("pub")
+                    || ["async", "const", "crate)", "in", "super)"].contains(&word)
+                    || word.ends_with(')')
+            });
+        if !is_function || begins.ends_with(';') {
+            continue;
+        }
+        let end = format!("{}}}", &line[..line.len() - begins.len()]);
+        let length = lines[at..].iter().position(|line| *line == end).map_or(1, |last| last + 1);
+        if length > most {
+            long.push(begins.to_owned());
+        }
+    }
+    long
+}
+
+#[test]
+fn no_function_outgrows_a_reader() {
+    let long =
+        files().into_iter().filter(|(_, path, _)| !path.ends_with("tests.rs")).flat_map(|(_, path, code)| {
+            let long = long_functions(&code, MOST_OF_A_FUNCTION);
+            long.into_iter().map(move |function| format!("{}: {function}", path.display()))
+        });
+    assert_eq!(long.collect::<Vec<_>>(), Vec::<String>::new());
+    let code = "    pub(super) async fn long(\n    ) {\n        a;\n\n        b;\n    }\n    fn short() {}\n";
+    assert_eq!(long_functions(code, 4), ["pub(super) async fn long("]);
+    assert_eq!(long_functions(code, 5), Vec::<String>::new());
 }
 
 #[test]

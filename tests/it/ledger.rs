@@ -25,6 +25,7 @@ pub mod steps;
 mod tagging;
 mod times;
 pub mod turns;
+mod unreadable;
 
 /// Makes a test of each case, in a world of its own.
 macro_rules! expand {
@@ -59,12 +60,12 @@ macro_rules! for_sequential {
             reading::an_empty_ledger_has_nothing
             reading::what_is_missing_is_named
             reading::packages_come_in_bytewise_order
-            reading::a_listing_begins_where_it_is_told
+            reading::a_listing_begins_where_requested
             reading::summaries_follow_the_releases
             reading::versions_come_newest_first
             reading::creating_again_changes_nothing
             tagging::tags_come_with_latest
-            tagging::a_move_tells_where_the_tag_was
+            tagging::a_move_reports_where_the_tag_was
             tagging::already_there_changes_nothing
             tagging::a_spec_is_resolved
             tagging::a_tag_must_be_where_it_is_expected
@@ -79,7 +80,7 @@ macro_rules! for_tables {
     ($world:expr) => {
         expand! {
             $world;
-            adopting::an_identity_is_changed_by_one_who_saw_it
+            adopting::an_identity_is_changed_by_compare_and_swap
             adopting::each_epoch_has_generations_and_counts_of_its_own
             blobs::generations_follow_the_blob_item
             blobs::a_generation_of_another_epoch_is_damage
@@ -88,10 +89,10 @@ macro_rules! for_tables {
             blobs::versions_are_counted
             changing::latest_falls_to_the_highest_active_version
             changing::latest_falls_past_many_yanked_ones
-            changing::what_is_so_already_changes_nothing
+            changing::a_change_already_in_effect_changes_nothing
             changing::a_deleted_version_is_gone_and_its_number_spent
-            changing::what_is_tagged_stays
-            changing::what_a_rollback_goes_to_stays
+            changing::a_tagged_version_is_not_withdrawn
+            changing::the_target_of_a_rollback_is_not_deleted
             changing::a_blob_is_counted_down_by_each_deletion
             changing::labels_are_added_and_never_replaced
             changing::a_repeated_change_gives_the_first_outcome
@@ -102,29 +103,30 @@ macro_rules! for_tables {
             guards::protection_is_an_event
             guards::gates_are_conditions_of_the_move
             guards::gates_in_a_plan
-            history::everything_is_told_newest_first
+            history::history_is_newest_first
             history::what_is_not_there_has_no_history
             history::a_long_history_comes_page_by_page
+            history::entries_under_a_damaged_or_lost_head_are_shown
             plans::all_moves_are_made
             plans::or_none_and_every_reason_is_named
-            plans::what_is_there_already_stays
+            plans::tags_already_in_place_stay
             plans::two_tags_change_places
             plans::a_repeated_plan_gives_the_first_outcome
             plans::a_plan_that_did_not_land_is_resumed_once
             plans::a_resumed_plan_is_found_by_any_of_its_entries
             plans::a_release_is_taken_back
-            plans::what_has_moved_on_is_not_taken_back
+            plans::a_plan_whose_tags_moved_again_is_not_undone
             plans::what_can_not_be_restored_is_named
             plans::limits_are_checked_first
-            rollback::again_goes_further_back
-            rollback::a_tag_that_was_taken_off_comes_back
+            rollback::a_second_rollback_goes_further_back
+            rollback::a_removed_tag_is_restored_by_a_rollback
             rollback::back_to_any_earlier_one
             rollback::what_is_not_active_is_refused_with_the_nearest
             rollback::a_repeated_rollback_gives_the_first_outcome
             rollback::the_past_is_named
             items::the_items_are_what_the_schema_says
-            items::times_grow_whatever_the_clock_says
-            items::an_age_that_no_clock_can_tell_is_called_so
+            items::times_grow_with_any_clock
+            items::an_age_that_no_clock_proves_is_reported_as_unproven
             items::an_unknown_schema_is_left_alone
             items::a_malformed_item_is_damage
             items::states_are_respected
@@ -133,9 +135,12 @@ macro_rules! for_tables {
             times::the_server_corrects_a_wrong_clock
             times::one_wrong_clock_shuts_no_gate_where_the_server_states_the_time
             times::no_gate_opens_early_after_a_clock_was_behind
-            times::the_past_is_not_guessed_beside_a_clock_that_was_ahead
-            times::the_past_is_not_guessed_beside_a_clock_that_was_behind
+            times::the_past_is_not_guessed_after_a_clock_was_ahead
+            times::the_past_is_not_guessed_after_a_clock_was_behind
             reading::many_versions_come_page_by_page
+            unreadable::a_tag_that_can_not_be_read_holds_what_its_log_says
+            unreadable::a_tag_that_its_log_does_not_show_either_holds_active_versions
+            unreadable::a_lost_way_back_holds_active_versions
             resuming::what_landed_is_found
             resuming::what_did_not_land_is_done_once
             resuming::a_key_of_something_else_is_refused
@@ -149,7 +154,7 @@ macro_rules! for_concurrent {
         expand! {
             $world;
             concurrent::sixteen_adders_lose_nothing
-            concurrent::one_of_those_who_expect_the_same_wins
+            concurrent::concurrent_changes_with_one_expectation_have_one_winner
             concurrent::tags_set_by_adding_and_by_tagging
             concurrent::one_key_makes_one_version
             concurrent::a_promotion_takes_what_the_tag_was_on

@@ -4,6 +4,7 @@ mod ambiguity;
 mod attacks;
 mod aws;
 mod backends;
+mod benches;
 mod capacity;
 mod cli;
 mod collect;

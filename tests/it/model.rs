@@ -2,8 +2,8 @@
 
 use proptest::{collection::vec, option, prelude::*};
 use sacker::model::{
-    Actor, Address, Digest, Expectation, FileName, Key, Labels, Message, Mode, OpId, PackageName, Spec,
-    TagName, Timestamp, Version,
+    Actor, Address, Digest, Expectation, FileName, IdempotencyKey, Labels, Message, Mode, OpId, PackageName,
+    Spec, TagName, Timestamp, Version,
 };
 use std::{
     collections::BTreeMap,
@@ -211,12 +211,12 @@ proptest! {
 
     #[test]
     fn keys_print_back(op: u128, slot: u64, text in prop_oneof![any::<String>(), ".{0,130}", "[0-9a-f]{32}@[0-9]{0,21}", "[0-9a-f]{31,33}@[+0-9]"]) {
-        let resume = Key::Resume { op: OpId::from(op), slot };
-        prop_assert_eq!(resume.to_string().parse::<Key>().unwrap(), resume);
+        let resume = IdempotencyKey::Resume { op: OpId::from(op), slot };
+        prop_assert_eq!(resume.to_string().parse::<IdempotencyKey>().unwrap(), resume);
         let valid = (1..=128).contains(&text.len()) && !text.contains(char::is_control);
-        prop_assert_eq!(text.parse::<Key>().is_ok(), valid);
-        match text.parse::<Key>() {
-            Ok(Key::Named(name)) => {
+        prop_assert_eq!(text.parse::<IdempotencyKey>().is_ok(), valid);
+        match text.parse::<IdempotencyKey>() {
+            Ok(IdempotencyKey::Named(name)) => {
                 prop_assert_eq!(&name, &text);
                 // What looks like an operation and a slot is one.
                 let made = name.split_once('@').is_some_and(|(op, slot)| {
@@ -224,7 +224,7 @@ proptest! {
                 });
                 prop_assert!(!made, "{}", name);
             }
-            Ok(key) => prop_assert_eq!(key.to_string().parse::<Key>().unwrap(), key),
+            Ok(key) => prop_assert_eq!(key.to_string().parse::<IdempotencyKey>().unwrap(), key),
             Err(_) => {}
         }
     }

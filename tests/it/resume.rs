@@ -2,16 +2,15 @@
 
 use crate::{
     collect::{Site, silent},
-    ledger::world::{adding, of, patience},
+    ledger::world::{adding, of, retry_policy},
 };
 use async_trait::async_trait;
 use futures_util::StreamExt;
 use sacker::{
     fault::{Fault, FaultKind},
-    model::{Address, Blob},
+    model::{Address, Blob, Created},
     ops::{Add, AddInput, Client, Download, Downloaded, Error, Observer, Phase, Target},
     store::{Body, Content, Listing, Put, PutError, Sending, Stat, Store},
-    table::Created,
 };
 use std::{
     fs::{self, File, Permissions},
@@ -107,12 +106,12 @@ impl Store for BreaksOff {
 
 /// Keeps what it is told.
 #[derive(Debug, Default)]
-struct Told {
+struct Reports {
     resumed: AtomicU64,
     warnings: Mutex<Vec<String>>,
 }
 
-impl Observer for Told {
+impl Observer for Reports {
     fn begin(&self, _: Phase, _: Option<u64>) {}
 
     fn resume(&self, bytes: u64) {
@@ -169,26 +168,26 @@ impl World {
     }
 
     /// Downloads it through a store that breaks off after so many bytes. Also gives how many it gave, and what was told.
-    async fn download(&self, after: u64) -> (Result<Downloaded, Error>, u64, Told) {
-        let (given, told) = (Arc::new(AtomicU64::new(0)), Arc::new(Told::default()));
+    async fn download(&self, after: u64) -> (Result<Downloaded, Error>, u64, Reports) {
+        let (given, reported) = (Arc::new(AtomicU64::new(0)), Arc::new(Reports::default()));
         let store = BreaksOff { inner: self.site.store(), after, given: Arc::clone(&given) };
         let scratch = self.site.dir.path().to_owned();
-        let client = Client::new(self.site.ledger(), Arc::new(store), patience(), scratch);
+        let client = Client::new(self.site.ledger(), Arc::new(store), retry_policy(), scratch);
         let client = client.with_jobs(NonZeroUsize::new(usize::try_from(JOBS).unwrap()).unwrap());
         let target = Target::Directory(self.to(""));
         let download =
             Download { package: of("app"), spec: of("1"), target, force: false, preserve_mode: false };
-        let observer: Arc<dyn Observer> = Arc::clone(&told) as _;
+        let observer: Arc<dyn Observer> = Arc::clone(&reported) as _;
         let done = client.download(download, &observer).await;
         drop((client, observer));
-        (done, given.load(SeqCst), Arc::into_inner(told).unwrap())
+        (done, given.load(SeqCst), Arc::into_inner(reported).unwrap())
     }
 
     /// Begins a download that breaks off once some parts have landed.
     async fn interrupted(&self) -> u64 {
-        let (done, given, told) = self.download(4 * PART).await;
+        let (done, given, reported) = self.download(4 * PART).await;
         assert!(matches!(done, Err(Error::Store(fault)) if fault.kind == FaultKind::Denied));
-        assert_eq!((told.resumed.into_inner(), self.left()), (0, vec![self.part()]));
+        assert_eq!((reported.resumed.into_inner(), self.left()), (0, vec![self.part()]));
         self.is_free().await;
         given.min(4 * PART)
     }
@@ -217,9 +216,9 @@ impl World {
 
     /// Downloads it, and all of it had to be sent.
     async fn is_fetched_whole(&self) {
-        let (done, given, told) = self.download(u64::MAX).await;
+        let (done, given, reported) = self.download(u64::MAX).await;
         done.unwrap();
-        assert_eq!((given, told.resumed.into_inner()), (SIZE, 0));
+        assert_eq!((given, reported.resumed.into_inner()), (SIZE, 0));
         self.is_right();
     }
 }
@@ -231,14 +230,14 @@ async fn what_has_landed_is_not_sent_again() {
     let mode = fs::metadata(world.part()).unwrap().mode();
     assert_eq!(mode & 0o7777 & !0o640, 0, "nobody reads it who may not in the end");
     // Once more: what has landed stays, and some lands.
-    let (done, given, told) = world.download(PART + 3 * MIB).await;
+    let (done, given, reported) = world.download(PART + 3 * MIB).await;
     done.unwrap_err();
     world.is_free().await;
-    assert!(told.resumed.into_inner() >= before - JOBS * PART);
-    let (done, last, told) = world.download(u64::MAX).await;
+    assert!(reported.resumed.into_inner() >= before - JOBS * PART);
+    let (done, last, reported) = world.download(u64::MAX).await;
     done.unwrap();
     world.is_done();
-    assert_eq!(last, SIZE - told.resumed.into_inner());
+    assert_eq!(last, SIZE - reported.resumed.into_inner());
     let sent_again = before + given.min(PART + 3 * MIB) + last - SIZE;
     assert!(sent_again <= 2 * JOBS * PART, "{sent_again} bytes for two interruptions");
 }
@@ -248,9 +247,9 @@ async fn a_file_that_was_whole_needs_only_its_name() {
     let world = World::new().await;
     fs::write(world.part(), &world.bytes).unwrap();
     fs::set_permissions(world.part(), Permissions::from_mode(0o600)).unwrap();
-    let (done, given, told) = world.download(u64::MAX).await;
+    let (done, given, reported) = world.download(u64::MAX).await;
     done.unwrap();
-    assert_eq!((given, told.resumed.into_inner()), (0, SIZE));
+    assert_eq!((given, reported.resumed.into_inner()), (0, SIZE));
     world.is_done();
 }
 
@@ -266,9 +265,9 @@ async fn what_is_left_and_wrong_is_fetched_again() {
             _ => file.write_all_at(&[1; 6], SIZE + 16).unwrap(),
         }
         drop(file);
-        let (done, _, told) = world.download(u64::MAX).await;
+        let (done, _, reported) = world.download(u64::MAX).await;
         done.unwrap();
-        assert_eq!(told.warnings.into_inner().unwrap().len(), 1, "{wrong}");
+        assert_eq!(reported.warnings.into_inner().unwrap().len(), 1, "{wrong}");
         world.is_done();
     }
 }
@@ -303,7 +302,7 @@ async fn damage_in_the_store_is_damage() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn another_layout_begins_anew() {
+async fn another_layout_restarts_the_download() {
     let world = World::new().await;
     for left in [&b""[..], b"sacker", &vec![1; usize::try_from(SIZE + 22).unwrap()], &[7; 100]] {
         fs::write(world.part(), left).unwrap();
@@ -315,7 +314,7 @@ async fn another_layout_begins_anew() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_more_may_read_is_not_gone_on_with() {
+async fn a_partial_file_that_others_may_read_is_not_resumed() {
     let world = World::new().await;
     world.interrupted().await;
     let before = fs::metadata(world.part()).unwrap().ino();
@@ -356,7 +355,7 @@ async fn two_at_once_both_get_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_planted_is_not_touched() {
+async fn a_planted_file_is_not_touched() {
     let world = World::new().await;
     let precious = world.site.dir.path().join("precious");
     for planted in ["a link", "a link to nothing", "a hard link", "a pipe", "a directory"] {

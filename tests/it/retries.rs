@@ -2,7 +2,7 @@
 
 use sacker::{
     fault::{Fault, FaultKind},
-    retry::{Patience, Stop},
+    retry::{Cancellation, RetryPolicy},
 };
 use std::{
     cell::{Cell, RefCell},
@@ -16,19 +16,19 @@ fn fault(kind: FaultKind) -> Fault {
     Fault::new(kind, "testing", "a fault that was asked for")
 }
 
-fn patience(seed: u64) -> Patience {
-    Patience::seeded(DEADLINE, Stop::new(), seed)
+fn retry_policy(seed: u64) -> RetryPolicy {
+    RetryPolicy::seeded(DEADLINE, Cancellation::new(), seed)
 }
 
 /// When the tries of a run begin of which each fails after `took`.
-async fn tries(patience: &Patience, kind: FaultKind, took: Duration) -> Vec<Duration> {
+async fn tries(retry_policy: &RetryPolicy, kind: FaultKind, took: Duration) -> Vec<Duration> {
     let (began, tries) = (Instant::now(), RefCell::<Vec<_>>::default());
     let attempt = || async {
         tries.borrow_mut().push(began.elapsed());
         tokio::time::sleep(took).await;
         Err::<(), _>(fault(kind))
     };
-    patience.run("testing", attempt).await.unwrap_err();
+    retry_policy.run("testing", attempt).await.unwrap_err();
     let settled = began.elapsed();
     assert!(settled >= DEADLINE && settled <= DEADLINE + took * 2, "it ends at {settled:?}");
     tries.into_inner()
@@ -42,7 +42,7 @@ async fn while_all_is_throttled_the_gaps_never_shrink_and_the_tries_are_few() {
             (FaultKind::Unavailable, Duration::from_millis(1)),
             (FaultKind::Unavailable, Duration::from_secs(2)),
         ] {
-            let tries = tries(&patience(seed), kind, took).await;
+            let tries = tries(&retry_policy(seed), kind, took).await;
             let gaps: Vec<_> = tries.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).collect();
             // The last try is made at the deadline, whenever the one before was.
             let (_, gaps) = gaps.split_last().unwrap();
@@ -57,8 +57,8 @@ async fn while_all_is_throttled_the_gaps_never_shrink_and_the_tries_are_few() {
 #[tokio::test(start_paused = true)]
 async fn many_at_once_share_what_may_be_tried() {
     const RUNS: usize = 200;
-    let patience = patience(1);
-    let runs = (0..RUNS).map(|_| tries(&patience, FaultKind::Throttled, Duration::from_millis(5)));
+    let retry_policy = retry_policy(1);
+    let runs = (0..RUNS).map(|_| tries(&retry_policy, FaultKind::Throttled, Duration::from_millis(5)));
     let mut all = futures_util::future::join_all(runs).await.concat();
     all.sort_unstable();
     // Each run makes its first try and, at the deadline, its last; between them are the retries that all share.
@@ -68,19 +68,19 @@ async fn many_at_once_share_what_may_be_tried() {
     let began = Instant::now();
     let failed = Cell::new(false);
     let attempt = || async { if failed.replace(true) { Ok(()) } else { Err(fault(FaultKind::Throttled)) } };
-    patience.clone().run("testing", attempt).await.unwrap();
+    retry_policy.clone().run("testing", attempt).await.unwrap();
     assert!(began.elapsed() > Duration::from_secs(2), "{:?}", began.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_is_served_at_every_second_try_is_not_slowed_down() {
-    let patience = patience(1);
+    let retry_policy = retry_policy(1);
     let began = Instant::now();
     for _ in 0..1000 {
         let failed = Cell::new(false);
         let attempt =
             || async { if failed.replace(true) { Ok(()) } else { Err(fault(FaultKind::Throttled)) } };
-        patience.run("testing", attempt).await.unwrap();
+        retry_policy.run("testing", attempt).await.unwrap();
     }
     assert!(began.elapsed() < Duration::from_secs(21), "{:?}", began.elapsed());
 }

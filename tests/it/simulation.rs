@@ -102,11 +102,11 @@ fn over(
 /// Runs seeds of one shape, each of which must end without a breach; returns what they came to.
 fn hold(shape: Shape, test: &str) -> Vec<Outcome> {
     let otherwise = SEEDS.iter().find(|(of, _)| *of == shape).unwrap().1;
-    let outcomes = over(shape, seeds(otherwise), None, |outcome| !outcome.breaches.is_empty());
-    if let Some((seed, outcome)) = outcomes.iter().find(|(_, outcome)| !outcome.breaches.is_empty()) {
+    let outcomes = over(shape, seeds(otherwise), None, |outcome| !outcome.violations.is_empty());
+    if let Some((seed, outcome)) = outcomes.iter().find(|(_, outcome)| !outcome.violations.is_empty()) {
         panic!(
             "{}\n\nreplay it with: SACKER_SEED={seed} cargo test --test it simulation::{test} -- --nocapture",
-            outcome.breaches.join("\n")
+            outcome.violations.join("\n")
         );
     }
     let outcomes: Vec<_> = outcomes.into_iter().map(|(_, outcome)| outcome).collect();
@@ -147,7 +147,7 @@ fn check_enough(outcomes: &[Outcome], of: &[Counted]) {
 }
 
 #[test]
-fn whatever_happens_the_promises_hold() {
+fn promises_hold_under_any_schedule_and_faults() {
     let outcomes = hold(Shape::Few, "whatever");
     check_enough(
         &outcomes,
@@ -288,20 +288,20 @@ fn no_attribute_can_be_edited_unnoticed() {
 fn every_protection_is_missed_when_it_is_taken_away() {
     let mut survived = Vec::new();
     for mutant in Mutant::ALL {
-        let bites = |breach: &&String| match mutant {
+        let bites = |violation: &&String| match mutant {
             // A new `op` breaks the hash chain in passing: that alone does not count.
-            Mutant::NewOpOnResend => !breach.starts_with("chain:"),
+            Mutant::NewOpOnResend => !violation.starts_with("chain:"),
             // It is for the search for a moment to see.
-            Mutant::StaleReads => breach.starts_with("no order explains"),
+            Mutant::StaleReads => violation.starts_with("no order explains"),
             _ => true,
         };
         let outcomes = over(Shape::Few, 0..BITES, Some(mutant), |outcome| {
-            outcome.breaches.iter().any(|breach| bites(&breach))
+            outcome.violations.iter().any(|violation| bites(&violation))
         });
         let caught =
-            outcomes.iter().find_map(|(seed, outcome)| Some((seed, outcome.breaches.iter().find(bites)?)));
+            outcomes.iter().find_map(|(seed, outcome)| Some((seed, outcome.violations.iter().find(bites)?)));
         match caught {
-            Some((seed, breach)) => println!("{mutant:?}: seed {seed}: {breach:.160}"),
+            Some((seed, violation)) => println!("{mutant:?}: seed {seed}: {violation:.160}"),
             None => survived.push(mutant),
         }
     }

@@ -41,7 +41,7 @@ async fn seed(table: &dyn Table) {
         for number in some {
             put.push(version(*number));
         }
-        backends::patience()
+        backends::retry_policy()
             .run("seeding", || async {
                 match table.transact(&put).await {
                     Err(sacker::table::TransactError::Fault(fault)) => Err(fault),
@@ -66,11 +66,11 @@ async fn seed(table: &dyn Table) {
 async fn versions_of_several_pages_arrive_over_a_slow_link() {
     let name = backends::unique("slow");
     let near = table(backends::dynamodb(), &name).await;
-    backends::patience().run("making a table", || near.create()).await.unwrap();
+    backends::retry_policy().run("making a table", || near.create()).await.unwrap();
     seed(&*near).await;
     let shape = Shape { rate: Some(BYTES_A_SECOND), ..Shape::default() };
     let link = Link::start(&backends::dynamodb(), shape).await;
-    let ledger = TableLedger::new(table(link.url(), &name).await, backends::patience());
+    let ledger = TableLedger::new(table(link.url(), &name).await, backends::retry_policy());
     let package = of("app");
     let versions: Vec<_> =
         ledger.versions(&package).map_ok(|release| release.version.get()).try_collect().await.unwrap();

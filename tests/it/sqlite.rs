@@ -2,8 +2,9 @@
 
 use sacker::{
     fault::FaultKind,
+    model::Created,
     table::{
-        Action, Change, Condition, Created, Item, Key, Order, Query, Table, TransactError, Transaction,
+        Action, Change, Condition, Item, Key, Order, Query, Table, TransactError, Transaction,
         sqlite::SqliteTable,
     },
 };
@@ -117,7 +118,7 @@ async fn a_file_left_empty_by_a_crash_is_finished() {
 }
 
 #[tokio::test]
-async fn damage_and_a_directory_in_the_way_are_told_apart() {
+async fn damage_and_a_directory_in_the_way_are_distinguished() {
     let dir = tempfile::tempdir().unwrap();
     let table = SqliteTable::open(dir.path());
     table.transact(&put(1)).await.unwrap();

@@ -141,7 +141,7 @@ fn stalling(scale: Scale, lasts: Option<Duration>) -> Shape {
 }
 
 #[test]
-fn both_directions_go_on_after_a_stall() {
+fn both_directions_resume_after_a_stall() {
     let (scale, size) = (Scale::new(), STALLED);
     let lasts = Some(scale.stall());
     std::thread::scope(|scope| {

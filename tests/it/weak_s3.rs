@@ -6,7 +6,7 @@ mod losses;
 
 use crate::ledger::{
     audit::audit,
-    world::{Tables, Weak, World, add, adding, of, patience, tag, tagging, tags, try_add, version},
+    world::{Tables, Weak, World, add, adding, of, retry_policy, tag, tagging, tags, try_add, version},
 };
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
@@ -14,8 +14,8 @@ use sacker::{
     aws::Objects,
     fault::Fault,
     ledger::{Ledger, TableLedger, WeakS3Ledger},
-    model::{Release, Version},
-    table::{Created, Item, Key, Page, Query, Table, TransactError, Transaction},
+    model::{Created, Release, Version},
+    table::{Item, Key, Page, Query, Table, TransactError, Transaction},
 };
 use std::sync::{
     Arc,
@@ -128,13 +128,13 @@ trait Holding: World {
 
 impl Holding for Weak {
     fn held(&self, hold: &Hold) -> Arc<dyn Ledger> {
-        Arc::new(WeakS3Ledger::new(Held::new(self.objects(), hold), patience()))
+        Arc::new(WeakS3Ledger::new(Held::new(self.objects(), hold), retry_policy()))
     }
 }
 
 impl Holding for Tables {
     fn held(&self, hold: &Hold) -> Arc<dyn Ledger> {
-        Arc::new(TableLedger::new(Held::new(self.table(), hold), patience()))
+        Arc::new(TableLedger::new(Held::new(self.table(), hold), retry_policy()))
     }
 }
 

@@ -40,7 +40,7 @@ fn each_code_of_each_list_has_its_meaning() {
 }
 
 #[test]
-fn what_the_sdk_sends_again_is_transient() {
+fn errors_that_the_sdk_retries_are_transient() {
     for code in THROTTLING_ERRORS.iter().chain(TRANSIENT_ERRORS) {
         assert!(kind(Some(code), 400).is_transient(), "{code}");
     }

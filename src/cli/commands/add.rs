@@ -2,10 +2,10 @@
 
 use crate::{
     cli::{
-        Context,
-        arguments::{Change, jobs},
+        context::Context,
         error::{Failure, Kind},
         json,
+        options::{Change, jobs},
     },
     ledger::AddRequest,
     model::{Expectation, FileName, Labels, PackageName, TagName},
@@ -85,7 +85,7 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
         ));
     }
     if context.output.json {
-        context.output.object(&json::Versioned::of(&release, Some(new)))
+        context.output.object(&json::VersionLine::of(&release, Some(new)))
     } else {
         context.output.line(release.version.to_string())
     }

@@ -2,10 +2,10 @@
 
 use crate::{
     cli::{
-        Context,
-        arguments::Change,
+        context::Context,
         error::{Failure, Kind},
         json,
+        options::Change,
         render::{self, plain},
     },
     ledger::ApplyRequest,
@@ -68,7 +68,7 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
     let moved = if dry_run { client.preview(&request).await } else { client.apply(&request).await };
     for moved in moved.map_err(context.failed(&doing))? {
         if context.output.json {
-            context.output.object(&json::Tagging::of(&moved))?;
+            context.output.object(&json::TagLine::of(&moved))?;
         } else {
             let line = render::moved(moved.tag.as_str(), moved.previous, moved.version);
             context.output.line(format!("{} {line}", moved.package))?;

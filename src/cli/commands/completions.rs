@@ -1,7 +1,6 @@
 //! `completions`: what a shell needs to complete commands and options.
 
-use crate::cli::{arguments::Arguments, error::Failure, output::Output};
-use clap::CommandFactory;
+use crate::cli::{error::Failure, output::Output};
 use clap_complete::Shell;
 
 /// Print a script with which a shell completes commands and options
@@ -14,9 +13,13 @@ pub(in crate::cli) struct Args {
     shell: Shell,
 }
 
-pub(in crate::cli) fn run(args: &Args, output: &mut Output) -> Result<(), Failure> {
+pub(in crate::cli) fn run(
+    args: &Args,
+    mut command: clap::Command,
+    output: &mut Output,
+) -> Result<(), Failure> {
     // What it writes to must not fail, so it is not stdout itself.
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Arguments::command(), "sacker", &mut script);
+    clap_complete::generate(args.shell, &mut command, "sacker", &mut script);
     output.line(script.trim_ascii_end())
 }

@@ -2,10 +2,11 @@
 
 use crate::{
     cli::{
-        Context,
-        arguments::jobs,
+        context::Context,
         error::{Failure, Kind},
-        json, render,
+        json,
+        options::jobs,
+        render,
     },
     model::{PackageName, Spec},
     ops::{self, Download, Target},
@@ -67,7 +68,9 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
         Err(error) => return Err(context.failed(&doing)(error)),
     };
     match &downloaded.path {
-        Some(_) if context.output.json => context.output.object(&json::Fetched::of(&package, &downloaded)),
+        Some(_) if context.output.json => {
+            context.output.object(&json::DownloadLine::of(&package, &downloaded))
+        }
         Some(path) => context.output.line(render::path(path, context.output.is_terminal())),
         None => Ok(()),
     }

@@ -2,13 +2,14 @@
 
 use crate::{
     cli::{
-        Context,
-        arguments::jobs,
+        context::Context,
         error::{Failure, Kind},
-        json, render,
+        json,
+        options::jobs,
+        render,
     },
-    ledger::{Breach, Mend},
-    ops::{Checked, Fsck},
+    ledger::{Repair, Violation},
+    ops::{Fsck, FsckReport},
 };
 use std::{num::NonZeroUsize, sync::Arc};
 
@@ -36,23 +37,23 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
     let observer = Arc::clone(&context.observer);
     let output = &mut *context.output;
     let mut printed = Ok(());
-    let mut tell = |breach: Breach| {
+    let mut record = |violation: Violation| {
         if printed.is_ok() {
             printed = if output.json {
-                output.object(&json::Broken::of(&breach))
+                output.object(&json::ViolationLine::of(&violation))
             } else {
-                output.line(line(&breach))
+                output.line(line(&violation))
             };
         }
     };
-    let checked = client.fsck(Fsck { repair, read_data }, &observer, &mut tell).await;
+    let checked = client.fsck(Fsck { repair, read_data }, &observer, &mut record).await;
     printed?;
     let checked = checked.map_err(context.failed("checking"))?;
     if context.output.json {
-        let Checked { packages, versions, blobs, read, unread, breaches, mended, unjudged } = checked;
+        let FsckReport { packages, versions, blobs, read, unread, violations, repaired, unjudged } = checked;
         let summary =
-            json::Totals::Fsck { packages, versions, blobs, read, unread, breaches, mended, unjudged };
-        context.output.object(&json::Last { summary })?;
+            json::Totals::Fsck { packages, versions, blobs, read, unread, violations, repaired, unjudged };
+        context.output.object(&json::TotalsLine { summary })?;
     }
     context.notices.note(&format!(
         "checked {}, {}, {}, and the bytes of {}",
@@ -72,14 +73,14 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
             env!("CARGO_PKG_VERSION")
         ));
     }
-    match (checked.breaches, checked.breaches - checked.mended) {
+    match (checked.violations, checked.violations - checked.repaired) {
         (0, _) => Ok(()),
-        (mended, 0) => {
-            context.notices.note(&format!("{} found, all mended", render::counted(mended, "breach")));
+        (repaired, 0) => {
+            context.notices.note(&format!("{} found, all mended", render::counted(repaired, "breach")));
             Ok(())
         }
-        (breaches, left) => {
-            let message = format!("{} found, {left} not mended", render::counted(breaches, "breach"));
+        (violations, left) => {
+            let message = format!("{} found, {left} not mended", render::counted(violations, "breach"));
             let hint = if repair {
                 "what is left can't be derived from the logs: look at it, or restore it from a backup"
             } else {
@@ -90,12 +91,17 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
     }
 }
 
-fn line(breach: &Breach) -> String {
-    let mend = match breach.mend {
-        Mend::Impossible => "",
-        Mend::Possible => " (can be mended)",
-        Mend::Done => " (mended)",
-        Mend::Overtaken => " (not mended: someone is writing there)",
+fn line(violation: &Violation) -> String {
+    let repair = match violation.repair {
+        Repair::Impossible => "",
+        Repair::Possible => " (can be mended)",
+        Repair::Done => " (mended)",
+        Repair::Overtaken => " (not mended: someone is writing there)",
     };
-    format!("{}  {}: {}{mend}", breach.rule, render::escaped(&breach.place), render::escaped(&breach.what))
+    format!(
+        "{}  {}: {}{repair}",
+        violation.rule,
+        render::escaped(&violation.place),
+        render::escaped(&violation.what)
+    )
 }

@@ -1,9 +1,9 @@
 //! `gc`: removes the blobs that no version needs.
 
 use crate::{
-    cli::{Context, error::Failure, json, render},
+    cli::{context::Context, error::Failure, json, render},
     model::Timestamp,
-    ops::{Collect, Garbage},
+    ops::{Garbage, GcOptions},
 };
 use futures_util::TryStreamExt;
 use std::time::Duration;
@@ -17,7 +17,7 @@ pub(in crate::cli) struct Args {
     #[arg(long)]
     pub delete: bool,
     /// Leave alone what was stored less than this ago
-    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = super::duration)]
+    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = crate::cli::options::duration)]
     min_age: Duration,
 }
 
@@ -26,7 +26,7 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
     let client = context.client().await?;
     let doing = if delete { "collecting" } else { "looking for what can be collected" };
     let mut garbage =
-        client.gc_observed(Collect { delete, min_age, now: Timestamp::now() }, &context.observer);
+        client.gc_observed(GcOptions { delete, min_age, now: Timestamp::now() }, &context.observer);
     let (mut blobs, mut bytes, mut uploads) = (0_u64, 0_u64, 0_u64);
     while let Some(found) = garbage.try_next().await.map_err(context.failed(doing))? {
         match &found {
@@ -40,12 +40,12 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
             Garbage::Upload(_) => uploads += 1,
         }
         if context.output.json {
-            context.output.object(&json::Collected::of(&found, delete))?;
+            context.output.object(&json::GarbageLine::of(&found, delete))?;
         }
     }
     if context.output.json {
         let summary = json::Totals::Gc { blobs, bytes, uploads, removed: delete };
-        context.output.object(&json::Last { summary })?;
+        context.output.object(&json::TotalsLine { summary })?;
     }
     let done = if delete { "removed" } else { "to be removed with --delete" };
     context.notices.note(&format!("{}, {}, {done}", render::counted(blobs, "blob"), render::size(bytes)));

@@ -1,7 +1,7 @@
 //! `history`: who did what, and when.
 
 use crate::{
-    cli::{Context, error::Failure, json, render},
+    cli::{context::Context, error::Failure, json, render},
     model::{PackageName, TagName},
 };
 use futures_util::TryStreamExt;
@@ -19,7 +19,7 @@ pub(in crate::cli) struct Args {
     #[arg(value_name = "TAG")]
     tag: Option<TagName>,
     /// At most this many
-    #[arg(long, value_name = "N", value_parser = super::limit)]
+    #[arg(long, value_name = "N", value_parser = crate::cli::options::limit)]
     limit: Option<usize>,
 }
 
@@ -37,7 +37,7 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
         }
         let Some(event) = event else { break };
         if context.output.json {
-            context.output.object(&json::Happened::of(&event))?;
+            context.output.object(&json::EventLine::of(&event))?;
         } else {
             context.output.line(render::history_row(&event))?;
         }

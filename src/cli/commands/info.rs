@@ -1,7 +1,7 @@
 //! `info`: all that is known of a version.
 
 use crate::{
-    cli::{Context, error::Failure, json, render},
+    cli::{context::Context, error::Failure, json, render},
     model::{PackageName, Spec},
 };
 
@@ -22,7 +22,7 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
     let doing = format!("reading {package} {spec}");
     let release = client.info(&package, &spec).await.map_err(context.failed(&doing))?;
     if context.output.json {
-        return context.output.object(&json::Versioned::of(&release, None));
+        return context.output.object(&json::VersionLine::of(&release, None));
     }
     for line in render::info(&release) {
         context.output.line(line)?;

@@ -1,9 +1,9 @@
 //! `init`: makes the ledger and the store.
 
 use crate::{
-    cli::{Context, error::Failure, json, render},
+    cli::{context::Context, error::Failure, json, render},
+    model::{Created, SettingState},
     ops::Adopted,
-    table::{Created, SettingState},
 };
 
 /// Make the ledger and the store with safe settings, or check those that are there
@@ -23,7 +23,7 @@ pub(in crate::cli) async fn run(args: &Args, context: &mut Context<'_>) -> Resul
     };
     let (ledger, store) = (context.places.ledger.to_string(), context.places.store.to_string());
     if context.output.json {
-        context.output.object(&json::Ready::of(&made, &ledger, &store, args.adopt_store))?;
+        context.output.object(&json::InitLine::of(&made, &ledger, &store, args.adopt_store))?;
     } else {
         let done = |created| match created {
             Created::Made => "made",

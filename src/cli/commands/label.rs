@@ -1,9 +1,9 @@
 //! `label`: adds labels to a version.
 
-use super::{VersionArgs, change};
+use super::shared::{VersionArgs, change};
 use crate::{
     cli::{
-        Context,
+        context::Context,
         error::{Failure, Kind},
     },
     model::{Labels, ReleaseChange},

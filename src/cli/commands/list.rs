@@ -2,7 +2,7 @@
 
 use crate::{
     cli::{
-        Context,
+        context::Context,
         error::{Failure, Kind},
         json,
         render::{self, counted},
@@ -23,7 +23,7 @@ pub(in crate::cli) struct Args {
     #[arg(long, value_name = "NAME")]
     after: Option<PackageName>,
     /// At most this many
-    #[arg(long, value_name = "N", value_parser = super::limit)]
+    #[arg(long, value_name = "N", value_parser = crate::cli::options::limit)]
     limit: Option<usize>,
     /// Show the latest version of each, its size, and when the package was last changed
     ///
@@ -52,7 +52,7 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
         (print(&client, &query, limit, context).await?, 0)
     };
     if context.output.json {
-        context.output.object(&json::Last { summary: json::Totals::List { packages, denied } })?;
+        context.output.object(&json::TotalsLine { summary: json::Totals::List { packages, denied } })?;
     }
     match denied {
         0 => Ok(()),
@@ -79,7 +79,7 @@ async fn print(
         context.output.wait(packages.try_next()).await?.map_err(context.failed(DOING))?
     {
         if context.output.json {
-            context.output.object(&json::Package { package: &package })?;
+            context.output.object(&json::PackageLine { package: &package })?;
         } else {
             context.output.line(package.as_str())?;
         }
@@ -103,7 +103,7 @@ async fn print_long(
     while let Some(listed) = context.output.wait(packages.try_next()).await?.map_err(context.failed(DOING))? {
         match listed {
             Listed::Package(package) if context.output.json => {
-                context.output.object(&json::Summary::of(&package))?;
+                context.output.object(&json::SummaryLine::of(&package))?;
                 printed += 1;
             }
             Listed::Package(package) => {

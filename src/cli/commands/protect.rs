@@ -2,10 +2,10 @@
 
 use crate::{
     cli::{
-        Context,
-        arguments::Change,
+        context::Context,
         error::{Failure, Kind},
         json,
+        options::Change,
     },
     ledger::ProtectRequest,
     model::{PackageName, Protection, TagName},
@@ -67,7 +67,7 @@ pub(super) async fn protect(
         }
     })?;
     if context.output.json {
-        return context.output.object(&json::Tagging::of(&done));
+        return context.output.object(&json::TagLine::of(&done));
     }
     let how = done.protection.map_or_else(|| "unprotected".to_owned(), |how| how.to_string());
     context.output.line(format!("{}: {how}", done.tag))

@@ -1,7 +1,7 @@
 //! `rollback`: puts a tag back to where it was.
 
 use crate::{
-    cli::{Context, arguments::Change, error::Failure},
+    cli::{context::Context, error::Failure, options::Change},
     ledger::RollbackRequest,
     model::{Expectation, PackageName, TagName, Version},
 };
@@ -30,11 +30,11 @@ pub(in crate::cli) struct Args {
 
 pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result<(), Failure> {
     let Args { package, tag, to, expect, confirm, change } = args;
-    let confirm = super::confirmed(&tag, confirm.as_ref())?;
+    let confirm = super::shared::confirmed(&tag, confirm.as_ref())?;
     let client = context.ledger().await?;
     let author = context.author(change).await?;
     let doing = format!("putting back the tag {tag} of {package}");
     let request = RollbackRequest { package, tag, to, expect, confirm, author };
     let moved = client.rollback(&request).await.map_err(context.failed(&doing))?;
-    super::show_move(&moved, context)
+    super::shared::show_move(&moved, context)
 }

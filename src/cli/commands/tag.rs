@@ -1,7 +1,7 @@
 //! `tag`: moves a tag.
 
 use crate::{
-    cli::{Context, arguments::Change, error::Failure},
+    cli::{context::Context, error::Failure, options::Change},
     ledger::TagRequest,
     model::{Expectation, Gate, PackageName, Spec, TagName},
 };
@@ -33,11 +33,11 @@ pub(in crate::cli) struct Args {
 
 pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result<(), Failure> {
     let Args { package, spec, tag, expect, require, confirm, change } = args;
-    let confirm = super::confirmed(&tag, confirm.as_ref())?;
+    let confirm = super::shared::confirmed(&tag, confirm.as_ref())?;
     let client = context.ledger().await?;
     let author = context.author(change).await?;
     let doing = format!("moving the tag {tag} of {package} to {spec}");
     let request = TagRequest { package, spec, tag, expect, require, confirm, author };
     let moved = client.tag(&request).await.map_err(context.failed(&doing))?;
-    super::show_move(&moved, context)
+    super::shared::show_move(&moved, context)
 }

@@ -1,7 +1,7 @@
 //! `tags`: the tags of a package.
 
 use crate::{
-    cli::{Context, error::Failure, json, render},
+    cli::{context::Context, error::Failure, json, render},
     model::{PackageName, Version},
 };
 
@@ -20,10 +20,10 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
     let tagged = client.tags(&package).await.map_err(context.failed(&doing))?;
     if context.output.json {
         if let Some(latest) = tagged.latest {
-            context.output.object(&json::Tagging::latest(&package, latest))?;
+            context.output.object(&json::TagLine::latest(&package, latest))?;
         }
         for tag in &tagged.tags {
-            context.output.object(&json::Tagging::of(tag))?;
+            context.output.object(&json::TagLine::of(tag))?;
         }
         return Ok(());
     }

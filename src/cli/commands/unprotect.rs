@@ -1,7 +1,7 @@
 //! `unprotect`: lets a tag be moved again.
 
 use super::protect::{TagArgs, protect};
-use crate::cli::{Context, error::Failure};
+use crate::cli::{context::Context, error::Failure};
 
 /// Let a protected tag be moved again
 #[derive(Debug, clap::Args)]

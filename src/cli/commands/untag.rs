@@ -1,7 +1,7 @@
 //! `untag`: takes a tag off.
 
 use crate::{
-    cli::{Context, arguments::Change, error::Failure},
+    cli::{context::Context, error::Failure, options::Change},
     ledger::UntagRequest,
     model::{Expectation, PackageName, TagName},
 };
@@ -27,11 +27,11 @@ pub(in crate::cli) struct Args {
 
 pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result<(), Failure> {
     let Args { package, tag, expect, confirm, change } = args;
-    let confirm = super::confirmed(&tag, confirm.as_ref())?;
+    let confirm = super::shared::confirmed(&tag, confirm.as_ref())?;
     let client = context.ledger().await?;
     let author = context.author(change).await?;
     let doing = format!("removing the tag {tag} of {package}");
     let request = UntagRequest { package, tag, expect, confirm, author };
     let moved = client.untag(&request).await.map_err(context.failed(&doing))?;
-    super::show_move(&moved, context)
+    super::shared::show_move(&moved, context)
 }

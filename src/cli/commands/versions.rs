@@ -2,7 +2,7 @@
 
 use crate::{
     cli::{
-        Context,
+        context::Context,
         error::Failure,
         json,
         render::{self, Digests},
@@ -18,7 +18,7 @@ pub(in crate::cli) struct Args {
     #[arg(value_name = "PACKAGE")]
     package: PackageName,
     /// At most this many
-    #[arg(long, value_name = "N", value_parser = super::limit)]
+    #[arg(long, value_name = "N", value_parser = crate::cli::options::limit)]
     limit: Option<usize>,
     /// Only those whose sha256 begins with these digits
     #[arg(long, value_name = "HEX", value_parser = digits)]
@@ -49,7 +49,7 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
         }
         let Some(release) = version else { break };
         if context.output.json {
-            context.output.object(&json::Versioned::of(&release, None))?;
+            context.output.object(&json::VersionLine::of(&release, None))?;
         } else {
             context.output.line(render::versions_row(&release, digests))?;
         }

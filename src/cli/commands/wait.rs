@@ -1,7 +1,7 @@
 //! `wait`: until a version is there, or a tag has moved.
 
 use crate::{
-    cli::{Context, error::Failure, json, render},
+    cli::{context::Context, error::Failure, json, render},
     model::{PackageName, Spec, Version},
     ops::Wait,
 };
@@ -29,7 +29,7 @@ pub(in crate::cli) struct Args {
     #[arg(long, value_name = "REV")]
     after_rev: Option<u64>,
     /// How long to wait: 90s, 10m [default: for ever]
-    #[arg(long, value_name = "DURATION", value_parser = super::duration)]
+    #[arg(long, value_name = "DURATION", value_parser = crate::cli::options::duration)]
     timeout: Option<Duration>,
 }
 
@@ -45,7 +45,7 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
     let wait = Wait { package, spec, version, newer_than, after_rev, timeout };
     let release = client.wait(&wait, &context.observer).await.map_err(context.failed(&doing))?;
     if context.output.json {
-        return context.output.object(&json::Versioned::of(&release, None));
+        return context.output.object(&json::VersionLine::of(&release, None));
     }
     for line in render::info(&release) {
         context.output.line(line)?;

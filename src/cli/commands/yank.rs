@@ -1,8 +1,8 @@
 //! `yank`: takes a version out of `latest`.
 
-use super::{VersionArgs, change};
+use super::shared::{VersionArgs, change};
 use crate::{
-    cli::{Context, error::Failure},
+    cli::{context::Context, error::Failure},
     model::ReleaseChange,
 };
 

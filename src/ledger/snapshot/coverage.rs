@@ -12,32 +12,15 @@
 //!
 //! Facts that hold permanently once they are true are not recorded: entries never change, labels and packages stay.
 
-use super::Snapshot;
-use crate::{
-    ledger::{Error, TableLedger, items},
-    table::{Action, Condition, Item, Key, TransactError, Transaction},
+use super::{
+    Snapshot,
+    facts::{Fact, Used, ensures},
 };
-use serde_json::Value;
+use crate::{
+    ledger::{Error, schema},
+    table::{Action, Key, Table, TransactError, Transaction},
+};
 use std::{collections::BTreeSet, fmt};
-
-/// Something that was used of an item and may change.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Fact {
-    /// There is no such item.
-    Absent,
-    /// These attributes are as they were read.
-    Same(&'static [&'static str]),
-    /// This condition holds for it, or does not.
-    Holds(Condition, bool),
-}
-
-#[derive(Debug, Clone)]
-pub(super) struct Used {
-    pub key: Key,
-    pub fact: Fact,
-    /// False where only a transaction begins there.
-    pub decides: bool,
-}
 
 /// Something that was used and that a transaction does not cover.
 #[derive(Debug)]
@@ -60,6 +43,11 @@ pub(in crate::ledger) struct Sealed(Transaction);
 impl Sealed {
     pub(in crate::ledger) fn actions(&self) -> &[Action] {
         self.0.actions()
+    }
+
+    /// Sends it, once.
+    pub(in crate::ledger) async fn send(&self, table: &dyn Table) -> Result<(), TransactError> {
+        table.transact(&self.0).await
     }
 
     /// Returns the transaction, or the error of a gap, where no other way of reading could help.
@@ -95,13 +83,6 @@ impl Gap {
     }
 }
 
-impl TableLedger {
-    /// Sends a transaction, once.
-    pub(in crate::ledger) async fn send(&self, sealed: &Sealed) -> Result<(), TransactError> {
-        self.table().transact(&sealed.0).await
-    }
-}
-
 impl Snapshot {
     /// Begins a decision: nothing was used for it yet.
     pub(in crate::ledger) fn begin(&self) {
@@ -134,81 +115,13 @@ impl Snapshot {
         if acted(key).is_some_and(|action| ensures(&action.condition, fact, item)) {
             return true;
         }
-        let head_key = items::head_key(&key.pk);
+        let head_key = schema::head_key(&key.pk);
         let (Some(head), Some(seen)) = (self.items.get(&head_key), self.items.get(key)) else { return false };
         let in_order = seen.read > head.read || seen.read == head.read && self.reads[seen.read];
         let still = head.item.as_ref().map_or(Fact::Absent, |_| Fact::Same(&["rev"]));
         in_order
-            && items::is_logged(key)
+            && schema::is_logged(key)
             && acted(&head_key).is_some_and(|action| ensures(&action.condition, &still, head.item.as_ref()))
-    }
-}
-
-/// Returns true if a fact about an item that was seen follows from a condition.
-fn ensures(condition: &Condition, fact: &Fact, item: Option<&Item>) -> bool {
-    match (fact, item) {
-        (Fact::Absent, _) | (Fact::Same(_), None) => absent(condition),
-        (Fact::Same(attributes), Some(item)) => {
-            attributes.iter().all(|attribute| pins(condition, attribute, item.get(*attribute)))
-        }
-        (Fact::Holds(what, holds), _) => {
-            *holds && implies(condition, what)
-                || match item {
-                    None => absent(condition),
-                    Some(item) => {
-                        let mut all = BTreeSet::new();
-                        attributes(what, &mut all);
-                        // Whether there is an item at all is said by any attribute that it has.
-                        all.iter().any(|name| item.contains_key(*name))
-                            && all.iter().all(|name| pins(condition, name, item.get(*name)))
-                    }
-                }
-        }
-    }
-}
-
-/// The condition says that there is no item.
-fn absent(condition: &Condition) -> bool {
-    match condition {
-        Condition::Absent => true,
-        Condition::All(all) => all.iter().any(absent),
-        Condition::Any(any) => !any.is_empty() && any.iter().all(absent),
-        _ => false,
-    }
-}
-
-/// The condition says that the attribute has this value, or that it is not there.
-fn pins(condition: &Condition, attribute: &str, value: Option<&Value>) -> bool {
-    match condition {
-        Condition::Equals(name, is) => *name == attribute && Some(is) == value,
-        Condition::Lacks(name) => *name == attribute && value.is_none(),
-        Condition::All(all) => all.iter().any(|it| pins(it, attribute, value)),
-        Condition::Any(any) => !any.is_empty() && any.iter().all(|it| pins(it, attribute, value)),
-        _ => false,
-    }
-}
-
-/// Whenever the condition holds, the other one does. (False where it takes more to see that.)
-fn implies(condition: &Condition, other: &Condition) -> bool {
-    condition == other
-        || match (condition, other) {
-            (_, Condition::Always) => true,
-            (_, Condition::All(others)) => others.iter().all(|other| implies(condition, other)),
-            (Condition::All(all), _) => all.iter().any(|it| implies(it, other)),
-            (Condition::Any(any), _) => !any.is_empty() && any.iter().all(|it| implies(it, other)),
-            (_, Condition::Any(others)) => others.iter().any(|other| implies(condition, other)),
-            _ => false,
-        }
-}
-
-/// The attributes that a condition looks at.
-fn attributes(condition: &Condition, into: &mut BTreeSet<&'static str>) {
-    match condition {
-        Condition::Equals(name, _) | Condition::Lacks(name) | Condition::AtLeast(name, _) => {
-            into.insert(name);
-        }
-        Condition::All(all) | Condition::Any(all) => all.iter().for_each(|it| attributes(it, into)),
-        Condition::Always | Condition::Absent | Condition::Present => {}
     }
 }
 

@@ -3,10 +3,11 @@
 use crate::{
     ledger::{
         AddRequest, Author, Conflict, Error, NotFound, Refused,
-        fence::after,
-        items::{BlobFields, TagItem, VersionItem},
+        schema::{BlobFields, TagItem, VersionItem, after},
     },
-    model::{Digest, Expectation, Key, PackageName, Release, Spec, TagKind, TagName, Timestamp, Version},
+    model::{
+        Digest, Expectation, IdempotencyKey, PackageName, Release, Spec, TagKind, TagName, Timestamp, Version,
+    },
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -119,7 +120,7 @@ impl Document {
         }
     }
 
-    pub(super) fn remember(&mut self, key: Option<&Key>, request: String, outcome: Outcome) {
+    pub(super) fn remember(&mut self, key: Option<&IdempotencyKey>, request: String, outcome: Outcome) {
         if let Some(key) = key {
             self.keys.insert(key.to_string(), Remembered { request, outcome });
         }

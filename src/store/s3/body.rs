@@ -3,7 +3,7 @@
 use crate::{
     model::{Digest, Sha256},
     retry::Flow,
-    store::{Content, Sent, files::read, part_size, sending::Teller},
+    store::{Content, Sent, files::read, part_size, sending::ProgressSender},
 };
 use aws_smithy_types::{body::SdkBody, byte_stream::ByteStream};
 use bytes::Bytes;
@@ -149,14 +149,14 @@ impl Drop for Filled {
 /// Counts the bytes of a body, which may be sent several times: each is reported once. Cloning shares what was reported.
 #[derive(Debug, Clone)]
 pub(super) struct Count {
-    tell: Teller,
+    progress: ProgressSender,
     furthest: Arc<AtomicU64>,
     flow: Option<Flow>,
 }
 
 impl Count {
-    pub fn new(tell: Teller) -> Self {
-        Self { tell, furthest: Arc::default(), flow: None }
+    pub fn new(progress: ProgressSender) -> Self {
+        Self { progress, furthest: Arc::default(), flow: None }
     }
 
     /// For a try that is part of a flow.
@@ -171,7 +171,7 @@ impl Count {
         }
         let new = end.saturating_sub(self.furthest.fetch_max(end, Relaxed));
         if new > 0 {
-            let _ = self.tell.send(Sent::Now(new));
+            let _ = self.progress.send(Sent::Now(new));
         }
     }
 }

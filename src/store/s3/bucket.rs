@@ -1,15 +1,15 @@
 //! The bucket itself: made once, with safe settings.
 
 use super::{
-    S3Store, code, fault,
+    client::S3Store,
+    faults::{code, status},
     settings::{ABORT_DAYS, NONCURRENT_DAYS, is_unknown, tls_only},
-    status,
 };
 use crate::{
-    aws::is_expired,
+    aws::{fault, is_expired},
     failpoint::reach,
     fault::{Fault, FaultKind},
-    table::Created,
+    model::Created,
 };
 use aws_sdk_s3::{
     config::http::HttpResponse,

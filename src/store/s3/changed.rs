@@ -1,9 +1,16 @@
 //! When a try to send fails: is the file still what was hashed?
 
-use super::{S3Store, body, fault, refused_bytes, status, unreadable};
+use super::{
+    body,
+    client::S3Store,
+    encoding::unreadable,
+    faults::{refused_bytes, status},
+};
 use crate::{
+    aws::fault,
+    blocking::threaded,
     fault::{Fault, FaultKind},
-    store::{Content, PutError, files::threaded},
+    store::{Content, PutError},
 };
 use aws_sdk_s3::{
     config::http::HttpResponse,
@@ -14,7 +21,7 @@ use std::{error::Error, io};
 impl S3Store {
     /// A try to send failed: whether that is because the file is no longer what was hashed. `part` is what was
     /// sent, `None` if all of it was sent before.
-    pub(super) async fn blame<E>(
+    pub(super) async fn explain_failed_put<E>(
         &self,
         content: &Content,
         part: Option<usize>,

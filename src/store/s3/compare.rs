@@ -1,12 +1,17 @@
 //! Comparing what is under a key with a content.
 
-use super::{S3Store, code, encoded_crc, encoded_sha256, fault, status};
+use super::{
+    client::S3Store,
+    encoding::{encoded_crc, encoded_sha256},
+    faults::{code, status},
+};
 use crate::{
+    aws::fault,
     fault::{Fault, FaultKind},
     model::{Digest, Sha256},
     store::{
         Content, Sent,
-        sending::{Teller, exchanged},
+        sending::{ProgressSender, replaced_while_read},
     },
 };
 use aws_sdk_s3::{
@@ -32,7 +37,7 @@ pub(super) async fn look(
     store: &S3Store,
     key: &str,
     content: &Content,
-    tell: &Teller,
+    progress: &ProgressSender,
 ) -> Result<Found, Fault> {
     let doing = || store.doing(format_args!("comparing {key}"));
     let Some(head) = store.head(key, None).await.map_err(|error| fault(doing(), error))? else {
@@ -47,7 +52,7 @@ pub(super) async fn look(
     };
     let same = match verdict {
         Some(same) => same,
-        None => match read(store, key, &etag, tell).await? {
+        None => match read(store, key, &etag, progress).await? {
             Some(sha256) => sha256 == *content.sha256(),
             None => return Ok(Found::Nothing),
         },
@@ -72,7 +77,12 @@ fn verdict(head: &HeadObjectOutput, content: &Content) -> Option<bool> {
 }
 
 /// The sha256 of the bytes of an object; `None` if it is gone.
-async fn read(store: &S3Store, key: &str, etag: &str, tell: &Teller) -> Result<Option<Digest>, Fault> {
+async fn read(
+    store: &S3Store,
+    key: &str,
+    etag: &str,
+    progress: &ProgressSender,
+) -> Result<Option<Digest>, Fault> {
     let doing = || store.doing(format_args!("reading {key}, which has no checksum to compare"));
     debug!(key, "an object has no checksum to compare, and is read");
     let request = store.client.get_object().bucket(&store.bucket).key(key).if_match(etag).customize();
@@ -82,7 +92,7 @@ async fn read(store: &S3Store, key: &str, etag: &str, tell: &Teller) -> Result<O
     let mut body = match request.send().instrument(debug_span!("s3.GetObject", key)).await {
         Ok(answer) => answer.body,
         Err(error) if code(&error) == "NoSuchKey" => return Ok(None),
-        Err(error) if status(&error) == Some(412) => return Err(exchanged(doing())),
+        Err(error) if status(&error) == Some(412) => return Err(replaced_while_read(doing())),
         Err(error) => return Err(fault(doing(), error)),
     };
     let mut sha256 = Sha256::new();
@@ -90,7 +100,7 @@ async fn read(store: &S3Store, key: &str, etag: &str, tell: &Teller) -> Result<O
         let bytes = bytes.map_err(|error| Fault::new(FaultKind::Unavailable, doing(), error))?;
         sha256.update(&bytes);
         // Nobody may wait any more.
-        let _ = tell.send(Sent::Compared(bytes.len() as u64));
+        let _ = progress.send(Sent::Compared(bytes.len() as u64));
     }
     Ok(Some(sha256.finish()))
 }

@@ -4,9 +4,8 @@
 //! it. For the same reason an entry is locked while it is in use: another process that adds the same blob meanwhile
 //! makes an upload of its own, and neither breaks the other's.
 
-use crate::{durable, failpoint};
+use crate::{durable, failpoint, model::Digest};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 use std::{
     fs::{self, File, TryLockError},
     io::{self, Read, Seek, Write},
@@ -40,7 +39,7 @@ impl Entry {
     /// Where the entry for an object of a server is.
     pub fn path(dir: &Path, endpoint: &str, bucket: &str, key: &str) -> PathBuf {
         // An endpoint holds no space, and a bucket's name no slash.
-        dir.join(format!("{}.json", hex::encode(Sha256::digest(format!("{endpoint} {bucket}/{key}")))))
+        dir.join(format!("{}.json", Digest::of(format!("{endpoint} {bucket}/{key}").as_bytes())))
     }
 
     /// Opens the entry, or `None` if someone else has it. Blocks, but never for the lock.
@@ -134,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_damaged_reads_as_nothing() {
+    fn a_damaged_entry_reads_as_absent() {
         let dir = tempfile::tempdir().unwrap();
         let path = Entry::path(dir.path(), "http://a", "bucket", "sha256/0");
         for text in [&b"{\"bucket\":\"buc"[..], b"\xff\xfe", b"null", b"{}"] {

@@ -6,32 +6,37 @@
 mod parts;
 
 use super::{
-    Found, S3Store, body, code, encoded_crc, fault,
+    body,
+    client::S3Store,
+    compare::{Found, look},
+    encoding::encoded_crc,
+    faults::{code, refused_bytes, status},
     journal::{Entry, Upload},
-    look, refused_bytes,
     single::ROUNDS,
-    status, uploads,
+    uploads,
 };
 use crate::{
+    aws::fault,
+    blocking::threaded,
     failpoint::reach,
     fault::{Fault, FaultKind},
-    store::{Content, Put, PutError, files::threaded, part_size, sending::Teller},
+    store::{Content, Put, PutError, part_size, sending::ProgressSender},
 };
 use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumType, CompletedMultipartUpload, CompletedPart, Part};
 use std::{collections::BTreeMap, io, path::PathBuf, sync::Arc};
 use tracing::{Instrument, debug, debug_span, warn};
 
 /// Why an upload came to nothing.
-enum Stop {
+enum UploadFailure {
     /// S3 doesn't know the upload: it was completed, aborted or swept away.
     Gone,
     /// The upload can't be completed any more, whatever is sent; a new one may.
-    Spoilt(PutError),
+    Invalidated(PutError),
     /// Something else failed. The upload may go on later.
     Failed(PutError),
 }
 
-impl From<Fault> for Stop {
+impl From<Fault> for UploadFailure {
     fn from(fault: Fault) -> Self {
         Self::Failed(fault.into())
     }
@@ -43,7 +48,7 @@ struct Transfer<'a> {
     key: &'a str,
     content: &'a Content,
     buffers: body::Buffers,
-    tell: Teller,
+    progress: ProgressSender,
 }
 
 /// Puts a blob as a multipart upload, unless it is there.
@@ -51,12 +56,12 @@ pub(super) async fn put(
     store: &S3Store,
     key: &str,
     content: &Content,
-    tell: Teller,
+    progress: ProgressSender,
 ) -> Result<Put, PutError> {
-    let transfer = Transfer { store, key, content, buffers: body::Buffers::default(), tell };
-    let replaced = match look(store, key, content, &transfer.tell).await? {
+    let transfer = Transfer { store, key, content, buffers: body::Buffers::default(), progress };
+    let replaced = match look(store, key, content, &transfer.progress).await? {
         Found::Content => {
-            transfer.forsake().await;
+            transfer.abandon().await;
             return Ok(Put::Present);
         }
         Found::Nothing => None,
@@ -72,9 +77,9 @@ pub(super) async fn put(
     let (result, open, over) = match result {
         Ok(Put::Present) => (Ok(Put::Present), true, true),
         Ok(put) => (Ok(put), false, true),
-        Err(Stop::Gone) => (transfer.after_gone().await, false, true),
-        Err(Stop::Spoilt(error)) => (Err(error), true, true),
-        Err(Stop::Failed(error)) => {
+        Err(UploadFailure::Gone) => (transfer.after_gone().await, false, true),
+        Err(UploadFailure::Invalidated(error)) => (Err(error), true, true),
+        Err(UploadFailure::Failed(error)) => {
             let over = entry.is_none() || never_resumed(&error);
             (Err(error), true, over)
         }
@@ -119,7 +124,7 @@ impl Transfer<'_> {
     }
 
     /// Aborts what this client may have begun for a blob that is there by now.
-    async fn forsake(&self) {
+    async fn abandon(&self) {
         let Some(path) = self.entry_path().await else { return };
         if !tokio::fs::try_exists(path).await.unwrap_or_default() {
             return;
@@ -214,7 +219,7 @@ impl Transfer<'_> {
         upload: &Upload,
         parts: Vec<CompletedPart>,
         mut replaced: Option<String>,
-    ) -> Result<Put, Stop> {
+    ) -> Result<Put, UploadFailure> {
         let store = self.store;
         let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
         let size = i64::try_from(self.content.size()).unwrap_or(i64::MAX);
@@ -239,19 +244,23 @@ impl Transfer<'_> {
                 return Ok(if replaced.is_none() { Put::Stored } else { Put::Replaced });
             };
             match (status(&error), code(&error)) {
-                (_, "NoSuchUpload") => return Err(Stop::Gone),
+                (_, "NoSuchUpload") => return Err(UploadFailure::Gone),
                 (Some(412), _) | (_, "PreconditionFailed" | "NoSuchKey") => {}
                 // Another write was under way, which says nothing about what came of it; S3 wants the parts of such
                 // an upload to be sent again. Or someone else's part took the place of ours.
                 (Some(409), _) | (_, "ConditionalRequestConflict" | "InvalidPart" | "InvalidPartOrder") => {
-                    return Err(Stop::Spoilt(Fault::new(FaultKind::Contended, self.doing(), error).into()));
+                    return Err(UploadFailure::Invalidated(
+                        Fault::new(FaultKind::Contended, self.doing(), error).into(),
+                    ));
                 }
                 _ if refused_bytes(&error) => {
-                    return Err(Stop::Spoilt(store.blame(self.content, None, self.doing(), error).await));
+                    return Err(UploadFailure::Invalidated(
+                        store.explain_failed_put(self.content, None, self.doing(), error).await,
+                    ));
                 }
                 _ => return Err(fault(self.doing(), error).into()),
             }
-            replaced = match look(store, self.key, self.content, &self.tell).await? {
+            replaced = match look(store, self.key, self.content, &self.progress).await? {
                 Found::Content => return Ok(Put::Present),
                 Found::Nothing => None,
                 Found::Other { etag } => Some(etag),
@@ -264,7 +273,7 @@ impl Transfer<'_> {
     /// The upload is gone. If it was completed, perhaps by a request of ours whose answer was lost, the blob is
     /// there; that *something* is there would not say so.
     async fn after_gone(&self) -> Result<Put, PutError> {
-        match look(self.store, self.key, self.content, &self.tell).await? {
+        match look(self.store, self.key, self.content, &self.progress).await? {
             Found::Content => Ok(Put::Stored),
             Found::Nothing | Found::Other { .. } => {
                 let why = "the upload was ended by someone else";
@@ -274,7 +283,7 @@ impl Transfer<'_> {
     }
 
     async fn abort(&self, upload_id: &str) {
-        uploads::forsake(self.store, self.key, upload_id, || self.doing()).await;
+        uploads::abandon(self.store, self.key, upload_id, || self.doing()).await;
     }
 }
 

@@ -1,7 +1,11 @@
 //! Who a store belongs to: the object `OWNER`, which is only ever written under a condition.
 
-use super::{S3Store, code, fault, status};
+use super::{
+    client::S3Store,
+    faults::{code, status},
+};
 use crate::{
+    aws::fault,
     fault::{Fault, FaultKind},
     store::OWNER_MOST,
 };

@@ -4,7 +4,7 @@
 //! it is found out before the payload is sent, from the file: the SDK by itself signs only what it has in memory.
 
 use super::body;
-use crate::store::{Content, files::threaded};
+use crate::{blocking::threaded, store::Content};
 use aws_runtime::auth::PayloadSigningOverride;
 use aws_smithy_runtime_api::{
     box_error::BoxError,

@@ -4,11 +4,16 @@
 //! bytes there again. So nothing is left behind and nothing is lost, also on a server that refuses nothing. The multipart
 //! upload that is begun is aborted.
 
-use super::{S3Store, code, encoded_crc, fault, owner, refused_bytes, status, uploads};
+use super::{
+    client::S3Store,
+    encoding::encoded_crc,
+    faults::{code, refused_bytes, status},
+    owner, uploads,
+};
 use crate::{
-    aws::is_expired,
+    aws::{fault, is_expired},
     fault::{Fault, FaultKind},
-    table::{Setting, SettingState},
+    model::{Setting, SettingState},
 };
 use aws_sdk_s3::{
     config::http::HttpResponse,
@@ -187,7 +192,7 @@ impl Probe<'_> {
             }
         };
         let found = self.of_parts(&upload).await;
-        uploads::forsake(self.store, &self.key, &upload, || self.doing()).await;
+        uploads::abandon(self.store, &self.key, &upload, || self.doing()).await;
         found
     }
 

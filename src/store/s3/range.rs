@@ -1,12 +1,16 @@
 //! Reading a range of a blob.
 
-use super::{S3Store, code, fault, status};
+use super::{
+    client::S3Store,
+    faults::{code, status},
+};
 use crate::{
+    aws::fault,
     fault::{Fault, FaultKind},
     model::Address,
     store::{
         Body,
-        sending::{beyond, exchanged},
+        sending::{out_of_range, replaced_while_read},
     },
 };
 use aws_sdk_s3::config::ResponseChecksumValidation;
@@ -41,7 +45,7 @@ pub(super) async fn get(
     let answer = match request.send().instrument(debug_span!("s3.GetObject", key)).await {
         Ok(answer) => answer,
         Err(error) if code(&error) == "NoSuchKey" => return Ok(None),
-        Err(error) if status(&error) == Some(412) => return Err(exchanged(doing)),
+        Err(error) if status(&error) == Some(412) => return Err(replaced_while_read(doing)),
         Err(error) if status(&error) == Some(416) => {
             return Err(Fault::new(FaultKind::Corrupt, doing, error));
         }
@@ -57,7 +61,7 @@ pub(super) async fn get(
         return Err(Fault::new(FaultKind::Unexpected, doing, why));
     };
     if range.end > size {
-        return Err(beyond(doing, range.end, size));
+        return Err(out_of_range(doing, range.end, size));
     }
     if span != format!("{}-{}", range.start, range.end - 1) {
         let why = format!("another range than was asked for: {span}");

@@ -1,10 +1,14 @@
 //! The settings of the bucket: one list of what `init` makes and looks at. The Terraform module in `infra/` makes the same,
 //! which a test holds.
 
-use super::{S3Store, code, fault, status};
+use super::{
+    client::S3Store,
+    faults::{code, status},
+};
 use crate::{
+    aws::fault,
     fault::Fault,
-    table::{Setting, SettingState},
+    model::{Setting, SettingState},
 };
 use aws_sdk_s3::{
     config::http::HttpResponse,

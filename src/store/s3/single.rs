@@ -1,9 +1,16 @@
 //! Blobs that fit in one request.
 
-use super::{Found, S3Store, body, encoded_sha256, look, payload::Payload, status};
+use super::{
+    body,
+    client::S3Store,
+    compare::{Found, look},
+    encoding::{encoded_sha256, unreadable},
+    faults::{code, status},
+    payload::Payload,
+};
 use crate::{
     fault::{Fault, FaultKind},
-    store::{Content, Put, PutError, sending::Teller},
+    store::{Content, Put, PutError, sending::ProgressSender},
 };
 use tracing::{Instrument, debug_span};
 
@@ -18,14 +25,14 @@ pub(super) async fn put(
     key: &str,
     content: &Content,
     expected: bool,
-    tell: Teller,
+    progress: ProgressSender,
 ) -> Result<Put, PutError> {
     let doing = || store.doing(format_args!("storing {key}"));
     let payload = Payload::whole(content, store.unsigned().await);
-    let count = body::Count::new(tell.clone());
+    let count = body::Count::new(progress.clone());
     let mut replaced = None;
     if expected {
-        replaced = match look(store, key, content, &tell).await? {
+        replaced = match look(store, key, content, &progress).await? {
             Found::Content => return Ok(Put::Present),
             Found::Nothing => None,
             Found::Other { etag } => Some(etag),
@@ -37,7 +44,7 @@ pub(super) async fn put(
             Ok(body) => body,
             Err(error) => {
                 store.unchanged(content, Some(0), true).await?;
-                return Err(super::unreadable(content, error).into());
+                return Err(unreadable(content, error).into());
             }
         };
         let request = store.client.put_object().bucket(&store.bucket).key(key).body(body);
@@ -50,10 +57,10 @@ pub(super) async fn put(
         match request.send().instrument(debug_span!("s3.PutObject", key)).await {
             Ok(_) => return Ok(if replaced.is_none() { Put::Stored } else { Put::Replaced }),
             // The condition failed: with `If-Match` on an object that is gone the answer is 404.
-            Err(error) if status(&error) == Some(412) || super::code(&error) == "NoSuchKey" => {}
-            Err(error) => return Err(store.blame(content, Some(0), doing(), error).await),
+            Err(error) if status(&error) == Some(412) || code(&error) == "NoSuchKey" => {}
+            Err(error) => return Err(store.explain_failed_put(content, Some(0), doing(), error).await),
         }
-        replaced = match look(store, key, content, &tell).await? {
+        replaced = match look(store, key, content, &progress).await? {
             Found::Content => return Ok(Put::Present),
             Found::Nothing => None,
             Found::Other { etag } => Some(etag),

@@ -2,8 +2,9 @@
 //!
 //! MinIO lists them only for a prefix that is a whole key, so on it none are found here; it drops them by itself.
 
-use super::{S3Store, code, fault, stat};
+use super::{client::S3Store, encoding::stat, faults::code};
 use crate::{
+    aws::fault,
     fault::{Fault, FaultKind},
     model::Timestamp,
     retry,
@@ -87,7 +88,7 @@ pub(super) async fn abort_known(
 
 /// Aborts an upload of this command, which a failure does not stop: it is logged, and `gc --delete` or the bucket's
 /// lifecycle rule does it later.
-pub(super) async fn forsake(store: &S3Store, key: &str, id: &str, doing: impl Fn() -> String) {
+pub(super) async fn abandon(store: &S3Store, key: &str, id: &str, doing: impl Fn() -> String) {
     // A server may have closed the connection when it refused a part.
     let aborted = retry::part("aborting an upload", || abort_known(store, key, id, &doing)).await;
     if let Err(error) = aborted {

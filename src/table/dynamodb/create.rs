@@ -1,11 +1,11 @@
 //! Making the table.
 
-use super::DynamoTable;
+use super::client::DynamoTable;
 use crate::{
     aws,
     failpoint::reach,
     fault::{Fault, FaultKind},
-    table::Created,
+    model::Created,
 };
 use aws_sdk_dynamodb::{
     error::{ProvideErrorMetadata, SdkError},

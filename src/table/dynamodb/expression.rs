@@ -3,7 +3,7 @@
 //!
 //! What is compiled is a function of the action alone, so that a transaction sent again is the same request.
 
-use super::{Attributes, attributes};
+use super::attributes::{Attributes, attributes};
 use crate::table::{Action, Change, Condition, Item, canonical::number};
 use aws_sdk_dynamodb::{
     error::BuildError,

@@ -1,10 +1,10 @@
 //! The settings of the table, as `init` finds them. The Terraform module in `infra/` makes the same, which a test holds.
 
-use super::{DynamoTable, create::describe};
+use super::{client::DynamoTable, create::describe};
 use crate::{
     aws,
     fault::Fault,
-    table::{Setting, SettingState},
+    model::{Setting, SettingState},
 };
 use aws_sdk_dynamodb::{
     error::{ProvideErrorMetadata, SdkError},

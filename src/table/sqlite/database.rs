@@ -1,13 +1,13 @@
 //! Opening and making the database, queueing for it, and what its errors mean.
 
 use crate::{
-    durable::uninterrupted,
+    durable::{make_private_dir, uninterrupted},
     failpoint,
     fault::{Fault, FaultKind},
 };
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{File, OpenOptions},
     io,
     path::Path,
     sync::{
@@ -50,20 +50,20 @@ impl Database {
         held: &'a mut Option<Self>,
         dir: &Path,
         access: Access,
-        turn: &Turn,
+        ticket: &QueueTicket,
         doing: &str,
     ) -> Result<Option<&'a mut Self>, Fault> {
         if held.is_none() {
-            *held = Self::open(dir, access, turn, doing)?;
+            *held = Self::open(dir, access, ticket, doing)?;
         }
         Ok(held.as_mut())
     }
 
-    fn open(dir: &Path, access: Access, turn: &Turn, doing: &str) -> Result<Option<Self>, Fault> {
+    fn open(dir: &Path, access: Access, ticket: &QueueTicket, doing: &str) -> Result<Option<Self>, Fault> {
         let disk = |error: io::Error| Fault::new(FaultKind::Disk, doing, error);
         let path = dir.join(FILE);
         if access == Access::Make {
-            make_dir(dir).map_err(disk)?;
+            make_private_dir(dir).map_err(disk)?;
         } else if !path.try_exists().map_err(disk)? {
             return Ok(None);
         }
@@ -72,7 +72,7 @@ impl Database {
             options.create(true).truncate(false).write(true).open(dir.join("ledger.lock"))
         });
         let queue = queue.map_err(disk)?;
-        let locked = turn.wait(&queue, doing)?;
+        let locked = ticket.wait(&queue, doing)?;
         let sql = |error| fault(doing, error);
         let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         flags.set(OpenFlags::SQLITE_OPEN_CREATE, access == Access::Make);
@@ -92,8 +92,8 @@ impl Database {
     }
 
     /// Waits for our turn to write; it ends when the answer is dropped.
-    pub(super) fn lock(&self, turn: &Turn, doing: &str) -> Result<Locked, Fault> {
-        turn.wait(&self.queue, doing)
+    pub(super) fn lock(&self, ticket: &QueueTicket, doing: &str) -> Result<Locked, Fault> {
+        ticket.wait(&self.queue, doing)
     }
 }
 
@@ -148,32 +148,15 @@ fn settle(connection: &Connection) -> Result<(), rusqlite::Error> {
     connection.pragma_update(None, "checkpoint_fullfsync", true)
 }
 
-/// Makes a directory with its parents, readable by nobody else, and as durable as what will be in it.
-fn make_dir(dir: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    if dir.is_dir() {
-        return Ok(());
-    }
-    let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty());
-    if let Some(parent) = parent {
-        make_dir(parent)?;
-    }
-    match fs::DirBuilder::new().mode(0o700).create(dir) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => {}
-        made => made?,
-    }
-    parent.map_or(Ok(()), crate::durable::flush_directory)
-}
-
 /// A piece of work's place in the queue: it may be left until the work has started, and not after.
 #[derive(Clone, Default)]
-pub(super) struct Turn(Arc<AtomicU8>);
+pub(super) struct QueueTicket(Arc<AtomicU8>);
 
 const QUEUED: u8 = 0;
 const STARTED: u8 = 1;
 const LEFT: u8 = 2;
 
-impl Turn {
+impl QueueTicket {
     /// Leaves the queue. Whether that was still possible: then the work is never done.
     pub(super) fn leave(&self) -> bool {
         self.0.compare_exchange(QUEUED, LEFT, Ordering::SeqCst, Ordering::SeqCst).is_ok()
@@ -204,7 +187,7 @@ impl Turn {
 }
 
 /// Leaves the queue when dropped.
-pub(super) struct LeaveOnDrop(Turn);
+pub(super) struct LeaveOnDrop(QueueTicket);
 
 impl Drop for LeaveOnDrop {
     fn drop(&mut self) {
@@ -263,7 +246,7 @@ mod tests {
     use super::*;
 
     fn open(dir: &Path, access: Access) -> Database {
-        Database::open(dir, access, &Turn::default(), "opening").unwrap().unwrap()
+        Database::open(dir, access, &QueueTicket::default(), "opening").unwrap().unwrap()
     }
 
     #[test]
@@ -285,13 +268,13 @@ mod tests {
 
     #[test]
     fn the_queue_can_be_left_until_the_work_starts() {
-        let turn = Turn::default();
-        drop(turn.leave_on_drop());
-        assert_eq!(turn.start("x").unwrap_err().kind, FaultKind::Contended);
-        let turn = Turn::default();
-        turn.start("x").unwrap();
-        assert!(!turn.leave());
-        turn.start("x").unwrap();
+        let ticket = QueueTicket::default();
+        drop(ticket.leave_on_drop());
+        assert_eq!(ticket.start("x").unwrap_err().kind, FaultKind::Contended);
+        let ticket = QueueTicket::default();
+        ticket.start("x").unwrap();
+        assert!(!ticket.leave());
+        ticket.start("x").unwrap();
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::{
 use sacker::{
     fault::FaultKind,
     ledger::{AddRequest, Author, Conflict, Error, Ledger, TagRequest},
-    model::Key,
+    model::IdempotencyKey,
     table::Transaction,
 };
 use std::sync::Arc;
@@ -76,7 +76,7 @@ async fn what_landed_is_found_at_the_deadline() {
     assert_eq!(scene.audit().await, (2, 1, 0));
 }
 
-pub(super) fn unknown(error: Error) -> Key {
+pub(super) fn unknown(error: Error) -> IdempotencyKey {
     match error {
         Error::Unknown { key, .. } => key,
         other => panic!("{other:?}"),
@@ -96,7 +96,7 @@ pub(super) async fn cut_off(fate: Fate) -> Scene {
     scene
 }
 
-pub(super) fn keyed(key: &Key) -> Author {
+pub(super) fn keyed(key: &IdempotencyKey) -> Author {
     Author { key: Some(key.clone()), ..author(None) }
 }
 
@@ -106,12 +106,12 @@ async fn an_unknown_addition_is_found_out_by_a_rerun() {
         let scene = cut_off(fate).await;
         let request = AddRequest { tags: vec![of("live")], ..adding("app") };
         let key = unknown(try_add(&scene.ledger, &request, "three").await.unwrap_err());
-        assert!(matches!(key, Key::Resume { slot: 3, .. }), "{key}");
-        assert!(key.to_string().parse::<Key>().unwrap() == key);
+        assert!(matches!(key, IdempotencyKey::Resume { slot: 3, .. }), "{key}");
+        assert!(key.to_string().parse::<IdempotencyKey>().unwrap() == key);
         let again = AddRequest { author: keyed(&key), ..request.clone() };
         // Still nothing is reachable: still unknown, under the same key.
-        let began_anew = scene.ledger.begin_add(&again, None).await;
-        assert!(began_anew.is_err());
+        let restarted = scene.ledger.begin_add(&again, None).await;
+        assert!(restarted.is_err());
         for _ in 0..2 {
             let (release, new) = try_add(&scene.sound(), &again, "three").await.unwrap();
             assert_eq!((release.version, new), (version(3), true));
@@ -153,7 +153,7 @@ async fn an_unknown_move_is_found_out_by_a_rerun() {
     for fate in [Fate::LosesReply, Fate::IsDelayed] {
         let scene = cut_off(fate).await;
         let key = unknown(scene.ledger.tag(&tagging("app", "latest", "live")).await.unwrap_err());
-        assert!(matches!(key, Key::Resume { slot: 2, .. }), "{key}");
+        assert!(matches!(key, IdempotencyKey::Resume { slot: 2, .. }), "{key}");
         let again = TagRequest { author: keyed(&key), ..tagging("app", "latest", "live") };
         let first = scene.sound().tag(&again).await.unwrap();
         assert_eq!((first.previous, first.version), (Some(version(1)), Some(version(2))));
@@ -166,7 +166,7 @@ async fn an_unknown_move_is_found_out_by_a_rerun() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rerun_that_finds_nothing_out_gives_the_same_key() {
+async fn a_rerun_without_an_answer_reports_the_same_key() {
     let scene = cut_off(Fate::IsDelayed).await;
     let key = unknown(scene.ledger.tag(&tagging("app", "2", "live")).await.unwrap_err());
     let again = TagRequest { author: keyed(&key), ..tagging("app", "2", "live") };
@@ -178,7 +178,7 @@ async fn a_rerun_that_finds_nothing_out_gives_the_same_key() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_of_the_caller_s_is_what_to_run_it_again_with() {
+async fn an_unknown_outcome_with_a_key_names_that_key() {
     for (fate, landed) in [(Fate::LosesReply, 0), (Fate::IsDelayed, 1)] {
         let scene = cut_off(fate).await;
         let request = adding_with_key("app", "job 7");
@@ -202,7 +202,7 @@ async fn a_key_of_the_caller_s_is_what_to_run_it_again_with() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_key_speaks_of_the_last_try() {
+async fn the_resume_key_names_the_last_attempt() {
     // The first try only moves a tag, since `latest` has the content; then it has not, and the next is an addition.
     let scene = cut_off_after(
         |faulty| faulty.sent().len() > 3,
@@ -226,7 +226,7 @@ async fn the_key_speaks_of_the_last_try() {
     let restage = scene.ledger.add(&request, &blob, &draft).await.unwrap();
     assert_eq!(restage, sacker::ledger::Added::Restage(0));
     let key = unknown(scene.ledger.add(&request, &blob, &draft).await.unwrap_err());
-    assert!(matches!(key, Key::Resume { slot: 4, .. }), "{key}");
+    assert!(matches!(key, IdempotencyKey::Resume { slot: 4, .. }), "{key}");
     let again = AddRequest { author: keyed(&key), ..request };
     let (release, new) = try_add(&scene.sound(), &again, "2").await.unwrap();
     assert_eq!((release.version, new), (version(4), true));

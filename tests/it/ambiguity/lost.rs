@@ -83,7 +83,7 @@ async fn a_lost_reply_is_recognised_behind_the_changes_of_others() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn throttling_and_contention_are_ridden_out_with_the_same_bytes() {
+async fn throttling_and_contention_are_retried_with_the_same_bytes() {
     for fate in [Fate::IsThrottled, Fate::MeetsContention] {
         let scene = Scene::new(first(5, fate)).await;
         assert_eq!(add_three(&scene).await.version, version(3));

@@ -15,7 +15,7 @@ use crate::{
 };
 use sacker::{
     ledger::{ApplyRequest, Author, Conflict, Error, Ledger, Refused, TableLedger, TagRequest},
-    model::{Gate, Key},
+    model::{Gate, IdempotencyKey},
     table::Transaction,
 };
 use serde_json::json;
@@ -99,7 +99,7 @@ async fn an_unknown_outcome_is_found_out_by_a_rerun() {
         for fate in [Fate::LosesReply, Fate::IsDelayed] {
             let scene = cut_off_in(step, fate).await;
             let key = unknown(take(&scene, step, author(None)).await.unwrap_err());
-            assert!(matches!(key, Key::Resume { .. }), "{key}");
+            assert!(matches!(key, IdempotencyKey::Resume { .. }), "{key}");
             for _ in 0..3 {
                 let again = step.take(&scene.sound(), &packages(), keyed(&key)).await.unwrap();
                 assert_eq!(again, step.outcome(), "{step:?} {fate:?}");

@@ -1,14 +1,14 @@
 //! Many writers under many faults, from seeds: whatever happens, the ledger is right and every answer is true.
 
-use super::{Scene, patience};
+use super::{Scene, retry_policy};
 use crate::{
     faults::{Fate, Faulty},
     ledger::world::{adding, author, of, partition, sha256, tagging, try_add},
 };
 use sacker::{
     ledger::{AddRequest, Author, ChangeRequest, Error, Ledger, TableLedger, TagRequest},
-    model::{Key, OpId, ReleaseChange},
-    retry::Stop,
+    model::{IdempotencyKey, OpId, ReleaseChange},
+    retry::Cancellation,
     table::{Table, Transaction},
 };
 use std::{sync::Arc, time::Duration};
@@ -54,18 +54,18 @@ impl Writer {
 
     /// Adds a few versions and moves a tag in between. Returns what it was told of each addition.
     async fn write(&self) -> Vec<(usize, Result<u64, Error>)> {
-        let mut told = Vec::new();
+        let mut reported = Vec::new();
         for step in 0..4 {
             let added = try_add(&self.ledger, &self.request(step), &self.content(step)).await;
-            told.push((step, added.map(|(release, _)| release.version.get())));
+            reported.push((step, added.map(|(release, _)| release.version.get())));
             let _ = self.ledger.tag(&tagging("app", "latest", "canary")).await;
             let _ = self.ledger.tag(&tagging("app", "canary", "live")).await;
         }
-        told
+        reported
     }
 
     /// Delivers what was delayed now and then, and cuts this writer off for a while.
-    async fn weather(&self) {
+    async fn inject_faults(&self) {
         let mut random = fastrand::Rng::with_seed(self.seed);
         loop {
             tokio::time::sleep(Duration::from_secs(random.u64(1..40))).await;
@@ -83,17 +83,18 @@ async fn run(seed: u64) {
         .map(|number| {
             let seed = seed * 3 + number as u64;
             let faulty = Arc::new(Faulty::new(Arc::clone(&scene.table), fates(seed)));
-            let ledger = TableLedger::new(Arc::clone(&faulty) as Arc<dyn Table>, patience(Stop::new()));
+            let ledger =
+                TableLedger::new(Arc::clone(&faulty) as Arc<dyn Table>, retry_policy(Cancellation::new()));
             Writer { ledger, faulty, number, seed }
         })
         .collect();
-    let told = futures_util::future::join_all(writers.iter().map(|writer| async move {
+    let reported = futures_util::future::join_all(writers.iter().map(|writer| async move {
         tokio::select! {
-            told = writer.write() => told,
-            () = writer.weather() => unreachable!("it never ends"),
+            reported = writer.write() => reported,
+            () = writer.inject_faults() => unreachable!("it never ends"),
         }
     }));
-    let told = told.await;
+    let reported = reported.await;
 
     // The calm after the storm: every answer must be true, also after all that was delayed has arrived.
     let sound = scene.sound();
@@ -105,10 +106,10 @@ async fn run(seed: u64) {
         found.collect::<Vec<_>>()
     };
     let (mut done, mut failed, mut unknown) = (0, 0, 0);
-    for (writer, told) in writers.iter().zip(&told) {
-        for (step, told) in told {
+    for (writer, reported) in writers.iter().zip(&reported) {
+        for (step, reported) in reported {
             let content = writer.content(*step);
-            match told {
+            match reported {
                 Ok(version) => {
                     done += 1;
                     assert_eq!(landed(&content).await, [*version], "seed {seed}: {content}");
@@ -142,16 +143,16 @@ async fn run(seed: u64) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_answer_is_true_whatever_is_lost() {
+async fn every_answer_is_true_under_any_losses() {
     for seed in 0..60 {
         run(seed).await;
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_made_up_operation_is_no_one_s() {
+async fn an_invented_operation_is_not_found() {
     let scene = Scene::new(|_, _| Fate::Arrives).await;
-    let key = Key::Resume { op: OpId::from(7), slot: 1 };
+    let key = IdempotencyKey::Resume { op: OpId::from(7), slot: 1 };
     let request =
         TagRequest { author: Author { key: Some(key), ..author(None) }, ..tagging("app", "2", "live") };
     assert_eq!(scene.ledger.tag(&request).await.unwrap().version.unwrap().get(), 2);
@@ -160,9 +161,9 @@ async fn a_made_up_operation_is_no_one_s() {
 #[tokio::test(start_paused = true)]
 async fn an_unknown_outcome_stays_unknown_as_long_as_nothing_can_be_found_out() {
     let scene = Scene::new(|_, _| Fate::Arrives).await;
-    let key = Key::Resume { op: OpId::from(7), slot: 3 };
+    let key = IdempotencyKey::Resume { op: OpId::from(7), slot: 3 };
     let again = || Author { key: Some(key.clone()), ..author(None) };
-    let stays = |error: Error| matches!(error, Error::Unknown { key: told, .. } if told == key);
+    let stays = |error: Error| matches!(error, Error::Unknown { key: reported, .. } if reported == key);
     scene.faulty.set_unreachable(true);
     let adding = AddRequest { author: again(), ..adding("app") };
     assert!(stays(try_add(&scene.ledger, &adding, "new").await.unwrap_err()));

@@ -7,7 +7,7 @@ use crate::{
 };
 use sacker::{
     ledger::{Error, Ledger},
-    retry::Stop,
+    retry::Cancellation,
     table::Transaction,
 };
 use std::{sync::Arc, time::Duration};
@@ -21,12 +21,12 @@ async fn stopped(first: Fate, rest: Fate) -> Scene {
         _ => rest,
     })
     .await;
-    let (faulty, stop) = (Arc::clone(&scene.faulty), scene.stop.clone());
+    let (faulty, cancellation) = (Arc::clone(&scene.faulty), scene.cancellation.clone());
     tokio::spawn(async move {
         while faulty.sent().is_empty() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
-        stop.request();
+        cancellation.cancel();
     });
     scene
 }
@@ -36,7 +36,7 @@ fn interrupted(error: &Error) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_landed_is_reported_as_done() {
+async fn an_attempt_that_landed_is_reported_as_done() {
     let scene = stopped(Fate::LosesReply, Fate::IsDelayed).await;
     let began = Instant::now();
     let (release, new) = try_add(&scene.ledger, &adding("app"), "three").await.unwrap();
@@ -49,7 +49,7 @@ async fn what_landed_is_reported_as_done() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_did_not_land_is_made_sure_of() {
+async fn an_attempt_that_did_not_land_is_ruled_out() {
     let scene = stopped(Fate::IsDelayed, Fate::IsDelayed).await;
     let began = Instant::now();
     interrupted(&try_add(&scene.ledger, &adding("app"), "three").await.unwrap_err());
@@ -60,13 +60,13 @@ async fn what_did_not_land_is_made_sure_of() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn contention_and_throttling_are_not_ridden_out_any_longer() {
+async fn contention_and_throttling_are_not_retried_after_cancellation() {
     for fate in [Fate::IsThrottled, Fate::MeetsContention, Fate::ComesSecond] {
         let scene = Scene::new(move |_, _| fate).await;
-        let stop = scene.stop.clone();
+        let cancellation = scene.cancellation.clone();
         tokio::spawn(async move {
             tokio::time::sleep(Duration::from_secs(3)).await;
-            stop.request();
+            cancellation.cancel();
         });
         let began = Instant::now();
         interrupted(&scene.ledger.tag(&tagging("app", "2", "live")).await.unwrap_err());
@@ -77,9 +77,9 @@ async fn contention_and_throttling_are_not_ridden_out_any_longer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_is_sent_after_a_stop() {
+async fn nothing_is_sent_after_cancellation() {
     let scene = Scene::new(|_, _| Fate::Arrives).await;
-    scene.stop.request();
+    scene.cancellation.cancel();
     interrupted(&scene.ledger.tag(&tagging("app", "2", "live")).await.unwrap_err());
     interrupted(&try_add(&scene.ledger, &adding("app"), "three").await.unwrap_err());
     assert_eq!(scene.faulty.sent().len(), 0);
@@ -88,12 +88,12 @@ async fn nothing_is_sent_after_a_stop() {
 
 #[tokio::test(start_paused = true)]
 async fn work_may_be_dropped_only_while_no_commit_is_under_way() {
-    let stop = Stop::new();
-    let committing = stop.begin_commit().unwrap();
-    stop.request();
-    assert!(stop.begin_commit().is_none());
-    let waiting = tokio::time::timeout(Duration::from_mins(1), stop.may_drop());
+    let cancellation = Cancellation::new();
+    let committing = cancellation.begin_commit().unwrap();
+    cancellation.cancel();
+    assert!(cancellation.begin_commit().is_none());
+    let waiting = tokio::time::timeout(Duration::from_mins(1), cancellation.may_drop());
     assert!(waiting.await.is_err());
     drop(committing);
-    stop.may_drop().await;
+    cancellation.may_drop().await;
 }

@@ -43,10 +43,11 @@ async fn wait<F: Future<Output = ()>>(
     let scene = Arc::new(scene);
     let ledger = super::TableLedger::new(
         Arc::clone(&scene.faulty) as Arc<dyn sacker::table::Table>,
-        super::patience(scene.stop.clone()),
+        super::retry_policy(scene.cancellation.clone()),
     );
-    let patience = super::patience(scene.stop.clone());
-    let client = Client::new(Arc::new(ledger), Arc::new(MemoryStore::new()), patience, std::env::temp_dir());
+    let retry_policy = super::retry_policy(scene.cancellation.clone());
+    let client =
+        Client::new(Arc::new(ledger), Arc::new(MemoryStore::new()), retry_policy, std::env::temp_dir());
     let warned = Arc::new(Warned::default());
     let observer: Arc<dyn Observer> = Arc::clone(&warned) as Arc<dyn Observer>;
     let (package, spec, newer_than) = (of("app"), of("live"), Some(version(1)));
@@ -112,13 +113,13 @@ async fn its_timeout_is_its_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stop_ends_it() {
+async fn cancellation_ends_it() {
     let scene = Scene::new(|_, _| Fate::Arrives).await;
     let (_, ended, took) = wait(scene, None, |scene| async move {
         sleep(Duration::from_secs(10)).await;
         scene.faulty.set_unreachable(true);
         sleep(Duration::from_secs(5)).await;
-        scene.stop.request();
+        scene.cancellation.cancel();
     })
     .await;
     assert!(ended.is_err());

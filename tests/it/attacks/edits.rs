@@ -65,8 +65,8 @@ fn an_edit_of_any_kind_of_item_is_noticed() {
         // A repair derives from the logs what can be: it never makes the edit true.
         sandbox.command(&["fsck", "--repair"]).output().unwrap();
         if fsck(&sandbox).0 == 0 {
-            let mended = rows(&sandbox).into_iter().find(|row| row.0 == pk && row.1 == sk).unwrap().2;
-            assert_ne!(mended.pointer(place), Some(&value), "{pk}/{sk}{place}");
+            let repaired = rows(&sandbox).into_iter().find(|row| row.0 == pk && row.1 == sk).unwrap().2;
+            assert_ne!(repaired.pointer(place), Some(&value), "{pk}/{sk}{place}");
         }
     }
 }
@@ -87,7 +87,7 @@ fn an_edit_of_the_ledgers_own_identity_stops_what_changes_something() {
 }
 
 #[test]
-fn other_bytes_under_a_number_do_not_reach_who_follows_a_tag() {
+fn replaced_bytes_are_not_served_through_a_tag() {
     let sandbox = sandbox();
     edit(&sandbox, "P#app", V1, |item| {
         item["sha256"] = sha256("two").into();
@@ -106,7 +106,7 @@ fn chain(previous: &str, pk: &str, sk: &str, entry: &Value) -> String {
 }
 
 #[test]
-fn an_unkeyed_chain_does_not_show_who_recomputes_it_but_a_head_kept_elsewhere_does() {
+fn a_recomputed_chain_is_detected_only_by_a_head_kept_elsewhere() {
     let sandbox = sandbox();
     let head = |sandbox: &Sandbox| {
         let head = rows(sandbox).into_iter().find(|row| row.0 == "P#app" && row.1 == "H");

@@ -45,7 +45,7 @@ async fn everything(ledger: &dyn Ledger) -> Vec<Result<(), Error>> {
 }
 
 /// A package with everything recorded that there is.
-async fn furnish(site: &Site) {
+async fn populate(site: &Site) {
     let ledger = site.ledger();
     let labels = Labels::parse(["a=b"]).unwrap();
     let request = AddRequest { tags: vec![of("live")], labels, author: author(Some("k")), ..adding("app") };
@@ -96,7 +96,7 @@ fn wrong() -> Vec<Value> {
 }
 
 /// Whether it is an answer that means something to whoever gets it.
-fn is_told(error: &Error) -> bool {
+fn is_reported(error: &Error) -> bool {
     match error {
         Error::Fault(fault) => fault.kind == FaultKind::Corrupt,
         Error::Unknown { .. } => false,
@@ -108,7 +108,7 @@ async fn try_all(site: &Site, what: &str) -> usize {
     let mut damaged = 0;
     for came in everything(&*site.ledger()).await {
         if let Err(error) = came {
-            assert!(is_told(&error), "{what}: {error:?}");
+            assert!(is_reported(&error), "{what}: {error:?}");
             damaged += usize::from(matches!(error, Error::Damaged { .. } | Error::Schema { .. }));
         }
     }
@@ -130,7 +130,7 @@ async fn try_all(site: &Site, what: &str) -> usize {
 #[tokio::test(start_paused = true)]
 async fn nothing_that_an_item_holds_makes_it_panic() {
     let model = Site::memory();
-    furnish(&model).await;
+    populate(&model).await;
     let sound = dump(&*model.table()).await;
     let (mut tried, mut damaged) = (0, 0);
     for (key, item) in &sound {
@@ -140,7 +140,7 @@ async fn nothing_that_an_item_holds_makes_it_panic() {
             // A third of them for each attribute, which is each of them for every kind of item.
             for (_, value) in wrong().into_iter().enumerate().filter(|(at, _)| (at + number) % 3 == 0) {
                 let site = Site::memory();
-                furnish(&site).await;
+                populate(&site).await;
                 let mut item = item.clone();
                 let (parent, name) = place.rsplit_once('/').unwrap();
                 let parent = item.pointer_mut(parent).unwrap().as_object_mut().unwrap();
@@ -174,7 +174,7 @@ async fn a_number_beyond_every_log_is_damage_and_not_an_overflow() {
     ] {
         for number in [(1 << 53) + 1, u64::MAX] {
             let site = Site::memory();
-            furnish(&site).await;
+            populate(&site).await;
             let table = site.table();
             crate::ledger::world::edit(&*table, pk, sk, json!({ name: number })).await;
             assert!(try_all(&site, &format!("{pk}/{sk} {name}")).await > 0, "{pk}/{sk}: {name} = {number}");
@@ -201,9 +201,9 @@ fn foreign() -> Vec<AttributeValue> {
 }
 
 #[tokio::test]
-async fn what_dynamodb_can_hold_and_we_never_write_is_told_of() {
+async fn attribute_types_that_are_never_written_are_reported() {
     let site = Site::cloud(false).await;
-    furnish(&site).await;
+    populate(&site).await;
     let client = backends::aws().dynamodb(&backends::at(backends::dynamodb())).await.unwrap();
     let table = site.table().describe().trim_start_matches("dynamodb://").to_owned();
     for (pk, sk, name) in
@@ -230,17 +230,17 @@ async fn what_dynamodb_can_hold_and_we_never_write_is_told_of() {
                 "{pk}/{sk} {name} = {shown}: {error:?}"
             );
             let fsck = site.client().fsck(Fsck { repair: false, read_data: 0 }, &silent(), &mut |_| ()).await;
-            assert!(fsck.is_err() || fsck.unwrap().breaches > 0, "{shown}");
+            assert!(fsck.is_err() || fsck.unwrap().violations > 0, "{shown}");
         }
         client.put_item().table_name(&table).set_item(Some(sound)).send().await.unwrap();
     }
     // It is the same table, and sound again.
     let checked = site.client().fsck(Fsck { repair: false, read_data: 0 }, &silent(), &mut |_| ()).await;
-    assert_eq!(checked.unwrap().breaches, 0);
+    assert_eq!(checked.unwrap().violations, 0);
 }
 
 #[test]
-fn an_item_of_the_embedded_ledger_that_is_no_item_is_told_of() {
+fn a_row_of_the_embedded_ledger_that_is_no_item_is_reported() {
     let sandbox = Sandbox::with_app();
     let deep = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
     let huge = format!("{{\"sha256\":\"{}\"}}", "x".repeat(50 << 20));

@@ -7,7 +7,7 @@ use crate::{
     ledger::{
         plans::{applying, moving},
         rollback::rolling_back,
-        world::{adding, author, of, patience, tag, tagging, try_add, untagging, version},
+        world::{adding, author, of, retry_policy, tag, tagging, try_add, untagging, version},
     },
 };
 use async_trait::async_trait;
@@ -17,9 +17,9 @@ use sacker::{
     ledger::{
         ApplyRequest, ChangeRequest, Ledger, PackageQuery, ProtectRequest, RollbackRequest, TableLedger,
     },
-    model::{Labels, Protection, ReleaseChange},
+    model::{Created, Labels, Protection, ReleaseChange},
     ops::{Fsck, Observer, Silent, Wait},
-    table::{Change, Created, Item, Key, Page, Query, Table, TransactError, Transaction},
+    table::{Change, Item, Key, Page, Query, Table, TransactError, Transaction},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -93,7 +93,7 @@ impl Table for Witness {
 async fn asked(site: &Site, command: &str) -> Asked {
     let witness = Arc::new(Witness { inner: site.table(), asked: Mutex::default() });
     let ledger: Arc<dyn Ledger> =
-        Arc::new(TableLedger::new(Arc::clone(&witness) as Arc<dyn Table>, patience()));
+        Arc::new(TableLedger::new(Arc::clone(&witness) as Arc<dyn Table>, retry_policy()));
     let client = site.with(Arc::clone(&ledger));
     let change =
         |change| ChangeRequest { package: of("app"), version: version(1), change, author: author(None) };

@@ -60,7 +60,7 @@ fn sandbox(text: &str) -> Sandbox {
 }
 
 #[test]
-fn text_that_is_valid_and_tricky_is_shown_as_what_it_is() {
+fn valid_but_misleading_text_is_escaped() {
     let sandbox = sandbox(TRICKY);
     see(&sandbox, "valid", &COMMANDS);
     // What is piped is the path as it is: who reads it wants to open the file.

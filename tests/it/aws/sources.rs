@@ -166,7 +166,7 @@ pub fn machine(table: &str) -> Sandbox {
 pub async fn table() -> String {
     let name = backends::unique("sources");
     let client = backends::aws().dynamodb(&backends::at(backends::dynamodb())).await.unwrap();
-    backends::Patient(DynamoTable::new(client, name.clone())).create().await.unwrap();
+    backends::RetryingTable(DynamoTable::new(client, name.clone())).create().await.unwrap();
     name
 }
 

@@ -3,15 +3,15 @@
 use crate::ledger::{
     audit::audit,
     changing::changing,
-    world::{Tables, World, add, adding, edit, of, patience, read, tag, tags, try_add, untag, version},
+    world::{Tables, World, add, adding, edit, of, read, retry_policy, tag, tags, try_add, untag, version},
 };
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
 use sacker::{
     fault::Fault,
     ledger::{AddRequest, Ledger, TableLedger},
-    model::{Labels, ReleaseChange},
-    table::{Action, Change, Condition, Created, Item, Key, Page, Query, Table, TransactError, Transaction},
+    model::{Created, Labels, ReleaseChange},
+    table::{Action, Change, Condition, Item, Key, Page, Query, Table, TransactError, Transaction},
 };
 use serde_json::{Value, json};
 use std::sync::{
@@ -72,7 +72,7 @@ impl Table for Counting {
 }
 
 /// Makes tags that were taken off, as if long ago, past the ledger.
-async fn bury(table: &dyn Table, package: &str, many: usize) {
+async fn remove_tags(table: &dyn Table, package: &str, many: usize) {
     let names: Vec<_> = (0..many).map(|number| format!("dead-{number:05}")).collect();
     for names in names.chunks(100) {
         let mut transaction = Transaction::new(uuid::Uuid::new_v4().to_string());
@@ -100,12 +100,12 @@ async fn reads(world: &Tables, dead: usize) -> Vec<(&'static str, usize)> {
         tag(&*ledger, "app", spec, name).await;
     }
     untag(&*ledger, "app", "old").await;
-    bury(&*world.table(), "app", dead).await;
+    remove_tags(&*world.table(), "app", dead).await;
     let read = Arc::<AtomicUsize>::default();
     // As another process each time.
     let fresh = || {
         read.store(0, Ordering::Relaxed);
-        TableLedger::new(Arc::new(Counting(world.table(), Arc::clone(&read))), patience())
+        TableLedger::new(Arc::new(Counting(world.table(), Arc::clone(&read))), retry_policy())
     };
     let mut found = Vec::new();
     let mut note = |what| found.push((what, read.load(Ordering::Relaxed)));
@@ -180,7 +180,7 @@ async fn head(world: &Tables) -> Value {
 
 /// A release that does not know of it leaves it as it is, or drops it.
 #[tokio::test]
-async fn what_a_head_says_of_another_time_is_not_believed() {
+async fn live_tags_of_another_revision_are_ignored() {
     let world = Tables::memory();
     let ledger = world.ledger();
     add(&*ledger, "app", "one").await;

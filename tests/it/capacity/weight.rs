@@ -46,7 +46,7 @@ fn bytes(value: &Value) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_items_weigh() {
+async fn sizes_of_items() {
     let sandbox = servers::sandbox();
     sandbox.ok(&["init"]);
     let said = ["-m", "release of the week"];

@@ -50,7 +50,7 @@ fn a_yanked_version_is_not_latest_until_it_is_unyanked() {
 }
 
 #[test]
-fn what_is_tagged_is_neither_yanked_nor_deleted() {
+fn a_tagged_version_is_neither_yanked_nor_deleted() {
     let sandbox = sandbox();
     assert_snapshot!(sandbox.run(&["yank", "app", "1", "-q"]), @"
     exit 6

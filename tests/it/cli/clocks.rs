@@ -3,7 +3,7 @@
 use super::{sandbox::Sandbox, servers};
 use crate::{
     backends,
-    ledger::world::{of, patience, tagging},
+    ledger::world::{of, retry_policy, tagging},
     proxy::{Fate, Proxy},
 };
 use insta::assert_snapshot;
@@ -32,7 +32,7 @@ fn without_length(shown: &str) -> String {
 async fn a_log_that_a_wrong_clock_put_ahead_is_reported() {
     let sandbox = Sandbox::with_app();
     let table = Arc::new(SqliteTable::open(&sandbox.data().join("ledger")));
-    let wrong = TableLedger::with_clock(table, patience(), Arc::new(|| Timestamp::now().later(YEAR)));
+    let wrong = TableLedger::with_clock(table, retry_policy(), Arc::new(|| Timestamp::now().later(YEAR)));
     wrong.tag(&tagging("app", "3", "live")).await.unwrap();
     let author = Author { actor: of("else@host"), message: None, key: None };
     let change = ReleaseChange::Label(Labels::parse(["tests=passed"]).unwrap());

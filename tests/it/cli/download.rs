@@ -37,7 +37,7 @@ fn it_goes_to_its_recorded_name() {
 }
 
 #[test]
-fn permission_bits_come_back() {
+fn permission_bits_are_restored() {
     let sandbox = Sandbox::new();
     sandbox.write("run.sh", "#!/bin/sh\n");
     fs::set_permissions(sandbox.path("run.sh"), fs::Permissions::from_mode(0o750)).unwrap();
@@ -127,7 +127,7 @@ fn a_file_system_without_permission_bits_fails_no_download() {
 }
 
 #[test]
-fn a_different_file_is_replaced_only_if_told() {
+fn a_different_file_is_replaced_only_with_force() {
     let sandbox = Sandbox::with_app();
     sandbox.write("mine", "precious");
     assert_snapshot!(sandbox.run(&["download", "app", "1", "-o", "mine"]), @"
@@ -236,7 +236,7 @@ fn damage_is_found_and_no_file_appears() {
 }
 
 #[test]
-fn adding_the_bytes_again_mends_them() {
+fn adding_the_bytes_again_repairs_them() {
     let sandbox = Sandbox::with_app();
     replace(&blob(&sandbox, "1"), "eno\n");
     assert_snapshot!(sandbox.run(&["add", "app", "one.txt"]), @"

@@ -25,7 +25,7 @@ fn sandbox() -> Sandbox {
 }
 
 #[test]
-fn all_that_happened_is_told_newest_first() {
+fn history_is_printed_newest_first() {
     let sandbox = sandbox();
     assert_snapshot!(sandbox.run(&["history", "app"]), @"
     exit 0
@@ -119,7 +119,7 @@ fn what_is_not_there_has_no_history() {
 }
 
 #[test]
-fn who_it_was_is_what_the_pipeline_says() {
+fn the_author_is_taken_from_the_pipeline() {
     let sandbox = Sandbox::with_app().set("SACKER_ACTOR", "ci/build-77");
     sandbox.ok(&["tag", "app", "2", "live", "-q"]);
     let last = sandbox.ok(&["history", "app", "--limit", "1", "--json"]);

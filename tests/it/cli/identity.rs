@@ -82,7 +82,7 @@ fn the_aws_identity_is_asked_for_once_and_kept() {
 }
 
 #[test]
-fn credentials_of_another_service_are_nobodys_at_aws() {
+fn credentials_of_another_service_have_no_aws_identity() {
     let sandbox = servers::sandbox();
     sandbox.ok(&["init"]);
     sandbox.write("f", "first");

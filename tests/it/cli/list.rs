@@ -148,8 +148,8 @@ fn request(client: &mut TcpStream) -> Option<String> {
         if line == "\r\n" {
             break;
         }
-        if let Some(told) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-            length = told.trim().parse().unwrap();
+        if let Some(reported) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+            length = reported.trim().parse().unwrap();
         }
     }
     let mut body = vec![0; length];

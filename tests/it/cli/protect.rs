@@ -177,7 +177,7 @@ fn protection_is_changed_only_by_taking_it_away_first() {
 }
 
 #[test]
-fn who_protected_a_tag_is_not_said_to_have_moved_it() {
+fn protecting_a_tag_is_not_reported_as_moving_it() {
     let sandbox = Sandbox::with_app();
     sandbox.ok(&["protect", "app", "live", "--confirm", "-q"]);
     assert_snapshot!(sandbox.run(&["tag", "app", "3", "live", "--expect", "2", "--confirm", "live", "-q"]), @"

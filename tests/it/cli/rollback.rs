@@ -12,7 +12,7 @@ fn sandbox() -> Sandbox {
 }
 
 #[test]
-fn a_tag_goes_back_and_further_back_and_never_to_and_fro() {
+fn repeated_rollbacks_go_further_back_and_never_forward() {
     let sandbox = sandbox();
     assert_snapshot!(sandbox.run(&["rollback", "app", "live"]), @"
     exit 0
@@ -34,7 +34,7 @@ fn a_tag_goes_back_and_further_back_and_never_to_and_fro() {
 }
 
 #[test]
-fn of_two_who_react_to_one_alarm_one_puts_the_tag_back() {
+fn two_concurrent_rollbacks_move_the_tag_back_once() {
     let sandbox = sandbox();
     let back = ["rollback", "app", "live", "--expect", "3", "-q"];
     assert_eq!(sandbox.ok(&back), "live: 3 -> 2\n");

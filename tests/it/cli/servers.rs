@@ -318,7 +318,7 @@ fn a_second_interrupt_stops_at_once() {
 }
 
 #[test]
-fn unfinished_uploads_are_told_of_and_aborted() {
+fn unfinished_uploads_are_reported_and_aborted() {
     let bucket = backends::unique("uploads");
     let store = format!("s3://{bucket}/blobs?endpoint={}", crate::rewriting::moto());
     let sandbox = sandbox();
@@ -351,7 +351,7 @@ fn unfinished_uploads_are_told_of_and_aborted() {
 
 /// A table that was restored under another name says that it is a copy, and what to do.
 #[test]
-fn a_restored_table_says_how_to_go_on() {
+fn a_restored_table_is_reported_with_the_next_step() {
     let sandbox = sandbox();
     sandbox.write("f", "x");
     sandbox.ok(&["init", "-q"]);

@@ -142,7 +142,7 @@ fn what_is_not_there_is_named() {
 }
 
 #[test]
-fn a_message_can_hold_lines_but_not_play_tricks() {
+fn a_message_can_hold_lines_but_no_control_characters() {
     let sandbox = Sandbox::new();
     sandbox.write("f", "x");
     sandbox.ok(&["add", "app", "f", "-m", "first line\nstate: fake\tand a tab"]);

@@ -58,7 +58,7 @@ fn reading(sandbox: &Sandbox, deadline: &str) -> Child {
 }
 
 #[test]
-fn what_nobody_reads_is_not_kept_in_memory() {
+fn unread_output_is_not_kept_in_memory() {
     const SIZE: usize = 160 * MIB;
     let server = Server::new();
     for server in [None, Some(&server)] {

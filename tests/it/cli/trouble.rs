@@ -55,7 +55,7 @@ fn a_dead_endpoint_is_unavailable() {
 }
 
 #[test]
-fn a_store_that_is_dead_is_told_from_a_ledger_that_is() {
+fn an_unreachable_store_is_distinguished_from_an_unreachable_ledger() {
     let sandbox = with_credentials();
     sandbox.write("f", "x");
     let ledger = format!("file://{}/l", sandbox.home().display());
@@ -93,7 +93,7 @@ fn no_region_is_a_configuration_error() {
 }
 
 #[test]
-fn what_asks_only_the_ledger_needs_no_store() {
+fn commands_on_the_ledger_alone_need_no_store() {
     let sandbox = Sandbox::with_app();
     // Without credentials and a region it can't be opened.
     let ledger = format!("file://{}", sandbox.data().join("ledger").display());
@@ -133,7 +133,7 @@ fn a_ledger_of_another_release_is_left_alone() {
 }
 
 #[test]
-fn a_damaged_ledger_is_told_of() {
+fn a_damaged_ledger_is_reported() {
     let sandbox = Sandbox::with_app();
     change_ledger(
         &sandbox,
@@ -153,7 +153,39 @@ fn a_damaged_ledger_is_told_of() {
 }
 
 #[test]
-fn what_is_no_ledger_is_told_of() {
+fn a_history_is_shown_where_a_head_is_lost() {
+    let sandbox = Sandbox::with_app();
+    change_ledger(&sandbox, "DELETE FROM items WHERE pk = 'P#app' AND sk = 'H'");
+    assert_snapshot!(sandbox.run(&["history", "app"]), @"
+    exit 8
+    1| AT                      REV  EVENT      WHAT                      BY: WHY
+    1| [TIME]     r3  add        3                         tester@host
+    1| [TIME]     t2  move       canary: none -> 2         tester@host
+    1| [TIME]     r2  add        2                         tester@host
+    1| [TIME]     t1  move       live: none -> 1           tester@host: first
+    1| [TIME]     r1  add        1                         tester@host: first
+    2| error: reading the history of app in file://[HOME]/.local/share/sacker/ledger: the ledger's item P#app/H is damaged: it is missing, and its log has entries
+    2| hint: it was changed by hand, or by something else than sacker: look at it, or restore it from a backup
+    ");
+}
+
+#[test]
+fn a_tag_that_can_not_be_read_is_named_by_a_deletion() {
+    let sandbox = Sandbox::with_app();
+    change_ledger(
+        &sandbox,
+        "UPDATE items SET item = json_set(item, '$.version', 'x') WHERE pk = 'T#app' AND sk = 't#canary'",
+    );
+    change_ledger(&sandbox, "DELETE FROM items WHERE pk = 'T#app' AND sk LIKE 'E#%2'");
+    assert_snapshot!(sandbox.run(&["delete", "app", "3"]), @r#"
+    exit 8
+    2| error: deleting app 3 in file://[HOME]/.local/share/sacker/ledger: the ledger's item T#app/t#canary is damaged: invalid type: string "x", expected u64; the tag canary may be on app 3 or go back to it, so nothing was changed: `sacker fsck --repair` says what of it can be repaired
+    2| hint: it was changed by hand, or by something else than sacker: look at it, or restore it from a backup
+    "#);
+}
+
+#[test]
+fn a_file_that_is_no_ledger_is_reported() {
     let sandbox = Sandbox::new();
     fs::create_dir_all(sandbox.data().join("ledger")).unwrap();
     fs::write(sandbox.data().join("ledger/ledger.db"), vec![7; 10_000]).unwrap();

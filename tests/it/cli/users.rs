@@ -109,7 +109,7 @@ fn each_user_has_a_ledger_a_cache_and_files_of_their_own() {
 
 /// A download into a directory for all: what the other's interrupted one left is neither believed nor touched.
 #[test]
-fn what_another_user_left_of_a_download_is_left_alone() {
+fn a_partial_download_of_another_user_is_left_alone() {
     let host = Host::new();
     if !host.root {
         return eprintln!("it takes the superuser to be two users");
@@ -181,7 +181,7 @@ fn the_cache_of_another_user_is_not_used() {
 
 /// A store that a group shares: its `OWNER` is read-only, and replaced all the same.
 #[test]
-fn a_store_is_adopted_by_who_is_not_the_superuser_whatever_the_umask() {
+fn an_unprivileged_user_adopts_a_store_under_any_umask() {
     let host = Host::new();
     for umask in ["022", "077", "002"] {
         let at = |name: &str| format!("file://{}", host.home(ANN).join(format!("{name}-{umask}")).display());

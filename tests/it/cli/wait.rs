@@ -5,7 +5,7 @@ use insta::assert_snapshot;
 use std::process::Stdio;
 
 #[test]
-fn what_is_so_already_is_not_waited_for() {
+fn a_condition_already_met_is_not_waited_for() {
     let sandbox = Sandbox::with_app();
     assert_snapshot!(sandbox.run(&["wait", "app", "live"]), @"
     exit 0

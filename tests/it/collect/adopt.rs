@@ -1,10 +1,10 @@
 //! A store goes over to another ledger, as after a restore, and what the former owner does cannot hurt.
 
 use super::{Site, collect, gc, owner::copied, silent};
-use crate::ledger::world::{author, of, patience, sha256};
+use crate::ledger::world::{author, of, retry_policy, sha256};
 use futures_util::StreamExt;
 use sacker::{
-    ledger::{Breach, Identity, Ledger, Rule, TableLedger},
+    ledger::{Identity, Invariant, Ledger, TableLedger, Violation},
     model::{Address, Generation, first_generation},
     ops::{Adopted, Client, Error, Fsck},
     store::{Store, memory::MemoryStore},
@@ -17,7 +17,7 @@ fn at(content: &str, generation: Generation) -> Address {
 }
 
 fn ledger(table: &Arc<dyn Table>) -> Arc<dyn Ledger> {
-    Arc::new(TableLedger::new(Arc::clone(table), patience()))
+    Arc::new(TableLedger::new(Arc::clone(table), retry_policy()))
 }
 
 /// Whatever it would do with the store, it is refused.
@@ -30,11 +30,11 @@ async fn refused(site: &Site, client: &Client) {
 }
 
 /// What is wrong with a ledger and its store, the bytes included.
-async fn breaches(client: &Client) -> Vec<(String, Rule)> {
+async fn violations(client: &Client) -> Vec<(String, Invariant)> {
     let mut found = Vec::new();
-    let mut tell = |breach: Breach| found.push((breach.place, breach.rule));
+    let mut record = |violation: Violation| found.push((violation.place, violation.rule));
     let fsck = Fsck { repair: false, read_data: 100 };
-    client.fsck(fsck, &silent(), &mut tell).await.unwrap();
+    client.fsck(fsck, &silent(), &mut record).await.unwrap();
     found
 }
 
@@ -78,7 +78,7 @@ async fn a_restored_table_takes_the_store_over() {
     assert_ne!(identity(&client).await.id, original.id);
     refused(&site, &site.client()).await;
     // The damage is named. It is what the restored versions need, and no longer there.
-    assert_eq!(breaches(&client).await, [(at("gone", 0).to_string(), Rule::Missing)]);
+    assert_eq!(violations(&client).await, [(at("gone", 0).to_string(), Invariant::Missing)]);
 
     // What is added from now on is out of the former owner's reach, whatever it had removed, and was going to remove.
     for (content, number) in [("kept", 4), ("gone", 5), ("later", 6), ("new", 7)] {
@@ -88,7 +88,7 @@ async fn a_restored_table_takes_the_store_over() {
     for (content, generation) in [("gone", 0), ("later", 0), ("new", 0), ("unneeded", 1)] {
         site.store().delete(&at(content, generation)).await.unwrap();
     }
-    assert_eq!(breaches(&client).await, [(at("gone", 0).to_string(), Rule::Missing)]);
+    assert_eq!(violations(&client).await, [(at("gone", 0).to_string(), Invariant::Missing)]);
 
     // Both generations of a blob are counted, each for itself.
     let restored = client.ledger().release(&of("app"), &of("1")).await.unwrap();
@@ -101,7 +101,7 @@ async fn a_restored_table_takes_the_store_over() {
     delete(&other, "4").await;
     assert_eq!(garbage(&other).await, [at("kept", first)]);
     assert_eq!(site.add_by(&other, "app", "kept").await.unwrap().blob.address, at("kept", first + 1));
-    assert_eq!(breaches(&other).await, []);
+    assert_eq!(violations(&other).await, []);
 
     // And back, if it must be.
     let now = identity(&other).await;
@@ -142,7 +142,7 @@ async fn a_new_ledger(site: Site) {
     let mut expected = [at("one", 0), stray, at("two", 0)];
     expected.sort();
     assert_eq!(found, expected);
-    assert_eq!(breaches(&client).await, []);
+    assert_eq!(violations(&client).await, []);
     assert!(site.holds(&at("one", first)).await);
 }
 
@@ -183,7 +183,7 @@ async fn an_adoption_that_was_cut_short_is_finished_by_the_next_run() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_many_who_adopt_at_once_one_is_the_owner() {
+async fn concurrent_adoptions_have_one_winner() {
     for _ in 0..20 {
         let site = Site::memory();
         site.add("app", "one").await;

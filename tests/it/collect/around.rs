@@ -3,9 +3,8 @@
 use async_trait::async_trait;
 use sacker::{
     fault::Fault,
-    model::Address,
+    model::{Address, Created},
     store::{Body, Content, Listing, Put, PutError, Sending, Stat, Store, memory::MemoryStore},
-    table::Created,
 };
 use std::{fmt, ops::Range, sync::Arc};
 

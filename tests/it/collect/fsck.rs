@@ -3,14 +3,14 @@
 use super::{Site, collect, gc, silent};
 use crate::ledger::{
     changing::change,
-    world::{adding, author, edit, of, read, sha256, tag, try_add, untag, version, write},
+    world::{adding, author, edit, of, read, remove, sha256, tag, try_add, untag, version, write},
 };
 use sacker::{
-    ledger::{AddRequest, Breach, ChangeRequest, Mend, Rule},
+    ledger::{AddRequest, ChangeRequest, Invariant, Repair, Violation},
     model::{Address, Labels, ReleaseChange},
-    ops::{Checked, Fsck},
+    ops::{Fsck, FsckReport},
     store::{Store, memory::MemoryStore},
-    table::{Action, Change, Condition, Item, Key, Table, Transaction},
+    table::{Item, Key, Table},
 };
 use serde_json::{Value, json};
 use std::sync::{
@@ -20,16 +20,17 @@ use std::sync::{
 
 pub const ALL: Fsck = Fsck { repair: false, read_data: 100 };
 
-pub async fn fsck(site: &Site, fsck: Fsck) -> (Checked, Vec<Breach>) {
-    let mut breaches = Vec::new();
-    let checked = site.client().fsck(fsck, &silent(), &mut |breach| breaches.push(breach)).await.unwrap();
-    assert_eq!(checked.breaches + checked.unjudged, breaches.len() as u64);
-    assert_eq!(checked.mended, breaches.iter().filter(|it| it.mend == Mend::Done).count() as u64);
-    (checked, breaches)
+pub async fn fsck(site: &Site, fsck: Fsck) -> (FsckReport, Vec<Violation>) {
+    let mut violations = Vec::new();
+    let checked =
+        site.client().fsck(fsck, &silent(), &mut |violation| violations.push(violation)).await.unwrap();
+    assert_eq!(checked.violations + checked.unjudged, violations.len() as u64);
+    assert_eq!(checked.repaired, violations.iter().filter(|it| it.repair == Repair::Done).count() as u64);
+    (checked, violations)
 }
 
 /// Everything that a ledger can hold: two packages, all states, labels, keys, tags that moved and that are off.
-async fn furnish(site: &Site) {
+async fn populate(site: &Site) {
     for content in ["one", "two", "three", "shared"] {
         site.add("app", content).await;
     }
@@ -68,52 +69,45 @@ async fn items(site: &Site) -> Vec<(Key, Item)> {
 }
 
 async fn sound(site: &Site) {
-    furnish(site).await;
+    populate(site).await;
     gc(&site.client(), collect(true)).await.unwrap();
     let before = items(site).await;
-    let (checked, breaches) = fsck(site, ALL).await;
-    assert_eq!(breaches, []);
-    let expected = Checked {
+    let (checked, violations) = fsck(site, ALL).await;
+    assert_eq!(violations, []);
+    let expected = FsckReport {
         packages: 2,
         versions: 6,
         blobs: 4,
         read: 4,
         unread: 0,
-        breaches: 0,
-        mended: 0,
+        violations: 0,
+        repaired: 0,
         unjudged: 0,
     };
     assert_eq!(checked, expected);
     let (checked, _) = fsck(site, Fsck { repair: true, read_data: 0 }).await;
-    assert_eq!(checked, Checked { read: 0, ..expected });
+    assert_eq!(checked, FsckReport { read: 0, ..expected });
     assert_eq!(items(site).await, before);
 }
 
 #[tokio::test]
-async fn what_is_sound_is_found_sound_in_memory() {
+async fn a_sound_ledger_is_found_sound_in_memory() {
     sound(&Site::memory()).await;
 }
 
 #[tokio::test]
-async fn what_is_sound_is_found_sound_locally() {
+async fn a_sound_ledger_is_found_sound_locally() {
     sound(&Site::local()).await;
 }
 
 #[tokio::test]
-async fn what_is_sound_is_found_sound_in_the_cloud() {
+async fn a_sound_ledger_is_found_sound_in_the_cloud() {
     sound(&Site::cloud(true).await).await;
 }
 
 #[tokio::test]
 async fn nothing_at_all_is_sound() {
-    assert_eq!(fsck(&Site::memory(), ALL).await, (Checked::default(), vec![]));
-}
-
-async fn remove(table: &dyn Table, pk: &str, sk: &str) {
-    let mut transaction = Transaction::new(uuid::Uuid::new_v4().to_string());
-    let key = Key::new(pk, sk);
-    transaction.push(Action { key, condition: Condition::Present, change: Change::Delete });
-    table.transact(&transaction).await.unwrap();
+    assert_eq!(fsck(&Site::memory(), ALL).await, (FsckReport::default(), vec![]));
 }
 
 enum By {
@@ -142,7 +136,7 @@ impl By {
 }
 
 /// What is done, which rules are named at which places, and whether all is mended.
-type Case = (&'static str, By, Vec<(Rule, &'static str)>, bool);
+type Case = (&'static str, By, Vec<(Invariant, &'static str)>, bool);
 
 const V1: &str = "V#0000000000000001";
 const V2: &str = "V#0000000000000002";
@@ -152,7 +146,7 @@ const E2: &str = "E#0000000000000002";
 
 /// Breaches to be planted one at a time.
 #[expect(clippy::too_many_lines, reason = "a table")]
-fn breaches() -> Vec<Case> {
+fn violations() -> Vec<Case> {
     use By::{Blob, Edit, NoBlob, Remove, Write};
     let place = |pk, sk| match (pk, sk) {
         ("P", "H") => "P#app/H",
@@ -171,185 +165,200 @@ fn breaches() -> Vec<Case> {
         (
             "a version is edited",
             Edit("P#app", V1, json!({ "who": "no one" })),
-            vec![(Rule::Chain, place("P", V1))],
+            vec![(Invariant::Chain, place("P", V1))],
             false,
         ),
         (
             "an event is edited",
             Edit("P#app", A6, json!({ "message": "so" })),
-            vec![(Rule::Chain, place("P", A6))],
+            vec![(Invariant::Chain, place("P", A6))],
             false,
         ),
         (
             "a tag event is edited",
             Edit("T#app", E2, json!({ "message": "so" })),
-            vec![(Rule::Chain, place("T", E2))],
+            vec![(Invariant::Chain, place("T", E2))],
             false,
         ),
         (
             "a version's state is edited",
             Edit("P#app", V1, json!({ "state": "yanked" })),
-            vec![(Rule::State, place("P", V1))],
+            vec![(Invariant::State, place("P", V1))],
             true,
         ),
         (
             "a version's labels are edited",
             Edit("P#app", V1, json!({ "more_labels": { "x": "y" } })),
-            vec![(Rule::State, place("P", V1))],
+            vec![(Invariant::State, place("P", V1))],
             true,
         ),
         (
             "a version is gone",
             Remove("P#app", V2),
             vec![
-                (Rule::Dense, "P#app/V#0000000000000003"),
-                (Rule::Dense, "P#app/V#0000000000000003"),
-                (Rule::State, place("P", A6)),
-                (Rule::Tag, place("T", "live")),
+                (Invariant::Dense, "P#app/V#0000000000000003"),
+                (Invariant::Dense, "P#app/V#0000000000000003"),
+                (Invariant::State, place("P", A6)),
+                (Invariant::Tag, place("T", "live")),
             ],
             false,
         ),
-        ("an event is gone", Remove("P#app", A6), vec![(Rule::Dense, place("P", "A7"))], false),
-        ("a tag event is gone", Remove("T#app", E2), vec![(Rule::Dense, "T#app/E#0000000000000003")], false),
+        ("an event is gone", Remove("P#app", A6), vec![(Invariant::Dense, place("P", "A7"))], false),
+        (
+            "a tag event is gone",
+            Remove("T#app", E2),
+            vec![(Invariant::Dense, "T#app/E#0000000000000003")],
+            false,
+        ),
         (
             "the end of a log is gone",
             Remove("T#app", "E#0000000000000004"),
-            vec![(Rule::Dense, place("T", "H")), (Rule::Tag, place("T", "canary"))],
+            vec![(Invariant::Dense, place("T", "H")), (Invariant::Tag, place("T", "canary"))],
             false,
         ),
         (
             "time stands still",
             Edit("P#app", V2, json!({ "when": 1 })),
-            vec![(Rule::Time, place("P", V2)), (Rule::Chain, place("P", V2))],
+            vec![(Invariant::Time, place("P", V2)), (Invariant::Chain, place("P", V2))],
             false,
         ),
         (
             "an entry cannot be read",
             Edit("P#app", V4, json!({ "sha256": "?" })),
-            vec![(Rule::Form, place("P", V4))],
+            vec![(Invariant::Form, place("P", V4))],
             false,
         ),
         (
             "an entry is where another belongs",
             Edit("P#app", V4, json!({ "n": 9 })),
-            vec![(Rule::Form, place("P", V4))],
+            vec![(Invariant::Form, place("P", V4))],
             false,
         ),
         (
             "a key leads nowhere",
             Edit("P#app", "K#job 7", json!({ "entry": "A#9" })),
-            vec![(Rule::Key, "P#app/K#job 7")],
+            vec![(Invariant::Key, "P#app/K#job 7")],
             false,
         ),
-        ("there is something else", Write("X", "y", json!({})), vec![(Rule::Newer, "X/y")], false),
+        ("there is something else", Write("X", "y", json!({})), vec![(Invariant::Newer, "X/y")], false),
         (
             "there is something else in a package",
             Write("P#app", "Z#1", json!({})),
-            vec![(Rule::Newer, "P#app/Z#1")],
+            vec![(Invariant::Newer, "P#app/Z#1")],
             false,
         ),
         (
             "a tag was never moved",
             Write("T#app", "t#ghost", json!({ "tag": "ghost" })),
-            vec![(Rule::Tag, "T#app/t#ghost")],
+            vec![(Invariant::Tag, "T#app/t#ghost")],
             false,
         ),
         (
             "latest is another",
             Edit("P#app", "H", json!({ "latest": 1 })),
-            vec![(Rule::Head, place("P", "H"))],
+            vec![(Invariant::Head, place("P", "H"))],
             true,
         ),
         (
             "latest has another blob",
             Edit("P#app", "H", json!({ "blob": null })),
-            vec![(Rule::Head, place("P", "H"))],
+            vec![(Invariant::Head, place("P", "H"))],
             true,
         ),
         (
             "the last number is another",
             Edit("P#app", "H", json!({ "n": 3 })),
-            vec![(Rule::Head, place("P", "H"))],
+            vec![(Invariant::Head, place("P", "H"))],
             true,
         ),
         (
             "the head's chain is another",
             Edit("P#app", "H", json!({ "chain": "00" })),
-            vec![(Rule::Head, place("P", "H"))],
+            vec![(Invariant::Head, place("P", "H"))],
             true,
         ),
         (
             "the head's time is another",
             Edit("P#app", "H", json!({ "when": 1 })),
-            vec![(Rule::Head, place("P", "H"))],
+            vec![(Invariant::Head, place("P", "H"))],
             true,
         ),
         (
             "the head's rev is lower",
             Edit("P#app", "H", json!({ "rev": 2 })),
-            vec![(Rule::Head, place("P", "H"))],
+            vec![(Invariant::Head, place("P", "H"))],
             true,
         ),
         (
             "the head's rev is higher",
             Edit("P#app", "H", json!({ "rev": 99 })),
-            vec![(Rule::Dense, place("P", "H"))],
+            vec![(Invariant::Dense, place("P", "H"))],
             false,
         ),
-        ("the head is gone", Remove("P#app", "H"), vec![(Rule::Head, place("P", "H"))], true),
+        ("the head is gone", Remove("P#app", "H"), vec![(Invariant::Head, place("P", "H"))], true),
         (
             "the tags' head is another",
             Edit("T#app", "H", json!({ "chain": "00" })),
-            vec![(Rule::Head, place("T", "H"))],
+            vec![(Invariant::Head, place("T", "H"))],
             true,
         ),
-        ("the tags' head is gone", Remove("T#app", "H"), vec![(Rule::Head, place("T", "H"))], true),
+        ("the tags' head is gone", Remove("T#app", "H"), vec![(Invariant::Head, place("T", "H"))], true),
         (
             "a tag is elsewhere",
             Edit("T#app", "t#live", json!({ "version": 1 })),
-            vec![(Rule::Tag, place("T", "live"))],
+            vec![(Invariant::Tag, place("T", "live"))],
             true,
         ),
         (
             "a tag has another blob",
             Edit("T#app", "t#live", json!({ "blob": null })),
-            vec![(Rule::Tag, place("T", "live"))],
+            vec![(Invariant::Tag, place("T", "live"))],
             true,
         ),
-        ("a tag is gone", Remove("T#app", "t#live"), vec![(Rule::Tag, place("T", "live"))], true),
+        ("a tag is gone", Remove("T#app", "t#live"), vec![(Invariant::Tag, place("T", "live"))], true),
         (
             "a tag that is off is gone",
             Remove("T#app", "t#canary"),
-            vec![(Rule::Tag, place("T", "canary"))],
+            vec![(Invariant::Tag, place("T", "canary"))],
             true,
         ),
-        ("too few are counted", Blob("shared", json!({ "refs": 1 })), vec![(Rule::Refs, "B#shared")], true),
-        ("too many are counted", Blob("one", json!({ "refs": 5 })), vec![(Rule::Refs, "B#one")], true),
-        ("none should be counted", Blob("three", json!({ "refs": 1 })), vec![(Rule::Refs, "B#three")], true),
-        ("a blob has no item", NoBlob("shared"), vec![(Rule::Refs, "B#shared")], true),
+        (
+            "too few are counted",
+            Blob("shared", json!({ "refs": 1 })),
+            vec![(Invariant::Refs, "B#shared")],
+            true,
+        ),
+        ("too many are counted", Blob("one", json!({ "refs": 5 })), vec![(Invariant::Refs, "B#one")], true),
+        (
+            "none should be counted",
+            Blob("three", json!({ "refs": 1 })),
+            vec![(Invariant::Refs, "B#three")],
+            true,
+        ),
+        ("a blob has no item", NoBlob("shared"), vec![(Invariant::Refs, "B#shared")], true),
         (
             "a needed blob is condemned",
             Blob("one", json!({ "state": "condemned", "refs": 0 })),
-            vec![(Rule::Refs, "B#one")],
+            vec![(Invariant::Refs, "B#one")],
             false,
         ),
         (
             "a blob is kept at another generation",
             Blob("one", json!({ "gen": 3 })),
-            vec![(Rule::Refs, "B#one")],
+            vec![(Invariant::Refs, "B#one")],
             false,
         ),
-        ("a package is not listed", Remove("D#app", "app"), vec![(Rule::Directory, "D#app")], true),
+        ("a package is not listed", Remove("D#app", "app"), vec![(Invariant::Directory, "D#app")], true),
         (
             "a package is listed that is not there",
             Write("D#ghost", "ghost", json!({})),
-            vec![(Rule::Directory, "D#ghost")],
+            vec![(Invariant::Directory, "D#ghost")],
             true,
         ),
         (
             "a package is listed twice",
             Write("D#else", "app", json!({})),
-            vec![(Rule::Directory, "D#else")],
+            vec![(Invariant::Directory, "D#else")],
             true,
         ),
     ]
@@ -371,10 +380,10 @@ fn real(place: &str) -> String {
 }
 
 #[tokio::test]
-async fn each_breach_is_named_and_mended_if_it_can_be() {
-    for (what, by, expected, mendable) in breaches() {
+async fn each_violation_is_named_and_repaired_if_possible() {
+    for (what, by, expected, repairable) in violations() {
         let site = Site::memory();
-        furnish(&site).await;
+        populate(&site).await;
         let sound = items(&site).await;
         let table = site.table();
         match &by {
@@ -393,7 +402,7 @@ async fn each_breach_is_named_and_mended_if_it_can_be() {
         let mut named: Vec<_> = found.iter().map(|it| (it.rule, it.place.clone())).collect();
         let mut expected: Vec<_> = expected.into_iter().map(|(rule, place)| (rule, real(place))).collect();
         // What follows from damage to a log itself is not listed one by one.
-        if !mendable {
+        if !repairable {
             named.retain(|it| expected.contains(it));
         }
         named.sort();
@@ -402,15 +411,15 @@ async fn each_breach_is_named_and_mended_if_it_can_be() {
         expected.dedup();
         assert_eq!(named, expected, "{what}: {found:#?}");
         assert_eq!(items(&site).await, planted, "{what}: telling of it changed something");
-        if !mendable {
+        if !repairable {
             let (checked, _) = fsck(&site, Fsck { repair: true, read_data: 0 }).await;
-            assert_eq!(checked.mended, 0, "{what}");
+            assert_eq!(checked.repaired, 0, "{what}");
             assert_eq!(items(&site).await, planted, "{what}");
             continue;
         }
-        assert!(found.iter().all(|it| it.mend == Mend::Possible), "{what}: {found:#?}");
-        let (checked, mended) = fsck(&site, Fsck { repair: true, read_data: 0 }).await;
-        assert_eq!(checked.mended, mended.len() as u64, "{what}: {mended:#?}");
+        assert!(found.iter().all(|it| it.repair == Repair::Possible), "{what}: {found:#?}");
+        let (checked, repaired) = fsck(&site, Fsck { repair: true, read_data: 0 }).await;
+        assert_eq!(checked.repaired, repaired.len() as u64, "{what}: {repaired:#?}");
         assert_eq!(fsck(&site, ALL).await.1, [], "{what}");
         let [found, expected] = [items(&site).await, sound].map(unfenced);
         assert_eq!(found, expected, "{what}");
@@ -429,12 +438,12 @@ fn unfenced(mut items: Vec<(Key, Item)>) -> Vec<(Key, Item)> {
 #[tokio::test]
 async fn an_operation_that_was_done_twice_is_named() {
     let site = Site::memory();
-    furnish(&site).await;
+    populate(&site).await;
     let first = read(&*site.table(), "P#app", V1).await.unwrap();
     edit(&*site.table(), "P#app", V2, json!({ "op": first["op"] })).await;
     let (_, found) = fsck(&site, ALL).await;
     let rules: Vec<_> = found.iter().map(|it| it.rule).collect();
-    assert_eq!(rules, [Rule::Chain, Rule::Op]);
+    assert_eq!(rules, [Invariant::Chain, Invariant::Op]);
 }
 
 #[tokio::test]
@@ -450,8 +459,15 @@ async fn what_the_store_lacks_or_has_wrong_is_named() {
     store.plant(&at("short"), "sho");
     store.plant(&at("wrong"), "gnorw");
     for (read_data, expected) in [
-        (0, vec![(Rule::Missing, at("gone")), (Rule::Size, at("short"))]),
-        (100, vec![(Rule::Missing, at("gone")), (Rule::Size, at("short")), (Rule::Bytes, at("wrong"))]),
+        (0, vec![(Invariant::Missing, at("gone")), (Invariant::Size, at("short"))]),
+        (
+            100,
+            vec![
+                (Invariant::Missing, at("gone")),
+                (Invariant::Size, at("short")),
+                (Invariant::Bytes, at("wrong")),
+            ],
+        ),
     ] {
         for repair in [false, true] {
             let (_, found) = fsck(&site, Fsck { repair, read_data }).await;
@@ -464,7 +480,7 @@ async fn what_the_store_lacks_or_has_wrong_is_named() {
 }
 
 /// While many write, delete and collect, nothing looks wrong that is not, and a repair does no harm.
-async fn beside_writers(site: Site, rounds: u64) {
+async fn concurrently_with_writers(site: Site, rounds: u64) {
     let (site, over) = (Arc::new(site), Arc::new(AtomicBool::new(false)));
     site.add("app", "first").await;
     let mut writers = tokio::task::JoinSet::new();
@@ -499,16 +515,16 @@ async fn beside_writers(site: Site, rounds: u64) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_looks_wrong_beside_writers_in_memory() {
-    beside_writers(Site::memory(), 60).await;
+async fn nothing_looks_wrong_concurrently_with_writers_in_memory() {
+    concurrently_with_writers(Site::memory(), 60).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_looks_wrong_beside_writers_locally() {
-    beside_writers(Site::local(), 12).await;
+async fn nothing_looks_wrong_concurrently_with_writers_locally() {
+    concurrently_with_writers(Site::local(), 12).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_looks_wrong_beside_writers_in_the_cloud() {
-    beside_writers(Site::cloud(false).await, 5).await;
+async fn nothing_looks_wrong_concurrently_with_writers_in_the_cloud() {
+    concurrently_with_writers(Site::cloud(false).await, 5).await;
 }

@@ -5,18 +5,20 @@ use crate::ledger::{
     audit::audit,
     changing::changing,
     plans::{applying, moving},
-    turns::{Turns, alone},
-    world::{add_many, adding_with_key, author, edit, of, patience, read, tag, tagging, try_add, untagging},
+    turns::{Interleaved, alone},
+    world::{
+        add_many, adding_with_key, author, edit, of, read, retry_policy, tag, tagging, try_add, untagging,
+    },
 };
 use async_trait::async_trait;
 use futures_util::{FutureExt, TryStreamExt};
 use sacker::{
     fault::Fault,
-    ledger::{Breach, ChangeRequest, Error, Ledger, Mend, PackageQuery, Rule, TableLedger},
-    model::{Event, EventKind, Labels, ReleaseChange},
+    ledger::{ChangeRequest, Error, Invariant, Ledger, PackageQuery, Repair, TableLedger, Violation},
+    model::{Created, Event, EventKind, Labels, ReleaseChange},
     ops::{Fsck, Listed},
     store::memory::MemoryStore,
-    table::{Created, Item, Key, Page, Query, Table, TransactError, Transaction, memory::MemoryTable},
+    table::{Item, Key, Page, Query, Table, TransactError, Transaction, memory::MemoryTable},
 };
 use serde_json::json;
 use std::{
@@ -50,7 +52,7 @@ impl SmallPages {
     }
 
     fn with_writer(inner: Arc<dyn Table>) -> Self {
-        let other = Some(TableLedger::new(Arc::clone(&inner), patience()));
+        let other = Some(TableLedger::new(Arc::clone(&inner), retry_policy()));
         Self { inner, other, changes: AtomicUsize::new(0) }
     }
 
@@ -133,7 +135,7 @@ impl Table for SmallPages {
 /// A ledger of a package that takes several pages, with tags that stay.
 async fn furnished() -> Arc<dyn Table> {
     let table: Arc<dyn Table> = Arc::new(MemoryTable::new());
-    let ledger = TableLedger::new(Arc::clone(&table), patience());
+    let ledger = TableLedger::new(Arc::clone(&table), retry_policy());
     add_many(&ledger, "app", 45).await;
     for number in 1..=12 {
         tag(&ledger, "app", &number.to_string(), &format!("stays-{number}")).await;
@@ -144,10 +146,10 @@ async fn furnished() -> Arc<dyn Table> {
     table
 }
 
-async fn found(table: Arc<dyn Table>, repair: bool) -> Vec<Breach> {
-    let ledger = TableLedger::new(table, patience());
+async fn found(table: Arc<dyn Table>, repair: bool) -> Vec<Violation> {
+    let ledger = TableLedger::new(table, retry_policy());
     let mut found = Vec::new();
-    ledger.audit(repair, &mut |breach| found.push(breach)).await.unwrap();
+    ledger.audit(repair, &mut |violation| found.push(violation)).await.unwrap();
     found
 }
 
@@ -168,20 +170,20 @@ async fn a_package_of_many_pages_that_changes_between_any_two_of_them_is_found_s
 async fn damage_is_found_and_repaired_while_the_package_changes_between_any_two_pages() {
     const V20: &str = "V#0000000000000020";
     let damage = [
-        ("P#app", V20, json!({ "more_labels": null }), Rule::State),
-        ("P#app", "V#0000000000000021", json!({ "state": "active" }), Rule::State),
-        ("T#app", "t#stays-3", json!({ "version": 4 }), Rule::Tag),
-        ("T#app", "t#stays-4", json!({ "blob": null }), Rule::Tag),
+        ("P#app", V20, json!({ "more_labels": null }), Invariant::State),
+        ("P#app", "V#0000000000000021", json!({ "state": "active" }), Invariant::State),
+        ("T#app", "t#stays-3", json!({ "version": 4 }), Invariant::Tag),
+        ("T#app", "t#stays-4", json!({ "blob": null }), Invariant::Tag),
     ];
     for (pk, sk, changes, rule) in damage {
         let table = furnished().await;
         let before = read(&*table, pk, sk).await;
         edit(&*table, pk, sk, changes).await;
         let busy = Arc::new(SmallPages::with_writer(Arc::clone(&table)));
-        for (repair, mend) in [(false, Mend::Possible), (true, Mend::Done)] {
+        for (repair, outcome) in [(false, Repair::Possible), (true, Repair::Done)] {
             let found = found(Arc::clone(&busy) as Arc<dyn Table>, repair).await;
-            let found: Vec<_> = found.iter().map(|it| (it.place.clone(), it.rule, it.mend)).collect();
-            assert_eq!(found, [(format!("{pk}/{sk}"), rule, mend)]);
+            let found: Vec<_> = found.iter().map(|it| (it.place.clone(), it.rule, it.repair)).collect();
+            assert_eq!(found, [(format!("{pk}/{sk}"), rule, outcome)]);
         }
         assert_eq!(read(&*table, pk, sk).await, before, "{sk}");
         assert_eq!(found(table, false).await, []);
@@ -196,14 +198,14 @@ async fn an_edited_entry_is_found_while_the_package_changes_between_any_two_page
     edit(&*table, "T#app", "E#0000000000000003", json!({ "who": "someone else" })).await;
     let busy = Arc::new(SmallPages::with_writer(Arc::clone(&table)));
     let found = found(busy, true).await;
-    let found: Vec<_> = found.iter().map(|it| (it.place.as_str(), it.rule, it.mend)).collect();
+    let found: Vec<_> = found.iter().map(|it| (it.place.as_str(), it.rule, it.repair)).collect();
     let expected = [
-        ("P#app/V#0000000000000002", Rule::Chain),
-        ("T#app/E#0000000000000003", Rule::Chain),
+        ("P#app/V#0000000000000002", Invariant::Chain),
+        ("T#app/E#0000000000000003", Invariant::Chain),
         // The tag is a copy of that entry, and it is not known which of them is right.
-        ("T#app/t#stays-3", Rule::Tag),
+        ("T#app/t#stays-3", Invariant::Tag),
     ];
-    assert_eq!(found, expected.map(|(place, rule)| (place, rule, Mend::Impossible)));
+    assert_eq!(found, expected.map(|(place, rule)| (place, rule, Repair::Impossible)));
 }
 
 const PACKAGES: [&str; 3] = ["app", "other", "third"];
@@ -315,7 +317,7 @@ fn small_pages(mut site: Site) -> Arc<Site> {
 fn all_reads_concurrently_with_all_changes_in_memory() {
     for seed in 0..6 {
         let mut site = Site::with_store(Arc::new(MemoryStore::new()), tempfile::tempdir().unwrap());
-        let table: Arc<dyn Table> = Arc::new(Turns::new(site.table(), seed));
+        let table: Arc<dyn Table> = Arc::new(Interleaved::new(site.table(), seed));
         site.table = Box::new(move || Arc::clone(&table));
         alone(crowd(small_pages(site), 8));
     }

@@ -9,13 +9,13 @@ use crate::{
     ledger::{
         audit::audit,
         changing::{change, changing},
-        turns::{Turns, alone},
-        world::{add_many, edit, of, patience, read, tag, tagging, untagging, write},
+        turns::{Interleaved, alone},
+        world::{add_many, edit, of, read, retry_policy, tag, tagging, untagging, write},
     },
 };
 use futures_util::future::BoxFuture;
 use sacker::{
-    ledger::{Breach, Error, Ledger, Mend, Rule, TableLedger},
+    ledger::{Error, Invariant, Ledger, Repair, TableLedger, Violation},
     model::{Gate, Labels, ReleaseChange},
     ops::Fsck,
     store::memory::MemoryStore,
@@ -36,7 +36,7 @@ fn labels(pairs: &[&str]) -> ReleaseChange {
 }
 
 /// Four versions: active with labels, yanked, deleted, active. `live` was on 4 and is on 1.
-async fn furnish(site: &Site) {
+async fn populate(site: &Site) {
     for content in ["one", "two", "three", "four"] {
         site.add("app", content).await;
     }
@@ -50,8 +50,8 @@ async fn furnish(site: &Site) {
     tag(&*ledger, "app", "1", "live").await;
 }
 
-fn named(found: &[Breach]) -> Vec<(Rule, &str, Mend)> {
-    found.iter().map(|it| (it.rule, it.place.split_once('/').unwrap().1, it.mend)).collect()
+fn named(found: &[Violation]) -> Vec<(Invariant, &str, Repair)> {
+    found.iter().map(|it| (it.rule, it.place.split_once('/').unwrap().1, it.repair)).collect()
 }
 
 #[tokio::test]
@@ -90,7 +90,7 @@ async fn each_kind_of_damage_to_what_follows_from_the_events_is_repaired() {
     ];
     for (what, edits) in cases {
         let site = Site::memory();
-        furnish(&site).await;
+        populate(&site).await;
         let mut sound = Vec::new();
         for (pk, sk, changes) in &edits {
             sound.push(read(&*site.table(), pk, sk).await);
@@ -98,15 +98,15 @@ async fn each_kind_of_damage_to_what_follows_from_the_events_is_repaired() {
         }
         let mut expected: Vec<_> = edits.iter().map(|(_, sk, _)| *sk).collect();
         expected.sort_unstable();
-        for (repair, mend) in [(false, Mend::Possible), (true, Mend::Done)] {
+        for (repair, outcome) in [(false, Repair::Possible), (true, Repair::Done)] {
             let (_, found) = fsck(&site, Fsck { repair, read_data: 0 }).await;
             let mut found = named(&found);
             // The count of its blob is wrong as long as a version's state is.
-            found.retain(|(rule, ..)| repair || *rule != Rule::Refs);
+            found.retain(|(rule, ..)| repair || *rule != Invariant::Refs);
             let mut places: Vec<_> = found.iter().map(|(_, place, _)| *place).collect();
             places.sort_unstable();
             assert_eq!(places, expected, "{what}: {found:?}");
-            assert!(found.iter().all(|it| it.2 == mend), "{what}: {found:?}");
+            assert!(found.iter().all(|it| it.2 == outcome), "{what}: {found:?}");
         }
         assert_eq!(fsck(&site, ALL).await.1, [], "{what}");
         audit(&*site.table(), "app").await;
@@ -129,9 +129,9 @@ async fn each_kind_of_damage_to_what_follows_from_the_events_is_repaired() {
 
 /// Nothing in a log rests on an idempotency key or on a tag: one that can't be read keeps no repair back, nor its fence.
 #[tokio::test]
-async fn what_a_log_does_not_rest_on_keeps_no_repair_of_it_back() {
+async fn damage_outside_a_log_does_not_block_its_repair() {
     let site = Site::memory();
-    furnish(&site).await;
+    populate(&site).await;
     let table = site.table();
     write(&*table, "P#app", "K#job 7", json!({ "op": 7 })).await;
     edit(&*table, "P#app", "H", json!({ "latest": 1 })).await;
@@ -139,7 +139,7 @@ async fn what_a_log_does_not_rest_on_keeps_no_repair_of_it_back() {
     edit(&*table, "T#app", "t#live", json!({ "version": 4 })).await;
     let before = [read(&*table, "P#app", "H").await.unwrap(), read(&*table, "T#app", "H").await.unwrap()];
     let (_, found) = fsck(&site, REPAIR).await;
-    let done = |place: &str| found.iter().any(|it| it.place == place && it.mend == Mend::Done);
+    let done = |place: &str| found.iter().any(|it| it.place == place && it.repair == Repair::Done);
     assert!(done("P#app/H") && done("T#app/t#live"), "{found:?}");
     let fenced = |log: &str, before: &Item, after: &Item| {
         assert!(after["rev"].as_u64() > before["rev"].as_u64(), "{log}: {found:?}");
@@ -161,11 +161,11 @@ async fn of_two_values_of_a_label_the_first_stands() {
     edit(&*site.table(), "P#app", V1, json!({ "more_labels": null })).await;
     change(&*ledger, 1, labels(&["tests=passed", "scan=clean"])).await;
     let (_, found) = fsck(&site, ALL).await;
-    assert_eq!(named(&found), [(Rule::State, V1, Mend::Possible)]);
+    assert_eq!(named(&found), [(Invariant::State, V1, Repair::Possible)]);
     assert!(found[0].what.ends_with("by, tests"), "{found:?}");
     let (checked, found) = fsck(&site, REPAIR).await;
-    assert_eq!(named(&found), [(Rule::State, V1, Mend::Done)]);
-    assert_eq!((checked.breaches, checked.mended), (1, 1));
+    assert_eq!(named(&found), [(Invariant::State, V1, Repair::Done)]);
+    assert_eq!((checked.violations, checked.repaired), (1, 1));
     assert_eq!(fsck(&site, ALL).await.1, []);
     let release = ledger.release(&of("app"), &of("1")).await.unwrap();
     assert_eq!(release.labels, Labels::parse(["by=ci", "scan=clean", "tests=failed"]).unwrap());
@@ -194,8 +194,8 @@ async fn labels_that_a_version_can_not_have_all_of_are_named_and_left_alone() {
     change(&*ledger, 1, many("b")).await;
     let before = read(&*site.table(), "P#app", V1).await;
     let (checked, found) = fsck(&site, REPAIR).await;
-    assert_eq!(named(&found), [(Rule::State, V1, Mend::Impossible)]);
-    assert_eq!(checked.mended, 0);
+    assert_eq!(named(&found), [(Invariant::State, V1, Repair::Impossible)]);
+    assert_eq!(checked.repaired, 0);
     assert_eq!(read(&*site.table(), "P#app", V1).await, before);
 }
 
@@ -206,13 +206,13 @@ async fn nothing_is_derived_from_a_damaged_log() {
         [("A#0000000000000006", json!({ "who": "someone else" })), ("H", json!({ "rev": 99 }))]
     {
         let site = Site::memory();
-        furnish(&site).await;
+        populate(&site).await;
         edit(&*site.table(), "P#app", sk, damage).await;
         edit(&*site.table(), "P#app", V1, json!({ "more_labels": null, "state": "yanked" })).await;
         let before = read(&*site.table(), "P#app", V1).await;
         let (checked, found) = fsck(&site, REPAIR).await;
-        assert!(named(&found).contains(&(Rule::State, V1, Mend::Impossible)), "{found:?}");
-        assert_eq!(checked.mended, 0, "{found:?}");
+        assert!(named(&found).contains(&(Invariant::State, V1, Repair::Impossible)), "{found:?}");
+        assert_eq!(checked.repaired, 0, "{found:?}");
         assert_eq!(read(&*site.table(), "P#app", V1).await, before);
     }
 }
@@ -241,20 +241,20 @@ async fn a_change_that_was_planned_before_a_repair_does_not_bring_the_damage_bac
     ];
     for (pk, sk, damage, change) in cases {
         let site = Site::memory();
-        furnish(&site).await;
+        populate(&site).await;
         edit(&*site.table(), pk, sk, damage).await;
         let late = |number, _: &_| if number == 0 { Fate::ComesSecond } else { Fate::Arrives };
         let faulty = Arc::new(Faulty::new(site.table(), late));
         let table = site.table();
         faulty.set_rival(move |_| {
-            let ledger = TableLedger::new(Arc::clone(&table), patience());
+            let ledger = TableLedger::new(Arc::clone(&table), retry_policy());
             async move {
                 let mut repaired = Vec::new();
-                ledger.audit(true, &mut |breach| repaired.push(breach.mend)).await.unwrap();
-                assert!(repaired.contains(&Mend::Done), "{repaired:?}");
+                ledger.audit(true, &mut |violation| repaired.push(violation.repair)).await.unwrap();
+                assert!(repaired.contains(&Repair::Done), "{repaired:?}");
             }
         });
-        change(&TableLedger::new(faulty, patience())).await.unwrap();
+        change(&TableLedger::new(faulty, retry_policy())).await.unwrap();
         assert_eq!(fsck(&site, ALL).await.1, [], "{pk}/{sk}");
         audit(&*site.table(), "app").await;
     }
@@ -264,21 +264,39 @@ async fn a_change_that_was_planned_before_a_repair_does_not_bring_the_damage_bac
 #[tokio::test(start_paused = true)]
 async fn a_repair_without_an_answer_is_reported_as_done() {
     let site = Site::memory();
-    furnish(&site).await;
+    populate(&site).await;
     edit(&*site.table(), "P#app", V2, json!({ "state": "active" })).await;
     let lost = |number, _: &_| if number == 0 { Fate::LosesReply } else { Fate::Arrives };
-    let ledger = TableLedger::new(Arc::new(Faulty::new(site.table(), lost)), patience());
+    let ledger = TableLedger::new(Arc::new(Faulty::new(site.table(), lost)), retry_policy());
     let mut found = Vec::new();
-    ledger.audit(true, &mut |breach| found.push(breach)).await.unwrap();
-    found.retain(|breach| breach.rule != Rule::Refs);
-    assert_eq!(named(&found), [(Rule::State, V2, Mend::Done)]);
+    ledger.audit(true, &mut |violation| found.push(violation)).await.unwrap();
+    found.retain(|violation| violation.rule != Invariant::Refs);
+    assert_eq!(named(&found), [(Invariant::State, V2, Repair::Done)]);
     let entry = read(&*site.table(), "P#app", "A#0000000000000010").await.unwrap();
     assert_eq!((&entry["kind"], &entry["who"]), (&json!("fence"), &json!("fsck --repair")));
 }
 
+/// A removal whose answer is lost is done all the same.
+#[tokio::test(start_paused = true)]
+async fn a_removal_without_an_answer_is_reported_as_done() {
+    for number in 0..4 {
+        let site = Site::memory();
+        populate(&site).await;
+        // In its own partition there is no such package, in the others it does not belong there.
+        let pk = format!("D#{number}");
+        write(&*site.table(), &pk, "ghost", json!({})).await;
+        let lost = |number, _: &_| if number == 0 { Fate::LosesReply } else { Fate::Arrives };
+        let ledger = TableLedger::new(Arc::new(Faulty::new(site.table(), lost)), retry_policy());
+        let mut found = Vec::new();
+        ledger.audit(true, &mut |violation| found.push(violation)).await.unwrap();
+        assert_eq!(named(&found), [(Invariant::Directory, "ghost", Repair::Done)], "{pk}");
+        assert_eq!(read(&*site.table(), &pk, "ghost").await, None);
+    }
+}
+
 /// Repairs run into each other and into writers of the same versions: no label and no state of theirs is lost.
 async fn crowd(table: Arc<dyn Table>, others: impl Fn() -> Arc<dyn Table>, clients: usize) {
-    let ledger = TableLedger::new(Arc::clone(&table), patience());
+    let ledger = TableLedger::new(Arc::clone(&table), retry_policy());
     add_many(&ledger, "app", 6).await;
     change(&ledger, 1, labels(&["first=1", "second=2"])).await;
     change(&ledger, 2, ReleaseChange::Yank).await;
@@ -290,7 +308,7 @@ async fn crowd(table: Arc<dyn Table>, others: impl Fn() -> Arc<dyn Table>, clien
     edit(&*table, "P#app", V5, json!({ "state": "yanked" })).await;
     edit(&*table, "T#app", "t#live", json!({ "version": 1 })).await;
     let at_work = (0..clients).map(|number| {
-        let ledger = TableLedger::new(others(), patience());
+        let ledger = TableLedger::new(others(), retry_policy());
         async move {
             if number % 3 == 0 {
                 ledger.audit(true, &mut |_| ()).await.unwrap();
@@ -309,8 +327,11 @@ async fn crowd(table: Arc<dyn Table>, others: impl Fn() -> Arc<dyn Table>, clien
     });
     futures_util::future::join_all(at_work).await;
     // What no repair got to is repaired now.
-    ledger.audit(true, &mut |breach| assert_eq!(breach.mend, Mend::Done, "{breach:?}")).await.unwrap();
-    ledger.audit(false, &mut |breach| panic!("{breach:?}")).await.unwrap();
+    ledger
+        .audit(true, &mut |violation| assert_eq!(violation.repair, Repair::Done, "{violation:?}"))
+        .await
+        .unwrap();
+    ledger.audit(false, &mut |violation| panic!("{violation:?}")).await.unwrap();
     audit(&*table, "app").await;
     let mut expected: Vec<_> =
         (0..clients).filter(|number| number % 3 > 0).map(|number| format!("client{number}=x")).collect();
@@ -325,7 +346,7 @@ fn repairs_among_writers_change_nothing_that_is_right_in_memory() {
     for seed in 0..40 {
         alone(async {
             let table: Arc<dyn Table> = Arc::new(MemoryTable::new());
-            let turns: Arc<dyn Table> = Arc::new(Turns::new(Arc::clone(&table), seed));
+            let turns: Arc<dyn Table> = Arc::new(Interleaved::new(Arc::clone(&table), seed));
             crowd(table, || Arc::clone(&turns), 8).await;
         });
     }
@@ -343,21 +364,21 @@ async fn what_only_a_newer_release_may_write_is_not_repaired() {
     let newer = json!({ "write": "99.0.0" });
     for (pk, sk) in [("P#app", "H"), ("T#app", "H"), ("P#app", V1)] {
         let site = Site::with_store(Arc::new(MemoryStore::new()), tempfile::tempdir().unwrap());
-        furnish(&site).await;
+        populate(&site).await;
         edit(&*site.table(), pk, sk, json!({ "needs": newer })).await;
         edit(&*site.table(), "P#app", V1, json!({ "more_labels": null })).await;
         let before = read(&*site.table(), "P#app", V1).await;
         let (checked, found) = fsck(&site, REPAIR).await;
-        assert_eq!(checked.mended, 0, "{found:?}");
-        assert!(named(&found).contains(&(Rule::State, V1, Mend::Impossible)), "{found:?}");
+        assert_eq!(checked.repaired, 0, "{found:?}");
+        assert!(named(&found).contains(&(Invariant::State, V1, Repair::Impossible)), "{found:?}");
         assert_eq!(read(&*site.table(), "P#app", V1).await, before);
     }
     // Nor anything at all in a ledger that says so.
     let site = Site::memory();
-    furnish(&site).await;
+    populate(&site).await;
     edit(&*site.table(), "M", "M", json!({ "schema": 2, "needs": { "read": "0.1.0", "write": "99.0.0" } }))
         .await;
     let refused = site.ledger().audit(true, &mut |_| ()).await;
     assert!(matches!(refused, Err(Error::Newer { .. })), "{refused:?}");
-    site.ledger().audit(false, &mut |breach| panic!("{breach:?}")).await.unwrap();
+    site.ledger().audit(false, &mut |violation| panic!("{violation:?}")).await.unwrap();
 }

@@ -10,7 +10,7 @@ use crate::ledger::{
     world::{author, edit, of, read, tag, tagging, untag, version},
 };
 use sacker::{
-    ledger::{ApplyRequest, Mend, ProtectRequest, RollbackRequest, Rule, TagRequest},
+    ledger::{ApplyRequest, Invariant, ProtectRequest, Repair, RollbackRequest, TagRequest},
     model::Protection,
     ops::Fsck,
 };
@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 /// All that can happen to tags. The log of `app`: 1–3 moves, 4 rollback, 5 rollback `--to`, 6 untag, 7 rollback, 8 protect,
 /// 9 a confirmed move, 10 unprotect, 11–12 a plan, 13–14 taken back.
-async fn furnish(site: &Site) {
+async fn populate(site: &Site) {
     for content in ["one", "two", "three"] {
         site.add("app", content).await;
         site.add("web", content).await;
@@ -47,10 +47,10 @@ async fn furnish(site: &Site) {
 }
 
 async fn sound(site: &Site) {
-    furnish(site).await;
+    populate(site).await;
     assert_eq!(fsck(site, ALL).await.1, []);
     let (checked, _) = fsck(site, Fsck { repair: true, read_data: 0 }).await;
-    assert_eq!((checked.breaches, checked.mended), (0, 0));
+    assert_eq!((checked.violations, checked.repaired), (0, 0));
 }
 
 #[tokio::test]
@@ -86,12 +86,12 @@ async fn an_event_that_can_not_follow_the_one_before_is_named() {
     ];
     for (rev, changes) in edits {
         let site = Site::memory();
-        furnish(&site).await;
+        populate(&site).await;
         let sk = format!("E#{rev:016}");
         edit(&*site.table(), "T#app", &sk, changes.clone()).await;
         let (_, found) = fsck(&site, ALL).await;
         let place = format!("T#app/{sk}");
-        let named = found.iter().any(|it| it.rule == Rule::Tag && it.place == place);
+        let named = found.iter().any(|it| it.rule == Invariant::Tag && it.place == place);
         assert!(named, "{place} {changes}: {found:#?}");
     }
 }
@@ -99,13 +99,16 @@ async fn an_event_that_can_not_follow_the_one_before_is_named() {
 #[tokio::test]
 async fn protection_that_was_taken_away_by_hand_is_put_back() {
     let site = Site::memory();
-    furnish(&site).await;
+    populate(&site).await;
     let before = read(&*site.table(), "T#app", "t#v1").await;
     edit(&*site.table(), "T#app", "t#v1", json!({ "protection": null })).await;
     let (_, found) = fsck(&site, ALL).await;
-    assert!(matches!(&found[..], [one] if one.rule == Rule::Tag && one.mend == Mend::Possible), "{found:#?}");
+    assert!(
+        matches!(&found[..], [one] if one.rule == Invariant::Tag && one.repair == Repair::Possible),
+        "{found:#?}"
+    );
     let (checked, _) = fsck(&site, Fsck { repair: true, read_data: 0 }).await;
-    assert_eq!((checked.breaches, checked.mended), (1, 1));
+    assert_eq!((checked.violations, checked.repaired), (1, 1));
     assert_eq!(read(&*site.table(), "T#app", "t#v1").await, before);
 }
 
@@ -124,9 +127,9 @@ async fn live_tags_of_a_head_that_are_others_are_repaired() {
         let count = on.as_object().unwrap().len();
         let rev = read(&*site.table(), "T#app", "H").await.unwrap()["rev"].clone();
         edit(&*site.table(), "T#app", "H", json!({ "live": { "rev": rev, "count": count, "on": on } })).await;
-        let (_, breaches) = fsck(&site, ALL).await;
-        let found: Vec<_> = breaches.iter().map(|it| (it.rule, it.place.as_str(), it.mend)).collect();
-        assert_eq!(found, [(Rule::Tag, "T#app/H", Mend::Possible)]);
+        let (_, violations) = fsck(&site, ALL).await;
+        let found: Vec<_> = violations.iter().map(|it| (it.rule, it.place.as_str(), it.repair)).collect();
+        assert_eq!(found, [(Invariant::Tag, "T#app/H", Repair::Possible)]);
         fsck(&site, Fsck { repair: true, read_data: 0 }).await;
         // With a fence after it.
         let repaired = read(&*site.table(), "T#app", "H").await.unwrap();

@@ -2,15 +2,15 @@
 
 use super::{Site, collect, gc};
 use crate::{
-    backends::patience,
+    backends::retry_policy,
     faults::{Fate, Faulty},
     ledger::world::{read, sha256},
 };
 use futures_util::{StreamExt, TryStreamExt};
 use sacker::{
-    ledger::{Ledger, Standing, TableLedger},
+    ledger::{BlobStatus, Ledger, TableLedger},
     model::{Address, Timestamp},
-    ops::{Client, Collect, Garbage},
+    ops::{Client, Garbage, GcOptions},
     store::{Store, memory::MemoryStore},
     table::memory::MemoryTable,
 };
@@ -34,10 +34,10 @@ async fn reported_then_removed(site: &Site) {
         site.delete(package, number).await;
     }
     let client = site.client();
-    let told = gc(&client, collect(false)).await.unwrap();
+    let reported = gc(&client, collect(false)).await.unwrap();
     let mut expected = vec![(gone.clone(), 4), (twice.clone(), 5), (orphan.clone(), 15)];
     expected.sort();
-    assert_eq!(told, expected);
+    assert_eq!(reported, expected);
     for address in [&needed, &shared, &gone, &twice, &orphan] {
         assert!(site.holds(address).await, "telling of it removed it");
     }
@@ -62,46 +62,46 @@ async fn reported_then_removed(site: &Site) {
 }
 
 #[tokio::test]
-async fn what_no_version_needs_is_told_of_then_removed_in_memory() {
+async fn garbage_is_reported_then_removed_in_memory() {
     reported_then_removed(&Site::memory()).await;
 }
 
 #[tokio::test]
-async fn what_no_version_needs_is_told_of_then_removed_locally() {
+async fn garbage_is_reported_then_removed_locally() {
     reported_then_removed(&Site::local()).await;
 }
 
 #[tokio::test]
-async fn what_no_version_needs_is_told_of_then_removed_in_the_cloud() {
+async fn garbage_is_reported_then_removed_in_the_cloud() {
     reported_then_removed(&Site::cloud(false).await).await;
 }
 
 #[tokio::test]
-async fn what_no_version_needs_is_told_of_then_removed_from_a_versioned_bucket() {
+async fn garbage_is_reported_then_removed_from_a_versioned_bucket() {
     reported_then_removed(&Site::cloud(true).await).await;
 }
 
 #[tokio::test]
-async fn the_young_are_left_alone() {
+async fn young_garbage_is_kept() {
     let (now, hour) = (Timestamp::from_millis(10_000_000), Duration::from_hours(1));
     let store = Arc::new(MemoryStore::with_clock(move || now));
     let dir = tempfile::tempdir().unwrap();
-    let ledger = Arc::new(TableLedger::new(Arc::new(MemoryTable::new()), patience()));
+    let ledger = Arc::new(TableLedger::new(Arc::new(MemoryTable::new()), retry_policy()));
     let (_, id) = ledger.create().await.unwrap();
     store.claim(&id).await.unwrap();
     let address = Address { sha256: sha256("orphan"), generation: 0 };
     store.plant(&address, "orphan");
-    let client = Client::new(ledger, store, patience(), dir.path().to_owned());
+    let client = Client::new(ledger, store, retry_policy(), dir.path().to_owned());
     let found = async |after: u64, min_age| {
         let now = Timestamp::from_millis(now.as_millis() + after);
-        gc(&client, Collect { delete: false, min_age, now }).await.unwrap().len()
+        gc(&client, GcOptions { delete: false, min_age, now }).await.unwrap().len()
     };
     assert_eq!(found(3_599_999, hour).await, 0);
     assert_eq!(found(3_600_000, hour).await, 1);
     // With no age at all no clock is asked, not even one that is behind.
-    let behind = Collect { delete: false, min_age: Duration::ZERO, now: Timestamp::from_millis(0) };
+    let behind = GcOptions { delete: false, min_age: Duration::ZERO, now: Timestamp::from_millis(0) };
     assert_eq!(gc(&client, behind).await.unwrap().len(), 1);
-    assert_eq!(Collect::MIN_AGE, hour);
+    assert_eq!(GcOptions::MIN_AGE, hour);
 }
 
 #[tokio::test]
@@ -111,16 +111,19 @@ async fn an_upload_whose_commit_never_came_is_condemned_in_its_generation() {
     site.delete("app", 1).await;
     gc(&site.client(), collect(true)).await.unwrap();
     let second = site.put("content", 1).await;
-    assert_eq!(site.ledger().standings(std::slice::from_ref(&second)).await.unwrap(), [Standing::Orphan]);
+    assert_eq!(
+        site.ledger().blob_statuses(std::slice::from_ref(&second)).await.unwrap(),
+        [BlobStatus::Orphan]
+    );
     assert_eq!(gc(&site.client(), collect(true)).await.unwrap(), [(second.clone(), 7)]);
     let item = read(&*site.table(), &format!("B#{}", first.sha256), "B").await.unwrap();
     assert_eq!(Value::Object(item), json!({ "state": "condemned", "gen": 1, "refs": 0 }));
     assert_eq!(site.add("app", "content").await.blob.address.generation, 2);
     // What was condemned before is deleted without more ado; what this ledger never gave out is left alone.
     site.put("content", 0).await;
-    let strange = site.put("content", 9).await;
+    let foreign = site.put("content", 9).await;
     assert_eq!(gc(&site.client(), collect(true)).await.unwrap(), [(first, 7)]);
-    assert!(site.holds(&strange).await);
+    assert!(site.holds(&foreign).await);
 }
 
 #[tokio::test]
@@ -152,7 +155,7 @@ async fn an_answer_that_is_lost_is_found_out() {
         [Fate::LosesReply, Fate::IsDelayed, Fate::IsThrottled, Fate::Arrives][number % 4]
     };
     let faulty = Arc::new(Faulty::new(site.table(), script));
-    let ledger = TableLedger::new(Arc::clone(&faulty) as _, patience());
+    let ledger = TableLedger::new(Arc::clone(&faulty) as _, retry_policy());
     let mut condemned = Vec::new();
     for address in &addresses {
         condemned.push(ledger.condemn(address).await.unwrap());
@@ -161,13 +164,13 @@ async fn an_answer_that_is_lost_is_found_out() {
     // What arrives late changes nothing that matters.
     let again = site.add("app", "two").await.blob.address;
     faulty.deliver_any().await;
-    assert_eq!(site.ledger().standings(&[again]).await.unwrap(), [Standing::Needed]);
+    assert_eq!(site.ledger().blob_statuses(&[again]).await.unwrap(), [BlobStatus::Needed]);
 }
 
 #[tokio::test]
 async fn a_collection_goes_through_any_number_of_pages() {
     let (table, store) = (Arc::new(MemoryTable::new()), Arc::new(MemoryStore::new()));
-    let ledger = Arc::new(TableLedger::new(table, patience()));
+    let ledger = Arc::new(TableLedger::new(table, retry_policy()));
     let (_, id) = ledger.create().await.unwrap();
     store.claim(&id).await.unwrap();
     for number in 0..2500 {
@@ -175,9 +178,9 @@ async fn a_collection_goes_through_any_number_of_pages() {
         store.plant(&Address { sha256: sha256(&content), generation: 0 }, content);
     }
     let dir = tempfile::tempdir().unwrap();
-    let client = Client::new(ledger, Arc::clone(&store) as _, patience(), dir.path().to_owned());
-    let told: BTreeSet<_> = gc(&client, collect(false)).await.unwrap().into_iter().collect();
-    assert_eq!(told.len(), 2500);
+    let client = Client::new(ledger, Arc::clone(&store) as _, retry_policy(), dir.path().to_owned());
+    let reported: BTreeSet<_> = gc(&client, collect(false)).await.unwrap().into_iter().collect();
+    assert_eq!(reported.len(), 2500);
     // Whoever stops listening stops it: no more than what was under way is removed.
     let first: Vec<_> = client.gc(collect(true)).take(3).try_collect().await.unwrap();
     assert_eq!(first.len(), 3);
@@ -188,7 +191,7 @@ async fn a_collection_goes_through_any_number_of_pages() {
 }
 
 #[tokio::test]
-async fn what_a_killed_process_left_is_removed_when_it_is_a_day_old() {
+async fn leftovers_of_a_killed_process_are_removed_after_a_day() {
     let site = Site::local();
     site.add("app", "one").await;
     let tmp = site.dir.path().join("store/tmp");

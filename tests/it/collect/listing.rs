@@ -5,7 +5,7 @@ use super::{
     around::{Around, Hooks},
     collect, gc, silent,
 };
-use crate::ledger::world::{patience, sha256};
+use crate::ledger::world::{retry_policy, sha256};
 use async_trait::async_trait;
 use sacker::{
     fault::{Fault, FaultKind},
@@ -97,7 +97,7 @@ impl Large {
 
     fn client(&self, ledger: Arc<dyn Ledger>) -> Client {
         let store = Arc::clone(&self.store) as Arc<dyn Store>;
-        Client::new(ledger, store, patience(), self.site.dir.path().to_owned())
+        Client::new(ledger, store, retry_policy(), self.site.dir.path().to_owned())
     }
 
     fn asked(&self) -> Vec<String> {
@@ -106,7 +106,7 @@ impl Large {
 }
 
 fn another() -> Arc<dyn Ledger> {
-    Arc::new(TableLedger::new(Arc::new(MemoryTable::new()), patience()))
+    Arc::new(TableLedger::new(Arc::new(MemoryTable::new()), retry_policy()))
 }
 
 /// One after the other they would wait permanently.

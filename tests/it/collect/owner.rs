@@ -7,13 +7,13 @@ use crate::{
         changing::changing,
         plans::{applying, moving},
         rollback::rolling_back,
-        world::{author, of, patience, tag, tagging, untagging},
+        world::{author, of, retry_policy, tag, tagging, untagging},
     },
 };
 use futures_util::{FutureExt, future::BoxFuture};
 use sacker::{
     ledger::{self, ApplyRequest, Author, Ledger, ProtectRequest, TableLedger, TagRequest},
-    model::{Key, Labels, Protection, ReleaseChange},
+    model::{IdempotencyKey, Labels, Protection, ReleaseChange},
     ops::{Client, Error},
     table::{Action, Change, Condition, Table, Transaction, dynamodb::DynamoTable, sqlite::SqliteTable},
 };
@@ -49,7 +49,7 @@ async fn the_store_of_another_ledger_is_left_alone() {
 }
 
 async fn drill(site: &Site, copy: Arc<dyn Table>) {
-    let client = site.with(Arc::new(TableLedger::new(copy, patience())));
+    let client = site.with(Arc::new(TableLedger::new(copy, retry_policy())));
     // What the copy does not know of.
     let later = site.add("app", "added later").await.blob.address;
     let why = refused(&client).await;
@@ -73,7 +73,8 @@ async fn a_directory_that_was_moved_or_restored_is_the_ledger_still() {
         fs::copy(entry.path(), restored.join(entry.file_name())).unwrap();
     }
     fs::remove_dir_all(&ledger).unwrap();
-    let client = site.with(Arc::new(TableLedger::new(Arc::new(SqliteTable::open(&restored)), patience())));
+    let client =
+        site.with(Arc::new(TableLedger::new(Arc::new(SqliteTable::open(&restored)), retry_policy())));
     assert_eq!(gc(&client, collect(true)).await.unwrap(), []);
 }
 
@@ -81,7 +82,7 @@ async fn a_directory_that_was_moved_or_restored_is_the_ledger_still() {
 pub async fn copied(original: &dyn Table) -> DynamoTable {
     let client = backends::aws().dynamodb(&backends::at(backends::dynamodb())).await.unwrap();
     let copy = DynamoTable::new(client, backends::unique("copy"));
-    patience().run("making a table", || copy.create()).await.unwrap();
+    retry_policy().run("making a table", || copy.create()).await.unwrap();
     let mut after = None;
     loop {
         let page = original.scan(after.as_ref()).await.unwrap();
@@ -116,7 +117,7 @@ fn changes(ledger: &TableLedger) -> Vec<(&'static str, BoxFuture<'_, Result<(), 
         let request = changing(number, change);
         async move { ledger.change(&request).await.map(drop) }.boxed()
     };
-    let resumed: Key = "0123456789abcdef0123456789abcdef@9".parse().unwrap();
+    let resumed: IdempotencyKey = "0123456789abcdef0123456789abcdef@9".parse().unwrap();
     let tagged = |author: Author| {
         let request = TagRequest { author, ..tagging("app", "1", "live") };
         async move { ledger.tag(&request).await.map(drop) }.boxed()
@@ -156,11 +157,11 @@ async fn a_restored_copy_of_a_table_is_not_changed() {
     let before = copy.scan(None).await.unwrap().items;
     // Each command is a process of its own; and one that has looked at it already refuses as well.
     for fresh in [true, false] {
-        let looked = TableLedger::new(Arc::clone(&copy), patience());
+        let looked = TableLedger::new(Arc::clone(&copy), retry_policy());
         looked.blob(&of("app"), &of("live")).await.unwrap();
         let names = changes(&looked).into_iter().map(|(name, _)| name);
         for (number, name) in names.enumerate() {
-            let new = TableLedger::new(Arc::clone(&copy), patience());
+            let new = TableLedger::new(Arc::clone(&copy), retry_policy());
             let ledger = if fresh { &new } else { &looked };
             let (_, change) = changes(ledger).swap_remove(number);
             match change.await {
@@ -172,7 +173,7 @@ async fn a_restored_copy_of_a_table_is_not_changed() {
     let after = copy.scan(None).await.unwrap().items;
     assert_eq!(before, after);
     // What has adopted the store is a ledger of its own.
-    let ledger = TableLedger::new(copy, patience());
+    let ledger = TableLedger::new(copy, retry_policy());
     let identity = ledger.identity().await.unwrap().unwrap();
     ledger.adopt(&identity, identity.epoch + 1).await.unwrap();
     ledger.tag(&tagging("app", "1", "live")).await.unwrap();

@@ -117,21 +117,21 @@ async fn race(site: Site, rounds: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn collectors_beside_all_others_in_memory() {
+async fn collectors_run_concurrently_with_all_commands_in_memory() {
     race(Site::memory(), 120).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn collectors_beside_all_others_locally() {
+async fn collectors_run_concurrently_with_all_commands_locally() {
     race(Site::local(), 25).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn collectors_beside_all_others_in_the_cloud() {
+async fn collectors_run_concurrently_with_all_commands_in_the_cloud() {
     race(Site::cloud(false).await, 8).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn collectors_beside_all_others_on_a_versioned_bucket() {
+async fn collectors_run_concurrently_with_all_commands_on_a_versioned_bucket() {
     race(Site::cloud(true).await, 8).await;
 }

@@ -5,13 +5,13 @@ use super::{
     around::{Around, Hooks},
     silent,
 };
-use crate::ledger::world::{patience, sha256};
+use crate::ledger::world::{retry_policy, sha256};
 use async_trait::async_trait;
 use sacker::{
     fault::{Fault, FaultKind},
-    ledger::{Breach, Rule},
+    ledger::{Invariant, Violation},
     model::Address,
-    ops::{Checked, Client, Error, Fsck},
+    ops::{Client, Error, Fsck, FsckReport},
     store::{Store, memory::MemoryStore},
 };
 use std::{
@@ -72,19 +72,19 @@ async fn read(
     site: &Site,
     store: &Arc<Around<Together>>,
     jobs: Option<usize>,
-) -> (Result<Checked, Error>, Vec<(Rule, String)>) {
+) -> (Result<FsckReport, Error>, Vec<(Invariant, String)>) {
     let (ledger, store) = (site.ledger(), Arc::clone(store) as Arc<dyn Store>);
-    let client = Client::new(ledger, store, patience(), site.dir.path().to_owned());
+    let client = Client::new(ledger, store, retry_policy(), site.dir.path().to_owned());
     let client = match jobs {
         Some(jobs) => client.with_jobs(NonZeroUsize::new(jobs).unwrap()),
         None => client,
     };
     let mut found = Vec::new();
-    let mut tell = |breach: Breach| found.push((breach.rule, breach.place));
+    let mut record = |violation: Violation| found.push((violation.rule, violation.place));
     let fsck = Fsck { repair: false, read_data: 100 };
     // One after the other they would wait permanently.
     let observer = silent();
-    let checked = tokio::time::timeout(Duration::from_mins(1), client.fsck(fsck, &observer, &mut tell));
+    let checked = tokio::time::timeout(Duration::from_mins(1), client.fsck(fsck, &observer, &mut record));
     let checked = checked.await.expect("several blobs are read at once");
     (checked, found)
 }
@@ -114,6 +114,6 @@ async fn a_blob_that_can_not_be_read_hides_no_other() {
     let together = Together::new(&store, 1, refused);
     let (checked, found) = read(&site, &together, None).await;
     let checked = checked.unwrap();
-    assert_eq!((checked.read, checked.unread, checked.breaches), (14, 2, 1));
-    assert_eq!(found, [(Rule::Bytes, at("blob 12").to_string())]);
+    assert_eq!((checked.read, checked.unread, checked.violations), (14, 2, 1));
+    assert_eq!(found, [(Invariant::Bytes, at("blob 12").to_string())]);
 }

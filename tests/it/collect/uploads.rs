@@ -3,7 +3,7 @@
 use super::{Site, collect};
 use crate::{
     backends,
-    ledger::world::patience,
+    ledger::world::retry_policy,
     rewriting,
     store::scripted::{Answer, Server, error, uploads},
 };
@@ -12,7 +12,7 @@ use futures_util::TryStreamExt;
 use sacker::{
     ledger::{Ledger, TableLedger},
     model::Timestamp,
-    ops::{Client, Collect, Garbage},
+    ops::{Client, Garbage, GcOptions},
     store::{Store, s3::S3Store},
     table::{Table, memory::MemoryTable},
 };
@@ -63,12 +63,12 @@ impl Moto {
     }
 
     async fn gc(&self, delete: bool, now: Timestamp) -> Vec<String> {
-        abandoned(&self.site.client(), Collect { now, ..collect(delete) }).await
+        abandoned(&self.site.client(), GcOptions { now, ..collect(delete) }).await
     }
 }
 
 /// The names of the uploads that are collected, in order.
-async fn abandoned(client: &Client, collect: Collect) -> Vec<String> {
+async fn abandoned(client: &Client, collect: GcOptions) -> Vec<String> {
     let garbage: Vec<_> = client.gc(collect).try_collect().await.unwrap();
     let mut names: Vec<_> = garbage
         .into_iter()
@@ -129,7 +129,7 @@ fn parts(written: &[&str], truncated: bool) -> Answer {
 /// All were begun a day ago by the server's clock.
 #[tokio::test]
 async fn an_upload_is_as_old_as_its_newest_part_by_the_clock_of_the_server() {
-    let ledger = Arc::new(TableLedger::new(Arc::new(MemoryTable::new()), patience()));
+    let ledger = Arc::new(TableLedger::new(Arc::new(MemoryTable::new()), retry_policy()));
     let (_, id) = ledger.create().await.unwrap();
     let clock = || "Sat, 03 Jan 2026 03:04:05 GMT".to_owned();
     let server = Server::with_clock(clock, move |request, _| match request {
@@ -152,8 +152,8 @@ async fn an_upload_is_as_old_as_its_newest_part_by_the_clock_of_the_server() {
     });
     for (delete, now) in [(false, wrong_clocks()[0]), (true, wrong_clocks()[1])] {
         let store = Arc::new(server.store().await);
-        let client = Client::new(ledger.clone(), store, patience(), std::env::temp_dir());
-        let collect = Collect { now, ..collect(delete) };
+        let client = Client::new(ledger.clone(), store, retry_policy(), std::env::temp_dir());
+        let collect = GcOptions { now, ..collect(delete) };
         assert_eq!(abandoned(&client, collect).await, ["sha256/none", "sha256/old", "sha256/page"]);
         let aborted = server.seen().iter().filter(|request| *request == "AbortMultipartUpload").count();
         assert_eq!(aborted, if delete { 3 } else { 0 });

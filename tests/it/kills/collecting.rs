@@ -39,8 +39,8 @@ impl World {
 
     /// What `gc` tells of.
     fn garbage(&self, arguments: &[&str]) -> BTreeSet<String> {
-        let told = self.sandbox.ok(&[&["gc", "--json", "--min-age", "0s"], arguments].concat());
-        let garbage = told.lines().filter(|line| !line.starts_with("{\"summary\":"));
+        let reported = self.sandbox.ok(&[&["gc", "--json", "--min-age", "0s"], arguments].concat());
+        let garbage = reported.lines().filter(|line| !line.starts_with("{\"summary\":"));
         let garbage: Vec<_> = garbage.map(address).collect();
         let distinct: BTreeSet<_> = garbage.iter().cloned().collect();
         assert_eq!(distinct.len(), garbage.len(), "{garbage:?}");
@@ -54,7 +54,7 @@ impl World {
     }
 
     /// What is there is what is needed and what `gc` tells of, and once that is removed nothing else is left.
-    fn comes_clean(&self, needed: &BTreeSet<String>) {
+    fn ends_clean(&self, needed: &BTreeSet<String>) {
         let garbage = self.garbage(&[]);
         assert_eq!(self.objects(), garbage.union(needed).cloned().collect());
         assert!(garbage.is_disjoint(needed), "{garbage:?}");
@@ -101,7 +101,7 @@ fn each_step_of_a_collection() {
             let copies = world.objects().into_iter().filter(|object| object.starts_with(&sha256));
             let newest = copies.max().unwrap();
             needed.insert(newest);
-            world.comes_clean(&needed);
+            world.ends_clean(&needed);
             world.sandbox.ok(&["download", step, "5", "-o", "check", "-f"]);
         }
     }
@@ -120,5 +120,5 @@ fn a_collection_between_two_pages() {
     world.killed_after(1000, "gc-deleted", &REMOVE);
     let left = world.garbage(&[]).len();
     assert!((1..100).contains(&left), "{left}");
-    world.comes_clean(&needed);
+    world.ends_clean(&needed);
 }

@@ -87,7 +87,7 @@ pub async fn unchanged_content_adds_nothing(world: &dyn World) {
     assert_eq!((same, new), (first, false));
     let mut draft = ledger.begin_add(&request, None).await.unwrap();
     let staged = ledger.stage(&request, &sha256("one"), &mut draft).await.unwrap();
-    assert_eq!(staged, Staged::Settled);
+    assert_eq!(staged, Staged::NothingToStore);
     let (other, new) = try_add(&*ledger, &request, "two").await.unwrap();
     assert_eq!((other.version, new), (version(2), true));
     // It is `latest` that counts, not any version.

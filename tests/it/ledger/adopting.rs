@@ -5,7 +5,7 @@ use super::{
     world::{Tables, World, add, read, sha256},
 };
 use sacker::{
-    ledger::{Identity, Ledger, Standing},
+    ledger::{BlobStatus, Identity, Ledger},
     model::{Address, Generation, ReleaseChange, first_generation},
 };
 
@@ -18,7 +18,7 @@ async fn refs(world: &Tables, content: &str, sk: &str) -> Option<(u64, u64)> {
     Some((item["gen"].as_u64().unwrap(), item["refs"].as_u64().unwrap()))
 }
 
-pub async fn an_identity_is_changed_by_one_who_saw_it(world: &Tables) {
+pub async fn an_identity_is_changed_by_compare_and_swap(world: &Tables) {
     let ledger = world.ledger();
     ledger.create().await.unwrap();
     let first = identity(&*ledger).await;
@@ -49,20 +49,20 @@ pub async fn each_epoch_has_generations_and_counts_of_its_own(world: &Tables) {
     assert_eq!(refs(world, "old", after).await, Some((next, 1)));
     assert_eq!(refs(world, "new", before).await, None);
     assert_eq!(refs(world, "new", after).await, Some((next, 2)));
-    let standing = async |content: &str, generation: Generation| {
+    let blob_status = async |content: &str, generation: Generation| {
         let address = Address { sha256: sha256(content), generation };
-        world.ledger().standings(&[address]).await.unwrap()[0]
+        world.ledger().blob_statuses(&[address]).await.unwrap()[0]
     };
-    assert_eq!(standing("old", 0).await, Standing::Needed);
+    assert_eq!(blob_status("old", 0).await, BlobStatus::Needed);
     // It may be the last that there is of what version 1 needs.
-    assert_eq!(standing("old", 1).await, Standing::Strange);
-    assert_eq!(standing("old", next).await, Standing::Needed);
-    assert_eq!(standing("unneeded", 0).await, Standing::Orphan);
+    assert_eq!(blob_status("old", 1).await, BlobStatus::Foreign);
+    assert_eq!(blob_status("old", next).await, BlobStatus::Needed);
+    assert_eq!(blob_status("unneeded", 0).await, BlobStatus::Orphan);
     // The former owner's, who went on after the backup.
-    assert_eq!(standing("unneeded", 1).await, Standing::Orphan);
-    assert_eq!(standing("unknown", 5).await, Standing::Orphan);
-    assert_eq!(standing("new", next + 1).await, Standing::Strange);
-    assert_eq!(standing("new", first_generation(2)).await, Standing::Strange);
+    assert_eq!(blob_status("unneeded", 1).await, BlobStatus::Orphan);
+    assert_eq!(blob_status("unknown", 5).await, BlobStatus::Orphan);
+    assert_eq!(blob_status("new", next + 1).await, BlobStatus::Foreign);
+    assert_eq!(blob_status("new", first_generation(2)).await, BlobStatus::Foreign);
     // Each is counted down in its epoch.
     change(&*ledger, 1, ReleaseChange::Delete).await;
     assert_eq!(refs(world, "old", before).await, Some((0, 0)));
@@ -70,7 +70,7 @@ pub async fn each_epoch_has_generations_and_counts_of_its_own(world: &Tables) {
     for (content, generation) in [("old", 0), ("unneeded", 1), ("unknown", 5)] {
         let address = Address { sha256: sha256(content), generation };
         assert!(ledger.condemn(&address).await.unwrap());
-        assert_eq!(standing(content, generation).await, Standing::Condemned);
+        assert_eq!(blob_status(content, generation).await, BlobStatus::Condemned);
     }
     let needed = Address { sha256: sha256("old"), generation: next };
     assert!(!ledger.condemn(&needed).await.unwrap());
@@ -78,7 +78,7 @@ pub async fn each_epoch_has_generations_and_counts_of_its_own(world: &Tables) {
     change(&*ledger, 3, ReleaseChange::Delete).await;
     assert!(ledger.condemn(&needed).await.unwrap());
     assert_eq!(add(&*ledger, "app", "old").await.blob.address.generation, next + 1);
-    let mut breaches = Vec::new();
-    let census = ledger.audit(false, &mut |breach| breaches.push(breach)).await.unwrap();
-    assert_eq!((breaches, census.needed().count()), (Vec::new(), 3));
+    let mut violations = Vec::new();
+    let audit_report = ledger.audit(false, &mut |violation| violations.push(violation)).await.unwrap();
+    assert_eq!((violations, audit_report.needed().count()), (Vec::new(), 3));
 }

@@ -103,7 +103,7 @@ pub async fn what_was_not_stored_is_not_committed(world: &Tables) {
     let mut draft = ledger.begin_add(&request, None).await.unwrap();
     // `latest` has it, so the caller is told that nothing has to be stored …
     let settled = ledger.stage(&request, &sha256("one"), &mut draft).await.unwrap();
-    assert_eq!(settled, Staged::Settled);
+    assert_eq!(settled, Staged::NothingToStore);
     // … but then it is `latest` no longer, and no version needs its object any more.
     add(&*world.ledger(), "app", "two").await;
     set(world, "one", "condemned", 0, 0).await;

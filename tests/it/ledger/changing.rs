@@ -5,7 +5,7 @@ use super::{
     concurrent::at_once,
     rollback::rolling_back,
     world::{
-        Tables, World, add, add_many, adding, author, edit, of, partition, patience, read, sha256, tag,
+        Tables, World, add, add_many, adding, author, edit, of, partition, read, retry_policy, sha256, tag,
         tagging, tags, untag, version,
     },
 };
@@ -110,7 +110,7 @@ pub async fn latest_falls_past_many_yanked_ones(world: &Tables) {
     assert_eq!(tags(&*ledger, "app").await, "");
 }
 
-pub async fn what_is_so_already_changes_nothing(world: &Tables) {
+pub async fn a_change_already_in_effect_changes_nothing(world: &Tables) {
     let ledger = world.ledger();
     add_many(&*ledger, "app", 2).await;
     let same = change(&*ledger, 1, ReleaseChange::Unyank).await;
@@ -161,7 +161,7 @@ pub async fn a_deleted_version_is_gone_and_its_number_spent(world: &Tables) {
     audit(&*world.table(), "app").await;
 }
 
-pub async fn what_is_tagged_stays(world: &Tables) {
+pub async fn a_tagged_version_is_not_withdrawn(world: &Tables) {
     let ledger = world.ledger();
     add_many(&*ledger, "app", 3).await;
     for name in ["live", "canary"] {
@@ -193,7 +193,7 @@ pub async fn what_is_tagged_stays(world: &Tables) {
     audit(&*world.table(), "app").await;
 }
 
-pub async fn what_a_rollback_goes_to_stays(world: &Tables) {
+pub async fn the_target_of_a_rollback_is_not_deleted(world: &Tables) {
     let ledger = world.ledger();
     add_many(&*ledger, "app", 4).await;
     let is_way_back = async |number, expected: &[&str]| match refused(&*ledger, number, ReleaseChange::Delete)
@@ -428,7 +428,7 @@ async fn what_a_refusal_does_not_carry_back_is_read_again() {
         Fate::Arrives
     };
     let faulty = Arc::new(Faulty::new(world.table(), script));
-    let ledger = TableLedger::new(faulty, patience());
+    let ledger = TableLedger::new(faulty, retry_policy());
     change(&ledger, 3, ReleaseChange::Yank).await;
     assert_eq!(tags(&ledger, "app").await, "latest=1");
     audit(&*world.table(), "app").await;

@@ -49,7 +49,7 @@ pub async fn sixteen_adders_lose_nothing(world: &Tables) {
     assert_eq!(contents.len(), 16);
 }
 
-pub async fn one_of_those_who_expect_the_same_wins(world: &Tables) {
+pub async fn concurrent_changes_with_one_expectation_have_one_winner(world: &Tables) {
     add_many(&*world.ledger(), "app", 6).await;
     let mut expected = Expectation::None;
     for round in 1..=5 {

@@ -3,16 +3,20 @@
 use super::{
     plans::{applying, moving},
     rollback::{change, rolling_back},
-    world::{Tables, World, add, add_many, adding, author, of, patience, read, tag, tagging, try_add, untag},
+    world::{
+        Tables, World, add, add_many, adding, author, edit, of, read, remove, retry_policy, tag, tagging,
+        try_add, untag, write,
+    },
 };
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
 use sacker::{
     fault::Fault,
     ledger::{AddRequest, Author, Error, Ledger, NotFound, ProtectRequest, TableLedger, TagRequest},
-    model::{Event, EventKind, Labels, Protection, ReleaseChange},
-    table::{Created, Item, Key, Page, Query, Table, TransactError, Transaction, memory::MemoryTable},
+    model::{Created, Event, EventKind, Labels, Protection, ReleaseChange},
+    table::{Item, Key, Page, Query, Table, TransactError, Transaction, memory::MemoryTable},
 };
+use serde_json::json;
 use std::{
     fmt,
     sync::{Arc, Mutex},
@@ -32,7 +36,7 @@ fn shown(events: &[Event]) -> Vec<String> {
     events.iter().map(one).collect()
 }
 
-pub async fn everything_is_told_newest_first(world: &Tables) {
+pub async fn history_is_newest_first(world: &Tables) {
     let ledger = world.ledger();
     let labels = Labels::parse(["commit=abc"]).unwrap();
     let request = AddRequest { labels: labels.clone(), tags: vec![of("canary")], ..adding("app") };
@@ -54,8 +58,8 @@ pub async fn everything_is_told_newest_first(world: &Tables) {
     ledger.apply(&applying(&moving(&[("app", "live", "1", "")]))).await.unwrap();
     let events = history(&*world.ledger(), "app", None).await.unwrap();
     assert!(events.windows(2).all(|pair| pair[0].at >= pair[1].at));
-    let mut told = shown(&events);
-    let of_tags: Vec<_> = told.extract_if(.., |it| it.starts_with('t')).collect();
+    let mut reported = shown(&events);
+    let of_tags: Vec<_> = reported.extract_if(.., |it| it.starts_with('t')).collect();
     assert_eq!(
         of_tags,
         [
@@ -71,7 +75,7 @@ pub async fn everything_is_told_newest_first(world: &Tables) {
     );
     let of_releases =
         ["r6 delete 0>2", "r5 unyank 0>2", "r4 yank 0>2", "r3 label 0>2", "r2 add 0>2", "r1 add 0>1"];
-    assert_eq!(told, of_releases);
+    assert_eq!(reported, of_releases);
     let find = |rev, tags| events.iter().find(|it| it.rev == rev && it.kind.is_of_tags() == tags).unwrap();
     let moved = find(3, true);
     assert_eq!((moved.by.as_str(), moved.message.clone()), ("ann@ops", Some(of("a good\nreason"))));
@@ -111,6 +115,56 @@ pub async fn a_long_history_comes_page_by_page(world: &Tables) {
     assert_eq!(Some(ledger.blob(&of("app"), &of(&spec)).await.unwrap().0), middle.version);
 }
 
+/// The history as far as it can be read, and the item that the error at its end names.
+async fn as_far_as(ledger: &dyn Ledger) -> (Vec<String>, Option<String>) {
+    let (package, mut events) = (of("app"), Vec::new());
+    let mut history = ledger.history(&package, None);
+    loop {
+        match history.try_next().await {
+            Ok(Some(event)) => events.push(event),
+            Ok(None) => return (shown(&events), None),
+            Err(Error::Damaged { what, .. }) => return (shown(&events), Some(what)),
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+}
+
+pub async fn entries_under_a_damaged_or_lost_head_are_shown(world: &Tables) {
+    let (ledger, table) = (world.ledger(), world.table());
+    add_many(&*ledger, "app", 2).await;
+    for version in ["1", "2"] {
+        tag(&*ledger, "app", version, "live").await;
+    }
+    change(&*ledger, 1, ReleaseChange::Yank).await;
+    let sound = shown(&history(&*ledger, "app", None).await.unwrap());
+    assert_eq!(sound.len(), 5);
+    let name = |pk| Some(format!("the ledger's item {pk}/H"));
+    for (pk, other, last) in [("P#app", "T#app", "t2"), ("T#app", "P#app", "r3")] {
+        let head = read(&*table, pk, "H").await.unwrap();
+        edit(&*table, pk, "H", json!({ "rev": "many" })).await;
+        assert_eq!(as_far_as(&*ledger).await, (sound.clone(), name(pk)));
+        remove(&*table, pk, "H").await;
+        assert_eq!(as_far_as(&*ledger).await, (sound.clone(), name(pk)));
+        // The other log ends with its head.
+        let rev = read(&*table, other, "H").await.unwrap()["rev"].as_u64().unwrap();
+        edit(&*table, other, "H", json!({ "rev": rev - 1 })).await;
+        let bounded: Vec<_> = sound.iter().filter(|it| !it.starts_with(last)).cloned().collect();
+        assert_eq!(as_far_as(&*ledger).await, (bounded, name(pk)));
+        // Neither can be read.
+        edit(&*table, other, "H", json!({ "rev": null })).await;
+        assert_eq!(as_far_as(&*ledger).await.0, sound);
+        edit(&*table, other, "H", json!({ "rev": rev })).await;
+        write(&*table, pk, "H", head.into()).await;
+        assert_eq!(as_far_as(&*ledger).await, (sound.clone(), None));
+    }
+    // No log of tags has no head, and that is no damage.
+    add(&*ledger, "lib", "one").await;
+    assert_eq!(shown(&history(&*ledger, "lib", None).await.unwrap()), ["r1 add 0>1"]);
+    // A damaged head is named where its log has nothing that can be shown, too.
+    write(&*table, "T#lib", "H", json!({ "rev": -1 })).await;
+    assert!(matches!(history(&*ledger, "lib", None).await, Err(Error::Damaged { .. })));
+}
+
 /// A table in small pages, to which another client commits a change before each read.
 struct Busy {
     inner: Arc<dyn Table>,
@@ -128,7 +182,7 @@ impl fmt::Debug for Busy {
 impl Busy {
     fn new() -> Self {
         let inner: Arc<dyn Table> = Arc::new(MemoryTable::new());
-        let other = TableLedger::new(Arc::clone(&inner), patience());
+        let other = TableLedger::new(Arc::clone(&inner), retry_policy());
         Self { inner, other, states: Mutex::default() }
     }
 
@@ -147,6 +201,25 @@ impl Busy {
             *rev = read(&*self.inner, log, "H").await.map_or(0, |head| head["rev"].as_u64().unwrap());
         }
         self.states.lock().unwrap().push(revs);
+    }
+
+    /// Reads the history, which must be as of one instant.
+    async fn read_history(self: &Arc<Self>) {
+        let ledger = TableLedger::new(Arc::clone(self) as Arc<dyn Table>, retry_policy());
+        let events = history(&ledger, "app", None).await.unwrap();
+        let mut revs = [false, true].map(|of_tags| {
+            let of_log = events.iter().filter(|event| event.kind.is_of_tags() == of_tags);
+            of_log.map(|event| event.rev).collect::<Vec<_>>()
+        });
+        for revs in &mut revs {
+            let count = revs.len() as u64;
+            revs.sort_unstable();
+            assert_eq!(*revs, (1..=count).collect::<Vec<_>>(), "{:?}", shown(&events));
+        }
+        let last = revs.map(|revs| revs.len() as u64);
+        assert!(self.states.lock().unwrap().contains(&last), "{last:?} was never so: {:?}", shown(&events));
+        let added = events.iter().filter(|event| event.kind == EventKind::Add).count() as u64;
+        assert!(events.iter().all(|event| event.version.is_none_or(|version| version.get() <= added)));
     }
 }
 
@@ -185,26 +258,24 @@ impl Table for Busy {
 }
 
 #[tokio::test]
-async fn a_history_is_as_of_one_instant_whatever_is_committed_between_its_reads() {
+async fn a_history_is_as_of_one_instant_under_concurrent_commits() {
     let busy = Arc::new(Busy::new());
     for _ in 0..5 {
         busy.change().await;
     }
     for _ in 0..12 {
-        let ledger = TableLedger::new(Arc::clone(&busy) as Arc<dyn Table>, patience());
-        let events = history(&ledger, "app", None).await.unwrap();
-        let mut revs = [false, true].map(|of_tags| {
-            let of_log = events.iter().filter(|event| event.kind.is_of_tags() == of_tags);
-            of_log.map(|event| event.rev).collect::<Vec<_>>()
-        });
-        for revs in &mut revs {
-            let count = revs.len() as u64;
-            revs.sort_unstable();
-            assert_eq!(*revs, (1..=count).collect::<Vec<_>>(), "{:?}", shown(&events));
+        busy.read_history().await;
+    }
+}
+
+/// A log that begins after its head was read is not one that has lost its head.
+#[tokio::test]
+async fn a_history_is_as_of_one_instant_while_its_logs_begin() {
+    for before in 0..2 {
+        let busy = Arc::new(Busy::new());
+        for _ in 0..before {
+            busy.change().await;
         }
-        let last = revs.map(|revs| revs.len() as u64);
-        assert!(busy.states.lock().unwrap().contains(&last), "{last:?} was never so: {:?}", shown(&events));
-        let added = events.iter().filter(|event| event.kind == EventKind::Add).count() as u64;
-        assert!(events.iter().all(|event| event.version.is_none_or(|version| version.get() <= added)));
+        busy.read_history().await;
     }
 }

@@ -4,8 +4,8 @@ use super::{
     audit::audit,
     reading::names,
     world::{
-        Tables, World, add, add_many, adding_with_key, author, edit, of, partition, patience, read, sha256,
-        tag, tagging, tags, try_add, untag, untagging, version, write,
+        Tables, World, add, add_many, adding_with_key, author, edit, of, partition, read, retry_policy,
+        sha256, tag, tagging, tags, try_add, untag, untagging, version, write,
     },
 };
 use futures_util::TryStreamExt;
@@ -112,12 +112,12 @@ pub async fn the_items_are_what_the_schema_says(world: &Tables) {
     assert_eq!(Value::Object(of_one), json!({ "state": "kept", "gen": 0, "refs": 1 }));
 }
 
-pub async fn times_grow_whatever_the_clock_says(world: &Tables) {
+pub async fn times_grow_with_any_clock(world: &Tables) {
     let clock = Arc::new(AtomicU64::new(1_800_000_000_000));
     let at = Arc::clone(&clock);
     let ledger = TableLedger::with_clock(
         world.table(),
-        patience(),
+        retry_policy(),
         Arc::new(move || Timestamp::from_millis(at.load(Ordering::Relaxed))),
     );
     let mut expected = 1_800_000_000_000;
@@ -135,12 +135,12 @@ pub async fn times_grow_whatever_the_clock_says(world: &Tables) {
     assert_eq!((audited.versions, audited.moves), (5, 15));
 }
 
-pub async fn an_age_that_no_clock_can_tell_is_called_so(world: &Tables) {
+pub async fn an_age_that_no_clock_proves_is_reported_as_unproven(world: &Tables) {
     const NOW: u64 = 1_800_000_000_000;
     const YEAR: u64 = 365 * 24 * 3600 * 1000;
     let at = |millis: u64| {
         let clock = Arc::new(move || Timestamp::from_millis(millis));
-        TableLedger::with_clock(world.table(), patience(), clock)
+        TableLedger::with_clock(world.table(), retry_policy(), clock)
     };
     add(&at(NOW + YEAR), "app", "one").await;
     let gated = TagRequest { require: vec![of("age:1h")], ..tagging("app", "1", "live") };

@@ -1,13 +1,13 @@
 //! What is read of a range, and when.
 
-use super::world::{add_many, blob, of, patience};
+use super::world::{add_many, blob, of, retry_policy};
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
 use sacker::{
     fault::{Fault, FaultKind},
-    ledger::{Error, Ledger, Standing, TableLedger},
-    model::Spec,
-    table::{Created, Item, Key, Page, Query, Table, TransactError, Transaction, memory::MemoryTable},
+    ledger::{BlobStatus, Error, Ledger, TableLedger},
+    model::{Created, Spec},
+    table::{Item, Key, Page, Query, Table, TransactError, Transaction, memory::MemoryTable},
 };
 use std::sync::{
     Arc,
@@ -87,7 +87,7 @@ impl Table for Counting {
 #[tokio::test]
 async fn a_page_is_read_ahead_once_half_of_the_one_before_is_taken() {
     let table = Counting::new(usize::MAX);
-    let ledger = TableLedger::new(Arc::clone(&table) as Arc<dyn Table>, patience());
+    let ledger = TableLedger::new(Arc::clone(&table) as Arc<dyn Table>, retry_policy());
     add_many(&ledger, "app", 300).await;
     table.reads();
     let package = of("app");
@@ -109,7 +109,7 @@ async fn a_page_is_read_ahead_once_half_of_the_one_before_is_taken() {
 #[tokio::test]
 async fn a_page_that_fails_ends_what_was_read() {
     let table = Counting::new(1);
-    let ledger = TableLedger::new(Arc::clone(&table) as Arc<dyn Table>, patience());
+    let ledger = TableLedger::new(Arc::clone(&table) as Arc<dyn Table>, retry_policy());
     add_many(&ledger, "app", 300).await;
     let package = of("app");
     let mut versions = ledger.versions(&package);
@@ -125,7 +125,7 @@ async fn a_page_that_fails_ends_what_was_read() {
 #[tokio::test]
 async fn a_version_and_its_tags_are_one_read_which_checks_the_schema() {
     let table = Counting::new(usize::MAX);
-    let ledger = || TableLedger::new(Arc::clone(&table) as Arc<dyn Table>, patience());
+    let ledger = || TableLedger::new(Arc::clone(&table) as Arc<dyn Table>, retry_policy());
     add_many(&ledger(), "app", 1).await;
     table.reads();
     ledger().release(&of("app"), &Spec::Version("1".parse().unwrap())).await.unwrap();
@@ -136,13 +136,13 @@ async fn a_version_and_its_tags_are_one_read_which_checks_the_schema() {
 async fn many_items_of_which_only_some_are_answered_are_read_in_pieces_and_each_once() {
     const BLOBS: u64 = 1000;
     let table = Arc::new(Counting::answering(usize::MAX, 130));
-    let ledger = TableLedger::new(Arc::clone(&table) as Arc<dyn Table>, patience());
+    let ledger = TableLedger::new(Arc::clone(&table) as Arc<dyn Table>, retry_policy());
     add_many(&ledger, "app", 1).await;
     table.answered.store(0, Ordering::SeqCst);
     let addresses: Vec<_> = (0..BLOBS).map(|n| blob(&format!("orphan {n}"), 0).address).collect();
-    let standings = ledger.standings(&addresses).await.unwrap();
-    assert_eq!(standings.len(), addresses.len());
-    assert!(standings.iter().all(|standing| *standing == Standing::Orphan));
+    let blob_statuses = ledger.blob_statuses(&addresses).await.unwrap();
+    assert_eq!(blob_statuses.len(), addresses.len());
+    assert!(blob_statuses.iter().all(|blob_status| *blob_status == BlobStatus::Orphan));
     let answered = table.answered.load(Ordering::SeqCst) as u64;
     assert_eq!(answered, BLOBS + 1, "each blob once, and the ledger's own item");
 }

@@ -50,11 +50,11 @@ async fn apply(ledger: &dyn Ledger, request: &ApplyRequest) -> String {
 /// Why each move of a plan can't be made.
 async fn refused(ledger: &dyn Ledger, request: &ApplyRequest) -> Vec<(String, Error)> {
     // It is foreseen as it then is.
-    let foreseen = ledger.preview(request).await.unwrap_err();
+    let previewed = ledger.preview(request).await.unwrap_err();
     match ledger.apply(request).await.unwrap_err() {
         Error::Moves { failed, of } => {
             assert!(of > 1);
-            let Error::Moves { failed: first, .. } = foreseen else { panic!("{foreseen:?}") };
+            let Error::Moves { failed: first, .. } = previewed else { panic!("{previewed:?}") };
             let said = |all: &[Failed]| all.iter().map(|it| it.error.to_string()).collect::<Vec<_>>();
             assert_eq!(said(&first), said(&failed));
             failed.into_iter().map(|it| (format!("{} {}", it.package, it.tag), it.error)).collect()
@@ -146,7 +146,7 @@ pub async fn or_none_and_every_reason_is_named(world: &Tables) {
     assert!(matches!(error, Error::NotFound(NotFound::Package(_))), "{error:?}");
 }
 
-pub async fn what_is_there_already_stays(world: &Tables) {
+pub async fn tags_already_in_place_stay(world: &Tables) {
     let ledger = world.ledger();
     three(&*ledger).await;
     let plan = moving(&[("app", "live", "1", ""), ("web", "live", "2", ""), ("old", "live", "1", "")]);
@@ -264,7 +264,7 @@ pub async fn a_release_is_taken_back(world: &Tables) {
     assert_eq!(everything(world, &PACKAGES).await, before);
 }
 
-pub async fn what_has_moved_on_is_not_taken_back(world: &Tables) {
+pub async fn a_plan_whose_tags_moved_again_is_not_undone(world: &Tables) {
     let ledger = world.ledger();
     three(&*ledger).await;
     let plan = moving(&[("web", "live", "2", ""), ("app", "live", "2", ""), ("old", "live", "2", "")]);
@@ -339,7 +339,7 @@ pub async fn limits_are_checked_first(world: &Tables) {
 async fn snapshot(world: &Tables, packages: &[&str]) -> Vec<u64> {
     let keys: Vec<_> = packages.iter().map(|package| Key::new(format!("T#{package}"), "t#live")).collect();
     let table = world.table();
-    let items = super::world::patience().run("reading", || table.get_transact(&keys)).await.unwrap();
+    let items = super::world::retry_policy().run("reading", || table.get_transact(&keys)).await.unwrap();
     items.into_iter().map(|item| item.unwrap()["version"].as_u64().unwrap()).collect()
 }
 

@@ -4,8 +4,7 @@ use super::world::{Tables, World, add, add_many, of, sha256, tag, untag, version
 use futures_util::TryStreamExt;
 use sacker::{
     ledger::{Error, Ledger, NotFound, PackageQuery},
-    model::{PackageName, Release, Spec},
-    table::Created,
+    model::{Created, PackageName, Release, Spec},
 };
 
 pub async fn names(ledger: &dyn Ledger, prefix: &str, after: Option<&str>) -> Vec<String> {
@@ -66,7 +65,7 @@ pub async fn packages_come_in_bytewise_order(world: &dyn World) {
     assert_eq!(names(&*world.ledger(), "", None).await, NAMES);
 }
 
-pub async fn a_listing_begins_where_it_is_told(world: &dyn World) {
+pub async fn a_listing_begins_where_requested(world: &dyn World) {
     let ledger = world.ledger();
     for name in NAMES {
         add(&*ledger, name, "same").await;

@@ -45,7 +45,7 @@ pub async fn change(ledger: &dyn Ledger, number: u64, change: ReleaseChange) {
     ledger.change(&request).await.unwrap();
 }
 
-pub async fn again_goes_further_back(world: &Tables) {
+pub async fn a_second_rollback_goes_further_back(world: &Tables) {
     let ledger = world.ledger();
     add_many(&*ledger, "app", 4).await;
     through(&*ledger, &["1", "2", "3"]).await;
@@ -63,7 +63,7 @@ pub async fn again_goes_further_back(world: &Tables) {
     assert_eq!(audit(&*world.table(), "app").await.moves, 7);
 }
 
-pub async fn a_tag_that_was_taken_off_comes_back(world: &Tables) {
+pub async fn a_removed_tag_is_restored_by_a_rollback(world: &Tables) {
     let ledger = world.ledger();
     add_many(&*ledger, "app", 2).await;
     through(&*ledger, &["1", "2"]).await;

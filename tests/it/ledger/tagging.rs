@@ -19,7 +19,7 @@ pub async fn tags_come_with_latest(world: &dyn World) {
     }
 }
 
-pub async fn a_move_tells_where_the_tag_was(world: &dyn World) {
+pub async fn a_move_reports_where_the_tag_was(world: &dyn World) {
     let ledger = world.ledger();
     add_many(&*ledger, "app", 3).await;
     let first = tag(&*ledger, "app", "1", "live").await;

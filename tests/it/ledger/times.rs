@@ -1,6 +1,6 @@
 //! Clocks that are a year off: what is recorded, and what rests on it.
 
-use super::world::{Tables, add, of, patience, tag, tagging, version};
+use super::world::{Tables, add, of, retry_policy, tag, tagging, version};
 use sacker::{
     clock::ServerTime,
     ledger::{Error, Ledger, Refused, TableLedger, TagRequest},
@@ -20,7 +20,7 @@ fn at(millis: i64) -> Timestamp {
 
 /// The ledger as a client with this clock has it, where no server states a time.
 fn by_clock(world: &Tables, millis: i64) -> TableLedger {
-    TableLedger::with_clock(world.table(), patience(), Arc::new(move || at(millis)))
+    TableLedger::with_clock(world.table(), retry_policy(), Arc::new(move || at(millis)))
 }
 
 /// The same, where the server states a time.
@@ -107,7 +107,7 @@ pub async fn no_gate_opens_early_after_a_clock_was_behind(world: &Tables) {
     assert!(why.contains("its age is not known"), "{why}");
 }
 
-pub async fn the_past_is_not_guessed_beside_a_clock_that_was_ahead(world: &Tables) {
+pub async fn the_past_is_not_guessed_after_a_clock_was_ahead(world: &Tables) {
     for (number, days) in [("1", -4), ("2", -3), ("3", -2)] {
         add(&by_clock(world, days * DAY), "app", number).await;
     }
@@ -129,7 +129,7 @@ pub async fn the_past_is_not_guessed_beside_a_clock_that_was_ahead(world: &Table
     assert_eq!(then(&now, "live", 2 * YEAR).await, Ok(3));
 }
 
-pub async fn the_past_is_not_guessed_beside_a_clock_that_was_behind(world: &Tables) {
+pub async fn the_past_is_not_guessed_after_a_clock_was_behind(world: &Tables) {
     for number in ["1", "2", "3"] {
         add(&by_clock(world, -4 * DAY), "app", number).await;
     }

@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use sacker::{
     fault::Fault,
-    table::{Created, Item, Key, Page, Query, Table, TransactError, Transaction},
+    model::Created,
+    table::{Item, Key, Page, Query, Table, TransactError, Transaction},
 };
 use std::{
     fmt,
@@ -12,18 +13,18 @@ use std::{
 
 /// A table whose requests take some turns to arrive and to be answered, by chance. Items that are not read as one
 /// snapshot are read one at a time, in no order.
-pub struct Turns {
+pub struct Interleaved {
     inner: Arc<dyn Table>,
     random: Mutex<fastrand::Rng>,
 }
 
-impl fmt::Debug for Turns {
+impl fmt::Debug for Interleaved {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?} by turns", self.inner)
     }
 }
 
-impl Turns {
+impl Interleaved {
     pub fn new(inner: Arc<dyn Table>, seed: u64) -> Self {
         Self { inner, random: Mutex::new(fastrand::Rng::with_seed(seed)) }
     }
@@ -37,7 +38,7 @@ impl Turns {
 }
 
 #[async_trait]
-impl Table for Turns {
+impl Table for Interleaved {
     fn describe(&self) -> String {
         self.inner.describe()
     }

@@ -4,7 +4,7 @@ use crate::backends;
 use sacker::{
     ledger::{AddRequest, Added, Author, Error, Ledger, Staged, TableLedger, TagRequest, UntagRequest},
     model::{Address, Blob, Digest, Generation, Labels, Mode, Release, TagMove, Version},
-    retry::{Patience, Stop},
+    retry::{Cancellation, RetryPolicy},
     table::{
         Action, Change, Condition, Item, Key, Order, Query, Table, Transaction, dynamodb::DynamoTable,
         memory::MemoryTable, sqlite::SqliteTable,
@@ -45,14 +45,14 @@ impl Tables {
         let client = backends::aws().dynamodb(&backends::at(backends::dynamodb())).await.unwrap();
         let name = backends::unique("ledger");
         let table = DynamoTable::new(client, name);
-        patience().run("making a table", || table.create()).await.unwrap();
+        retry_policy().run("making a table", || table.create()).await.unwrap();
         let table = Arc::new(table);
         Self { table: Box::new(move || Arc::clone(&table) as Arc<dyn Table>), many: 12, _dir: None }
     }
 
     /// One in memory where others get their turn before, between and after the reads of a request, as a seed says.
     pub fn interleaved(seed: u64) -> Self {
-        let table = Arc::new(super::turns::Turns::new(Arc::new(MemoryTable::new()), seed));
+        let table = Arc::new(super::turns::Interleaved::new(Arc::new(MemoryTable::new()), seed));
         Self { table: Box::new(move || Arc::clone(&table) as Arc<dyn Table>), many: 1203, _dir: None }
     }
 
@@ -63,7 +63,7 @@ impl Tables {
 
 impl World for Tables {
     fn ledger(&self) -> Arc<dyn Ledger> {
-        Arc::new(TableLedger::new(self.table(), patience()))
+        Arc::new(TableLedger::new(self.table(), retry_policy()))
     }
 }
 
@@ -90,12 +90,12 @@ impl Weak {
 #[cfg(feature = "weak-s3-ledger")]
 impl World for Weak {
     fn ledger(&self) -> Arc<dyn Ledger> {
-        Arc::new(sacker::ledger::WeakS3Ledger::new(Arc::clone(&self.objects), patience()))
+        Arc::new(sacker::ledger::WeakS3Ledger::new(Arc::clone(&self.objects), retry_policy()))
     }
 }
 
-pub fn patience() -> Patience {
-    Patience::new(Duration::from_mins(2), Stop::new())
+pub fn retry_policy() -> RetryPolicy {
+    RetryPolicy::new(Duration::from_mins(2), Cancellation::new())
 }
 
 /// Reads a name, a tag, a spec …
@@ -150,7 +150,7 @@ pub async fn try_add(
     let mut draft = ledger.begin_add(request, Some(&sha256)).await?;
     let mut generation = match ledger.stage(request, &sha256, &mut draft).await? {
         Staged::Upload { generation, .. } => generation,
-        Staged::Settled => 0,
+        Staged::NothingToStore => 0,
     };
     loop {
         match ledger.add(request, &blob(content, generation), &draft).await? {
@@ -227,6 +227,14 @@ pub async fn edit(table: &dyn Table, pk: &str, sk: &str, changes: Value) {
     item.extend(changes);
     item.retain(|_, value| !value.is_null());
     write(table, pk, sk, Value::Object(item)).await;
+}
+
+/// Removes an item by hand.
+pub async fn remove(table: &dyn Table, pk: &str, sk: &str) {
+    let mut transaction = Transaction::new(uuid::Uuid::new_v4().to_string());
+    let key = Key::new(pk, sk);
+    transaction.push(Action { key, condition: Condition::Present, change: Change::Delete });
+    table.transact(&transaction).await.unwrap();
 }
 
 /// A whole partition, in order.

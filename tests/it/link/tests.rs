@@ -103,7 +103,7 @@ async fn a_connection_has_its_own_bandwidth_in_each_direction() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn all_share_a_bandwidth_by_turns() {
+async fn connections_share_a_bandwidth_fairly() {
     for (rate_per_connection, seconds) in [(None, 10.0), (Some(100 * KB), 10.0), (Some(50 * KB), 20.0)] {
         let shape = Shape { rate: Some(400 * KB), rate_per_connection, ..Shape::default() };
         let state = state(shape);
@@ -140,7 +140,7 @@ async fn a_stall_holds_everything_back_while_it_lasts() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_permanent_stall_ends_when_it_is_told_to() {
+async fn a_permanent_stall_ends_on_request() {
     let shape = Shape { stall: Some(Stall { after: 5, lasts: None }), ..Shape::default() };
     let state = state(shape);
     let (mut client, server) = connect(&state);

@@ -183,9 +183,9 @@ fn a_plan_says_where_each_tag_goes() {
         ]
     );
     assert_eq!(read.message(), None);
-    let told: Plan =
+    let reported: Plan =
         r#"{"message": "go", "moves": [{"package": "a", "tag": "b", "to": 1}]}"#.parse().unwrap();
-    assert_eq!(told.message().map(Message::as_str), Some("go"));
+    assert_eq!(reported.message().map(Message::as_str), Some("go"));
 }
 
 #[test]

@@ -13,7 +13,7 @@ use sacker::{
     location::{self, Uploading},
     model::Expectation,
     ops::{Add, AddInput, Client, Download, Error, Observer, Silent, Target},
-    retry::{Patience, Stop},
+    retry::{Cancellation, RetryPolicy},
     table::dynamodb::DynamoTable,
 };
 
@@ -51,18 +51,18 @@ impl Bench {
     pub async fn client(&self, dynamodb: &str, s3: &str) -> Client {
         let ledger = format!("dynamodb://{}?region=us-east-1&endpoint={dynamodb}", self.table);
         let store = format!("s3://{}/blobs?region=us-east-1&endpoint={s3}", self.bucket);
-        let patience = Patience::new(Duration::from_mins(1), Stop::new());
+        let retry_policy = RetryPolicy::new(Duration::from_mins(1), Cancellation::new());
         let uploads = Uploading { folder: Some(self.files.path().join("uploads")), jobs: None };
         let aws = backends::aws();
-        let opened = location::open(&of(&ledger), &of(&store), &aws, patience.clone(), uploads).await;
+        let opened = location::open(&of(&ledger), &of(&store), &aws, retry_policy.clone(), uploads).await;
         let (ledger, store) = opened.unwrap();
-        Client::new(ledger, store, patience, self.files.path().to_owned())
+        Client::new(ledger, store, retry_policy, self.files.path().to_owned())
     }
 
     /// Checks every item of a package, past everything.
     pub async fn audit(&self, package: &str) -> Audited {
         let client = backends::aws().dynamodb(&backends::at(backends::dynamodb())).await.unwrap();
-        audit(&backends::Patient(DynamoTable::new(client, self.table.clone())), package).await
+        audit(&backends::RetryingTable(DynamoTable::new(client, self.table.clone())), package).await
     }
 
     /// A new file of random bytes.

@@ -101,11 +101,11 @@ impl Program {
         let url = sandbox.variable("SACKER_LEDGER");
         let name = url.trim_start_matches("dynamodb://").split('?').next().unwrap();
         let client = backends::aws().dynamodb(&backends::at(backends::dynamodb())).await.unwrap();
-        Self { table: Arc::new(backends::Patient(DynamoTable::new(client, name))), sandbox }
+        Self { table: Arc::new(backends::RetryingTable(DynamoTable::new(client, name))), sandbox }
     }
 
     fn ledger(&self) -> TableLedger {
-        TableLedger::new(Arc::clone(&self.table), backends::patience())
+        TableLedger::new(Arc::clone(&self.table), backends::retry_policy())
     }
 
     /// Three packages before a step.
@@ -242,8 +242,11 @@ async fn without_rights_on_one_package_nothing_is_changed_in_any() {
                 if denied { Fate::IsAnswered(Answer::AccessDenied) } else { Fate::Passes }
             };
             let proxy = Proxy::new(&backends::dynamodb(), denied).await;
-            let told = program.run(Some(&proxy), &command, &[]);
-            assert!(told.starts_with("10 ") && told.contains("access denied"), "{step:?} {kind}: {told}");
+            let reported = program.run(Some(&proxy), &command, &[]);
+            assert!(
+                reported.starts_with("10 ") && reported.contains("access denied"),
+                "{step:?} {kind}: {reported}"
+            );
             let met = proxy.log().into_iter().filter(|(_, fate)| *fate != Fate::Passes).count();
             assert_eq!(met, 1, "it was tried again");
             assert!(program.everything(&packages).await == before, "{step:?} {kind}");
@@ -270,12 +273,12 @@ async fn a_denial_after_an_answer_that_was_lost_does_not_hide_what_was_done() {
             if denied { Fate::IsAnswered(Answer::AccessDenied) } else { Fate::Passes }
         };
         let proxy = Proxy::new(&backends::dynamodb(), changes(fate, rest)).await;
-        let told = program.run(Some(&proxy), &command, &[]);
+        let reported = program.run(Some(&proxy), &command, &[]);
         if landed {
-            assert_eq!(told, format!("0 {said}"));
+            assert_eq!(reported, format!("0 {said}"));
             program.stands(&packages, Step::Apply.after()).await;
         } else {
-            assert!(told.starts_with("10 "), "{told}");
+            assert!(reported.starts_with("10 "), "{reported}");
             program.stands(&packages, Step::Apply.before()).await;
         }
     }

@@ -26,7 +26,7 @@ const SEEDS: u64 = 2;
 
 /// Fates by a seed. Bits are turned round only where something compares: elsewhere that is what TLS is for, and
 /// `single` shows what comes of it.
-fn weather(seed: u64) -> impl Fn(&Message) -> Fate + Send + Sync + 'static {
+fn fault_schedule(seed: u64) -> impl Fn(&Message) -> Fate + Send + Sync + 'static {
     let random = Mutex::new(fastrand::Rng::with_seed(seed));
     move |request| {
         let kind = request.kind();
@@ -89,8 +89,8 @@ async fn storm(seed: u64) {
             world::add(bench.clean().await.ledger(), package, number).await;
         }
     }
-    let dynamodb = Proxy::new(&backends::dynamodb(), weather(seed)).await;
-    let s3 = Proxy::new(&backends::s3(), weather(seed ^ 1 << 32)).await;
+    let dynamodb = Proxy::new(&backends::dynamodb(), fault_schedule(seed)).await;
+    let s3 = Proxy::new(&backends::s3(), fault_schedule(seed ^ 1 << 32)).await;
     let writers = (0..WRITERS).map(|writer| write(&bench, writer, &dynamodb.url, &s3.url));
     let mut added = join_all(writers).await.concat();
     added.sort();

@@ -17,7 +17,7 @@ fn old() -> &'static str {
 }
 
 /// Both write in turn: what one wrote the other reads, goes on from, and finds whole.
-fn in_turn(shared: &Shared) {
+fn alternate(shared: &Shared) {
     for name in ["one", "two", "three"] {
         shared.sandbox.write(name, name);
     }
@@ -52,13 +52,13 @@ fn in_turn(shared: &Shared) {
 }
 
 #[test]
-fn they_take_turns_on_an_embedded_ledger() {
-    in_turn(&Shared::embedded());
+fn both_releases_alternate_on_an_embedded_ledger() {
+    alternate(&Shared::embedded());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn they_take_turns_on_dynamodb() {
-    in_turn(&Shared::dynamodb().await);
+async fn both_releases_alternate_on_dynamodb() {
+    alternate(&Shared::dynamodb().await);
 }
 
 /// The earlier release drops what it does not know: so a newer one that needs it kept raises the ledger's schema, and

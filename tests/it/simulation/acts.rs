@@ -7,7 +7,7 @@ use sacker::{
         TagRequest, UntagRequest,
     },
     model::{
-        Expectation, FileName, Gate, Key, Labels, Moment, Plan, PlannedMove, Protection, Release,
+        Expectation, FileName, Gate, IdempotencyKey, Labels, Moment, Plan, PlannedMove, Protection, Release,
         ReleaseChange, Spec, State, TagMove, TagName, Timestamp,
     },
     ops::{Add, AddInput, Client, Error, Observer, Silent},
@@ -87,11 +87,11 @@ pub enum Answer {
 
 /// How a request ended.
 #[derive(Debug, Clone)]
-pub enum Told {
+pub enum Reply {
     Answered(Answer),
     /// Nothing was changed, and nothing is said of how things are.
     Failed,
-    Unknown(Key),
+    Unknown(IdempotencyKey),
     /// Something that must never be said, whatever fails.
     Wrong(String),
 }
@@ -270,7 +270,7 @@ pub struct Request {
     /// In the ledger as the actor, which no other request has.
     pub id: String,
     pub message: Option<String>,
-    pub key: Option<Key>,
+    pub key: Option<IdempotencyKey>,
 }
 
 impl Request {
@@ -285,12 +285,12 @@ impl Request {
     }
 
     /// Does it.
-    pub async fn run(&self, client: &Client, blobs: &[PathBuf]) -> Told {
+    pub async fn run(&self, client: &Client, blobs: &[PathBuf]) -> Reply {
         match self.try_run(client, blobs).await {
-            Ok(answer) => Told::Answered(answer),
-            Err(Error::Ledger(error)) => told(error),
-            Err(Error::Store(fault)) if fault.kind.is_transient() => Told::Failed,
-            Err(error) => Told::Wrong(format!("{error:?}")),
+            Ok(answer) => Reply::Answered(answer),
+            Err(Error::Ledger(error)) => reported(error),
+            Err(Error::Store(fault)) if fault.kind.is_transient() => Reply::Failed,
+            Err(error) => Reply::Wrong(format!("{error:?}")),
         }
     }
 
@@ -347,16 +347,16 @@ impl Request {
     }
 }
 
-fn told(error: ledger::Error) -> Told {
+fn reported(error: ledger::Error) -> Reply {
     match error {
-        ledger::Error::Unknown { key, .. } => Told::Unknown(key),
-        ledger::Error::Conflict(Conflict::Key { .. }) => Told::Wrong(format!("{error:?}")),
-        ledger::Error::Conflict(Conflict::Contention(_)) | ledger::Error::Interrupted => Told::Failed,
-        ledger::Error::Fault(fault) if fault.kind.is_transient() => Told::Failed,
+        ledger::Error::Unknown { key, .. } => Reply::Unknown(key),
+        ledger::Error::Conflict(Conflict::Key { .. }) => Reply::Wrong(format!("{error:?}")),
+        ledger::Error::Conflict(Conflict::Contention(_)) | ledger::Error::Interrupted => Reply::Failed,
+        ledger::Error::Fault(fault) if fault.kind.is_transient() => Reply::Failed,
         ledger::Error::NotFound(_)
         | ledger::Error::Conflict(_)
         | ledger::Error::Refused(_)
-        | ledger::Error::Moves { .. } => Told::Answered(Answer::Refused),
-        error => Told::Wrong(format!("{error:?}")),
+        | ledger::Error::Moves { .. } => Reply::Answered(Answer::Refused),
+        error => Reply::Wrong(format!("{error:?}")),
     }
 }

@@ -50,9 +50,9 @@ pub fn text<'a>(item: &'a Item, name: &str) -> &'a str {
 
 /// What is wrong, one line each.
 #[derive(Default)]
-pub struct Breaches(pub Vec<String>);
+pub struct Violations(pub Vec<String>);
 
-impl Breaches {
+impl Violations {
     pub fn check(&mut self, holds: bool, otherwise: impl FnOnce() -> String) {
         if !holds {
             self.0.push(otherwise());
@@ -61,20 +61,20 @@ impl Breaches {
 }
 
 /// Looks at everything.
-pub async fn audit(dump: &Dump, store: &MemoryStore, contents: &BTreeMap<Digest, Bytes>) -> Breaches {
-    let mut breaches = Breaches::default();
+pub async fn audit(dump: &Dump, store: &MemoryStore, contents: &BTreeMap<Digest, Bytes>) -> Violations {
+    let mut violations = Violations::default();
     let packages: BTreeSet<&str> = dump.keys().filter_map(|pk| pk.get(2..)).collect();
     let none = BTreeMap::new();
     let mut needed: BTreeMap<&str, Vec<&Item>> = BTreeMap::new();
     for package in packages {
         let releases = dump.get(&format!("P#{package}")).unwrap_or(&none);
         let tags = dump.get(&format!("T#{package}")).unwrap_or(&none);
-        check_log(&mut breaches, &format!("P#{package}"), releases, &["V#", "A#"]);
-        check_log(&mut breaches, &format!("T#{package}"), tags, &["E#"]);
-        check_releases(&mut breaches, package, releases);
-        check_tags(&mut breaches, package, releases, tags);
-        check_keys(&mut breaches, releases);
-        check_keys(&mut breaches, tags);
+        check_log(&mut violations, &format!("P#{package}"), releases, &["V#", "A#"]);
+        check_log(&mut violations, &format!("T#{package}"), tags, &["E#"]);
+        check_releases(&mut violations, package, releases);
+        check_tags(&mut violations, package, releases, tags);
+        check_keys(&mut violations, releases);
+        check_keys(&mut violations, tags);
         for (_, version) in beginning(releases, "V#") {
             let of_blob = needed.entry(text(version, "sha256")).or_default();
             if text(version, "state") != "deleted" {
@@ -85,14 +85,14 @@ pub async fn audit(dump: &Dump, store: &MemoryStore, contents: &BTreeMap<Digest,
     for (sha256, versions) in needed {
         let blob = dump.get(&format!("B#{sha256}")).and_then(|items| items.get("B"));
         let Some(blob) = blob else {
-            breaches.0.push(format!("blob {sha256} is unknown"));
+            violations.0.push(format!("blob {sha256} is unknown"));
             continue;
         };
-        breaches.check(number(blob, "refs") == versions.len() as u64, || {
+        violations.check(number(blob, "refs") == versions.len() as u64, || {
             format!("refs of {sha256}: {blob:?}, and {} versions need it", versions.len())
         });
         for version in versions {
-            breaches.check(text(blob, "state") == "kept" && blob.get("gen") == version.get("gen"), || {
+            violations.check(text(blob, "state") == "kept" && blob.get("gen") == version.get("gen"), || {
                 format!("{version:?} needs {blob:?}")
             });
             let at = Address { sha256: sha256.parse().unwrap(), generation: number(version, "gen") };
@@ -105,10 +105,10 @@ pub async fn audit(dump: &Dump, store: &MemoryStore, contents: &BTreeMap<Digest,
                     .is_some_and(|bytes| bytes.as_ref().is_ok_and(|bytes| *bytes == contents[&at.sha256])),
                 None => false,
             };
-            breaches.check(right, || format!("the object {at} of {version:?} is missing or wrong"));
+            violations.check(right, || format!("the object {at} of {version:?} is missing or wrong"));
         }
     }
-    breaches
+    violations
 }
 
 pub fn beginning<'a>(
@@ -119,13 +119,13 @@ pub fn beginning<'a>(
 }
 
 /// By `rev`, entries are dense from 1 to the head's, with times that grow, and chained up to the head.
-fn check_log(breaches: &mut Breaches, pk: &str, items: &BTreeMap<String, Item>, kinds: &[&str]) {
+fn check_log(violations: &mut Violations, pk: &str, items: &BTreeMap<String, Item>, kinds: &[&str]) {
     let mut entries: Vec<_> = kinds.iter().flat_map(|kind| beginning(items, kind)).collect();
     entries.sort_by_key(|(_, item)| number(item, "rev"));
     let (mut chain, mut when) = (String::new(), 0);
     for ((sk, item), rev) in entries.iter().zip(1..) {
-        breaches.check(number(item, "rev") == rev, || format!("{pk}: a gap, or a rev twice, at {sk}"));
-        breaches.check(number(item, "when") > when, || format!("{pk}/{sk}: time stands still"));
+        violations.check(number(item, "rev") == rev, || format!("{pk}: a gap, or a rev twice, at {sk}"));
+        violations.check(number(item, "when") > when, || format!("{pk}/{sk}: time stands still"));
         when = number(item, "when");
         let mut fields = (*item).clone();
         fields.retain(|name, _| !["chain", "state", "more_labels"].contains(&name.as_str()));
@@ -133,40 +133,40 @@ fn check_log(breaches: &mut Breaches, pk: &str, items: &BTreeMap<String, Item>, 
         fields.insert("sk".to_owned(), sk.as_str().into());
         // A map of serde_json is ordered by name; the audit of the ledger's tests has a writer of its own.
         chain = hex::encode(Sha256::digest(format!("{chain}\n{}", Value::Object(fields))));
-        breaches.check(text(item, "chain") == chain, || format!("chain: {pk}/{sk}"));
+        violations.check(text(item, "chain") == chain, || format!("chain: {pk}/{sk}"));
     }
     let empty = Item::new();
     let head = items.get("H").unwrap_or(&empty);
     let count = entries.len() as u64;
-    breaches.check(number(head, "rev") == count, || format!("{pk}: {head:?} heads {count} entries"));
-    breaches.check(text(head, "chain") == chain, || format!("chain: {pk}/H"));
+    violations.check(number(head, "rev") == count, || format!("{pk}: {head:?} heads {count} entries"));
+    violations.check(text(head, "chain") == chain, || format!("chain: {pk}/H"));
 }
 
-fn check_releases(breaches: &mut Breaches, package: &str, releases: &BTreeMap<String, Item>) {
+fn check_releases(violations: &mut Violations, package: &str, releases: &BTreeMap<String, Item>) {
     let versions: Vec<_> = beginning(releases, "V#").collect();
     let mut ops = BTreeSet::new();
     for ((sk, version), n) in versions.iter().zip(1..) {
-        breaches.check(number(version, "n") == n && **sk == format!("V#{n:016}"), || {
+        violations.check(number(version, "n") == n && **sk == format!("V#{n:016}"), || {
             format!("{package}: a gap, or a number twice, at {sk}")
         });
-        breaches
+        violations
             .check(ops.insert(text(version, "op")), || format!("{package}: an operation made two versions"));
     }
     for (sk, event) in beginning(releases, "A#") {
-        breaches
+        violations
             .check(ops.insert(text(event, "op")), || format!("{package}: the operation of {sk} did more"));
     }
     let Some(head) = releases.get("H") else { return };
     let latest = versions.iter().rev().find(|(_, item)| text(item, "state") == "active");
     let latest = latest.map(|(_, item)| number(item, "n"));
-    breaches.check(number(head, "n") == versions.len() as u64, || format!("{package}: {head:?} miscounts"));
-    breaches.check(head.get("latest").and_then(Value::as_u64) == latest, || {
+    violations.check(number(head, "n") == versions.len() as u64, || format!("{package}: {head:?} miscounts"));
+    violations.check(head.get("latest").and_then(Value::as_u64) == latest, || {
         format!("{package}: {head:?}, and the highest active version is {latest:?}")
     });
 }
 
 fn check_tags(
-    breaches: &mut Breaches,
+    violations: &mut Violations,
     package: &str,
     releases: &BTreeMap<String, Item>,
     tags: &BTreeMap<String, Item>,
@@ -174,15 +174,15 @@ fn check_tags(
     let mut last: BTreeMap<&str, &Item> = BTreeMap::new();
     for (sk, event) in beginning(tags, "E#").filter(|(_, event)| event.contains_key("tag")) {
         let before = last.insert(text(event, "tag"), event);
-        breaches.check(event.get("previous") == before.and_then(|before| before.get("version")), || {
+        violations.check(event.get("previous") == before.and_then(|before| before.get("version")), || {
             format!("{package}: {sk} overwrote what it did not see")
         });
     }
     let items: Vec<_> = beginning(tags, "t#").collect();
-    breaches.check(items.len() == last.len(), || format!("{package}: tags without events, or the reverse"));
+    violations.check(items.len() == last.len(), || format!("{package}: tags without events, or the reverse"));
     for (sk, item) in items {
         let event = last.get(&sk[2..]);
-        breaches.check(
+        violations.check(
             event.is_some_and(|event| {
                 event.get("rev") == item.get("set") && event.get("version") == item.get("version")
             }),
@@ -190,19 +190,19 @@ fn check_tags(
         );
         let Some(version) = item.get("version").and_then(Value::as_u64) else { continue };
         let on = releases.get(&format!("V#{version:016}"));
-        breaches.check(on.is_some_and(|on| text(on, "state") == "active"), || {
+        violations.check(on.is_some_and(|on| text(on, "state") == "active"), || {
             format!("{package}: {sk} is on {version}, which is not active")
         });
     }
 }
 
 /// A key leads to the entry that its operation made.
-fn check_keys(breaches: &mut Breaches, items: &BTreeMap<String, Item>) {
+fn check_keys(violations: &mut Violations, items: &BTreeMap<String, Item>) {
     for (sk, key) in beginning(items, "K#") {
         let entry = items.get(text(key, "entry"));
         // With `unchanged` it leads to an older one, or to one of the other log; and so may that of a plan.
         let older = ["unchanged", "moves"].iter().any(|name| key.contains_key(*name));
         let right = older || entry.is_some_and(|entry| entry["op"] == key["op"]);
-        breaches.check(right, || format!("{sk} leads to {entry:?}"));
+        violations.check(right, || format!("{sk} leads to {entry:?}"));
     }
 }

@@ -4,7 +4,7 @@ use super::{mutants::Mutant, network::Link};
 use futures_util::StreamExt;
 use sacker::{
     model::{Address, Timestamp},
-    ops::{Client, Collect},
+    ops::{Client, GcOptions},
     store::Store,
     table::{Action, Change, Condition, Key, Table, Transaction},
 };
@@ -17,7 +17,7 @@ pub async fn collect(client: &Client, link: &Link, mut random: fastrand::Rng, ro
     for _ in 0..rounds {
         link.time.pass(random.u64(1..600)).await;
         let now = Timestamp::from_millis(1);
-        let mut garbage = client.gc(Collect { delete: true, min_age: Duration::ZERO, now });
+        let mut garbage = client.gc(GcOptions { delete: true, min_age: Duration::ZERO, now });
         let run = async {
             // An error ends it: the next round goes on with what is left.
             while let Some(Ok(_)) = garbage.next().await {

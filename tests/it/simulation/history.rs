@@ -2,13 +2,13 @@
 //! request, and every other answer by a moment between its request and itself at which it was right.
 
 use super::{
-    acts::{Act, Answer, Request, Told},
-    audit::{Breaches, Dump},
+    acts::{Act, Answer, Reply, Request},
+    audit::{Dump, Violations},
     network::BASE,
     specification::{Change, Commit, DIFFER, File, Outcome, Put, Step, Verdict, View, World},
 };
 use sacker::{
-    model::{Key, Spec, TagKind},
+    model::{IdempotencyKey, Spec, TagKind},
     table::{Change as Written, Item, Transaction},
 };
 use serde_json::Value;
@@ -54,7 +54,7 @@ pub enum End {
     Nothing,
     /// It crashed, or an earlier run did and the last one failed: at most once.
     Perhaps,
-    Unknown(Key),
+    Unknown(IdempotencyKey),
     Wrong(String),
 }
 
@@ -85,13 +85,13 @@ impl Record {
     }
 
     /// The end of the last run, where `loose` says whether an earlier one may have happened for all that it knows.
-    pub fn conclude(told: Told, loose: bool) -> End {
-        match told {
-            Told::Answered(answer) => End::Answered(answer),
-            Told::Failed if loose => End::Perhaps,
-            Told::Failed => End::Nothing,
-            Told::Unknown(key) => End::Unknown(key),
-            Told::Wrong(why) => End::Wrong(why),
+    pub fn conclude(reported: Reply, loose: bool) -> End {
+        match reported {
+            Reply::Answered(answer) => End::Answered(answer),
+            Reply::Failed if loose => End::Perhaps,
+            Reply::Failed => End::Nothing,
+            Reply::Unknown(key) => End::Unknown(key),
+            Reply::Wrong(why) => End::Wrong(why),
         }
     }
 
@@ -182,7 +182,7 @@ pub fn first_difference(expected: &Dump, found: &Dump) -> Option<String> {
 struct Replay<'a> {
     world: World<'a>,
     records: &'a [Record],
-    by_who: BTreeMap<String, usize>,
+    by_author: BTreeMap<String, usize>,
     by_key: BTreeMap<String, usize>,
     /// The requests whose answers have yet to be explained; those that were committed are not among them.
     open: BTreeSet<usize>,
@@ -195,14 +195,20 @@ struct Replay<'a> {
 }
 
 /// Holds the whole table and every answer against the specification.
-pub fn check(files: &[File], landed: &[Landed], records: &[Record], found: &Dump, breaches: &mut Breaches) {
+pub fn check(
+    files: &[File],
+    landed: &[Landed],
+    records: &[Record],
+    found: &Dump,
+    violations: &mut Violations,
+) {
     for record in records {
         if let End::Wrong(why) = &record.end {
-            breaches.0.push(format!("must never be said: {why}: {record}"));
+            violations.0.push(format!("must never be said: {why}: {record}"));
         }
     }
-    if let Err(breach) = Replay::new(files, records).run(landed, found) {
-        breaches.0.push(breach);
+    if let Err(violation) = Replay::new(files, records).run(landed, found) {
+        violations.0.push(violation);
     }
 }
 
@@ -213,7 +219,7 @@ impl<'a> Replay<'a> {
         Self {
             world: World::new(files),
             records,
-            by_who: numbered().map(|(at, record)| (record.request.who(), at)).collect(),
+            by_author: numbered().map(|(at, record)| (record.request.who(), at)).collect(),
             by_key: numbered().filter_map(key).collect(),
             open: BTreeSet::new(),
             committed: BTreeSet::new(),
@@ -226,7 +232,7 @@ impl<'a> Replay<'a> {
     fn owner(&self, said: &Said<'_>) -> Result<usize, String> {
         let who = said.text("who");
         let of_key = said.key.and_then(|(name, _)| self.by_key.get(name));
-        let owner = if said.entries.is_empty() { of_key } else { self.by_who.get(who) };
+        let owner = if said.entries.is_empty() { of_key } else { self.by_author.get(who) };
         owner.copied().ok_or_else(|| format!("committed by no request: {:?} {:?}", said.entries, said.key))
     }
 
@@ -290,15 +296,15 @@ impl<'a> Replay<'a> {
     fn explain(&mut self, since: u64, until: u64) {
         let explained = |at: &usize| {
             let record = &self.records[*at];
-            let End::Answered(told) = &record.end else { unreachable!("an open request was answered") };
+            let End::Answered(reported) = &record.end else { unreachable!("an open request was answered") };
             if record.asked.tick >= until || record.ended.tick <= since {
                 return false;
             }
             let free = record.request.act.only_reads() || record.request.key.is_none();
             self.views(record, record.asked, record.ended).into_iter().any(|view| {
                 match self.world.judge(&record.request, view) {
-                    Verdict::Refused => *told == Answer::Refused,
-                    Verdict::Stays(answer, _) => free && *told == answer,
+                    Verdict::Refused => *reported == Answer::Refused,
+                    Verdict::Stays(answer, _) => free && *reported == answer,
                     Verdict::Changes(_) => false,
                 }
             })
@@ -346,7 +352,7 @@ impl<'a> Replay<'a> {
         let (request, key) = (&record.request, said.key.map(|(name, _)| name));
         let kept = match &request.key {
             None => key.is_none(),
-            Some(Key::Resume { op, .. }) => {
+            Some(IdempotencyKey::Resume { op, .. }) => {
                 key.is_none_or(|key| key.starts_with(op.as_str()) && said.text("op") == op.as_str())
             }
             Some(own) => key == Some(own.to_string().as_str()),
@@ -360,7 +366,7 @@ impl<'a> Replay<'a> {
             self.world.remember(request, key, &outcome, commit.op);
         }
         match &record.end {
-            End::Answered(told) if *told != answer => Err(format!("it came to {answer:?}: {record}")),
+            End::Answered(reported) if *reported != answer => Err(format!("it came to {answer:?}: {record}")),
             _ => Ok(()),
         }
     }

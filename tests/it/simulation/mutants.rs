@@ -4,7 +4,8 @@ use super::network::Time;
 use async_trait::async_trait;
 use sacker::{
     fault::{Fault, FaultKind},
-    table::{Action, Change, Condition, Created, Item, Key, Page, Query, Table, TransactError, Transaction},
+    model::Created,
+    table::{Action, Change, Condition, Item, Key, Page, Query, Table, TransactError, Transaction},
 };
 use serde_json::Value;
 use std::{

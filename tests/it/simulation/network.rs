@@ -6,7 +6,8 @@ use super::history::Moment;
 use async_trait::async_trait;
 use sacker::{
     fault::{Fault, FaultKind},
-    table::{Created, Item, Key, Page, Query, Table, TransactError, Transaction},
+    model::Created,
+    table::{Item, Key, Page, Query, Table, TransactError, Transaction},
 };
 use std::{
     collections::BTreeSet,

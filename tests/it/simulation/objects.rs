@@ -5,9 +5,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use sacker::{
     fault::{Fault, FaultKind},
-    model::{Address, Digest},
+    model::{Address, Created, Digest},
     store::{Body, Content, Listing, Put, PutError, Sending, Stat, Store, memory::MemoryStore},
-    table::{Created, Table},
+    table::Table,
 };
 use std::{
     collections::BTreeMap,

@@ -4,7 +4,8 @@ use super::{history::Landed, network::Time};
 use async_trait::async_trait;
 use sacker::{
     fault::Fault,
-    table::{Created, Item, Key, Page, Query, Table, TransactError, Transaction, memory::MemoryTable},
+    model::Created,
+    table::{Item, Key, Page, Query, Table, TransactError, Transaction, memory::MemoryTable},
 };
 use std::sync::{Arc, Mutex};
 

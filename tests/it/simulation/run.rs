@@ -1,8 +1,8 @@
 //! One run: a world made from a seed, its clients, the calm after the storm, and the verdict.
 
 use super::{
-    acts::{Act, PACKAGES, Request, Told, YEAR},
-    audit::{Breaches, Dump, audit, dump},
+    acts::{Act, PACKAGES, Reply, Request, YEAR},
+    audit::{Dump, Violations, audit, dump},
     collector::{Collector, collect},
     history::{End, Record, check},
     mutants::{Before, Mutant, Mutated},
@@ -14,10 +14,10 @@ use super::{
 use bytes::Bytes;
 use futures_util::future::{join_all, join3};
 use sacker::{
-    ledger::{self, Breach, TableLedger},
-    model::{Digest, Key, Timestamp},
+    ledger::{self, TableLedger, Violation},
+    model::{Digest, IdempotencyKey, Timestamp},
     ops::Client,
-    retry::{Patience, Stop},
+    retry::{Cancellation, RetryPolicy},
     store::memory::MemoryStore,
     table::Table,
 };
@@ -71,7 +71,7 @@ pub enum Shape {
 /// What a run came to.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Outcome {
-    pub breaches: Vec<String>,
+    pub violations: Vec<String>,
     pub requests: usize,
     pub answered: usize,
     pub unknown: usize,
@@ -114,7 +114,7 @@ struct World<'a> {
 }
 
 /// A client, and how far its clock is off in milliseconds.
-struct Seat {
+struct Participant {
     client: Client,
     off: i64,
 }
@@ -126,11 +126,11 @@ impl World<'_> {
     }
 
     /// A client behind a link on which so many requests in a hundred go wrong.
-    fn client(&self, number: u64, percent: u32) -> Seat {
+    fn client(&self, number: u64, percent: u32) -> Participant {
         self.linked(number, percent, false).0
     }
 
-    fn linked(&self, number: u64, percent: u32, collects: bool) -> (Seat, Arc<Link>) {
+    fn linked(&self, number: u64, percent: u32, collects: bool) -> (Participant, Arc<Link>) {
         let mutant = self.mutant.filter(|mutant| !(collects && mutant.is_of_the_adder()));
         let mut random = self.random(1000 + number);
         let lasting = self.lasting.each_ref().map(|all| {
@@ -150,8 +150,8 @@ impl World<'_> {
         let other = Link::new(&self.time, random.u64(..), percent, of_store);
         let store = RemoteStore { link: other, warehouse, mutant, stalls: collects };
         let deadline = Duration::from_secs(random.choice([2, 10, 60]).unwrap());
-        let mut patience = || Patience::seeded(deadline, Stop::new(), random.u64(..));
-        let (of_ledger, of_client) = (patience(), patience());
+        let mut retry_policy = || RetryPolicy::seeded(deadline, Cancellation::new(), random.u64(..));
+        let (of_ledger, of_client) = (retry_policy(), retry_policy());
         // Every clock is off by something of its own.
         let (time, mut off) = (Arc::clone(&self.time), random.i64(0..20_000));
         if self.wrong_clocks {
@@ -164,13 +164,13 @@ impl World<'_> {
         };
         let ledger = TableLedger::with_clock(table, of_ledger, Arc::new(clock));
         let client = Client::new(Arc::new(ledger), Arc::new(store), of_client, std::env::temp_dir());
-        (Seat { client, off }, link)
+        (Participant { client, off }, link)
     }
 
     /// Collects, and returns how often something was deleted.
     async fn collect(&self, percent: u32, rounds: u32) -> usize {
         let random = self.random(3);
-        let (Seat { client, .. }, link) = self.linked(50, percent, true);
+        let (Participant { client, .. }, link) = self.linked(50, percent, true);
         match self.mutant {
             Some(mutant @ (Mutant::DeletesBeforeCondemning | Mutant::CollectorIgnoresRefs)) => {
                 let table = Arc::new(Remote { link: Arc::clone(&link), inner: Arc::clone(&self.table) });
@@ -186,25 +186,25 @@ impl World<'_> {
     /// Runs `fsck --repair` concurrently with all others. Nothing is damaged, so it must find nothing, and change nothing:
     /// a change that no request explains is a breach, too. Returns what it found, and how often it came to the end.
     async fn repair(&self, percent: u32, rounds: u32) -> (Vec<String>, usize) {
-        let (mut breaches, mut finished, mut random) = (Vec::new(), 0, self.random(4));
+        let (mut violations, mut finished, mut random) = (Vec::new(), 0, self.random(4));
         for round in 0..rounds {
             self.time.pass(random.u64(1..600)).await;
-            let Seat { client, .. } = self.client(60 + 100 * u64::from(round), percent);
-            let mut tell = |breach: Breach| breaches.push(format!("fsck --repair: {breach:?}"));
-            match client.ledger().audit(true, &mut tell).await {
+            let Participant { client, .. } = self.client(60 + 100 * u64::from(round), percent);
+            let mut record = |violation: Violation| violations.push(format!("fsck --repair: {violation:?}"));
+            match client.ledger().audit(true, &mut record).await {
                 Ok(_) => finished += 1,
                 Err(ledger::Error::Fault(fault)) if fault.kind.is_transient() => {}
-                Err(error) => breaches.push(format!("fsck --repair: {error:?}")),
+                Err(error) => violations.push(format!("fsck --repair: {error:?}")),
             }
         }
-        (breaches, finished)
+        (violations, finished)
     }
 
     async fn work(&self, number: u64, steps: u64, packages: usize, percent: u32) -> Vec<Record> {
         let mut random = self.random(2000 + number);
         let mut records = Vec::new();
         let mut life = 0;
-        let mut seat = self.client(number, percent);
+        let mut participant = self.client(number, percent);
         for step in 0..steps {
             self.time.pass(random.u64(1..self.pause)).await;
             let id = format!("{number}.{step}");
@@ -225,35 +225,35 @@ impl World<'_> {
             (loose, clocks) = (false, BTreeSet::new());
             let end = loop {
                 asked = self.time.moment();
-                clocks.insert(seat.off);
+                clocks.insert(participant.off);
                 // With the whole of its process, at any point.
                 let crash =
                     Duration::from_millis(random.choice([30, 300, 20_000]).unwrap()).mul_f64(random.f64());
                 let crashes = percent > 0 && random.u8(0..8) == 0;
-                let run = request.run(&seat.client, &self.blobs.paths);
-                let told =
+                let run = request.run(&participant.client, &self.blobs.paths);
+                let reported =
                     if crashes { tokio::time::timeout(crash, run).await.ok() } else { Some(run.await) };
                 let again = random.bool();
-                match told {
+                match reported {
                     None => {
                         life += 1;
-                        seat = self.client(number + 100 * life, percent);
-                        loose |= !matches!(request.key, Some(Key::Resume { .. }));
+                        participant = self.client(number + 100 * life, percent);
+                        loose |= !matches!(request.key, Some(IdempotencyKey::Resume { .. }));
                         if request.key.is_none() || !again {
                             break request.key.clone().map_or(End::Perhaps, End::Unknown);
                         }
                     }
-                    Some(Told::Unknown(key)) => {
-                        loose |= !matches!(key, Key::Resume { .. });
+                    Some(Reply::Unknown(key)) => {
+                        loose |= !matches!(key, IdempotencyKey::Resume { .. });
                         request.key = Some(key.clone());
                         if !again {
                             break End::Unknown(key);
                         }
                     }
-                    Some(Told::Failed) if loose => {
+                    Some(Reply::Failed) if loose => {
                         break request.key.clone().map_or(End::Perhaps, End::Unknown);
                     }
-                    Some(told) => break Record::conclude(told, loose),
+                    Some(reported) => break Record::conclude(reported, loose),
                 }
             };
             records.push(Record { request, began, asked, ended: self.time.moment(), clocks, end });
@@ -275,15 +275,15 @@ impl World<'_> {
 
     /// In the calm every unknown outcome is found out, by a run with its key from elsewhere.
     async fn find_out(&self, records: &mut [Record]) {
-        let seat = self.client(99, 0);
+        let participant = self.client(99, 0);
         for record in records.iter_mut() {
             let End::Unknown(key) = &record.end else { continue };
             record.request.key = Some(key.clone());
             record.asked = self.time.moment();
-            record.clocks.insert(seat.off);
-            record.end = match record.request.run(&seat.client, &self.blobs.paths).await {
-                Told::Answered(answer) => End::Answered(answer),
-                told => End::Wrong(format!("not even in the calm: {told:?}")),
+            record.clocks.insert(participant.off);
+            record.end = match record.request.run(&participant.client, &self.blobs.paths).await {
+                Reply::Answered(answer) => End::Answered(answer),
+                reported => End::Wrong(format!("not even in the calm: {reported:?}")),
             };
             record.ended = self.time.moment();
         }
@@ -298,7 +298,7 @@ pub fn run(shape: Shape, seed: u64, blobs: &Blobs, mutant: Option<Mutant>) -> Ou
 /// The table after a run without a breach.
 pub fn table_after(shape: Shape, seed: u64, blobs: &Blobs) -> Dump {
     let (outcome, found) = simulate(shape, seed, blobs, None);
-    assert!(outcome.breaches.is_empty(), "{:?}", outcome.breaches);
+    assert!(outcome.violations.is_empty(), "{:?}", outcome.violations);
     found
 }
 
@@ -386,7 +386,7 @@ async fn live(shape: Shape, seed: u64, blobs: &Blobs, mutant: Option<Mutant>) ->
     tokio::time::sleep(LATEST).await;
     let (mut outcome, found) = judge(&world, &records).await;
     (outcome.unknown, outcome.deleted, outcome.repairs) = (unknown, deleted, repairs);
-    outcome.breaches.extend(reported);
+    outcome.violations.extend(reported);
     outcome.clients = usize::try_from(clients).unwrap();
     outcome.lasting = world.lasting.iter().map(Vec::len).sum();
     outcome.wrong_clocks = usize::from(world.wrong_clocks);
@@ -395,11 +395,11 @@ async fn live(shape: Shape, seed: u64, blobs: &Blobs, mutant: Option<Mutant>) ->
 
 async fn judge(world: &World<'_>, records: &[Record]) -> (Outcome, Dump) {
     let items = dump(&*world.table).await;
-    let Breaches(breaches) = audit(&items, &world.warehouse.inner, &world.warehouse.contents).await;
-    let mut breaches = Breaches(breaches);
-    breaches.0.extend(world.warehouse.lost());
+    let Violations(violations) = audit(&items, &world.warehouse.inner, &world.warehouse.contents).await;
+    let mut violations = Violations(violations);
+    violations.0.extend(world.warehouse.lost());
     let landed = world.recorder.landed();
-    check(&world.blobs.files, &landed, records, &items, &mut breaches);
+    check(&world.blobs.files, &landed, records, &items, &mut violations);
     let count = |of: &dyn Fn(&Record) -> bool| records.iter().filter(|record| of(record)).count();
     let outcome = Outcome {
         requests: records.len(),
@@ -415,7 +415,7 @@ async fn judge(world: &World<'_>, records: &[Record]) -> (Outcome, Dump) {
         rolled_back: count(&Record::rolls_back),
         commits: landed.len(),
         digest: hex::encode(Sha256::digest(format!("{items:?}{records:?}"))),
-        breaches: breaches.0,
+        violations: violations.0,
         ..Outcome::default()
     };
     (outcome, items)

@@ -237,7 +237,7 @@ impl Log {
     }
 
     /// Puts an entry at the end and returns it with its place in the chain.
-    fn enter(&mut self, pk: &str, sk: &str, mut entry: Item, tick: u64) -> Item {
+    fn append(&mut self, pk: &str, sk: &str, mut entry: Item, tick: u64) -> Item {
         self.chain = chained(&self.chain, pk, sk, &entry);
         (self.rev, self.when) = (self.rev + 1, entry["when"].as_u64().unwrap());
         self.times.push(Time { when: self.when, clock: entry.get("clock").and_then(Value::as_u64), tick });
@@ -335,18 +335,24 @@ impl Package {
     }
 
     /// Puts a tag on a version or takes it off, unless it is so already.
-    fn step(&self, package: &str, tag: &TagName, to: (Option<u64>, Way), confirmed: bool) -> Option<Step> {
-        let (version, way) = to;
+    fn step(
+        &self,
+        package: &str,
+        tag: &TagName,
+        to: (Option<u64>, RollbackLink),
+        confirmed: bool,
+    ) -> Option<Step> {
+        let (version, link) = to;
         let last = self.last(tag);
         let step = |put| Step { package: package.to_owned(), tag: tag.clone(), put };
         if last.is_some_and(|(_, event)| event.version == version) {
             return Some(step(None));
         }
         self.may_move(tag, confirmed)?;
-        let (kind, back) = match way {
-            Way::Back(back) => (TagKind::Rollback, back),
-            Way::On if version.is_some() => (TagKind::Move, last.map(|(rev, _)| rev)),
-            Way::On => (TagKind::Untag, last.map(|(rev, _)| rev)),
+        let (kind, back) = match link {
+            RollbackLink::From(back) => (TagKind::Rollback, back),
+            RollbackLink::Previous if version.is_some() => (TagKind::Move, last.map(|(rev, _)| rev)),
+            RollbackLink::Previous => (TagKind::Untag, last.map(|(rev, _)| rev)),
         };
         let protection = last.and_then(|(_, event)| event.protection);
         Some(step(Some(Put { kind, version, back, protection })))
@@ -354,9 +360,9 @@ impl Package {
 }
 
 #[derive(Clone, Copy)]
-enum Way {
-    On,
-    Back(Option<u64>),
+enum RollbackLink {
+    Previous,
+    From(Option<u64>),
 }
 
 impl<'a> World<'a> {

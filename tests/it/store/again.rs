@@ -3,9 +3,8 @@
 use async_trait::async_trait;
 use sacker::{
     fault::{Fault, FaultKind},
-    model::{Address, Timestamp},
+    model::{Address, Created, Setting, Timestamp},
     store::{Body, Content, Listing, Put, PutError, Sending, Stat, Store, Upload, Uploads},
-    table::{Created, Setting},
 };
 use std::ops::Range;
 
@@ -15,7 +14,7 @@ const TRIES: usize = 5;
 /// The store inside, each call of which is tried again after a transient fault that is no contention: a real server
 /// may close a connection while a request is on its way. Contention is an answer, and is what the tests look for.
 #[derive(Debug)]
-pub struct Again<S>(pub S);
+pub struct RetryingStore<S>(pub S);
 
 /// The fault of an error, if it has one.
 trait Faulty {
@@ -49,7 +48,7 @@ async fn again<T, E: Faulty, F: Future<Output = Result<T, E>>>(mut call: impl Fn
 }
 
 #[async_trait]
-impl<S: Store> Store for Again<S> {
+impl<S: Store> Store for RetryingStore<S> {
     fn describe(&self) -> String {
         self.0.describe()
     }

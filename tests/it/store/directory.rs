@@ -3,9 +3,8 @@
 use super::{Bench, Files, address, conformance, hash, holds, list, put};
 use async_trait::async_trait;
 use sacker::{
-    model::Address,
+    model::{Address, Created},
     store::{Put, Store, directory::DirectoryStore},
-    table::Created,
 };
 use std::{
     fs,
@@ -46,7 +45,7 @@ impl Bench for Directory {
         fs::write(dir.join(name), bytes).unwrap();
     }
 
-    async fn litter(&self) -> Vec<String> {
+    async fn plant_leftovers(&self) -> Vec<String> {
         self.names("tmp")
     }
 }

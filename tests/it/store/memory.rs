@@ -19,7 +19,7 @@ impl Bench for Memory {
         }
     }
 
-    async fn litter(&self) -> Vec<String> {
+    async fn plant_leftovers(&self) -> Vec<String> {
         Vec::new()
     }
 }

@@ -12,13 +12,12 @@ mod settings;
 use async_trait::async_trait;
 use bytes::BytesMut;
 use futures_util::{StreamExt, TryStreamExt, future::join_all};
-use owner::{an_owner_is_replaced_by_one_who_saw_it, one_claim_wins};
+use owner::{an_owner_is_replaced_by_compare_and_swap, one_claim_wins};
 use proptest::prelude::*;
 use sacker::{
     fault::{Fault, FaultKind},
-    model::{Address, Digest},
+    model::{Address, Created, Digest},
     store::{Content, Listing, PART_SIZE, Put, PutError, Sent, Store, part_size},
-    table::Created,
 };
 use std::{
     fs,
@@ -43,7 +42,7 @@ trait Bench: Send + Sync {
     async fn plant(&self, name: &str, bytes: Vec<u8>);
 
     /// What an add that is over has left besides blobs, and must not have.
-    async fn litter(&self) -> Vec<String>;
+    async fn plant_leftovers(&self) -> Vec<String>;
 }
 
 /// Files to be added.
@@ -148,7 +147,7 @@ async fn round_trip(bench: &dyn Bench, size: u64) {
     sent.store(0, Relaxed);
     assert_eq!(bench.store().put(&at, &content, true, &count).await.unwrap(), Put::Present);
     assert_eq!(sent.load(Relaxed), 0);
-    assert_eq!(bench.litter().await, [""; 0]);
+    assert_eq!(bench.plant_leftovers().await, [""; 0]);
 
     store.delete(&at).await.unwrap();
     assert_eq!(store.stat(&at).await.unwrap(), None);
@@ -262,7 +261,7 @@ async fn damage_is_replaced(bench: &dyn Bench, size: u64) {
         assert!(holds(&*store, &at, &path).await);
         assert_eq!(put(&*store, &content).await.unwrap(), Put::Present);
     }
-    assert_eq!(bench.litter().await, [""; 0]);
+    assert_eq!(bench.plant_leftovers().await, [""; 0]);
 }
 
 async fn damage_to_a_small_blob_is_replaced(bench: &dyn Bench) {
@@ -296,7 +295,7 @@ async fn a_changed_file_is_refused(bench: &dyn Bench, size: u64) {
             result => panic!("{result:?}"),
         }
         assert_eq!(store.stat(&at).await.unwrap(), None);
-        assert_eq!(bench.litter().await, [""; 0]);
+        assert_eq!(bench.plant_leftovers().await, [""; 0]);
     }
     fs::write(&path, bytes).unwrap();
     assert_eq!(put(&*store, &content).await.unwrap(), Put::Stored);
@@ -324,7 +323,7 @@ async fn many_put_the_same_blob(bench: &dyn Bench, size: u64) {
         let changed = outcomes.iter().filter(|put| **put != Put::Present).count();
         assert!(changed > 0, "{outcomes:?}");
         assert!(holds(&*bench.store(), &address(&content, 0), &path).await);
-        assert_eq!(bench.litter().await, [""; 0]);
+        assert_eq!(bench.plant_leftovers().await, [""; 0]);
     }
 }
 
@@ -426,7 +425,7 @@ macro_rules! conformance {
             many_put_the_same_large_blob
             listings_are_ordered_and_paged
             one_claim_wins
-            an_owner_is_replaced_by_one_who_saw_it
+            an_owner_is_replaced_by_compare_and_swap
             creating_is_idempotent
         }
     };

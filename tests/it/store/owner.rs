@@ -16,10 +16,10 @@ pub async fn one_claim_wins(bench: &dyn Bench) {
     assert_eq!(bench.store().owner().await.unwrap(), Some(owners[0].clone()));
     assert_eq!(bench.store().claim("another").await.unwrap(), owners[0]);
     assert_eq!(list(&*bench.store()).await[0].objects, []);
-    assert_eq!(bench.litter().await, [""; 0]);
+    assert_eq!(bench.plant_leftovers().await, [""; 0]);
 }
 
-pub async fn an_owner_is_replaced_by_one_who_saw_it(bench: &dyn Bench) {
+pub async fn an_owner_is_replaced_by_compare_and_swap(bench: &dyn Bench) {
     assert_eq!(kind(bench.store().replace_owner("first", "second").await), FaultKind::Contended);
     assert_eq!(bench.store().owner().await.unwrap(), None);
     bench.store().claim("first").await.unwrap();
@@ -43,5 +43,5 @@ pub async fn an_owner_is_replaced_by_one_who_saw_it(bench: &dyn Bench) {
     assert_eq!(bench.store().replace_owner(&owners[0], "third").await.unwrap(), "third");
     assert_eq!(bench.store().owner().await.unwrap().unwrap(), "third");
     assert_eq!(list(&*bench.store()).await[0].objects, []);
-    assert_eq!(bench.litter().await, [""; 0]);
+    assert_eq!(bench.plant_leftovers().await, [""; 0]);
 }

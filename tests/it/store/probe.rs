@@ -1,16 +1,18 @@
 //! What the store relies on, tried on servers that lack it: MinIO behind a proxy that hides it.
 
 use super::{
-    again::Again,
-    s3::asking_again,
+    again::RetryingStore,
+    s3::retrying,
     scripted::{Server, error},
 };
-use crate::{backends, collect::Site, ledger::world::patience, proxy::http::Message, rewriting::guarding};
+use crate::{
+    backends, collect::Site, ledger::world::retry_policy, proxy::http::Message, rewriting::guarding,
+};
 use sacker::{
     fault::{Fault, FaultKind},
+    model::{Setting, SettingState},
     ops::{Client, Error},
     store::{Store, s3::S3Store},
-    table::{Setting, SettingState},
 };
 use std::sync::Arc;
 
@@ -54,18 +56,18 @@ const OWNER: &str = "an-owner";
 async fn seen_with(lacks: Lacks) -> (aws_sdk_s3::Client, String, S3Store) {
     let direct = super::s3::client(&backends::s3()).await;
     let bucket = backends::unique("probe");
-    let store = Again(S3Store::new(direct.clone(), &bucket, "a/prefix", None));
+    let store = RetryingStore(S3Store::new(direct.clone(), &bucket, "a/prefix", None));
     store.create().await.unwrap();
     assert_eq!(store.claim(OWNER).await.unwrap(), OWNER);
     let gate = move |request: &Message| refuse(lacks, request);
     let url = guarding(&backends::s3(), gate, move |request, answer| hide(lacks, request, answer));
     let store = S3Store::new(super::s3::client(&url).await, &bucket, "a/prefix", None);
-    (asking_again(&direct), bucket, store)
+    (retrying(&direct), bucket, store)
 }
 
 /// Tries the server as an operation does, which tries again where the server has closed a connection.
 async fn probe(store: &S3Store) -> Result<Vec<Setting>, Fault> {
-    patience().run("trying the server", || store.probe(OWNER)).await
+    retry_policy().run("trying the server", || store.probe(OWNER)).await
 }
 
 async fn assert_nothing_left(client: &aws_sdk_s3::Client, bucket: &str) {
@@ -136,7 +138,7 @@ async fn what_may_not_be_tried_is_not_known() {
 async fn a_store_is_not_adopted_on_a_server_that_lacks_something() {
     let site = Site::local();
     let adopt = async |store| {
-        let client = Client::new(site.ledger(), Arc::new(store), patience(), site.dir.path().to_owned());
+        let client = Client::new(site.ledger(), Arc::new(store), retry_policy(), site.dir.path().to_owned());
         client.adopt().await
     };
     let (client, bucket, store) = seen_with(Lacks::IfMatch).await;

@@ -1,14 +1,13 @@
 //! The store in S3: MinIO, over the wire.
 
-use super::{Bench, Files, MIB, address, again::Again, conformance, hash, holds, kind, list, put};
+use super::{Bench, Files, MIB, address, again::RetryingStore, conformance, hash, holds, kind, list, put};
 use crate::backends;
 use async_trait::async_trait;
 use aws_sdk_s3::{Client, config::retry::RetryConfig, primitives::ByteStream};
 use sacker::{
     fault::FaultKind,
-    model::Address,
+    model::{Address, Created},
     store::{Content, PART_SIZE, Put, PutError, Sent, Store, part_size, s3::S3Store},
-    table::Created,
 };
 use std::{
     fs,
@@ -29,7 +28,7 @@ pub async fn client(endpoint: &str) -> Client {
 }
 
 /// The same for what a test itself asks for: it asks again where the server has closed a connection.
-pub fn asking_again(client: &Client) -> Client {
+pub fn retrying(client: &Client) -> Client {
     let again = RetryConfig::standard().with_max_attempts(5);
     Client::from_conf(client.config().to_builder().retry_config(again).build())
 }
@@ -50,7 +49,7 @@ impl Bucket {
     async fn unmade() -> Self {
         let name = format!("sacker-test-{}", Uuid::new_v4());
         let of_stores = client(&backends::s3()).await;
-        Self { client: asking_again(&of_stores), of_stores, name, uploads: tempfile::tempdir().unwrap() }
+        Self { client: retrying(&of_stores), of_stores, name, uploads: tempfile::tempdir().unwrap() }
     }
 
     async fn new() -> Self {
@@ -63,9 +62,9 @@ impl Bucket {
         self.uploads.path().join("to/be/made")
     }
 
-    fn s3(&self) -> Again<S3Store> {
+    fn s3(&self) -> RetryingStore<S3Store> {
         let store = S3Store::new(self.of_stores.clone(), &self.name, PREFIX, Some(self.uploads()));
-        Again(store.with_jobs(NonZeroUsize::new(4).unwrap()))
+        RetryingStore(store.with_jobs(NonZeroUsize::new(4).unwrap()))
     }
 
     async fn open_uploads(&self) -> Vec<(String, String)> {
@@ -75,8 +74,8 @@ impl Bucket {
     }
 
     /// A client that has no part in the uploads of the others.
-    fn stranger(&self) -> Again<S3Store> {
-        Again(S3Store::new(self.of_stores.clone(), &self.name, PREFIX, None))
+    fn stranger(&self) -> RetryingStore<S3Store> {
+        RetryingStore(S3Store::new(self.of_stores.clone(), &self.name, PREFIX, None))
     }
 
     async fn parts(&self, key: &str, upload_id: &str) -> usize {
@@ -121,7 +120,7 @@ impl Bench for Bucket {
             .unwrap();
     }
 
-    async fn litter(&self) -> Vec<String> {
+    async fn plant_leftovers(&self) -> Vec<String> {
         let uploads = self.open_uploads().await.into_iter().map(|(key, _)| key);
         uploads.chain(self.journal().into_iter().map(|path| path.display().to_string())).collect()
     }
@@ -135,8 +134,8 @@ conformance!(bench());
 conformance!(bench(); a_blob_of_many_parts);
 
 /// Adds what went through, and gives all that did.
-fn counted(sent: &AtomicU64, told: Sent) -> u64 {
-    let n = match told {
+fn counted(sent: &AtomicU64, reported: Sent) -> u64 {
+    let n = match reported {
         Sent::Now(n) => n,
         Sent::Before(_) | Sent::Compared(_) | Sent::Kept(_) => 0,
     };
@@ -146,8 +145,8 @@ fn counted(sent: &AtomicU64, told: Sent) -> u64 {
 /// Begins to put a blob and is stopped, as by Ctrl-C, when so many bytes have been sent.
 async fn interrupted(bucket: &Bucket, content: &Content, bytes: u64) {
     let (stop, sent) = (Notify::new(), AtomicU64::new(0));
-    let count = |told| {
-        if counted(&sent, told) >= bytes {
+    let count = |reported| {
+        if counted(&sent, reported) >= bytes {
             stop.notify_one();
         }
     };
@@ -160,14 +159,14 @@ async fn interrupted(bucket: &Bucket, content: &Content, bytes: u64) {
 
 /// Puts a blob, and does something else in the middle of it, once so many bytes have been sent.
 async fn put_with(
-    store: Again<S3Store>,
+    store: RetryingStore<S3Store>,
     content: &Content,
     bytes: u64,
     meanwhile: impl AsyncFn() + Sync,
 ) -> Result<Put, PutError> {
     let (sent, done) = (AtomicU64::new(0), AtomicBool::new(false));
-    let count = |told| {
-        if counted(&sent, told) >= bytes && !done.swap(true, Relaxed) {
+    let count = |reported| {
+        if counted(&sent, reported) >= bytes && !done.swap(true, Relaxed) {
             tokio::task::block_in_place(|| Handle::current().block_on(meanwhile()));
         }
     };
@@ -187,7 +186,7 @@ const LARGE: u64 = 7 * PART_SIZE + MIB;
 const SOME: u64 = 4 * PART_SIZE + MIB;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_interrupted_upload_goes_on_where_it_was() {
+async fn an_interrupted_upload_is_resumed() {
     let (bucket, files) = (Bucket::new().await, Files::new());
     let path = files.random(LARGE);
     let content = hash(&path);
@@ -197,24 +196,24 @@ async fn an_interrupted_upload_goes_on_where_it_was() {
     let there = bucket.parts(&open[0].0, &open[0].1).await as u64;
     assert!(there > 0);
 
-    let told = Mutex::new(Vec::new());
-    let tell = |sent| told.lock().unwrap().push(sent);
+    let reported = Mutex::new(Vec::new());
+    let record = |sent| reported.lock().unwrap().push(sent);
     let at = address(&content, 0);
-    assert_eq!(bucket.s3().put(&at, &content, false, &tell).await.unwrap(), Put::Stored);
-    let told = told.into_inner().unwrap();
-    let Sent::Before(before) = told[0] else { panic!("{told:?}") };
+    assert_eq!(bucket.s3().put(&at, &content, false, &record).await.unwrap(), Put::Stored);
+    let reported = reported.into_inner().unwrap();
+    let Sent::Before(before) = reported[0] else { panic!("{reported:?}") };
     // A part whose client was gone may have been stored all the same, after they were counted.
     assert!(before >= there * part_size(LARGE) && before < LARGE, "{before} bytes, {there} parts");
-    let now: u64 = told[1..].iter().map(|sent| if let Sent::Now(n) = sent { *n } else { 0 }).sum();
-    let kept: u64 = told[1..].iter().map(|sent| if let Sent::Kept(n) = sent { *n } else { 0 }).sum();
+    let now: u64 = reported[1..].iter().map(|sent| if let Sent::Now(n) = sent { *n } else { 0 }).sum();
+    let kept: u64 = reported[1..].iter().map(|sent| if let Sent::Kept(n) = sent { *n } else { 0 }).sum();
     // Each byte is reported once, however often it was sent.
     assert_eq!((now, kept), (LARGE - before, LARGE - before), "{before} before");
     assert!(holds(&bucket.s3(), &at, &path).await);
-    assert_eq!(bucket.litter().await, [""; 0]);
+    assert_eq!(bucket.plant_leftovers().await, [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_upload_that_is_gone_begins_anew() {
+async fn an_upload_that_is_gone_is_restarted() {
     let (bucket, files) = (Bucket::new().await, Files::new());
     let path = files.random(LARGE);
     let content = hash(&path);
@@ -222,7 +221,7 @@ async fn an_upload_that_is_gone_begins_anew() {
     bucket.abort_all().await;
     assert_eq!(put(&bucket.s3(), &content).await.unwrap(), Put::Stored);
     assert!(holds(&bucket.s3(), &address(&content, 0), &path).await);
-    assert_eq!(bucket.litter().await, [""; 0]);
+    assert_eq!(bucket.plant_leftovers().await, [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -233,7 +232,7 @@ async fn an_interrupted_upload_of_a_changed_file_is_aborted() {
     interrupted(&bucket, &content, SOME).await;
     fs::write(&path, vec![0; usize::try_from(LARGE).unwrap()]).unwrap();
     assert!(matches!(put(&bucket.s3(), &content).await, Err(PutError::Changed(_))));
-    assert_eq!(bucket.litter().await, [""; 0]);
+    assert_eq!(bucket.plant_leftovers().await, [""; 0]);
     assert_eq!(bucket.s3().stat(&address(&content, 0)).await.unwrap(), None);
 }
 
@@ -247,11 +246,11 @@ async fn an_interrupted_upload_of_a_blob_that_came_to_be_there_is_aborted() {
     // Not the stranger's to end.
     assert_eq!(bucket.open_uploads().await.len(), 1);
     assert_eq!(put(&bucket.s3(), &content).await.unwrap(), Put::Present);
-    assert_eq!(bucket.litter().await, [""; 0]);
+    assert_eq!(bucket.plant_leftovers().await, [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_may_go_on_with_one_upload() {
+async fn two_processes_may_resume_one_upload() {
     let (bucket, files) = (Bucket::new().await, Files::new());
     let path = files.random(LARGE);
     let content = hash(&path);
@@ -262,7 +261,7 @@ async fn two_may_go_on_with_one_upload() {
     outcomes.sort_unstable();
     assert_eq!(outcomes, [false, true]);
     assert!(holds(&bucket.s3(), &address(&content, 0), &path).await);
-    assert_eq!(bucket.litter().await, [""; 0]);
+    assert_eq!(bucket.plant_leftovers().await, [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -299,7 +298,7 @@ async fn a_vanished_upload_says_nothing_of_its_object() {
                 }
             });
             contended(result.await);
-            assert_eq!(bucket.litter().await, [""; 0]);
+            assert_eq!(bucket.plant_leftovers().await, [""; 0]);
             let expected = if there { Put::Replaced } else { Put::Stored };
             assert_eq!(put(&bucket.s3(), &content).await.unwrap(), expected);
             assert!(holds(&bucket.s3(), &at, &path).await);
@@ -318,7 +317,7 @@ async fn a_vanished_upload_whose_blob_is_there_is_done() {
         assert_eq!(put(&stranger, &content).await.unwrap(), Put::Stored);
     });
     result.await.unwrap();
-    assert_eq!(bucket.litter().await, [""; 0]);
+    assert_eq!(bucket.plant_leftovers().await, [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -340,7 +339,7 @@ async fn what_comes_to_be_there_during_an_upload_is_compared() {
     });
     assert_eq!(result.await.unwrap(), Put::Present);
     assert!(holds(&bucket.s3(), &at, &path).await);
-    assert_eq!(bucket.litter().await, [""; 0]);
+    assert_eq!(bucket.plant_leftovers().await, [""; 0]);
 }
 
 /// As another program may have copied them there: unknown is not damaged.
@@ -352,9 +351,9 @@ async fn an_object_without_a_checksum_is_read_and_compared() {
         let (content, mut bytes) = (hash(&path), fs::read(&path).unwrap());
         bucket.plant(content.sha256().as_str(), bytes.clone()).await;
         let read = AtomicU64::new(0);
-        let count = |told| match told {
+        let count = |reported| match reported {
             Sent::Compared(n) => _ = read.fetch_add(n, Relaxed),
-            told => panic!("{told:?}"),
+            reported => panic!("{reported:?}"),
         };
         // By the store itself: a try that is made again would read again.
         let found = bucket.s3().put(&address(&content, 0), &content, true, &count).await.unwrap();
@@ -374,12 +373,12 @@ async fn signed_payloads_are_the_same_blobs() {
     // It reaches this machine all the same.
     let elsewhere = backends::s3().replace("127.0.0.1", "0.0.0.0");
     assert_ne!(elsewhere, backends::s3());
-    let store = Again(S3Store::new(client(&elsewhere).await, &bucket.name, PREFIX, None));
+    let store = RetryingStore(S3Store::new(client(&elsewhere).await, &bucket.name, PREFIX, None));
     for size in [0, 1000, PART_SIZE + 1] {
         let path = files.random(size);
         let content = hash(&path);
         let sent = AtomicU64::new(0);
-        let count = |told| _ = counted(&sent, told);
+        let count = |reported| _ = counted(&sent, reported);
         assert_eq!(store.put(&address(&content, 0), &content, false, &count).await.unwrap(), Put::Stored);
         assert_eq!(sent.load(Relaxed), size);
         assert!(holds(&store, &address(&content, 0), &path).await);

@@ -4,8 +4,8 @@ use super::{Files, MIB, address, hash, put, s3::client};
 use aws_smithy_types::{DateTime, date_time::Format};
 use sacker::{
     fault::FaultKind,
+    model::Created,
     store::{Content, Put, PutError, Store, s3::S3Store},
-    table::Created,
 };
 use std::{
     collections::BTreeSet,
@@ -227,7 +227,7 @@ async fn an_error_inside_a_good_answer_is_an_error() {
 }
 
 #[tokio::test]
-async fn a_conflict_at_the_end_of_an_upload_begins_it_anew() {
+async fn a_conflict_at_the_end_of_an_upload_restarts_it() {
     let (_files, content) = large();
     for (status, code) in
         [(409, "ConditionalRequestConflict"), (200, "ConditionalRequestConflict"), (400, "InvalidPart")]
@@ -271,7 +271,7 @@ fn times(server: &Server, operation: &str) -> usize {
 
 /// Else the blob could never be added again from that machine.
 #[tokio::test]
-async fn an_upload_whose_parts_cannot_be_listed_is_begun_anew() {
+async fn an_upload_whose_parts_cannot_be_listed_is_restarted() {
     let (_files, content) = large();
     let unreadable = (200, "<ListPartsResponse/>".to_owned());
     for (listing, resumed) in [

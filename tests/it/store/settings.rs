@@ -4,8 +4,9 @@ use super::scripted::{Server, error, nothing};
 use crate::{backends, rewriting};
 use sacker::{
     fault::FaultKind,
+    model::{Created, Setting, SettingState},
     store::{Store, s3::S3Store},
-    table::{Created, Setting, SettingState, Table, dynamodb::DynamoTable},
+    table::{Table, dynamodb::DynamoTable},
 };
 
 /// The names and states, and the commands of those that are off.
@@ -94,7 +95,7 @@ async fn what_may_not_be_seen_of_a_bucket_is_not_known() {
 async fn a_table_without_recovery_is_reported_with_the_command_that_turns_it_on() {
     let client = backends::aws().dynamodb(&backends::at(backends::moto())).await.unwrap();
     let name = backends::unique("settings");
-    let made = backends::Patient(DynamoTable::new(client.clone(), &name));
+    let made = backends::RetryingTable(DynamoTable::new(client.clone(), &name));
     made.create().await.unwrap();
     let on = |name| (name, &SettingState::On, None);
     let settings = made.0.settings().await.unwrap();

@@ -1,7 +1,7 @@
 //! Items and transactions.
 
 use super::*;
-use sacker::table::{Created, MAX_ACTIONS};
+use sacker::{model::Created, table::MAX_ACTIONS};
 use serde_json::json;
 
 type Shared = Arc<dyn Table>;
@@ -19,7 +19,7 @@ pub async fn absent_items_read_as_none(table: Shared) {
     assert_eq!(table.get_transact(&[]).await.unwrap(), []);
 }
 
-pub async fn values_come_back_as_they_were(table: Shared) {
+pub async fn values_round_trip(table: Shared) {
     let value = json!({
         "text": "naïve ☃ \u{1F980} \"quoted\" \\ \n\t\u{1}",
         "digits": "42",
@@ -75,7 +75,7 @@ pub async fn a_delete_removes_and_may_be_repeated(table: Shared) {
     }
 }
 
-pub async fn a_refusal_changes_nothing_and_tells_what_was_there(table: Shared) {
+pub async fn a_refusal_changes_nothing_and_returns_the_items_found(table: Shared) {
     done(&*table, [put(&key("a"), json!({"n": 1, "m": {"s": ""}})), put(&key("c"), json!({"n": 3}))]).await;
     let refused = refused(
         &*table,

@@ -4,8 +4,8 @@ use super::{Hold, Holding};
 use crate::ledger::{
     audit::audit,
     world::{
-        Tables, Weak, World, add, adding, adding_with_key, author, blob, of, patience, tag, tagging, tags,
-        try_add, version,
+        Tables, Weak, World, add, adding, adding_with_key, author, blob, of, retry_policy, tag, tagging,
+        tags, try_add, version,
     },
 };
 use async_trait::async_trait;
@@ -14,8 +14,9 @@ use sacker::{
     aws::Objects,
     fault::{Fault, FaultKind},
     ledger::{Conflict, Error, Ledger, PackageQuery, Refused, TableLedger, TagRequest, WeakS3Ledger},
-    retry::{Patience, Stop},
-    table::{Created, Item, Key, Page, Query, Table, TransactError, Transaction},
+    model::Created,
+    retry::{Cancellation, RetryPolicy},
+    table::{Item, Key, Page, Query, Table, TransactError, Transaction},
 };
 use std::{
     fmt,
@@ -82,7 +83,7 @@ async fn an_expectation_on_dynamodb_holds_when_it_is_acted_upon() {
 
 /// What version 1 is after someone was told that it is `mine`, which everyone saw; and how often a repeat with its key
 /// adds it. All the while the package is listed.
-async fn told(world: &impl Holding) -> (bool, u64) {
+async fn reported(world: &impl Holding) -> (bool, u64) {
     let ledger = world.ledger();
     let late = |ledger: Arc<dyn Ledger>| -> BoxFuture<'static, ()> {
         Box::pin(async move { drop(add(&*ledger, "app", "theirs").await) })
@@ -102,13 +103,13 @@ async fn told(world: &impl Holding) -> (bool, u64) {
 }
 
 #[tokio::test]
-async fn what_was_told_on_s3_is_overwritten_and_its_key_with_it() {
-    assert_eq!(told(&Weak::new().await).await, (false, 2));
+async fn an_acknowledged_change_on_s3_is_overwritten_with_its_key() {
+    assert_eq!(reported(&Weak::new().await).await, (false, 2));
 }
 
 #[tokio::test]
-async fn what_was_told_on_dynamodb_stays_and_so_does_its_key() {
-    assert_eq!(told(&Tables::dynamodb().await).await, (true, 1));
+async fn an_acknowledged_change_on_dynamodb_stays_and_so_does_its_key() {
+    assert_eq!(reported(&Tables::dynamodb().await).await, (true, 1));
 }
 
 /// What happens between a write and its answer, which is lost.
@@ -222,7 +223,7 @@ fn moving(ledger: Arc<dyn Ledger>) -> Meanwhile {
     })
 }
 
-async fn furnish(ledger: &dyn Ledger) {
+async fn populate(ledger: &dyn Ledger) {
     add(ledger, "app", "one").await;
     add(ledger, "app", "two").await;
     tag(ledger, "app", "1", "live").await;
@@ -231,9 +232,9 @@ async fn furnish(ledger: &dyn Ledger) {
 #[tokio::test]
 async fn on_s3_a_write_whose_answer_was_lost_and_one_that_is_late_undo_what_others_wrote() {
     let world = Weak::new().await;
-    furnish(&*world.ledger()).await;
+    populate(&*world.ledger()).await;
     let lossy = LossyObjects::new(world.objects(), false, moving(world.ledger()));
-    let ledger = WeakS3Ledger::new(Arc::clone(&lossy) as Arc<dyn Objects>, patience());
+    let ledger = WeakS3Ledger::new(Arc::clone(&lossy) as Arc<dyn Objects>, retry_policy());
     assert_eq!(add(&ledger, "app", "three").await.version, version(3));
     assert_eq!(tags(&*world.ledger(), "app").await, "latest=3 live=1", "the move is undone");
     tag(&*world.ledger(), "app", "2", "live").await;
@@ -245,9 +246,9 @@ async fn on_s3_a_write_whose_answer_was_lost_and_one_that_is_late_undo_what_othe
 #[tokio::test]
 async fn on_dynamodb_they_undo_nothing() {
     let world = Tables::dynamodb().await;
-    furnish(&*world.ledger()).await;
+    populate(&*world.ledger()).await;
     let lossy = LossyTable::new(world.table(), false, moving(world.ledger()));
-    let ledger = TableLedger::new(Arc::clone(&lossy) as Arc<dyn Table>, patience());
+    let ledger = TableLedger::new(Arc::clone(&lossy) as Arc<dyn Table>, retry_policy());
     assert_eq!(add(&ledger, "app", "three").await.version, version(3));
     assert_eq!(tags(&*world.ledger(), "app").await, "latest=3 live=2");
     // As a copy from elsewhere, which DynamoDB does not know by its token any more.
@@ -263,8 +264,8 @@ fn nothing() -> Meanwhile {
     Box::new(|| Box::pin(async {}))
 }
 
-fn hurry() -> Patience {
-    Patience::new(Duration::ZERO, Stop::new())
+fn hurry() -> RetryPolicy {
+    RetryPolicy::new(Duration::ZERO, Cancellation::new())
 }
 
 #[tokio::test]
@@ -289,7 +290,7 @@ async fn on_dynamodb_it_is_found_out() {
 async fn on_s3_nothing_can_be_collected_nor_checked_and_an_edit_by_hand_is_believed() {
     let world = Weak::new().await;
     let ledger = world.ledger();
-    furnish(&*ledger).await;
+    populate(&*ledger).await;
     let objects = world.objects();
     let document = objects.get("packages/app.json").await.unwrap().unwrap();
     let edited = String::from_utf8(document).unwrap().replace("someone@host", "nobody@else");
@@ -299,7 +300,7 @@ async fn on_s3_nothing_can_be_collected_nor_checked_and_an_edit_by_hand_is_belie
     let unsupported =
         |error: Error| assert!(matches!(error, Error::Refused(Refused::Unsupported)), "{error:?}");
     let address = blob("one", 0).address;
-    unsupported(ledger.standings(std::slice::from_ref(&address)).await.unwrap_err());
+    unsupported(ledger.blob_statuses(std::slice::from_ref(&address)).await.unwrap_err());
     unsupported(ledger.condemn(&address).await.unwrap_err());
     unsupported(ledger.audit(false, &mut |_| ()).await.unwrap_err());
     let change = sacker::model::ReleaseChange::Delete;

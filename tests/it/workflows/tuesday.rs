@@ -2,7 +2,7 @@
 
 use crate::{
     cli::sandbox::Sandbox,
-    ledger::world::{adding, author, of, patience, tagging},
+    ledger::world::{adding, author, of, retry_policy, tagging},
 };
 use sacker::{
     ledger::{AddRequest, Author, RollbackRequest, TableLedger, TagRequest},
@@ -33,11 +33,11 @@ pub fn prepare(sandbox: &Sandbox) {
     let table = Arc::new(SqliteTable::open(&sandbox.path("ledger")));
     let ledger = TableLedger::with_clock(
         table,
-        patience(),
+        retry_policy(),
         Arc::new(move || Timestamp::from_millis(now.load(Ordering::Relaxed))),
     );
     let store = Arc::new(DirectoryStore::new(sandbox.path("store")));
-    let client = Client::new(Arc::new(ledger), store, patience(), sandbox.path("tmp"));
+    let client = Client::new(Arc::new(ledger), store, retry_policy(), sandbox.path("tmp"));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         for (when, who, what, why) in WEEK {

@@ -64,7 +64,7 @@ impl Place {
 }
 
 /// All kinds of changes, by the two programs in turn, and after each the other program finds all as it must be.
-fn take_turns(place: &Place, programs: [&Path; 2]) {
+fn alternate(place: &Place, programs: [&Path; 2]) {
     for content in ["one", "two", "three"] {
         fs::write(place.dir.join(content), content).unwrap();
     }
@@ -122,15 +122,15 @@ fn the_features_are_on() {
 #[test]
 fn they_share_an_embedded_ledger() {
     let (with, without) = (Path::new(WITH), &*without());
-    take_turns(&Place::new("with-first"), [with, without]);
-    take_turns(&Place::new("without-first"), [without, with]);
+    alternate(&Place::new("with-first"), [with, without]);
+    alternate(&Place::new("without-first"), [without, with]);
 }
 
 #[test]
 fn they_share_a_ledger_on_dynamodb() {
     let (with, without) = (Path::new(WITH), &*without());
-    take_turns(&Place::on_dynamodb("dynamodb-with-first"), [with, without]);
-    take_turns(&Place::on_dynamodb("dynamodb-without-first"), [without, with]);
+    alternate(&Place::on_dynamodb("dynamodb-with-first"), [with, without]);
+    alternate(&Place::on_dynamodb("dynamodb-without-first"), [without, with]);
 }
 
 /// Numbers that a newer release wrote are neither damage nor lost.

@@ -1,25 +1,35 @@
 //! Each operation, made to decide on one more item that nothing holds to its commit, is stopped before it is sent.
 
+mod elsewhere;
 mod rules;
 
 use super::*;
 use crate::{
     ledger::{
         AddRequest, Added, ApplyRequest, Author, ChangeRequest, Error, Ledger, ProtectRequest, Staged,
-        add::Addition,
-        commit::Commit,
-        moves::Moving,
-        operation::{Context, Operation, Plan, Told, decide},
-        release::Changing,
-        tagging::Tagging,
-        target::{Move, To},
-        undo::Undoing,
+        TableLedger,
+        changes::{
+            add::Addition,
+            tagging::TagDependencies,
+            tags::{
+                destination::{Destination, Move},
+                moves::Moving,
+                one_move::OneMove,
+                undo::Undoing,
+            },
+            version::Changing,
+        },
+        engine::{
+            attempt::Commit,
+            idempotency::decide,
+            operation::{Context, Operation, OutcomeRef, Step},
+        },
     },
     model::{
         Address, Blob, Digest, Labels, OpId, PackageName, Protection, ReleaseChange, Spec, TagName, Version,
     },
-    retry::{Patience, Stop},
-    table::{Change, Table as _, memory::MemoryTable},
+    retry::{Cancellation, RetryPolicy},
+    table::{Change, Condition, Item, memory::MemoryTable},
 };
 use serde_json::json;
 use std::{mem, panic::AssertUnwindSafe, sync::Arc, time::Duration};
@@ -61,13 +71,18 @@ impl<O: Operation> Operation for Reaching<'_, O> {
         self.inner.slots(number)
     }
 
-    fn plan(&self, seen: &Snapshot, context: &Context<'_>) -> Result<Plan<O::Outcome>, Error> {
+    fn plan(&self, seen: &Snapshot, context: &Context<'_>) -> Result<Step<O::Outcome>, Error> {
         seen.fits(&self.outside, &Condition::Present);
         self.inner.plan(seen, context)
     }
 
-    fn recall(&self, told: &Told, seen: &Snapshot, context: &Context<'_>) -> Result<Plan<O::Outcome>, Error> {
-        self.inner.recall(told, seen, context)
+    fn recall(
+        &self,
+        reference: &OutcomeRef,
+        seen: &Snapshot,
+        context: &Context<'_>,
+    ) -> Result<Step<O::Outcome>, Error> {
+        self.inner.recall(reference, seen, context)
     }
 }
 
@@ -100,7 +115,7 @@ fn adding(package: &str) -> AddRequest {
     }
 }
 
-fn moving(tag: &str, to: To) -> Move {
+fn moving(tag: &str, to: Destination) -> Move {
     Move {
         package: of("app"),
         tag: of::<TagName>(tag),
@@ -120,8 +135,8 @@ impl World {
     /// `app` with three versions, `live` on 2 and before on 1, `canary` on 1; `other` with one, and a tag on it.
     async fn new() -> Self {
         let table = Arc::new(MemoryTable::new());
-        let patience = Patience::seeded(Duration::from_secs(20), Stop::new(), 7);
-        let world = Self { ledger: TableLedger::new(Arc::clone(&table) as _, patience), table };
+        let retry_policy = RetryPolicy::seeded(Duration::from_secs(20), Cancellation::new(), 7);
+        let world = Self { ledger: TableLedger::new(Arc::clone(&table) as _, retry_policy), table };
         for content in 1..=3 {
             world.add("app", content).await;
         }
@@ -129,8 +144,8 @@ impl World {
         for (package, to, tag) in
             [("app", 1, "live"), ("app", 2, "live"), ("app", 1, "canary"), ("other", 1, "live")]
         {
-            let to = To::Spec(Spec::Version(version(to)));
-            let one = Moving::one(Move { package: of(package), ..moving(tag, to) }, author(None));
+            let to = Destination::Spec(Spec::Version(version(to)));
+            let one = OneMove::new(Move { package: of(package), ..moving(tag, to) }, author(None));
             world.commit(&one, None).await;
         }
         world
@@ -147,7 +162,7 @@ impl World {
     }
 
     async fn commit<O: Operation>(&self, operation: &O, key: Option<&str>) -> O::Outcome {
-        let (author, op) = (author(key), OpId::from(self.ledger.patience().random()));
+        let (author, op) = (author(key), OpId::from(self.ledger.retry_policy().random()));
         let commit = Commit { ledger: &self.ledger, operation, author: &author, op: &op };
         commit.run(None).await.unwrap()
     }
@@ -169,7 +184,7 @@ impl World {
         let (author, op) = (author(None), OpId::from(7));
         let seen = Snapshot::new(keys, items, true);
         let context = Context { op: &op, author: &author, now: self.ledger.now() };
-        let Plan::Commit(proposal) = decide(operation, &seen, &context).unwrap() else {
+        let Step::Commit(proposal) = decide(operation, &seen, &context).unwrap() else {
             panic!("{} changes nothing", operation.asked())
         };
         let attempt = |weak: Option<&Key>| {
@@ -186,9 +201,9 @@ impl World {
         attempt(None).unwrap();
         let mut needed = 0;
         for Action { key, .. } in &proposal.actions {
-            let head = items::head_key(&key.pk);
+            let head = schema::head_key(&key.pk);
             let is_covered =
-                items::is_logged(key) && proposal.actions.iter().any(|action| action.key == head);
+                schema::is_logged(key) && proposal.actions.iter().any(|action| action.key == head);
             let free = is_covered || key.pk.starts_with("D#");
             assert_eq!(
                 attempt(Some(key)).is_ok(),
@@ -254,29 +269,29 @@ async fn an_addition_is_held_to_what_it_covers() {
 #[tokio::test]
 async fn moves_are_held_to_what_they_cover() {
     let world = World::new().await;
-    let one = |tag, to| Moving::one(moving(tag, to), author(None));
+    let one = |tag, to| OneMove::new(moving(tag, to), author(None));
     let all = [RELEASES, A_VERSION, ELSEWHERE, NOWHERE];
-    world.holds(one("live", To::Spec(Spec::Version(version(3)))), &all).await;
-    world.holds(one("live", To::Spec(of("canary"))), &all).await;
-    world.holds(one("live", To::Spec(Spec::Latest)), &[A_VERSION, ELSEWHERE]).await;
-    world.holds(one("live", To::Back), &[RELEASES, ELSEWHERE, NOWHERE]).await;
-    world.holds(one("canary", To::Off), &all).await;
+    world.holds(one("live", Destination::Spec(Spec::Version(version(3)))), &all).await;
+    world.holds(one("live", Destination::Spec(of("canary"))), &all).await;
+    world.holds(one("live", Destination::Spec(Spec::Latest)), &[A_VERSION, ELSEWHERE]).await;
+    world.holds(one("live", Destination::Back), &[RELEASES, ELSEWHERE, NOWHERE]).await;
+    world.holds(one("canary", Destination::Off), &all).await;
     // The fourth entry put `live` on version 3.
-    world.holds(one("live", To::Earlier(version(3), 4)), &[RELEASES, ELSEWHERE, NOWHERE]).await;
+    world.holds(one("live", Destination::Earlier(version(3), 4)), &[RELEASES, ELSEWHERE, NOWHERE]).await;
     let gated = Move {
         require: vec![of("label:tests=passed"), of("tag:canary"), of("age:0s")],
-        ..moving("live", To::Spec(Spec::Version(version(2))))
+        ..moving("live", Destination::Spec(Spec::Version(version(2))))
     };
-    world.commit(&one("canary", To::Spec(Spec::Version(version(2)))), None).await;
+    world.commit(&one("canary", Destination::Spec(Spec::Version(version(2)))), None).await;
     let label = ReleaseChange::Label(Labels::parse(["tests=passed"]).unwrap());
     let label =
         ChangeRequest { package: of("app"), version: version(2), change: label, author: author(None) };
     world.ledger.change(&label).await.unwrap();
-    world.holds(Moving::one(gated, author(None)), &all).await;
+    world.holds(OneMove::new(gated, author(None)), &all).await;
     let moves = || {
         vec![
-            moving("live", To::Spec(Spec::Version(version(3)))),
-            moving("beta", To::Spec(Spec::Version(version(2)))),
+            moving("live", Destination::Spec(Spec::Version(version(3)))),
+            moving("beta", Destination::Spec(Spec::Version(version(2)))),
         ]
     };
     world.holds(Moving::plan(moves(), author(None)).unwrap(), &all).await;
@@ -306,7 +321,7 @@ async fn changes_of_a_version_are_held_to_what_they_cover() {
         let request = ChangeRequest { package: of("app"), version: version(3), change, author: author(None) };
         let head = world.table.get(&Key::new(TAGS.0, TAGS.1)).await.unwrap().unwrap();
         let rev = head["rev"].as_u64().unwrap();
-        let tags = Tagging { rev, on: Vec::new(), back: Vec::new() };
+        let tags = TagDependencies { rev, on: Vec::new(), back: Vec::new(), unreadable: None };
         let changing = Changing { request: &request, tags, blob };
         let outside: &[_] =
             if withdraws { &[ELSEWHERE, NOWHERE] } else { &[TAGS, A_TAG, ELSEWHERE, NOWHERE] };
@@ -324,95 +339,17 @@ async fn everything(world: &World) -> Snapshot {
     Snapshot::new(keys, items, true)
 }
 
-fn is_stopped(of: impl FnOnce() -> Result<Sealed, Error>) {
-    let stopped = std::panic::catch_unwind(AssertUnwindSafe(of)).unwrap_err();
-    assert!(stopped.downcast::<String>().unwrap().contains("is decided on"));
-}
-
-/// Without debug assertions, damage that nobody foresaw ends the operation as damage.
-#[tokio::test]
-async fn a_gap_is_damage_where_it_does_not_panic() {
-    let world = World::new().await;
-    let seen = everything(&world).await;
-    let fence = world.ledger.fence("P#app", &author(None), &seen).unwrap();
-    seen.fits(&Key::new(ELSEWHERE.0, ELSEWHERE.1), &Condition::Present);
-    let gap = seen.seal(fence.0).unwrap_err();
-    match gap.into_error() {
-        Error::Damaged { what, why } => {
-            assert_eq!(what, format!("the ledger's item {}/{}", ELSEWHERE.0, ELSEWHERE.1));
-            assert!(why.ends_with("nothing was sent"), "{why}");
-        }
-        other => panic!("{other:?}"),
-    }
-}
-
-#[tokio::test]
-async fn fences_are_held_to_what_they_cover() {
-    let world = World::new().await;
-    let seen = everything(&world).await;
-    for log in ["P#app", "T#app", "P#none"] {
-        let fence = world.ledger.fence(log, &author(None), &seen).unwrap();
-        let transaction = fence.0;
-        seen.fits(&Key::new(ELSEWHERE.0, ELSEWHERE.1), &Condition::Present);
-        is_stopped(|| Sealed::or_stop(seen.seal(transaction)));
-    }
-}
-
-#[tokio::test]
-async fn condemning_is_held_to_what_it_covers() {
-    let world = World::new().await;
-    let mut seen = everything(&world).await;
-    let orphan = Address { sha256: Digest::from([77; 32]), generation: 0 };
-    let key = items::blob_key(&orphan.sha256, 0);
-    seen.more([(key.clone(), None)]);
-    for outside in [None, Some(ELSEWHERE), Some(A_TAG), Some(RELEASES)] {
-        let condemned = world.ledger.condemnation(&orphan, &seen).unwrap().unwrap().0;
-        match outside {
-            None => assert!(seen.seal(condemned).is_ok()),
-            Some((pk, sk)) => {
-                seen.fits(&Key::new(pk, sk), &Condition::Present);
-                is_stopped(|| Sealed::or_stop(seen.seal(condemned)));
-            }
-        }
-    }
-}
-
-#[tokio::test]
-async fn identities_are_held_to_what_they_cover() {
-    let world = World::new().await;
-    let key = items::meta_key();
-    let there = everything(&world).await;
-    let empty = Snapshot::new(vec![key.clone(), Key::new(ELSEWHERE.0, ELSEWHERE.1)], vec![None, None], true);
-    let meta: items::Meta = there.get(&key).unwrap().unwrap();
-    let begin = |seen: &Snapshot| {
-        seen.begin();
-        seen.get::<items::Meta>(&key).unwrap();
-    };
-    let stopped = |seen: &Snapshot, condition| {
-        is_stopped(|| world.ledger.identifying(seen, condition, &meta));
-    };
-    for seen in [&there, &empty] {
-        let same = || seen.unchanged::<items::Meta>(&key);
-        begin(seen);
-        world.ledger.identifying(seen, same(), &meta).unwrap();
-        for weak in [Condition::Always, Condition::Present, Condition::equals("ledger", meta.ledger.as_str())]
-        {
-            stopped(seen, weak);
-        }
-        seen.fits(&Key::new(ELSEWHERE.0, ELSEWHERE.1), &Condition::Present);
-        stopped(seen, same());
-    }
-}
-
 #[tokio::test]
 async fn a_tag_that_stays_on_latest_holds_the_plan_to_it() {
     let world = World::new().await;
-    let latest = || To::Spec(Spec::Latest);
-    world.commit(&Moving::one(moving("live", latest()), author(None)), None).await;
-    let stays =
-        Moving::plan(vec![moving("live", latest()), moving("beta", To::Spec(of("canary")))], author(None));
+    let latest = || Destination::Spec(Spec::Latest);
+    world.commit(&OneMove::new(moving("live", latest()), author(None)), None).await;
+    let stays = Moving::plan(
+        vec![moving("live", latest()), moving("beta", Destination::Spec(of("canary")))],
+        author(None),
+    );
     let moved = world.commit(&stays.unwrap(), None).await;
     assert_eq!((moved[0].previous, moved[0].version), (Some(version(3)), Some(version(3))));
     // With a key also where nothing is changed.
-    world.commit(&Moving::one(moving("live", latest()), author(Some("job"))), Some("job")).await;
+    world.commit(&OneMove::new(moving("live", latest()), author(Some("job"))), Some("job")).await;
 }

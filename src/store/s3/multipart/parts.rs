@@ -1,12 +1,18 @@
 //! The parts of an upload: several under way at once, each tried again by itself.
 
 use super::{
-    super::{body, code, encoded_crc, journal::Upload, payload::Payload, unreadable},
-    Stop, Transfer,
+    super::{
+        body,
+        encoding::{encoded_crc, unreadable},
+        faults::code,
+        journal::Upload,
+        payload::Payload,
+    },
+    Transfer, UploadFailure,
 };
 use crate::{
     fault::{Fault, FaultKind},
-    retry::{self, Again, Concurrency, Retry},
+    retry::{self, Concurrency, RetryHint, Retryable},
     store::{PutError, Sent},
 };
 use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedPart, Part};
@@ -22,20 +28,20 @@ struct Piece {
     size: u64,
 }
 
-impl Retry for Stop {
-    fn again(&self) -> Again {
+impl Retryable for UploadFailure {
+    fn retry_hint(&self) -> RetryHint {
         match self {
-            Self::Failed(error) => error.again(),
-            Self::Gone | Self::Spoilt(_) => Again::Never,
+            Self::Failed(error) => error.retry_hint(),
+            Self::Gone | Self::Invalidated(_) => RetryHint::Never,
         }
     }
 }
 
-impl fmt::Display for Stop {
+impl fmt::Display for UploadFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Gone => f.write_str("there is no such upload"),
-            Self::Spoilt(error) | Self::Failed(error) => error.fmt(f),
+            Self::Invalidated(error) | Self::Failed(error) => error.fmt(f),
         }
     }
 }
@@ -47,7 +53,7 @@ impl Transfer<'_> {
         &self,
         upload: &Upload,
         mut there: BTreeMap<i32, Part>,
-    ) -> Result<Vec<CompletedPart>, Stop> {
+    ) -> Result<Vec<CompletedPart>, UploadFailure> {
         let mut before = 0;
         let parts = self.content.part_crcs().iter().enumerate().map(|(index, crc)| {
             let number = i32::try_from(index + 1).unwrap_or(i32::MAX);
@@ -63,7 +69,7 @@ impl Transfer<'_> {
         });
         let parts: Vec<_> = parts.collect();
         if before > 0 {
-            let _ = self.tell.send(Sent::Before(before));
+            let _ = self.progress.send(Sent::Before(before));
         }
         let concurrency = Concurrency::new(self.store.jobs);
         let mut parts: Vec<_> = stream::iter(parts)
@@ -74,7 +80,7 @@ impl Transfer<'_> {
                         Some(etag) => etag,
                         None => self.send_part(upload, &piece, concurrency).await?,
                     };
-                    Ok::<_, Stop>((piece.number, etag, piece.crc))
+                    Ok::<_, UploadFailure>((piece.number, etag, piece.crc))
                 }
             })
             .buffer_unordered(concurrency.most())
@@ -93,17 +99,22 @@ impl Transfer<'_> {
         upload: &Upload,
         piece: &Piece,
         concurrency: &Concurrency,
-    ) -> Result<String, Stop> {
+    ) -> Result<String, UploadFailure> {
         let doing = format!("part {} of {}", piece.number, self.doing());
-        let count = body::Count::new(self.tell.clone());
+        let count = body::Count::new(self.progress.clone());
         let attempt =
             || concurrency.run(body::BUFFERED, |flow| self.try_part(upload, piece, count.clone().over(flow)));
         let etag = retry::part(&doing, attempt).await?;
-        let _ = self.tell.send(Sent::Kept(piece.size));
+        let _ = self.progress.send(Sent::Kept(piece.size));
         Ok(etag)
     }
 
-    async fn try_part(&self, upload: &Upload, piece: &Piece, count: body::Count) -> Result<String, Stop> {
+    async fn try_part(
+        &self,
+        upload: &Upload,
+        piece: &Piece,
+        count: body::Count,
+    ) -> Result<String, UploadFailure> {
         let (store, index) = (self.store, piece.index);
         let unsigned = store.unsigned().await;
         let range = body::part_range(self.content, index);
@@ -114,7 +125,7 @@ impl Transfer<'_> {
         let (payload, body) = match read {
             Ok(read) => read,
             Err(error) => {
-                store.unchanged(self.content, Some(index), true).await.map_err(spoilt_if_changed)?;
+                store.unchanged(self.content, Some(index), true).await.map_err(invalidated_if_changed)?;
                 return Err(unreadable(self.content, error).into());
             }
         };
@@ -132,18 +143,18 @@ impl Transfer<'_> {
             Ok(part) => part.e_tag.ok_or_else(|| {
                 Fault::new(FaultKind::Unexpected, self.doing(), "a part without an etag").into()
             }),
-            Err(error) if code(&error) == "NoSuchUpload" => Err(Stop::Gone),
-            Err(error) => {
-                Err(spoilt_if_changed(store.blame(self.content, Some(index), self.doing(), error).await))
-            }
+            Err(error) if code(&error) == "NoSuchUpload" => Err(UploadFailure::Gone),
+            Err(error) => Err(invalidated_if_changed(
+                store.explain_failed_put(self.content, Some(index), self.doing(), error).await,
+            )),
         }
     }
 }
 
 /// Parts of a file that has changed are of no use.
-fn spoilt_if_changed(error: PutError) -> Stop {
+fn invalidated_if_changed(error: PutError) -> UploadFailure {
     match error {
-        PutError::Changed(_) => Stop::Spoilt(error),
-        PutError::Fault(_) => Stop::Failed(error),
+        PutError::Changed(_) => UploadFailure::Invalidated(error),
+        PutError::Fault(_) => UploadFailure::Failed(error),
     }
 }

@@ -1,8 +1,8 @@
 //! What a request comes to.
 
 use super::{
-    Act, Answer, Change, Event, Outcome, Package, Put, Step, Verdict, View, Way, World, event_sk, is_met,
-    labels_after, pairs, release, shown, state_after, version_sk,
+    Act, Answer, Change, Event, Outcome, Package, Put, RollbackLink, Step, Verdict, View, World, event_sk,
+    is_met, labels_after, pairs, release, shown, state_after, version_sk,
 };
 use crate::simulation::acts::Request;
 use sacker::model::{PlannedMove, Protection, ReleaseChange, State, TagKind, TagMove, TagName};
@@ -24,7 +24,7 @@ impl World<'_> {
                 is_met(*expect, of.on(tag))?;
                 let version = of.active(of.named(spec, view)?)?;
                 require.iter().all(|gate| of.is_open(gate, version, view)).then_some(())?;
-                Some(self.one(of.step(name, tag, (Some(version), Way::On), *confirm)?))
+                Some(self.one(of.step(name, tag, (Some(version), RollbackLink::Previous), *confirm)?))
             }
             Act::Rollback { tag, to, expect, confirm } => {
                 let event = match to {
@@ -38,12 +38,17 @@ impl World<'_> {
                 };
                 is_met(*expect, of.on(tag))?;
                 let version = of.active(event.version?)?;
-                Some(self.one(of.step(name, tag, (Some(version), Way::Back(event.back)), *confirm)?))
+                Some(self.one(of.step(
+                    name,
+                    tag,
+                    (Some(version), RollbackLink::From(event.back)),
+                    *confirm,
+                )?))
             }
             Act::Untag { tag, expect, confirm } => {
                 of.last(tag)?;
                 is_met(*expect, of.on(tag))?;
-                Some(self.one(of.step(name, tag, (None, Way::On), *confirm)?))
+                Some(self.one(of.step(name, tag, (None, RollbackLink::Previous), *confirm)?))
             }
             Act::Protect(tag, protection) => self.judge_protect(name, of, tag, *protection),
             Act::Apply { moves, undo } => {
@@ -77,7 +82,7 @@ impl World<'_> {
         let same = |latest: &u64| of.version(*latest).is_some_and(|version| version.file == *blob);
         let there = of.latest().filter(|latest| *if_changed && same(latest));
         let version = there.unwrap_or(of.versions.len() as u64 + 1);
-        let step = |tag| of.step(name, tag, (Some(version), Way::On), *confirm);
+        let step = |tag| of.step(name, tag, (Some(version), RollbackLink::Previous), *confirm);
         let mut steps = tags.iter().map(step).collect::<Option<Vec<_>>>()?;
         let Some(latest) = there else {
             let (file, labels) = (*blob, pairs(labels));
@@ -159,17 +164,17 @@ impl World<'_> {
             };
             let open = |version| it.require.iter().all(|gate| of.is_open(gate, version, view));
             version.is_none_or(open).then_some(())?;
-            of.step(name, &it.tag, (version, Way::On), it.confirm.is_some())
+            of.step(name, &it.tag, (version, RollbackLink::Previous), it.confirm.is_some())
         };
         moves.iter().map(step).collect()
     }
 
     fn undone(&self, moves: &[PlannedMove]) -> Option<Vec<Step>> {
-        let stands = |told: &BTreeMap<(String, TagName), u64>| {
-            told.len() == moves.len()
+        let stands = |reported: &BTreeMap<(String, TagName), u64>| {
+            reported.len() == moves.len()
                 && moves.iter().all(|it| {
                     let last = self.packages.get(it.package.as_str()).and_then(|of| of.last(&it.tag));
-                    let rev = told.get(&(it.package.to_string(), it.tag.clone()));
+                    let rev = reported.get(&(it.package.to_string(), it.tag.clone()));
                     last.is_some() && last.map(|(rev, _)| rev) == rev.copied()
                 })
         };
@@ -187,7 +192,7 @@ impl World<'_> {
                 of.active(version)?;
             }
             let back = before.and_then(|before| before.back);
-            of.step(name, &it.tag, (version, Way::Back(back)), it.confirm.is_some())
+            of.step(name, &it.tag, (version, RollbackLink::From(back)), it.confirm.is_some())
         };
         moves.iter().map(step).collect()
     }

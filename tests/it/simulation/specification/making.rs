@@ -34,23 +34,23 @@ impl World<'_> {
         match change {
             Change::Add { file, filename, labels, steps } => {
                 let version = self.add(name, *file, filename.as_deref(), labels, commit);
-                self.enter(steps, None, commit);
+                self.append(steps, None, commit);
                 let outcome = Outcome { entry: version_sk(version), ..Outcome::default() };
                 (Answer::Added { version, new: true }, outcome)
             }
             Change::Retag { latest, steps } => {
-                self.enter(steps, None, commit);
+                self.append(steps, None, commit);
                 let outcome = Outcome { entry: version_sk(*latest), unchanged: true, ..Outcome::default() };
                 (Answer::Added { version: *latest, new: false }, outcome)
             }
             Change::Version { version, change } => self.change(name, *version, change, commit),
             Change::One(step) => {
-                let moved = self.enter(std::slice::from_ref(step), None, commit).remove(0);
+                let moved = self.append(std::slice::from_ref(step), None, commit).remove(0);
                 let outcome = Outcome { entry: event_sk('E', moved.rev), ..Outcome::default() };
                 (Answer::Moved(Box::new(moved)), outcome)
             }
             Change::Plan { steps, undo } => {
-                let moved = self.enter(steps, Some(*undo), commit);
+                let moved = self.append(steps, Some(*undo), commit);
                 (Answer::Applied(moved), self.outcome_of_plan(steps, false))
             }
         }
@@ -86,7 +86,7 @@ impl World<'_> {
             "op": commit.op, "rev": rev,
         });
         let (pk, sk) = (format!("P#{name}"), version_sk(number));
-        let item = of.releases.enter(&pk, &sk, item(entry), commit.tick);
+        let item = of.releases.append(&pk, &sk, item(entry), commit.tick);
         let (state, labels) = (State::Active, labels.clone());
         let version = Version { file, state, labels, more_labels: BTreeMap::new(), item: item.clone() };
         of.versions.push(version);
@@ -130,7 +130,7 @@ impl World<'_> {
             "when": when, "message": commit.message, "op": commit.op, "rev": rev,
         });
         let (pk, sk) = (format!("P#{name}"), event_sk('A', rev));
-        let entry = of.releases.enter(&pk, &sk, item(entry), commit.tick);
+        let entry = of.releases.append(&pk, &sk, item(entry), commit.tick);
         self.put(pk.clone(), sk.clone(), entry);
         self.put(pk, version_sk(number), item_now);
         if *change == ReleaseChange::Delete {
@@ -142,12 +142,12 @@ impl World<'_> {
     }
 
     /// Enters what becomes of tags. Of a plan, the first entry leads, and the others lead to it.
-    fn enter(&mut self, steps: &[Step], plan: Option<bool>, commit: &Commit<'_>) -> Vec<TagMove> {
+    fn append(&mut self, steps: &[Step], plan: Option<bool>, commit: &Commit<'_>) -> Vec<TagMove> {
         let leader = steps.iter().filter(|step| step.put.is_some()).map(|step| &step.package).min();
         let leader = leader.filter(|_| plan.is_some());
         let first = leader.map(|leader| self.packages.get(leader).map_or(0, |of| of.tags.rev) + 1);
         let led_by = leader.map(|leader| json!({ leader.as_str(): first }));
-        let mut told = BTreeMap::new();
+        let mut reported = BTreeMap::new();
         let mut count: BTreeMap<&str, u64> = BTreeMap::new();
         for Step { package, tag, put } in steps {
             let of = self.packages.entry(package.clone()).or_default();
@@ -158,10 +158,10 @@ impl World<'_> {
             } else {
                 of.last(tag).expect("what stays is there").0
             };
-            told.insert((package.clone(), tag.clone()), rev);
+            reported.insert((package.clone(), tag.clone()), rev);
         }
         let moves: BTreeMap<_, _> =
-            told.iter().map(|((package, tag), rev)| (format!("{package} {tag}"), *rev)).collect();
+            reported.iter().map(|((package, tag), rev)| (format!("{package} {tag}"), *rev)).collect();
         let number = (plan == Some(false)).then_some(self.applied.len());
         let mut answers = Vec::new();
         for step in steps {
@@ -174,15 +174,15 @@ impl World<'_> {
             let more = json!({
                 "moves": leads.then_some(&moves), "led_by": led_by.as_ref().filter(|_| !leads),
             });
-            answers.push(self.enter_one(step, put, number, more, commit));
+            answers.push(self.append_one(step, put, number, more, commit));
         }
         if number.is_some() {
-            self.applied.push(told);
+            self.applied.push(reported);
         }
         answers
     }
 
-    fn enter_one(
+    fn append_one(
         &mut self,
         step: &Step,
         put: &Put,
@@ -207,7 +207,7 @@ impl World<'_> {
             "message": commit.message, "protection": put.protection.map(|it| it.to_string()),
         }));
         let (pk, sk) = (format!("T#{name}"), event_sk('E', rev));
-        let entry = of.tags.enter(&pk, &sk, entry, commit.tick);
+        let entry = of.tags.append(&pk, &sk, entry, commit.tick);
         let event = Event {
             tag: tag.clone(),
             kind: put.kind,
@@ -241,7 +241,7 @@ impl World<'_> {
         let entry = json!({
             "kind": "fence", "who": commit.who, "when": when, "clock": clock, "op": commit.op, "rev": rev,
         });
-        let entry = log.enter(pk, &sk, item(entry), commit.tick);
+        let entry = log.append(pk, &sk, item(entry), commit.tick);
         self.put(pk, sk, entry);
         if is_releases { self.put_head(name) } else { self.put_tag_head(name) }
     }

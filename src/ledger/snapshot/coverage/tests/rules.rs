@@ -1,6 +1,7 @@
 //! When a fact follows from a condition, and from a head.
 
 use super::*;
+use serde_json::Value;
 
 #[test]
 fn what_a_condition_ensures() {

@@ -1,0 +1,73 @@
+//! What several commands do.
+
+use crate::{
+    cli::{
+        context::Context,
+        error::{Failure, Kind},
+        json,
+        options::Change,
+        render,
+    },
+    ledger::ChangeRequest,
+    model::{PackageName, ReleaseChange, TagMove, TagName, Version},
+};
+
+/// What every command that changes a version takes.
+#[derive(Debug, clap::Args)]
+pub(super) struct VersionArgs {
+    /// The package
+    #[arg(value_name = "PACKAGE")]
+    package: PackageName,
+    /// The number of the version
+    #[arg(value_name = "VERSION")]
+    version: Version,
+    #[command(flatten)]
+    change: Change,
+}
+
+/// Changes a version, and says what became of it.
+pub(super) async fn change(
+    of: VersionArgs,
+    change: ReleaseChange,
+    doing: &str,
+    context: &mut Context<'_>,
+) -> Result<(), Failure> {
+    let VersionArgs { package, version, change: by } = of;
+    let doing = format!("{doing} {package} {version}");
+    let client = context.ledger().await?;
+    let author = context.author(by).await?;
+    let request = ChangeRequest { package, version, change, author };
+    let changed = client.change(&request).await.map_err(context.failed(&doing))?;
+    if context.output.json {
+        return context.output.object(&json::VersionLine::of(&changed.release, None));
+    }
+    match &request.change {
+        ReleaseChange::Label(labels) => {
+            for (name, value) in labels.iter() {
+                context.output.line(format!("{version}: {name}={}", render::escaped(value)))?;
+            }
+            Ok(())
+        }
+        _ => context.output.line(format!("{version}: {} -> {}", changed.previous, changed.release.state)),
+    }
+}
+
+/// Says what became of a tag.
+pub(super) fn show_move(moved: &TagMove, context: &mut Context<'_>) -> Result<(), Failure> {
+    if context.output.json {
+        context.output.object(&json::TagLine::of(moved))
+    } else {
+        context.output.line(render::moved(moved.tag.as_str(), moved.previous, moved.version))
+    }
+}
+
+/// Whether a move is confirmed: the name of another tag is a slip.
+pub(super) fn confirmed(tag: &TagName, confirm: Option<&TagName>) -> Result<bool, Failure> {
+    match confirm {
+        Some(given) if given != tag => {
+            let message = format!("--confirm {given}: the tag to be moved is {tag}");
+            Err(Failure::new(Kind::Invalid, message).hint(format!("nothing was changed; `--confirm {tag}`")))
+        }
+        given => Ok(given.is_some()),
+    }
+}

@@ -1,0 +1,84 @@
+//! Where things are, as far as hints go into it.
+
+use super::{config::Settings, environment::Environment};
+use crate::{
+    aws::{Endpoint, without_credentials},
+    location::{Bucket, LedgerUrl, StoreUrl},
+};
+
+/// Where things are, as far as hints go into it.
+#[derive(Debug, Clone)]
+pub(super) struct Places {
+    pub ledger: LedgerUrl,
+    pub store: StoreUrl,
+    /// The addresses that AWS's own variables give, by the variable.
+    addresses: Vec<(&'static str, String)>,
+}
+
+impl Places {
+    pub fn new(settings: &Settings, environment: &Environment) -> Self {
+        let variables = ["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"];
+        let address = |name| Some((name, without_credentials(environment.filled(name)?.to_str()?)));
+        Self {
+            ledger: settings.ledger.clone(),
+            store: settings.store.clone(),
+            addresses: variables.into_iter().filter_map(address).collect(),
+        }
+    }
+
+    /// Where the ledger is on DynamoDB.
+    pub fn dynamodb(&self) -> Option<&Endpoint> {
+        match &self.ledger {
+            LedgerUrl::Dynamo { endpoint, .. } => Some(endpoint),
+            _ => None,
+        }
+    }
+
+    pub fn endpoint(&self, side: Side) -> Option<&Endpoint> {
+        let ledger = match &self.ledger {
+            LedgerUrl::Dynamo { endpoint, .. } => Some(endpoint),
+            LedgerUrl::Directory(_) => None,
+            #[cfg(feature = "weak-s3-ledger")]
+            LedgerUrl::WeakS3(Bucket { endpoint, .. }) => Some(endpoint),
+        };
+        let store = match &self.store {
+            StoreUrl::S3(Bucket { endpoint, .. }) => Some(endpoint),
+            StoreUrl::Directory(_) => None,
+        };
+        match side {
+            Side::Ledger => ledger,
+            Side::Store => store,
+            Side::Either => ledger.or(store),
+        }
+    }
+
+    pub fn url(&self, side: Side) -> String {
+        match side {
+            Side::Ledger => self.ledger.to_string(),
+            Side::Store => self.store.to_string(),
+            Side::Either => format!("{} and {}", self.ledger, self.store),
+        }
+    }
+
+    /// The address that is called, and who says so, if it is not AWS's own.
+    pub fn address(&self, side: Side) -> Option<String> {
+        if let Some(url) = &self.endpoint(side)?.url {
+            return Some(format!("{url} (`endpoint` in {})", self.url(side)));
+        }
+        let other = match side {
+            Side::Ledger => "AWS_ENDPOINT_URL_S3",
+            Side::Store => "AWS_ENDPOINT_URL_DYNAMODB",
+            Side::Either => "",
+        };
+        let (variable, url) = self.addresses.iter().find(|(variable, _)| *variable != other)?;
+        Some(format!("{url} ({variable})"))
+    }
+}
+
+/// Which back end it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    Ledger,
+    Store,
+    Either,
+}

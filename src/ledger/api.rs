@@ -1,0 +1,144 @@
+//! The promises of [`Ledger`], kept over a table.
+
+use super::{
+    AddRequest, Added, ApplyRequest, AuditReport, BlobStatus, ChangeRequest, Changed, Draft, Error, Identity,
+    Ledger, OnProgress, OnViolation, PackageQuery, ProtectRequest, RollbackRequest, Staged, TableLedger,
+    TagRequest, UntagRequest, contract::sealed::Sealed, schema,
+};
+use crate::model::{
+    Address, Blob, Created, Digest, Event, PackageName, PackageSummary, Release, Setting, Spec, TagMove,
+    TagName, Tagged, Version,
+};
+use async_trait::async_trait;
+use futures_util::stream::BoxStream;
+
+impl Sealed for TableLedger {}
+
+#[async_trait]
+impl Ledger for TableLedger {
+    fn describe(&self) -> String {
+        self.table().describe()
+    }
+
+    async fn create(&self) -> Result<(Created, String), Error> {
+        let created = self.retry_policy().run("making the ledger", || self.table().create()).await?;
+        let key = schema::meta_key();
+        let meta = self.make_identity(&self.read(vec![key]).await?).await?;
+        Ok((created, meta.ledger))
+    }
+
+    async fn settings(&self) -> Result<Vec<Setting>, Error> {
+        let look = || self.table().settings();
+        Ok(self.retry_policy().run("looking at the settings of the ledger", look).await?)
+    }
+
+    fn packages(&self, query: &PackageQuery) -> BoxStream<'_, Result<PackageName, Error>> {
+        self.list_packages(query)
+    }
+
+    async fn summaries(&self, packages: &[PackageName]) -> Result<Vec<PackageSummary>, Error> {
+        self.read_summaries(packages).await
+    }
+
+    fn versions(&self, package: &PackageName) -> BoxStream<'_, Result<Release, Error>> {
+        self.list_versions(package)
+    }
+
+    async fn tags(&self, package: &PackageName) -> Result<Tagged, Error> {
+        self.read_tags(package).await
+    }
+
+    async fn blob(&self, package: &PackageName, spec: &Spec) -> Result<(Version, Blob), Error> {
+        match self.read_blob(package, spec).await {
+            Ok(found) => Ok(found),
+            Err(error) => Err(self.explain(package, spec, error).await),
+        }
+    }
+
+    async fn position(&self, package: &PackageName, spec: &Spec) -> Result<(Version, Option<u64>), Error> {
+        match self.read_position(package, spec).await {
+            Ok(found) => Ok(found),
+            Err(error) => Err(self.explain(package, spec, error).await),
+        }
+    }
+
+    async fn release(&self, package: &PackageName, spec: &Spec) -> Result<Release, Error> {
+        match self.read_release(package, spec).await {
+            Ok(release) => Ok(release),
+            Err(error) => Err(self.explain(package, spec, error).await),
+        }
+    }
+
+    async fn begin_add(&self, request: &AddRequest, sha256: Option<&Digest>) -> Result<Draft, Error> {
+        self.begin_addition(request, sha256).await
+    }
+
+    async fn stage(&self, request: &AddRequest, sha256: &Digest, draft: &mut Draft) -> Result<Staged, Error> {
+        self.stage_addition(request, sha256, draft).await
+    }
+
+    async fn add(&self, request: &AddRequest, blob: &Blob, draft: &Draft) -> Result<Added, Error> {
+        self.commit_addition(request, blob, draft).await
+    }
+
+    async fn tag(&self, request: &TagRequest) -> Result<TagMove, Error> {
+        self.move_tag(request).await
+    }
+
+    async fn untag(&self, request: &UntagRequest) -> Result<TagMove, Error> {
+        self.take_tag_off(request).await
+    }
+
+    async fn rollback(&self, request: &RollbackRequest) -> Result<TagMove, Error> {
+        self.put_tag_back(request).await
+    }
+
+    async fn apply(&self, request: &ApplyRequest) -> Result<Vec<TagMove>, Error> {
+        self.apply_moves(request).await
+    }
+
+    async fn preview(&self, request: &ApplyRequest) -> Result<Vec<TagMove>, Error> {
+        self.preview_moves(request).await
+    }
+
+    async fn protect(&self, request: &ProtectRequest) -> Result<TagMove, Error> {
+        self.commit(request, &request.author).await
+    }
+
+    fn history(&self, package: &PackageName, tag: Option<&TagName>) -> BoxStream<'_, Result<Event, Error>> {
+        self.read_history(package, tag)
+    }
+
+    async fn change(&self, request: &ChangeRequest) -> Result<Changed, Error> {
+        self.change_version(request).await
+    }
+
+    async fn identity(&self) -> Result<Option<Identity>, Error> {
+        let key = schema::meta_key();
+        match self.read(vec![key.clone()]).await?.get(&key)? {
+            Some(meta) => Ok(Some(self.identify(meta).await?)),
+            None => Ok(None),
+        }
+    }
+
+    async fn adopt(&self, seen: &Identity, epoch: u64) -> Result<Identity, Error> {
+        self.change_identity(seen, epoch).await
+    }
+
+    async fn blob_statuses(&self, addresses: &[Address]) -> Result<Vec<BlobStatus>, Error> {
+        self.read_blob_statuses(addresses).await
+    }
+
+    async fn condemn(&self, address: &Address) -> Result<bool, Error> {
+        self.condemn_one(address).await
+    }
+
+    async fn audit_observed(
+        &self,
+        repair: bool,
+        on_violation: OnViolation<'_>,
+        on_progress: OnProgress<'_>,
+    ) -> Result<AuditReport, Error> {
+        self.audit_all(repair, on_violation, on_progress).await
+    }
+}

@@ -1,0 +1,280 @@
+//! Entries in a package's tag log, as part of a transaction; and reading back what one tells.
+
+use crate::{
+    ledger::{
+        Author, Error, Refused,
+        engine::{
+            idempotency::key_read,
+            operation::{Context, OutcomeRef},
+        },
+        schema::{
+            self, BlobFields, PlanEntries, START, TagEvent, TagHead, TagItem, chained, encode, stamp,
+            still_at,
+        },
+        snapshot::{Lookup, Snapshot},
+    },
+    model::{PackageName, Protection, TagKind, TagMove, TagName, Timestamp, Version, Word},
+    table::{Action, Change, Condition, Item, Key},
+};
+use std::collections::BTreeSet;
+
+/// A tag that may be moved, as it stands. The only way of getting one is [`allow`], so no entry goes round protection.
+pub(in crate::ledger) struct Allowed<'a> {
+    tag: &'a TagName,
+    before: Option<TagItem>,
+}
+
+/// Sees whether a tag may be moved.
+///
+/// # Errors
+/// [`Refused::Protected`].
+pub(in crate::ledger) fn allow<'a>(
+    package: &PackageName,
+    tag: &'a TagName,
+    confirmed: bool,
+    seen: &Snapshot,
+) -> Result<Allowed<'a>, Error> {
+    let before: Option<TagItem> = seen.get(&schema::tag_key(package, tag))?;
+    let protection = before.as_ref().and_then(|before| {
+        before.protection.filter(|protection| match protection {
+            Protection::WriteOnce => before.version.is_some(),
+            Protection::Confirm => !confirmed,
+            Protection::Other(_) => true,
+        })
+    });
+    match protection {
+        None => Ok(Allowed { tag, before }),
+        Some(Protection::Other(word)) => Err(unknown_protection(package, tag, word)),
+        Some(protection) => {
+            Err(Refused::Protected { package: package.clone(), tag: tag.clone(), protection }.into())
+        }
+    }
+}
+
+/// A tag is protected in a way that this release does not know, so it neither moves it nor changes its protection.
+pub(in crate::ledger) fn unknown_protection(package: &PackageName, tag: &TagName, word: Word) -> Error {
+    Error::unknown_word(&format!("the protection of the tag {tag} of {package}"), word.as_str(), "be kept to")
+}
+
+/// Which way a tag goes.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::ledger) enum RollbackLink {
+    /// On: a rollback restores what it was on before.
+    Previous,
+    /// Back to where it was: a rollback goes on from there, to the version of this event.
+    From(Option<u64>),
+}
+
+/// What an entry says, but for what follows from where it stands.
+struct Entry<'a> {
+    tag: &'a TagName,
+    before: Option<TagItem>,
+    kind: TagKind,
+    target: Option<(Version, BlobFields)>,
+    back: Option<u64>,
+    protection: Option<Protection>,
+}
+
+/// Changes of one package's tags under one head, to be committed together.
+pub(in crate::ledger) struct TagLog<'a> {
+    package: &'a PackageName,
+    context: &'a Context<'a>,
+    seen_rev: u64,
+    rev: u64,
+    chain: String,
+    when: Option<Timestamp>,
+    /// What a newer release wrote in the head.
+    rest: Item,
+    leads: PlanEntries,
+    led_by: PlanEntries,
+    actions: Vec<Action>,
+}
+
+impl<'a> TagLog<'a> {
+    /// Begins at the head in `seen`.
+    pub(in crate::ledger) fn open(
+        package: &'a PackageName,
+        seen: &Snapshot,
+        context: &'a Context<'a>,
+    ) -> Result<Self, Error> {
+        let head: Option<TagHead> = seen.get(&schema::head_key(&schema::tags(package)))?;
+        let rev = head.as_ref().map_or(0, |head| head.rev);
+        Ok(Self {
+            package,
+            context,
+            seen_rev: rev,
+            rev,
+            when: head.as_ref().map(|head| head.when),
+            rest: head.as_ref().map(|head| head.rest.clone()).unwrap_or_default(),
+            chain: head.map_or_else(|| START.to_owned(), |head| head.chain),
+            leads: PlanEntries::new(),
+            led_by: PlanEntries::new(),
+            actions: Vec::new(),
+        })
+    }
+
+    /// The rev that was seen in the head; 0 if there was none.
+    pub(in crate::ledger) fn seen_rev(&self) -> u64 {
+        self.seen_rev
+    }
+
+    /// The log, and the rev that was seen in its head.
+    pub(in crate::ledger) fn seen_head(&self) -> (String, u64) {
+        (schema::tags(self.package), self.seen_rev)
+    }
+
+    /// Where the first entry goes.
+    pub(in crate::ledger) fn first_slot(&self) -> Key {
+        schema::tag_event_key(self.package, self.seen_rev + 1)
+    }
+
+    /// Lets the next entry tell of all these moves, if there are any, and every other one lead to where that is told.
+    pub(in crate::ledger) fn link_to_first(&mut self, moves: PlanEntries, at: PlanEntries) {
+        (self.leads, self.led_by) = (moves, at);
+    }
+
+    /// Puts a tag on a version, or takes it off.
+    pub(in crate::ledger) fn put(
+        &mut self,
+        allowed: Allowed<'a>,
+        target: Option<(Version, BlobFields)>,
+        link: RollbackLink,
+    ) -> TagMove {
+        let Allowed { tag, before } = allowed;
+        let (kind, back) = match link {
+            RollbackLink::Previous if target.is_some() => {
+                (TagKind::Move, before.as_ref().map(|before| before.set))
+            }
+            RollbackLink::Previous => (TagKind::Untag, before.as_ref().map(|before| before.set)),
+            RollbackLink::From(back) => (TagKind::Rollback, back),
+        };
+        let protection = before.as_ref().and_then(|before| before.protection);
+        self.append(Entry { tag, before, kind, target, back, protection })
+    }
+
+    /// Protects a tag, or takes its protection away, and leaves it where it is.
+    pub(in crate::ledger) fn protect(
+        &mut self,
+        tag: &'a TagName,
+        before: Option<TagItem>,
+        protection: Option<Protection>,
+    ) -> TagMove {
+        let kind = if protection.is_some() { TagKind::Protect } else { TagKind::Unprotect };
+        let target = before.as_ref().and_then(|before| before.version.zip(before.blob.clone()));
+        let back = before.as_ref().and_then(|before| before.back);
+        self.append(Entry { tag, before, kind, target, back, protection })
+    }
+
+    fn append(&mut self, entry: Entry<'_>) -> TagMove {
+        let Entry { tag, before, kind, target, back, protection } = entry;
+        let author = self.context.author;
+        self.rev += 1;
+        let (when, clock) = stamp(self.context.now.at, self.when);
+        let (version, blob) = target.unzip();
+        let moves = std::mem::take(&mut self.leads);
+        let event = TagEvent {
+            kind,
+            tag: Some(tag.clone()),
+            previous: before.as_ref().and_then(|before| before.version),
+            version,
+            back,
+            protection,
+            led_by: if moves.is_empty() { self.led_by.clone() } else { PlanEntries::new() },
+            moves,
+            who: author.actor.clone(),
+            when,
+            clock,
+            message: author.message.clone(),
+            op: self.context.op.clone(),
+            rev: self.rev,
+            chain: String::new(),
+        };
+        let event_key = schema::tag_event_key(self.package, self.rev);
+        let (entry, chain) = chained(&self.chain, &event_key, encode(&event));
+        let item = TagItem {
+            tag: tag.clone(),
+            version,
+            blob,
+            previous: event.previous,
+            kind,
+            set: self.rev,
+            back,
+            who: event.who,
+            when,
+            message: event.message,
+            protection,
+            rest: before.as_ref().map(|before| before.rest.clone()).unwrap_or_default(),
+        };
+        let unmoved = match &before {
+            // Each change of a tag changes `set`; but a repair may put right what else the plan was made from.
+            Some(before) => {
+                let before = encode(before);
+                let same = ["set", "version", "back", "protection"].map(|it| Condition::same(it, &before));
+                Condition::All(same.into())
+            }
+            None => Condition::Absent,
+        };
+        let put = |key, condition, item| Action { key, condition, change: Change::Put(item) };
+        self.actions.push(put(schema::tag_key(self.package, tag), unmoved, encode(&item)));
+        self.actions.push(put(event_key, Condition::Absent, entry));
+        (self.chain, self.when) = (chain, Some(when));
+        item.into_move(self.package)
+    }
+
+    /// The actions: the entries made and, first, the head that has advanced past them; or none, if none was made.
+    pub(in crate::ledger) fn close(mut self) -> Vec<Action> {
+        if let Some(when) = self.when.filter(|_| self.rev > self.seen_rev) {
+            let key = schema::head_key(&schema::tags(self.package));
+            let head = encode(&TagHead { rev: self.rev, chain: self.chain, when, rest: self.rest });
+            let action = Action { key, condition: still_at(self.seen_rev), change: Change::Put(head) };
+            self.actions.insert(0, action);
+        }
+        self.actions
+    }
+
+    /// The check that the log is still as it was seen, where something rests on it and nothing is entered.
+    pub(in crate::ledger) fn check(&self) -> Action {
+        let key = schema::head_key(&schema::tags(self.package));
+        Action { key, condition: still_at(self.seen_rev), change: Change::Check }
+    }
+}
+
+/// What a change of tags is decided on: the heads, these items, and what its key leads to.
+pub(super) fn reads(
+    packages: &BTreeSet<&PackageName>,
+    author: &Author,
+    more: impl Iterator<Item = Key>,
+) -> Vec<Key> {
+    let mut keys = vec![schema::meta_key()];
+    keys.extend(packages.iter().map(|package| schema::head_key(&schema::tags(package))));
+    keys.extend(packages.first().and_then(|first| key_read(author, &schema::tags(first))));
+    for key in more {
+        if !keys.contains(&key) {
+            keys.push(key);
+        }
+    }
+    keys
+}
+
+/// A tag that stays where it is.
+pub(super) fn stayed(of: TagMove) -> TagMove {
+    TagMove { previous: of.version, ..of }
+}
+
+/// What an entry tells of one tag.
+pub(super) fn recall_one(
+    package: &PackageName,
+    entry: &Key,
+    reference: &OutcomeRef,
+    seen: &Snapshot,
+) -> Result<Lookup<TagMove>, Error> {
+    let Some(event) = seen.get_referenced::<TagEvent>(entry)? else {
+        return Ok(Lookup::Missing(vec![entry.clone()]));
+    };
+    let stays = reference.unchanged || event.op != reference.op;
+    let found = event.into_move(package).ok_or_else(|| Error::Damaged {
+        what: format!("the ledger's item {entry}"),
+        why: "it names no tag".to_owned(),
+    })?;
+    Ok(Lookup::Ready(if stays { stayed(found) } else { found }))
+}

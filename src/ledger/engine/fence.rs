@@ -1,0 +1,90 @@
+//! Fences: making sure that a late copy of a transaction can't land, by advancing the head that it depends on.
+
+use crate::{
+    ledger::{
+        Author, Error, TableLedger,
+        schema::{
+            self, Head, PlanEntries, ReleaseEvent, ReleaseEventKind, START, TagEvent, TagHead, after,
+            chained, encode, live, stamp, still_at,
+        },
+        snapshot::{Snapshot, coverage::Sealed},
+    },
+    model::{Labels, OpId, TagKind},
+    table::{Action, Change, Condition, Item, Transaction},
+};
+
+impl TableLedger {
+    /// The transaction that advances the head of `log` from what `seen` shows, with an event that says so.
+    ///
+    /// Refused if the head has moved meanwhile: then it is a fence itself.
+    pub(in crate::ledger) fn fence(
+        &self,
+        log: &str,
+        author: &Author,
+        seen: &Snapshot,
+    ) -> Result<Sealed, Error> {
+        seen.begin();
+        let op = OpId::from(self.retry_policy().random());
+        let who = author.actor.clone();
+        let key = schema::head_key(log);
+        if let Some(head) = seen.item(&key) {
+            schema::check_write(&key, head)?;
+        }
+        let (rev, head, entry_key, entry) = if schema::is_releases(log) {
+            let head: Option<Head> = seen.get(&key)?;
+            let rev = head.as_ref().map_or(0, |head| head.rev);
+            let when = after(self.now().at, head.as_ref().map(|head| head.when));
+            let event = ReleaseEvent {
+                kind: ReleaseEventKind::Fence,
+                version: None,
+                was: None,
+                labels: Labels::default(),
+                who,
+                when,
+                message: None,
+                op,
+                rev: rev + 1,
+                chain: String::new(),
+            };
+            let previous = head.as_ref().map_or(START, |head| &head.chain);
+            let entry_key = schema::fence_key(log, rev + 1);
+            let (entry, chain) = chained(previous, &entry_key, encode(&event));
+            let fenced = match head {
+                Some(head) => Head { rev: rev + 1, chain, when, ..head },
+                None => Head { n: 0, latest: None, blob: None, rev: 1, chain, when, rest: Item::new() },
+            };
+            (rev, encode(&fenced), entry_key, entry)
+        } else {
+            let head: Option<TagHead> = seen.get(&key)?;
+            let rev = head.as_ref().map_or(0, |head| head.rev);
+            let (when, clock) = stamp(self.now().at, head.as_ref().map(|head| head.when));
+            let event = TagEvent {
+                kind: TagKind::Fence,
+                tag: None,
+                previous: None,
+                version: None,
+                back: None,
+                protection: None,
+                moves: PlanEntries::new(),
+                led_by: PlanEntries::new(),
+                who,
+                when,
+                clock,
+                message: None,
+                op,
+                rev: rev + 1,
+                chain: String::new(),
+            };
+            let previous = head.as_ref().map_or(START, |head| &head.chain);
+            let entry_key = schema::fence_key(log, rev + 1);
+            let (entry, chain) = chained(previous, &entry_key, encode(&event));
+            let mut rest = head.map(|head| head.rest).unwrap_or_default();
+            live::carry(&mut rest, rev, rev + 1);
+            (rev, encode(&TagHead { rev: rev + 1, chain, when, rest }), entry_key, entry)
+        };
+        let mut fence = Transaction::new(OpId::from(self.retry_policy().random()).to_string());
+        fence.push(Action { key, condition: still_at(rev), change: Change::Put(head) });
+        fence.push(Action { key: entry_key, condition: Condition::Absent, change: Change::Put(entry) });
+        Sealed::or_stop(seen.seal(fence))
+    }
+}

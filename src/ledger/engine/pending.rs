@@ -1,0 +1,64 @@
+//! A try whose outcome is unknown.
+
+use super::operation::Proposal;
+use crate::{
+    ledger::{
+        Error,
+        schema::{self, Revision},
+        snapshot::Snapshot,
+    },
+    model::OpId,
+    table::{Item, Key},
+};
+
+/// A try of which it is not known whether it landed, or yet may.
+#[derive(Debug, Clone)]
+pub(super) struct Pending {
+    pub slot: Key,
+    pub number: u64,
+    /// The logs that it depends on and the `rev` of each. Of another process' try only a log is known.
+    heads: Vec<(String, Option<u64>)>,
+}
+
+impl Pending {
+    pub(super) fn of<T>(proposal: &Proposal<T>) -> Self {
+        let heads = proposal.heads.iter().map(|(log, rev)| (log.clone(), Some(*rev)));
+        Self { slot: proposal.slot.clone(), number: proposal.number, heads: heads.collect() }
+    }
+
+    /// A try of another process that may have put its entry there.
+    pub(super) fn of_another(slot: Key) -> Self {
+        Self { heads: vec![(slot.pk.clone(), None)], slot, number: 0 }
+    }
+
+    /// Its slot, and the heads that say whether it may yet land.
+    pub(super) fn reads(&self) -> Vec<Key> {
+        let mut keys: Vec<_> = self.heads.iter().map(|(log, _)| schema::head_key(log)).collect();
+        keys.push(self.slot.clone());
+        keys
+    }
+
+    /// Whether it can't land any more: its slot is another's, or a head has moved on without it.
+    pub(super) fn is_inert(&self, seen: &Snapshot) -> Result<bool, Error> {
+        if seen.item(&self.slot).is_some() {
+            return Ok(true);
+        }
+        for (log, rev) in &self.heads {
+            let head: Option<Revision> = seen.get(&schema::head_key(log))?;
+            if rev.is_some_and(|rev| head.map_or(0, |head| head.rev) != rev) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The log whose head is advanced so that it can't land any more.
+    pub(super) fn log(&self) -> &str {
+        &self.heads[0].0
+    }
+}
+
+/// Whether an item was written by this operation.
+pub(super) fn carries(item: &Item, op: &OpId) -> bool {
+    item.get("op").and_then(|value| value.as_str()) == Some(op.as_str())
+}

@@ -1,0 +1,237 @@
+//! Proving the promises for what is stored: every log, head, tag, count and directory entry against all the others.
+//!
+//! Writers may be at work meanwhile. A package is judged as of the instant at which its two heads were read, first and
+//! as one snapshot: what was committed after that is left out (see [`package`]). The count of a blob is judged by its
+//! item, read between two passes over the whole table that find the same versions to need it, and the same number to
+//! have been deleted: versions come and are deleted only once. Memory: about 200 bytes for each entry of one package at a
+//! time, a name for each package, and a small record for each distinct blob.
+
+mod compact;
+mod count;
+mod examine;
+mod facts;
+mod fenced;
+mod findings;
+mod gather;
+mod package;
+mod records;
+mod replay;
+mod report;
+mod tags;
+mod tally;
+mod violation;
+mod walk;
+
+pub use report::{AuditReport, NeededBlob};
+pub use violation::{Invariant, OnProgress, OnViolation, Repair, Violation};
+
+use crate::{
+    ledger::{
+        Error, TableLedger,
+        reads::pages::PageSize,
+        schema::{self, Head},
+        snapshot::Snapshot,
+    },
+    model::{OpId, PackageName},
+    table::{self, Action, Change, Condition, Key, Order, Query, TransactError, Transaction},
+};
+use count::Counted;
+use std::{
+    collections::BTreeSet,
+    sync::atomic::{AtomicBool, Ordering},
+};
+use violation::{Found, UNKNOWN_ITEM};
+
+impl TableLedger {
+    /// See [`Ledger::audit`](crate::ledger::Ledger::audit).
+    pub(in crate::ledger) async fn audit_all(
+        &self,
+        repair: bool,
+        on_violation: OnViolation<'_>,
+        on_progress: OnProgress<'_>,
+    ) -> Result<AuditReport, Error> {
+        self.check_schema().await?;
+        if repair {
+            self.check_repairable().await?;
+        }
+        let mut audit_report = AuditReport::default();
+        let mut counts = Counted::default();
+        let mut examined = BTreeSet::new();
+        let (mut after, mut size): (Option<Key>, _) = (None, PageSize::first());
+        let mut damaged = false;
+        let mut watch = |violation: Violation| {
+            let of_a_log = matches!(
+                violation.rule,
+                Invariant::Form | Invariant::Dense | Invariant::Chain | Invariant::State
+            );
+            damaged |= of_a_log && violation.repair != Repair::Done;
+            on_violation(violation);
+        };
+        loop {
+            let on_violation: OnViolation<'_> = &mut watch;
+            let page = self.scan_page(&mut size, after.as_ref()).await?;
+            on_progress(page.items.len() as u64);
+            let mut listed = Vec::new();
+            for (key, item) in &page.items {
+                counts.take(key, item);
+                match key.pk.split_at_checked(2) {
+                    Some(("P#" | "T#", name)) if !examined.contains(name) => {
+                        examined.insert(name.to_owned());
+                        match name.parse::<PackageName>() {
+                            Ok(name) => {
+                                self.audit_and_fence(&name, repair, on_violation, on_progress).await?;
+                            }
+                            Err(error) => on_violation(Violation::new(
+                                key.to_string(),
+                                Invariant::Form,
+                                error.to_string(),
+                            )),
+                        }
+                    }
+                    Some(("P#" | "T#", _)) => {}
+                    Some(("B#", _)) if count::is_blob(key, item) => {}
+                    Some(("B#", _)) if schema::least(item, "read").is_none() && count::is_blob_key(key) => {
+                        on_violation(Violation::new(
+                            key.to_string(),
+                            Invariant::Form,
+                            "it is no item of a ledger",
+                        ));
+                    }
+                    Some(("D#", _)) => listed.push(key.clone()),
+                    _ if *key == schema::meta_key() => {}
+                    _ => on_violation(Violation::new(key.to_string(), Invariant::Newer, UNKNOWN_ITEM)),
+                }
+            }
+            self.audit_directory(listed, repair, on_violation).await?;
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        audit_report.packages = counts.packages;
+        audit_report.versions = counts.versions;
+        // What needs a blob may be what is lost of a damaged log: then no count is lowered.
+        self.audit_counts(&counts, repair, !damaged, on_violation, on_progress).await?;
+        audit_report.blobs = counts.into_blobs();
+        Ok(audit_report)
+    }
+
+    /// Checks that this release may change the ledger, and that it is no copy, such as a restored table.
+    async fn check_repairable(&self) -> Result<(), Error> {
+        let meta = schema::meta_key();
+        let seen = self.read(vec![meta.clone()]).await?;
+        seen.check_writable([&meta])?;
+        self.check_home(&seen).await
+    }
+
+    /// Reports what is found, and repairs it if that is asked for and possible.
+    async fn settle_found(
+        &self,
+        found: Found,
+        repair: bool,
+        on_violation: OnViolation<'_>,
+    ) -> Result<(), Error> {
+        on_violation(self.settled(found, repair).await?);
+        Ok(())
+    }
+
+    /// Repairs what is found, if that is asked for and possible.
+    async fn settled(&self, found: Found, repair: bool) -> Result<Violation, Error> {
+        let Found { mut violation, fix } = found;
+        violation.repair = match fix {
+            None => Repair::Impossible,
+            Some(_) if !repair => Repair::Possible,
+            Some(actions) => self.apply_repair(actions).await?,
+        };
+        Ok(violation)
+    }
+
+    /// Puts right what is wrong, under the condition that it is still as it was seen.
+    async fn apply_repair(&self, actions: Vec<Action>) -> Result<Repair, Error> {
+        let mut transaction = Transaction::new(OpId::from(self.retry_policy().random()).to_string());
+        for action in actions {
+            transaction.push(action);
+        }
+        let unanswered = AtomicBool::new(false);
+        let repaired = self.retry_policy().run("repairing the ledger", || async {
+            match self.table().transact(&transaction).await {
+                Ok(()) => Ok(Repair::Done),
+                Err(TransactError::Refused(found)) => {
+                    // After a try without an answer it may be done already.
+                    let done = unanswered.load(Ordering::Relaxed) && is_done(&transaction, &found);
+                    Ok(if done { Repair::Done } else { Repair::Overtaken })
+                }
+                Err(TransactError::Fault(fault)) => {
+                    unanswered.fetch_or(fault.kind.is_ambiguous(), Ordering::Relaxed);
+                    Err(fault)
+                }
+            }
+        });
+        Ok(repaired.await?)
+    }
+
+    /// Returns true if there is any version of a package.
+    async fn has_versions(&self, name: &PackageName) -> Result<bool, Error> {
+        let (pk, (from, to)) = (schema::releases(name), schema::ANY_VERSION);
+        let (from, to) = (from.to_owned(), to.to_owned());
+        let query = Query { pk, from, to, order: Order::Ascending, limit: 1, after: None };
+        let page = self.retrying(|| self.table().query(&query)).await?;
+        Ok(!page.items.is_empty())
+    }
+
+    /// Entries of the directory must be of packages, in the partition that their name belongs to. A package's entry
+    /// and its first head are written at once, so the head, read later, must be there.
+    async fn audit_directory(
+        &self,
+        listed: Vec<Key>,
+        repair: bool,
+        on_violation: OnViolation<'_>,
+    ) -> Result<(), Error> {
+        let mut named = Vec::new();
+        for key in listed {
+            match key.sk.parse::<PackageName>() {
+                Ok(name) => named.push((key, name)),
+                Err(error) => {
+                    on_violation(Violation::new(key.to_string(), Invariant::Directory, error.to_string()));
+                }
+            }
+        }
+        let heads: Vec<_> = named.iter().map(|(_, name)| schema::head_key(&schema::releases(name))).collect();
+        let seen = Snapshot::new(heads.clone(), self.read_each(&heads).await?, false);
+        for ((key, name), head_key) in named.into_iter().zip(heads) {
+            // One that can't be read is told of with its package.
+            let Ok(head) = seen.get::<Head>(&head_key) else { continue };
+            let gone = |condition| Action { key: key.clone(), condition, change: Change::Delete };
+            let (what, fix) = if key != schema::directory_key(&name) {
+                ("the package belongs into another partition", vec![gone(Condition::Present)])
+            } else if head.is_none_or(|head| head.n == 0) {
+                if self.has_versions(&name).await? {
+                    // It is there, and its head is wrong: that is told of with the package.
+                    continue;
+                }
+                let none = Condition::Any(vec![Condition::Absent, Condition::equals("n", 0)]);
+                let still = Action { key: head_key, condition: none, change: Change::Check };
+                ("there is no such package", vec![gone(Condition::Present), still])
+            } else {
+                continue;
+            };
+            let violation = Violation::new(key.to_string(), Invariant::Directory, what);
+            self.settle_found(Found { violation, fix: Some(fix) }, repair, on_violation).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Returns true if what a refusal found is what the repair would have made of it.
+fn is_done(repair: &Transaction, found: &[Option<table::Found>]) -> bool {
+    let actions = repair.actions().iter().zip(found);
+    let mut changes = actions.filter(|(action, _)| action.change != Change::Check);
+    changes.all(|(action, found)| match (&action.change, found) {
+        (Change::Put(item), Some(Some(found))) => item == found,
+        (Change::Update { set, .. }, Some(Some(found))) => {
+            set.iter().all(|(name, value)| found.get(name) == Some(value))
+        }
+        (Change::Delete, Some(None)) => true,
+        _ => false,
+    })
+}

@@ -1,0 +1,210 @@
+//! How many versions need each blob, against what the blobs' items say.
+
+use super::{
+    compact::Tallies,
+    tally::{Spot, Tally},
+    violation::{Found, Invariant, OnProgress, OnViolation, Violation},
+};
+use crate::{
+    ledger::{
+        Error, TableLedger,
+        reads::pages::PageSize,
+        schema::{self, BlobItem, BlobState, VersionItem, decode},
+        snapshot::Snapshot,
+    },
+    model::{Digest, State, epoch},
+    table::{Action, Change, Condition, Item, Key, MAX_ACTIONS},
+};
+use sha2::{Digest as _, Sha256};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How often blobs that look miscounted are counted again because versions that need them were added or deleted
+/// meanwhile, or, to mend them, because anyone was writing.
+const RECOUNTS: usize = 5;
+
+/// The findings of one pass over the table.
+#[derive(Default)]
+pub(super) struct Counted {
+    pub packages: u64,
+    pub versions: u64,
+    /// Some version can only be read by a newer release, so it is not known which blob it needs.
+    unreadable: bool,
+    blobs: Tallies,
+}
+
+impl Counted {
+    pub(super) fn take(&mut self, key: &Key, item: &Item) {
+        self.packages += u64::from(key.pk.starts_with("P#") && key.sk == "H");
+        self.unreadable |=
+            key.pk.starts_with("P#") && key.sk.starts_with("V#") && schema::least(item, "read").is_some();
+        if let Some((at, version)) = version(key, item) {
+            self.versions += 1;
+            if version.state != State::Deleted {
+                self.blobs.change(at, |tally| tally.need(&version));
+            }
+        }
+        if let Some((at, item)) = blob(key, item) {
+            self.blobs.change(at, |tally| tally.item = Some(item));
+        }
+    }
+
+    pub(super) fn into_blobs(self) -> Tallies {
+        self.blobs
+    }
+}
+
+/// What can't be read is told of with its package.
+fn version(key: &Key, item: &Item) -> Option<(Spot, VersionItem)> {
+    if !(key.pk.starts_with("P#") && key.sk.starts_with("V#")) {
+        return None;
+    }
+    let version: VersionItem = decode(key, item).ok()?;
+    Some(((version.blob.sha256.to_bytes(), epoch(version.blob.generation)), version))
+}
+
+fn blob(key: &Key, item: &Item) -> Option<(Spot, (BlobState, u64, u64))> {
+    let sha256: Digest = key.pk.strip_prefix("B#")?.parse().ok()?;
+    let item: BlobItem = decode(key, item).ok()?;
+    let at = (sha256.to_bytes(), epoch(item.generation));
+    (*key == blob_key(&at)).then_some((at, (item.state, item.generation, item.refs)))
+}
+
+/// Returns true if an item is that of a blob, in the epoch that its key says, and can be read.
+pub(super) fn is_blob(key: &Key, item: &Item) -> bool {
+    blob(key, item).is_some()
+}
+
+/// Returns true if an item of a blob can have this key.
+pub(super) fn is_blob_key(key: &Key) -> bool {
+    let epoch =
+        key.sk.strip_prefix("B#").is_some_and(|epoch| epoch.bytes().all(|byte| byte.is_ascii_digit()));
+    key.sk == "B" || epoch
+}
+
+fn blob_key((sha256, epoch): &Spot) -> Key {
+    schema::blob_key(&Digest::from(*sha256), *epoch)
+}
+
+/// Some blobs counted over the whole table, and who needs them.
+#[derive(Default, PartialEq)]
+struct Pass {
+    needs: BTreeMap<Spot, (Tally, BTreeMap<String, u64>)>,
+    /// Of all heads: the same in two passes, if none has moved between.
+    heads: u128,
+}
+
+impl TableLedger {
+    pub(super) async fn audit_counts(
+        &self,
+        counted: &Counted,
+        repair: bool,
+        lower: bool,
+        on_violation: OnViolation<'_>,
+        on_progress: OnProgress<'_>,
+    ) -> Result<(), Error> {
+        if counted.unreadable {
+            let what =
+                "how many versions need each blob was not judged: some can only be read by a newer sacker";
+            on_violation(Violation::new("B#*".to_owned(), Invariant::Newer, what));
+            return Ok(());
+        }
+        let mut suspects: BTreeSet<_> =
+            counted.blobs.iter().filter(|(_, tally)| tally.wrong().is_some()).map(|(at, _)| at).collect();
+        if suspects.is_empty() {
+            return Ok(());
+        }
+        let mut found: BTreeMap<Spot, (Tally, BTreeMap<String, u64>, bool)> = BTreeMap::new();
+        for _ in 0..RECOUNTS {
+            let first = self.pass(&suspects, on_progress).await?;
+            let keys: Vec<_> = suspects.iter().map(blob_key).collect();
+            let seen = Snapshot::new(keys.clone(), self.read_each(&keys).await?, false);
+            let second = self.pass(&suspects, on_progress).await?;
+            let quiet = second == first;
+            for (at, key) in std::mem::take(&mut suspects).into_iter().zip(&keys) {
+                let (mut tally, packages) = first.needs.get(&at).cloned().unwrap_or_default();
+                let later = second.needs.get(&at).map_or_else(Tally::default, |(tally, _)| *tally);
+                if tally != later {
+                    // A version was added or deleted, perhaps before its item was read: nothing can be said.
+                    suspects.insert(at);
+                    continue;
+                }
+                // One that can't be read was told of when it was met first.
+                let Ok(item) = seen.get::<BlobItem>(key) else { continue };
+                tally.item = item.map(|item| (item.state, item.generation, item.refs));
+                if tally.wrong().is_some() {
+                    // It is not mended while others write, but in a moment nobody may.
+                    if repair && !quiet {
+                        suspects.insert(at);
+                    }
+                    found.insert(at, (tally, packages, quiet));
+                } else {
+                    found.remove(&at);
+                }
+            }
+            if suspects.is_empty() {
+                break;
+            }
+        }
+        for (at, (tally, packages, quiet)) in found {
+            let key = blob_key(&at);
+            let what = tally.wrong().unwrap_or_default();
+            let raised = tally.item.is_none_or(|(_, _, refs)| refs < tally.record.needed);
+            let fix = tally.repaired().filter(|_| quiet && (lower || raised) && packages.len() < MAX_ACTIONS);
+            let fix = fix.map(|(condition, change)| {
+                // Should a version be added or deleted since, the count or the head of its package has changed.
+                let unmoved = packages.iter().map(|(log, rev)| Action {
+                    key: schema::head_key(log),
+                    condition: Condition::equals("rev", *rev),
+                    change: Change::Check,
+                });
+                let put = Action { key: key.clone(), condition, change };
+                std::iter::once(put).chain(unmoved).collect()
+            });
+            let violation = Violation::new(key.to_string(), Invariant::Refs, what);
+            self.settle_found(Found { violation, fix }, repair, on_violation).await?;
+        }
+        Ok(())
+    }
+
+    /// Counts some blobs over the whole table.
+    async fn pass(&self, suspects: &BTreeSet<Spot>, on_progress: OnProgress<'_>) -> Result<Pass, Error> {
+        let mut pass = Pass::default();
+        let mut revs: BTreeMap<String, u64> = BTreeMap::new();
+        let (mut after, mut size): (Option<Key>, _) = (None, PageSize::first());
+        loop {
+            let page = self.scan_page(&mut size, after.as_ref()).await?;
+            on_progress(page.items.len() as u64);
+            for (key, item) in &page.items {
+                if key.pk.starts_with("P#") && key.sk == "H" {
+                    let rev = item.get("rev").and_then(serde_json::Value::as_u64).unwrap_or_default();
+                    let hash = Sha256::digest(format!("{} {rev}", key.pk));
+                    let mut part = [0; 16];
+                    part.copy_from_slice(&hash[..16]);
+                    pass.heads = pass.heads.wrapping_add(u128::from_be_bytes(part));
+                    revs.insert(key.pk.clone(), rev);
+                }
+                let Some((at, version)) = version(key, item) else { continue };
+                if !suspects.contains(&at) {
+                    continue;
+                }
+                let (tally, packages) = pass.needs.entry(at).or_default();
+                if version.state == State::Deleted {
+                    tally.deleted += 1;
+                } else {
+                    tally.need(&version);
+                    packages.insert(key.pk.clone(), 0);
+                }
+            }
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        for (_, packages) in pass.needs.values_mut() {
+            for (log, rev) in packages {
+                *rev = revs.get(log).copied().unwrap_or_default();
+            }
+        }
+        Ok(pass)
+    }
+}

@@ -1,0 +1,138 @@
+//! Reading a package while others write to it, and judging it as of one instant.
+//!
+//! The two heads are read first, as one snapshot; their `rev` is the instant. Every entry up to it was committed before
+//! the rest is read, and never changes. Later ones are left out: if a page has any, the head is read again, and says which
+//! are sound. What does change is read later than the heads, and so may be ahead of them: the state and labels of a
+//! version, and a tag. So if anything looks wrong, the heads are read once more at the end, and the entries that were
+//! committed in between say what may have changed: that is left to another run.
+//!
+//! The only record of an item that is held is the one that judging it takes (see [`gather`](super::gather)).
+//!
+//! What is not ahead is as of the heads that were read last, too. A repair is conditional on those, so that it succeeds
+//! also where someone writes to the package all the time.
+
+use super::{
+    examine::examine,
+    findings::Findings,
+    records::{Later, Log, Package, number_in},
+    violation::{Found, OnProgress, OnViolation, Repair, Violation},
+};
+use crate::{
+    ledger::{
+        Error, TableLedger,
+        schema::{self, VersionItem, decode},
+    },
+    model::PackageName,
+    table::{Item, Key},
+};
+use std::collections::BTreeSet;
+
+/// How often a package is looked at because others write to what is to be repaired.
+const LOOKS: usize = 20;
+
+impl TableLedger {
+    /// Reports what is wrong with a package, and repairs what can be.
+    pub(super) async fn audit_package(
+        &self,
+        name: &PackageName,
+        repair: bool,
+        on_violation: OnViolation<'_>,
+        on_progress: OnProgress<'_>,
+    ) -> Result<(), Error> {
+        let mut reported = BTreeSet::new();
+        for look in 1..=LOOKS {
+            let mut again = false;
+            for one in self.look(name, on_progress).await? {
+                let what = (one.violation.place.clone(), one.violation.rule, one.violation.what.clone());
+                if reported.contains(&what) {
+                    continue;
+                }
+                let violation: Violation = self.settled(one, repair).await?;
+                // Another repair of this run may be what it waits for. After one, a change that was planned before it
+                // may have been committed after it.
+                again |= matches!(violation.repair, Repair::Done | Repair::Overtaken);
+                if violation.repair == Repair::Overtaken && look < LOOKS {
+                    continue;
+                }
+                reported.insert(what);
+                on_violation(violation);
+            }
+            if !again {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// All that is wrong with a package.
+    async fn look(&self, name: &PackageName, on_progress: OnProgress<'_>) -> Result<Vec<Found>, Error> {
+        let (releases, tags) = (schema::releases(name), schema::tags(name));
+        let heads = [schema::head_key(&releases), schema::head_key(&tags)];
+        let mut first = self.retrying(|| self.table().get_transact(&heads)).await?;
+        let read = Findings::of(first.iter().flatten());
+        let (tags_head, releases_head) = (first.pop().flatten(), first.pop().flatten());
+        let tags = self.gather_tags(Log::new(tags, tags_head, read.clone()), on_progress).await?;
+        let releases = Log::new(releases, releases_head, read);
+        let releases = self.gather_releases(releases, &tags.versions(), on_progress).await?;
+        let entry = schema::directory_key(name);
+        let listed = self.retrying(|| self.table().get(&entry)).await?.is_some();
+        let mut package = Package { name: name.clone(), releases, tags, listed };
+        let found = self.examined(&mut package).await?;
+        // Only something that looks wrong may have changed meanwhile.
+        if found.is_empty() {
+            return Ok(found);
+        }
+        let last = self.read_each(&heads).await?;
+        let mut moved = false;
+        for (log, last) in [&mut package.releases.log, &mut package.tags.log].into_iter().zip(last) {
+            let until = number_in(last.as_ref(), "rev");
+            if until > log.rev() {
+                self.read_later(log, until).await?;
+                moved = true;
+            }
+        }
+        if moved { self.examined(&mut package).await } else { Ok(found) }
+    }
+
+    /// All that is wrong with what was read of a package. Blobs that it takes to say so are read.
+    async fn examined(&self, package: &mut Package) -> Result<Vec<Found>, Error> {
+        loop {
+            match examine(package) {
+                Ok(found) => return Ok(found),
+                Err(version) => {
+                    let key = schema::version_key(&package.name, version.get());
+                    let item = self.retrying(|| self.table().get(&key)).await?;
+                    // Another item than the one that was met, if versions call themselves by others' numbers.
+                    let item = item.and_then(|item| decode::<VersionItem>(&key, &item).ok());
+                    package.releases.blobs.insert(version, item.map(|item| item.copied_blob()));
+                }
+            }
+        }
+    }
+
+    /// Reads the entries after a log's head, up to a rev: what was committed while the log was read.
+    async fn read_later(&self, log: &mut Log, until: u64) -> Result<(), Error> {
+        let range =
+            |kind: char, after: u64| (format!("{kind}#{:016}", after + 1), format!("{kind}#{until:016}"));
+        // A version's number is never higher than its rev.
+        let ranges = if schema::is_releases(&log.pk) {
+            vec![range('A', log.rev()), range('V', number_in(log.head.as_ref(), "n").min(log.rev()))]
+        } else {
+            vec![range('E', log.rev())]
+        };
+        let (mut later, from) = (Later::default(), log.rev());
+        for (first, last) in ranges {
+            let take = |key: Key, item: Item| {
+                let rev = number_in(Some(&item), "rev");
+                if rev > from && rev <= until {
+                    later.take(&key, &item);
+                }
+            };
+            self.each(&log.pk, first, last, take).await?;
+        }
+        // Should any of them be missing, it is not known what it changed.
+        later.changed.all |= later.count != until - from;
+        (log.until, log.later) = (Some(until), later);
+        Ok(())
+    }
+}

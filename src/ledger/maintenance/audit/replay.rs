@@ -1,0 +1,180 @@
+//! The versions of a package against what its events say: their states and later labels. Pure.
+//!
+//! Both can be derived: a version is added as active and with its own labels, and each event says what it changed. Of
+//! two labels of one name the first stands. (Earlier releases let concurrent commands lose labels, and accept two values
+//! of one name.)
+
+use super::{
+    facts::{VersionFact, unpack},
+    findings::{Findings, Walked},
+    records::{Package, Releases},
+    violation::Invariant,
+};
+use crate::{
+    ledger::schema::{self, BlobFields, ReleaseEventKind},
+    model::{Labels, State, Version},
+    table::{Action, Change, Condition, Item, Key},
+};
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What the events of a package say.
+#[derive(Default)]
+struct Replayed {
+    /// The state, and the later labels, of each version that there is an event about.
+    versions: BTreeMap<Version, (State, Labels)>,
+    /// Versions about which the events contradict each other, or say something that can't be written.
+    doubtful: BTreeSet<Version>,
+    /// Versions that an event of an unknown kind is about, and whether there is one about no version.
+    unknown: BTreeSet<Version>,
+    all_unknown: bool,
+}
+
+impl Replayed {
+    fn is_unknown(&self, version: Version) -> bool {
+        self.all_unknown || self.unknown.contains(&version)
+    }
+
+    fn of(&self, version: Version) -> (State, Labels) {
+        self.versions.get(&version).cloned().unwrap_or((State::Active, Labels::default()))
+    }
+}
+
+/// The versions with the state that each had at the instant that the package is judged at.
+pub(super) struct States<'a> {
+    releases: &'a Releases,
+    /// Where that is not the state that was read.
+    others: BTreeMap<Version, State>,
+}
+
+impl<'a> States<'a> {
+    fn of(&self, version: &VersionFact) -> State {
+        self.others.get(&version.n).copied().unwrap_or(version.state)
+    }
+
+    /// Returns the state of a version that is there.
+    pub fn get(&self, version: Version) -> Option<State> {
+        Some(self.of(self.releases.version(version)?))
+    }
+
+    /// The highest version that is active.
+    pub fn latest(&self) -> Option<Version> {
+        let mut versions = self.releases.versions.iter().rev();
+        versions.find(|version| self.of(version) == State::Active).map(|version| version.n)
+    }
+
+    /// Returns the blob of a version that is there.
+    ///
+    /// # Errors
+    /// The version, if its blob was not kept.
+    pub fn blob(&self, version: Version) -> Result<Option<&'a BlobFields>, Version> {
+        self.releases.blobs.get(&version).map(Option::as_ref).ok_or(version)
+    }
+}
+
+/// Compares versions with what the events say.
+pub(super) fn replay<'a>(package: &'a Package, walked: &Walked, findings: &mut Findings) -> States<'a> {
+    let releases = &package.releases;
+    let log = &releases.log;
+    let replayed = go_through(releases, findings);
+    let derivable = log.may_be_derived(walked);
+    let mut others = BTreeMap::new();
+    for version in &releases.versions {
+        let key = || schema::version_key(&package.name, version.n.get());
+        // What such an event does to a version is not known.
+        if replayed.is_unknown(version.n) {
+            if let State::Other(word) = version.state {
+                findings.unknown_word(&key(), "state", word.as_str());
+            }
+            continue;
+        }
+        let (state, more) = replayed.of(version.n);
+        if version.state != state && (derivable || log.changed().has(version.n)) {
+            others.insert(version.n, state);
+        }
+        if log.changed().has(version.n) {
+            continue;
+        }
+        let (mut wrong, mut set) = (Vec::new(), Item::new());
+        if version.state != state {
+            set.insert("state".to_owned(), json!(state));
+            wrong.push(format!("it is {}, and the events say that it is {state}", version.state));
+        }
+        let there = unpack(&version.more_labels);
+        if there != more {
+            set.insert("more_labels".to_owned(), json!(more));
+            let names = differing(&there, &more).join(", ");
+            wrong.push(format!("its later labels are not those of the events: {names}"));
+        }
+        if wrong.is_empty() {
+            continue;
+        }
+        let sure =
+            derivable && !replayed.doubtful.contains(&version.n) && !matches!(version.state, State::Other(_));
+        let fix = sure.then(|| vec![set_where_same(key(), &version.seen(), set), log.is_still(walked)]);
+        findings.repairable(&key(), Invariant::State, wrong.join("; "), fix);
+    }
+    States { releases, others }
+}
+
+/// Sets attributes of a version, under the condition that all that may change of it is as it was seen.
+fn set_where_same(key: Key, seen: &Item, set: Item) -> Action {
+    let same = ["state", "more_labels"].map(|attribute| Condition::same(attribute, seen));
+    Action { key, condition: Condition::All(same.into()), change: Change::Update { set, add: [].into() } }
+}
+
+/// The names of labels that one has and the other has not, or with another value.
+fn differing(one: &Labels, other: &Labels) -> Vec<String> {
+    let (one, other): (BTreeSet<_>, BTreeSet<_>) = (one.iter().collect(), other.iter().collect());
+    let names: BTreeSet<_> = one.symmetric_difference(&other).map(|(name, _)| (*name).to_owned()).collect();
+    names.into_iter().collect()
+}
+
+/// Replays the events, and reports what is wrong with the events themselves.
+fn go_through(releases: &Releases, findings: &mut Findings) -> Replayed {
+    let mut events: Vec<_> = releases.events.iter().collect();
+    events.sort_by_key(|event| event.rev);
+    let mut replayed = Replayed::default();
+    for event in events {
+        let key = &event.place.key(&releases.log.pk);
+        if let ReleaseEventKind::Other(word) = event.kind {
+            findings.unknown_word(key, "kind of event", word.as_str());
+            replayed.all_unknown |= event.version.is_none();
+            replayed.unknown.extend(event.version);
+            continue;
+        }
+        let Some(number) = event.version else {
+            if event.kind != ReleaseEventKind::Fence {
+                findings.add(key, Invariant::Form, "it names no version");
+            }
+            continue;
+        };
+        let Some(version) = releases.version(number) else {
+            findings.add(key, Invariant::State, format!("it is about version {number}, which is not there"));
+            continue;
+        };
+        let (mut state, mut more) = replayed.of(number);
+        if !replayed.is_unknown(number) && event.was.is_some_and(|was| was != state) {
+            findings.add(
+                key,
+                Invariant::State,
+                format!("it found the version in a state that is not {state}"),
+            );
+            replayed.doubtful.insert(number);
+        }
+        match event.kind {
+            ReleaseEventKind::Yank => state = State::Yanked,
+            ReleaseEventKind::Unyank => state = State::Active,
+            ReleaseEventKind::Delete => state = State::Deleted,
+            ReleaseEventKind::Fence | ReleaseEventKind::Other(_) => {}
+            ReleaseEventKind::Label => {
+                more = more.and(&unpack(&event.labels).without(&unpack(&version.labels)));
+            }
+        }
+        if !more.is_empty() && unpack(&version.labels).join(&more).is_err() {
+            replayed.doubtful.insert(number);
+        }
+        replayed.versions.insert(number, (state, more));
+    }
+    replayed
+}

@@ -1,0 +1,52 @@
+//! The record of the ledger itself.
+
+use super::{numbers::number, record::Record};
+use crate::{ledger::Error, table::Item};
+use serde::{Deserialize, Serialize};
+
+/// The number of the schema that this module reads and writes.
+pub(in crate::ledger) const SCHEMA: u64 = 1;
+
+/// The ledger's own identity: schema number and a random id, made once.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(in crate::ledger) struct Meta {
+    #[serde(deserialize_with = "number")]
+    pub schema: u64,
+    pub ledger: String,
+    /// The table that it was made in, by which a copy can be told apart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub home: Option<String>,
+    /// Which epoch of its store it adds to: raised whenever it adopts one.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub epoch: u64,
+    /// The attributes that a newer release of this program wrote: kept whenever the item is written again.
+    #[serde(flatten)]
+    pub rest: Item,
+}
+
+impl Meta {
+    /// Whether the ledger says which releases may read it, and which may write it.
+    pub(in crate::ledger) fn required_release_attribute(&self) -> bool {
+        self.rest.get("needs").is_some_and(|needs| ["read", "write"].iter().all(|it| needs.get(it).is_some()))
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+impl Record for Meta {
+    // Any two identities have ids of their own; the rest is what a newer release may raise.
+    const MARKS: &'static [&'static str] = &["ledger", "schema", "needs"];
+}
+
+/// Checks that this release may use a ledger. One of a higher schema says so by what it needs, for reading and for
+/// writing; that it needs no more than this release was checked when it was decoded. A ledger with no identity is empty.
+pub(in crate::ledger) fn check_schema(meta: Option<&Meta>) -> Result<(), Error> {
+    match meta {
+        Some(meta) if meta.schema > SCHEMA && meta.required_release_attribute() => Ok(()),
+        Some(meta) if meta.schema != SCHEMA => Err(Error::Schema { found: meta.schema, known: SCHEMA }),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,31 @@
+//! The ledger's items: where each is, what it holds, how it is read back.
+//!
+//! This is the whole schema (see `ARCHITECTURE.md` for the table of it).
+
+mod keys;
+pub(super) mod live;
+pub(super) mod log;
+mod meta;
+mod newer;
+mod numbers;
+mod record;
+mod records;
+mod strict;
+
+pub(super) use keys::{
+    ANY_RELEASE_EVENT, ANY_TAG, ANY_TAG_EVENT, ANY_VERSION, DIRECTORIES, HIGHEST, blob_key, directory,
+    directory_key, fence_key, head_key, idempotency_key, is_idempotency_key, is_logged, is_releases,
+    meta_key, release_event_key, releases, tag_event_key, tag_key, tags, version_key,
+};
+pub(super) use log::{START, after, chained, is_ahead, stamp, still_at};
+pub(super) use meta::{Meta, SCHEMA, check_schema};
+pub(super) use newer::{check_write, least, still_needs};
+pub(super) use record::{Record, encode};
+pub(super) use records::{
+    BlobFields, BlobItem, BlobState, Head, KeyItem, PlanEntries, ReleaseEvent, ReleaseEventKind, Revision,
+    TagEvent, TagHead, TagItem, VersionItem,
+};
+pub(super) use strict::decode;
+
+#[cfg(test)]
+mod tests;

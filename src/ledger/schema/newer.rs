@@ -1,0 +1,104 @@
+//! Rules by which releases of this program share a ledger: which of them an item needs to be read, and to be written.
+//!
+//! Any item may have an attribute `needs`, a map of release numbers such as `{"read": "0.4.0", "write": "0.6.0"}`. A
+//! release older than `read` refuses to read the item; one older than `write` refuses to change it, and all that its
+//! head stands for. `all` is the least release that knows everything in the package; it only goes into messages. A head
+//! is part of every change of its log, under the condition of its `rev`: a change that was planned before the head said
+//! what it needs does not commit. A blob's item is under no head: each change of it is conditional on its own `needs`.
+
+use crate::{
+    ledger::Error,
+    table::{Condition, Item, Key},
+};
+use serde_json::Value;
+
+/// The attribute that says which releases an item needs.
+const NEEDS: &str = "needs";
+
+/// This release.
+const THIS: &str = env!("CARGO_PKG_VERSION");
+
+/// Returns the release that `needs` names for a purpose, if this one is older than that or can't read it.
+pub(in crate::ledger) fn least(item: &Item, purpose: &str) -> Option<String> {
+    least_of(item.get(NEEDS)?, purpose, THIS)
+}
+
+fn least_of(needs: &Value, purpose: &str, this: &str) -> Option<String> {
+    const SHOWN: usize = 32;
+    let wanted = match needs {
+        Value::Object(needs) => needs.get(purpose)?,
+        other => other,
+    };
+    let text = wanted.as_str().map_or_else(|| wanted.to_string(), str::to_owned);
+    match (number(&text), number(this)) {
+        (Some(wanted), Some(this)) if wanted <= this => None,
+        _ => Some(text.chars().take(SHOWN).collect()),
+    }
+}
+
+/// The three numbers of a release.
+fn number(text: &str) -> Option<[u64; 3]> {
+    let mut parts = text.split('.').map(|part| part.parse().ok());
+    let number = [parts.next()??, parts.next()??, parts.next()??];
+    parts.next().is_none().then_some(number)
+}
+
+fn check(key: &Key, item: &Item, purpose: &str, done: &str) -> Result<(), Error> {
+    match least(item, purpose) {
+        None => Ok(()),
+        Some(least) => Err(Error::Newer { what: named(key), done: done.to_owned(), least: Some(least) }),
+    }
+}
+
+/// An item's name in a message.
+fn named(key: &Key) -> String {
+    match (key.pk.split_at_checked(2), key.sk.as_str()) {
+        (Some(("P#", package)), "H") => format!("the package {package}"),
+        (Some(("T#", package)), "H") => format!("the tags of the package {package}"),
+        _ if key.pk == "M" => "the ledger".to_owned(),
+        _ => format!("the ledger's item {key}"),
+    }
+}
+
+/// Checks that this release may read an item.
+///
+/// # Errors
+/// [`Error::Newer`].
+pub(super) fn check_read(key: &Key, item: &Item) -> Result<(), Error> {
+    check(key, item, "read", "be read")
+}
+
+/// Checks that this release may change an item, and what the item is the head of.
+///
+/// # Errors
+/// [`Error::Newer`].
+pub(in crate::ledger) fn check_write(key: &Key, item: &Item) -> Result<(), Error> {
+    check(key, item, "write", "be changed")
+}
+
+/// Returns the condition that an item needs the same releases as when it was read; for one that is under no head, and so
+/// not under a `rev`.
+pub(in crate::ledger) fn still_needs(item: Option<&Item>) -> Condition {
+    item.map_or(Condition::Lacks(NEEDS), |item| Condition::same(NEEDS, item))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_release_is_compared_by_its_numbers() {
+        let least = |needs: Value| least_of(&needs, "read", "0.10.2");
+        for met in ["0.1.0", "0.9.9", "0.10.2"] {
+            assert_eq!(least(json!({ "read": met })), None, "{met}");
+        }
+        for not in ["0.10.3", "0.11.0", "1.0.0", "1", "1.0", "1.0.0.0", "soon", ""] {
+            assert_eq!(least(json!({ "read": not })), Some(not.to_owned()), "{not}");
+        }
+        assert_eq!(least(json!({ "write": "9.0.0" })), None, "it is for another purpose");
+        // What can't be read is not met.
+        assert_eq!(least(json!({ "read": 7 })), Some("7".to_owned()));
+        assert_eq!(least(json!("everything")), Some("everything".to_owned()));
+    }
+}

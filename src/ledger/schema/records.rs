@@ -1,0 +1,365 @@
+//! The records of packages: what their items hold.
+
+use super::{
+    numbers::{number, number_if_any, revision, time, time_if_any},
+    record::{Record, encode},
+};
+use crate::{
+    model::{
+        Actor, Address, Blob, Digest, FileName, Generation, Labels, Message, Mode, OpId, PackageName,
+        Protection, Release, State, TagKind, TagMove, TagName, Timestamp, Version, Word, words,
+    },
+    table::Item,
+};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The head of a package's releases.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(in crate::ledger) struct Head {
+    /// Last number given; 0 in a head that a fence made, where there is no package yet.
+    #[serde(deserialize_with = "number")]
+    pub n: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub latest: Option<Version>,
+    /// The blob of `latest`, so that reading it is one read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub blob: Option<BlobFields>,
+    #[serde(deserialize_with = "revision")]
+    pub rev: u64,
+    pub chain: String,
+    #[serde(deserialize_with = "time")]
+    pub when: Timestamp,
+    /// The attributes that a newer release of this program wrote: kept whenever the item is written again.
+    #[serde(flatten)]
+    pub rest: Item,
+}
+
+/// The head of a package's tags.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(in crate::ledger) struct TagHead {
+    #[serde(deserialize_with = "revision")]
+    pub rev: u64,
+    pub chain: String,
+    #[serde(deserialize_with = "time")]
+    pub when: Timestamp,
+    /// The attributes that a newer release of this program wrote: kept whenever the item is written again.
+    #[serde(flatten)]
+    pub rest: Item,
+}
+
+/// What both kinds of head have.
+#[derive(Deserialize, Serialize)]
+pub(in crate::ledger) struct Revision {
+    #[serde(deserialize_with = "revision")]
+    pub rev: u64,
+}
+
+impl Record for Revision {
+    const MARKS: &'static [&'static str] = &["rev"];
+}
+
+/// What is needed to fetch a blob; in versions, and copied to heads and tags.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(in crate::ledger) struct BlobFields {
+    pub sha256: Digest,
+    /// Generation.
+    #[serde(rename = "gen", deserialize_with = "number")]
+    pub generation: Generation,
+    #[serde(deserialize_with = "number")]
+    pub size: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub filename: Option<FileName>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mode: Option<Mode>,
+    /// The attributes that a newer release of this program wrote: kept whenever the item is written again.
+    #[serde(flatten)]
+    pub rest: Item,
+}
+
+/// A version. Everything but `state`, `more_labels` and `chain` itself is immutable and goes into the chain.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(in crate::ledger) struct VersionItem {
+    pub n: Version,
+    #[serde(flatten)]
+    pub blob: BlobFields,
+    #[serde(default, skip_serializing_if = "Labels::is_empty")]
+    pub labels: Labels,
+    /// Labels added later, each by an event.
+    #[serde(default, skip_serializing_if = "Labels::is_empty")]
+    pub more_labels: Labels,
+    pub state: State,
+    pub who: Actor,
+    #[serde(deserialize_with = "time")]
+    pub when: Timestamp,
+    /// What the writer's clock said, where `when` had to be raised above it by more than clocks differ.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "time_if_any")]
+    pub clock: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<Message>,
+    pub op: OpId,
+    #[serde(deserialize_with = "revision")]
+    pub rev: u64,
+    pub chain: String,
+}
+
+/// An event of a package's releases other than a version.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(in crate::ledger) struct ReleaseEvent {
+    pub kind: ReleaseEventKind,
+    /// Absent in a fence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<Version>,
+    /// The version's state before it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub was: Option<State>,
+    /// The labels that were asked for.
+    #[serde(default, skip_serializing_if = "Labels::is_empty")]
+    pub labels: Labels,
+    pub who: Actor,
+    #[serde(deserialize_with = "time")]
+    pub when: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<Message>,
+    pub op: OpId,
+    #[serde(deserialize_with = "revision")]
+    pub rev: u64,
+    pub chain: String,
+}
+
+/// What an event of a package's releases says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::ledger) enum ReleaseEventKind {
+    Yank,
+    Unyank,
+    Delete,
+    Label,
+    Fence,
+    /// A word of a newer release of this program.
+    Other(Word),
+}
+
+words!(ReleaseEventKind { Yank: "yank", Unyank: "unyank", Delete: "delete", Label: "label", Fence: "fence" });
+
+/// A tag as it stands: a copy of its last event, and of the blob it is on.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(in crate::ledger) struct TagItem {
+    pub tag: TagName,
+    /// Absent: a tombstone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<Version>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub blob: Option<BlobFields>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub previous: Option<Version>,
+    pub kind: TagKind,
+    /// The rev of its last event.
+    #[serde(deserialize_with = "number")]
+    pub set: u64,
+    /// That event's `back`.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "number_if_any")]
+    pub back: Option<u64>,
+    pub who: Actor,
+    #[serde(deserialize_with = "time")]
+    pub when: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<Message>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub protection: Option<Protection>,
+    /// The attributes that a newer release of this program wrote: kept whenever the item is written again.
+    #[serde(flatten)]
+    pub rest: Item,
+}
+
+/// Which entry tells of each move of a plan: its rev in its package's tag log, by package and tag with a space between.
+pub(in crate::ledger) type PlanEntries = BTreeMap<String, u64>;
+
+/// An event of a package's tags.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(in crate::ledger) struct TagEvent {
+    pub kind: TagKind,
+    /// Absent in a fence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tag: Option<TagName>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub previous: Option<Version>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<Version>,
+    /// The rev of the event whose version a rollback would restore.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "number_if_any")]
+    pub back: Option<u64>,
+    /// How the tag is protected after it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub protection: Option<Protection>,
+    /// In the first entry of a plan: the entries of all its moves.
+    #[serde(default, skip_serializing_if = "PlanEntries::is_empty")]
+    pub moves: PlanEntries,
+    /// In every other entry of a plan: the package and rev of the first.
+    #[serde(default, skip_serializing_if = "PlanEntries::is_empty")]
+    pub led_by: PlanEntries,
+    pub who: Actor,
+    #[serde(deserialize_with = "time")]
+    pub when: Timestamp,
+    /// As that of a version.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "time_if_any")]
+    pub clock: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<Message>,
+    pub op: OpId,
+    #[serde(deserialize_with = "revision")]
+    pub rev: u64,
+    pub chain: String,
+}
+
+/// The outcome of the operation with some idempotency key.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(in crate::ledger) struct KeyItem {
+    /// What was asked, to notice a key that is used for something else.
+    pub request: String,
+    /// The sort key of the entry that is the outcome.
+    pub entry: String,
+    /// Whether things were so already and the entry is an older one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unchanged: bool,
+    /// The outcome of a plan: the entries of all its moves.
+    #[serde(default, skip_serializing_if = "PlanEntries::is_empty")]
+    pub moves: PlanEntries,
+    pub op: OpId,
+}
+
+/// What is known of a blob, whoever needs it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(in crate::ledger) struct BlobItem {
+    pub state: BlobState,
+    #[serde(rename = "gen", deserialize_with = "number")]
+    pub generation: Generation,
+    /// How many versions that are not deleted need it.
+    #[serde(deserialize_with = "number")]
+    pub refs: u64,
+    /// The attributes that a newer release of this program wrote: kept whenever the item is written again.
+    #[serde(flatten)]
+    pub rest: Item,
+}
+
+/// Whether a blob's generation may be committed against, or may be deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::ledger) enum BlobState {
+    Kept,
+    Condemned,
+    /// A state of a newer release of this program: neither committed against nor collected.
+    Other(Word),
+}
+
+words!(BlobState { Kept: "kept", Condemned: "condemned" });
+
+/// The marks of records: see [`Record`].
+macro_rules! records {
+    ($($record:ty: $marks:expr;)*) => {
+        $(impl Record for $record {
+            const MARKS: &'static [&'static str] = &$marks;
+        })*
+    };
+}
+
+records! {
+    Head: ["rev"];
+    // The rev of the event that it is a copy of.
+    TagItem: ["set"];
+    VersionItem: ["state", "more_labels"];
+    ReleaseEvent: [];
+    TagEvent: [];
+    KeyItem: [];
+    BlobItem: ["state", "gen", "refs", "needs"];
+}
+
+impl Record for TagHead {
+    const MARKS: &'static [&'static str] = &["rev"];
+    const DECIDES: bool = false;
+}
+
+impl BlobFields {
+    /// Returns what this release knows of it, as an item.
+    pub(in crate::ledger) fn without_rest(&self) -> Item {
+        encode(&Self { rest: Item::new(), ..self.clone() })
+    }
+
+    pub(in crate::ledger) fn to_blob(&self) -> Blob {
+        Blob {
+            address: Address { sha256: self.sha256.clone(), generation: self.generation },
+            size: self.size,
+            filename: self.filename.clone(),
+            mode: self.mode,
+        }
+    }
+}
+
+impl From<&Blob> for BlobFields {
+    fn from(blob: &Blob) -> Self {
+        Self {
+            sha256: blob.address.sha256.clone(),
+            generation: blob.address.generation,
+            size: blob.size,
+            filename: blob.filename.clone(),
+            mode: blob.mode,
+            rest: Item::new(),
+        }
+    }
+}
+
+impl VersionItem {
+    /// Returns its blob for a copy in a head or a tag: without what else a newer release wrote into the version.
+    pub(in crate::ledger) fn copied_blob(&self) -> BlobFields {
+        BlobFields { rest: Item::new(), ..self.blob.clone() }
+    }
+
+    /// As a release, with the tags on it yet to be filled in.
+    pub(in crate::ledger) fn into_release(self, package: &PackageName) -> Release {
+        Release {
+            package: package.clone(),
+            version: self.n,
+            blob: self.blob.to_blob(),
+            labels: self.labels.and(&self.more_labels),
+            message: self.message,
+            state: self.state,
+            added_at: self.when,
+            added_by: self.who,
+            tags: Vec::new(),
+            rev: None,
+        }
+    }
+}
+
+impl TagItem {
+    pub(in crate::ledger) fn into_move(self, package: &PackageName) -> TagMove {
+        TagMove {
+            package: package.clone(),
+            tag: self.tag,
+            version: self.version,
+            previous: self.previous,
+            kind: self.kind,
+            rev: self.set,
+            moved_at: self.when,
+            moved_by: self.who,
+            message: self.message,
+            protection: self.protection,
+        }
+    }
+}
+
+impl TagEvent {
+    /// As the change of a tag that it tells of; `None` for one that is of no tag.
+    pub(in crate::ledger) fn into_move(self, package: &PackageName) -> Option<TagMove> {
+        Some(TagMove {
+            package: package.clone(),
+            tag: self.tag?,
+            version: self.version,
+            previous: self.previous,
+            kind: self.kind,
+            rev: self.rev,
+            moved_at: self.when,
+            moved_by: self.who,
+            message: self.message,
+            protection: self.protection,
+        })
+    }
+}

@@ -1,0 +1,120 @@
+//! The loop that tries again.
+
+use super::{
+    heartbeat::Heartbeat,
+    hint::{RetryHint, Retryable},
+    limit::Limit,
+    pace::Wait,
+    policy::RetryPolicy,
+};
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::time::Instant;
+use tracing::{Instrument, debug, debug_span};
+
+impl RetryPolicy {
+    /// Tries until success, until an error that is not worth another try, or until the deadline passes with no
+    /// success; the last error is returned. What is tried must be idempotent.
+    ///
+    /// While the back end can't ([`RetryHint::Later`]), at most 40 tries begin in any minute, and the gap between two never
+    /// shrinks, but for the last try, which is made at the deadline. All runs of one `RetryPolicy` and its clones share
+    /// a budget: a retry takes one of 64 tokens, a success gives one back, and so do 2 s. Where there is none,
+    /// the retry waits for it. So any number of concurrent runs of which none succeeds begin, in all, at most 64 retries
+    /// and 30 more a minute, and one each at its deadline.
+    ///
+    /// # Errors
+    /// Those of the tries.
+    pub async fn run<T, E, F>(&self, doing: &str, attempt: impl FnMut() -> F) -> Result<T, E>
+    where
+        E: Retryable,
+        F: Future<Output = Result<T, E>>,
+    {
+        self.run_while(&Heartbeat::new(), doing, attempt).await
+    }
+
+    /// As [`run`](Self::run), with the deadline counted from the last beat of `heartbeat`: a long transfer that moves is
+    /// not cut off. Each attempt runs with a [`Limit`], so that one which waits for a server ends by the deadline.
+    ///
+    /// # Errors
+    /// Those of the tries.
+    pub async fn run_while<T, E, F>(
+        &self,
+        heartbeat: &Heartbeat,
+        doing: &str,
+        mut attempt: impl FnMut() -> F,
+    ) -> Result<T, E>
+    where
+        E: Retryable,
+        F: Future<Output = Result<T, E>>,
+    {
+        let mut tries = 0_u32;
+        let met = Mutex::new((RetryHint::Later, Duration::ZERO));
+        let attempt = || {
+            tries += 1;
+            let attempt = attempt();
+            let number = tries;
+            // What a back end says of its calls is said within: so it can be told which try they belong to.
+            let attempt = attempt.instrument(debug_span!("attempt", number));
+            // On the heap: what an attempt holds would else be in every future that waits for it.
+            let attempt = Box::pin(attempt);
+            let met = &met;
+            async move {
+                // Only here: `backoff` asks for the next attempt before it sleeps.
+                let began = Instant::now();
+                Limit::new(self, heartbeat).on(attempt).await.map_err(|error| match error.retry_hint() {
+                    RetryHint::Never => backoff::Error::Permanent(error),
+                    // Still bounded: what is retried at once gives a different error the next time.
+                    RetryHint::Now => backoff::Error::retry_after(error, Duration::ZERO),
+                    again => {
+                        debug!(attempt = number, %error, "will try again: {doing}");
+                        *met.lock().unwrap_or_else(PoisonError::into_inner) = (again, began.elapsed());
+                        backoff::Error::transient(error)
+                    }
+                })
+            }
+        };
+        let beat = heartbeat.own();
+        let waits = Waits { retry_policy: self, heartbeat, met: &met, beat, sleeps: 0, last: Duration::ZERO };
+        let result = backoff::future::retry(waits, attempt).await;
+        if result.is_ok() {
+            self.budget.refund();
+        }
+        result
+    }
+}
+
+struct Waits<'a> {
+    retry_policy: &'a RetryPolicy,
+    heartbeat: &'a Heartbeat,
+    /// The last failure, and how long its try took.
+    met: &'a Mutex<(RetryHint, Duration)>,
+    beat: Instant,
+    sleeps: u32,
+    /// The last sleep while the back end could not.
+    last: Duration,
+}
+
+impl backoff::backoff::Backoff for Waits<'_> {
+    fn next_backoff(&mut self) -> Option<Duration> {
+        let beat = self.heartbeat.own();
+        if beat != self.beat {
+            (self.beat, self.sleeps, self.last) = (beat, 0, Duration::ZERO);
+        }
+        let (age, deadline) = (self.heartbeat.last().elapsed(), self.retry_policy.deadline);
+        let left = deadline.checked_sub(age).filter(|left| !left.is_zero())?;
+        if self.retry_policy.cancellation.is_cancelled() {
+            return None;
+        }
+        let (hint, took) = *self.met.lock().unwrap_or_else(PoisonError::into_inner);
+        let wait = Wait { hint, sleeps: self.sleeps, last: self.last, took, age, deadline };
+        let mut sleep = (self.retry_policy.pace)(&wait, self.retry_policy.share());
+        if hint == RetryHint::Later {
+            sleep = sleep.max(self.retry_policy.budget.take());
+            self.last = sleep;
+        }
+        self.sleeps += 1;
+        Some(sleep.min(left))
+    }
+}

@@ -1,0 +1,133 @@
+//! The table, and how items are read from it.
+
+use super::attributes::{Attributes, attributes, is_known, take_key};
+use crate::{
+    aws,
+    fault::{Fault, FaultKind},
+    table::{Found, Item, Key, TransactError},
+};
+use aws_sdk_dynamodb::{
+    Client,
+    types::{CancellationReason, KeysAndAttributes},
+};
+use std::sync::atomic::AtomicBool;
+use tracing::{Instrument, debug_span};
+
+/// The keys in one
+/// [`BatchGetItem`](https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html).
+pub(super) const BATCH: usize = 100;
+
+/// A table in DynamoDB. It must have the string keys `pk` and `sk`, and be used by no global table in another region:
+/// conditions hold within one region only.
+#[derive(Debug)]
+pub struct DynamoTable {
+    pub(super) client: Client,
+    pub(super) name: String,
+    /// [`Table::create`](crate::table::Table::create) has made it and has not finished.
+    pub(super) making: AtomicBool,
+}
+
+impl DynamoTable {
+    /// The table of that name. Nothing is asked yet. The client should come from
+    /// [`Aws::dynamodb`](crate::aws::Aws::dynamodb): retries inside it would be wrong.
+    #[must_use]
+    pub fn new(client: Client, name: impl Into<String>) -> Self {
+        Self { client, name: name.into(), making: AtomicBool::new(false) }
+    }
+
+    pub(super) fn reading(&self) -> String {
+        format!("reading the table `{}`", self.name)
+    }
+
+    pub(super) fn writing(&self) -> String {
+        format!("writing to the table `{}`", self.name)
+    }
+
+    pub(super) async fn get_one(&self, key: &Key) -> Result<Option<Item>, Fault> {
+        let request = self.client.get_item().table_name(&self.name).set_key(Some(attributes(key)));
+        let sent = request.consistent_read(true).send();
+        let answer = sent.instrument(debug_span!("dynamodb.GetItem", table = self.name)).await;
+        let answer = answer.map_err(|error| aws::fault(self.reading(), error))?;
+        answer.item.map(|item| self.item(item).map(|(_, item)| item)).transpose()
+    }
+
+    /// Items of at most [`BATCH`] different keys, in no order.
+    pub(super) async fn get_batch(&self, keys: &[&Key]) -> Result<Vec<(Key, Item)>, Fault> {
+        let wanted = keys.iter().map(|key| attributes(key)).collect();
+        let mut wanted =
+            KeysAndAttributes::builder().consistent_read(true).set_keys(Some(wanted)).build().ok();
+        let mut found = Vec::new();
+        // An answer may leave keys out when it grows too large or some partition is busy: at once again, but once.
+        for _ in 0..2 {
+            let Some(keys) = wanted.take() else { break };
+            let sent = self.client.batch_get_item().request_items(&self.name, keys).send();
+            let answer = sent.instrument(debug_span!("dynamodb.BatchGetItem", table = self.name)).await;
+            let answer = answer.map_err(|error| aws::fault(self.reading(), error))?;
+            for item in answer.responses.unwrap_or_default().into_values().flatten() {
+                found.push(self.item(item)?);
+            }
+            wanted = answer.unprocessed_keys.unwrap_or_default().into_values().next();
+        }
+        match wanted {
+            None => Ok(found),
+            Some(left) => {
+                let source = format!("{} of {} items were not read", left.keys().len(), keys.len());
+                Err(Fault::new(FaultKind::Throttled, self.reading(), source))
+            }
+        }
+    }
+
+    pub(super) fn item(&self, mut attributes: Attributes) -> Result<(Key, Item), Fault> {
+        let damaged = |source: String| Fault::new(FaultKind::Corrupt, self.reading(), source);
+        let key = take_key(&mut attributes).ok_or_else(|| damaged("an item without its key".to_owned()))?;
+        // A type that is newer than the SDK, at which serde_dynamo would panic.
+        if !attributes.values().all(is_known) {
+            return Err(damaged(format!("the item {key} has an attribute of a type that is not known")));
+        }
+        let item = serde_dynamo::from_item(attributes);
+        let item = item.map_err(|error| damaged(format!("the item {key}: {error}")))?;
+        Ok((key, item))
+    }
+
+    /// What a cancelled transaction says. The reasons stand in the order of the actions.
+    pub(super) fn cancelled(&self, reasons: Vec<CancellationReason>, actions: usize) -> TransactError {
+        // Where some conditions could not be judged, those that were are half an answer: one may have failed because
+        // of what was not seen.
+        if let Some((kind, source)) = worst(&reasons) {
+            return Fault::new(kind, self.writing(), source).into();
+        }
+        let found = |reason: CancellationReason| -> Result<Option<Found>, Fault> {
+            if reason.code() != Some("ConditionalCheckFailed") {
+                return Ok(None);
+            }
+            let there = reason.item.filter(|item| !item.is_empty());
+            Ok(Some(there.map(|item| self.item(item).map(|(_, item)| item)).transpose()?))
+        };
+        let refused: Result<Vec<_>, _> = reasons.into_iter().map(found).collect();
+        match refused {
+            Ok(refused) if refused.len() == actions && refused.iter().any(Option::is_some) => {
+                TransactError::Refused(refused)
+            }
+            Ok(_) => Fault::new(FaultKind::Unexpected, self.writing(), "cancelled for no reason").into(),
+            Err(fault) => fault.into(),
+        }
+    }
+}
+
+/// The worst reason that is no failed condition, and what it means. Nothing was changed. The codes are those of
+/// [`TransactWriteItems`](https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html).
+pub(super) fn worst(reasons: &[CancellationReason]) -> Option<(FaultKind, String)> {
+    let judged = reasons.iter().filter_map(|reason| {
+        let kind = match reason.code()? {
+            "None" | "ConditionalCheckFailed" => return None,
+            "TransactionConflict" => FaultKind::Contended,
+            "ThrottlingError" | "ProvisionedThroughputExceeded" => FaultKind::Throttled,
+            // The item is malformed, or too large.
+            _ => FaultKind::Unexpected,
+        };
+        let reported = [reason.code(), reason.message()].into_iter().flatten().collect::<Vec<_>>().join(": ");
+        Some((kind, reported))
+    });
+    // What another try can't help must not be hidden by what it can.
+    judged.max_by_key(|(kind, _)| !kind.is_transient())
+}

@@ -21,6 +21,7 @@ mod ledger;
 mod link;
 mod model;
 mod models;
+mod pages;
 mod proxy;
 mod releases;
 mod resume;

@@ -24,7 +24,7 @@ const WEEK: [(&str, &str, &str, &str); 7] = [
     ("2025-05-06T09:41:27Z", "ann@laptop", "canary", "new checkout"),
     ("2025-05-06T15:05:52Z", "ben@laptop", "rollback", "checkout fails for guests"),
     ("2025-05-07T11:20:08Z", "ci/843", "add", "build 843"),
-    ("2025-05-07T14:00:19Z", "ann@laptop", "canary", "checkout, mended"),
+    ("2025-05-07T14:00:19Z", "ann@laptop", "canary", "checkout fixed"),
 ];
 
 pub fn prepare(sandbox: &Sandbox) {

@@ -1,4 +1,4 @@
-//! What operations answer, and what holds for all errors.
+//! The errors of operations, and properties of all errors.
 
 use super::*;
 

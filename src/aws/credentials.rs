@@ -27,7 +27,7 @@ const LAST: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_secs(1);
 /// The longest time to connect to the instance metadata service, which is close or does not exist.
 const IMDS_CONNECT: Duration = Duration::from_secs(1);
-/// The longest time for its answer: a busy service is slow.
+/// The longest time for an answer of the instance metadata service, which is slow when busy.
 const IMDS_ANSWER: Duration = Duration::from_secs(5);
 
 /// The settings of the providers of regions and credentials.

@@ -102,13 +102,13 @@ impl Http {
             if let Some(trusted) = self.0.trusted.get() {
                 context = context.with_trust_store(trusted.clone());
             }
-            let context = context.build().expect("certificates and names are all that it has");
+            let context = context.build().expect("a context with only certificates is valid");
             builder.tls_provider(Provider::Rustls(CryptoMode::Ring)).tls_context(context).build_https()
         } else {
             builder.build_http()
         };
-        let pool = pool.expect("nothing that it could refuse is set");
-        let client = Client::from_partition(&pool, whole).expect("it has this one");
+        let pool = pool.expect("no option that could be invalid is set");
+        let client = Client::from_partition(&pool, whole).expect("the pool has this partition");
         // Reads the certificates. The request reports an error if the system's certificates are unusable.
         let _ = client.validate_base_client_config(&RuntimeComponentsBuilder::new("tls"), &ConfigBag::base());
         client

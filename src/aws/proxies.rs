@@ -79,7 +79,7 @@ impl Proxies {
         let wrong = |own| {
             let (name, text) = filled(own).or_else(|| filled(all))?;
             let read = Matcher::builder().all(text).build();
-            let anywhere = "https://host.test/".parse().expect("it is an address");
+            let anywhere = "https://host.test/".parse().expect("the address is valid");
             let usable = read.intercept(&anywhere).and_then(|proxy| {
                 let uri = proxy.uri();
                 let (host, authority) = (uri.host()?, uri.authority()?.as_str());

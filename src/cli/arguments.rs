@@ -167,7 +167,7 @@ impl Command {
 
 fn deadline(text: &str) -> Result<Duration, String> {
     match duration(text)? {
-        Duration::ZERO => Err("it must be more than 0s".to_owned()),
+        Duration::ZERO => Err("must be more than 0s".to_owned()),
         duration => Ok(duration),
     }
 }

@@ -257,9 +257,9 @@ mod tests {
     #[test]
     fn half_a_configuration_says_which_half_is_missing() {
         let flags = Flags { ledger: Some("dynamodb://abc"), ..Flags::default() };
-        assert_eq!(find(flags, &[]), Err("--ledger gives a ledger, but there is no store".to_owned()));
+        assert_eq!(find(flags, &[]), Err("--ledger sets the ledger, but the store is not set".to_owned()));
         let variables = [("SACKER_STORE", "s3://abc")];
-        let wrong = "SACKER_STORE gives a store, but there is no ledger".to_owned();
+        let wrong = "SACKER_STORE sets the store, but the ledger is not set".to_owned();
         assert_eq!(find(Flags::default(), &variables), Err(wrong));
     }
 

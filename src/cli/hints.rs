@@ -27,7 +27,7 @@ pub(super) fn of_operation(error: &ops::Error, places: &Places) -> Vec<String> {
     let hint = match error {
         E::Ledger(error) => return of_ledger(error, places),
         E::Store(fault) => return of_fault(fault, Side::Store, places),
-        E::Input { .. } => "give a regular file that can be read, or - for standard input".to_owned(),
+        E::Input { .. } => "give a readable regular file, or - for standard input".to_owned(),
         E::Changed(_) => "nothing was added; add it again when no process is writing to it".to_owned(),
         // A ledger with its own identity never gets that hint: to it, all of another ledger's blobs are garbage.
         E::NotOwner { is_copy: true, .. } => OF_A_COPY.to_owned(),

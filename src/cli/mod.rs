@@ -196,7 +196,7 @@ fn execute(
             Command::Gc(arguments) => commands::gc::run(arguments, &mut context).await,
             Command::Fsck(arguments) => commands::fsck::run(arguments, &mut context).await,
             Command::Init(arguments) => commands::init::run(&arguments, &mut context).await,
-            Command::Completions(_) => unreachable!("it was done above"),
+            Command::Completions(_) => unreachable!("completions were handled above"),
         };
         if context.identity.is_asked_for() {
             // The answer is flushed first, so that its reader does not wait for the identity; `run` reports a failure

@@ -18,13 +18,13 @@ pub(super) struct Change {
 pub(super) fn jobs(text: &str) -> Result<NonZeroUsize, String> {
     const MOST: usize = 64;
     let jobs = text.parse().ok().filter(|jobs: &NonZeroUsize| jobs.get() <= MOST);
-    jobs.ok_or_else(|| format!("it must be a number from 1 to {MOST}"))
+    jobs.ok_or_else(|| format!("must be a number from 1 to {MOST}"))
 }
 
 /// Parses the number of rows to show at most.
 pub(super) fn limit(text: &str) -> Result<usize, String> {
     match text.parse() {
-        Ok(0) | Err(_) => Err("not a whole number above 0".to_owned()),
+        Ok(0) | Err(_) => Err("must be a whole number above 0".to_owned()),
         Ok(limit) => Ok(limit),
     }
 }
@@ -33,7 +33,7 @@ pub(super) fn limit(text: &str) -> Result<usize, String> {
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let parsed: jiff::SignedDuration =
         text.parse().map_err(|_| "not a duration such as 90s, 2m or 1h 30m".to_owned())?;
-    Duration::try_from(parsed).map_err(|_| "it is negative".to_owned())
+    Duration::try_from(parsed).map_err(|_| "must not be negative".to_owned())
 }
 
 #[cfg(test)]

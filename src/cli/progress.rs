@@ -192,7 +192,7 @@ fn style(unit: Unit, total_is_known: bool) -> ProgressStyle {
         }
         Unit::Byte => "{msg} {binary_bytes} {binary_bytes_per_sec}".to_owned(),
     };
-    ProgressStyle::with_template(&template).expect("the template is right").progress_chars("=> ")
+    ProgressStyle::with_template(&template).expect("the template is valid").progress_chars("=> ")
 }
 
 #[cfg(test)]

@@ -51,7 +51,7 @@ pub(super) fn run_until_done_or_signal<T>(
     let internal = |error: io::Error| Failure::new(Kind::Internal, format!("can't start: {error}"));
     obey_signals(cancellation.clone(), Arc::clone(notices), changes).map_err(internal)?;
     let running = Running(Some(threads.runtime().map_err(internal)?));
-    let runtime = running.0.as_ref().expect("it is taken when dropped");
+    let runtime = running.0.as_ref().expect("the runtime is taken only on drop");
     runtime.block_on(async {
         tokio::select! {
             // A finished result is returned even if a stop was requested.

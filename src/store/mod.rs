@@ -189,7 +189,7 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// damage an address.
     ///
     /// `expected` is true if the blob should exist already: then the store checks for it before anything is sent.
-    /// `sent` receives a report of the bytes as they are sent, and first of those that need not be sent. Cancelling
+    /// `sent` receives a report of the bytes as they are sent, and first of those that need not be sent. Canceling
     /// the future stores the blob whole or not at all.
     ///
     /// # Errors

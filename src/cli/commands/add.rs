@@ -41,7 +41,7 @@ pub(in crate::cli) struct Args {
     /// Add the version only if latest is N; none: only if there is no latest
     #[arg(long, value_name = "N|none")]
     expect_latest: Option<Expectation>,
-    /// Confirm the move of a tag under `protect --confirm`, by repeating its name; repeatable
+    /// Confirm the move of this tag, as `protect --confirm` requires; repeatable
     #[arg(long, value_name = "TAG")]
     confirm: Vec<TagName>,
     /// Transfer this many parts of a large file at once, 1 to 64 [default: adaptive, up to 32]

@@ -61,7 +61,7 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
         .map_err(|invalid| Failure::new(Kind::Invalid, format!("reading {}: {invalid}", the_plan(&path))))
         .map_err(|failure| failure.hint("nothing was changed; `sacker apply --help` shows a plan"))?;
     let message = change.message.clone().or_else(|| plan.message().filter(|_| !undo).cloned());
-    let doing = format!("{} {}", if undo { "taking back" } else { "applying" }, the_plan(&path));
+    let doing = format!("{} {}", if undo { "undoing" } else { "applying" }, the_plan(&path));
     let client = context.ledger().await?;
     let author = context.author(Change { message, ..change }).await?;
     let request = ApplyRequest { plan, undo, author };

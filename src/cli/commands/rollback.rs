@@ -21,7 +21,7 @@ pub(in crate::cli) struct Args {
     /// Move the tag only if it is on N now (none: on no version), so that two reactions to one alarm move it once
     #[arg(long, value_name = "N|none")]
     expect: Option<Expectation>,
-    /// Confirm the move of a tag under `protect --confirm`, by repeating its name
+    /// Confirm the move by repeating the tag's name, as `protect --confirm` requires
     #[arg(long, value_name = "TAG")]
     confirm: Option<TagName>,
     #[command(flatten)]

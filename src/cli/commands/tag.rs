@@ -24,7 +24,7 @@ pub(in crate::cli) struct Args {
     /// Move the tag only if the version meets this: label:NAME=VALUE, tag:TAG or age:2h; repeatable
     #[arg(long, value_name = "GATE")]
     require: Vec<Gate>,
-    /// Confirm the move of a tag under `protect --confirm`, by repeating its name
+    /// Confirm the move by repeating the tag's name, as `protect --confirm` requires
     #[arg(long, value_name = "TAG")]
     confirm: Option<TagName>,
     #[command(flatten)]

@@ -18,7 +18,7 @@ pub(in crate::cli) struct Args {
     /// Remove the tag only if it is on N; none: only if it is on no version
     #[arg(long, value_name = "N|none")]
     expect: Option<Expectation>,
-    /// Confirm the removal of a tag under `protect --confirm`, by repeating its name
+    /// Confirm the removal by repeating the tag's name, as `protect --confirm` requires
     #[arg(long, value_name = "TAG")]
     confirm: Option<TagName>,
     #[command(flatten)]

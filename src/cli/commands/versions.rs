@@ -29,7 +29,7 @@ fn digits(text: &str) -> Result<String, String> {
     if (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_hexdigit()) {
         Ok(text.to_ascii_lowercase())
     } else {
-        Err("not 1 to 64 hex digits".to_owned())
+        Err("must be 1 to 64 hex digits".to_owned())
     }
 }
 

@@ -328,15 +328,15 @@ fn wrong_usage_is_explained() {
     ");
     assert_snapshot!(sandbox.run(&["add", "app", "--json"]), @r#"
     exit 2
-    2| {"error":{"kind":"invalid","message":"the following required arguments were not provided: <FILE>","hint":"`sacker --help` shows the commands, `sacker COMMAND --help` their options","exit_code":2}}
+    2| {"error":{"kind":"invalid","message":"the following required arguments were not provided: <FILE>","hint":"`sacker --help` lists the commands, `sacker COMMAND --help` their options","exit_code":2}}
     "#);
     assert_snapshot!(sandbox.run(&["info", "app", "live", "--expect", "1", "--json"]), @r#"
     exit 2
-    2| {"error":{"kind":"invalid","message":"unexpected argument '--expect' found","hint":"`sacker --help` shows the commands, `sacker COMMAND --help` their options","exit_code":2}}
+    2| {"error":{"kind":"invalid","message":"unexpected argument '--expect' found","hint":"`sacker --help` lists the commands, `sacker COMMAND --help` their options","exit_code":2}}
     "#);
     assert_snapshot!(sandbox.run(&["list", "--deadline", "0s"]), @"
     exit 2
-    2| error: invalid value '0s' for '--deadline <DURATION>': it must be more than 0s
+    2| error: invalid value '0s' for '--deadline <DURATION>': must be more than 0s
     2|
     2| For more information, try '--help'.
     ");

@@ -147,7 +147,7 @@ fn proxies_are_asked_for_either_scheme() {
         let behind = behind.set(variable, &proxy.url);
         let address = &proxy.url;
         behind
-            .fails(2, &[address, "proxy authorization required", "hint: give the proxy's user and password"]);
+            .fails(2, &[address, "proxy authorization required", "hint: set the proxy's user and password"]);
         let with_password = address.replace("http://", "http://user:secret@");
         let behind = behind.set(variable, &with_password);
         behind.works();
@@ -269,7 +269,7 @@ fn a_proxy_whose_address_cant_be_read_is_a_wrong_setting() {
     insta::assert_snapshot!(run("http://table.test"), @"
     exit 2
     2| error: listing the packages in dynamodb://table?region=eu-west-1&endpoint=http://table.test: reading the table `table`: it can't be used with these settings: through the proxy of HTTP_PROXY: its address can't be read
-    2| hint: name a proxy that speaks HTTP, http://HOST:PORT, in HTTPS_PROXY, or HTTP_PROXY for `http://`; or name the host in NO_PROXY
+    2| hint: set HTTPS_PROXY, or HTTP_PROXY for `http://`, to a proxy that speaks HTTP, http://HOST:PORT; or list the host in NO_PROXY
     ");
     // What needs no proxy does without.
     assert!(run("http://127.0.0.1:1").starts_with("exit 7\n"));

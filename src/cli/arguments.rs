@@ -19,9 +19,9 @@ Exit codes:
     4  not_found: no such package, version or tag
     5  conflict: an expectation failed, the key was used for another change, or
        contention lasted past the deadline; nothing was changed
-    6  refused: the tag is protected, or the version is yanked, deleted or tagged
-    7  unavailable: the back end was unreachable or throttling past the deadline;
-       nothing was changed
+    6  refused: the tag is protected, or the version yanked, deleted or tagged
+    7  unavailable: the back end was unreachable or throttling past the
+       deadline; nothing was changed
     8  integrity: a blob or the ledger is damaged
     9  unknown: the outcome is unknown; run it again with the --key that is
        printed

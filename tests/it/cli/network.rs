@@ -95,7 +95,7 @@ fn an_authority_of_ones_own_is_named_by_a_bundle() {
     let home = behind.sandbox.home().to_owned();
     let path = |name: &str| home.join(name).to_str().unwrap().to_owned();
     let (own, other) = (path("own.pem"), path("other.pem"));
-    let untrusted = ["invalid peer certificate", "hint: nobody that is trusted", "AWS_CA_BUNDLE"];
+    let untrusted = ["invalid peer certificate", "hint: the server's certificate is not signed", "AWS_CA_BUNDLE"];
     behind.fails(2, &untrusted);
     // It is looked at before the system's, which would have it.
     let behind = behind.set("SSL_CERT_FILE", &own).set("AWS_CA_BUNDLE", &other);
@@ -195,7 +195,7 @@ fn a_proxy_that_fails_is_named_within_the_deadline() {
         behind = behind.set(variable, "socks5://user:secret@127.0.0.1:1080");
         behind.fails(
             2,
-            &["through the proxy socks5://127.0.0.1:1080: it does not speak HTTP", "hint: name a proxy"],
+            &["through the proxy socks5://127.0.0.1:1080: it does not speak HTTP", "hint: set HTTPS_PROXY"],
         );
         assert_eq!(behind.connections(), before, "nothing went past the proxy");
     }

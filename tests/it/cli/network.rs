@@ -95,7 +95,8 @@ fn an_authority_of_ones_own_is_named_by_a_bundle() {
     let home = behind.sandbox.home().to_owned();
     let path = |name: &str| home.join(name).to_str().unwrap().to_owned();
     let (own, other) = (path("own.pem"), path("other.pem"));
-    let untrusted = ["invalid peer certificate", "hint: the server's certificate is not signed", "AWS_CA_BUNDLE"];
+    let untrusted =
+        ["invalid peer certificate", "hint: the server's certificate is not signed", "AWS_CA_BUNDLE"];
     behind.fails(2, &untrusted);
     // It is looked at before the system's, which would have it.
     let behind = behind.set("SSL_CERT_FILE", &own).set("AWS_CA_BUNDLE", &other);

@@ -1,6 +1,6 @@
-//! What a failure is for whoever ran the command: its kind, its exit code, what happened, and what to do next.
+//! Failures as the user sees them: kind, exit code, message and hints.
 //!
-//! The errors of the library know nothing of this; every one of them gets its meaning here.
+//! The library's errors don't depend on this module, which gives each of them its kind.
 
 use super::{
     config, hints,
@@ -13,7 +13,7 @@ use crate::{
 };
 use std::{error::Error, io};
 
-/// The kinds of failure. Their names and codes are never changed once released.
+/// The kinds of failure. Their names and codes never change once released.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Kind {
     Internal,
@@ -27,7 +27,7 @@ pub(super) enum Kind {
     Unknown,
     Denied,
     Interrupted,
-    /// Nobody reads what is printed any more: the end, and no failure.
+    /// The reader of stdout has closed it: the command ends without a failure.
     Closed,
 }
 
@@ -67,15 +67,15 @@ impl Kind {
     }
 }
 
-/// Why a command failed, ready to be shown.
+/// A command's failure, ready to be shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Failure {
     pub kind: Kind,
-    /// What was being done, to what, where; and what went wrong.
+    /// The activity, its object and its place, then the error.
     pub message: String,
-    /// What to do next.
+    /// The actions that the user can take.
     pub hints: Vec<String>,
-    /// What lies beneath, the nearest first.
+    /// The underlying errors, the nearest first.
     pub causes: Vec<String>,
 }
 
@@ -93,15 +93,15 @@ impl Failure {
         Self::new(Kind::Interrupted, "interrupted before anything was committed")
     }
 
-    /// What is meant for stdout can't be written.
+    /// Returns the failure to write to stdout.
     pub fn stdout(error: &io::Error) -> Self {
         if error.kind() == io::ErrorKind::BrokenPipe {
-            return Self::new(Kind::Closed, "nobody reads any more");
+            return Self::new(Kind::Closed, "standard output is closed");
         }
         Self::new(Kind::Invalid, format!("can't write to standard output: {}", plain(error)))
     }
 
-    /// An operation's error, met while doing something: "moving the tag live of app".
+    /// Returns the failure of an operation during an activity, such as "moving the tag live of app".
     pub fn of_operation(error: &ops::Error, doing: &str, places: &Places) -> Self {
         let message = match location(error, places) {
             Some(place) => format!("{doing} in {place}: {}", said(error)),
@@ -111,7 +111,7 @@ impl Failure {
         Self { kind: kind(error), message, hints, causes: causes(error) }
     }
 
-    /// A fault met before anything was asked for.
+    /// Returns the failure to open the back ends, before any request.
     pub fn of_opening(fault: &Fault, places: &Places) -> Self {
         Self {
             kind: kind_of_fault(fault.kind),
@@ -171,7 +171,7 @@ fn kind_of_ledger(error: &ledger::Error) -> Kind {
     }
 }
 
-/// Of several, that which trying again helps least against.
+/// Returns the kind least likely to succeed on retry.
 fn kind_of_moves(failed: &[ledger::Failed]) -> Kind {
     let kinds: Vec<_> = failed.iter().map(|failed| kind_of_ledger(&failed.error)).collect();
     let order = [Kind::NotFound, Kind::Refused, Kind::Conflict];
@@ -191,7 +191,7 @@ fn kind_of_fault(kind: FaultKind) -> Kind {
     }
 }
 
-/// Where it went wrong, unless that is clear from what is said.
+/// Returns the place of the error, unless the message contains it already.
 fn location(error: &ops::Error, places: &Places) -> Option<String> {
     match error {
         ops::Error::Ledger(ledger::Error::Interrupted) => None,
@@ -203,7 +203,7 @@ fn location(error: &ops::Error, places: &Places) -> Option<String> {
     }
 }
 
-/// What went wrong, in one line.
+/// Returns the error as one line.
 fn said(error: &ops::Error) -> String {
     use ops::Error as E;
     match error {
@@ -211,17 +211,17 @@ fn said(error: &ops::Error) -> String {
         E::Ledger(ledger::Error::Unknown { source, .. }) => {
             format!("the outcome is unknown: {}", said_by_fault(source))
         }
-        // The file is in what was being done.
+        // The activity contains the file's name.
         E::Input { why, .. } => why.clone(),
         E::Spool { directory, source } => {
-            format!("can't keep standard input in {}: {}", directory.display(), plain(source))
+            format!("can't buffer standard input in {}: {}", directory.display(), plain(source))
         }
         E::Output { path, source } => format!("can't write {}: {}", path.display(), plain(source)),
         error => error.to_string(),
     }
 }
 
-/// With what lies right beneath: without it, nobody knows what to do.
+/// Returns the fault with its direct cause, without which the message would be of little help.
 fn said_by_fault(fault: &Fault) -> String {
     format!("{fault}: {}", without_number(&fault.source.to_string()))
 }
@@ -230,7 +230,7 @@ fn causes(error: &(dyn Error + 'static)) -> Vec<String> {
     std::iter::successors(error.source(), |&cause| cause.source()).map(ToString::to_string).collect()
 }
 
-/// Without the place at its end, which is shown with the file.
+/// Returns the message without the position at its end, which is shown with the file's name.
 fn without_place(error: &serde_json::Error) -> String {
     let text = error.to_string();
     text.rsplit_once(" at line ").map_or(text.clone(), |(text, _)| text.to_owned())

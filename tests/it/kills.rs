@@ -180,7 +180,7 @@ fn a_killed_upload_is_resumed() {
     // In pieces of 128 KiB: two parts of 8 MiB are there by then, and the third is not.
     world.killed_after(160, "add-sending", &add);
     let said = world.sandbox.shown(&world.sandbox.command(&add).output().unwrap());
-    let note = "2| note: going on after an interruption: 16.0 MiB are there already";
+    let note = "2| note: resuming an interrupted transfer: 16.0 MiB were transferred before";
     assert!(said.lines().any(|line| line == note), "{said}");
     world.holds_once("app", "f", 0);
     world.is_sound();
@@ -256,7 +256,7 @@ fn a_killed_download_is_resumed() {
         if place == Place::Embedded {
             let output = world.sandbox.command(&download).output().unwrap();
             let said = world.sandbox.shown(&output);
-            let note = "2| note: going on after an interruption: 40.0 MiB are there already";
+            let note = "2| note: resuming an interrupted transfer: 40.0 MiB were transferred before";
             assert!(said.lines().any(|line| line == note), "{said}");
         } else {
             world.sandbox.ok(&download);

@@ -24,8 +24,8 @@ fn a_file_that_everyone_may_write_is_not_obeyed() {
     configured(&sandbox, ".sacker.json", 0o666);
     assert_snapshot!(sandbox.run(&["list"]), @"
     exit 2
-    2| error: the configuration file [HOME]/.sacker.json can be changed by everyone on this machine
-    2| hint: chmod o-w [HOME]/.sacker.json
+    2| error: the configuration file [HOME]/.sacker.json is writable by every user
+    2| hint: run `chmod o-w [HOME]/.sacker.json`
     ");
     configured(&sandbox, "other.json", 0o602);
     assert_eq!(code(&sandbox.command(&["list", "--config", "other.json"]).output().unwrap()), 2);

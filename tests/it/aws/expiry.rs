@@ -45,8 +45,8 @@ fn ends() -> Vec<(&'static str, Vec<String>, &'static str, &'static str)> {
     vec![
         ("gives others", vec![gives("two")], "exit 0", ""),
         ("gives others after a while", late, "exit 0", ""),
-        ("stays busy", vec![busy()], "exit 7", "look at what gives the credentials"),
-        ("refuses", vec![refuses()], "exit 10", "give credentials that may do this"),
+        ("stays busy", vec![busy()], "exit 7", "check the source of the credentials"),
+        ("refuses", vec![refuses()], "exit 10", "provide credentials that allow this"),
         ("gives the same", vec![gives("one")], "exit 10", "the credentials have expired: get new ones"),
     ]
 }
@@ -228,7 +228,7 @@ async fn credentials_of_the_environment_that_expire_leave_an_upload_to_be_resume
     let shown = add("one").await;
     assert_ended(&shown, "exit 10", "hint: the credentials have expired: get new ones", "the first run");
     let shown = add("two").await;
-    assert!(shown.starts_with("exit 0\n1| 1\n2| note: going on after an interruption: "), "{shown}");
+    assert!(shown.starts_with("exit 0\n1| 1\n2| note: resuming an interrupted transfer: "), "{shown}");
     let parts = store.parts("UploadPart");
     assert!(parts.values().all(|times| *times == 1), "{parts:?}");
 }

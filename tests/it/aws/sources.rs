@@ -253,5 +253,5 @@ async fn a_source_behind_a_proxy_that_is_none_is_a_wrong_setting() {
     let machine = AssumeRole.machine("http://sts.test", "table").set("HTTP_PROXY", "http://proxy.test:port");
     let shown = run(machine, &["list"]).await;
     assert!(shown.starts_with("exit 2\n"), "{shown}");
-    assert!(shown.contains("hint: name a proxy that speaks HTTP"), "{shown}");
+    assert!(shown.contains("hint: set HTTPS_PROXY"), "{shown}");
 }

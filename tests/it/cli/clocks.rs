@@ -56,7 +56,7 @@ async fn a_log_that_a_wrong_clock_put_ahead_is_reported() {
     assert_snapshot!(sandbox.run(&["info", "app", "live@{0s ago}"]), @"
     exit 6
     2| error: reading app live@{[N]s ago} in file://[HOME]/.local/share/sacker/ledger: app live at [TIME] is not certain, because a clock is or was wrong: revision 3 by someone@host is recorded at [TIME], but now is [TIME]
-    2| hint: `sacker history app live` shows its moves in their order; name a version, or `live~1`
+    2| hint: `sacker history app live` shows its moves in order; name a version, or use `live~1`
     ");
     assert_snapshot!(sandbox.run(&["tag", "app", "4", "live", "--require", "age:1h"]), @"
     exit 6
@@ -65,7 +65,7 @@ async fn a_log_that_a_wrong_clock_put_ahead_is_reported() {
     ");
     assert_snapshot!(sandbox.run(&["fsck"]), @"
     exit 0
-    2| note: checked 1 package, 4 versions, 3 blobs, and the bytes of 0
+    2| note: checked 1 package, 4 versions and 3 blobs; read the bytes of 0 blobs
     ");
 }
 

@@ -51,17 +51,17 @@ fn the_main_job() {
     sandbox.write("two", vec![7; 20 << 20]);
     assert_snapshot!(run(&sandbox, &["init"]), @"
     exit 0
-    1| ledger: [SACKER_LEDGER] (made), id [ID]
-    1| store: [SACKER_STORE] (made)
-    2| warning: this server does not know the public access block bucket=[NAME] code=MalformedXML
-    2| warning: this server does not know ownership of all objects bucket=[NAME] code=MalformedXML
-    2| warning: this server does not know default encryption bucket=[NAME] code=NotImplemented
-    2| warning: this server does not know the rule that aborts incomplete uploads bucket=[NAME] code=InvalidArgument
+    1| ledger: [SACKER_LEDGER] (created), id [ID]
+    1| store: [SACKER_STORE] (created)
+    2| warning: this server does not support the public access block bucket=[NAME] code=MalformedXML
+    2| warning: this server does not support ownership of all objects bucket=[NAME] code=MalformedXML
+    2| warning: this server does not support default encryption bucket=[NAME] code=NotImplemented
+    2| warning: this server does not support the rule that aborts incomplete uploads bucket=[NAME] code=InvalidArgument
     ");
     assert_snapshot!(run(&sandbox, &["init"]), @"
     exit 0
-    1| ledger: [SACKER_LEDGER] (was there), id [ID]
-    1| store: [SACKER_STORE] (was there)
+    1| ledger: [SACKER_LEDGER] (exists already), id [ID]
+    1| store: [SACKER_STORE] (exists already)
     ");
     assert_snapshot!(run(&sandbox, &["list"]), @"exit 0");
     assert_snapshot!(run(
@@ -87,7 +87,7 @@ fn the_main_job() {
     assert_snapshot!(run(&sandbox, &["add", "app", "one", "--expect-latest", "1"]), @"
     exit 5
     2| error: adding one to app in [SACKER_LEDGER]: app latest is 2, not 1
-    2| hint: nothing was added; `sacker versions app --limit 5` shows the last ones
+    2| hint: nothing was added; `sacker versions app --limit 5` lists the last versions
     ");
     assert_snapshot!(run(&sandbox, &["versions", "app"]), @"
     exit 0
@@ -141,19 +141,19 @@ fn a_table_or_bucket_that_is_missing_is_made_by_init() {
     assert_snapshot!(run(&sandbox, &["list"]), @"
     exit 2
     2| error: listing the packages in [SACKER_LEDGER]: reading the table `[NAME]`: it does not exist: ResourceNotFoundException: Cannot do operations on a non-existent table
-    2| hint: `sacker init` makes it; or check its name and region
+    2| hint: run `sacker init` to create it, or check its name and region
     ");
     // Elsewhere it is there: two that are missing are told of in either order.
     let elsewhere = format!("file://{}", sandbox.path("store").display());
     assert_snapshot!(run(&sandbox, &["add", "app", "f", "--store", &elsewhere]), @"
     exit 2
     2| error: adding f to app in [SACKER_LEDGER]: reading the table `[NAME]`: it does not exist: ResourceNotFoundException: Cannot do operations on a non-existent table
-    2| hint: `sacker init` makes it; or check its name and region
+    2| hint: run `sacker init` to create it, or check its name and region
     ");
     sandbox.ok(&["init", "--store", &elsewhere]);
     assert_snapshot!(run(&sandbox, &["add", "app", "f", "--json"]), @r#"
     exit 2
-    2| {"error":{"kind":"invalid","message":"adding f to app in [SACKER_STORE]: reading the owner in s3://[NAME]/blobs: it does not exist: NoSuchBucket: The specified bucket does not exist","hint":"`sacker init` makes it; or check its name and region","exit_code":2}}
+    2| {"error":{"kind":"invalid","message":"adding f to app in [SACKER_STORE]: reading the owner in s3://[NAME]/blobs: it does not exist: NoSuchBucket: The specified bucket does not exist","hint":"run `sacker init` to create it, or check its name and region","exit_code":2}}
     "#);
     sandbox.ok(&["init"]);
     assert_snapshot!(run(&sandbox, &["add", "app", "f"]), @"
@@ -335,8 +335,8 @@ fn unfinished_uploads_are_reported_and_aborted() {
     sandbox.ok(&["add", "app", "f"]);
     assert_snapshot!(run(&sandbox, &["gc"]), @"
     exit 0
-    2| note: 0 blobs, 0 B, to be removed with --delete
-    2| note: 1 upload, to which nothing was written for a day, to be aborted with --delete
+    2| note: 0 blobs, 0 B, can be removed with --delete
+    2| note: 1 upload, idle for a day, can be aborted with --delete
     ");
     assert_snapshot!(run(&sandbox, &["gc", "--delete", "--json", "-q"]), @r#"
     exit 0
@@ -370,20 +370,20 @@ fn a_restored_table_is_reported_with_the_next_step() {
     };
     assert_snapshot!(on_copy(&["gc"]), @"
     exit 2
-    2| error: looking for what can be collected: the store s3://[NAME]/blobs belongs to another ledger ([ID], in dynamodb:us-east-1/[NAME]), not to dynamodb://[COPY] (a copy of [ID])
-    2| hint: use the ledger that this is a copy of; only if this one is to take its place, `sacker init --adopt-store`
+    2| error: finding garbage: the store s3://[NAME]/blobs belongs to another ledger ([ID], in dynamodb:us-east-1/[NAME]), not to dynamodb://[COPY] (a copy of [ID])
+    2| hint: use the ledger that this is a copy of; only to replace that ledger, run `sacker init --adopt-store`
     ");
     assert_snapshot!(on_copy(&["init"]), @"
     exit 2
-    2| error: making the ledger and the store: the store s3://[NAME]/blobs belongs to another ledger ([ID], in dynamodb:us-east-1/[NAME]), not to dynamodb://[COPY] (a copy of [ID])
-    2| hint: use the ledger that this is a copy of; only if this one is to take its place, `sacker init --adopt-store`
+    2| error: creating the ledger and the store: the store s3://[NAME]/blobs belongs to another ledger ([ID], in dynamodb:us-east-1/[NAME]), not to dynamodb://[COPY] (a copy of [ID])
+    2| hint: use the ledger that this is a copy of; only to replace that ledger, run `sacker init --adopt-store`
     ");
     assert_snapshot!(on_copy(&["init", "--adopt-store"]), @"
     exit 0
-    1| ledger: [COPY] (was there), id [ID]
-    1| store: [SACKER_STORE] (was there)
-    1| adopted: it belonged to [ID]; blobs are added at generation 1000000000 and up
-    2| note: `sacker fsck` says whether the store has every blob that this ledger needs
+    1| ledger: [COPY] (exists already), id [ID]
+    1| store: [SACKER_STORE] (exists already)
+    1| adopted: former owner [ID]; blobs are added at generation 1000000000 and up
+    2| note: `sacker fsck` checks that the store has every blob that this ledger needs
     ");
     assert_snapshot!(on_copy(&["add", "app", "f"]), @"
     exit 0
@@ -391,12 +391,12 @@ fn a_restored_table_is_reported_with_the_next_step() {
     ");
     assert_snapshot!(on_copy(&["fsck", "--read-data"]), @"
     exit 0
-    2| note: checked 1 package, 2 versions, 2 blobs, and the bytes of 2
+    2| note: checked 1 package, 2 versions and 2 blobs; read the bytes of 2 blobs
     ");
     assert_snapshot!(run(&sandbox, &["gc"]), @"
     exit 2
-    2| error: looking for what can be collected: the store s3://[NAME]/blobs belongs to another ledger ([ID] 1), not to dynamodb://[NAME] ([ID])
-    2| hint: use the ledger that the store belongs to, or give this one a store of its own: another prefix, such as s3://[NAME]/OTHER
+    2| error: finding garbage: the store s3://[NAME]/blobs belongs to another ledger ([ID] 1), not to dynamodb://[NAME] ([ID])
+    2| hint: use the ledger that the store belongs to, or give this ledger its own store: another prefix, such as s3://[NAME]/OTHER
     ");
 }
 

@@ -94,8 +94,8 @@ async fn kinds(shared: &Shared) {
     shared.append("P#app", json!({ "kind": "sign", "version": 2 })).await;
     shared.set("P#app", "V#0000000000000002", json!({ "state": "quarantined" })).await;
     let history = shared.run(&["history", "app"]).ok();
-    assert!(history.contains("approve    live (of a newer sacker)"), "{history}");
-    assert!(history.contains("sign       2 (of a newer sacker)"), "{history}");
+    assert!(history.contains("approve    live (from a newer sacker)"), "{history}");
+    assert!(history.contains("sign       2 (from a newer sacker)"), "{history}");
     let versions = shared.run(&["versions", "app", "--json"]).ok();
     assert!(versions.contains(r#""state":"quarantined""#), "{versions}");
     for arguments in [

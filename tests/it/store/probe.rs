@@ -67,7 +67,7 @@ async fn seen_with(lacks: Lacks) -> (aws_sdk_s3::Client, String, S3Store) {
 
 /// Tries the server as an operation does, which tries again where the server has closed a connection.
 async fn probe(store: &S3Store) -> Result<Vec<Setting>, Fault> {
-    retry_policy().run("trying the server", || store.probe(OWNER)).await
+    retry_policy().run("testing the server", || store.probe(OWNER)).await
 }
 
 async fn assert_nothing_left(client: &aws_sdk_s3::Client, bucket: &str) {

@@ -1,4 +1,4 @@
-//! How long a command takes from its start to the first byte that it sends over a connection.
+//! The time of a command from its start to the first byte that it sends over a connection.
 //!
 //! ```sh
 //! cargo build --release --locked --example first_byte

@@ -42,7 +42,7 @@ struct Options {
     /// Bytes after which the whole link stalls
     #[arg(long, value_parser = bytes, value_name = "SIZE")]
     stall_after: Option<u64>,
-    /// How long the stall lasts (default: permanently)
+    /// Duration of the stall (default: permanent)
     #[arg(long, value_parser = duration, value_name = "TIME", requires = "stall_after")]
     stall_for: Option<Duration>,
     /// Bytes after which each connection is reset

@@ -1,4 +1,4 @@
-//! What the parts of a command cost inside the process: `cargo bench --locked --features fuzzing --bench parts`.
+//! The cost of the parts of a command inside the process: `cargo bench --locked --features fuzzing --bench parts`.
 
 use divan::{Bencher, black_box, counter::BytesCount};
 use futures_util::TryStreamExt;

@@ -10,7 +10,7 @@
 //! ```
 //!
 //! Past the protocol, straight into the table: nobody else may change the ledger meanwhile, and a run that is killed
-//! leaves it damaged. But what a finished run leaves is what so many additions of the blob of `first` would have left,
+//! leaves it damaged. But a finished run leaves what the same number of additions of the blob of `first` would have left,
 //! chains and counts and all, so `fsck` accepts it. The same thing can be seeded only once.
 
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -66,7 +66,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 struct Version(Item);
 
 impl Version {
-    /// The items of a package with so many versions; the head comes last.
+    /// Returns the items of a package with `versions` versions; the head comes last.
     fn package<'a>(&'a self, name: &str, versions: u64) -> impl Iterator<Item = (Key, Item)> + use<'a> {
         let (log, directory) = (format!("P#{name}"), directory_key(name));
         let when = self.0["when"].as_u64().unwrap_or_default();

@@ -22,7 +22,7 @@ pub const DEADLINE: Duration = Duration::from_mins(1);
 
 const PACKAGE: &str = "app";
 
-/// What came of one round or of several.
+/// The result of one round or of several.
 #[derive(Default)]
 pub struct Trial {
     pub seconds: f64,

@@ -89,7 +89,7 @@ fn scalar<T: FromStr>(value: &Value) -> Option<T> {
     }
 }
 
-/// What may be left out, or be null.
+/// Reads a value that may be left out, or be null.
 #[expect(clippy::option_option, reason = "whether it is right, and whether it is there")]
 fn optional<T: FromStr>(map: &Map<String, Value>, key: &str) -> Option<Option<T>> {
     match map.get(key) {
@@ -120,7 +120,7 @@ fn write(plan: &Plan) -> Value {
 #[derive(Arbitrary, Debug)]
 struct Written {
     message: Option<Json>,
-    /// So many packages besides.
+    /// The number of further packages.
     more: u8,
     moves: Vec<Move>,
     unknown: Option<String>,

@@ -71,7 +71,7 @@ impl Scene {
         TableLedger::new(Arc::clone(&self.table), retry_policy(Cancellation::new()))
     }
 
-    /// What someone else does who comes first.
+    /// The operation of another client that comes first.
     fn set_rival<F>(&self, rival: impl Fn(TableLedger) -> F + Send + Sync + 'static)
     where
         F: Future<Output = ()> + Send + 'static,

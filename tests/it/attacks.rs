@@ -1,5 +1,5 @@
-//! What someone does who can write to the ledger, to the store, to a directory that is downloaded to, or to the
-//! configuration, and what someone sees who reads the logs. `SECURITY.md` says what is promised to whom.
+//! Attacks by someone who can write to the ledger, to the store, to a directory that is downloaded to, or to the
+//! configuration, and the secrets that a reader of the logs must not see. `SECURITY.md` states the promises.
 
 mod edits;
 mod grants;

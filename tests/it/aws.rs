@@ -1,4 +1,4 @@
-//! What goes wrong between us and AWS, over real sockets.
+//! Failures between the client and AWS, over real sockets.
 
 mod expiry;
 mod regions;
@@ -94,7 +94,7 @@ async fn an_answer_cut_short() {
     assert_eq!(fault.kind, FaultKind::Unavailable, "{fault:?}");
 }
 
-/// What was asked for may have been done.
+/// A request whose answer can't be read may have taken effect.
 #[tokio::test]
 async fn an_answer_that_cant_be_read() {
     for body in [r#"{"Item":{"pk":{"S":"p"},"#, r#"{"Item":7,"Responses":7,"ConsumedCapacity":7}"#, "\u{1}"] {
@@ -176,7 +176,7 @@ async fn credentials_that_are_refused() {
     assert!(!reported(&fault).contains("secret"));
 }
 
-/// What DynamoDB says that DynamoDB Local never does.
+/// Answers of DynamoDB that DynamoDB Local never gives.
 async fn dynamodb_says(code: &str, more: Value) -> Server {
     let mut body =
         json!({"__type": format!("com.amazonaws.dynamodb.v20120810#{code}"), "message": "it says so"});

@@ -1,4 +1,4 @@
-//! Where the real back ends are.
+//! The addresses of the real back ends, and clients of them.
 
 use async_trait::async_trait;
 use sacker::{
@@ -62,8 +62,8 @@ pub fn retry_policy() -> RetryPolicy {
     RetryPolicy::new(Duration::from_mins(1), Cancellation::new())
 }
 
-/// A table that rides out what any may meet on a busy machine, by asking again. What is sent again is the same request
-/// under the same token, so where the first copy was done after all, that is what is told.
+/// A table that retries the transient faults of a busy machine. A retry sends the same request
+/// under the same token: if the first copy took effect after all, the server reports that.
 #[derive(Debug)]
 pub struct RetryingTable<T>(pub T);
 

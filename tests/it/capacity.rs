@@ -31,7 +31,7 @@ struct Measuring {
     direct: [String; 2],
     ledger: Meter,
     store: Proxy,
-    /// How many requests of the store were counted already.
+    /// The number of requests of the store that were counted already.
     stored: usize,
     table: String,
 }
@@ -49,7 +49,7 @@ impl Measuring {
         Self { sandbox, direct, ledger, store, stored: 0, table: table.to_owned() }
     }
 
-    /// Adds versions with blobs of their own, so many at once, unmeasured.
+    /// Adds versions with blobs of their own, unmeasured, with the given concurrency.
     async fn add(&self, packages: impl Iterator<Item = String>, at_once: usize) {
         let [ledger, store] = &self.direct;
         let retry_policy = backends::retry_policy();
@@ -171,7 +171,7 @@ fn cells(row: &str) -> Vec<&str> {
     row.split('|').map(str::trim).collect()
 }
 
-/// Whether a row of the page is what was measured. Where much is read, sizes differ a little from run to run: a number
+/// Returns `true` if a row of the page agrees with the measurement. Sizes of large reads differ a little from run to run: a number
 /// takes fewer bytes if it ends in zeros.
 fn agree(said: &str, measured: &str) -> bool {
     let (said, measured) = (cells(said), cells(measured));
@@ -197,7 +197,7 @@ fn check(name: &str, measured: &str) {
     }
     let rows = |table: &str| table.lines().map(str::to_owned).collect::<Vec<_>>();
     let (said, measured) = (rows(said), rows(measured));
-    assert_eq!(said.len(), measured.len(), "other commands are measured than docs/capacity.md tells of");
+    assert_eq!(said.len(), measured.len(), "other commands are measured than docs/capacity.md lists");
     let wrong: Vec<_> =
         said.iter().zip(&measured).filter(|(said, measured)| !agree(said, measured)).collect();
     assert!(wrong.is_empty(), "docs/capacity.md says, and measured was: {wrong:#?}");

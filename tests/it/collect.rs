@@ -151,7 +151,7 @@ pub fn collect(delete: bool) -> GcOptions {
     GcOptions { delete, min_age: Duration::ZERO, now: Timestamp::now() }
 }
 
-/// The blobs that are collected, in the order they are told of.
+/// Returns the blobs that are collected, in the order of the reports.
 pub async fn gc(client: &Client, collect: GcOptions) -> Result<Vec<(Address, u64)>, Error> {
     let garbage: Vec<Garbage> = client.gc(collect).try_collect().await?;
     let blobs = garbage.into_iter().filter_map(|garbage| match garbage {

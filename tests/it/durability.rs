@@ -1,6 +1,6 @@
 //! A file is flushed before it gets its name, and its directory after: the order of the steps as `-vvv` shows them.
 //!
-//! `layers` sees to it that nothing is flushed or renamed anywhere else. SQLite's settings are tested beside it.
+//! `layers` checks that nothing is flushed or renamed anywhere else. SQLite's settings are tested in its own module.
 
 use crate::cli::sandbox::Sandbox;
 use std::path::Path;
@@ -55,7 +55,7 @@ fn nothing_has_a_name_before_it_is_flushed_nor_is_done_before_the_name_is() {
     let owner = store.join("OWNER").display().to_string();
     assert_eq!(named(&sandbox, &["add", "app", "f"]), [owner, x.clone()]);
     assert_eq!(named(&sandbox, &["add", "app", "g"]), [y]);
-    // Whoever wrote it may have died before it was durable.
+    // The process that wrote it may have died before it was durable.
     let directory = store.join("sha256").display().to_string();
     assert_eq!(steps(&sandbox, &["add", "app", "f"]), [Step::Flushed(x.clone()), Step::Flushed(directory)]);
     // In the place of damage.

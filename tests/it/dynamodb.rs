@@ -1,4 +1,4 @@
-//! What is particular to the table in DynamoDB.
+//! Behaviour that only the table in DynamoDB has.
 
 use crate::{
     backends::{self, RetryingTable},
@@ -15,7 +15,7 @@ use sacker::{
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A new table that rides out a busy machine.
+/// Creates a table whose client tolerates a busy machine.
 async fn fresh(what: &str) -> RetryingTable<DynamoTable> {
     let table = RetryingTable(DynamoTable::new(client().await, backends::unique(what)));
     table.create().await.unwrap();

@@ -1,4 +1,4 @@
-//! A table that loses requests and replies, delivers late, and refuses, as it is told.
+//! A table that loses requests and replies, delivers late, and refuses, as a script decides.
 
 use async_trait::async_trait;
 use futures_util::future::{BoxFuture, FutureExt};
@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-/// What becomes of a transaction.
+/// The fate of a transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
     Arrives,
@@ -30,7 +30,7 @@ pub enum Fate {
     ComesSecond,
 }
 
-/// How long it takes to find that there is no answer.
+/// The time until a client gives up waiting for an answer.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
 type Script = dyn FnMut(usize, &Transaction) -> Fate + Send;
@@ -53,7 +53,7 @@ impl fmt::Debug for Faulty {
     }
 }
 
-/// Whether a transaction is a fence.
+/// Returns `true` if a transaction is a fence.
 pub fn is_fence(transaction: &Transaction) -> bool {
     transaction.actions().iter().any(|action| match &action.change {
         Change::Put(item) => item.get("kind").is_some_and(|kind| kind == "fence"),
@@ -78,7 +78,7 @@ impl Faulty {
         }
     }
 
-    /// What someone else does who comes first; it is told the first item of the transaction or of the rest of the read.
+    /// Sets the operation of a rival that comes first. It gets the first item of the transaction or of the rest of the read.
     pub fn set_rival<F>(&self, rival: impl Fn(Key) -> F + Send + Sync + 'static)
     where
         F: Future<Output = ()> + Send + 'static,
@@ -86,7 +86,7 @@ impl Faulty {
         *self.rival.lock().unwrap() = Some(Arc::new(move |key| rival(key).boxed()));
     }
 
-    /// Lets the rival come between the items of the next [`Table::get_many`], after so many of them.
+    /// Lets the rival come between the items of the next [`Table::get_many`], after `after` of them.
     pub fn tear_next_read(&self, after: usize) {
         *self.torn.lock().unwrap() = Some(after);
     }

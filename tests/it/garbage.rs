@@ -37,7 +37,7 @@ async fn whole() -> (Arc<MemoryTable>, Vec<(Key, Item)>) {
     (table, items)
 }
 
-/// Everything there is to ask and to change, whatever comes of it.
+/// Calls every read and every change, and ignores the results.
 async fn everything(ledger: &TableLedger) {
     let package = of("app");
     drop(ledger.packages(&PackageQuery::default()).take(9).collect::<Vec<_>>().await);
@@ -89,7 +89,7 @@ fn anything() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Which item, which of its attributes, and what is there instead (none: the attribute goes; `u8` 0: the item too).
+/// One edit: the item, the attribute, and its new value (none: the attribute is removed; `u8` 0: the item too).
 fn damage() -> impl Strategy<Value = (prop::sample::Index, prop::sample::Index, Option<Value>, u8)> {
     (any::<prop::sample::Index>(), any::<prop::sample::Index>(), prop::option::of(anything()), 0..12_u8)
 }

@@ -1,9 +1,9 @@
 //! `kill -9` at each named step of the program (see `src/failpoint.rs`), and the same command again: as if nothing had
 //! happened, with one version, its blob, and a ledger that is right in every item.
 //!
-//! What a kill may leave: `.sacker-*.part` beside the target of a download, which the next one goes on with if it has
+//! A kill may leave `.sacker-*.part` next to the target of a download, which the next download resumes if it has
 //! more than one part, and a file in the `tmp` of a directory
-//! store, which a later `add` removes; both belong to nobody and are never read. An upload in parts is gone on with. At the
+//! store, which a later `add` removes. Neither is ever read as a blob. An upload in parts is resumed. At the
 //! end of each test `fsck` goes over all that is left, the bytes included.
 
 mod adopting;
@@ -26,7 +26,7 @@ use sacker::{
 };
 use std::{fs, os::unix::process::ExitStatusExt, process::Stdio};
 
-/// Where a sandbox keeps its ledger and its blobs.
+/// The location of a sandbox's ledger and blobs.
 #[derive(Clone, Copy, PartialEq)]
 enum Place {
     Embedded,
@@ -62,7 +62,7 @@ impl World {
         self.killed_after(0, step, arguments);
     }
 
-    /// As [`killed_at`](Self::killed_at), but it passes the step so many times before.
+    /// Does the same as [`killed_at`](Self::killed_at), after the step was passed `times` times.
     fn killed_after(&self, times: usize, step: &str, arguments: &[&str]) {
         let sign = self.sandbox.path("sign");
         let pass = if times > 0 { format!("{times}*off->") } else { String::new() };
@@ -111,7 +111,7 @@ impl World {
         assert_eq!(self.sandbox.ok(&["fsck", "--read-data"]), "");
     }
 
-    /// What is remembered of uploads.
+    /// The records of unfinished uploads.
     fn journal(&self) -> usize {
         let uploads = self.sandbox.path(".cache/sacker/uploads");
         fs::read_dir(uploads).map_or(0, Iterator::count)
@@ -227,7 +227,7 @@ fn each_step_of_a_download() {
             world.killed_at(step, &download);
             let left = world.sandbox.files(step);
             let named = step == "download-named";
-            // Whole under its name, or only beside it.
+            // The whole file has its name, or only the partial file is there.
             assert_eq!(left.len(), 1, "{left:?}");
             assert_eq!(left[0] == "f", named, "{left:?}");
             let temporary = left[0].strip_prefix(".sacker-").and_then(|rest| rest.strip_suffix(".part"));
@@ -235,7 +235,7 @@ fn each_step_of_a_download() {
             world.sandbox.ok(&download);
             let whole = |name: &str| fs::read(world.sandbox.path(name)).unwrap();
             assert!(whole(&to) == whole("f"), "{step}");
-            assert_eq!(world.sandbox.files(step), ["f"], "what was left is gone on with");
+            assert_eq!(world.sandbox.files(step), ["f"], "the partial file is resumed");
         }
         world.holds_once("app", "f", 0);
         world.is_sound();

@@ -32,11 +32,11 @@ use tokio::time::Instant;
 /// The most tries of one run until a deadline of a minute, the one at the deadline included.
 const TRIES: usize = 41;
 const MINUTE: Duration = Duration::from_mins(1);
-/// How long finding out an unknown outcome takes at the most, and what a last try takes.
+/// The longest time for finding out an unknown outcome, and for a last try.
 const SETTLING: Duration = Duration::from_secs(10);
 const SLACK: Duration = Duration::from_secs(5);
 
-/// What becomes of each request while the fault lasts.
+/// The fate of each request while the fault lasts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum What {
     /// It is turned away at once.
@@ -66,12 +66,12 @@ struct Lasting {
     lasts: Option<Duration>,
 }
 
-/// How things went.
+/// The result of an operation under a fault.
 #[derive(Debug, Default)]
 struct Count {
     began: Option<Instant>,
     requests: usize,
-    /// How many met the fault.
+    /// The number of requests that met the fault.
     met: usize,
 }
 
@@ -86,7 +86,7 @@ impl FaultSchedule {
         Arc::new(Self { lasting, count: Mutex::new(Count { began, ..Count::default() }) })
     }
 
-    /// What meets a request that is sent now.
+    /// Returns the fault that a request meets now.
     fn meets(&self, place: Place, changes: bool) -> Option<What> {
         let mut count = self.count.lock().unwrap();
         count.requests += 1;
@@ -457,7 +457,7 @@ fn bound(sound: usize, runs: usize, lasting: Lasting) -> usize {
     sound + all.min(TRIES * runs) + if lasting.from_change { TRIES } else { 0 }
 }
 
-/// Whether a fault without end may end an operation with this error.
+/// Returns `true` if a fault without end may end an operation with this error.
 fn is_right(error: &Error, lasting: Lasting) -> bool {
     let throttled = lasting.what == What::Throttled;
     match error {

@@ -1,4 +1,4 @@
-//! Who may name whom: the layers of `ARCHITECTURE.md`, read from the source itself.
+//! The layers of `ARCHITECTURE.md`: modules name only those below them, as read from the source itself.
 
 mod imports;
 
@@ -115,7 +115,7 @@ fn every_module_names_only_those_below_it() {
     assert_eq!(violations, Vec::<String>::new());
 }
 
-/// What only some places may hold, and which: `(text, where, what for)`.
+/// Text that only some places may hold: `(text, places, reason)`.
 const ONLY: [(&[&str], &[&str], &str); 9] = [
     (
         &["aws_sdk_", "aws_config", "aws_smithy"],

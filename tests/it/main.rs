@@ -38,4 +38,5 @@ mod trips;
 #[cfg(feature = "weak-s3-ledger")]
 mod weak_s3;
 mod wire;
+mod words;
 mod workflows;

@@ -1,7 +1,7 @@
 //! The protocol as small models, explored exhaustively; and each of its protections taken away, which must show.
 //!
 //! What lands late, twice, or after its sender has died: a message that was sent may arrive at any later time, any
-//! number of times, for ever; and any process may stop at any point, since exploring does not oblige it to go on.
+//! number of times, without end; and any process may stop at any point, since exploration does not force it to continue.
 
 mod blobs;
 mod heads;

@@ -127,7 +127,7 @@ impl Shared {
     }
 }
 
-/// What a program exited with and said.
+/// The exit code and the output of a program.
 #[derive(Debug, PartialEq, Eq)]
 struct Ran {
     code: i32,

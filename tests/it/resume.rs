@@ -1,4 +1,4 @@
-//! A download that was interrupted is gone on with, and what it left is not believed.
+//! An interrupted download is resumed, and the bytes that it left are verified.
 
 use crate::{
     collect::{Site, silent},
@@ -28,7 +28,7 @@ use std::{
 
 const MIB: u64 = 1 << 20;
 
-/// How long a part of a download is.
+/// The length of a part of a download.
 const PART: u64 = 8 * MIB;
 
 const JOBS: u64 = 2;
@@ -36,7 +36,7 @@ const JOBS: u64 = 2;
 /// Six parts, the last one short.
 const SIZE: u64 = 5 * PART + 3 * MIB + 1;
 
-/// A store that breaks off when it has given so many bytes, and counts those that it gives.
+/// A store that breaks off after `after` bytes, and counts those that it gives.
 #[derive(Debug)]
 struct BreaksOff {
     inner: Arc<dyn Store>,
@@ -104,7 +104,7 @@ impl Store for BreaksOff {
     }
 }
 
-/// Keeps what it is told.
+/// An observer that records every report.
 #[derive(Debug, Default)]
 struct Reports {
     resumed: AtomicU64,
@@ -127,7 +127,7 @@ impl Observer for Reports {
     }
 }
 
-/// A version of a package `app` that is worth going on with, and a directory `to` to download it into.
+/// A version of a package `app` that is large enough to resume, and a directory `to` to download it into.
 struct World {
     site: Site,
     bytes: Vec<u8>,
@@ -167,7 +167,7 @@ impl World {
         left
     }
 
-    /// Downloads it through a store that breaks off after so many bytes. Also gives how many it gave, and what was told.
+    /// Downloads it through a store that breaks off after `after` bytes. Also returns how many bytes it gave, and the reports.
     async fn download(&self, after: u64) -> (Result<Downloaded, Error>, u64, Reports) {
         let (given, reported) = (Arc::new(AtomicU64::new(0)), Arc::new(Reports::default()));
         let store = BreaksOff { inner: self.site.store(), after, given: Arc::clone(&given) };

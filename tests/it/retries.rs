@@ -1,4 +1,4 @@
-//! How often is tried again while everything is throttled or down; in paused time.
+//! The number of retries while everything is throttled or down, in paused time.
 
 use sacker::{
     fault::{Fault, FaultKind},
@@ -20,7 +20,7 @@ fn retry_policy(seed: u64) -> RetryPolicy {
     RetryPolicy::seeded(DEADLINE, Cancellation::new(), seed)
 }
 
-/// When the tries of a run begin of which each fails after `took`.
+/// Returns the times at which the tries of a run begin, each of which fails after `took`.
 async fn tries(retry_policy: &RetryPolicy, kind: FaultKind, took: Duration) -> Vec<Duration> {
     let (began, tries) = (Instant::now(), RefCell::<Vec<_>>::default());
     let attempt = || async {

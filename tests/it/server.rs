@@ -25,11 +25,11 @@ pub struct Request {
     /// With names in lower case.
     pub headers: BTreeMap<String, String>,
     pub body: Vec<u8>,
-    /// How many of this operation came before.
+    /// The number of earlier requests of this operation.
     pub before: usize,
 }
 
-/// What is done to a request instead of serving it.
+/// A fault that replaces the answer to a request.
 #[derive(Debug, Clone)]
 pub enum Fault {
     /// An error with this status and code.

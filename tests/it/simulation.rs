@@ -51,9 +51,9 @@ use std::{
     },
 };
 
-/// How many seeds of each shape are run where `SACKER_SEEDS` does not say.
+/// The number of seeds of each shape, unless `SACKER_SEEDS` sets it.
 const SEEDS: [(Shape, u64); 3] = [(Shape::Few, 1_000), (Shape::Crowd, 200), (Shape::Lasting, 200)];
-/// How many seeds a mutant may survive.
+/// The number of seeds that a mutant may survive.
 const BITES: u64 = 3_000;
 
 fn setting(name: &str) -> Option<u64> {

@@ -1,4 +1,4 @@
-//! What is particular to the embedded table.
+//! Behaviour that only the embedded table has.
 
 use sacker::{
     fault::FaultKind,
@@ -159,7 +159,7 @@ fn writers_with_handles_of_their_own_add_up() {
     const WRITERS: u64 = 8;
     const EACH: u64 = 25;
     let dir = tempfile::tempdir().unwrap();
-    let inner = dir.path().join("made/by/whoever/comes/first");
+    let inner = dir.path().join("made/by/the/first/writer");
     let start = Arc::new(Barrier::new(usize::try_from(WRITERS).unwrap()));
     let writers: Vec<_> = (0..WRITERS)
         .map(|_| {

@@ -52,7 +52,7 @@ fn is_sent(request: &Request) -> bool {
     matches!(request.operation, "PutObject" | "UploadPart") && request.key.contains("sha256/")
 }
 
-/// What is sent again is no progress.
+/// Bytes that are sent again are no progress.
 #[test]
 fn a_store_that_takes_the_bytes_and_fails_is_given_up() {
     thread::scope(|scope| {
@@ -131,7 +131,7 @@ fn a_request_that_stands_still_ends_at_the_deadline() {
     });
 }
 
-/// So does the ledger's table.
+/// The ledger's table ends at the deadline, too.
 #[test]
 fn a_table_that_stands_still_ends_at_the_deadline() {
     thread::scope(|scope| {

@@ -1,4 +1,4 @@
-//! What every table does: one body of cases, held against each implementation.
+//! The conformance suite of tables: one body of cases, run against each implementation.
 
 mod cases;
 mod conditions;

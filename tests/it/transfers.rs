@@ -14,7 +14,7 @@ use tokio::runtime::Runtime;
 
 const MIB: u64 = 1 << 20;
 
-/// What passes a link beside the blobs: requests and answers.
+/// The bytes that pass a link besides the blobs: requests and answers.
 const TALK: u64 = 200_000;
 
 /// A link of 256 KiB/s and all times that go with it, or the same fifteen times as fast.
@@ -68,7 +68,7 @@ impl World {
         Self { server, link, sandbox, runtime }
     }
 
-    /// With a version of a package `app` whose blob has so many bytes, which was added past the link; as a link of this
+    /// Makes a world with a version of a package `app` whose blob has `size` bytes and was added past the link, which has this
     /// shape.
     fn with_blob(size: u64, shape: Shape) -> Self {
         let world = Self::new(shape);
@@ -213,7 +213,7 @@ fn a_part_that_fails_is_sent_again_by_itself() {
     }
 }
 
-/// What waiting does not help ends all at once.
+/// An error that waiting does not help ends the command at once.
 #[test]
 fn a_part_that_is_denied_ends_all() {
     let world = World::new(Shape { rate_per_connection: Some(MIB), ..Shape::default() });
@@ -239,7 +239,7 @@ fn a_range_that_stops_is_resumed_by_itself() {
     assert!(asked.contains_key("bytes=12582912-16777215"), "{asked:?}");
 }
 
-/// Where each connection has a bandwidth of its own, more of them are used.
+/// More connections are used if each has a bandwidth of its own.
 #[test]
 fn connections_are_added_while_that_helps() {
     let shape = Shape { rate_per_connection: Some(8 * MIB), ..Shape::default() };

@@ -1,4 +1,4 @@
-//! What the ledger on plain S3 objects loses, and the one on DynamoDB does not, under the same schedule.
+//! Losses of the ledger on plain S3 objects, which the one on DynamoDB does not have under the same schedule.
 //!
 //! That is why the former is in no build unless a cargo feature asks for it.
 
@@ -38,7 +38,7 @@ struct Held<T> {
 
 #[derive(Debug, Clone)]
 enum Hold {
-    /// Until so many writers have come as far.
+    /// Until as many writers as the barrier counts have come as far.
     Together(Arc<Barrier>),
     /// It says that it has come as far, and waits for a permit.
     Gate { reached: Arc<Semaphore>, go: Arc<Semaphore> },

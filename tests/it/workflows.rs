@@ -9,7 +9,7 @@ use std::{fmt::Write as _, fs, os::unix::fs::symlink, path::Path};
 
 mod tuesday;
 
-/// What a home is called in the pages.
+/// The name of a home in the pages.
 const HOME: &str = "/home/ann";
 
 /// A piece of a page.

@@ -1,4 +1,4 @@
-//! What is not known when the deadline passes.
+//! Outcomes that are unknown when the deadline passes.
 
 use super::{DEADLINE, Scene};
 use crate::{

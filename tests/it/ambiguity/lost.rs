@@ -1,4 +1,4 @@
-//! What is lost once, and found again at the next try.
+//! Messages that are lost once, and outcomes that the next try finds.
 
 use super::{Scene, first};
 use crate::{

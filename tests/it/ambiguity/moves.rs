@@ -35,7 +35,7 @@ async fn before(scene: &Scene, step: Step) {
     }
 }
 
-/// Where `live` is, how many changes there were of each package, and how many fences in all.
+/// The version that `live` is on and the number of changes in each package, and the number of fences in all.
 async fn stands(scene: &Scene, (where_to, moves): (&str, [usize; 3]), fences: usize) {
     assert_eq!(live(&scene.sound(), &packages()).await, where_to);
     let mut found = 0;
@@ -106,7 +106,7 @@ async fn an_unknown_outcome_is_found_out_by_a_rerun() {
             }
             assert_eq!(scene.faulty.deliver_late().await, 0);
             assert_eq!(live(&scene.sound(), &packages()).await, step.after().0);
-            // What others do afterwards changes nothing of what is told.
+            // Later changes by others don't alter the reported outcome.
             for package in packages() {
                 tag(&scene.sound(), &package, "2", "canary").await;
             }

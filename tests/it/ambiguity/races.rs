@@ -53,7 +53,7 @@ async fn only_the_first_lost_race_is_run_again_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn a_promotion_is_read_again_after_a_lost_race() {
-    // What the refusal carries back does not tell where the other tag is now.
+    // The items that come with the refusal don't show where the other tag is now.
     let scene = Scene::new(first(1, Fate::ComesSecond)).await;
     tag(&scene.sound(), "app", "2", "rival").await;
     let promoted = scene.ledger.tag(&tagging("app", "rival", "live")).await;
@@ -87,7 +87,7 @@ async fn a_version_must_be_active_when_the_tag_moves() {
     assert_eq!(tags(&scene.sound(), "app").await, "latest=2 live=1");
 }
 
-/// How many items any operation reads, at the most.
+/// The greatest number of items that any operation reads.
 const READ: usize = 8;
 
 #[tokio::test(start_paused = true)]
@@ -135,7 +135,7 @@ async fn a_move_begins_where_the_tag_is_however_it_is_read() {
         scene.faulty.tear_next_read(torn);
         let moved = scene.ledger.tag(&tagging("app", "2", "live")).await.unwrap();
         assert_eq!(moved.version, Some(version(2)));
-        // The audit sees to it that every move began where the one before it ended.
+        // The audit checks that every move began where the one before it ended.
         scene.audit().await;
         let request = AddRequest { tags: vec![of("live")], ..adding("app") };
         scene.faulty.tear_next_read(torn);

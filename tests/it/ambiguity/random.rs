@@ -13,7 +13,7 @@ use sacker::{
 };
 use std::{sync::Arc, time::Duration};
 
-/// How likely a fault is: now and then, often, and nearly always.
+/// The probabilities of a fault, in percent: now and then, often, and nearly always.
 const ODDS: [u8; 3] = [10, 40, 90];
 
 fn fates(seed: u64) -> impl FnMut(usize, &Transaction) -> Fate + Send + 'static {
@@ -52,7 +52,7 @@ impl Writer {
         format!("content {} {step}", self.number)
     }
 
-    /// Adds a few versions and moves a tag in between. Returns what it was told of each addition.
+    /// Adds a few versions and moves a tag in between. Returns the reported outcome of each addition.
     async fn write(&self) -> Vec<(usize, Result<u64, Error>)> {
         let mut reported = Vec::new();
         for step in 0..4 {
@@ -133,7 +133,7 @@ async fn run(seed: u64) {
     }
     let before = [partition(&*scene.table, "P#app").await, partition(&*scene.table, "T#app").await];
     scene.audit().await;
-    // A late copy of a move may be one whose outcome its writer was told is unknown; of an addition none may land.
+    // A late copy of a move may land if its writer got an unknown outcome; a late copy of an addition may not.
     for writer in &writers {
         writer.faulty.deliver_any().await;
     }

@@ -24,7 +24,7 @@ fn sha256(content: &str) -> String {
     hex::encode(Sha256::digest(content))
 }
 
-/// What `fsck` exits with, and what it says.
+/// Returns the exit code of `fsck`, and its output.
 fn fsck(sandbox: &Sandbox) -> (i32, String) {
     let output = sandbox.command(&["fsck", "--read-data"]).output().unwrap();
     (code(&output), String::from_utf8(output.stdout).unwrap())
@@ -80,7 +80,7 @@ fn an_edit_of_the_ledgers_own_identity_stops_what_changes_something() {
         [run(&["add", "app", "one"]), run(&["gc", "--delete", "--min-age", "0s"]), run(&["fsck"])]
     };
     // Not the store's owner; of a schema that is not known; and no identity at all. (An embedded ledger has no home that
-    // a copy could be told by: `collect::owner` sees to that of others.)
+    // a copy could be recognised by: `operations::owner` tests that of others.)
     assert_eq!(edited("ledger", json!("0123456789abcdef0123456789abcdef")), [2, 2, 2]);
     assert_eq!(edited("schema", json!(2)), [2, 2, 2]);
     assert_eq!(edited("ledger", json!(7)), [8, 8, 8]);

@@ -13,7 +13,7 @@ struct Ask {
     keys: Vec<String>,
 }
 
-/// What a policy allows. It knows no more of IAM than these policies use, and refuses to guess.
+/// The requests that a policy allows. It knows no more of IAM than these policies use, and refuses to guess.
 #[derive(Debug, Clone)]
 struct Statement {
     actions: Vec<String>,

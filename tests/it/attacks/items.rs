@@ -1,4 +1,4 @@
-//! Items of the wrong shape, size or range: damage that is told of, or harmless, and never a panic.
+//! Items of the wrong shape, size or range: reported damage, or harmless, and never a panic.
 
 use super::{V1, code, edit, plant};
 use crate::{
@@ -18,7 +18,7 @@ use sacker::{
 };
 use serde_json::{Value, json};
 
-/// Everything that reads or changes something of a package, and what came of each.
+/// Runs everything that reads or changes something of a package, and returns the results.
 async fn everything(ledger: &dyn Ledger) -> Vec<Result<(), Error>> {
     let mut came = Vec::new();
     came.push(ledger.packages(&PackageQuery::default()).try_collect::<Vec<_>>().await.map(drop));
@@ -95,7 +95,7 @@ fn wrong() -> Vec<Value> {
     ]
 }
 
-/// Whether it is an answer that means something to whoever gets it.
+/// Returns `true` if it is an answer that means something to its reader.
 fn is_reported(error: &Error) -> bool {
     match error {
         Error::Fault(fault) => fault.kind == FaultKind::Corrupt,
@@ -117,7 +117,7 @@ async fn try_all(site: &Site, what: &str) -> usize {
         let target = Target::Path(site.dir.path().join("downloaded"));
         let download =
             Download { package: of("app"), spec: of(spec), target, force: true, preserve_mode: false };
-        // Whatever comes of it, it comes to an end.
+        // Whatever the result, the command ends.
         let _ = client.download(download, &silent()).await;
     }
     let _ = gc(&client, collect(true)).await;
@@ -155,7 +155,7 @@ async fn nothing_that_an_item_holds_makes_it_panic() {
             }
         }
     }
-    println!("{tried} tried, {damaged} told of as damage");
+    println!("{tried} tried, {damaged} reported as damage");
     assert!(tried > 300 && damaged * 2 > tried, "{damaged} of {tried}");
 }
 
@@ -183,7 +183,7 @@ async fn a_number_beyond_every_log_is_damage_and_not_an_overflow() {
     }
 }
 
-/// What DynamoDB can hold and an item of ours never does.
+/// Values that DynamoDB can hold and that no item of sacker has.
 fn foreign() -> Vec<AttributeValue> {
     vec![
         AttributeValue::B(Blob::new(vec![7; 100])),

@@ -1,4 +1,4 @@
-//! Other bytes under a content address: a download says so and leaves nothing; adding the right ones mends it.
+//! Wrong bytes under a content address: a download reports them and leaves nothing; adding the right ones repairs it.
 
 use super::code;
 use crate::{

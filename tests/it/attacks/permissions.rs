@@ -1,5 +1,5 @@
-//! What each command asks of DynamoDB and S3, as `SECURITY.md` tells those who write policies: the rows of its table are
-//! made here, from what is asked.
+//! The permissions that each command needs on DynamoDB and S3, as `SECURITY.md` lists them: the rows of its table are
+//! made here, from the requests.
 
 use crate::{
     cli::servers,
@@ -26,7 +26,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-/// Which actions are asked for, and the kinds of partitions that they are for.
+/// Returns the actions of the requests, and the kinds of partitions that they are for.
 type Asked = BTreeMap<&'static str, BTreeSet<char>>;
 
 /// A table that remembers what is asked of it, in the names of IAM.

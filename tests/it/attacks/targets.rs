@@ -1,4 +1,4 @@
-//! What may lie in wait where a download is to go: nothing is written through it.
+//! Traps at the target of a download: nothing is written through them.
 
 use super::code;
 use crate::cli::sandbox::Sandbox;
@@ -85,7 +85,7 @@ fn a_link_to_a_directory_under_the_recorded_name_is_not_entered() {
         assert!(sandbox.path("in/one.txt").is_symlink());
         assert_eq!(sandbox.files("elsewhere"), Vec::<String>::new());
     }
-    // Given with `-o` it is a directory like any other: whoever types it chooses it.
+    // Given with `-o` it is a directory like any other, which the user chose.
     assert_eq!(download(&sandbox, &["-o", "one.txt"]), 0);
     assert_eq!(sandbox.files("elsewhere"), ["one.txt"]);
 }

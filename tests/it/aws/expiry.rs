@@ -51,7 +51,7 @@ fn ends() -> Vec<(&'static str, Vec<String>, &'static str, &'static str)> {
     ]
 }
 
-/// Where the first credentials are from, and what follows.
+/// The source of the first credentials, and the answers that follow.
 async fn source(then: Vec<String>) -> wire::Server {
     wire::Server::new([vec![gives("one")], then].concat()).await
 }
@@ -207,7 +207,7 @@ async fn credentials_that_expire_before_a_head_are_renewed() {
     assert_ended(&shown, "exit 10", "hint: the credentials have expired: get new ones", "of the environment");
 }
 
-/// Where nothing gives new ones, what has been transferred is kept for those that come with the next run.
+/// Without new credentials, the transferred parts are kept for the next run.
 #[tokio::test(flavor = "multi_thread")]
 async fn credentials_of_the_environment_that_expire_leave_an_upload_to_be_resumed() {
     let (table, store) = (table().await, Store::new());

@@ -19,7 +19,7 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-/// How many dead tags there are.
+/// The number of dead tags.
 const MANY: usize = 10_000;
 /// As many items a page of all tags may have before `tags` looks only for those that are on a version.
 const PAGE: usize = 250;
@@ -90,7 +90,7 @@ async fn remove_tags(table: &dyn Table, package: &str, many: usize) {
     }
 }
 
-/// How many items each command reads, in a ledger of its own where it was done before.
+/// Returns the number of items that each command reads, in a ledger of its own where it was done before.
 async fn reads(world: &Tables, dead: usize) -> Vec<(&'static str, usize)> {
     let ledger = world.ledger();
     for content in ["one", "two", "three", "four"] {

@@ -1,6 +1,6 @@
 //! A proxy in front of DynamoDB Local that asks each request what it cost, and adds it up.
 //!
-//! DynamoDB Local tells of a transaction that writes what its last item costs alone, of a refused one nothing, and of
+//! DynamoDB Local reports for a writing transaction the cost of its last item alone, for a refused one nothing, and for
 //! a key in a batch that is not there nothing; so these are counted here, as AWS does.
 
 use crate::proxy::http::Message;
@@ -12,7 +12,7 @@ use std::{
 };
 use tokio::net::{TcpListener, TcpStream};
 
-/// What some requests cost.
+/// The cost of some requests.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Cost {
     pub requests: usize,
@@ -43,7 +43,7 @@ impl Meter {
         Self { url, sum }
     }
 
-    /// What was asked since the last time.
+    /// Returns the requests since the last call.
     pub fn take(&self) -> Cost {
         std::mem::take(&mut self.sum.lock().unwrap())
     }
@@ -87,7 +87,7 @@ fn value(message: &Message) -> Value {
     serde_json::from_slice(&message.body).unwrap_or_default()
 }
 
-/// What the server says.
+/// Returns the cost that the server states.
 fn units(answer: &Message) -> f64 {
     let body = value(answer);
     let of = |cost: &Value| cost["CapacityUnits"].as_f64().unwrap_or_default();
@@ -97,7 +97,7 @@ fn units(answer: &Message) -> f64 {
     }
 }
 
-/// Of a transaction: 2 for each begun KiB of each item. Only what is put whole is ever larger than one here.
+/// Returns the cost of a transaction: 2 for each begun KiB of each item. Only what is put whole is ever larger than one here.
 fn written(asked: &Value) -> f64 {
     let actions = asked["TransactItems"].as_array().unwrap();
     let of = |action: &Value| 2.0 * (weight(&action["Put"]["Item"]) / 1024.0).ceil().max(1.0);

@@ -1,4 +1,4 @@
-//! What the items of the ledger weigh, by the rules of
+//! The sizes of the ledger's items, by the rules of
 //! [AWS](https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html).
 
 use crate::{backends, cli::servers, ledger::world::of};

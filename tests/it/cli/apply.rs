@@ -24,7 +24,7 @@ const PLAN: &str = r#"{"message": "release 7", "moves": [
     {"package": "old", "tag": "live", "to": null}
 ]}"#;
 
-/// Where all tags are.
+/// Returns the version that each tag is on.
 fn tags(sandbox: &Sandbox) -> String {
     let row = |row: &str| row.split_whitespace().collect::<Vec<_>>().join(" ");
     let of = |package: &str| {

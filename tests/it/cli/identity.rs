@@ -1,4 +1,4 @@
-//! Who is recorded with a change: the AWS identity, asked of moto's STS.
+//! The actor that is recorded with a change: the AWS identity, asked of moto's STS.
 
 use super::{sandbox::Sandbox, servers};
 use crate::backends;
@@ -12,13 +12,13 @@ fn run(sandbox: &Sandbox, variables: &[(&str, &str)], arguments: &[&str]) {
     assert!(output.status.success(), "{output:?}");
 }
 
-/// Who made the last change of the package.
+/// Returns the actor of the package's last change.
 fn last(sandbox: &Sandbox) -> String {
     let line = sandbox.ok(&["history", "app", "--limit", "1", "--json"]);
     serde_json::from_str::<serde_json::Value>(&line).unwrap()["by"].as_str().unwrap().to_owned()
 }
 
-/// Makes changes until so many identities are kept.
+/// Makes changes until the given number of identities are kept.
 fn change_until(sandbox: &Sandbox, variables: &[(&str, &str)], count: usize) {
     let changes = (0..15).find(|number| {
         run(sandbox, variables, &["label", "app", "1", &format!("{count}/{number}=x")]);

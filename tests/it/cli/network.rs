@@ -1,4 +1,4 @@
-//! What stands between a host and AWS: authorities of one's own, proxies, and connections that are made ahead.
+//! The network between a host and AWS: private certificate authorities, proxies, and connections that are made ahead.
 
 use super::{sandbox::Sandbox, servers};
 use crate::{

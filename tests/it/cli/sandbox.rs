@@ -109,7 +109,7 @@ impl Sandbox {
             .stdin(Stdio::null());
     }
 
-    /// Runs it to its end and shows everything that came of it.
+    /// Runs it to its end and shows its output and exit code.
     pub fn run(&self, arguments: &[impl AsRef<OsStr>]) -> String {
         self.shown(&self.command(arguments).output().unwrap())
     }
@@ -182,7 +182,7 @@ impl Sandbox {
     }
 }
 
-/// How long the RFC 3339 time is that `text` begins with, or 0.
+/// Returns the length of the RFC 3339 time that `text` begins with, or 0.
 fn time(text: &str) -> usize {
     let form = "0000-00-00T00:00:00";
     let bytes = text.as_bytes();
@@ -198,13 +198,13 @@ fn time(text: &str) -> usize {
     }
 }
 
-/// How long the identity is (32 hex digits) that `text` begins with, or 0.
+/// Returns the length of the identity (32 hex digits) that `text` begins with, or 0.
 fn identity(text: &str) -> usize {
     let length = text.bytes().take_while(u8::is_ascii_hexdigit).count();
     if length == 32 { length } else { 0 }
 }
 
-/// How long the name of a temporary file is that `text` begins with, or 0.
+/// Returns the length of the name of a temporary file that `text` begins with, or 0.
 fn temporary(text: &str) -> usize {
     let random =
         text.strip_prefix(".sacker-").map(|rest| rest.bytes().take_while(u8::is_ascii_alphanumeric).count());

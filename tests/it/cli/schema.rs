@@ -1,4 +1,4 @@
-//! What `--json` prints, against its description in `schema/`.
+//! The output of `--json`, checked against its description in `schema/`.
 
 use super::{help::commands, sandbox::Sandbox};
 use jsonschema::{Draft, Validator};

@@ -143,7 +143,7 @@ fn a_table_or_bucket_that_is_missing_is_made_by_init() {
     2| error: listing the packages in [SACKER_LEDGER]: reading the table `[NAME]`: it does not exist: ResourceNotFoundException: Cannot do operations on a non-existent table
     2| hint: `sacker init` makes it; or check its name and region
     ");
-    // Elsewhere it is there: two that are missing are told of in either order.
+    // Elsewhere it is there: two that are missing are reported in either order.
     let elsewhere = format!("file://{}", sandbox.path("store").display());
     assert_snapshot!(run(&sandbox, &["add", "app", "f", "--store", &elsewhere]), @"
     exit 2
@@ -204,7 +204,7 @@ enum Losing {
     AllFromThen,
 }
 
-/// Stands between the program and DynamoDB Local, and loses what it is told to. Gives its address.
+/// Starts a proxy between the program and DynamoDB Local that loses some messages. Returns its address.
 fn losing(what: Losing) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
@@ -285,8 +285,8 @@ fn an_unknown_outcome_comes_with_the_key_to_find_it_out() {
     assert_eq!(sandbox.ok(&["versions", "app", "--json"]).lines().count(), 1);
 }
 
-/// The first Ctrl-C has it find out what became of the change, which here takes for ever; the second ends that, and says
-/// how to go on.
+/// The first Ctrl-C starts finding out the outcome of the change, which never ends here; the second stops that, and prints
+/// how to continue.
 #[test]
 fn a_second_interrupt_stops_at_once() {
     let sandbox = sandbox();

@@ -29,7 +29,7 @@ async fn refused(site: &Site, client: &Client) {
     not_owner(client.fsck(Fsck::default(), &silent(), &mut |_| ()).await.unwrap_err());
 }
 
-/// What is wrong with a ledger and its store, the bytes included.
+/// Returns the violations in a ledger and its store, the bytes included.
 async fn violations(client: &Client) -> Vec<(String, Invariant)> {
     let mut found = Vec::new();
     let mut record = |violation: Violation| found.push((violation.place, violation.rule));
@@ -230,7 +230,7 @@ async fn a_store_that_is_nobodys_and_empty_is_claimed() {
     assert_eq!(site.store().owner().await.unwrap(), None);
 }
 
-/// Whoever claimed it could be done to what the former owner has sent, where both are of one epoch.
+/// A claim would expose the new owner's blobs to requests of the former owner, where both have the same epoch.
 #[tokio::test]
 async fn a_store_that_lost_its_owner_is_only_adopted() {
     let store = Arc::new(MemoryStore::new());

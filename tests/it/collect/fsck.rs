@@ -1,4 +1,4 @@
-//! What is sound is found sound; each kind of breach is named where it is, and mended where it can be derived.
+//! `fsck` accepts sound ledgers; it names each kind of breach with its place, and repairs what can be derived.
 
 use super::{Site, collect, gc, silent};
 use crate::ledger::{
@@ -135,7 +135,7 @@ impl By {
     }
 }
 
-/// What is done, which rules are named at which places, and whether all is mended.
+/// One case: the damage, the rules that are named with their places, and `true` if all is repaired.
 type Case = (&'static str, By, Vec<(Invariant, &'static str)>, bool);
 
 const V1: &str = "V#0000000000000001";
@@ -369,7 +369,7 @@ fn partition_of(name: &str, off: u8) -> String {
     format!("D#{}", (Sha256::digest(name)[0] + off) % 4)
 }
 
-/// Where something really is that the table above gives a short name.
+/// Returns the full place of a short name in the table above.
 fn real(place: &str) -> String {
     match place.split_once('#') {
         Some(("B", content)) => format!("B#{}/B", sha256(content)),
@@ -410,7 +410,7 @@ async fn each_violation_is_named_and_repaired_if_possible() {
         expected.sort();
         expected.dedup();
         assert_eq!(named, expected, "{what}: {found:#?}");
-        assert_eq!(items(&site).await, planted, "{what}: telling of it changed something");
+        assert_eq!(items(&site).await, planted, "{what}: reporting it changed something");
         if !repairable {
             let (checked, _) = fsck(&site, Fsck { repair: true, read_data: 0 }).await;
             assert_eq!(checked.repaired, 0, "{what}");

@@ -1,4 +1,4 @@
-//! What is read while others write: `fsck` reports nothing that is not so, and misses nothing that is.
+//! Audits while others write: `fsck` reports no false breach, and misses no true one.
 
 use super::{Site, collect, fsck::fsck, gc};
 use crate::ledger::{
@@ -190,7 +190,7 @@ async fn damage_is_found_and_repaired_while_the_package_changes_between_any_two_
     }
 }
 
-/// An entry that contradicts the heads stays damage, whoever writes.
+/// An entry that contradicts the heads stays damage while others write.
 #[tokio::test]
 async fn an_edited_entry_is_found_while_the_package_changes_between_any_two_pages() {
     let table = furnished().await;

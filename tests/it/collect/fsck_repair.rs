@@ -199,7 +199,7 @@ async fn labels_that_a_version_can_not_have_all_of_are_named_and_left_alone() {
     assert_eq!(read(&*site.table(), "P#app", V1).await, before);
 }
 
-/// Where the log itself is damaged, nothing is derived from it.
+/// Nothing is derived from a log that is damaged itself.
 #[tokio::test]
 async fn nothing_is_derived_from_a_damaged_log() {
     for (sk, damage) in

@@ -1,4 +1,4 @@
-//! What `fsck` knows of a tag's log: rollbacks, protection, plans.
+//! The rules of a tag's log that `fsck` checks: rollbacks, protection, plans.
 
 use super::{
     Site,

@@ -1,4 +1,4 @@
-//! What is collected, and what is not.
+//! The blobs that are collected, and those that are not.
 
 use super::{Site, collect, gc};
 use crate::{
@@ -39,7 +39,7 @@ async fn reported_then_removed(site: &Site) {
     expected.sort();
     assert_eq!(reported, expected);
     for address in [&needed, &shared, &gone, &twice, &orphan] {
-        assert!(site.holds(address).await, "telling of it removed it");
+        assert!(site.holds(address).await, "listing it removed it");
     }
     assert_eq!(gc(&client, collect(true)).await.unwrap(), expected);
     for (address, there) in
@@ -181,7 +181,7 @@ async fn a_collection_goes_through_any_number_of_pages() {
     let client = Client::new(ledger, Arc::clone(&store) as _, retry_policy(), dir.path().to_owned());
     let reported: BTreeSet<_> = gc(&client, collect(false)).await.unwrap().into_iter().collect();
     assert_eq!(reported.len(), 2500);
-    // Whoever stops listening stops it: no more than what was under way is removed.
+    // Dropping the stream stops the collection: only what was under way is removed.
     let first: Vec<_> = client.gc(collect(true)).take(3).try_collect().await.unwrap();
     assert_eq!(first.len(), 3);
     let left: BTreeSet<_> = gc(&client, collect(false)).await.unwrap().into_iter().collect();

@@ -1,4 +1,4 @@
-//! How much is listed, and how much at once.
+//! The amount that is listed, and its concurrency.
 
 use super::{
     Site,
@@ -75,7 +75,7 @@ struct Large {
 }
 
 impl Large {
-    /// A store of so many orphans.
+    /// Makes a store of the given number of orphans.
     fn new(blobs: usize) -> Self {
         let inner = Arc::new(MemoryStore::new());
         let at = |n: usize| Address { sha256: sha256(&n.to_string()), generation: 0 };

@@ -1,4 +1,4 @@
-//! Collectors beside everything else: no version is ever without its object.
+//! Collectors concurrent with everything else: no version is ever without its object.
 
 use super::{Site, collect, gc};
 use crate::ledger::{audit::audit, world::of};

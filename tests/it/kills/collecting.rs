@@ -1,4 +1,4 @@
-//! Collecting: what a killed run leaves, the next one tells of and removes.
+//! Collection under kills: the next run lists and removes what a killed one left.
 
 use super::{PLACES, Place, World};
 use crate::backends;
@@ -37,7 +37,7 @@ impl World {
         })
     }
 
-    /// What `gc` tells of.
+    /// Returns the garbage that `gc` lists.
     fn garbage(&self, arguments: &[&str]) -> BTreeSet<String> {
         let reported = self.sandbox.ok(&[&["gc", "--json", "--min-age", "0s"], arguments].concat());
         let garbage = reported.lines().filter(|line| !line.starts_with("{\"summary\":"));
@@ -53,7 +53,7 @@ impl World {
         address(&self.sandbox.ok(&["add", package, "f", "--json"]))
     }
 
-    /// What is there is what is needed and what `gc` tells of, and once that is removed nothing else is left.
+    /// Checks that the store holds what is needed and what `gc` lists, and after its removal only what is needed.
     fn ends_clean(&self, needed: &BTreeSet<String>) {
         let garbage = self.garbage(&[]);
         assert_eq!(self.objects(), garbage.union(needed).cloned().collect());

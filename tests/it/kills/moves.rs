@@ -25,7 +25,7 @@ fn killed_and_repeated(world: &World, step: &str, command: &[&str], said: &str) 
     }
 }
 
-/// So many changes of tags in a package, and nothing that had to be fenced.
+/// Checks the number of changes of tags in a package, and that nothing had to be fenced.
 fn moved(world: &World, package: &str, moves: usize) {
     let audited = world.audit(package);
     assert_eq!((audited.versions, audited.moves, audited.fences), (2, moves, 0), "{package}");

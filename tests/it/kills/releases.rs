@@ -19,7 +19,7 @@ fn two(world: &World, package: &str) {
     }
 }
 
-/// Two versions, and so many changes of them.
+/// Checks that there are two versions, and the number of their changes.
 fn changed(world: &World, package: &str, events: u64) {
     let audited = world.audit(package);
     assert_eq!((audited.versions, audited.fences, audited.revs), (2, 0, 2 + events), "{package}");

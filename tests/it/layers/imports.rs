@@ -1,4 +1,4 @@
-//! Which file of `src/` names which other one, read from the paths in its code.
+//! The files of `src/` that each file names, read from the paths in its code.
 //!
 //! A path is followed to the file that defines what it names: through modules, and through what a module imports
 //! under that name, such as the re-exports of a `mod.rs`. A `mod` declaration is no import. Unit tests are left out.
@@ -12,7 +12,7 @@ type Path = Vec<String>;
 #[derive(Debug, Default)]
 struct Module {
     file: String,
-    /// What it imports, by the name that it has here.
+    /// The paths that it imports, by the name that each has here.
     imports: BTreeMap<String, Path>,
     /// All paths that its code names, as they stand.
     named: BTreeSet<Path>,

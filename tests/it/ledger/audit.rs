@@ -96,7 +96,7 @@ fn check_states(events: &[(String, Item)], versions: &[&(String, Item)]) {
     }
 }
 
-/// Where a rollback would go from an event of a tag, given the one before it.
+/// Checks the way back that an event of a tag records, given the one before it.
 fn check_back<'a>(event: &Item, before: Option<&Item>, mut all: impl Iterator<Item = &'a Item>) {
     let back = event.get("back");
     match text(event, "kind") {
@@ -119,9 +119,9 @@ fn beginning<'a>(items: &'a [(String, Item)], prefix: &str) -> Vec<&'a (String, 
     items.iter().filter(|(sk, _)| sk.starts_with(prefix)).collect()
 }
 
-/// What is found of a package.
+/// The counts that the audit of a package found.
 pub struct Audited {
-    /// How many versions, how many changes of tags, and how many fences in both logs.
+    /// The numbers of versions, of changes of tags, and of fences in both logs.
     pub versions: usize,
     pub moves: usize,
     pub fences: usize,

@@ -101,7 +101,7 @@ pub async fn what_was_not_stored_is_not_committed(world: &Tables) {
     add(&*ledger, "app", "one").await;
     let request = AddRequest { if_changed: true, tags: vec![of("live")], ..adding("app") };
     let mut draft = ledger.begin_add(&request, None).await.unwrap();
-    // `latest` has it, so the caller is told that nothing has to be stored …
+    // `latest` has it, so the reply says that nothing has to be stored …
     let settled = ledger.stage(&request, &sha256("one"), &mut draft).await.unwrap();
     assert_eq!(settled, Staged::NothingToStore);
     // … but then it is `latest` no longer, and no version needs its object any more.

@@ -369,7 +369,7 @@ pub async fn messages_of_changes_are_kept(world: &Tables) {
     assert_eq!((&event["message"], &event["who"]), (&json!("it burns"), &json!("someone@host")));
 }
 
-/// Whoever is second, a tag is never left on a version that is not active.
+/// A tag is never left on a version that is not active, in either order of the changes.
 pub async fn a_tag_and_a_yank_exclude_each_other(world: &Tables) {
     add_many(&*world.ledger(), "app", 2).await;
     for round in 0..6 {
@@ -415,7 +415,7 @@ pub async fn versions_yanked_at_once_leave_the_right_latest(world: &Tables) {
     }
 }
 
-/// What would have become `latest` is yanked by someone else just before: it must be read again.
+/// The version that would have become `latest` is yanked by someone else just before: it must be read again.
 #[tokio::test]
 async fn what_a_refusal_does_not_carry_back_is_read_again() {
     let world = Tables::memory();

@@ -87,7 +87,7 @@ pub async fn tags_set_by_adding_and_by_tagging(world: &Tables) {
         }) as std::pin::Pin<Box<dyn Future<Output = ()> + Send>>
     });
     at_once(adders.chain(taggers)).await;
-    // The audit sees to it that every move began where the one before it ended.
+    // The audit checks that every move began where the one before it ended.
     let audited = audit(&*world.table(), "app").await;
     assert_eq!(audited.versions, 7);
     assert!(audited.moves >= 12, "{}", audited.moves);
@@ -128,7 +128,7 @@ pub async fn a_promotion_takes_what_the_tag_was_on(world: &Tables) {
     });
     at_once(writers).await;
     audit(&*world.table(), "app").await;
-    // Where `canary` was at each rev, as its own events tell.
+    // The version that `canary` was on at each rev, from its own events.
     let mut canary = json!(null);
     for (sk, event) in partition(&*world.table(), "T#app").await {
         if !sk.starts_with("E#") {

@@ -1,4 +1,4 @@
-//! What keeps a tag from being moved: protection, and gates.
+//! Guards of a tag's moves: protection and gates.
 
 use super::{
     audit::audit,

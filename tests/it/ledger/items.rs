@@ -1,4 +1,4 @@
-//! What stands in the table, and what is made of items that this program did not write.
+//! The items in the table, and the reading of items that this program did not write.
 
 use super::{
     audit::audit,

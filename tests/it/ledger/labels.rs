@@ -62,7 +62,7 @@ pub async fn labels_of_many_are_all_kept(world: &Tables) {
     audit(&*world.table(), "app").await;
 }
 
-/// Of several values of one label one is accepted, and the others are refused with it.
+/// One of several values of one label is accepted, and the others are refused because of it.
 pub async fn one_name_takes_one_value(world: &Tables) {
     add(&*world.ledger(), "app", "content").await;
     for round in 0..6 {

@@ -1,4 +1,4 @@
-//! What is read of a range, and when.
+//! The pages that are read of a range, and their times.
 
 use super::world::{add_many, blob, of, retry_policy};
 use async_trait::async_trait;

@@ -33,7 +33,7 @@ fn keyed(request: ApplyRequest, key: &str) -> ApplyRequest {
     ApplyRequest { author: author(Some(key)), ..request }
 }
 
-/// What moved where: `web live 1>2`.
+/// Formats the moves of a plan: `web live 1>2`.
 fn shown(moves: &[TagMove]) -> String {
     let mut all = String::new();
     for it in moves {
@@ -408,7 +408,7 @@ pub async fn a_plan_and_single_moves_exclude_each_other(world: &Tables) {
         }) as std::pin::Pin<Box<dyn Future<Output = ()> + Send>>
     });
     at_once(planned.chain(single)).await;
-    // The audit sees to it that every move began where the one before it ended.
+    // The audit checks that every move began where the one before it ended.
     everything(world, &PACKAGES).await;
     untag(&*ledger, "web", "live").await;
 }

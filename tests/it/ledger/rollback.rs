@@ -52,7 +52,7 @@ pub async fn a_second_rollback_goes_further_back(world: &Tables) {
     let first = ledger.rollback(&rolling_back("app", "live")).await.unwrap();
     assert_eq!((ends(&first), first.kind, first.rev), ((Some(3), Some(2)), TagKind::Rollback, 4));
     assert_eq!(back(&*world.ledger()).await, (Some(2), Some(1)));
-    // Never to and fro: there is nothing before the first.
+    // No rollback alternates between two versions: there is nothing before the first.
     let error = ledger.rollback(&rolling_back("app", "live")).await.unwrap_err();
     assert!(matches!(error, Error::NotFound(NotFound::Past { steps: 1, .. })), "{error:?}");
     // A move goes on from here, and a rollback of it comes back here.

@@ -49,7 +49,7 @@ impl Step {
         Ok(shown(&moved))
     }
 
-    /// What has to come of it.
+    /// The moves that the step must make.
     pub fn outcome(self) -> &'static str {
         match self {
             Self::Back => "rollback 2>1",
@@ -60,7 +60,7 @@ impl Step {
         }
     }
 
-    /// Where `live` is in each package before it is taken, and how many changes of tags were made in each.
+    /// The version that `live` is on in each package before the step, and the number of changes of tags in each.
     pub fn before(self) -> (&'static str, [usize; 3]) {
         match self {
             Self::Back => ("2 2 2", [2, 2, 2]),
@@ -97,7 +97,7 @@ pub async fn prepare(ledger: &dyn Ledger, packages: &[String; 3]) {
     }
 }
 
-/// Where `live` is in each package.
+/// The version that `live` is on in each package.
 pub async fn live(ledger: &dyn Ledger, packages: &[String; 3]) -> String {
     let mut all = Vec::new();
     for package in packages {

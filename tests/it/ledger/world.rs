@@ -24,7 +24,7 @@ pub trait World: Send + Sync {
 /// A ledger over a table.
 pub struct Tables {
     table: Box<dyn Fn() -> Arc<dyn Table> + Send + Sync>,
-    /// How many items it is no trouble to write.
+    /// The number of items that are cheap to write.
     pub many: u64,
     _dir: Option<TempDir>,
 }

@@ -6,7 +6,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-/// What the proxy does with a connection.
+/// The proxy's treatment of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Manner {
     /// Takes it to the port that was asked for, on this host, however the host was named.
@@ -42,7 +42,7 @@ impl Forward {
         Self { url, asked }
     }
 
-    /// What each connection asked for first: a method, and the address without its path.
+    /// The first request of each connection: a method, and the address without its path.
     pub fn asked(&self) -> Vec<String> {
         self.asked.lock().unwrap().clone()
     }

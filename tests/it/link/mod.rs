@@ -60,7 +60,7 @@ pub struct Shape {
 pub struct Stall {
     /// The number of bytes, of all connections and both directions, after which it begins.
     pub after: u64,
-    /// How long it lasts; permanently if `None`.
+    /// Its duration; permanent if `None`.
     pub lasts: Option<Duration>,
 }
 
@@ -80,7 +80,7 @@ pub struct Counts {
 /// A link to a server. It lasts as long as the runtime that it was started on.
 #[derive(Debug, Clone)]
 pub struct Link {
-    /// Where clients connect to.
+    /// The address that clients connect to.
     pub address: SocketAddr,
     scheme: &'static str,
     state: Arc<State>,
@@ -140,7 +140,7 @@ impl Link {
         self.state.resets.send_modify(|resets| *resets += 1);
     }
 
-    /// What went through it until now.
+    /// Returns the counts of bytes that went through it until now.
     pub fn counts(&self) -> Counts {
         let counted = &self.state.counted;
         Counts {
@@ -152,7 +152,7 @@ impl Link {
     }
 }
 
-/// What all connections of a link share.
+/// The state that all connections of a link share.
 #[derive(Debug)]
 struct State {
     shape: Shape,
@@ -160,7 +160,7 @@ struct State {
     down: Option<Rate>,
     /// False while it stalls.
     open: watch::Sender<bool>,
-    /// How often all connections were reset.
+    /// The number of times that all connections were reset.
     resets: watch::Sender<u64>,
     counted: Counted,
 }

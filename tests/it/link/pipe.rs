@@ -15,12 +15,12 @@ const CHUNK: usize = 64 << 10;
 /// The chunks of at most 64 KiB that may be on their way at once, in one direction of a connection.
 pub const WINDOW: usize = 32;
 
-/// What the bytes of one direction go through.
+/// The path of the bytes of one direction.
 #[derive(Clone)]
 pub struct Lane<'a> {
-    /// When the connection is open.
+    /// The time at which the connection is open.
     pub ready: Instant,
-    /// How long a byte is on its way.
+    /// The latency of a byte.
     pub delay: Duration,
     /// The bandwidths that hold: that of the connection, and that of all.
     pub rates: [Option<&'a Rate>; 2],

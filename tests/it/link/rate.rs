@@ -3,14 +3,14 @@
 use std::sync::{Mutex, PoisonError};
 use tokio::time::{Duration, Instant, sleep_until};
 
-/// How far behind its rate a link may catch up: timers are no finer than a millisecond, and a busy machine is late.
+/// The delay that a link may catch up: timers are no finer than a millisecond, and a busy machine is late.
 const SLACK: Duration = Duration::from_millis(10);
 
 /// A bandwidth: bytes a second. Those who wait for it take turns, in the order in which they asked.
 #[derive(Debug)]
 pub struct Rate {
     bytes_a_second: u64,
-    /// When all that was granted until now has passed.
+    /// The time at which all that was granted until now has passed.
     free: Mutex<Instant>,
 }
 
@@ -31,7 +31,7 @@ impl Rate {
         sleep_until(passed).await;
     }
 
-    /// How much is best asked for at once: what takes 10 ms, so that turns are fair, and no more than a buffer.
+    /// Returns the best amount for one request: 10 ms worth of bytes, so that turns are fair, and no more than a buffer.
     pub fn turn(&self) -> usize {
         usize::try_from(self.bytes_a_second / 100).unwrap_or(usize::MAX).max(1)
     }

@@ -1,4 +1,4 @@
-//! What a move of a tag is made of: specs of a tag's past, times, gates, and plans.
+//! The parts of a tag's move: specs of a tag's past, times, gates, and plans.
 
 use super::{is_tag, near_names};
 use proptest::prelude::*;
@@ -147,7 +147,7 @@ fn a_gate_is_one_of_three() {
     }
 }
 
-/// What is said of a plan, each move of it as the JSON within braces.
+/// Parses a plan whose moves are given as the JSON within braces.
 fn plan(moves: &[&str]) -> Result<Plan, String> {
     let moves: Vec<_> = moves.iter().map(|it| format!("{{{it}}}")).collect();
     format!(r#"{{"moves": [{}]}}"#, moves.join(",")).parse().map_err(|invalid: Invalid| invalid.to_string())

@@ -3,10 +3,10 @@
 use super::{fails, holds};
 use stateright::{Model, Property};
 
-/// What is beyond so many generations is not explored: by then everything has happened twice.
+/// The number of generations that are explored: within it everything has happened twice.
 const GENERATIONS: usize = 3;
 
-/// What can be taken away.
+/// The protection that is taken away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Without {
     Nothing,
@@ -36,7 +36,7 @@ enum Item {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Adder {
     Idle,
-    /// It was told to make sure of the object of this generation.
+    /// The ledger's reply asks it to ensure the object of this generation.
     Sends(usize),
     Stored(usize),
     Done,
@@ -59,7 +59,7 @@ struct State {
     deletes: [bool; GENERATIONS],
     adders: [(Adder, u8); 2],
     collector: Collector,
-    /// How many versions need each generation.
+    /// The number of versions that need each generation.
     needed: [u8; GENERATIONS],
 }
 
@@ -75,7 +75,7 @@ enum Action {
     Look(usize),
     Condemn,
     Delete,
-    /// The collector begins anew, having died or finished.
+    /// The collector starts again after it died or finished.
     Begin,
 }
 
@@ -84,7 +84,7 @@ impl Blob {
         if self.without == Without::Generations { 0 } else { generation }
     }
 
-    /// Where the object has to be for a version to be committed.
+    /// The generation whose object a version needs to be committed.
     fn wanted(&self, item: Item) -> usize {
         match item {
             Item::Absent => 0,
@@ -105,7 +105,7 @@ impl Blob {
         Some(Item::Kept { generation: at, refs: refs + 1 })
     }
 
-    /// What the item becomes so that the object of generation `at` may be deleted, given what was `seen`.
+    /// Returns the item after which the object of generation `at` may be deleted, given what was `seen`.
     fn condemn(&self, seen: Item, now: Item, at: usize) -> Option<Item> {
         let condemned = Item::Condemned { generation: at };
         match seen {

@@ -5,7 +5,7 @@
 use super::{fails, holds};
 use stateright::{Model, Property};
 
-/// What can be taken away.
+/// The protection that is taken away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Without {
     Nothing,
@@ -17,7 +17,7 @@ enum Without {
     TagCheck,
     /// The condition that a tagged version is active.
     ActiveCheck,
-    /// That one's own entry is looked for before another try.
+    /// The search for one's own entry before another try.
     Recognition,
 }
 
@@ -32,7 +32,7 @@ enum Version {
     Deleted,
 }
 
-/// What the four clients do; also who made an entry.
+/// The operations of the four clients; also the maker of an entry.
 const ADD_AND_TAG: usize = 0;
 const TAG: usize = 1;
 const DELETE: usize = 2;
@@ -64,7 +64,7 @@ impl Ledger {
     }
 }
 
-/// What a client has read, at more than one instant.
+/// The items that a client has read, at more than one instant.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 struct Seen {
     rev: Option<usize>,
@@ -77,7 +77,7 @@ struct Seen {
     tag: Option<Option<usize>>,
 }
 
-/// What a client sends: conditions and changes in one, by what it has seen.
+/// A client's message: conditions and changes in one, by what it has seen.
 type Message = (usize, Seen);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -92,7 +92,7 @@ struct State {
     ledger: Ledger,
     /// With how many tries each has left.
     clients: [(Client, u8); 4],
-    /// What was sent may arrive from now on, at any time and any number of times.
+    /// Messages that may arrive from now on, at any time and any number of times.
     sent: Vec<Message>,
 }
 
@@ -105,7 +105,7 @@ enum Action {
     ReadTag(usize),
     Send(usize),
     Arrives(usize),
-    /// It is told that its last try was refused, or finds its entry.
+    /// It learns that its last try was refused, or finds its entry.
     Learns(usize),
 }
 
@@ -114,7 +114,7 @@ impl Package {
         self.without != protection
     }
 
-    /// What has to be read yet, and may be now.
+    /// Returns the reads that are still missing and possible now.
     fn reads(who: usize, seen: &Seen) -> Vec<Action> {
         let moves = matches!(who, ADD_AND_TAG | TAG);
         let mut missing = Vec::new();
@@ -130,7 +130,7 @@ impl Package {
         missing
     }
 
-    /// Whether the operation has anything to do, given what it has seen.
+    /// Returns `true` if the operation has anything to do, given what it has seen.
     fn wants(who: usize, seen: &Seen) -> bool {
         let untagged = seen.tag.flatten() != Some(0);
         match who {
@@ -253,7 +253,7 @@ impl Model for Package {
             Action::Learns(who) => {
                 let Client::Sent(seen) = state.clients[who].0 else { return None };
                 let landed = Self::landed(ledger, who) && self.has(Without::Recognition);
-                // It may try anew only once its last try can't land any more.
+                // It may try again only once its last try can't land any more.
                 let inert = self.transact(ledger, who, &seen).is_none();
                 next.clients[who].0 = if landed {
                     Client::Done
@@ -278,7 +278,7 @@ impl Model for Package {
         Some(next)
     }
 
-    /// Where a protection is missing, a late copy may land for ever.
+    /// Bounds the exploration: without a protection, late copies may land without end.
     fn within_boundary(&self, state: &State) -> bool {
         state.ledger.releases.len() < 6 && state.ledger.moves.len() < 6
     }

@@ -19,9 +19,9 @@ enum Without {
     Look,
     /// No store is listed that has an owner, even if `OWNER` names no epoch.
     Listing,
-    /// Who adopts a store keeps its epoch.
+    /// The process that adopts a store keeps its epoch.
     Raise,
-    /// `OWNER` is replaced whoever is in it.
+    /// `OWNER` is replaced whichever ledger is in it.
     Condition,
     /// A copy of a ledger is taken for the ledger.
     Home,

@@ -79,7 +79,7 @@ impl Bench {
         self.files.path().join(backends::unique(what))
     }
 
-    /// Whether a version's bytes, fetched directly, are those of a file.
+    /// Returns `true` if a version's bytes, fetched directly, are those of a file.
     pub async fn holds(&self, package: &str, version: u64, file: &Path) -> bool {
         let to = self.path("check");
         download(&self.clean().await, package, &version.to_string(), &to).await.unwrap();

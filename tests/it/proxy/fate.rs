@@ -1,9 +1,9 @@
-//! What can befall a request on its way.
+//! Network faults that a request can meet.
 
 use super::http::Message;
 use serde_json::{Value, json};
 
-/// What befalls a request.
+/// The fate of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
     Passes,
@@ -23,7 +23,7 @@ pub enum Fate {
     FlipsReply,
     /// A bit of its own body is turned round.
     FlipsRequest,
-    /// It is answered as by a server whose clock is so many days ahead.
+    /// It is answered as by a server whose clock is this number of days ahead.
     IsDatedAhead(i64),
     /// It never arrives, and this is answered.
     IsAnswered(Answer),
@@ -31,7 +31,7 @@ pub enum Fate {
     IsDoneAndAnswered(Answer),
 }
 
-/// What a server may say, which the servers at hand never do.
+/// Answers of a server that the servers at hand never give.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
     Throttling,

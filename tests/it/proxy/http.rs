@@ -63,7 +63,7 @@ impl Message {
         head.split([' ', '\r']).nth(number).unwrap_or_default().to_owned()
     }
 
-    /// What kind of request this is, as AWS names it.
+    /// Returns the kind of this request, as AWS names it.
     pub fn kind(&self) -> String {
         if let Some(target) = self.header("x-amz-target") {
             return target.rsplit('.').next().unwrap_or_default().to_owned();

@@ -22,9 +22,9 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-/// How much longer a delayed request takes.
+/// The delay of a delayed request.
 const DELAY: Duration = Duration::from_millis(30);
-/// How much later a late one arrives: the client has often gone on by then.
+/// The delay of a late one: the client has often continued by then.
 const LATE: Duration = Duration::from_millis(150);
 
 type Fates = dyn Fn(&Message) -> Fate + Send + Sync;

@@ -36,10 +36,10 @@ type Prepared = ([String; 3], [usize; 3]);
 /// All steps, one after the other.
 struct Steps<'a> {
     bench: &'a Bench,
-    /// Those that are used again, since making them takes longer than all steps.
+    /// Prepared packages for reuse, since making them takes longer than all steps.
     unused: &'a Mutex<Vec<Prepared>>,
     prepared: Prepared,
-    /// What its keys begin with, if it has some.
+    /// The prefix of its keys, if it has some.
     key: Option<String>,
 }
 
@@ -226,7 +226,7 @@ async fn an_outcome_that_is_unknown_is_found_out_by_its_key() {
     }
 }
 
-/// As AWS answers whoever has no right to one of the partitions: to the whole transaction, of reads or of writes.
+/// A caller without rights on one of the partitions is refused the whole transaction, of reads or of writes, as by AWS.
 #[tokio::test(flavor = "multi_thread", worker_threads = 8)]
 async fn without_rights_on_one_package_nothing_is_changed_in_any() {
     let program = Program::new().await;

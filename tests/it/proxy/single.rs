@@ -31,13 +31,13 @@ pub trait Work {
     async fn check(&self);
 }
 
-/// What a pipeline and a host do with one package.
+/// The commands of a pipeline and a host on one package.
 struct Job<'a> {
     bench: &'a Bench,
     package: String,
     files: Vec<PathBuf>,
     large: bool,
-    /// Whether its commands have idempotency keys, and can be run again.
+    /// `true` if its commands have idempotency keys, and can be run again.
     keyed: bool,
 }
 
@@ -96,8 +96,8 @@ pub async fn through(bench: &Bench, kind: &str, number: usize, fate: Fate) -> (C
     (bench.client(&dynamodb.url, &s3.url).await, dynamodb, s3)
 }
 
-/// What may come of a turned bit that no checksum covers, on a network that TLS does not protect: an error, and
-/// nothing changed. Everything else must be ridden out.
+/// Returns `true` if a flipped bit that no checksum covers, on a network without TLS, may end in this error, with
+/// nothing changed. Every other fault must be tolerated.
 fn may_fail(kind: &str, fate: Fate, error: &Error) -> bool {
     match (kind, fate) {
         // The sha256 says so, and the file is not there.
@@ -109,7 +109,7 @@ fn may_fail(kind: &str, fate: Fate, error: &Error) -> bool {
     }
 }
 
-/// How many requests of each kind a work takes.
+/// Returns the number of requests of each kind that a work takes.
 pub async fn requests_of(bench: &Bench, work: &impl Work) -> BTreeMap<String, usize> {
     let (client, dynamodb, s3) = through(bench, "none", 0, Fate::Passes).await;
     work.run(&client).await.unwrap();
@@ -121,7 +121,7 @@ pub async fn requests_of(bench: &Bench, work: &impl Work) -> BTreeMap<String, us
     requests
 }
 
-/// Does a work once for each fate of each of its requests; `begin` is told whether it has to have idempotency keys.
+/// Does a work once for each fate of each of its requests. The argument of `begin` is `true` if it needs idempotency keys.
 pub async fn each_fate<W: Work>(
     bench: &Bench,
     requests: &BTreeMap<String, usize>,
@@ -183,7 +183,7 @@ async fn each_fate_at_each_request_about_a_large_blob() {
 }
 
 /// A request is signed with the hash of its body, so that DynamoDB refuses one in which a bit was turned round. DynamoDB
-/// Local looks at no signature: the answer is the proxy's here, and shows what comes of it.
+/// Local looks at no signature: here the proxy answers, which shows the client's reaction.
 #[tokio::test]
 async fn a_turned_bit_in_a_request_to_dynamodb() {
     let bench = Bench::new().await;

@@ -18,14 +18,14 @@ use sacker::{model::Expectation, ops::Client};
 use std::{collections::BTreeMap, fs, path::PathBuf, sync::Mutex};
 
 const WRITERS: usize = 4;
-/// What each of them adds, one of which is large.
+/// The number of additions of each of them, one of which is large.
 const ADDS: usize = 6;
 const PERCENT: u32 = 25;
-/// How many storms there are where `SACKER_SEEDS` does not say; `SACKER_SEED` is one alone.
+/// The number of storms, unless `SACKER_SEEDS` sets it; `SACKER_SEED` runs one alone.
 const SEEDS: u64 = 2;
 
 /// Fates by a seed. Bits are turned round only where something compares: elsewhere that is what TLS is for, and
-/// `single` shows what comes of it.
+/// `single` tests the result.
 fn fault_schedule(seed: u64) -> impl Fn(&Message) -> Fate + Send + Sync + 'static {
     let random = Mutex::new(fastrand::Rng::with_seed(seed));
     move |request| {

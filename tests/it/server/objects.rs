@@ -1,4 +1,4 @@
-//! What the server holds, and how it answers when it is well.
+//! The objects of the server, and its answers when no fault is set.
 
 use super::{Answer, Request, error};
 use crc_fast::CrcAlgorithm::Crc64Nvme;

@@ -1,4 +1,4 @@
-//! What clients do: drawn from a seed, done through the operations that the command line uses.
+//! The requests of clients: drawn from a seed, made through the operations that the command line uses.
 
 use super::network::BASE;
 use sacker::{
@@ -57,13 +57,13 @@ pub enum Act {
         confirm: bool,
     },
     Change(u64, ReleaseChange),
-    /// Which version a spec leads to, and which blob.
+    /// Resolve a spec to a version and its blob.
     Read(Spec),
     /// All of a version.
     Info(u64),
 }
 
-/// What the caller was told.
+/// The answer that the caller got.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
     Added {
@@ -72,7 +72,7 @@ pub enum Answer {
     },
     Moved(Box<TagMove>),
     Applied(Vec<TagMove>),
-    /// What the state was before, and what it is.
+    /// The state before, and the state after.
     Changed {
         was: State,
         is: State,
@@ -85,7 +85,7 @@ pub enum Answer {
     Refused,
 }
 
-/// How a request ended.
+/// The end of a request.
 #[derive(Debug, Clone)]
 pub enum Reply {
     Answered(Answer),
@@ -274,7 +274,7 @@ pub struct Request {
 }
 
 impl Request {
-    /// Who makes it, as the ledger has it.
+    /// The actor of the request, as the ledger has it.
     pub fn who(&self) -> String {
         format!("request-{}@host", self.id)
     }
@@ -294,7 +294,7 @@ impl Request {
         }
     }
 
-    /// Does it, and returns what the caller is told.
+    /// Makes the request, and returns the answer that the caller gets.
     pub async fn try_run(&self, client: &Client, blobs: &[PathBuf]) -> Result<Answer, Error> {
         let (package, author) = (self.package.parse().unwrap(), self.author());
         Ok(match self.act.clone() {

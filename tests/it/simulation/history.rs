@@ -1,4 +1,4 @@
-//! What clients did and were told, held against what was committed: each change by what the specification makes of its
+//! The requests and answers of clients, compared with the commits: each change by what the specification makes of its
 //! request, and every other answer by a moment between its request and itself at which it was right.
 
 use super::{
@@ -29,7 +29,7 @@ pub struct Moment {
 pub struct Landed {
     pub at: Moment,
     pub transaction: Transaction,
-    /// What it acted on, as it was after it.
+    /// The items that it acted on, as they were after it.
     pub after: Vec<Option<Item>>,
 }
 
@@ -37,16 +37,16 @@ pub struct Landed {
 #[derive(Debug, Clone)]
 pub struct Record {
     pub request: Request,
-    /// When it was first made, when it was last made, and when it was last answered.
+    /// The moments of its first run, its last run, and its last answer.
     pub began: Moment,
     pub asked: Moment,
     pub ended: Moment,
-    /// How far the clocks are off of the clients that made it, in milliseconds.
+    /// The clock errors of the clients that made it, in milliseconds.
     pub clocks: BTreeSet<i64>,
     pub end: End,
 }
 
-/// What is known of it by its maker.
+/// The knowledge of its maker.
 #[derive(Debug, Clone)]
 pub enum End {
     Answered(Answer),
@@ -79,7 +79,7 @@ impl Record {
         if *undo == back { packages.len() } else { 0 }
     }
 
-    /// Whether it put a tag back.
+    /// Returns `true` if it put a tag back.
     pub fn rolls_back(&self) -> bool {
         matches!((&self.request.act, &self.end), (Act::Rollback { .. }, End::Answered(Answer::Moved(_))))
     }
@@ -95,14 +95,14 @@ impl Record {
         }
     }
 
-    /// What each of its clocks showed between two moments.
+    /// Returns the times that each of its clocks showed between two moments.
     fn clocks(&self, from: Moment, to: Moment) -> impl Iterator<Item = (u64, u64)> {
         let shows = |off: i64, millis: u64| (BASE + millis).checked_add_signed(off).unwrap();
         self.clocks.iter().map(move |off| (shows(*off, from.millis), shows(*off, to.millis)))
     }
 }
 
-/// What a transaction says of itself.
+/// The self-description of a transaction.
 struct Said<'a> {
     /// Each entry that it puts in a log: partition, sort key and item.
     entries: Vec<(&'a str, &'a str, &'a Item)>,
@@ -135,7 +135,7 @@ impl<'a> Said<'a> {
         self.text("kind") == TagKind::Fence.to_string()
     }
 
-    /// Whether a change of tags is what was entered: for a choice between several that may be.
+    /// Returns `true` if a change of tags is what was entered: for a choice between several that may be.
     fn fits(&self, change: &Change) -> bool {
         let steps = match change {
             Change::One(step) => std::slice::from_ref(step),
@@ -178,7 +178,7 @@ pub fn first_difference(expected: &Dump, found: &Dump) -> Option<String> {
     keys.into_iter().find_map(|key| difference(key, get(expected, key).as_ref(), get(found, key).as_ref()))
 }
 
-/// What was committed, made once more by the specification.
+/// The commits, replayed by the specification.
 struct Replay<'a> {
     world: World<'a>,
     records: &'a [Record],
@@ -190,7 +190,7 @@ struct Replay<'a> {
     /// The requests that have committed nothing but their key, and what each could come to at some moment before that:
     /// that nothing had to be changed was true when it was read, and the key may be kept later.
     keyed: BTreeMap<usize, Vec<(Answer, Outcome)>>,
-    /// When something was committed so far.
+    /// The moments of the commits so far.
     ticks: Vec<u64>,
 }
 
@@ -371,7 +371,7 @@ impl<'a> Replay<'a> {
         }
     }
 
-    /// What a request comes to that has committed nothing but its key.
+    /// Returns the result of a request that has committed nothing but its key.
     fn stays(&mut self, owner: usize, kept: &Item, at: Moment) -> Result<(Answer, Outcome), String> {
         let mut outcomes = self.keyed.remove(&owner).unwrap_or_default();
         let fits = outcomes.iter().position(|(_, outcome)| outcome.is_in(kept));
@@ -464,7 +464,7 @@ impl<'a> Replay<'a> {
     }
 }
 
-/// Whether a request reads the past of a tag before it is committed.
+/// Returns `true` if a request reads the past of a tag before it is committed.
 fn looks_back(act: &Act) -> bool {
     let is_time = |spec: &Spec| matches!(spec, Spec::At(..));
     match act {

@@ -52,7 +52,7 @@ pub enum Mutant {
 }
 
 impl Mutant {
-    /// Whether it is whoever adds that has it, and the collector is as it should be.
+    /// Returns `true` if the client that adds has it, and the collector is correct.
     pub fn is_of_the_adder(self) -> bool {
         matches!(self, Self::NoGeneration | Self::UnconditionalKeep | Self::ConflictMeansPresent)
     }
@@ -77,7 +77,7 @@ impl Mutant {
     ];
 }
 
-/// What items were before their last change.
+/// The items before their last change.
 pub type Before = Arc<Mutex<BTreeMap<Key, Option<Item>>>>;
 
 /// A table with a protection taken away, between one client and its link.
@@ -160,7 +160,7 @@ impl Mutated {
         }
     }
 
-    /// What a transaction is about to change, as it is.
+    /// Returns the items that a transaction is about to change, as they are.
     async fn doomed(&self, transaction: &Transaction) -> Vec<(Key, Option<Item>)> {
         let mut items = Vec::new();
         for action in transaction.actions().iter().filter(|action| action.change != Change::Check) {

@@ -1,4 +1,4 @@
-//! What lies between a client and its table: latency, and every way in which a request can go wrong.
+//! The network between a client and its table: latency, and every way in which a request can go wrong.
 //!
 //! A request that was sent goes its way whatever becomes of its sender: dropping a future does not call it back.
 
@@ -21,9 +21,9 @@ use std::{
 };
 use tokio::{sync::oneshot, time::Instant};
 
-/// How many milliseconds it takes to find that there is no answer.
+/// The milliseconds until a client gives up waiting for an answer.
 const TIMEOUT: u64 = 2_000;
-/// What a clock that is right shows when a run begins, in milliseconds.
+/// The time of a correct clock when a run begins, in milliseconds.
 pub const BASE: u64 = 1_700_000_000_000;
 /// After this nothing is under way any more.
 pub const LATEST: Duration = Duration::from_mins(40);
@@ -71,7 +71,7 @@ impl Time {
     }
 }
 
-/// What becomes of a request.
+/// The fate of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
     Arrives,
@@ -112,7 +112,7 @@ pub struct Link {
     pub time: Arc<Time>,
     lasting: Vec<Lasting>,
     random: Mutex<fastrand::Rng>,
-    /// How many requests in a hundred go wrong.
+    /// The percentage of requests that go wrong.
     percent: u32,
     /// Until when nothing gets through.
     cut: Mutex<Instant>,
@@ -164,12 +164,12 @@ impl Link {
         }
     }
 
-    /// How long a message is under way, in milliseconds.
+    /// Draws the latency of a message, in milliseconds.
     pub fn latency(&self) -> u64 {
         1 + self.below(8)
     }
 
-    /// How long a message is under way that everyone has given up on: up to far past every deadline.
+    /// Draws the latency of a message that everyone has given up on: up to far past every deadline.
     fn lateness(&self) -> u64 {
         let longest = [100, 4_000, 30_000, 1_200_000][usize::try_from(self.below(4)).unwrap()];
         2_000 + self.below(longest)

@@ -57,7 +57,7 @@ impl Blobs {
     }
 }
 
-/// What a run is like.
+/// The parameters of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
     /// A few clients of one package or two.
@@ -68,7 +68,7 @@ pub enum Shape {
     Lasting,
 }
 
-/// What a run came to.
+/// The result of a run.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Outcome {
     pub violations: Vec<String>,
@@ -84,13 +84,13 @@ pub struct Outcome {
     pub rolled_back: usize,
     /// The number of times that `fsck --repair` ended well.
     pub repairs: usize,
-    /// How many transactions were committed.
+    /// The number of transactions that were committed.
     pub commits: usize,
     /// The most clients at once, and how many faults lasted.
     pub clients: usize,
     pub lasting: usize,
     pub wrong_clocks: usize,
-    /// Of the whole of the items, to compare runs by.
+    /// A hash of all items, to compare runs by.
     pub digest: String,
 }
 
@@ -103,11 +103,11 @@ struct World<'a> {
     table: Arc<dyn Table>,
     warehouse: Arc<Warehouse>,
     before: Before,
-    /// Whether some clocks are off by a year.
+    /// `true` if some clocks are off by a year.
     wrong_clocks: bool,
     /// A bit for each kind of act that is done more often.
     preferred: u32,
-    /// How long a client waits between two requests at the most, in milliseconds.
+    /// The longest pause of a client between two requests, in milliseconds.
     pause: u64,
     /// The faults that last, of the table and of the store.
     lasting: [Vec<Lasting>; 2],
@@ -125,7 +125,7 @@ impl World<'_> {
         fastrand::Rng::with_seed(self.seed.wrapping_mul(1_000_003).wrapping_add(purpose))
     }
 
-    /// A client behind a link on which so many requests in a hundred go wrong.
+    /// Makes a client behind a link on which the given percentage of requests go wrong.
     fn client(&self, number: u64, percent: u32) -> Participant {
         self.linked(number, percent, false).0
     }

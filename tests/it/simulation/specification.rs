@@ -57,16 +57,16 @@ struct Log {
     rev: u64,
     chain: String,
     when: u64,
-    /// Those of its entries.
+    /// The times of its entries.
     times: Vec<Time>,
 }
 
-/// When an entry was made.
+/// The time of an entry.
 #[derive(Debug, Clone, Copy)]
 struct Time {
     /// As it is recorded.
     when: u64,
-    /// What the clock said, where that was further behind than clocks may be.
+    /// The clock's time, if that was further behind than clocks may be.
     clock: Option<u64>,
     /// In ticks.
     tick: u64,
@@ -94,7 +94,7 @@ struct Event {
     who: String,
     when: u64,
     message: Option<String>,
-    /// When it was committed, in ticks.
+    /// The time of its commit, in ticks.
     tick: u64,
 }
 
@@ -105,7 +105,7 @@ struct Blob {
     refs: u64,
 }
 
-/// What is recorded with a change.
+/// The author and the message of a change.
 #[derive(Debug, Clone, Copy)]
 pub struct Commit<'a> {
     pub who: &'a str,
@@ -116,7 +116,7 @@ pub struct Commit<'a> {
     pub tick: u64,
 }
 
-/// What a request comes to.
+/// The outcome of a request.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Verdict {
     Refused,
@@ -125,7 +125,7 @@ pub enum Verdict {
     Changes(Change),
 }
 
-/// What an idempotency key leads to.
+/// The outcome that an idempotency key leads to.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Outcome {
     entry: String,
@@ -134,7 +134,7 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// Whether it is what a key leads to, for a choice between several that may be.
+    /// Returns `true` if it is what a key leads to, for a choice between several that may be.
     pub fn is_in(&self, kept: &Item) -> bool {
         let moves = Some(json!(self.moves)).filter(|_| !self.moves.is_empty());
         kept.get("entry").is_some_and(|entry| *entry == *self.entry) && kept.get("moves") == moves.as_ref()
@@ -165,7 +165,7 @@ pub enum Change {
     },
 }
 
-/// What becomes of one tag.
+/// The change of one tag.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {
     pub package: String,
@@ -187,7 +187,7 @@ pub struct Put {
 pub struct View {
     /// By the clock of who makes it.
     pub now: u64,
-    /// When it read the past of a tag, in ticks.
+    /// The time at which it read the past of a tag, in ticks.
     pub looked: u64,
 }
 
@@ -212,12 +212,12 @@ fn pairs(labels: &Labels) -> BTreeMap<String, String> {
     labels.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
-/// Whether a time is further ahead than clocks may differ.
+/// Returns `true` if a time is further ahead than clocks may differ.
 fn is_ahead(when: u64, now: u64) -> bool {
     when > now + DIFFER
 }
 
-/// What the clock said that an entry is made by, if that has to be recorded with the entry's time.
+/// Returns the time of the clock that an entry is made by, if that has to be recorded with the entry's time.
 fn clock(when: u64, now: u64) -> Option<u64> {
     is_ahead(when, now).then_some(now)
 }

@@ -1,4 +1,4 @@
-//! What every store guarantees, on every store.
+//! The guarantees of every store, tested on every store.
 
 mod again;
 mod directory;
@@ -38,10 +38,10 @@ trait Bench: Send + Sync {
     /// A client of the store. Each is a new one, as of another process.
     fn store(&self) -> Arc<dyn Store>;
 
-    /// Puts any bytes under a name beside the blobs. A store may be unable to hold a name that is no address.
+    /// Puts any bytes under a name next to the blobs. A store may be unable to hold a name that is no address.
     async fn plant(&self, name: &str, bytes: Vec<u8>);
 
-    /// What an add that is over has left besides blobs, and must not have.
+    /// Puts there what an interrupted add leaves besides blobs. Returns the names that must be gone after the next add.
     async fn plant_leftovers(&self) -> Vec<String>;
 }
 
@@ -90,7 +90,7 @@ async fn read(
     Ok(Some(bytes.to_vec()))
 }
 
-/// Whether a store holds exactly these bytes, without keeping a second copy of them.
+/// Returns `true` if a store holds exactly these bytes, without keeping a second copy of them.
 async fn holds(store: &dyn Store, at: &Address, path: &Path) -> bool {
     let bytes = fs::read(path).unwrap();
     let Some(body) = store.get(at, 0..bytes.len() as u64, None).await.unwrap() else { return false };
@@ -435,7 +435,7 @@ use conformance;
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// What `Content::crc` rests on: the checksums of any pieces combine to that of the whole.
+    /// The checksums of any pieces combine to that of the whole, on which `Content::crc` rests.
     #[test]
     fn checksums_of_pieces_combine(bytes in prop::collection::vec(any::<u8>(), 0..5000), cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..8)) {
         use crc_fast::{CrcAlgorithm::Crc64Nvme, checksum, checksum_combine};

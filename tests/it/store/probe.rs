@@ -1,4 +1,4 @@
-//! What the store relies on, tried on servers that lack it: MinIO behind a proxy that hides it.
+//! The probe for features that the store relies on, run on servers that lack them: MinIO behind a proxy that hides one.
 
 use super::{
     again::RetryingStore,

@@ -142,7 +142,7 @@ fn counted(sent: &AtomicU64, reported: Sent) -> u64 {
     sent.fetch_add(n, Relaxed) + n
 }
 
-/// Begins to put a blob and is stopped, as by Ctrl-C, when so many bytes have been sent.
+/// Begins to put a blob and is stopped, as by Ctrl-C, when the given number of bytes have been sent.
 async fn interrupted(bucket: &Bucket, content: &Content, bytes: u64) {
     let (stop, sent) = (Notify::new(), AtomicU64::new(0));
     let count = |reported| {
@@ -157,7 +157,7 @@ async fn interrupted(bucket: &Bucket, content: &Content, bytes: u64) {
     }
 }
 
-/// Puts a blob, and does something else in the middle of it, once so many bytes have been sent.
+/// Puts a blob, and runs something else in the middle of it, once the given number of bytes have been sent.
 async fn put_with(
     store: RetryingStore<S3Store>,
     content: &Content,
@@ -182,7 +182,7 @@ fn contended(result: Result<Put, PutError>) {
 
 const LARGE: u64 = 7 * PART_SIZE + MIB;
 
-/// So many that at least one part has been answered, with four in flight.
+/// A number of bytes after which at least one part has been answered, with four in flight.
 const SOME: u64 = 4 * PART_SIZE + MIB;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -20,7 +20,7 @@ pub type Answer = (u16, String);
 
 type Script = dyn Fn(&str, usize) -> Answer + Send + Sync;
 
-/// A server that takes every request whole, keeps a note of it and answers by its script, which is told the request
+/// A server that takes every request whole, records it and answers by its script, which gets the request
 /// and how many of the kind came before.
 pub struct Server {
     endpoint: String,
@@ -315,7 +315,7 @@ async fn an_upload_is_resumed_on_its_own_server() {
     }
 }
 
-/// What S3 refuses for what it is would be refused again each time.
+/// A request that S3 refuses for its content is not sent again.
 #[tokio::test]
 async fn an_upload_that_s3_refuses_is_not_resumed() {
     let (_files, content) = large();

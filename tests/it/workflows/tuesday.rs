@@ -16,7 +16,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-/// When, who, what (a file is added and gets the tag `canary`, or the tag `live` is moved), and why.
+/// Events: the time, the actor, the action (a file is added and gets the tag `canary`, or the tag `live` is moved), and the message.
 const WEEK: [(&str, &str, &str, &str); 7] = [
     ("2025-05-05T09:02:11Z", "ci/841", "add", "build 841"),
     ("2025-05-05T10:30:40Z", "ann@laptop", "canary", "canary was fine"),
@@ -24,7 +24,7 @@ const WEEK: [(&str, &str, &str, &str); 7] = [
     ("2025-05-06T09:41:27Z", "ann@laptop", "canary", "new checkout"),
     ("2025-05-06T15:05:52Z", "ben@laptop", "rollback", "checkout fails for guests"),
     ("2025-05-07T11:20:08Z", "ci/843", "add", "build 843"),
-    ("2025-05-07T14:00:19Z", "ann@laptop", "canary", "checkout, mended"),
+    ("2025-05-07T14:00:19Z", "ann@laptop", "canary", "checkout, fixed"),
 ];
 
 pub fn prepare(sandbox: &Sandbox) {

@@ -4,7 +4,7 @@ mod expiry;
 mod regions;
 mod sources;
 
-use crate::{
+use crate::support::{
     backends,
     wire::{Server, response},
 };

@@ -3,7 +3,7 @@
 mod long;
 mod seed;
 
-use crate::{cli::sandbox::Sandbox, ledger::world::of};
+use crate::support::{sandbox::Sandbox, world::of};
 use sacker::{location::LedgerUrl, table::sqlite::SqliteTable};
 use seed::{Sizes, fill, seed};
 use std::{

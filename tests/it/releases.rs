@@ -7,10 +7,10 @@
 mod newer;
 mod old;
 
-use crate::{
+use crate::support::{
     backends,
-    cli::sandbox::Sandbox,
-    ledger::world::{of, read, write},
+    sandbox::Sandbox,
+    world::{of, read, write},
 };
 use sacker::{
     ledger::Ledger,

@@ -90,7 +90,8 @@ fn words(text: &str) -> Vec<Option<(usize, String)>> {
 
 /// The avoided words and phrases in a text.
 fn avoided(text: &str) -> Vec<Finding> {
-    let text = EXCEPTIONS.iter().fold(text.to_owned(), |text, (exception, _)| text.replace(exception, "\"\""));
+    let text =
+        EXCEPTIONS.iter().fold(text.to_owned(), |text, (exception, _)| text.replace(exception, "\"\""));
     let words = words(&text);
     let phrases: Vec<Vec<&str>> = AVOIDED.iter().map(|phrase| phrase.split(' ').collect()).collect();
     let mut found = Vec::new();
@@ -140,7 +141,8 @@ fn files(project: &Path, under: &str) -> Vec<PathBuf> {
         let entry = entry.unwrap();
         let name = entry.file_name().to_string_lossy().into_owned();
         // Built, generated, or random.
-        if !["target", "corpus", "artifacts", "coverage", "__pycache__", ".terraform"].contains(&name.as_str())
+        if !["target", "corpus", "artifacts", "coverage", "__pycache__", ".terraform"]
+            .contains(&name.as_str())
             && !name.ends_with(".lock")
         {
             found.extend(files(project, &format!("{under}/{name}")));
@@ -209,7 +211,8 @@ fn avoided_words_are_found_in_prose_names_and_across_lines() {
 
 #[test]
 fn only_the_first_word_of_a_doc_comment_counts() {
-    let code = "/// What it is.\n/// Which follows.\nfn f() {}\n    //! Whether.\n// What a plain comment says.\n";
+    let code =
+        "/// What it is.\n/// Which follows.\nfn f() {}\n    //! Whether.\n// What a plain comment says.\n";
     assert_eq!(badly_begun(code), [(1, "What it is.".to_owned()), (4, "Whether.".to_owned())]);
     let code = "/// The digest.\n///\n/// When it is known.\nfn f() {}\n/// Sorted.\n/// `So` is a name.\n\n/// Whatever.\n";
     assert_eq!(badly_begun(code), []);

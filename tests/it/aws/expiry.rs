@@ -1,11 +1,11 @@
 //! Credentials that a server takes for expired in the middle of a transfer, or of a commit.
 
 use super::sources::{ALL, key, machine, profile, run, table};
-use crate::{
+use crate::support::{
     backends,
-    cli::sandbox::Sandbox,
     proxy::http::Message,
     rewriting::guarding,
+    sandbox::Sandbox,
     server::{Fault, Request, Server},
     wire::{self, response},
 };

@@ -1,8 +1,8 @@
 //! The region and the plain credentials that a command uses, and what it says without.
 
 use super::sources::{profile, run};
-use crate::{
-    cli::sandbox::Sandbox,
+use crate::support::{
+    sandbox::Sandbox,
     wire::{Server, response},
 };
 use insta::assert_snapshot;

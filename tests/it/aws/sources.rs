@@ -1,8 +1,8 @@
 //! Every source of credentials, in front of a small server that is busy, recovers, or refuses.
 
-use crate::{
+use crate::support::{
     backends,
-    cli::sandbox::Sandbox,
+    sandbox::Sandbox,
     wire::{Server, response},
 };
 use sacker::table::{Table, dynamodb::DynamoTable};

@@ -1,6 +1,6 @@
 //! `apply`: plans, what is wrong with them, and taking them back.
 
-use super::sandbox::Sandbox;
+use crate::support::sandbox::Sandbox;
 use insta::assert_snapshot;
 
 /// `web`, `api` and `old`, each with two versions, the second `canary`; `live` on the first of `web` and `old`.

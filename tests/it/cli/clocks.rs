@@ -1,10 +1,11 @@
 //! Clocks that are wrong: what the program says of them, and does.
 
-use super::{sandbox::Sandbox, servers};
-use crate::{
+use crate::support::{
     backends,
-    ledger::world::{of, retry_policy, tagging},
     proxy::{Fate, Proxy},
+    sandbox::Sandbox,
+    servers,
+    world::{of, retry_policy, tagging},
 };
 use insta::assert_snapshot;
 use sacker::{

@@ -1,8 +1,7 @@
 //! Refusals of the operating system around a command: the lock of the ledger, the journal of uploads, the configuration,
 //! the cache.
 
-use super::sandbox::Sandbox;
-use crate::server::Server;
+use crate::support::{sandbox::Sandbox, server::Server};
 use insta::assert_snapshot;
 use std::{
     fs,

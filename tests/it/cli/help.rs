@@ -1,6 +1,6 @@
 //! Help, versions, completions, and how arguments are read.
 
-use super::sandbox::Sandbox;
+use crate::support::sandbox::Sandbox;
 use insta::assert_snapshot;
 
 #[test]

@@ -1,6 +1,6 @@
 //! `history`.
 
-use super::sandbox::Sandbox;
+use crate::support::sandbox::Sandbox;
 use insta::assert_snapshot;
 
 /// One of each kind of event.

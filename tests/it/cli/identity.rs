@@ -1,7 +1,6 @@
 //! The actor that is recorded with a change: the AWS identity, asked of moto's STS.
 
-use super::{sandbox::Sandbox, servers};
-use crate::backends;
+use crate::support::{backends, sandbox::Sandbox, servers};
 use std::fs;
 
 /// Runs a command without `SACKER_ACTOR`, and with these variables.

@@ -1,10 +1,11 @@
 //! The network between a host and AWS: private certificate authorities, proxies, and connections that are made ahead.
 
-use super::{sandbox::Sandbox, servers};
-use crate::{
+use crate::support::{
     backends,
     link::{Certificate, Forward, Link, Manner, Shape},
     proxy::{Fate, Proxy},
+    sandbox::Sandbox,
+    servers,
 };
 use std::fs;
 use tokio::runtime::Runtime;

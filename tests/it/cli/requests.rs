@@ -1,6 +1,6 @@
 //! The number of ledger requests of each command, counted from the calls that `-v` logs.
 
-use super::{sandbox::Sandbox, servers};
+use crate::support::{sandbox::Sandbox, servers};
 use insta::assert_snapshot;
 use std::fmt::Write;
 

@@ -1,6 +1,7 @@
 //! The output of `--json`, checked against its description in `schema/`.
 
-use super::{help::commands, sandbox::Sandbox};
+use super::help::commands;
+use crate::support::sandbox::Sandbox;
 use jsonschema::{Draft, Validator};
 use serde_json::{Value, json};
 use std::{

@@ -1,11 +1,16 @@
 //! The main job on the real servers: DynamoDB Local and MinIO.
 
-use super::sandbox::{Sandbox, signal};
-use crate::{backends, collect::owner::copied};
+use crate::{
+    operations::owner::copied,
+    support::{
+        backends,
+        sandbox::{Sandbox, signal},
+        servers::sandbox,
+    },
+};
 use insta::assert_snapshot;
 use sacker::table::{Table, dynamodb::DynamoTable};
 use std::{
-    env,
     io::{BufRead, BufReader, Read, Write},
     net::{Shutdown, TcpListener, TcpStream},
     process::Stdio,
@@ -15,22 +20,6 @@ use std::{
     },
     thread,
 };
-
-/// On a table and a bucket of its own, which are not there yet.
-pub fn sandbox() -> Sandbox {
-    let table = backends::unique("cli");
-    let ledger = format!("dynamodb://{table}?endpoint={}", backends::dynamodb());
-    let bucket = backends::unique("cli");
-    let bucket = &bucket[..bucket.len().min(63)];
-    let store = format!("s3://{bucket}/blobs?endpoint={}", backends::s3());
-    let mut sandbox = Sandbox::new().set("SACKER_LEDGER", ledger).set("SACKER_STORE", store);
-    for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"] {
-        let value =
-            env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run the tests with `scripts/test`"));
-        sandbox = sandbox.set(name, value);
-    }
-    sandbox
-}
 
 /// Without the names that differ from run to run.
 fn run(sandbox: &Sandbox, arguments: &[&str]) -> String {
@@ -320,7 +309,7 @@ fn a_second_interrupt_stops_at_once() {
 #[test]
 fn unfinished_uploads_are_reported_and_aborted() {
     let bucket = backends::unique("uploads");
-    let store = format!("s3://{bucket}/blobs?endpoint={}", crate::rewriting::moto());
+    let store = format!("s3://{bucket}/blobs?endpoint={}", crate::support::rewriting::moto());
     let sandbox = sandbox();
     sandbox.ok(&["init", "-q"]);
     // moto lacks what `init` asks of a server.

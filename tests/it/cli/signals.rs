@@ -1,6 +1,6 @@
 //! Ctrl-C and its like.
 
-use super::sandbox::{Sandbox, eventually, signal};
+use crate::support::sandbox::{Sandbox, eventually, signal};
 use insta::assert_snapshot;
 use std::{
     fs,

@@ -1,7 +1,9 @@
 //! `download -o -` to a reader that is slow: what is kept in memory, and what a server that loses patience changes.
 
-use super::sandbox::Sandbox;
-use crate::server::{Fault, Server};
+use crate::support::{
+    sandbox::Sandbox,
+    server::{Fault, Server},
+};
 use std::{
     fs,
     io::Read,

@@ -1,7 +1,7 @@
 //! Two users of one machine, who share its directories and not their files. It takes the superuser to be two users: run
 //! by another one, these tests are that other user alone.
 
-use crate::server::{Fault, Server};
+use crate::support::server::{Fault, Server};
 use std::{
     fs,
     os::unix::{

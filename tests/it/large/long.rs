@@ -2,11 +2,11 @@
 //! with `SACKER_LARGE=1` (`just large`), which prints the figures of `docs/capacity.md`.
 
 use super::{Ran, Sizes, commands, embedded, fill, seed, watched};
-use crate::{
+use crate::support::{
     backends,
-    cli::sandbox::Sandbox,
-    ledger::world::{edit, of},
     link::{Link, Shape},
+    sandbox::Sandbox,
+    world::{edit, of},
 };
 use sacker::{
     location::LedgerUrl,

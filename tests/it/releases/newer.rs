@@ -126,7 +126,7 @@ async fn kinds(shared: &Shared) {
     assert_eq!(shared.dump().await, before, "there is nothing to repair");
     shared.set("T#app", "t#live", json!({ "version": 3 })).await;
     assert_eq!(shared.run(&["fsck"]).code, 8, "a breach is reported next to what can't be judged");
-    let ledger = TableLedger::new(Arc::clone(&shared.table), crate::ledger::world::retry_policy());
+    let ledger = TableLedger::new(Arc::clone(&shared.table), crate::support::world::retry_policy());
     assert_eq!(shown(&ledger, "app").await, json!({ "live": 3 }));
 }
 

@@ -1,7 +1,7 @@
 //! The rest of what the rustdoc of `WeakS3Ledger` lists, line by line, each with the same schedule on DynamoDB.
 
 use super::{Hold, Holding};
-use crate::ledger::{
+use crate::support::{
     audit::audit,
     world::{
         Tables, Weak, World, add, adding, adding_with_key, author, blob, of, retry_policy, tag, tagging,

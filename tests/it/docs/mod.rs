@@ -1,0 +1,5 @@
+//! Pages of `docs/` whose commands and figures are run and measured.
+
+mod capacity;
+mod trips;
+mod workflows;

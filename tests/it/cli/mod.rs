@@ -18,6 +18,7 @@ mod history;
 mod hosts;
 mod identity;
 mod list;
+mod lost_answers;
 mod network;
 mod processes;
 mod protect;

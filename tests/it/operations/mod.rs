@@ -6,6 +6,7 @@ mod fsck;
 mod fsck_concurrent;
 mod fsck_repair;
 mod fsck_tags;
+mod fsck_violations;
 mod gc;
 mod listing;
 pub mod owner;

@@ -34,14 +34,16 @@ mod network;
 mod objects;
 mod recorder;
 mod run;
+mod shape;
 mod specification;
 
 use audit::Dump;
 use history::first_difference;
 use mutants::Mutant;
-use run::{Blobs, Outcome, Shape, run, table_after};
+use run::{run, table_after};
 use sacker::table::Item;
 use serde_json::{Value, json};
+use shape::{Blobs, Outcome, Shape};
 use std::{
     collections::{BTreeMap, BTreeSet},
     ops::Range,

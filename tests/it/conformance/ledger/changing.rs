@@ -27,11 +27,11 @@ pub fn changing(number: u64, change: ReleaseChange) -> ChangeRequest {
     ChangeRequest { package: of("app"), version: version(number), change, author: author(None) }
 }
 
-fn with_key(number: u64, change: ReleaseChange, key: &str) -> ChangeRequest {
+pub fn with_key(number: u64, change: ReleaseChange, key: &str) -> ChangeRequest {
     ChangeRequest { author: author(Some(key)), ..changing(number, change) }
 }
 
-fn label(pairs: &[&str]) -> ReleaseChange {
+pub fn label(pairs: &[&str]) -> ReleaseChange {
     ReleaseChange::Label(Labels::parse(pairs.iter().copied()).unwrap())
 }
 
@@ -39,22 +39,22 @@ pub async fn change(ledger: &dyn Ledger, number: u64, change: ReleaseChange) -> 
     ledger.change(&changing(number, change)).await.unwrap()
 }
 
-async fn refused(ledger: &dyn Ledger, number: u64, change: ReleaseChange) -> Error {
+pub async fn refused(ledger: &dyn Ledger, number: u64, change: ReleaseChange) -> Error {
     ledger.change(&changing(number, change)).await.unwrap_err()
 }
 
 /// `1 active, 2 yanked …`, oldest first.
-async fn states(ledger: &dyn Ledger) -> String {
+pub async fn states(ledger: &dyn Ledger) -> String {
     let mut all: Vec<Release> = ledger.versions(&of("app")).try_collect().await.unwrap();
     all.reverse();
     all.iter().map(|it| format!("{} {}", it.version, it.state)).collect::<Vec<_>>().join(", ")
 }
 
-async fn events(world: &Tables) -> usize {
+pub async fn events(world: &Tables) -> usize {
     partition(&*world.table(), "P#app").await.iter().filter(|(sk, _)| sk.starts_with("A#")).count()
 }
 
-async fn refs(world: &Tables, content: &str) -> u64 {
+pub async fn refs(world: &Tables, content: &str) -> u64 {
     read(&*world.table(), &format!("B#{}", sha256(content)), "B").await.unwrap()["refs"].as_u64().unwrap()
 }
 
@@ -366,69 +366,4 @@ pub async fn messages_of_changes_are_kept(world: &Tables) {
         (&json!("yank"), &json!(1), &json!("active"))
     );
     assert_eq!((&event["message"], &event["who"]), (&json!("it burns"), &json!("someone@host")));
-}
-
-/// A tag is never left on a version that is not active, in either order of the changes.
-pub async fn a_tag_and_a_yank_exclude_each_other(world: &Tables) {
-    add_many(&*world.ledger(), "app", 2).await;
-    for round in 0..6 {
-        let (promoter, yanker) = (world.ledger(), world.ledger());
-        let spec = if round % 2 == 0 { "2" } else { "latest" };
-        let mut done = at_once([
-            Box::pin(async move { promoter.tag(&tagging("app", spec, "live")).await.map(drop) })
-                as std::pin::Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>,
-            Box::pin(async move { yanker.change(&changing(2, ReleaseChange::Yank)).await.map(drop) }),
-        ])
-        .await;
-        done.retain(Result::is_ok);
-        assert!(!done.is_empty(), "neither was done");
-        let ledger = world.ledger();
-        let tagged = ledger.tags(&of("app")).await.unwrap();
-        for at in &tagged.tags {
-            let state =
-                ledger.release(&of("app"), &of(&at.version.unwrap().to_string())).await.unwrap().state;
-            assert_eq!(state, State::Active, "round {round}");
-        }
-        if !tagged.tags.is_empty() {
-            untag(&*ledger, "app", "live").await;
-        }
-        change(&*ledger, 2, ReleaseChange::Unyank).await;
-    }
-    audit(&*world.table(), "app").await;
-}
-
-pub async fn versions_yanked_at_once_leave_the_right_latest(world: &Tables) {
-    add_many(&*world.ledger(), "app", 8).await;
-    for round in [ReleaseChange::Yank, ReleaseChange::Unyank, ReleaseChange::Delete] {
-        let expected = if round == ReleaseChange::Unyank { "latest=8" } else { "latest=1" };
-        let writers = (2..=8).map(|number| {
-            let (ledger, round) = (world.ledger(), round.clone());
-            async move { ledger.change(&changing(number, round)).await.unwrap() }
-        });
-        at_once(writers).await;
-        assert_eq!(tags(&*world.ledger(), "app").await, expected);
-        audit(&*world.table(), "app").await;
-    }
-    for number in 1..=8 {
-        assert_eq!(refs(world, &number.to_string()).await, u64::from(number == 1));
-    }
-}
-
-/// The version that would have become `latest` is yanked by someone else just before: it must be read again.
-#[tokio::test]
-async fn what_a_refusal_does_not_carry_back_is_read_again() {
-    let world = Tables::memory();
-    add_many(&*world.ledger(), "app", 3).await;
-    let (rival, begun) = (world.ledger(), AtomicBool::new(false));
-    let script = move |_, _: &_| {
-        if !begun.swap(true, Ordering::Relaxed) {
-            rival.change(&changing(2, ReleaseChange::Yank)).now_or_never().unwrap().unwrap();
-        }
-        Fate::Arrives
-    };
-    let faulty = Arc::new(Faulty::new(world.table(), script));
-    let ledger = TableLedger::new(faulty, retry_policy());
-    change(&ledger, 3, ReleaseChange::Yank).await;
-    assert_eq!(tags(&ledger, "app").await, "latest=1");
-    audit(&*world.table(), "app").await;
 }

@@ -7,6 +7,7 @@ mod adding;
 mod adopting;
 mod blobs;
 pub mod changing;
+mod changing_races;
 mod concurrent;
 mod guards;
 mod history;
@@ -21,6 +22,7 @@ pub mod rollback;
 pub mod steps;
 mod tagging;
 mod times;
+mod undoing;
 mod unreadable;
 
 /// Makes a test of each case, in a world of its own.
@@ -110,9 +112,9 @@ macro_rules! for_tables {
             plans::a_repeated_plan_gives_the_first_outcome
             plans::a_plan_that_did_not_land_is_resumed_once
             plans::a_resumed_plan_is_found_by_any_of_its_entries
-            plans::a_release_is_taken_back
-            plans::a_plan_whose_tags_moved_again_is_not_undone
-            plans::what_can_not_be_restored_is_named
+            undoing::a_release_is_taken_back
+            undoing::a_plan_whose_tags_moved_again_is_not_undone
+            undoing::what_can_not_be_restored_is_named
             plans::limits_are_checked_first
             rollback::a_second_rollback_goes_further_back
             rollback::a_removed_tag_is_restored_by_a_rollback
@@ -157,8 +159,8 @@ macro_rules! for_concurrent {
             concurrent::unchanged_content_is_added_once
             plans::no_snapshot_ever_sees_half
             plans::a_plan_and_single_moves_exclude_each_other
-            changing::a_tag_and_a_yank_exclude_each_other
-            changing::versions_yanked_at_once_leave_the_right_latest
+            changing_races::a_tag_and_a_yank_exclude_each_other
+            changing_races::versions_yanked_at_once_leave_the_right_latest
             labels::labels_of_many_are_all_kept
             labels::one_name_takes_one_value
         }

@@ -27,16 +27,16 @@ pub fn applying(plan: &str) -> ApplyRequest {
     ApplyRequest { plan: of(plan), undo: false, author: author(None) }
 }
 
-fn undoing(plan: &str) -> ApplyRequest {
+pub fn undoing(plan: &str) -> ApplyRequest {
     ApplyRequest { undo: true, ..applying(plan) }
 }
 
-fn keyed(request: ApplyRequest, key: &str) -> ApplyRequest {
+pub fn keyed(request: ApplyRequest, key: &str) -> ApplyRequest {
     ApplyRequest { author: author(Some(key)), ..request }
 }
 
 /// Formats the moves of a plan: `web live 1>2`.
-fn shown(moves: &[TagMove]) -> String {
+pub fn shown(moves: &[TagMove]) -> String {
     let mut all = String::new();
     for it in moves {
         let number = |version: Option<_>| version.map_or(0, u64::from);
@@ -45,12 +45,12 @@ fn shown(moves: &[TagMove]) -> String {
     all.trim_end().to_owned()
 }
 
-async fn apply(ledger: &dyn Ledger, request: &ApplyRequest) -> String {
+pub async fn apply(ledger: &dyn Ledger, request: &ApplyRequest) -> String {
     shown(&ledger.apply(request).await.unwrap())
 }
 
 /// Why each move of a plan can't be made.
-async fn refused(ledger: &dyn Ledger, request: &ApplyRequest) -> Vec<(String, Error)> {
+pub async fn refused(ledger: &dyn Ledger, request: &ApplyRequest) -> Vec<(String, Error)> {
     // It is foreseen as it then is.
     let previewed = ledger.preview(request).await.unwrap_err();
     match ledger.apply(request).await.unwrap_err() {
@@ -65,7 +65,7 @@ async fn refused(ledger: &dyn Ledger, request: &ApplyRequest) -> Vec<(String, Er
     }
 }
 
-async fn everything(world: &Tables, packages: &[&str]) -> String {
+pub async fn everything(world: &Tables, packages: &[&str]) -> String {
     let mut all = String::new();
     for package in packages {
         write!(all, "{package}: {} / ", tags(&*world.ledger(), package).await).unwrap();
@@ -74,7 +74,7 @@ async fn everything(world: &Tables, packages: &[&str]) -> String {
     all.trim_end_matches(" / ").to_owned()
 }
 
-async fn three(ledger: &dyn Ledger) {
+pub async fn three(ledger: &dyn Ledger) {
     for package in ["app", "web", "old"] {
         add_many(ledger, package, 3).await;
         tag(ledger, package, "1", "live").await;
@@ -82,7 +82,7 @@ async fn three(ledger: &dyn Ledger) {
     tag(ledger, "web", "2", "canary").await;
 }
 
-const PACKAGES: [&str; 3] = ["app", "old", "web"];
+pub const PACKAGES: [&str; 3] = ["app", "old", "web"];
 
 pub async fn all_moves_are_made(world: &Tables) {
     let ledger = world.ledger();
@@ -238,77 +238,6 @@ pub async fn a_resumed_plan_is_found_by_any_of_its_entries(world: &Tables) {
         }
     }
     everything(world, &PACKAGES).await;
-}
-
-pub async fn a_release_is_taken_back(world: &Tables) {
-    let ledger = world.ledger();
-    three(&*ledger).await;
-    let plan = moving(&[
-        ("web", "live", r#""canary""#, ""),
-        ("old", "live", "null", ""),
-        ("app", "live", "3", ""),
-        ("app", "first", "1", ""),
-    ]);
-    let before = everything(world, &PACKAGES).await;
-    apply(&*ledger, &applying(&plan)).await;
-    let undone = ledger.apply(&keyed(undoing(&plan), "u")).await.unwrap();
-    assert_eq!(shown(&undone), "web live 2>1 old live 0>1 app live 3>1 app first 1>0");
-    assert!(undone.iter().all(|it| it.kind == TagKind::Rollback));
-    assert_eq!(everything(world, &PACKAGES).await, before);
-    // Again: only with the key, as nothing of it stands any more; and what was undone can't be undone.
-    assert_eq!(world.ledger().apply(&keyed(undoing(&plan), "u")).await.unwrap(), undone);
-    let reasons = refused(&*ledger, &undoing(&plan)).await;
-    assert_eq!(reasons.len(), 4);
-    assert!(reasons.iter().all(|(_, error)| matches!(error, Error::Conflict(Conflict::NotApplied { .. }))));
-    // A rollback goes on from where each tag is back at.
-    let error = ledger.rollback(&rolling_back("app", "live")).await.unwrap_err();
-    assert!(matches!(error, Error::NotFound(NotFound::Past { .. })), "{error:?}");
-    assert_eq!(everything(world, &PACKAGES).await, before);
-}
-
-pub async fn a_plan_whose_tags_moved_again_is_not_undone(world: &Tables) {
-    let ledger = world.ledger();
-    three(&*ledger).await;
-    let plan = moving(&[("web", "live", "2", ""), ("app", "live", "2", ""), ("old", "live", "2", "")]);
-    let never = refused(&*ledger, &undoing(&plan)).await;
-    assert_eq!(never.len(), 3);
-    apply(&*ledger, &applying(&plan)).await;
-    tag(&*ledger, "app", "3", "live").await;
-    let before = everything(world, &PACKAGES).await;
-    let reasons = refused(&*ledger, &undoing(&plan)).await;
-    assert_eq!(reasons.iter().map(|(tag, _)| tag.as_str()).collect::<Vec<_>>(), ["app live"]);
-    assert!(
-        matches!(&reasons[0].1, Error::Conflict(Conflict::NotApplied { found, .. }) if *found == Some(version(3)))
-    );
-    // Nor a part of it; nor by moving a tag to where the plan had put it.
-    let part = moving(&[("web", "live", "2", ""), ("old", "live", "2", "")]);
-    let error = ledger.apply(&undoing(&part)).await.unwrap_err();
-    assert!(
-        matches!(&error, Error::Conflict(Conflict::OtherPlan { moved }) if moved == "app live"),
-        "{error:?}"
-    );
-    tag(&*ledger, "app", "2", "live").await;
-    assert_eq!(refused(&*ledger, &undoing(&plan)).await.len(), 1);
-    ledger.rollback(&rolling_back("app", "live")).await.unwrap();
-    assert_eq!(everything(world, &PACKAGES).await, before);
-    // Applied once more, that is what stands.
-    apply(&*ledger, &applying(&plan)).await;
-    assert_eq!(apply(&*ledger, &undoing(&plan)).await, "web live 2>2 app live 2>3 old live 2>2");
-}
-
-pub async fn what_can_not_be_restored_is_named(world: &Tables) {
-    let ledger = world.ledger();
-    three(&*ledger).await;
-    let plan = moving(&[("web", "live", "2", ""), ("app", "live", "2", "")]);
-    apply(&*ledger, &applying(&plan)).await;
-    change(&*ledger, 1, ReleaseChange::Yank).await;
-    let reasons = refused(&*ledger, &undoing(&plan)).await;
-    assert!(matches!(
-        &reasons[..],
-        [(tag, Error::Refused(Refused::Rollback { to: Some((_, State::Yanked)), .. }))] if tag == "app live"
-    ));
-    change(&*ledger, 1, ReleaseChange::Unyank).await;
-    assert_eq!(apply(&*ledger, &undoing(&plan)).await, "web live 2>1 app live 2>1");
 }
 
 pub async fn limits_are_checked_first(world: &Tables) {

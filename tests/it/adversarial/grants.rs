@@ -184,10 +184,65 @@ fn name(url: &str) -> &str {
     url.split("://").nth(1).unwrap().split(['?', '/']).next().unwrap()
 }
 
+/// The commands of a reader.
+const READERS: [&str; 8] = [
+    "list -l",
+    "versions app",
+    "tags app",
+    "info app live",
+    "history app",
+    "wait app live",
+    "download app live -o copy -f",
+    "download app 1 -o copy -f",
+];
+
+/// The commands of a publisher.
+const PUBLISHERS: [&str; 8] = [
+    "add app new",
+    "add app new",
+    "add app large",
+    "add app new --if-changed",
+    "label app 1 tests=passed",
+    "yank app 5",
+    "unyank app 5",
+    "delete app 5",
+];
+
+/// The commands of a promoter.
+const PROMOTERS: [&str; 9] = [
+    "tag app canary live",
+    "tag app 2 live",
+    "rollback app live",
+    "tag app 2 live",
+    "apply plan",
+    "apply plan --undo",
+    "protect app live --confirm",
+    "unprotect app live",
+    "untag app canary",
+];
+
+/// The commands of a collector.
+const COLLECTORS: [&str; 2] = ["gc --min-age 0s", "gc --delete --min-age 0s"];
+
+/// The commands of an auditor.
+const AUDITORS: [&str; 2] = ["fsck", "fsck --read-data"];
+
+/// Commands that each need the right to write.
+const WRITES: [&str; 9] = [
+    "add app new",
+    "label app 1 a=b",
+    "yank app 4",
+    "delete app 4",
+    "tag app 1 live",
+    "untag app live",
+    "rollback app live",
+    "protect app live --confirm",
+    "gc --delete --min-age 0s",
+];
+
 const KEY: [&str; 2] = ["--key", "a-key"];
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "the commands of each role, one after the other")]
 fn each_role_may_run_its_commands_and_no_others() {
     let sandbox = servers::sandbox();
     sandbox.ok(&["init"]);
@@ -220,50 +275,6 @@ fn each_role_may_run_its_commands_and_no_others() {
     };
     sandbox.write("plan", r#"{"moves":[{"package":"app","tag":"live","to":1}]}"#);
 
-    let readers = [
-        "list -l",
-        "versions app",
-        "tags app",
-        "info app live",
-        "history app",
-        "wait app live",
-        "download app live -o copy -f",
-        "download app 1 -o copy -f",
-    ];
-    let publishers = [
-        "add app new",
-        "add app new",
-        "add app large",
-        "add app new --if-changed",
-        "label app 1 tests=passed",
-        "yank app 5",
-        "unyank app 5",
-        "delete app 5",
-    ];
-    let promoters = [
-        "tag app canary live",
-        "tag app 2 live",
-        "rollback app live",
-        "tag app 2 live",
-        "apply plan",
-        "apply plan --undo",
-        "protect app live --confirm",
-        "unprotect app live",
-        "untag app canary",
-    ];
-    let collectors = ["gc --min-age 0s", "gc --delete --min-age 0s"];
-    let auditors = ["fsck", "fsck --read-data"];
-    let writes = [
-        "add app new",
-        "label app 1 a=b",
-        "yank app 4",
-        "delete app 4",
-        "tag app 1 live",
-        "untag app live",
-        "rollback app live",
-        "protect app live --confirm",
-        "gc --delete --min-age 0s",
-    ];
     let run = |line: &str, flags: &[String; 4]| {
         let words = line.split(' ').map(str::to_owned).chain(flags.iter().cloned()).collect::<Vec<_>>();
         sandbox.run(&words)
@@ -282,32 +293,32 @@ fn each_role_may_run_its_commands_and_no_others() {
     };
 
     let reader = role(&["reader"]);
-    may("reader", &reader, &readers);
-    may_not("reader", &reader, &writes);
+    may("reader", &reader, &READERS);
+    may_not("reader", &reader, &WRITES);
     may_not("reader", &reader, &["fsck"]);
 
     let publisher = role(&["reader", "publisher"]);
-    may("publisher", &publisher, &publishers);
-    may("publisher", &publisher, &readers);
+    may("publisher", &publisher, &PUBLISHERS);
+    may("publisher", &publisher, &READERS);
     let keyed = ["add app two", &KEY.join(" ")].join(" ");
     may("publisher", &publisher, &[&keyed, &keyed]);
-    may_not("publisher", &publisher, &writes[4..]);
+    may_not("publisher", &publisher, &WRITES[4..]);
     may_not("publisher", &publisher, &["add other new", "add app new --tag live", "delete other 1"]);
     let tagging = role(&["reader", "publisher", "publisher with `--tag`"]);
     may("publisher with --tag", &tagging, &["add app new --tag staging"]);
 
     let promoter = role(&["reader", "promoter"]);
-    may("promoter", &promoter, &promoters);
-    may_not("promoter", &promoter, &writes[..4]);
+    may("promoter", &promoter, &PROMOTERS);
+    may_not("promoter", &promoter, &WRITES[..4]);
     may_not("promoter", &promoter, &["gc --delete --min-age 0s", "tag other 1 live"]);
 
     let collector = role(&["collector"]);
-    may("collector", &collector, &collectors);
-    may_not("collector", &collector, &writes[..8]);
+    may("collector", &collector, &COLLECTORS);
+    may_not("collector", &collector, &WRITES[..8]);
 
     let auditor = role(&["reader", "auditor"]);
-    may("auditor", &auditor, &auditors);
-    may_not("auditor", &auditor, &writes);
+    may("auditor", &auditor, &AUDITORS);
+    may_not("auditor", &auditor, &WRITES);
     assert_eq!(sandbox.ok(&["fsck"]), "");
 }
 

@@ -92,42 +92,21 @@ impl Table for Witness {
     }
 }
 
-async fn asked(site: &Site, command: &str) -> Asked {
-    let witness = Arc::new(Witness { inner: site.table(), asked: Mutex::default() });
-    let ledger: Arc<dyn Ledger> =
-        Arc::new(TableLedger::new(Arc::clone(&witness) as Arc<dyn Table>, retry_policy()));
-    let client = site.with(Arc::clone(&ledger));
-    let change =
-        |change| ChangeRequest { package: of("app"), version: version(1), change, author: author(None) };
+/// Runs a command that adds a version or changes a tag.
+async fn publish_or_promote(ledger: &dyn Ledger, command: &str) {
     match command {
-        "download" => {
-            for spec in ["1", "live", "latest"] {
-                ledger.blob(&of("app"), &of(spec)).await.unwrap();
-            }
-        }
-        "info" => {
-            for spec in ["1", "live", "latest"] {
-                ledger.release(&of("app"), &of(spec)).await.unwrap();
-            }
-        }
-        "versions" => drop(ledger.versions(&of("app")).try_collect::<Vec<_>>().await.unwrap()),
-        "tags" => drop(ledger.tags(&of("app")).await.unwrap()),
-        "list -l" => {
-            let query = PackageQuery::default();
-            drop(client.list_long(&query, 9).try_collect::<Vec<_>>().await.unwrap());
-        }
         "add" => {
             for content in ["one", "two", "one"] {
                 let mut request = adding("new");
                 request.author.key = Some(of("k"));
-                try_add(&*ledger, &request, content).await.ok();
-                try_add(&*ledger, &adding("app"), content).await.unwrap();
+                try_add(ledger, &request, content).await.ok();
+                try_add(ledger, &adding("app"), content).await.unwrap();
             }
         }
         "add --tag" => {
             let mut request = adding("app");
             request.tags = vec![of("live")];
-            try_add(&*ledger, &request, "two").await.unwrap();
+            try_add(ledger, &request, "two").await.unwrap();
         }
         "tag" => {
             for spec in ["1", "live", "latest"] {
@@ -158,6 +137,34 @@ async fn asked(site: &Site, command: &str) -> Asked {
                 ledger.protect(&request).await.unwrap();
             }
         }
+        other => panic!("{other}"),
+    }
+}
+
+async fn asked(site: &Site, command: &str) -> Asked {
+    let witness = Arc::new(Witness { inner: site.table(), asked: Mutex::default() });
+    let ledger: Arc<dyn Ledger> =
+        Arc::new(TableLedger::new(Arc::clone(&witness) as Arc<dyn Table>, retry_policy()));
+    let client = site.with(Arc::clone(&ledger));
+    let change =
+        |change| ChangeRequest { package: of("app"), version: version(1), change, author: author(None) };
+    match command {
+        "download" => {
+            for spec in ["1", "live", "latest"] {
+                ledger.blob(&of("app"), &of(spec)).await.unwrap();
+            }
+        }
+        "info" => {
+            for spec in ["1", "live", "latest"] {
+                ledger.release(&of("app"), &of(spec)).await.unwrap();
+            }
+        }
+        "versions" => drop(ledger.versions(&of("app")).try_collect::<Vec<_>>().await.unwrap()),
+        "tags" => drop(ledger.tags(&of("app")).await.unwrap()),
+        "list -l" => {
+            let query = PackageQuery::default();
+            drop(client.list_long(&query, 9).try_collect::<Vec<_>>().await.unwrap());
+        }
         "history" => drop(ledger.history(&of("app"), None).try_collect::<Vec<_>>().await.unwrap()),
         "wait" => {
             let (package, spec) = (of("app"), of("live"));
@@ -184,7 +191,7 @@ async fn asked(site: &Site, command: &str) -> Asked {
             let fsck = Fsck { repair: false, read_data: 100 };
             client.fsck(fsck, &silent(), &mut |_| ()).await.unwrap();
         }
-        other => panic!("{other}"),
+        other => publish_or_promote(&*ledger, other).await,
     }
     witness.asked.lock().unwrap().clone()
 }

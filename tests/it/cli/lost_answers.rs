@@ -1,16 +1,8 @@
 //! Commands whose changes are answered by nobody: the outcome is found out, or can be later.
 
 use super::servers::run;
-use crate::{
-    operations::owner::copied,
-    support::{
-        backends,
-        sandbox::{Sandbox, signal},
-        servers::sandbox,
-    },
-};
+use crate::support::{backends, sandbox::signal, servers::sandbox};
 use insta::assert_snapshot;
-use sacker::table::{Table, dynamodb::DynamoTable};
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{Shutdown, TcpListener, TcpStream},

@@ -2,23 +2,13 @@
 
 use crate::{
     operations::owner::copied,
-    support::{
-        backends,
-        sandbox::{Sandbox, signal},
-        servers::sandbox,
-    },
+    support::{backends, sandbox::Sandbox, servers::sandbox},
 };
 use insta::assert_snapshot;
 use sacker::table::{Table, dynamodb::DynamoTable};
 use std::{
-    io::{BufRead, BufReader, Read, Write},
-    net::{Shutdown, TcpListener, TcpStream},
-    process::Stdio,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    thread,
+    io::{BufRead, Write},
+    net::TcpListener,
 };
 
 /// Without the names that differ from run to run.

@@ -8,30 +8,18 @@
 mod requests;
 mod schedule;
 
-use crate::support::world::{of, version};
-use async_trait::async_trait;
-use futures_util::{StreamExt, TryStreamExt};
-use requests::{OPERATIONS, observer, perform, prepare};
+use futures_util::StreamExt;
+use requests::{OPERATIONS, perform, prepare};
 use sacker::{
-    fault::{Fault, FaultKind},
-    ledger::{
-        self, AddRequest, ApplyRequest, Author, ChangeRequest, PackageQuery, ProtectRequest, RollbackRequest,
-        TableLedger, TagRequest, UntagRequest,
-    },
-    model::{Address, Created, Labels, Plan, Protection, ReleaseChange, Spec, TagName, Timestamp, Version},
-    ops::{Add, AddInput, Client, Download, Error, Fsck, GcOptions, Observer, Silent, Target},
+    fault::FaultKind,
+    ledger::{self, TableLedger},
+    ops::{Client, Error},
     retry::{Cancellation, Pace, RetryPolicy, pace},
-    store::{Body, Content, Listing, Put, PutError, Sending, Stat, Store, memory::MemoryStore},
-    table::{Item, Key, Page, Query, Table, TransactError, Transaction, memory::MemoryTable},
+    store::{Store, memory::MemoryStore},
+    table::{Table, memory::MemoryTable},
 };
 use schedule::{Count, FaultSchedule, Lasting, Place, Under, What};
-use std::{
-    fmt, io,
-    ops::Range,
-    path::Path,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{path::Path, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 /// The most tries of one run until a deadline of a minute, the one at the deadline included.

@@ -3,7 +3,7 @@
 use super::{Site, collect, gc, silent};
 use crate::{
     conformance::ledger::changing::change,
-    support::world::{adding, author, edit, of, read, remove, sha256, tag, try_add, untag, version, write},
+    support::world::{adding, author, edit, of, read, sha256, tag, try_add, untag, version},
 };
 use sacker::{
     ledger::{AddRequest, ChangeRequest, Invariant, Repair, Violation},
@@ -12,7 +12,7 @@ use sacker::{
     store::{Store, memory::MemoryStore},
     table::{Item, Key, Table},
 };
-use serde_json::{Value, json};
+use serde_json::json;
 use std::sync::{
     Arc,
     atomic::{AtomicBool, Ordering},

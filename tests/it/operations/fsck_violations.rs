@@ -1,26 +1,17 @@
 //! Each kind of breach, planted alone: `fsck` names it with its place, and repairs it if possible.
 
 use super::{
-    Site, collect,
+    Site,
     fsck::{ALL, V1, V2, fsck, items, populate},
-    gc, silent,
 };
-use crate::{
-    conformance::ledger::changing::change,
-    support::world::{adding, author, edit, of, read, remove, sha256, tag, try_add, untag, version, write},
-};
+use crate::support::world::{edit, remove, sha256, write};
 use sacker::{
-    ledger::{AddRequest, ChangeRequest, Invariant, Repair, Violation},
-    model::{Address, Labels, ReleaseChange},
-    ops::{Fsck, FsckReport},
-    store::{Store, memory::MemoryStore},
+    ledger::{Invariant, Repair},
+    ops::Fsck,
+    store::Store,
     table::{Item, Key, Table},
 };
 use serde_json::{Value, json};
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
 
 /// The damage that is planted.
 #[derive(Clone)]

@@ -40,6 +40,22 @@ async fn check(site: &Site) {
     }
 }
 
+/// Checks that after a last collection the store holds what is needed, and nothing else.
+async fn ends_clean(site: &Site) {
+    gc(site.client(), collect(true)).await.unwrap();
+    check(site).await;
+    let mut needed: Vec<_> = Vec::new();
+    for package in PACKAGES {
+        let versions = versions(site, package).await;
+        needed.extend(versions.into_iter().filter(|it| it.state != State::Deleted).map(|it| it.blob.address));
+    }
+    needed.sort();
+    needed.dedup();
+    let there: Vec<_> =
+        site.store().list(None).await.unwrap().objects.into_iter().map(|(at, _)| at).collect();
+    assert_eq!(there, needed);
+}
+
 /// Three adders, two deleters, two collectors and one who looks, over few contents, so that they meet.
 async fn race(site: Site, rounds: usize) {
     let site = Arc::new(site);
@@ -101,19 +117,7 @@ async fn race(site: Site, rounds: usize) {
         there += audit(&*site.table(), package).await.versions;
     }
     assert_eq!(there, added.load(Ordering::Relaxed));
-    // Afterwards what is there is what is needed, and all of it.
-    gc(&site.client(), collect(true)).await.unwrap();
-    check(&site).await;
-    let mut needed: Vec<_> = Vec::new();
-    for package in PACKAGES {
-        let versions = versions(&site, package).await;
-        needed.extend(versions.into_iter().filter(|it| it.state != State::Deleted).map(|it| it.blob.address));
-    }
-    needed.sort();
-    needed.dedup();
-    let there: Vec<_> =
-        site.store().list(None).await.unwrap().objects.into_iter().map(|(at, _)| at).collect();
-    assert_eq!(there, needed);
+    ends_clean(&site).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

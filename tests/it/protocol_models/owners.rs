@@ -111,6 +111,42 @@ impl State {
 }
 
 impl Owners {
+    /// Does what happens without a client: a message arrives, a blob is collected, or an owner is removed by hand.
+    fn arrive(&self, next: &mut State, state: &State, action: Action) {
+        match action {
+            Action::Claimed(mark) => {
+                next.owner.get_or_insert(mark);
+            }
+            Action::Replaced(from, to) => {
+                if state.owner == Some(from) || self.without == Without::Condition {
+                    next.owner = Some(to);
+                }
+            }
+            Action::Stored(epoch) => next.stored[epoch] = true,
+            Action::Collected(epoch) => {
+                next.stored[epoch] = false;
+                // It does not come back by itself.
+                next.puts[epoch] = false;
+                // Nor does who left it.
+                next.named[epoch][GONE] = false;
+            }
+            Action::Remove => {
+                next.owner = None;
+                next.hand = true;
+                next.claims.clear();
+                next.replaces.clear();
+                // Nothing is under way, so an epoch of which nothing is there is as good as new.
+                for epoch in 0..EPOCHS {
+                    if !state.stored[epoch] {
+                        next.puts[epoch] = false;
+                        next.named[epoch] = [false; 3];
+                    }
+                }
+            }
+            other => unreachable!("{other:?} is an action of a client"),
+        }
+    }
+
     fn is_copy(&self, ledger: Ledger) -> bool {
         ledger.copy && self.without != Without::Home
     }
@@ -263,35 +299,7 @@ impl Model for Owners {
                 next.adders[who] = Adder::Idle;
                 next.adopters[who] = Adopter::Idle;
             }
-            Action::Claimed(mark) => {
-                next.owner.get_or_insert(mark);
-            }
-            Action::Replaced(from, to) => {
-                if state.owner == Some(from) || self.without == Without::Condition {
-                    next.owner = Some(to);
-                }
-            }
-            Action::Stored(epoch) => next.stored[epoch] = true,
-            Action::Collected(epoch) => {
-                next.stored[epoch] = false;
-                // It does not come back by itself.
-                next.puts[epoch] = false;
-                // Nor does who left it.
-                next.named[epoch][GONE] = false;
-            }
-            Action::Remove => {
-                next.owner = None;
-                next.hand = true;
-                next.claims.clear();
-                next.replaces.clear();
-                // Nothing is under way, so an epoch of which nothing is there is as good as new.
-                for epoch in 0..EPOCHS {
-                    if !state.stored[epoch] {
-                        next.puts[epoch] = false;
-                        next.named[epoch] = [false; 3];
-                    }
-                }
-            }
+            late => self.arrive(&mut next, state, late),
         }
         if self.without != Without::Condition && next.owner.is_some() {
             // What can never do anything any more is forgotten: an owner that was replaced does not come back.

@@ -7,18 +7,15 @@ use super::{
     acts::{Act, Answer, Reply, Request},
     audit::{Dump, Violations},
     network::BASE,
-    specification::{Change, Commit, DIFFER, File, Outcome, Put, Step, Verdict, View, World},
+    specification::{Change, File, Put, Step},
 };
 use replay::Replay;
 use sacker::{
-    model::{IdempotencyKey, Spec, TagKind},
+    model::{IdempotencyKey, TagKind},
     table::{Change as Written, Item, Transaction},
 };
 use serde_json::Value;
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-};
+use std::{collections::BTreeSet, fmt};
 
 /// A moment: in [`Time::tick`](super::network::Time::tick)s, and in milliseconds since the run began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

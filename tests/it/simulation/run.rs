@@ -10,13 +10,11 @@ use super::{
     objects::{RemoteStore, Warehouse},
     recorder::Recorder,
     shape::{Blobs, Outcome, Shape},
-    specification::File,
 };
-use bytes::Bytes;
 use futures_util::future::{join_all, join3};
 use sacker::{
     ledger::{self, TableLedger, Violation},
-    model::{Digest, IdempotencyKey, Timestamp},
+    model::{IdempotencyKey, Timestamp},
     ops::Client,
     retry::{Cancellation, RetryPolicy},
     store::memory::MemoryStore,
@@ -25,8 +23,6 @@ use sacker::{
 use sha2::{Digest as _, Sha256};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    os::unix::fs::PermissionsExt,
-    path::PathBuf,
     sync::Arc,
     time::Duration,
 };

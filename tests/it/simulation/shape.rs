@@ -1,34 +1,10 @@
 //! The inputs of a run, and its result.
 
-use super::{
-    acts::{Act, PACKAGES, Reply, Request, YEAR},
-    audit::{Dump, Violations, audit, dump},
-    collector::{Collector, collect},
-    history::{End, Record, check},
-    mutants::{Before, Mutant, Mutated},
-    network::{BASE, LATEST, Lasting, Lasts, Link, Remote, Time},
-    objects::{RemoteStore, Warehouse},
-    recorder::Recorder,
-    specification::File,
-};
+use super::specification::File;
 use bytes::Bytes;
-use futures_util::future::{join_all, join3};
-use sacker::{
-    ledger::{self, TableLedger, Violation},
-    model::{Digest, IdempotencyKey, Timestamp},
-    ops::Client,
-    retry::{Cancellation, RetryPolicy},
-    store::memory::MemoryStore,
-    table::Table,
-};
+use sacker::model::Digest;
 use sha2::{Digest as _, Sha256};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    os::unix::fs::PermissionsExt,
-    path::PathBuf,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, os::unix::fs::PermissionsExt, path::PathBuf, sync::Arc};
 
 /// The files that are added.
 pub struct Blobs {

@@ -11,8 +11,8 @@ use super::{
 };
 use sacker::{
     model::{
-        Expectation, Gate, Labels, Moment, PlannedMove, Protection, Release, ReleaseChange, Spec, State,
-        TagKind, TagMove, TagName, Timestamp,
+        Expectation, Labels, PlannedMove, Protection, Release, ReleaseChange, State, TagKind, TagMove,
+        TagName, Timestamp,
     },
     table::Item,
 };

@@ -1,27 +1,22 @@
 //! Yanking, deleting and labelling versions.
 
-use super::{concurrent::at_once, rollback::rolling_back};
+use super::rollback::rolling_back;
 use crate::support::{
     audit::audit,
-    faulty_table::{Fate, Faulty},
     world::{
-        Tables, World, add, add_many, adding, author, edit, of, partition, read, retry_policy, sha256, tag,
-        tagging, tags, untag, version,
+        Tables, World, add, add_many, adding, author, edit, of, partition, read, sha256, tag, tagging, tags,
+        untag, version,
     },
 };
 use futures_util::{FutureExt, TryStreamExt};
 use sacker::{
     ledger::{
         AddRequest, Author, ChangeRequest, Changed, Conflict, Error, Ledger, NotFound, ProtectRequest,
-        Refused, TableLedger,
+        Refused,
     },
     model::{Labels, Protection, Release, ReleaseChange, State},
 };
 use serde_json::json;
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
 
 pub fn changing(number: u64, change: ReleaseChange) -> ChangeRequest {
     ChangeRequest { package: of("app"), version: version(number), change, author: author(None) }

@@ -1,24 +1,17 @@
 //! Changes of versions that run concurrently with others.
 
-use super::changing::{change, changing, events, label, refs, refused, states, with_key};
-use super::{concurrent::at_once, rollback::rolling_back};
+use super::changing::{change, changing, refs};
+use super::concurrent::at_once;
 use crate::support::{
     audit::audit,
     faulty_table::{Fate, Faulty},
-    world::{
-        Tables, World, add, add_many, adding, author, edit, of, partition, read, retry_policy, sha256, tag,
-        tagging, tags, untag, version,
-    },
+    world::{Tables, World, add_many, of, retry_policy, tagging, tags, untag},
 };
-use futures_util::{FutureExt, TryStreamExt};
+use futures_util::FutureExt;
 use sacker::{
-    ledger::{
-        AddRequest, Author, ChangeRequest, Changed, Conflict, Error, Ledger, NotFound, ProtectRequest,
-        Refused, TableLedger,
-    },
-    model::{Labels, Protection, Release, ReleaseChange, State},
+    ledger::{Error, Ledger, TableLedger},
+    model::{ReleaseChange, State},
 };
-use serde_json::json;
 use std::sync::{
     Arc,
     atomic::{AtomicBool, Ordering},

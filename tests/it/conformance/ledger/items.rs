@@ -20,6 +20,19 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
+/// An item in which values that differ from run to run are replaced by their kind.
+fn plain(item: &sacker::table::Item) -> Value {
+    let mut item = item.clone();
+    for (name, value) in &mut item {
+        match name.as_str() {
+            "op" | "chain" => *value = json!(value.as_str().unwrap().len()),
+            "when" => *value = json!(value.as_u64().unwrap() > 1_600_000_000_000),
+            _ => {}
+        }
+    }
+    Value::Object(item)
+}
+
 pub async fn the_items_are_what_the_schema_says(world: &Tables) {
     let ledger = world.ledger();
     let (_, id) = ledger.create().await.unwrap();
@@ -40,18 +53,6 @@ pub async fn the_items_are_what_the_schema_says(world: &Tables) {
     let audited = audit(table, "app").await;
     assert_eq!((audited.versions, audited.moves, audited.fences), (2, 4, 0));
 
-    // What differs from run to run is named by its kind.
-    let plain = |item: &sacker::table::Item| {
-        let mut item = item.clone();
-        for (name, value) in &mut item {
-            match name.as_str() {
-                "op" | "chain" => *value = json!(value.as_str().unwrap().len()),
-                "when" => *value = json!(value.as_u64().unwrap() > 1_600_000_000_000),
-                _ => {}
-            }
-        }
-        Value::Object(item)
-    };
     let mut meta = json!({ "schema": 1, "ledger": id });
     if let Some(home) = table.home().await.unwrap() {
         meta["home"] = json!(home);

@@ -1,9 +1,6 @@
 //! Moving tags of many packages together, and taking that back.
 
-use super::{
-    concurrent::at_once,
-    rollback::{change, rolling_back},
-};
+use super::{concurrent::at_once, rollback::change};
 use crate::support::{
     audit::audit,
     world::{Tables, World, add_many, author, of, read, tag, tagging, tags, untag, version},

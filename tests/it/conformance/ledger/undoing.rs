@@ -1,20 +1,12 @@
 //! Taking back the moves of a plan.
 
 use super::plans::{PACKAGES, apply, applying, everything, keyed, moving, refused, shown, three, undoing};
-use super::{
-    concurrent::at_once,
-    rollback::{change, rolling_back},
-};
-use crate::support::{
-    audit::audit,
-    world::{Tables, World, add_many, author, of, read, tag, tagging, tags, untag, version},
-};
+use super::rollback::{change, rolling_back};
+use crate::support::world::{Tables, World, tag, version};
 use sacker::{
-    ledger::{ApplyRequest, Conflict, Error, Failed, Ledger, NotFound, Refused},
-    model::{ReleaseChange, State, TagKind, TagMove},
-    table::Key,
+    ledger::{Conflict, Error, Ledger, NotFound, Refused},
+    model::{ReleaseChange, State, TagKind},
 };
-use std::{fmt::Write as _, sync::Arc};
 
 pub async fn a_release_is_taken_back(world: &Tables) {
     let ledger = world.ledger();

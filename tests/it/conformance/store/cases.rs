@@ -1,27 +1,18 @@
 //! The cases that every store passes.
 
-use super::owner::{an_owner_is_replaced_by_compare_and_swap, one_claim_wins};
 use super::*;
-use async_trait::async_trait;
-use bytes::BytesMut;
-use conformance;
-use futures_util::{StreamExt, TryStreamExt, future::join_all};
+use futures_util::{StreamExt, future::join_all};
 use proptest::prelude::*;
 use sacker::{
-    fault::{Fault, FaultKind},
+    fault::FaultKind,
     model::{Address, Created, Digest},
-    store::{Content, Listing, PART_SIZE, Put, PutError, Sent, Store, part_size},
+    store::{PART_SIZE, Put, PutError, Sent, Store},
 };
 use std::{
     fs,
     ops::Range,
-    path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
-use tempfile::TempDir;
 
 pub async fn round_trip(bench: &dyn Bench, size: u64) {
     let (files, store) = (Files::new(), bench.store());

@@ -13,22 +13,19 @@ mod settings;
 use async_trait::async_trait;
 use bytes::BytesMut;
 use cases::*;
-use futures_util::{StreamExt, TryStreamExt, future::join_all};
+use futures_util::{StreamExt, TryStreamExt};
 use owner::{an_owner_is_replaced_by_compare_and_swap, one_claim_wins};
 use proptest::prelude::*;
 use sacker::{
     fault::{Fault, FaultKind},
-    model::{Address, Created, Digest},
-    store::{Content, Listing, PART_SIZE, Put, PutError, Sent, Store, part_size},
+    model::{Address, Digest},
+    store::{Content, Listing, PART_SIZE, Put, PutError, Store, part_size},
 };
 use std::{
     fs,
     ops::Range,
     path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
+    sync::Arc,
 };
 use tempfile::TempDir;
 

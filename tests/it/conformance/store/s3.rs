@@ -4,26 +4,25 @@ mod uploads;
 
 use uploads::counted;
 
-use super::{Bench, Files, MIB, address, again::RetryingStore, conformance, hash, holds, kind, list, put};
+use super::{Bench, Files, address, again::RetryingStore, conformance, hash, holds, kind, list, put};
 use crate::support::backends;
 use async_trait::async_trait;
 use aws_sdk_s3::{Client, config::retry::RetryConfig, primitives::ByteStream};
 use sacker::{
     fault::FaultKind,
     model::{Address, Created},
-    store::{Content, PART_SIZE, Put, PutError, Sent, Store, part_size, s3::S3Store},
+    store::{PART_SIZE, Put, PutError, Sent, Store, s3::S3Store},
 };
 use std::{
     fs,
     num::NonZeroUsize,
     path::PathBuf,
     sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
     },
 };
 use tempfile::TempDir;
-use tokio::{runtime::Handle, sync::Notify};
 use uuid::Uuid;
 
 /// The same for what a test itself asks for: it asks again where the server has closed a connection.

@@ -1,28 +1,17 @@
 //! Every operation, with a scene to run it in.
 
 use crate::support::world::{of, version};
-use async_trait::async_trait;
 use futures_util::{StreamExt, TryStreamExt};
 use sacker::{
-    fault::{Fault, FaultKind},
     ledger::{
-        self, AddRequest, ApplyRequest, Author, ChangeRequest, PackageQuery, ProtectRequest, RollbackRequest,
-        TableLedger, TagRequest, UntagRequest,
+        AddRequest, ApplyRequest, Author, ChangeRequest, PackageQuery, ProtectRequest, RollbackRequest,
+        TagRequest, UntagRequest,
     },
-    model::{Address, Created, Labels, Plan, Protection, ReleaseChange, Spec, TagName, Timestamp, Version},
+    model::{Labels, Plan, Protection, ReleaseChange, Spec, TagName, Timestamp, Version},
     ops::{Add, AddInput, Client, Download, Error, Fsck, GcOptions, Observer, Silent, Target},
-    retry::{Cancellation, Pace, RetryPolicy, pace},
-    store::{Body, Content, Listing, Put, PutError, Sending, Stat, Store, memory::MemoryStore},
-    table::{Item, Key, Page, Query, Table, TransactError, Transaction, memory::MemoryTable},
+    store::Store,
 };
-use std::{
-    fmt, io,
-    ops::Range,
-    path::Path,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
-use tokio::time::Instant;
+use std::{io, path::Path, sync::Arc, time::Duration};
 
 /// Every operation, and how many runs of tries it makes at the same time.
 pub const OPERATIONS: [(&str, usize); 29] = [

@@ -1,24 +1,16 @@
 //! A fault that lasts, and a table and a store under it.
 
-use crate::support::world::{of, version};
 use async_trait::async_trait;
-use futures_util::{StreamExt, TryStreamExt};
+use futures_util::StreamExt;
 use sacker::{
     fault::{Fault, FaultKind},
-    ledger::{
-        self, AddRequest, ApplyRequest, Author, ChangeRequest, PackageQuery, ProtectRequest, RollbackRequest,
-        TableLedger, TagRequest, UntagRequest,
-    },
-    model::{Address, Created, Labels, Plan, Protection, ReleaseChange, Spec, TagName, Timestamp, Version},
-    ops::{Add, AddInput, Client, Download, Error, Fsck, GcOptions, Observer, Silent, Target},
-    retry::{Cancellation, Pace, RetryPolicy, pace},
-    store::{Body, Content, Listing, Put, PutError, Sending, Stat, Store, memory::MemoryStore},
-    table::{Item, Key, Page, Query, Table, TransactError, Transaction, memory::MemoryTable},
+    model::{Address, Created},
+    store::{Body, Content, Listing, Put, PutError, Sending, Stat, Store},
+    table::{Item, Key, Page, Query, Table, TransactError, Transaction},
 };
 use std::{
-    fmt, io,
+    fmt,
     ops::Range,
-    path::Path,
     sync::{Arc, Mutex},
     time::Duration,
 };

@@ -1,21 +1,17 @@
 //! The replay of all commits by the specification, and the search for a moment that explains each other answer.
 
 use super::super::{
-    acts::{Act, Answer, Reply, Request},
-    audit::{Dump, Violations},
-    network::BASE,
-    specification::{Change, Commit, DIFFER, File, Outcome, Put, Step, Verdict, View, World},
+    acts::{Act, Answer},
+    audit::Dump,
+    specification::{Commit, DIFFER, File, Outcome, Verdict, View, World},
 };
 use super::*;
 use sacker::{
-    model::{IdempotencyKey, Spec, TagKind},
-    table::{Change as Written, Item, Transaction},
+    model::{IdempotencyKey, Spec},
+    table::Item,
 };
 use serde_json::Value;
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The commits, replayed by the specification.
 pub struct Replay<'a> {

@@ -1,20 +1,11 @@
 //! One package: the ends of its logs, and the resolution of specs and gates in it.
 
-use super::super::{
-    acts::{Act, Answer, Request},
-    audit::Dump,
-};
 use super::{RollbackLink, *};
 use sacker::{
-    model::{
-        Expectation, Gate, Labels, Moment, PlannedMove, Protection, Release, ReleaseChange, Spec, State,
-        TagKind, TagMove, TagName, Timestamp,
-    },
+    model::{Gate, Moment, Protection, Spec, State, TagKind, TagName},
     table::Item,
 };
-use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
-use std::collections::BTreeMap;
+use serde_json::Value;
 
 impl Log {
     /// The rev and the time of the next entry.

@@ -1,29 +1,20 @@
 //! Uploads in parts that are interrupted, resumed, or gone.
 
-use super::super::{
-    Bench, Files, MIB, address, again::RetryingStore, conformance, hash, holds, kind, list, put,
-};
+use super::super::{Bench, Files, MIB, address, again::RetryingStore, hash, holds, put};
 use super::*;
-use crate::support::backends;
-use async_trait::async_trait;
-use aws_sdk_s3::{Client, config::retry::RetryConfig, primitives::ByteStream};
 use sacker::{
     fault::FaultKind,
-    model::{Address, Created},
     store::{Content, PART_SIZE, Put, PutError, Sent, Store, part_size, s3::S3Store},
 };
 use std::{
     fs,
-    num::NonZeroUsize,
     path::PathBuf,
     sync::{
-        Arc, Mutex,
+        Mutex,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
 };
-use tempfile::TempDir;
 use tokio::{runtime::Handle, sync::Notify};
-use uuid::Uuid;
 
 /// Adds what went through, and gives all that did.
 pub fn counted(sent: &AtomicU64, reported: Sent) -> u64 {

@@ -6,10 +6,7 @@ use crate::{
 };
 use insta::assert_snapshot;
 use sacker::table::{Table, dynamodb::DynamoTable};
-use std::{
-    io::{BufRead, Write},
-    net::TcpListener,
-};
+use std::net::TcpListener;
 
 /// Without the names that differ from run to run.
 pub fn run(sandbox: &Sandbox, arguments: &[&str]) -> String {

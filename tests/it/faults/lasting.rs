@@ -8,7 +8,6 @@
 mod requests;
 mod schedule;
 
-use futures_util::StreamExt;
 use requests::{OPERATIONS, perform, prepare};
 use sacker::{
     fault::FaultKind,

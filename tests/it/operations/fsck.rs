@@ -10,7 +10,7 @@ use sacker::{
     model::{Address, Labels, ReleaseChange},
     ops::{Fsck, FsckReport},
     store::{Store, memory::MemoryStore},
-    table::{Item, Key, Table},
+    table::{Item, Key},
 };
 use serde_json::json;
 use std::sync::{

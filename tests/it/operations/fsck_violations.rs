@@ -8,7 +8,6 @@ use crate::support::world::{edit, remove, sha256, write};
 use sacker::{
     ledger::{Invariant, Repair},
     ops::Fsck,
-    store::Store,
     table::{Item, Key, Table},
 };
 use serde_json::{Value, json};

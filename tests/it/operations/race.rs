@@ -42,7 +42,7 @@ async fn check(site: &Site) {
 
 /// Checks that after a last collection the store holds what is needed, and nothing else.
 async fn ends_clean(site: &Site) {
-    gc(site.client(), collect(true)).await.unwrap();
+    gc(&site.client(), collect(true)).await.unwrap();
     check(site).await;
     let mut needed: Vec<_> = Vec::new();
     for package in PACKAGES {

@@ -8,7 +8,7 @@ use crate::support::{
         untag, version,
     },
 };
-use futures_util::{FutureExt, TryStreamExt};
+use futures_util::TryStreamExt;
 use sacker::{
     ledger::{
         AddRequest, Author, ChangeRequest, Changed, Conflict, Error, Ledger, NotFound, ProtectRequest,

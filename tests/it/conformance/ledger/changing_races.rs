@@ -9,7 +9,7 @@ use crate::support::{
 };
 use futures_util::FutureExt;
 use sacker::{
-    ledger::{Error, Ledger, TableLedger},
+    ledger::{Error, TableLedger},
     model::{ReleaseChange, State},
 };
 use std::sync::{

@@ -4,7 +4,7 @@ use super::plans::{PACKAGES, apply, applying, everything, keyed, moving, refused
 use super::rollback::{change, rolling_back};
 use crate::support::world::{Tables, World, tag, version};
 use sacker::{
-    ledger::{Conflict, Error, Ledger, NotFound, Refused},
+    ledger::{Conflict, Error, NotFound, Refused},
     model::{ReleaseChange, State, TagKind},
 };
 

@@ -2,7 +2,6 @@
 
 use super::*;
 use futures_util::{StreamExt, future::join_all};
-use proptest::prelude::*;
 use sacker::{
     fault::FaultKind,
     model::{Address, Created, Digest},

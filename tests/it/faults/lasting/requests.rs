@@ -9,7 +9,6 @@ use sacker::{
     },
     model::{Labels, Plan, Protection, ReleaseChange, Spec, TagName, Timestamp, Version},
     ops::{Add, AddInput, Client, Download, Error, Fsck, GcOptions, Observer, Silent, Target},
-    store::Store,
 };
 use std::{io, path::Path, sync::Arc, time::Duration};
 

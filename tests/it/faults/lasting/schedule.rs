@@ -1,7 +1,6 @@
 //! A fault that lasts, and a table and a store under it.
 
 use async_trait::async_trait;
-use futures_util::StreamExt;
 use sacker::{
     fault::{Fault, FaultKind},
     model::{Address, Created},

@@ -39,7 +39,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         times.push(first_byte(&listener, began)?);
         child.kill()?;
         child.wait()?;
-        // What else it had begun to connect is nobody's any more.
+        // The other connections that it had begun are dropped.
         listener.set_nonblocking(true)?;
         while listener.accept().is_ok() {}
         listener.set_nonblocking(false)?;

@@ -1,4 +1,4 @@
-//! Many writers who add to one package at the same time: how much they get done, and how long each of them waits.
+//! Measures many concurrent writers of one package: their throughput, and the latency of each addition.
 //!
 //! ```text
 //! eval "$(scripts/backends start)"                # DynamoDB Local; or --dynamodb URL

@@ -23,7 +23,8 @@ pub struct Server {
     read: u64,
     /// A transaction, refused or not. There is one at a time.
     commit: u64,
-    /// `true` if a transaction that comes while another is under way gets a conflict, as DynamoDB does; otherwise it waits.
+    /// `true` if a transaction that comes while another is under way gets a conflict, as DynamoDB does; otherwise it
+    /// waits.
     conflicts: bool,
     /// `true` if reads wait for their turn, too, as on a machine with one core.
     busy: bool,

@@ -1,4 +1,4 @@
-//! Items of the ledger: any is read as what it says, or is damaged.
+//! Items of the ledger: each is read exactly as stored, or reported as damaged.
 
 #![no_main]
 

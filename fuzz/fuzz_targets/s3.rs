@@ -43,9 +43,9 @@ enum Request {
 #[derive(Arbitrary, Debug, Clone)]
 enum Answer {
     Lost(Loss),
-    /// Done, as far as this request goes.
+    /// Success of this request.
     Good,
-    /// With the headers of an object.
+    /// Success, with the headers of an object.
     Object {
         status: Status,
         size: HeaderValue,

@@ -107,7 +107,7 @@ impl HttpConnector for Server {
 /// Runs a future that waits for nothing.
 ///
 /// # Panics
-/// If there is no runtime to be had.
+/// If no runtime can be made.
 pub fn run<T>(future: impl Future<Output = T>) -> T {
     thread_local! {
         static RUNTIME: tokio::runtime::Runtime =

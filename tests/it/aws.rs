@@ -104,7 +104,7 @@ async fn an_answer_that_cant_be_read() {
     }
 }
 
-/// It may have said that another try will do.
+/// The lost part may have asked for another try.
 #[tokio::test]
 async fn a_refusal_cut_short() {
     let cut = "HTTP/1.1 400 Bad Request\r\ncontent-type: application/x-amz-json-1.0\r\ncontent-length: 1000\r\n\r\n{\"__ty";
@@ -276,7 +276,7 @@ async fn what_a_batch_leaves_out_is_asked_for_once_more() {
     assert_eq!((fault.kind, throttled.asked().len()), (FaultKind::Throttled, 2));
 }
 
-/// DynamoDB Local is always consistent, so a read that isn't asked to be would pass every other test.
+/// DynamoDB Local is always consistent, so an inconsistent read would pass every other test.
 #[tokio::test]
 async fn every_read_asks_for_consistency() {
     let server = Server::answering("200 OK", "{}").await;

@@ -1,6 +1,6 @@
-//! A ledger that was edited by hand: `fsck` notices, whichever kind of item it is. And what it can't notice.
+//! A ledger that was edited by hand: `fsck` detects an edit of any kind of item. And one that it can't detect.
 //!
-//! `collect::fsck` plants every breach that `fsck` knows; here the program is run on what an attacker would change.
+//! `operations::fsck_violations` plants every breach that `fsck` knows; here the program runs on an attacker's edits.
 
 use super::{E1, V1, code, edit, rows};
 use crate::support::sandbox::Sandbox;
@@ -35,7 +35,7 @@ type Edit = (&'static str, &'static str, &'static str, Value);
 #[test]
 fn an_edit_of_any_kind_of_item_is_noticed() {
     let edits: [Edit; 17] = [
-        // The one that matters most: other bytes under a version that is live.
+        // The most important one: other bytes under a version that is live.
         ("P#app", V1, "/sha256", json!(sha256("two"))),
         ("P#app", V1, "/size", json!(4)),
         ("P#app", V1, "/filename", json!("two")),
@@ -79,8 +79,8 @@ fn an_edit_of_the_ledgers_own_identity_stops_what_changes_something() {
         let run = |arguments: &[&str]| code(&sandbox.command(arguments).output().unwrap());
         [run(&["add", "app", "one"]), run(&["gc", "--delete", "--min-age", "0s"]), run(&["fsck"])]
     };
-    // Not the store's owner; of a schema that is not known; and no identity at all. (An embedded ledger has no home that
-    // a copy could be recognised by: `operations::owner` tests that of others.)
+    // Not the store's owner; of a schema that is not known; and no identity at all. (An embedded ledger has no home
+    // that a copy could be recognised by: `operations::owner` tests that of others.)
     assert_eq!(edited("ledger", json!("0123456789abcdef0123456789abcdef")), [2, 2, 2]);
     assert_eq!(edited("schema", json!(2)), [2, 2, 2]);
     assert_eq!(edited("ledger", json!(7)), [8, 8, 8]);
@@ -113,7 +113,7 @@ fn a_recomputed_chain_is_detected_only_by_a_head_kept_elsewhere() {
         head.unwrap().2["chain"].clone()
     };
     let published = head(&sandbox);
-    // Rewrites who added the first version, and every value of the chain from there to the head.
+    // Changes the author of the first version, and every value of the chain from there to the head.
     edit(&sandbox, "P#app", V1, |item| item["who"] = "someone@else".into());
     assert_eq!(fsck(&sandbox).0, 8);
     let mut last = String::new();

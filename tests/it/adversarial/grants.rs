@@ -1,5 +1,5 @@
-//! The policies of `SECURITY.md`, executed: each role runs its commands through a server that refuses whatever the text of
-//! its policies does not grant.
+//! The policies of `SECURITY.md`, executed: each role runs its commands through a server that refuses whatever the text
+//! of its policies does not grant.
 
 use crate::support::{backends, proxy::http::Message, rewriting::guarding, servers};
 use serde_json::Value;

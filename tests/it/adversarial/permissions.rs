@@ -31,7 +31,7 @@ use std::{
 /// Returns the actions of the requests, and the kinds of partitions that they are for.
 type Asked = BTreeMap<&'static str, BTreeSet<char>>;
 
-/// A table that remembers what is asked of it, in the names of IAM.
+/// A table that records its requests by their names in IAM.
 #[derive(Debug)]
 struct Witness {
     inner: Arc<dyn Table>,
@@ -55,7 +55,7 @@ impl Table for Witness {
         self.inner.create().await
     }
 
-    /// One alone is a `GetItem`, and one of many may come to be alone.
+    /// A single key is a `GetItem`, and one of many may be the last one left.
     async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, Fault> {
         self.saw("read", keys.iter().map(|key| key.pk.as_str()));
         self.inner.get_many(keys).await
@@ -202,7 +202,7 @@ async fn site(command: &str) -> Site {
     site.add("app", "one").await;
     site.add("app", "two").await;
     site.put("orphan", 0).await;
-    // A tag that is on neither is in the way of nothing.
+    // A tag that is on neither version blocks nothing.
     let on = if command == "tag" { "2" } else { "latest" };
     tag(&*site.ledger(), "app", on, "live").await;
     site

@@ -1,4 +1,4 @@
-//! A configuration, and an environment, that someone else has had their hands on.
+//! A configuration, and an environment, that an attacker has changed.
 
 use super::code;
 use crate::support::sandbox::Sandbox;
@@ -122,7 +122,7 @@ fn credentials_in_an_address_are_refused_and_never_shown() {
     for name in ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_S3"] {
         let places =
             ["--ledger", "dynamodb://table?region=eu-west-1", "--store", "s3://bucket?region=eu-west-1"];
-        // One that asks the store, too.
+        // A command that uses the store, too.
         let arguments = [&["gc", "--deadline", "1s", "-vvv"], &places[..]].concat();
         let output =
             sandbox.command(&arguments).env(name, "http://user:s3cr3t@127.0.0.1:1").output().unwrap();

@@ -1,4 +1,4 @@
-//! Logs are kept and shared: at no verbosity do they hold what would let someone in.
+//! Logs are kept and shared: they contain no secret at any verbosity.
 
 use super::code;
 use crate::support::{sandbox::Sandbox, servers};
@@ -6,7 +6,7 @@ use std::env;
 
 const TOKEN: &str = "IQoJb3JpZ2luX2VjTESTTOKENxyz0123456789";
 
-/// Everything that other programs and libraries look at to say more.
+/// The variables that make other programs and libraries more verbose.
 fn loud(sandbox: Sandbox) -> Sandbox {
     ["RUST_LOG", "SACKER_LOG", "AWS_LOG", "AWS_SDK_LOG", "SMITHY_LOG", "LOG_LEVEL", "TRACE", "DEBUG"]
         .into_iter()
@@ -14,7 +14,7 @@ fn loud(sandbox: Sandbox) -> Sandbox {
         .set("RUST_BACKTRACE", "full")
 }
 
-/// Runs a whole session, each command as loud as can be, and gives all that was said.
+/// Runs a whole session, each command at the highest verbosity, and returns all output.
 fn session(sandbox: &Sandbox) -> (Vec<i32>, String) {
     sandbox.write("f", "first");
     sandbox.write("large", vec![7; 17 << 20]);

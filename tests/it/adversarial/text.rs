@@ -1,4 +1,4 @@
-//! Text that was recorded by others: it leads nowhere, and does nothing to a terminal.
+//! Text that was recorded by others: it leads to no other path, and controls no terminal.
 
 use super::{E1, V1, code, edit, plant, rows};
 use crate::support::sandbox::Sandbox;
@@ -7,7 +7,7 @@ use std::{fs, process::Output};
 
 /// A title, a color by either introducer, a return, a bell, and writing that runs backwards and across lines.
 const EVIL: &str = "\u{1b}]0;x\u{7}\u{1b}[31m\u{9b}2J\r\u{7f}\u{202e}\u{2066}\u{2028}\u{feff}evil";
-/// As much of it as the types let pass: what a hostile publisher can record without touching the ledger by hand.
+/// The part of it that the types accept: a hostile publisher can record it without editing the ledger by hand.
 const TRICKY: &str = "\u{202e}\u{2066}\u{2028}\u{200b}\u{feff}gpj.exe";
 
 fn tame(output: &Output, what: &str) {
@@ -63,7 +63,7 @@ fn sandbox(text: &str) -> Sandbox {
 fn valid_but_misleading_text_is_escaped() {
     let sandbox = sandbox(TRICKY);
     see(&sandbox, "valid", &COMMANDS);
-    // What is piped is the path as it is: who reads it wants to open the file.
+    // A pipe gets the path unescaped, since its reader opens the file.
     let output = sandbox.command(&["download", "app", "1"]).output().unwrap();
     assert_eq!(String::from_utf8(output.stdout).unwrap(), format!("{TRICKY}\n"));
     assert_eq!(sandbox.read(TRICKY), "x");

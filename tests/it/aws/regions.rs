@@ -8,7 +8,7 @@ use crate::support::{
 use insta::assert_snapshot;
 use std::fs;
 
-/// A machine whose ledger is that server, and who is who and where by its profile.
+/// A machine whose ledger is that server, with credentials and a region in its profile.
 fn machine(server: &Server, query: &str) -> Sandbox {
     let sandbox = Sandbox::new();
     profile(&sandbox, "[default]\nregion = us-west-2\n[profile other]\nregion = sa-east-1\n");

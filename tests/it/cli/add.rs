@@ -1,4 +1,4 @@
-//! `add`.
+//! The command `add`.
 
 use crate::support::sandbox::Sandbox;
 use insta::assert_snapshot;

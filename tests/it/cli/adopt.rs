@@ -1,4 +1,4 @@
-//! `init --adopt-store`.
+//! The command `init --adopt-store`.
 
 use crate::support::sandbox::Sandbox;
 use insta::assert_snapshot;

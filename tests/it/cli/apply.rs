@@ -1,4 +1,4 @@
-//! `apply`: plans, what is wrong with them, and taking them back.
+//! The command `apply`: plans, errors in them, and their reversal.
 
 use crate::support::sandbox::Sandbox;
 use insta::assert_snapshot;

@@ -1,4 +1,4 @@
-//! Changing versions, collecting what is left over, and checking it all.
+//! Changes of versions, garbage collection, and `fsck`.
 
 use crate::support::sandbox::Sandbox;
 use insta::assert_snapshot;

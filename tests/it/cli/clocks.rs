@@ -1,4 +1,4 @@
-//! Clocks that are wrong: what the program says of them, and does.
+//! Wrong clocks: the program's warnings and its behaviour.
 
 use crate::support::{
     backends,
@@ -18,7 +18,7 @@ use std::{sync::Arc, time::Duration};
 
 const YEAR: Duration = Duration::from_hours(365 * 24);
 
-/// Text without a length of time in whole seconds, which has passed a little.
+/// Removes a duration in whole seconds, which may have grown a little.
 fn without_length(shown: &str) -> String {
     let words: Vec<_> = shown.split(' ').collect();
     let length =

@@ -1,4 +1,4 @@
-//! `download`.
+//! The command `download`.
 
 use crate::support::sandbox::Sandbox;
 use insta::assert_snapshot;

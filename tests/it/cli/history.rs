@@ -1,4 +1,4 @@
-//! `history`.
+//! The command `history`.
 
 use crate::support::sandbox::Sandbox;
 use insta::assert_snapshot;

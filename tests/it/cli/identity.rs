@@ -45,8 +45,8 @@ fn the_aws_identity_is_asked_for_once_and_kept() {
     let (moto, nobody) = (backends::moto(), "http://127.0.0.1:1".to_owned());
     let sts = |url: &'static str| [("AWS_ENDPOINT_URL_STS", url)];
     let (moto, nobody): (&'static str, &'static str) = (moto.leak(), nobody.leak());
-    // It is asked for concurrently with the first change, and known at its commit; the commit does not wait for long, so a
-    // busy machine may need another go. Each is on a fresh machine, as CI has for each job.
+    // It is asked for concurrently with the first change, and known at its commit; the commit does not wait for long,
+    // so a busy machine may need another go. Each is on a fresh machine, as CI has for each job.
     let known = (0..10).any(|_| {
         let _ = fs::remove_dir_all(sandbox.path(".cache"));
         run(&sandbox, &sts(moto), &["add", "app", "f"]);

@@ -1,4 +1,4 @@
-//! `list`.
+//! The command `list`.
 
 use crate::support::{
     backends,
@@ -109,7 +109,7 @@ fn a_prefix_that_no_name_can_have_is_refused() {
     ");
 }
 
-/// Answers as a ledger would that has `a` on the first page of its directory, and never answers what comes next.
+/// Answers as a ledger with `a` on the first page of its directory, and never answers the next request.
 fn stuck_after_a() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();

@@ -1,4 +1,4 @@
-//! Commands whose changes are answered by nobody: the outcome is found out, or can be later.
+//! Changes whose answers are lost: the outcome is found out, at once or by a later run.
 
 use super::servers::run;
 use crate::support::{backends, sandbox::signal, servers::sandbox};
@@ -57,7 +57,7 @@ fn losing(what: Losing) -> String {
     address
 }
 
-/// Passes on what comes, until it ends or `pass` says no.
+/// Copies bytes until the input ends or `pass` returns `false`.
 fn copy(from: &mut TcpStream, to: &mut TcpStream, mut pass: impl FnMut(&[u8]) -> bool) {
     let mut buffer = vec![0; 1 << 16];
     while let Ok(n @ 1..) = from.read(&mut buffer) {
@@ -102,8 +102,8 @@ fn an_unknown_outcome_comes_with_the_key_to_find_it_out() {
     assert_eq!(sandbox.ok(&["versions", "app", "--json"]).lines().count(), 1);
 }
 
-/// The first Ctrl-C starts finding out the outcome of the change, which never ends here; the second stops that, and prints
-/// how to continue.
+/// The first Ctrl-C starts finding out the outcome of the change, which never ends here; the second stops that, and
+/// prints how to continue.
 #[test]
 fn a_second_interrupt_stops_at_once() {
     let sandbox = sandbox();

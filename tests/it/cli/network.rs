@@ -75,7 +75,7 @@ impl Behind {
         assert_eq!(self.sandbox.ok(&["download", "app", "live", "-o", "-"]), "first");
     }
 
-    /// Runs `info`, which must fail so and say that.
+    /// Runs `info`, which must fail with this exit code and message.
     #[track_caller]
     fn fails(&self, exit: u8, says: &[&str]) {
         let shown = self.sandbox.run(&["info", "app", "live", "--deadline", "2s"]);

@@ -42,7 +42,7 @@ fn objects(output: &[u8]) -> Vec<Value> {
     String::from_utf8_lossy(output).lines().map(|line| serde_json::from_str(line).expect(line)).collect()
 }
 
-/// Commands in an order in which each has something to say, with the schema of what it prints.
+/// Commands in an order in which each has output, with the schema of that output.
 const COMMANDS: [(&str, &[&str]); 45] = [
     ("init", &["init"]),
     ("init", &["init"]),
@@ -184,7 +184,7 @@ fn what_is_printed_is_as_described() {
     assert!(without.is_empty(), "without a schema: {without:?}");
 }
 
-/// Else the test above would see nothing.
+/// The schemas are strict: otherwise the test above would find nothing.
 #[test]
 fn the_descriptions_are_strict() {
     const OPTIONAL: [(&str, &str); 6] = [

@@ -205,7 +205,7 @@ fn unfinished_uploads_are_reported_and_aborted() {
     ");
 }
 
-/// A table that was restored under another name says that it is a copy, and what to do.
+/// A table that was restored under another name is reported as a copy, with the next step.
 #[test]
 fn a_restored_table_is_reported_with_the_next_step() {
     let sandbox = sandbox();

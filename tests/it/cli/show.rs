@@ -1,4 +1,4 @@
-//! `versions`, `tags` and `info`.
+//! The commands `versions`, `tags` and `info`.
 
 use crate::support::sandbox::Sandbox;
 use insta::assert_snapshot;

@@ -1,4 +1,4 @@
-//! Ctrl-C and its like.
+//! Ctrl-C and other signals.
 
 use crate::support::sandbox::{Sandbox, eventually, signal};
 use insta::assert_snapshot;

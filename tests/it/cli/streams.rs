@@ -1,4 +1,4 @@
-//! `download -o -` to a reader that is slow: what is kept in memory, and what a server that loses patience changes.
+//! `download -o -` to a slow reader: the use of memory, and a server that closes the connection.
 
 use crate::support::{
     sandbox::Sandbox,

@@ -1,4 +1,4 @@
-//! `tag` and `untag`.
+//! The commands `tag` and `untag`.
 
 use crate::support::sandbox::Sandbox;
 use insta::assert_snapshot;

@@ -1,4 +1,4 @@
-//! `wait`.
+//! The command `wait`.
 
 use crate::support::sandbox::{Sandbox, eventually};
 use insta::assert_snapshot;

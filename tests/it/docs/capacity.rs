@@ -172,8 +172,8 @@ fn cells(row: &str) -> Vec<&str> {
     row.split('|').map(str::trim).collect()
 }
 
-/// Returns `true` if a row of the page agrees with the measurement. Sizes of large reads differ a little from run to run: a number
-/// takes fewer bytes if it ends in zeros.
+/// Returns `true` if a row of the page agrees with the measurement. Sizes of large reads differ a little from run to
+/// run: a number takes fewer bytes if it ends in zeros.
 fn agree(said: &str, measured: &str) -> bool {
     let (said, measured) = (cells(said), cells(measured));
     said.len() == measured.len()

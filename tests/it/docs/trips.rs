@@ -1,7 +1,7 @@
 //! Round trips of whole commands on a cold start, over a link that makes each of them half a second.
 //!
-//! A command can't end before the round trips that depend on each other are over, so how often the round-trip time goes
-//! into what it took is never less than they are. It is more only on a machine that is busy for half a second. So the
+//! A command can't end before the round trips that depend on each other, so its duration divided by the round-trip time
+//! is never less than their number. It is more only on a machine that is busy for half a second. So the
 //! least of several runs is exact.
 
 use crate::support::{

@@ -67,7 +67,7 @@ fn write(pieces: &[Piece]) -> String {
     page
 }
 
-/// Types all commands of a page into a shell, and gives what each prints and its exit code.
+/// Types all commands of a page into a shell, and returns the output and the exit code of each.
 fn run(sandbox: &Sandbox, pieces: &[Piece]) -> Vec<(String, i32)> {
     let mut script = "exec 2>&1\n".to_owned();
     for piece in pieces {

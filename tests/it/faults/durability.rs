@@ -26,7 +26,7 @@ fn steps(sandbox: &Sandbox, arguments: &[&str]) -> Vec<Step> {
     said.lines().filter_map(step).collect()
 }
 
-/// Everything that gets a name is flushed right before, and its directory right after: which names there are.
+/// Checks that every file is flushed right before it gets its name, and its directory right after. Returns the names.
 fn named(sandbox: &Sandbox, arguments: &[&str]) -> Vec<String> {
     let steps = steps(sandbox, arguments);
     let mut names = Vec::new();

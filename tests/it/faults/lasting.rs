@@ -1,9 +1,9 @@
 //! Every operation under every fault that lasts: it ends by its deadline with the right error and a bounded number of
-//! requests, or goes on once the fault is over. In paused time.
+//! requests, or resumes once the fault is over. In paused time.
 //!
-//! The bound is that of [`RetryPolicy::run`](sacker::retry::RetryPolicy::run): at most 40 tries of a run begin in any minute,
-//! and one more at its deadline; and all runs together begin at most 64 retries and 30 more a minute, and one each at the
-//! deadline.
+//! The bound is that of [`RetryPolicy::run`](sacker::retry::RetryPolicy::run): at most 40 tries of a run begin in any
+//! minute, and one more at its deadline; and all runs together begin at most 64 retries and 30 more a minute, and one
+//! each at the deadline.
 
 mod requests;
 mod schedule;
@@ -74,8 +74,8 @@ fn files() -> tempfile::TempDir {
     dir
 }
 
-/// The most requests of an operation that makes this many where nothing fails: those, the tries of each run that goes on
-/// at the same time, and those of one more run, which finds out what became of a change.
+/// The most requests of an operation that makes `sound` of them without faults: those, the tries of each run that is
+/// active at the same time, and those of one more run, which finds out the outcome of a change.
 fn bound(sound: usize, runs: usize, lasting: Lasting) -> usize {
     let all = 64 + 30 + 2 * runs;
     sound + all.min(TRIES * runs) + if lasting.from_change { TRIES } else { 0 }

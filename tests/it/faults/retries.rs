@@ -64,7 +64,8 @@ async fn many_at_once_share_what_may_be_tried() {
     // Each run makes its first try and, at the deadline, its last; between them are the retries that all share.
     let retries = all.len() - 2 * RUNS;
     assert!(retries <= 64 + 30, "{retries} retries in a minute");
-    // The clones of a patience share the budget too: it is used up, so what begins now waits for its first retry.
+    // The clones of a retry policy share the budget too: it is used up, so a run that begins now waits for its first
+    // retry.
     let began = Instant::now();
     let failed = Cell::new(false);
     let attempt = || async { if failed.replace(true) { Ok(()) } else { Err(fault(FaultKind::Throttled)) } };

@@ -13,7 +13,7 @@ use sacker::{
 use serde_json::json;
 use std::sync::Arc;
 
-/// A page of 1 MB takes longer over it than an answer may hesitate.
+/// A page of 1 MB takes longer over this link than an answer may pause.
 const BYTES_A_SECOND: u64 = 300_000;
 const VERSIONS: u64 = 500;
 
@@ -75,7 +75,7 @@ async fn versions_of_several_pages_arrive_over_a_slow_link() {
     let versions: Vec<_> =
         ledger.versions(&package).map_ok(|release| release.version.get()).try_collect().await.unwrap();
     assert_eq!(versions, (1..=VERSIONS).rev().collect::<Vec<_>>());
-    // Some was fetched again at most: no page is begun over and over.
+    // At most some bytes were fetched again: no page is restarted repeatedly.
     let most = 2 * VERSIONS * 4_000;
     assert!(link.counts().down < most, "{:?}", link.counts());
 }

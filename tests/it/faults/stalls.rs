@@ -1,4 +1,4 @@
-//! Servers that take what they get and fail, say nothing, or stop in the middle: every command ends by its deadline.
+//! Servers that accept requests and fail, never answer, or stop in the middle: every command ends by its deadline.
 
 use crate::support::{
     sandbox::Sandbox,
@@ -31,7 +31,7 @@ pub fn home_at(endpoint: &str) -> Sandbox {
         .set("SACKER_STORE", format!("s3://bucket/p?region=eu-west-1&endpoint={endpoint}"))
 }
 
-/// Runs a command to its end, and returns its exit code and how long it took. One that does not end is killed.
+/// Runs a command to its end, and returns its exit code and its duration. One that does not end is killed.
 pub fn timed(sandbox: &Sandbox, arguments: &[&str]) -> (Option<i32>, Duration) {
     let begun = Instant::now();
     let mut command = sandbox.command(arguments);

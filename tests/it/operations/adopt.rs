@@ -1,4 +1,4 @@
-//! A store goes over to another ledger, as after a restore, and what the former owner does cannot hurt.
+//! A store is adopted by another ledger, as after a restore, and the former owner can do no harm.
 
 use super::{Site, collect, gc, owner::copied, silent};
 use crate::support::world::{author, of, retry_policy, sha256};
@@ -80,7 +80,7 @@ async fn a_restored_table_takes_the_store_over() {
     // The damage is named. It is what the restored versions need, and no longer there.
     assert_eq!(violations(&client).await, [(at("gone", 0).to_string(), Invariant::Missing)]);
 
-    // What is added from now on is out of the former owner's reach, whatever it had removed, and was going to remove.
+    // The former owner can't remove what is added from now on, whatever it has removed or is about to remove.
     for (content, number) in [("kept", 4), ("gone", 5), ("later", 6), ("new", 7)] {
         let release = site.add_by(&client, "app", content).await.unwrap();
         assert_eq!((release.version.get(), release.blob.address), (number, at(content, first)));
@@ -121,7 +121,7 @@ async fn delete(client: &Client, number: &str) {
     client.change(&request).await.unwrap();
 }
 
-/// The ledger is lost, and the store is all there is.
+/// The ledger is lost, and only the store is left.
 async fn a_new_ledger(site: Site) {
     for content in ["one", "two"] {
         site.add("app", content).await;
@@ -178,7 +178,7 @@ async fn an_adoption_that_was_cut_short_is_finished_by_the_next_run() {
     site.add("app", "two").await;
     adopted(&client, Some(&former)).await;
     assert_eq!(identity(&client).await, half);
-    // Nor does one who saw what is gone change it.
+    // Nor does a client that saw the former owner change it.
     assert_eq!(client.ledger().adopt(&before, 7).await.unwrap(), half);
 }
 

@@ -1,4 +1,4 @@
-//! A store in memory with something around what it is asked.
+//! A store in memory with hooks around its requests.
 
 use async_trait::async_trait;
 use sacker::{
@@ -8,7 +8,7 @@ use sacker::{
 };
 use std::{fmt, ops::Range, sync::Arc};
 
-/// Is asked before the store is. By default it lets all through.
+/// Runs before a request reaches the store. By default it lets all through.
 #[async_trait]
 pub trait Hooks: fmt::Debug + Send + Sync {
     /// Before a blob is read.

@@ -157,7 +157,7 @@ async fn what_the_store_lacks_or_has_wrong_is_named() {
     }
 }
 
-/// While many write, delete and collect, nothing looks wrong that is not, and a repair does no harm.
+/// Checks that no false breach is reported while many write, delete and collect, and that a repair does no harm.
 async fn concurrently_with_writers(site: Site, rounds: u64) {
     let (site, over) = (Arc::new(site), Arc::new(AtomicBool::new(false)));
     site.add("app", "first").await;

@@ -127,7 +127,8 @@ async fn each_kind_of_damage_to_what_follows_from_the_events_is_repaired() {
     }
 }
 
-/// Nothing in a log rests on an idempotency key or on a tag: one that can't be read keeps no repair back, nor its fence.
+/// Nothing in a log rests on an idempotency key or on a tag: one that can't be read keeps no repair back, nor its
+/// fence.
 #[tokio::test]
 async fn damage_outside_a_log_does_not_block_its_repair() {
     let site = Site::memory();

@@ -18,8 +18,8 @@ use sacker::{
 };
 use serde_json::{Value, json};
 
-/// All that can happen to tags. The log of `app`: 1–3 moves, 4 rollback, 5 rollback `--to`, 6 untag, 7 rollback, 8 protect,
-/// 9 a confirmed move, 10 unprotect, 11–12 a plan, 13–14 taken back.
+/// All that can happen to tags. The log of `app`: 1–3 moves, 4 rollback, 5 rollback `--to`, 6 untag, 7 rollback, 8
+/// protect, 9 a confirmed move, 10 unprotect, 11–12 a plan, 13–14 taken back.
 async fn populate(site: &Site) {
     for content in ["one", "two", "three"] {
         site.add("app", content).await;

@@ -43,7 +43,7 @@ impl Site {
         Self::with_store(Arc::new(MemoryStore::new()), tempfile::tempdir().unwrap())
     }
 
-    /// In memory, with a store that hands can reach into.
+    /// Makes a site in memory, with a store that tests can change directly.
     pub fn with_store(store: Arc<MemoryStore>, dir: TempDir) -> Self {
         let table = Arc::new(MemoryTable::new());
         Self {

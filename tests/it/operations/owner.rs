@@ -1,4 +1,4 @@
-//! One store, one ledger: no one else collects in it.
+//! One store belongs to one ledger: no other collects in it.
 
 use super::{Site, collect, gc};
 use crate::{

@@ -56,7 +56,7 @@ async fn ends_clean(site: &Site) {
     assert_eq!(there, needed);
 }
 
-/// Three adders, two deleters, two collectors and one who looks, over few contents, so that they meet.
+/// Runs three adders, two deleters, two collectors and a checker over few contents, so that they conflict.
 async fn race(site: Site, rounds: usize) {
     let site = Arc::new(site);
     for package in PACKAGES {

@@ -1,4 +1,4 @@
-//! `fsck --read-data` reads several blobs at once, within a bound, and one that can't be read hides no other.
+//! `fsck --read-data` reads several blobs at once, within a bound, and reports all others if one can't be read.
 
 use super::{
     Site,

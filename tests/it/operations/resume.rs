@@ -165,7 +165,8 @@ impl World {
         left
     }
 
-    /// Downloads it through a store that breaks off after `after` bytes. Also returns how many bytes it gave, and the reports.
+    /// Downloads it through a store that breaks off after `after` bytes. Also returns how many bytes it gave, and the
+    /// reports.
     async fn download(&self, after: u64) -> (Result<Downloaded, Error>, u64, Reports) {
         let (given, reported) = (Arc::new(AtomicU64::new(0)), Arc::new(Reports::default()));
         let store = BreaksOff { inner: self.site.store(), after, given: Arc::clone(&given) };
@@ -190,8 +191,8 @@ impl World {
         given.min(4 * PART)
     }
 
-    /// Waits until nobody has the file of an earlier download locked. The last tasks of one may end after it, and a process
-    /// that another test is starting has all files of this one open until it runs its program.
+    /// Waits until nobody has the file of an earlier download locked. The last tasks of one may end after it, and a
+    /// process that another test is starting has all files of this one open until it runs its program.
     async fn is_free(&self) {
         let file = File::open(self.part()).unwrap();
         while file.try_lock().is_err() {

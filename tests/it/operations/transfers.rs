@@ -1,7 +1,7 @@
-//! Large blobs over links as they are: slow, shared, stalled, dead; and with parts that fail while others go on.
+//! Large blobs over realistic links: slow, shared, stalled, dead; and parts that fail while others continue.
 //!
-//! `SACKER_LONG_LINKS=1` (`just slow-links`) runs what is scaled down here at its real size: 40 MiB at 256 KiB/s, a deadline of 60 s, a stall
-//! of 50 s. That takes three minutes.
+//! `SACKER_LONG_LINKS=1` (`just slow-links`) runs what is scaled down here at its real size: 40 MiB at 256 KiB/s, a
+//! deadline of 60 s, a stall of 50 s. That takes three minutes.
 
 use crate::{
     faults::stalls::{home_at, timed},
@@ -70,8 +70,8 @@ impl World {
         Self { server, link, sandbox, runtime }
     }
 
-    /// Makes a world with a version of a package `app` whose blob has `size` bytes and was added past the link, which has this
-    /// shape.
+    /// Makes a world with a version of a package `app` whose blob has `size` bytes and was added past the link, which
+    /// has this shape.
     fn with_blob(size: u64, shape: Shape) -> Self {
         let world = Self::new(shape);
         world.file(size);

@@ -41,7 +41,7 @@ impl Moto {
         Self { site, client, bucket }
     }
 
-    /// Begins an upload, in 2010 by moto's account, and gives its id.
+    /// Begins an upload, in 2010 by moto's account, and returns its id.
     async fn begin(&self, key: &str) -> String {
         let begun = self.client.create_multipart_upload().bucket(&self.bucket).key(key).send().await.unwrap();
         begun.upload_id.unwrap()
@@ -80,7 +80,7 @@ async fn abandoned(client: &Client, collect: GcOptions) -> Vec<String> {
     names
 }
 
-/// In the years 1970 and 2100: the clock of who collects decides nothing.
+/// In the years 1970 and 2100: the collector's clock decides nothing.
 fn wrong_clocks() -> [Timestamp; 2] {
     [0, 4_102_444_800_000].map(Timestamp::from_millis)
 }

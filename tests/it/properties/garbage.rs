@@ -1,4 +1,4 @@
-//! A ledger whose items hold anything at all, as after a change by hand: everything that reads it answers, and nothing
+//! A ledger whose items hold arbitrary values, as after an edit by hand: every read answers, and nothing
 //! ends in a panic.
 
 use crate::support::world::{add, adding_with_key, author, of, tag, tagging, try_add, untagging, version};

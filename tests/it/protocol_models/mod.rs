@@ -1,7 +1,8 @@
-//! The protocol as small models, explored exhaustively; and each of its protections taken away, which must show.
+//! The protocol as small models, explored exhaustively; and again without each protection, which must fail.
 //!
-//! What lands late, twice, or after its sender has died: a message that was sent may arrive at any later time, any
-//! number of times, without end; and any process may stop at any point, since exploration does not force it to continue.
+//! Messages may land late, twice, or after the death of their sender: one that was sent may arrive at any later time,
+//! any number of times, without end; and any process may stop at any point, since exploration does not force it to
+//! continue.
 
 mod blobs;
 mod heads;
@@ -10,7 +11,7 @@ mod owners;
 use stateright::{Checker, HasDiscoveries, Model};
 use std::{fmt::Debug, hash::Hash};
 
-/// Explores everything; returns how many states there are.
+/// Explores everything; returns the number of states.
 fn holds<M>(model: M) -> usize
 where
     M: Model + Send + Sync + 'static,
@@ -23,7 +24,7 @@ where
     checker.unique_state_count()
 }
 
-/// Explores until the property fails; returns in how many steps.
+/// Explores until the property fails; returns the number of steps.
 fn fails<M>(model: M, property: &'static str) -> usize
 where
     M: Model + Send + Sync + 'static,

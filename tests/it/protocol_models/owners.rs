@@ -1,4 +1,4 @@
-//! One store and its `OWNER`: two ledgers that claim it, adopt it and add to it, and a hand that removes `OWNER`.
+//! One store and its `OWNER`: two ledgers that claim it, adopt it and add to it, and an operator that removes `OWNER`.
 //!
 //! An address is safe from whatever a former owner has sent only if no other ledger ever names an address of its epoch.
 

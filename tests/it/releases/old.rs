@@ -108,8 +108,8 @@ async fn the_earlier_one_is_locked_out_of_dynamodb() {
     a_newer_schema(&Shared::dynamodb().await).await;
 }
 
-/// The earlier release does not know that the head of the tags names those that are on a version. What it leaves behind is
-/// not believed, and this release says it again.
+/// The earlier release does not know that the head of the tags names those that are on a version. What it leaves behind
+/// is not believed, and this release says it again.
 async fn live_tags(shared: &Shared) {
     shared.sandbox.write("one", "one");
     shared.run(&["init"]).ok();

@@ -1,15 +1,15 @@
 //! Everything at once, from seeds: clients that add, tag, promote, roll back, apply plans, protect, label, withdraw and
-//! delete, a collector, and `fsck --repair`, over a network that loses, delays, repeats and refuses, with crashes at any
-//! point; all in tokio's paused time, so that a seed is the same run every time. Runs have one of several [`Shape`]s: a few
-//! clients, a crowd of up to 16 on one package, or faults that last for a minute, for all or for some. In some runs, clocks
-//! are a year off.
+//! delete, a collector, and `fsck --repair`, over a network that loses, delays, repeats and refuses, with crashes at
+//! any point; all in tokio's paused time, so that a seed is the same run every time. Runs have one of several
+//! [`Shape`]s: a few clients, a crowd of up to 16 on one package, or faults that last for a minute, for all or for
+//! some. In some runs, clocks are a year off.
 //!
-//! After each run everything is compared. `recorder` has seen each transaction that was committed, in order.
-//! `history` finds the request that it is of, and `specification` says what that request makes of each attribute of
-//! each item: heads, versions, events, tags, blobs, idempotency keys, the directory and the identity. Each item is
-//! compared after each commit, and the whole table at the end. A request that was acknowledged must be committed exactly
-//! once and must have been answered with what it came to; one that was refused must not be committed; one of unknown
-//! outcome may be, once. Each other answer must have been right at some moment between its request and itself.
+//! After each run everything is compared. `recorder` has seen each transaction that was committed, in order. `history`
+//! finds the request that it is of, and `specification` says what that request makes of each attribute of each item:
+//! heads, versions, events, tags, blobs, idempotency keys, the directory and the identity. Each item is compared after
+//! each commit, and the whole table at the end. A request that was acknowledged must be committed exactly once and must
+//! have been answered with what it came to; one that was refused must not be committed; one of unknown outcome may be,
+//! once. Each other answer must have been right at some moment between its request and itself.
 //!
 //! `SACKER_SEEDS=100000` runs that many of each shape (`just simulate`); a seed that fails is printed with the command
 //! that replays it.

@@ -116,8 +116,9 @@ impl World<'_> {
         }
     }
 
-    /// Runs `fsck --repair` concurrently with all others. Nothing is damaged, so it must find nothing, and change nothing:
-    /// a change that no request explains is a breach, too. Returns what it found, and how often it came to the end.
+    /// Runs `fsck --repair` concurrently with all others. Nothing is damaged, so it must find nothing, and change
+    /// nothing: a change that no request explains is a breach, too. Returns what it found, and how often it came to the
+    /// end.
     async fn repair(&self, percent: u32, rounds: u32) -> (Vec<String>, usize) {
         let (mut violations, mut finished, mut random) = (Vec::new(), 0, self.random(4));
         for round in 0..rounds {

@@ -78,7 +78,8 @@ impl Faulty {
         }
     }
 
-    /// Sets the operation of a rival that comes first. It gets the first item of the transaction or of the rest of the read.
+    /// Sets the operation of a rival that comes first. It gets the first item of the transaction or of the rest of the
+    /// read.
     pub fn set_rival<F>(&self, rival: impl Fn(Key) -> F + Send + Sync + 'static)
     where
         F: Future<Output = ()> + Send + 'static,

@@ -7,8 +7,8 @@ use tokio::net::{TcpListener, TcpStream};
 type Gate = dyn Fn(&Message) -> Option<Message> + Send + Sync;
 type Rewrite = dyn Fn(&Message, &mut Message) + Send + Sync;
 
-/// The address of a proxy that passes each request on and hands the answer to `rewrite` before it is sent. It runs until
-/// the process ends.
+/// The address of a proxy that passes each request on and hands the answer to `rewrite` before it is sent. It runs
+/// until the process ends.
 pub fn rewriting(server: &str, rewrite: impl Fn(&Message, &mut Message) + Send + Sync + 'static) -> String {
     guarding(server, |_| None, rewrite)
 }

@@ -81,8 +81,8 @@ async fn an_expectation_on_dynamodb_holds_when_it_is_acted_upon() {
     assert_eq!(tags, "latest=3 live=2");
 }
 
-/// Returns `true` if version 1 is still `mine` after that was reported and seen; and the number of times a repeat with its key
-/// adds it. The package is listed all the while.
+/// Returns `true` if version 1 is still `mine` after that was reported and seen; and the number of times a repeat with
+/// its key adds it. The package is listed all the while.
 async fn reported(world: &impl Holding) -> (bool, u64) {
     let ledger = world.ledger();
     let late = |ledger: Arc<dyn Ledger>| -> BoxFuture<'static, ()> {

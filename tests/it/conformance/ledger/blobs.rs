@@ -120,7 +120,7 @@ pub async fn what_was_not_stored_is_not_committed(world: &Tables) {
     ledger.stage(&request, &sha256("three"), &mut draft).await.unwrap();
     let restage = ledger.add(&request, &blob("three", 5), &draft).await.unwrap();
     assert_eq!(restage, Added::Restage(0));
-    // Nor by who never asked.
+    // Nor by a caller that never asked.
     let draft = ledger.begin_add(&request, None).await.unwrap();
     let restage = ledger.add(&request, &blob("three", 0), &draft).await.unwrap();
     assert_eq!(restage, Added::Restage(0));

@@ -60,7 +60,7 @@ pub async fn concurrent_changes_with_one_expectation_have_one_winner(world: &Tab
             async move { ledger.tag(&request).await }
         });
         let (won, lost): (Vec<_>, Vec<_>) = at_once(writers).await.into_iter().partition(Result::is_ok);
-        // Who wants it where it is already changes nothing.
+        // A move to the version that the tag is on changes nothing.
         let moved: Vec<_> = won.into_iter().flatten().filter(|at| at.previous != at.version).collect();
         assert_eq!(moved.len(), 1, "round {round}");
         assert!(lost.iter().all(|it| matches!(it, Err(Error::Conflict(Conflict::Tag { .. })))), "{lost:?}");

@@ -160,7 +160,7 @@ pub async fn entries_under_a_damaged_or_lost_head_are_shown(world: &Tables) {
     // No log of tags has no head, and that is no damage.
     add(&*ledger, "lib", "one").await;
     assert_eq!(shown(&history(&*ledger, "lib", None).await.unwrap()), ["r1 add 0>1"]);
-    // A damaged head is named where its log has nothing that can be shown, too.
+    // A damaged head is named even if its log has nothing that can be shown.
     write(&*table, "T#lib", "H", json!({ "rev": -1 })).await;
     assert!(matches!(history(&*ledger, "lib", None).await, Err(Error::Damaged { .. })));
 }

@@ -36,7 +36,7 @@ impl Counting {
         Self { inner: MemoryTable::new(), pages, most, gets, answers, answered }
     }
 
-    /// The pages and the other reads since it was asked last.
+    /// Returns the numbers of pages and of other reads since the last call.
     fn reads(&self) -> (usize, usize) {
         (self.pages.swap(0, Ordering::SeqCst), self.gets.swap(0, Ordering::SeqCst))
     }

@@ -46,7 +46,7 @@ pub async fn apply(ledger: &dyn Ledger, request: &ApplyRequest) -> String {
     shown(&ledger.apply(request).await.unwrap())
 }
 
-/// Why each move of a plan can't be made.
+/// Returns the reason why each move of a plan can't be made.
 pub async fn refused(ledger: &dyn Ledger, request: &ApplyRequest) -> Vec<(String, Error)> {
     // It is foreseen as it then is.
     let previewed = ledger.preview(request).await.unwrap_err();

@@ -1,4 +1,4 @@
-//! Reading.
+//! Reads.
 
 use crate::support::world::{Tables, World, add, add_many, of, sha256, tag, untag, version};
 use futures_util::TryStreamExt;

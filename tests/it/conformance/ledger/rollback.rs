@@ -1,4 +1,4 @@
-//! Putting tags back, and naming where they were.
+//! Rollbacks of tags, and specs of their past.
 
 use crate::support::{
     audit::audit,

@@ -1,4 +1,4 @@
-//! Clocks that are a year off: what is recorded, and what rests on it.
+//! Clocks that are a year off: the recorded times, and the decisions that rest on them.
 
 use crate::support::world::{Tables, add, of, retry_policy, tag, tagging, version};
 use sacker::{
@@ -34,7 +34,7 @@ fn gated(number: &str, length: &str) -> TagRequest {
     TagRequest { require: vec![of(&format!("age:{length}"))], ..tagging("app", number, "gated") }
 }
 
-/// Why a gate is shut.
+/// Returns the reason why a gate is shut.
 async fn shut(ledger: &TableLedger, request: &TagRequest) -> String {
     match ledger.tag(request).await.unwrap_err() {
         Error::Refused(refused @ Refused::Gates { .. }) => refused.to_string(),

@@ -1,4 +1,4 @@
-//! A store that asks again where a server failed for a moment, as every operation does.
+//! A store that retries transient failures, as every operation does.
 
 use async_trait::async_trait;
 use sacker::{

@@ -134,7 +134,7 @@ pub async fn a_replaced_object_is_not_read_on(bench: &dyn Bench) {
     assert_eq!(read(&*store, &at, 0..5, Some(&new)).await.unwrap().unwrap(), b"right");
 }
 
-/// Whatever is found under the address is not taken for the blob unless it is it.
+/// Other bytes under the address are never taken for the blob.
 pub async fn damage_is_replaced(bench: &dyn Bench, size: u64) {
     let (files, store) = (Files::new(), bench.store());
     let path = files.random(size);

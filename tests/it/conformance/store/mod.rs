@@ -31,7 +31,7 @@ use tempfile::TempDir;
 
 const MIB: u64 = 1 << 20;
 
-/// A store under test, and the hands that reach around it.
+/// A store under test, with direct access to its contents.
 #[async_trait]
 trait Bench: Send + Sync {
     /// A client of the store. Each is a new one, as of another process.

@@ -1,4 +1,4 @@
-//! One owner at a time, and each change of it by one who has seen the last.
+//! One owner at a time, which is only changed by compare-and-swap.
 
 use super::{Bench, kind, list};
 use futures_util::future::join_all;
@@ -36,7 +36,7 @@ pub async fn an_owner_is_replaced_by_compare_and_swap(bench: &dyn Bench) {
     assert!(owners[0].starts_with("second "));
     assert!(owners.iter().all(|owner| *owner == owners[0]), "{owners:?}");
     assert_eq!(bench.store().owner().await.unwrap(), Some(owners[0].clone()));
-    // Who comes late, or sends it again, or claims it, changes nothing.
+    // A late message, a repeated one, or a claim changes nothing.
     assert_eq!(bench.store().replace_owner("first", "third").await.unwrap(), owners[0]);
     assert_eq!(bench.store().replace_owner("first", &owners[0]).await.unwrap(), owners[0]);
     assert_eq!(bench.store().claim("third").await.unwrap(), owners[0]);

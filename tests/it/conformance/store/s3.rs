@@ -25,7 +25,7 @@ use std::{
 use tempfile::TempDir;
 use uuid::Uuid;
 
-/// The same for what a test itself asks for: it asks again where the server has closed a connection.
+/// A client for a test's own requests: it retries if the server has closed a connection.
 pub fn retrying(client: &Client) -> Client {
     let again = RetryConfig::standard().with_max_attempts(5);
     Client::from_conf(client.config().to_builder().retry_config(again).build())

@@ -1,4 +1,4 @@
-//! The settings of table and bucket, on moto, which has them all, and what a server lacks.
+//! The settings of table and bucket: on moto, which has them all, and on servers that lack some.
 
 use crate::support::{
     backends, rewriting,
@@ -38,7 +38,7 @@ async fn a_new_bucket_has_every_setting() {
             on("bucket_encryption"),
             on("bucket_abort_uploads"),
             on("bucket_expire_old_versions"),
-            // It would shut out everyone who comes over plain HTTP, as this test does.
+            // It would shut out every client over plain HTTP, as this test is.
             ("bucket_tls_only", &SettingState::NotSupported, None),
         ]
     );
@@ -129,7 +129,7 @@ async fn a_table_without_recovery_is_reported_with_the_command_that_turns_it_on(
     );
 }
 
-/// It knows of few, and those that it lacks are no news to anyone.
+/// MinIO has few of the settings, and the missing ones are not reported.
 #[tokio::test]
 async fn what_minio_lacks_is_not_reported_as_off() {
     let (_, _, store) = store(&backends::s3()).await;

@@ -5,7 +5,7 @@ use serde_json::json;
 
 type Shared = Arc<dyn Table>;
 
-/// Holds the condition against what is there, by the table and by the specification, and says how it is.
+/// Evaluates a condition by the table and by the specification, which must agree, and returns the result.
 async fn holds(table: &dyn Table, key: &Key, condition: Condition) -> bool {
     let there = get(table, key).await;
     let specified = condition.holds(there.as_ref());

@@ -1,4 +1,4 @@
-//! Tags that were taken off: they stay in the ledger, and no command may cost more for them.
+//! Removed tags stay in the ledger as items, and no command may cost more because of them.
 
 use crate::{
     conformance::ledger::changing::changing,
@@ -75,7 +75,7 @@ impl Table for Counting {
     }
 }
 
-/// Makes tags that were taken off, as if long ago, past the ledger.
+/// Makes removed tags directly in the table, as if they were old.
 async fn remove_tags(table: &dyn Table, package: &str, many: usize) {
     let names: Vec<_> = (0..many).map(|number| format!("dead-{number:05}")).collect();
     for names in names.chunks(100) {

@@ -1,4 +1,4 @@
-//! A proxy in front of DynamoDB Local that asks each request what it cost, and adds it up.
+//! A proxy in front of DynamoDB Local that asks for the cost of each request, and adds the costs up.
 //!
 //! DynamoDB Local reports for a writing transaction the cost of its last item alone, for a refused one nothing, and for
 //! a key in a batch that is not there nothing; so these are counted here, as AWS does.
@@ -97,7 +97,8 @@ fn units(answer: &Message) -> f64 {
     }
 }
 
-/// Returns the cost of a transaction: 2 for each begun KiB of each item. Only what is put whole is ever larger than one here.
+/// Returns the cost of a transaction: 2 for each begun KiB of each item. Only what is put whole is ever larger than one
+/// here.
 fn written(asked: &Value) -> f64 {
     let actions = asked["TransactItems"].as_array().unwrap();
     let of = |action: &Value| 2.0 * (weight(&action["Put"]["Item"]) / 1024.0).ceil().max(1.0);

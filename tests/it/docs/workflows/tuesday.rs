@@ -16,7 +16,8 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-/// Events: the time, the actor, the action (a file is added and gets the tag `canary`, or the tag `live` is moved), and the message.
+/// Events: the time, the actor, the action (a file is added and gets the tag `canary`, or the tag `live` is moved), and
+/// the message.
 const WEEK: [(&str, &str, &str, &str); 7] = [
     ("2025-05-05T09:02:11Z", "ci/841", "add", "build 841"),
     ("2025-05-05T10:30:40Z", "ann@laptop", "canary", "canary was fine"),

@@ -38,7 +38,7 @@ struct Scene {
     cancellation: Cancellation,
 }
 
-/// Patience whose identities no other in this process has.
+/// A retry policy whose identities are unique in this process.
 fn retry_policy(cancellation: Cancellation) -> RetryPolicy {
     static SEED: AtomicU64 = AtomicU64::new(0);
     RetryPolicy::seeded(DEADLINE, cancellation, SEED.fetch_add(1, Ordering::Relaxed))

@@ -1,4 +1,4 @@
-//! Putting back, protecting, and plans of three packages, under each fate; and what is read while others come first.
+//! Rollback, protection, and plans of three packages, under each fate; and reads while rivals come first.
 
 use super::{
     DEADLINE, Scene,

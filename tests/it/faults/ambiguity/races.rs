@@ -1,4 +1,4 @@
-//! Others who come first: just before a transaction arrives, or between the items of a read.
+//! Rivals that come first: just before a transaction arrives, or between the items of a read.
 
 use super::{Scene, first};
 use crate::{

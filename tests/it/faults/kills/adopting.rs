@@ -1,4 +1,4 @@
-//! Adopting a store: it always has one owner, and the next run finishes what was begun.
+//! Adoption of a store under kills: it always has one owner, and the next run finishes the adoption.
 
 use super::{PLACES, Place, World};
 use crate::support::backends;

@@ -55,7 +55,7 @@ impl World {
         self.sandbox.write(name, bytes);
     }
 
-    /// Runs the program until it gets to a step, and kills it there. Nothing has been said by then.
+    /// Runs the program until it reaches a step, and kills it there. It has printed nothing by then.
     fn killed_at(&self, step: &str, arguments: &[&str]) {
         self.killed_after(0, step, arguments);
     }
@@ -122,7 +122,7 @@ fn each_step_of_add(place: Place, size: usize, steps: &[&str]) {
         world.file("f", size);
         let add = ["add", *step, "f", "--tag", "live", "--key", "k"];
         world.killed_at(step, &add);
-        // Again, and once more, as a pipeline does that never heard the answer.
+        // Again, and once more, as a pipeline does that never got the answer.
         for _ in 0..2 {
             assert_eq!(world.sandbox.ok(&add), "1\n", "{step}");
         }
@@ -248,7 +248,8 @@ fn a_killed_download_is_resumed() {
         world.sandbox.ok(&["add", "app", "f"]);
         fs::create_dir(world.sandbox.path("to")).unwrap();
         let download = ["download", "app", "latest", "-o", "to/f", "-j", "1"];
-        // In chunks of at most 1 MiB, each written before it counts: one part of 8 MiB has landed by then, not all have.
+        // In chunks of at most 1 MiB, each written before it counts: one part of 8 MiB has landed by then, not all
+        // have.
         world.killed_after(39, "download-writing", &download);
         assert_eq!(world.sandbox.files("to").len(), 1);
         if place == Place::Embedded {

@@ -1,4 +1,4 @@
-//! Putting a tag back, protecting it, and moving those of several packages together.
+//! Rollback and protection of a tag, and plans over several packages.
 
 use super::{PLACES, Place, World};
 
@@ -17,7 +17,7 @@ fn two(world: &World, package: &str) {
     }
 }
 
-/// It is killed and run again, and once more, as by one who never heard the answer.
+/// Kills the command, runs it again, and once more, as a caller does that never got the answer.
 fn killed_and_repeated(world: &World, step: &str, command: &[&str], said: &str) {
     world.killed_at(step, command);
     for _ in 0..2 {

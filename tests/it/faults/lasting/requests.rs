@@ -12,7 +12,7 @@ use sacker::{
 };
 use std::{io, path::Path, sync::Arc, time::Duration};
 
-/// Every operation, and how many runs of tries it makes at the same time.
+/// Every operation, and the number of runs of tries that it makes at the same time.
 pub const OPERATIONS: [(&str, usize); 29] = [
     ("add", 2),
     ("add --tag", 2),

@@ -18,11 +18,11 @@ use tokio::time::Instant;
 /// The fate of each request while the fault lasts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum What {
-    /// It is turned away at once.
+    /// The request is refused at once.
     Refused,
-    /// It is lost, and after 2 s that is noticed.
+    /// The request is lost, and the client gives up after 2 s.
     Silent,
-    /// It is carried out, and its answer is lost.
+    /// The request is carried out, and its answer is lost.
     Unanswered,
     Throttled,
 }
@@ -122,7 +122,7 @@ impl FaultSchedule {
     }
 }
 
-/// A table or a store in this weather.
+/// A table or a store under this fault.
 pub struct Under<T: ?Sized> {
     pub fault_schedule: Arc<FaultSchedule>,
     pub inner: Arc<T>,

@@ -1,4 +1,4 @@
-//! Putting back, protecting, and plans of three packages: each fate at each request, by the library and by the program.
+//! Rollback, protection, and plans of three packages: each fate at each request, by the library and by the program.
 
 use super::{
     bench::{Bench, author},
@@ -34,7 +34,7 @@ fn packages() -> [String; 3] {
     ["a", "b", "c"].map(|name| format!("{name}-{unique}"))
 }
 
-/// Packages that are as before the first step, and how many changes of tags there were of each.
+/// Packages in the state before the first step, and the number of changes of tags in each.
 type Prepared = ([String; 3], [usize; 3]);
 
 /// All steps, one after the other.
@@ -123,7 +123,7 @@ impl Program {
         packages
     }
 
-    /// The command that takes a step, and what it has to say.
+    /// The command that takes a step, and its expected output.
     fn command(step: Step, packages: &[String; 3]) -> (Vec<String>, String) {
         let [a, b, c] = packages;
         let (command, said) = match step {

@@ -26,11 +26,11 @@ use std::{
     },
 };
 
-/// Something to be done through a bad network, and to be looked at afterwards.
+/// Work through a bad network, with a check of its result.
 pub trait Work {
     async fn run(&self, client: &Client) -> Result<(), Error>;
 
-    /// Looks at what is there, directly.
+    /// Checks the result over a direct connection.
     async fn check(&self);
 }
 
@@ -124,7 +124,8 @@ pub async fn requests_of(bench: &Bench, work: &impl Work) -> BTreeMap<String, us
     requests
 }
 
-/// Does a work once for each fate of each of its requests. The argument of `begin` is `true` if it needs idempotency keys.
+/// Does a work once for each fate of each of its requests. The argument of `begin` is `true` if it needs idempotency
+/// keys.
 pub async fn each_fate<W: Work>(
     bench: &Bench,
     requests: &BTreeMap<String, usize>,
@@ -185,7 +186,7 @@ async fn each_fate_at_each_request_about_a_large_blob() {
     each_fate_of_blobs(true, 4).await;
 }
 
-/// A request is signed with the hash of its body, so that DynamoDB refuses one in which a bit was turned round. DynamoDB
+/// A request is signed with the hash of its body, so that DynamoDB refuses one with a flipped bit. DynamoDB
 /// Local looks at no signature: here the proxy answers, which shows the client's reaction.
 #[tokio::test]
 async fn a_turned_bit_in_a_request_to_dynamodb() {

@@ -1,4 +1,4 @@
-//! Many at work while a quarter of all requests meets trouble.
+//! Many clients while a quarter of all requests meets a fault.
 
 use super::bench::{Bench, LARGE, add, download, tag};
 use crate::{
@@ -25,7 +25,7 @@ const PERCENT: u32 = 25;
 /// The number of storms, unless `SACKER_SEEDS` sets it; `SACKER_SEED` runs one alone.
 const SEEDS: u64 = 2;
 
-/// Fates by a seed. Bits are turned round only where something compares: elsewhere that is what TLS is for, and
+/// Draws fates from a seed. Bits are flipped only where a checksum detects that: elsewhere TLS protects them, and
 /// `single` tests the result.
 fn fault_schedule(seed: u64) -> impl Fn(&Message) -> Fate + Send + Sync + 'static {
     let random = Mutex::new(fastrand::Rng::with_seed(seed));
@@ -61,7 +61,8 @@ async fn apply(client: &Client, name: &str, version: u64, number: usize) {
     assert!(moved.iter().all(|it| it.previous != it.version), "{moved:?}");
 }
 
-/// Adds, promotes with an expectation and by a plan, and fetches: everyone the same package, each with a tag of its own.
+/// Adds, promotes with an expectation and by a plan, and downloads: all clients the same package, each with its own
+/// tag.
 async fn write(bench: &Bench, writer: usize, dynamodb: &str, s3: &str) -> Vec<(u64, PathBuf)> {
     let client = bench.client(dynamodb, s3).await;
     let name = format!("w{writer}");

@@ -244,8 +244,8 @@ impl<'a> Replay<'a> {
         Ok(())
     }
 
-    /// By what time a transaction was made: the one that its entries have, if it is one that a clock of its maker showed;
-    /// else, where they only follow what was there, what these clocks showed at first and at last.
+    /// By what time a transaction was made: the one that its entries have, if it is one that a clock of its maker
+    /// showed; else, where they only follow what was there, what these clocks showed at first and at last.
     fn nows(&self, record: &Record, at: Moment, said: &Said<'_>) -> Result<Vec<u64>, String> {
         let (mut earliest, mut latest, mut shown, mut logs) = (0, u64::MAX, None, BTreeSet::new());
         for (pk, sk, entry) in &said.entries {

@@ -1,6 +1,6 @@
-//! A network link as it is: a proxy in front of any server that adds a round-trip time, a bandwidth for all and for each
-//! connection, stalls and resets, over TCP and over TLS with a certificate made for the run. Unlike `proxy`, it knows
-//! nothing of what goes through it. The tests use it, and `benches/link.rs` is the same as a program.
+//! A network link as it is: a proxy in front of any server that adds a round-trip time, a bandwidth for all and for
+//! each connection, stalls and resets, over TCP and over TLS with a certificate made for the run. Unlike `proxy`, it
+//! knows nothing of what goes through it. The tests use it, and `benches/link.rs` is the same as a program.
 //!
 //! How it models a link:
 //! - A connection that a client opens is ready one round trip later, and each byte needs half of one, in either

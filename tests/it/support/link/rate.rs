@@ -31,7 +31,8 @@ impl Rate {
         sleep_until(passed).await;
     }
 
-    /// Returns the best amount for one request: 10 ms worth of bytes, so that turns are fair, and no more than a buffer.
+    /// Returns the best amount for one request: 10 ms worth of bytes, so that turns are fair, and no more than a
+    /// buffer.
     pub fn turn(&self) -> usize {
         usize::try_from(self.bytes_a_second / 100).unwrap_or(usize::MAX).max(1)
     }

@@ -26,7 +26,8 @@ impl Certificate {
         Self { pem: made.cert.pem(), config: Arc::new(config) }
     }
 
-    /// Returns the certificate that clients have to trust, as PEM: a file of it is named by `AWS_CA_BUNDLE` or `SSL_CERT_FILE`.
+    /// Returns the certificate that clients have to trust, as PEM: a file of it is named by `AWS_CA_BUNDLE` or
+    /// `SSL_CERT_FILE`.
     pub fn pem(&self) -> &str {
         &self.pem
     }

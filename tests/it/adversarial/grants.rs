@@ -1,7 +1,7 @@
 //! The policies of `SECURITY.md`, executed: each role runs its commands through a server that refuses whatever the text
 //! of its policies does not grant.
 
-use crate::support::{backends, proxy::http::Message, rewriting::guarding, servers};
+use crate::support::{backends, proxy::http::Message, rewriting::guarding, sandbox::Sandbox, servers};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -242,8 +242,8 @@ const WRITES: [&str; 9] = [
 
 const KEY: [&str; 2] = ["--key", "a-key"];
 
-#[test]
-fn each_role_may_run_its_commands_and_no_others() {
+/// Two packages with versions, tags, and a deleted version, on the real servers; and files to add.
+fn scene() -> Sandbox {
     let sandbox = servers::sandbox();
     sandbox.ok(&["init"]);
     for (file, content) in
@@ -258,6 +258,12 @@ fn each_role_may_run_its_commands_and_no_others() {
     sandbox.ok(&["delete", "app", "3"]);
     sandbox.ok(&["add", "app", "spare"]);
     sandbox.ok(&["add", "other", "spare"]);
+    sandbox
+}
+
+#[test]
+fn each_role_may_run_its_commands_and_no_others() {
+    let sandbox = scene();
     let (ledger, store) = (sandbox.variable("SACKER_LEDGER"), sandbox.variable("SACKER_STORE"));
     // The prefix of the tests is `blobs`.
     let store_prefix = |statements: Vec<Statement>| -> Vec<Statement> {

@@ -299,6 +299,11 @@ fn a_plan_that_makes_no_sense_is_refused_before_anything_is_sent() {
     2| error: reading the plan bad.json: JSON at "line 1, column 82" can't be read: gate "tests=passed" is not like label:NAME=VALUE, tag:TAG or age:2h
     2| hint: nothing was changed; `sacker apply --help` shows a plan
     "#);
+}
+
+#[test]
+fn what_is_no_plan_is_refused() {
+    let sandbox = sandbox();
     assert_snapshot!(refused(&sandbox, r#"{"moves": [], "key": "k"}"#), @r#"
     exit 2
     2| error: reading the plan bad.json: JSON at "line 1, column 19" can't be read: unknown field `key`, expected `message` or `moves`

@@ -3,16 +3,17 @@
 use crate::support::sandbox::Sandbox;
 use insta::assert_snapshot;
 
-/// The two halves of the help: the list of commands, and the page from its options on.
-fn help(sandbox: &Sandbox) -> (String, String) {
+/// The parts of the help: the list of commands, the options, and the explanation of exit codes and the environment.
+fn help(sandbox: &Sandbox) -> [String; 3] {
     let help = sandbox.run(&["--help"]);
-    let (commands, options) = help.split_at(help.find("1| Options:").unwrap());
-    (commands.to_owned(), options.to_owned())
+    let (commands, rest) = help.split_at(help.find("1| Options:").unwrap());
+    let (options, explanation) = rest.split_at(rest.find("1| Exit codes:").unwrap());
+    [commands, options, explanation].map(str::to_owned)
 }
 
 #[test]
 fn the_help_lists_every_command() {
-    assert_snapshot!(help(&Sandbox::new()).0, @r#"
+    assert_snapshot!(help(&Sandbox::new())[0], @r#"
     exit 0
     1| Manages blobs for releases: gives each package's blobs the versions 1, 2, 3 …,
     1| and moves tags over them
@@ -57,9 +58,8 @@ fn the_help_lists_every_command() {
 }
 
 #[test]
-fn the_help_explains_every_option_and_exit_code() {
-    let sandbox = Sandbox::new();
-    assert_snapshot!(help(&sandbox).1, @r#"
+fn the_help_explains_every_option() {
+    assert_snapshot!(help(&Sandbox::new())[1], @r#"
     1| Options:
     1|   -h, --help
     1|           Print help (see a summary with '-h')
@@ -98,6 +98,13 @@ fn the_help_explains_every_option_and_exit_code() {
     1|
     1|           [default: 60s]
     1|
+    "#);
+}
+
+#[test]
+fn the_help_explains_every_exit_code_and_the_environment() {
+    let sandbox = Sandbox::new();
+    assert_snapshot!(help(&sandbox)[2], @r#"
     1| Exit codes:
     1|     0  done, or already so
     1|     1  internal: a bug or an unexpected answer
@@ -212,9 +219,17 @@ fn each_command_has_its_help() {
     }
 }
 
+/// The parts of the help of `apply`: its own arguments and options, and the page from the global options on.
+fn help_of_apply() -> (String, String) {
+    let help = Sandbox::new().run(&["apply", "--help"]);
+    let (arguments, rest) = help.split_at(help.find("1| Global options:").unwrap());
+    (arguments.to_owned(), rest.to_owned())
+}
+
 #[test]
 fn a_plan_is_explained() {
-    assert_snapshot!(Sandbox::new().run(&["apply", "--help"]), @r#"
+    let (arguments, _) = help_of_apply();
+    assert_snapshot!(arguments, @r#"
     exit 0
     1| Move tags of many packages in one transaction: all, or none
     1|
@@ -242,6 +257,13 @@ fn a_plan_is_explained() {
     1|   -h, --help
     1|           Print help (see a summary with '-h')
     1|
+    "#);
+}
+
+#[test]
+fn the_help_of_apply_ends_with_the_form_of_a_plan() {
+    let (_, options) = help_of_apply();
+    assert_snapshot!(options, @r#"
     1| Global options:
     1|       --config <FILE>
     1|           The configuration file [default: ~/.sacker.json, which need not exist]

@@ -71,39 +71,44 @@ fn the_main_job() {
     1|       2  active     20.0 MiB  [TIME]  92bfec7ec8cf2f28a714e46dcce73e643a632e5613aea37245cf56c9689f9ff9  latest
     1|       1  active          5 B  [TIME]  a7937b64b8caa58f03721bb6bacf5c78cb235febe0e70b1b84cd99541461a08e  live
     ");
-    assert_snapshot!(run(&sandbox, &["tag", "app", "latest", "canary"]), @"
+    promote_and_fetch(&sandbox);
+}
+
+/// The second half of the main job: moves of tags, and downloads.
+fn promote_and_fetch(sandbox: &Sandbox) {
+    assert_snapshot!(run(sandbox, &["tag", "app", "latest", "canary"]), @"
     exit 0
     1| canary: none -> 2
     ");
-    assert_snapshot!(run(&sandbox, &["tag", "app", "canary", "live", "--expect", "1"]), @"
+    assert_snapshot!(run(sandbox, &["tag", "app", "canary", "live", "--expect", "1"]), @"
     exit 0
     1| live: 1 -> 2
     ");
-    assert_snapshot!(run(&sandbox, &["tags", "app"]), @"
+    assert_snapshot!(run(sandbox, &["tags", "app"]), @"
     exit 0
     1| TAG     VERSION
     1| latest        2
     1| canary        2
     1| live          2
     ");
-    assert_snapshot!(run(&sandbox, &["info", "app", "live", "--json"]), @r#"
+    assert_snapshot!(run(sandbox, &["info", "app", "live", "--json"]), @r#"
     exit 0
     1| {"package":"app","version":2,"sha256":"92bfec7ec8cf2f28a714e46dcce73e643a632e5613aea37245cf56c9689f9ff9","size":20971520,"filename":"two","mode":"0644","labels":{},"message":null,"state":"active","added_at":"[TIME]","added_by":"tester@host","tags":["latest","canary","live"],"rev":3}
     "#);
-    assert_snapshot!(run(&sandbox, &["download", "app", "live", "-o", "copy"]), @"
+    assert_snapshot!(run(sandbox, &["download", "app", "live", "-o", "copy"]), @"
     exit 0
     1| copy
     ");
     assert!(std::fs::read(sandbox.path("copy")).unwrap() == vec![7; 20 << 20], "the same bytes come back");
-    assert_snapshot!(run(&sandbox, &["download", "app", "1", "-o", "-"]), @"
+    assert_snapshot!(run(sandbox, &["download", "app", "1", "-o", "-"]), @"
     exit 0
     1| first
     ");
-    assert_snapshot!(run(&sandbox, &["untag", "app", "canary"]), @"
+    assert_snapshot!(run(sandbox, &["untag", "app", "canary"]), @"
     exit 0
     1| canary: 2 -> none
     ");
-    assert_snapshot!(run(&sandbox, &["list", "-l"]), @"
+    assert_snapshot!(run(sandbox, &["list", "-l"]), @"
     exit 0
     1| PACKAGE                            LATEST        SIZE  CHANGED
     1| app                                     2    20.0 MiB  [TIME]

@@ -168,8 +168,8 @@ fn lost_entries() -> Vec<Case> {
     ]
 }
 
-/// Heads and tags that contradict the logs.
-fn heads_and_tags() -> Vec<Case> {
+/// Heads of releases that contradict their log.
+fn heads() -> Vec<Case> {
     use By::{Edit, Remove};
     vec![
         (
@@ -215,6 +215,13 @@ fn heads_and_tags() -> Vec<Case> {
             false,
         ),
         ("the head is gone", Remove("P#app", "H"), vec![(Invariant::Head, place("P", "H"))], true),
+    ]
+}
+
+/// Tags, and the head of tags, that contradict their log.
+fn tags() -> Vec<Case> {
+    use By::{Edit, Remove};
+    vec![
         (
             "the tags' head is another",
             Edit("T#app", "H", json!({ "chain": "00" })),
@@ -292,7 +299,7 @@ fn blobs_and_directory() -> Vec<Case> {
 
 /// Breaches to be planted one at a time.
 fn violations() -> Vec<Case> {
-    [edited_entries(), lost_entries(), heads_and_tags(), blobs_and_directory()].concat()
+    [edited_entries(), lost_entries(), heads(), tags(), blobs_and_directory()].concat()
 }
 
 fn partition_of(name: &str, off: u8) -> String {

@@ -33,6 +33,23 @@ fn plain(item: &sacker::table::Item) -> Value {
     Value::Object(item)
 }
 
+/// The copy of a blob in a version, a head or a tag.
+fn blob(content: &str) -> Value {
+    json!({ "sha256": sha256(content), "gen": 0, "size": 3, "filename": "app.tar.gz", "mode": 0o755 })
+}
+
+/// An object with the members of both.
+fn with(mut one: Value, other: Value) -> Value {
+    let Value::Object(other) = other else { panic!("no object: {other}") };
+    one.as_object_mut().unwrap().extend(other);
+    one
+}
+
+/// The attributes that all entries have, by their kind.
+fn entry() -> Value {
+    json!({ "who": "someone@host", "when": true, "op": 32, "chain": 64 })
+}
+
 pub async fn the_items_are_what_the_schema_says(world: &Tables) {
     let ledger = world.ledger();
     let (_, id) = ledger.create().await.unwrap();
@@ -58,15 +75,8 @@ pub async fn the_items_are_what_the_schema_says(world: &Tables) {
         meta["home"] = json!(home);
     }
     assert_eq!(plain(&read(table, "M", "M").await.unwrap()), meta);
-    let blob = |content: &str| json!({ "sha256": sha256(content), "gen": 0, "size": 3, "filename": "app.tar.gz", "mode": 0o755 });
-    let with = |mut one: Value, other: Value| {
-        one.as_object_mut().unwrap().extend(other.as_object().unwrap().clone());
-        one
-    };
-    let entry = json!({ "who": "someone@host", "when": true, "op": 32, "chain": 64 });
-    let version = |n: u64, content| {
-        with(with(blob(content), entry.clone()), json!({ "n": n, "rev": n, "state": "active" }))
-    };
+    let version =
+        |n: u64, content| with(with(blob(content), entry()), json!({ "n": n, "rev": n, "state": "active" }));
     let releases = [
         ("H", json!({ "n": 2, "latest": 2, "blob": blob("two"), "rev": 2, "chain": 64, "when": true })),
         (
@@ -80,7 +90,7 @@ pub async fn the_items_are_what_the_schema_says(world: &Tables) {
     let found: Vec<_> = found.iter().map(|(sk, item)| (sk.as_str(), plain(item))).collect();
     assert_eq!(found, releases);
 
-    let event = |rev: u64, other| with(with(entry.clone(), json!({ "rev": rev, "tag": "live" })), other);
+    let event = |rev: u64, other| with(with(entry(), json!({ "rev": rev, "tag": "live" })), other);
     let tags = [
         ("E#0000000000000001", event(1, json!({ "kind": "move", "version": 1 }))),
         (

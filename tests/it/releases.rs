@@ -23,7 +23,7 @@ use std::{
     sync::Arc,
 };
 
-/// A ledger that programs of several releases use, and that a hand can reach into.
+/// A ledger that programs of several releases use, and that the test can change directly.
 struct Shared {
     sandbox: Sandbox,
     table: Arc<dyn Table>,

@@ -241,7 +241,7 @@ impl Model for Blob {
                 let refs = if let Item::Kept { refs, .. } = state.item { refs } else { 0 };
                 model.without != Without::Nothing || refs == needed
             }),
-            // Else the model proves nothing.
+            // Otherwise the model proves nothing.
             Property::sometimes("a blob comes back after it was collected", |model: &Self, state: &State| {
                 model.without != Without::Nothing || state.needed[1] > 0 && state.deletes[0]
             }),

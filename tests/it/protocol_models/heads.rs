@@ -306,7 +306,7 @@ impl Model for Package {
                         && moves.iter().filter(|entry| entry.by == who).count() <= 1
                 })
             }),
-            // Else the model proves nothing.
+            // Otherwise the model proves nothing.
             Property::sometimes("all but a delete after a tag happen", |model: &Self, state: &State| {
                 let done = |who| Self::landed(&state.ledger, who);
                 model.without != Without::Nothing || done(ADD_AND_TAG) && done(TAG) && done(YANK)

@@ -94,7 +94,7 @@ enum Action {
     Stored(usize),
     /// All that is of this epoch is collected.
     Collected(usize),
-    /// A hand removes `OWNER` while nothing is under way.
+    /// An operator removes `OWNER` while nothing is under way.
     Remove,
 }
 
@@ -127,7 +127,7 @@ impl Owners {
                 next.stored[epoch] = false;
                 // It does not come back by itself.
                 next.puts[epoch] = false;
-                // Nor does who left it.
+                // Nor does the ledger that left it.
                 next.named[epoch][GONE] = false;
             }
             Action::Remove => {
@@ -196,12 +196,12 @@ impl Model for Owners {
             for second in 0..2 {
                 let both = [owner, ledger(1, second)];
                 states.push(Self::start(None, both, None));
-                // Nobody owns what is there, which is as high as either, or higher.
+                // Nobody owns the blobs that are there, whose epoch is as high as either, or higher.
                 states.push(Self::start(None, both, Some(1)));
                 states.push(Self::start(Some(owner.mark), both, None));
             }
         }
-        // An older release claimed it without a look.
+        // An older release claimed it without listing it.
         let ledger = |id| Ledger { mark: Mark { id, epoch: 0 }, copy: false };
         states.push(Self::start(Some(ledger(0).mark), [ledger(0), ledger(1)], Some(1)));
         states
@@ -319,7 +319,7 @@ impl Model for Owners {
             Property::always(ALONE, |_, state: &State| {
                 state.named.iter().all(|by| by.iter().filter(|named| **named).count() <= 1)
             }),
-            // Else the model proves nothing.
+            // Otherwise the model proves nothing.
             Property::sometimes("a store goes over twice", |model: &Self, state: &State| {
                 model.without != Without::Nothing || state.named[1][0] && state.named[2][1]
             }),

@@ -16,7 +16,7 @@ fn old() -> &'static str {
     })
 }
 
-/// Both write in turn: what one wrote the other reads, goes on from, and finds whole.
+/// Both write in turn: each reads the other's changes, continues from them, and finds them sound.
 fn alternate(shared: &Shared) {
     for name in ["one", "two", "three"] {
         shared.sandbox.write(name, name);

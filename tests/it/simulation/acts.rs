@@ -18,7 +18,7 @@ pub const PACKAGES: [&str; 2] = ["app", "lib"];
 const TAGS: [&str; 2] = ["live", "canary"];
 pub const YEAR: Duration = Duration::from_hours(365 * 24);
 
-/// Something to be done to one package.
+/// A request for one package.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Act {
     /// The blob with this number.
@@ -38,7 +38,7 @@ pub enum Act {
         require: Vec<Gate>,
         confirm: bool,
     },
-    /// To where it was before, or to this version.
+    /// To the version before, or to this one.
     Rollback {
         tag: TagName,
         to: Option<u64>,
@@ -81,7 +81,7 @@ pub enum Answer {
     Read(u64, String),
     /// Without the tags on it, which are read apart.
     Info(Box<Release>),
-    /// No: it is not there, not as expected, or not allowed.
+    /// Refused: it is not there, not as expected, or not allowed.
     Refused,
 }
 
@@ -89,10 +89,10 @@ pub enum Answer {
 #[derive(Debug, Clone)]
 pub enum Reply {
     Answered(Answer),
-    /// Nothing was changed, and nothing is said of how things are.
+    /// Nothing was changed, and the answer says nothing of the state.
     Failed,
     Unknown(IdempotencyKey),
-    /// Something that must never be said, whatever fails.
+    /// An answer that must never be given, whatever fails.
     Wrong(String),
 }
 
@@ -262,7 +262,7 @@ impl Act {
     }
 }
 
-/// One request: an act, and what comes with it. Made again under the same key, it is the same.
+/// One request: an act with its author and key. Made again under the same key, it is the same.
 #[derive(Debug, Clone)]
 pub struct Request {
     pub package: &'static str,
@@ -284,7 +284,7 @@ impl Request {
         Author { actor: self.who().parse().unwrap(), message, key: self.key.clone() }
     }
 
-    /// Does it.
+    /// Makes the request.
     pub async fn run(&self, client: &Client, blobs: &[PathBuf]) -> Reply {
         match self.try_run(client, blobs).await {
             Ok(answer) => Reply::Answered(answer),

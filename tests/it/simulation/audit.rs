@@ -60,7 +60,7 @@ impl Violations {
     }
 }
 
-/// Looks at everything.
+/// Checks everything.
 pub async fn audit(dump: &Dump, store: &MemoryStore, contents: &BTreeMap<Digest, Bytes>) -> Violations {
     let mut violations = Violations::default();
     let packages: BTreeSet<&str> = dump.keys().filter_map(|pk| pk.get(2..)).collect();

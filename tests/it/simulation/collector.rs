@@ -1,4 +1,4 @@
-//! Collectors: the product's own, and one that gets the protocol wrong where a mutant says so.
+//! Collectors: the product's own, and one that breaks the protocol where a mutant requires that.
 
 use super::{mutants::Mutant, network::Link};
 use futures_util::StreamExt;
@@ -34,7 +34,7 @@ pub async fn collect(client: &Client, link: &Link, mut random: fastrand::Rng, ro
     deleted
 }
 
-/// A collector by the letter of the design, over the bare table and store.
+/// A collector written from the design alone, over the bare table and store.
 pub struct Collector {
     pub table: Arc<dyn Table>,
     pub store: Arc<dyn Store>,

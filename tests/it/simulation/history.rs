@@ -67,7 +67,7 @@ impl fmt::Display for Record {
 }
 
 impl Record {
-    /// In how many packages it moved a tag, if it applied a plan, or if it took one back.
+    /// The number of packages in which it moved a tag, by a plan or by taking one back.
     pub fn moves(&self, back: bool) -> usize {
         let (Act::Apply { undo, .. }, End::Answered(Answer::Applied(answers))) =
             (&self.request.act, &self.end)

@@ -17,13 +17,14 @@
 //! `mutants` takes the protocol's protections away one by one, by wrappers around table, store and collector, and each
 //! must be missed. What wrappers can't reach:
 //!
-//! - Flushing before a rename, and the directory after it: a power cut can't be simulated here. `durability` holds the
-//!   program to the order of its own steps; that the system keeps what was flushed is taken on trust.
-//! - SQLite's own durability and locking: `sqlite` and the conformance suite of `table`, with real processes.
-//! - Expressions and tokens as DynamoDB takes them: `wire` and `dynamodb`, against the real server.
-//! - Damaged bytes, parts and resumed uploads: `store`, against scripted and real servers.
-//! - The address of a fence, the order of a chain, and other code inside the ledger: its unit tests and `ambiguity`.
-//! - The adoption of a store, and repairs of what is damaged: `collect`.
+//! - Flushing before a rename, and the directory after it: a power cut can't be simulated here. `faults::durability`
+//!   holds the program to the order of its own steps; that the system keeps what was flushed is taken on trust.
+//! - SQLite's own durability and locking: `conformance::table`, with real processes.
+//! - Expressions and tokens as DynamoDB takes them: `conformance::table::only_dynamodb`, against the real server.
+//! - Damaged bytes, parts and resumed uploads: `conformance::store`, against scripted and real servers.
+//! - The address of a fence, the order of a chain, and other code inside the ledger: its unit tests and
+//!   `faults::ambiguity`.
+//! - The adoption of a store, and repairs of damage: `operations`.
 
 mod acts;
 mod audit;
@@ -138,7 +139,7 @@ fn hold(shape: Shape, test: &str) -> Vec<Outcome> {
 
 type Counted = (&'static str, fn(&Outcome) -> usize);
 
-/// A simulation in which nothing happens proves nothing.
+/// A simulation without events proves nothing.
 fn check_enough(outcomes: &[Outcome], of: &[Counted]) {
     if outcomes.len() > 100 {
         for (what, count) in of {
@@ -206,7 +207,7 @@ fn a_seed_is_the_same_run_every_time() {
     }
 }
 
-/// The kinds of items that there are.
+/// All kinds of items.
 const KINDS: [&str; 11] = ["A", "B", "D", "E", "H of P", "H of T", "K of P", "K of T", "M", "V", "t"];
 
 fn kind(pk: &str, sk: &str) -> String {

@@ -1,4 +1,4 @@
-//! One run: a world made from a seed, its clients, the calm after the storm, and the verdict.
+//! One run: a world made from a seed, its clients, a phase without faults, and the verdict.
 
 use super::{
     acts::{Act, PACKAGES, Reply, Request, YEAR},
@@ -100,7 +100,7 @@ impl World<'_> {
         (Participant { client, off }, link)
     }
 
-    /// Collects, and returns how often something was deleted.
+    /// Collects, and returns the number of deletions.
     async fn collect(&self, percent: u32, rounds: u32) -> usize {
         let random = self.random(3);
         let (Participant { client, .. }, link) = self.linked(50, percent, true);
@@ -143,7 +143,7 @@ impl World<'_> {
             self.time.pass(random.u64(1..self.pause)).await;
             let id = format!("{number}.{step}");
             let act = match records.last().map(|record: &Record| &record.request.act) {
-                // Who has applied a plan often takes it back.
+                // A client that has applied a plan often takes it back.
                 Some(Act::Apply { moves, undo: false }) if random.bool() => {
                     Act::Apply { moves: moves.clone(), undo: true }
                 }
@@ -160,7 +160,7 @@ impl World<'_> {
             let end = loop {
                 asked = self.time.moment();
                 clocks.insert(participant.off);
-                // With the whole of its process, at any point.
+                // Its process crashes as a whole, at any point.
                 let crash =
                     Duration::from_millis(random.choice([30, 300, 20_000]).unwrap()).mul_f64(random.f64());
                 let crashes = percent > 0 && random.u8(0..8) == 0;
@@ -207,7 +207,7 @@ impl World<'_> {
         act
     }
 
-    /// In the calm every unknown outcome is found out, by a run with its key from elsewhere.
+    /// In the phase without faults every unknown outcome is found out, by a run with its key from elsewhere.
     async fn find_out(&self, records: &mut [Record]) {
         let participant = self.client(99, 0);
         for record in records.iter_mut() {
@@ -224,7 +224,7 @@ impl World<'_> {
     }
 }
 
-/// Runs what a seed says, in a runtime of its own. With a mutant, breaches are expected.
+/// Runs a seed in a runtime of its own. With a mutant, breaches are expected.
 pub fn run(shape: Shape, seed: u64, blobs: &Blobs, mutant: Option<Mutant>) -> Outcome {
     simulate(shape, seed, blobs, mutant).0
 }

@@ -49,7 +49,7 @@ struct Package {
     events: BTreeMap<u64, Event>,
 }
 
-/// By how much clocks may differ, in milliseconds.
+/// The most by which clocks may differ, in milliseconds.
 pub const DIFFER: u64 = 30_000;
 
 /// The end of a log, as its head has it.
@@ -112,7 +112,7 @@ pub struct Commit<'a> {
     pub who: &'a str,
     pub message: Option<&'a str>,
     pub op: &'a str,
-    /// By the clock of who makes it, in milliseconds.
+    /// The time of its maker's clock, in milliseconds.
     pub now: u64,
     pub tick: u64,
 }
@@ -186,7 +186,7 @@ pub struct Put {
 /// The point from which a request is looked at.
 #[derive(Debug, Clone, Copy)]
 pub struct View {
-    /// By the clock of who makes it.
+    /// The time of its maker's clock.
     pub now: u64,
     /// The time at which it read the past of a tag, in ticks.
     pub looked: u64,

@@ -62,7 +62,7 @@ pub fn unique(what: &str) -> String {
     format!("{what}-{}-{}-{number}", std::process::id(), started.as_nanos())
 }
 
-/// Patience enough for a busy machine.
+/// A retry policy for a busy machine.
 pub fn retry_policy() -> RetryPolicy {
     RetryPolicy::new(Duration::from_mins(1), Cancellation::new())
 }

@@ -62,7 +62,7 @@ pub fn is_fence(transaction: &Transaction) -> bool {
 }
 
 impl Faulty {
-    /// `script` says what becomes of each transaction, given how many there were before.
+    /// `script` returns the fate of each transaction, given the number of those before.
     pub fn new(
         inner: Arc<dyn Table>,
         script: impl FnMut(usize, &Transaction) -> Fate + Send + 'static,
@@ -97,7 +97,7 @@ impl Faulty {
         rival(key.clone()).await;
     }
 
-    /// From now on nothing arrives, neither reads nor transactions; or all does again.
+    /// Cuts the table off from now on, for reads and transactions; or connects it again.
     pub fn set_unreachable(&self, unreachable: bool) {
         self.unreachable.store(unreachable, Ordering::Relaxed);
     }

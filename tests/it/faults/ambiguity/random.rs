@@ -96,7 +96,7 @@ async fn run(seed: u64) {
     }));
     let reported = reported.await;
 
-    // The calm after the storm: every answer must be true, also after all that was delayed has arrived.
+    // In the phase without faults: every answer must be true, also after all that was delayed has arrived.
     let sound = scene.sound();
     let landed = async |content: &str| {
         let sha256 = sha256(content).to_string();

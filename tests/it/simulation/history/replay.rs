@@ -45,7 +45,7 @@ impl<'a> Replay<'a> {
         }
     }
 
-    /// The request that a transaction is of.
+    /// Returns the request that a transaction belongs to.
     fn owner(&self, said: &Said<'_>) -> Result<usize, String> {
         let who = said.text("who");
         let of_key = said.key.and_then(|(name, _)| self.by_key.get(name));
@@ -100,7 +100,7 @@ impl<'a> Replay<'a> {
             .map_or(Ok(()), |difference| Err(format!("not as specified, in the end: {difference}")))
     }
 
-    /// From where a request may have been looked at, by each of its clocks, between two moments.
+    /// Returns the views from which a request may have been decided, by each of its clocks, between two moments.
     fn views(&self, record: &Record, from: Moment, to: Moment) -> Vec<View> {
         let (at_past, earlier) = (looks_back(&record.request.act), self.ticks.iter().copied());
         let looked = earlier.filter(|tick| at_past && *tick > from.tick).chain([from.tick]);
@@ -109,7 +109,7 @@ impl<'a> Replay<'a> {
         looked.flat_map(|looked| nows.iter().map(move |now| View { now: *now, looked })).collect()
     }
 
-    /// Explains what answers it can by how things stand between two ticks.
+    /// Explains the answers that it can by the state between two ticks.
     fn explain(&mut self, since: u64, until: u64) {
         let explained = |at: &usize| {
             let record = &self.records[*at];
@@ -198,7 +198,7 @@ impl<'a> Replay<'a> {
         Ok(outcomes.swap_remove(fits.unwrap_or(0)))
     }
 
-    /// Makes the change of a request, and returns what it comes to.
+    /// Makes the change of a request, and returns its result.
     fn change(
         &mut self,
         record: &Record,
@@ -225,7 +225,7 @@ impl<'a> Replay<'a> {
         Ok(self.world.commit(record.request.package, change, &Commit { now, ..commit }))
     }
 
-    /// A change that is of no request.
+    /// Handles a change that belongs to no request.
     fn commit_other(&mut self, landed: &Landed) -> Result<(), String> {
         for (action, after) in landed.transaction.actions().iter().zip(&landed.after) {
             let (pk, empty) = (action.key.pk.as_str(), Item::new());

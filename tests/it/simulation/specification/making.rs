@@ -56,7 +56,7 @@ impl World<'_> {
         }
     }
 
-    /// Keeps what an operation came to under its key.
+    /// Records the outcome of an operation under its key.
     pub fn remember(&mut self, request: &Request, key: &str, outcome: &Outcome, op: &str) {
         let (log, asked) = asked(request, self.files);
         let kept = json!({
@@ -141,7 +141,7 @@ impl World<'_> {
         (Answer::Changed { was, is }, Outcome { entry: sk, ..Outcome::default() })
     }
 
-    /// Enters what becomes of tags. Of a plan, the first entry leads, and the others lead to it.
+    /// Appends the changes of tags. The first entry of a plan leads, and the others refer to it.
     fn append(&mut self, steps: &[Step], plan: Option<bool>, commit: &Commit<'_>) -> Vec<TagMove> {
         let leader = steps.iter().filter(|step| step.put.is_some()).map(|step| &step.package).min();
         let leader = leader.filter(|_| plan.is_some());

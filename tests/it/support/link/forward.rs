@@ -13,7 +13,7 @@ pub enum Manner {
     Open,
     /// The same, for the user `user` with the password `secret`.
     WithPassword,
-    /// Answers that it can't.
+    /// Answers that it can't connect.
     Broken,
     /// Takes the request and never answers.
     Silent,

@@ -1,8 +1,8 @@
 //! Releases of this program that share a ledger: this one with an earlier one, and with a made-up newer one.
 //!
 //! The earlier one is the program of a commit that `scripts/old-release` builds. It knows no rule by which a newer
-//! release could make it keep what it does not know: that is what `M`'s schema number is for. The newer one is a hand
-//! that writes attributes, items and events that this release does not know, through the table.
+//! release could make it keep what it does not know: `M`'s schema number serves for that. The newer one is the test
+//! itself, which writes attributes, items and events that this release does not know, through the table.
 
 mod newer;
 mod old;

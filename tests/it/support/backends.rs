@@ -67,8 +67,8 @@ pub fn retry_policy() -> RetryPolicy {
     RetryPolicy::new(Duration::from_mins(1), Cancellation::new())
 }
 
-/// A table that retries the transient faults of a busy machine. A retry sends the same request
-/// under the same token: if the first copy took effect after all, the server reports that.
+/// A table that retries the transient faults of a busy machine. A retry sends the same request under the same token: if
+/// the first copy took effect after all, the server reports that.
 #[derive(Debug)]
 pub struct RetryingTable<T>(pub T);
 

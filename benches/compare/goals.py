@@ -103,7 +103,7 @@ GOALS = (
 
 
 def of(row, figures):
-    """The goals of a row that its figures can tell of."""
+    """The goals of a row that its figures can show."""
     for goal in GOALS:
         if goal.row == row:
             try:

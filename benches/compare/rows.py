@@ -155,13 +155,13 @@ class Start(Row):
     times = 20
 
     def run(self, command):
-        """What the program tells of it, which leaves out how long the command takes to be killed."""
+        """Returns the time that the program prints, which leaves out the time until the command is killed."""
         child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        told = child.stdout.read()
+        printed = child.stdout.read()
         _, status, usage = os.wait4(child.pid, 0)
         child.returncode = status
         assert status == 0, command
-        wall = float(re.search(r"median ([\d.]+) ms", told)[1]) / 1000
+        wall = float(re.search(r"median ([\d.]+) ms", printed)[1]) / 1000
         # What the system says of memory is that of this program, which started it.
         return wall, (usage.ru_utime + usage.ru_stime) / self.times, 0
 
@@ -354,7 +354,7 @@ class List(Listing):
 
 
 class ListRemote(Row):
-    """As `List`, on DynamoDB Local: each ledger a table, seeded anew."""
+    """As `List`, on DynamoDB Local: each ledger a new, seeded table."""
 
     name = "list-dynamodb"
     title = "list 50,000 packages of a ledger on DynamoDB Local"

@@ -1,6 +1,6 @@
-//! `add`.
+//! The command `add`.
 
-use super::sandbox::Sandbox;
+use crate::support::sandbox::Sandbox;
 use insta::assert_snapshot;
 use std::{fs, os::unix::fs::PermissionsExt, process::Command};
 

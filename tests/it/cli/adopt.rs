@@ -1,6 +1,6 @@
-//! `init --adopt-store`.
+//! The command `init --adopt-store`.
 
-use super::sandbox::Sandbox;
+use crate::support::sandbox::Sandbox;
 use insta::assert_snapshot;
 
 #[test]

@@ -1,6 +1,6 @@
-//! `apply`: plans, what is wrong with them, and taking them back.
+//! The command `apply`: plans, errors in them, and their reversal.
 
-use super::sandbox::Sandbox;
+use crate::support::sandbox::Sandbox;
 use insta::assert_snapshot;
 
 /// `web`, `api` and `old`, each with two versions, the second `canary`; `live` on the first of `web` and `old`.
@@ -24,7 +24,7 @@ const PLAN: &str = r#"{"message": "release 7", "moves": [
     {"package": "old", "tag": "live", "to": null}
 ]}"#;
 
-/// Where all tags are.
+/// Returns the version that each tag is on.
 fn tags(sandbox: &Sandbox) -> String {
     let row = |row: &str| row.split_whitespace().collect::<Vec<_>>().join(" ");
     let of = |package: &str| {
@@ -299,6 +299,11 @@ fn a_plan_that_makes_no_sense_is_refused_before_anything_is_sent() {
     2| error: reading the plan bad.json: JSON at "line 1, column 82" can't be read: gate "tests=passed" is not like label:NAME=VALUE, tag:TAG or age:2h
     2| hint: nothing was changed; `sacker apply --help` shows a plan
     "#);
+}
+
+#[test]
+fn what_is_no_plan_is_refused() {
+    let sandbox = sandbox();
     assert_snapshot!(refused(&sandbox, r#"{"moves": [], "key": "k"}"#), @r#"
     exit 2
     2| error: reading the plan bad.json: JSON at "line 1, column 19" can't be read: unknown field `key`, expected `message` or `moves`

@@ -1,6 +1,6 @@
-//! Changing versions, collecting what is left over, and checking it all.
+//! Changes of versions, garbage collection, and `fsck`.
 
-use super::sandbox::Sandbox;
+use crate::support::sandbox::Sandbox;
 use insta::assert_snapshot;
 
 /// Two versions, the first of them live.

@@ -1,10 +1,11 @@
-//! Clocks that are wrong: what the program says of them, and does.
+//! Wrong clocks: the program's warnings and its behaviour.
 
-use super::{sandbox::Sandbox, servers};
-use crate::{
+use crate::support::{
     backends,
-    ledger::world::{of, retry_policy, tagging},
     proxy::{Fate, Proxy},
+    sandbox::Sandbox,
+    servers,
+    world::{of, retry_policy, tagging},
 };
 use insta::assert_snapshot;
 use sacker::{
@@ -17,7 +18,7 @@ use std::{sync::Arc, time::Duration};
 
 const YEAR: Duration = Duration::from_hours(365 * 24);
 
-/// Text without a length of time in whole seconds, which has passed a little.
+/// Removes a duration in whole seconds, which may have grown a little.
 fn without_length(shown: &str) -> String {
     let words: Vec<_> = shown.split(' ').collect();
     let length =

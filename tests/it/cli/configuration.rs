@@ -1,6 +1,6 @@
-//! Where the ledger and the store are, and `init`.
+//! The settings for the ledger and the store, and `init`.
 
-use super::sandbox::Sandbox;
+use crate::support::sandbox::Sandbox;
 use insta::assert_snapshot;
 
 #[test]

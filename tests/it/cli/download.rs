@@ -1,6 +1,6 @@
-//! `download`.
+//! The command `download`.
 
-use super::sandbox::Sandbox;
+use crate::support::sandbox::Sandbox;
 use insta::assert_snapshot;
 use std::{
     fs,
@@ -90,7 +90,7 @@ fn an_interrupted_file_is_resumed_under_the_umask_of_the_later_run() {
         let script = "umask 0; exec \"$sacker\" download app latest -o copy";
         let failpoints = format!("download-writing=return({})", sign.display());
         let mut child = sandbox.shell(script).env("FAILPOINTS", failpoints).spawn().unwrap();
-        super::sandbox::eventually("it writes", || sign.exists());
+        crate::support::sandbox::eventually("it writes", || sign.exists());
         child.kill().unwrap();
         child.wait().unwrap();
         assert!(!copy.exists());

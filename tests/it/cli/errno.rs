@@ -1,8 +1,7 @@
-//! Refusals of the operating system around a command: the lock of the ledger, the journal of uploads, the configuration,
+//! Errors of the operating system around a command: the lock of the ledger, the journal of uploads, the configuration,
 //! the cache.
 
-use super::sandbox::Sandbox;
-use crate::server::Server;
+use crate::support::{sandbox::Sandbox, server::Server};
 use insta::assert_snapshot;
 use std::{
     fs,
@@ -104,7 +103,7 @@ fn a_configuration_that_cant_be_read_is_named() {
     ");
 }
 
-/// Its content decides who is recorded with a change, and which files are written to.
+/// The cache decides who is recorded with a change, and which files are written to.
 #[test]
 fn a_cache_that_others_may_write_to_is_not_used() {
     let sandbox = Sandbox::with_app();
@@ -169,7 +168,7 @@ fn a_stream_is_not_spooled_into_the_last_of_the_memory() {
     assert_eq!(stream(""), "exit 0\n1| 1\n");
 }
 
-/// Two that adopt a store at once leave it one owner, which takes a lock.
+/// A lock ensures that two concurrent adoptions of a store leave it one owner.
 #[test]
 fn a_store_that_cant_be_locked_is_not_adopted() {
     let sandbox = Sandbox::with_app();

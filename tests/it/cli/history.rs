@@ -1,6 +1,6 @@
-//! `history`.
+//! The command `history`.
 
-use super::sandbox::Sandbox;
+use crate::support::sandbox::Sandbox;
 use insta::assert_snapshot;
 
 /// One of each kind of event.

@@ -1,6 +1,6 @@
 //! File systems and hosts that can do less than a local disk, by injected errors.
 
-use super::sandbox::{Sandbox, eventually};
+use crate::support::sandbox::{Sandbox, eventually};
 use insta::assert_snapshot;
 use std::fs;
 

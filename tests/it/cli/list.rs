@@ -1,9 +1,9 @@
-//! `list`.
+//! The command `list`.
 
-use super::sandbox::Sandbox;
-use crate::{
+use crate::support::{
     backends,
     proxy::{Answer, Fate, Proxy},
+    sandbox::Sandbox,
 };
 use insta::assert_snapshot;
 use std::{
@@ -109,7 +109,7 @@ fn a_prefix_that_no_name_can_have_is_refused() {
     ");
 }
 
-/// Answers as a ledger would that has `a` on the first page of its directory, and never answers what comes next.
+/// Answers as a ledger with `a` on the first page of its directory, and never answers the next request.
 fn stuck_after_a() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -173,7 +173,7 @@ fn what_is_known_is_shown_before_the_rest_is_waited_for() {
 /// A reader who may read only some packages: DynamoDB refuses a batch in which one item may not be read.
 #[tokio::test(flavor = "multi_thread")]
 async fn packages_that_may_not_be_read_are_named_and_the_others_listed() {
-    let mut sandbox = super::servers::sandbox();
+    let mut sandbox = crate::support::servers::sandbox();
     sandbox.write("f", "x");
     sandbox.ok(&["init", "-q"]);
     for package in ["app", "secret", "web"] {

@@ -1,10 +1,11 @@
-//! What stands between a host and AWS: authorities of one's own, proxies, and connections that are made ahead.
+//! The network between a host and AWS: private certificate authorities, proxies, and connections that are made ahead.
 
-use super::{sandbox::Sandbox, servers};
-use crate::{
+use crate::support::{
     backends,
     link::{Certificate, Forward, Link, Manner, Shape},
     proxy::{Fate, Proxy},
+    sandbox::Sandbox,
+    servers,
 };
 use std::fs;
 use tokio::runtime::Runtime;
@@ -74,7 +75,7 @@ impl Behind {
         assert_eq!(self.sandbox.ok(&["download", "app", "live", "-o", "-"]), "first");
     }
 
-    /// Runs `info`, which must fail so and say that.
+    /// Runs `info`, which must fail with this exit code and message.
     #[track_caller]
     fn fails(&self, exit: u8, says: &[&str]) {
         let shown = self.sandbox.run(&["info", "app", "live", "--deadline", "2s"]);

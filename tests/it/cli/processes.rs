@@ -1,6 +1,6 @@
 //! Many processes at once, and pipes that close.
 
-use super::sandbox::Sandbox;
+use crate::support::sandbox::Sandbox;
 use insta::assert_snapshot;
 use std::{collections::BTreeSet, io::Write, process::Stdio};
 

@@ -1,6 +1,6 @@
 //! `protect`, `unprotect` and `--confirm`; and gates.
 
-use super::sandbox::Sandbox;
+use crate::support::sandbox::Sandbox;
 use insta::assert_snapshot;
 
 #[test]

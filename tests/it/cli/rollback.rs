@@ -1,6 +1,6 @@
 //! `rollback`, and specs that name a tag's past.
 
-use super::sandbox::Sandbox;
+use crate::support::sandbox::Sandbox;
 use insta::assert_snapshot;
 
 /// `live` went 1, 2, 3.

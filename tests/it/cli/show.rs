@@ -1,6 +1,6 @@
-//! `versions`, `tags` and `info`.
+//! The commands `versions`, `tags` and `info`.
 
-use super::sandbox::Sandbox;
+use crate::support::sandbox::Sandbox;
 use insta::assert_snapshot;
 
 #[test]

@@ -1,6 +1,6 @@
-//! `tag` and `untag`.
+//! The commands `tag` and `untag`.
 
-use super::sandbox::Sandbox;
+use crate::support::sandbox::Sandbox;
 use insta::assert_snapshot;
 
 #[test]

@@ -1,6 +1,6 @@
 //! Back ends that are not there or not right, and files that can't be read or written.
 
-use super::sandbox::Sandbox;
+use crate::support::sandbox::Sandbox;
 use insta::assert_snapshot;
 use rusqlite::Connection;
 use std::{

@@ -1,6 +1,6 @@
-//! `wait`.
+//! The command `wait`.
 
-use super::sandbox::{Sandbox, eventually};
+use crate::support::sandbox::{Sandbox, eventually};
 use insta::assert_snapshot;
 use std::process::Stdio;
 

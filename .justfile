@@ -14,7 +14,7 @@ test *args:
 simulate seeds='100000':
     SACKER_SEEDS={{ seeds }} cargo test --locked --test it -- simulation::promises_hold simulation::the_promises --nocapture
 
-# Fuzz every target, or those that are named, for so many seconds each
+# Fuzz every target, or those that are named, for this number of seconds each
 fuzz seconds='600' *targets:
     scripts/fuzz {{ seconds }} {{ targets }}
 
@@ -26,7 +26,7 @@ fuzz-keep target:
 fuzz-check:
     scripts/fuzz check
 
-# Time sacker beside its peers, and write docs/speed.md; or only some rows: see benches/run --help
+# Compare the speed of sacker and its peers, and write docs/speed.md; or only some rows: see benches/run --help
 bench *args:
     benches/run {{ args }}
 

@@ -1,9 +1,9 @@
 //! The yardstick of a whole process: what `sacker tag`, `info` and `add` ask of their servers, and nothing else.
 //!
-//! The same requests in the same order, so many at a time, of about the same size, by hand over `std`'s sockets: signed,
-//! but with no client library, no configuration, no checks, no recovery, and every answer believed. It reads the items of
-//! a true package, but writes under partitions of its own (`bare#…`), and unconditionally: so it damages no ledger, but
-//! use it on one for tests all the same.
+//! The same requests in the same order, with the same concurrency, of about the same size, by hand over `std`'s
+//! sockets: signed, but with no client library, no configuration, no checks, no recovery, and every answer believed. It
+//! reads the items of a true package, but writes under partitions of its own (`bare#…`), and unconditionally: so it
+//! damages no ledger, but use it on one for tests all the same.
 //!
 //! ```sh
 //! cargo build --release --locked --example bare
@@ -128,7 +128,7 @@ impl Table<'_> {
         Ok(())
     }
 
-    /// What is recorded with every change.
+    /// The author that is recorded with every change.
     fn event_fields() -> String {
         let (when, digits) = (now().as_millis(), "0".repeat(64));
         format!(

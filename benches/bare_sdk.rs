@@ -1,9 +1,10 @@
-//! The yardstick of a whole process over AWS's client library: what `sacker tag`, `info` and `add` ask of their servers,
-//! and nothing else.
+//! The yardstick of a whole process over AWS's client library: what `sacker tag`, `info` and `add` ask of their
+//! servers, and nothing else.
 //!
-//! The same requests in the same order, so many at a time, of about the same size, by the SDK that sacker uses: with the
-//! credentials, the region and the addresses given, no TLS, no configuration read, no checks, no recovery. What `bare`
-//! takes less is the SDK's; what sacker takes more is its own. As `bare`, it writes under partitions of its own.
+//! The same requests in the same order, with the same concurrency, of about the same size, by the SDK that sacker uses:
+//! with the credentials, the region and the addresses given, no TLS, no configuration read, no checks, no recovery.
+//! What `bare` takes less is the SDK's; what sacker takes more is its own. As `bare`, it writes under partitions of its
+//! own.
 //!
 //! ```sh
 //! cargo build --release --locked --example bare_sdk
@@ -256,7 +257,7 @@ fn number(number: impl Display) -> Value {
     Value::N(number.to_string())
 }
 
-/// What is recorded with every change.
+/// The author that is recorded with every change.
 fn event_fields() -> Item {
     let said = [
         ("who", text("someone@somewhere")),

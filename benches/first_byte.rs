@@ -1,4 +1,4 @@
-//! How long a command takes from its start to the first byte that it sends over a connection.
+//! The time of a command from its start to the first byte that it sends over a connection.
 //!
 //! ```sh
 //! cargo build --release --locked --example first_byte
@@ -39,7 +39,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         times.push(first_byte(&listener, began)?);
         child.kill()?;
         child.wait()?;
-        // What else it had begun to connect is nobody's any more.
+        // The other connections that it had begun are dropped.
         listener.set_nonblocking(true)?;
         while listener.accept().is_ok() {}
         listener.set_nonblocking(false)?;

@@ -1,4 +1,4 @@
-//! A network link in front of a server: see `tests/it/link`, of which this is the command line.
+//! A network link in front of a server: see `tests/it/support/link`, of which this is the command line.
 //!
 //! ```sh
 //! cargo build --release --locked --example link
@@ -8,7 +8,7 @@
 //!
 //! It prints the URL that clients use and runs until it is killed; what went through it is printed when its stdin ends.
 
-#[path = "../tests/it/link/mod.rs"]
+#[path = "../tests/it/support/link/mod.rs"]
 #[allow(dead_code, reason = "the tests use more of it")]
 mod link;
 
@@ -42,7 +42,7 @@ struct Options {
     /// Bytes after which the whole link stalls
     #[arg(long, value_parser = bytes, value_name = "SIZE")]
     stall_after: Option<u64>,
-    /// How long the stall lasts (default: permanently)
+    /// Duration of the stall (default: permanent)
     #[arg(long, value_parser = duration, value_name = "TIME", requires = "stall_after")]
     stall_for: Option<Duration>,
     /// Bytes after which each connection is reset

@@ -1,11 +1,11 @@
-//! What the parts of a command cost inside the process: `cargo bench --locked --features fuzzing --bench parts`.
+//! The cost of the parts of a command inside the process: `cargo bench --locked --features fuzzing --bench parts`.
 
 use divan::{Bencher, black_box, counter::BytesCount};
 use futures_util::TryStreamExt;
 use sacker::{
     fuzzing::Record,
     ledger::{AddRequest, Author, Ledger, PackageQuery, TableLedger},
-    model::{Address, Blob, Labels, Sha256},
+    model::{Address, Blob, Sha256},
     retry::{Cancellation, RetryPolicy},
     store::Content,
     table::{Action, Change, Condition, Item, Key, Table, Transaction, memory::MemoryTable},
@@ -48,7 +48,7 @@ fn hash_for_an_addition(bencher: Bencher<'_, '_>) {
     bencher.counter(BytesCount::new(BLOB)).bench(|| Content::hash(file.path(), &|_| {}).unwrap());
 }
 
-/// As much of nothing but sha256, from memory.
+/// The sha256 alone of the same number of bytes, from memory.
 #[divan::bench(sample_count = 10)]
 fn sha256_alone(bencher: Bencher<'_, '_>) {
     let bytes = vec![7; BLOB];
@@ -59,7 +59,8 @@ fn sha256_alone(bencher: Bencher<'_, '_>) {
     });
 }
 
-/// The same by the crate `sha2`. With `RUSTFLAGS='--cfg sha2_backend="soft"'` as on a processor without instructions for it.
+/// The same by the crate `sha2`. With `RUSTFLAGS='--cfg sha2_backend="soft"'` as on a processor without instructions
+/// for it.
 #[divan::bench(sample_count = 10)]
 fn sha256_by_sha2(bencher: Bencher<'_, '_>) {
     let bytes = vec![7; BLOB];

@@ -10,8 +10,8 @@
 //! ```
 //!
 //! Past the protocol, straight into the table: nobody else may change the ledger meanwhile, and a run that is killed
-//! leaves it damaged. But what a finished run leaves is what so many additions of the blob of `first` would have left,
-//! chains and counts and all, so `fsck` accepts it. The same thing can be seeded only once.
+//! leaves it damaged. But a finished run leaves what the same number of additions of the blob of `first` would have
+//! left, chains and counts and all, so `fsck` accepts it. The same thing can be seeded only once.
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use sacker::{
@@ -53,7 +53,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
     let transactions = Batches { entries, items }.map(|batch| write(&*table, batch));
     stream::iter(transactions).buffer_unordered(AT_A_TIME).try_collect::<()>().await?;
-    // What all of them need.
+    // Items that all of them need.
     let key = Key::new(format!("B#{}", first.0["sha256"].as_str().unwrap_or_default()), "B");
     let add = [("refs", i64::try_from(count)?)].into();
     let change = Change::Update { set: Item::new(), add };
@@ -62,11 +62,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     table.transact(&needed).await.map_err(|error| format!("{error:?}").into())
 }
 
-/// A version to make others of.
+/// A version from which the others are made.
 struct Version(Item);
 
 impl Version {
-    /// The items of a package with so many versions; the head comes last.
+    /// Returns the items of a package with `versions` versions; the head comes last.
     fn package<'a>(&'a self, name: &str, versions: u64) -> impl Iterator<Item = (Key, Item)> + use<'a> {
         let (log, directory) = (format!("P#{name}"), directory_key(name));
         let when = self.0["when"].as_u64().unwrap_or_default();

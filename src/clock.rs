@@ -1,7 +1,8 @@
 //! The time of a server, as its answers state it.
 //!
 //! Times in a ledger are compared with each other and with now, by clients on many machines. A client whose clock is
-//! wrong would record times that no other can correct. So where the server states its time, that bounds the client's.
+//! wrong would record times that no other client can correct. So if the server states its time, that bounds the
+//! client's.
 
 use crate::model::Timestamp;
 use std::{
@@ -10,12 +11,12 @@ use std::{
 };
 use tokio::time::Instant;
 
-/// By how much two clocks may differ before one of them is called wrong. Clocks that are set by NTP differ by less than
-/// a second. A `Date` has whole seconds and is as old as its answer, so what is measured by it is right to about 3 s.
-/// And 30 s are little compared with the hours that people wait before they promote a version.
+/// The maximum difference of two clocks before one of them counts as wrong. Clocks that are set by NTP differ by less
+/// than a second. A `Date` has whole seconds and is as old as its answer, so a measurement by it is accurate to about 3
+/// s. And 30 s are short compared with the hours that people wait before they promote a version.
 pub const CLOCKS_DIFFER: Duration = Duration::from_secs(30);
 
-/// The time of a server. Cloning shares what is known of it.
+/// The time of a server. Cloning shares it.
 ///
 /// An answer's [`Date`](https://www.rfc-editor.org/rfc/rfc9110#field.date) has whole seconds, and was written between
 /// the sending of the request and the arrival of the answer. From then on the server's time is known to lie in a range
@@ -32,14 +33,14 @@ struct Stated {
 }
 
 impl ServerTime {
-    /// Notes the `Date` of an answer that has just arrived. The newest answer counts.
+    /// Records the `Date` of an answer that has just arrived. The newest answer counts.
     pub fn note(&self, date: Timestamp, round_trip: Duration) {
         let stated =
             Stated { date, width: Duration::from_secs(1).saturating_add(round_trip), at: Instant::now() };
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(stated);
     }
 
-    /// Returns the time of the server that is nearest to `local`, this machine's time now: `local` itself where the
+    /// Returns the time of the server that is nearest to `local`, this machine's current time: `local` itself if the
     /// server may have the same time. `None` if no answer has stated a time yet.
     #[must_use]
     pub fn nearest(&self, local: Timestamp) -> Option<Timestamp> {
@@ -47,13 +48,13 @@ impl ServerTime {
         Some(local.clamp(earliest, earliest.later(width)))
     }
 
-    /// Returns the earliest time that the server may have now. `None` if no answer has stated a time yet.
+    /// Returns the earliest current time of the server. `None` if no answer has stated a time yet.
     #[must_use]
     pub fn earliest(&self) -> Option<Timestamp> {
         self.range().map(|(earliest, _)| earliest)
     }
 
-    /// The earliest time that the server may have now, and by how much it may be later.
+    /// Returns the earliest current time of the server, and the width of the range above it.
     fn range(&self) -> Option<(Timestamp, Duration)> {
         let Stated { date, width, at } = (*self.0.lock().unwrap_or_else(PoisonError::into_inner))?;
         Some((date.later(at.elapsed()), width))

@@ -1,5 +1,5 @@
-//! What survives a power cut: a file is flushed before it gets its name, and the directory after. Each step is told of
-//! at the level TRACE, with which a test holds whoever publishes a file to this order.
+//! Durable file operations: a file is flushed before it gets its name, and the directory after. Each step is logged at
+//! the level TRACE, so that a test can check this order for every published file.
 
 use crate::failpoint;
 use rustix::{fs::OFlags, process::geteuid};
@@ -14,8 +14,8 @@ use std::{
 use tempfile::{NamedTempFile, PersistError};
 use tracing::{debug, trace};
 
-/// Writes some bytes to their place in a file that has nothing there yet. Where nothing but zeros comes, that stays a
-/// hole; whoever is done sets the file's length.
+/// Writes bytes at their place in a file that has nothing there yet. A range of only zeros stays a hole; the caller
+/// sets the file's length at the end.
 pub(crate) fn write_sparsely(file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
     const ZEROS: [u8; 4096] = [0; 4096];
     if bytes.chunks(ZEROS.len()).all(|some| some == &ZEROS[..some.len()]) {
@@ -24,7 +24,7 @@ pub(crate) fn write_sparsely(file: &File, bytes: &[u8], at: u64) -> io::Result<(
     file.write_all_at(bytes, at)
 }
 
-/// Flushes a file. Where the file system can't, its bytes are as durable as it makes them.
+/// Flushes a file. If the file system can't, the bytes are as durable as it makes them.
 pub(crate) fn flush(file: &File, path: &Path) -> io::Result<()> {
     sync(file, path, "fsync")
 }
@@ -33,7 +33,7 @@ fn sync(file: &File, path: &Path, failpoint: &str) -> io::Result<()> {
     match uninterrupted(|| failpoint::errno(failpoint).and_then(|()| file.sync_all())) {
         Ok(()) => trace!(path = %path.display(), "flushed"),
         Err(error) if is_unsupported(&error) => {
-            debug!(path = %path.display(), %error, "the file system flushes nothing here");
+            debug!(path = %path.display(), %error, "the file system does not support flushing");
         }
         Err(error) => return Err(error),
     }
@@ -45,7 +45,7 @@ fn is_unsupported(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported)
 }
 
-/// Makes a call again while a signal interrupts it.
+/// Repeats a call while a signal interrupts it.
 pub(crate) fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     loop {
         match call() {
@@ -55,22 +55,22 @@ pub(crate) fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::R
     }
 }
 
-/// Reads some bytes, at least one unless this is the end. A signal that interrupts it changes nothing.
+/// Reads some bytes, at least one unless this is the end. A signal that interrupts it has no effect.
 pub(crate) fn read_some(file: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     uninterrupted(|| failpoint::errno("read").and_then(|()| file.read(buffer)))
 }
 
-/// Makes a directory, and those above it, that only this user may use. One that is there stays as it is.
+/// Creates a directory and its parents, accessible only to this user. An existing one is not changed.
 pub(crate) fn make_private(directory: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(directory)
 }
 
-/// Makes a directory and those above it, durably. One that is there is fine.
+/// Creates a directory and its parents, durably. An existing one is allowed.
 pub(crate) fn make_dir(dir: &Path) -> io::Result<()> {
     make(dir, 0o777)
 }
 
-/// As [`make_dir`], and nobody else may look into what is made.
+/// Does the same as [`make_dir`], and makes new directories inaccessible to other users.
 pub(crate) fn make_private_dir(dir: &Path) -> io::Result<()> {
     make(dir, 0o700)
 }
@@ -85,37 +85,37 @@ fn make(dir: &Path, mode: u32) -> io::Result<()> {
     };
     make(parent, mode)?;
     match DirBuilder::new().mode(mode).create(dir) {
-        // Another process made it. Its entry may not be durable yet, so it is flushed all the same.
+        // Another process created it. Its entry may not be durable yet, so it is flushed all the same.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => {}
         result => result?,
     }
     flush_directory(parent)
 }
 
-/// The options to open a file to read and write it, if no link leads to it. Nobody waits at the end of a pipe.
+/// Returns the options to open a file for reading and writing without following a link or blocking on a pipe.
 pub(crate) fn not_by_a_link() -> OpenOptions {
     let mut options = File::options();
     options.read(true).write(true).custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
     options
 }
 
-/// Opens a file to read and write it, and makes it where it is not there. A link is not followed, and a file that has
-/// another name as well is refused: what is written goes to this file and to no other.
+/// Opens a file for reading and writing, and creates it if it is missing. A link is not followed, and a file that has
+/// another name as well is refused: the data goes to this file and to no other.
 ///
 /// # Errors
-/// `InvalidInput` for what is not such a file.
+/// `InvalidInput` for anything but such a file.
 pub(crate) fn open_own(path: &Path) -> io::Result<File> {
     let file = not_by_a_link().create(true).truncate(false).mode(0o600).open(path)?;
     let found = file.metadata()?;
-    // It has no name any more if it was removed meanwhile.
+    // The file has no name any more if it was removed in the meantime.
     if found.is_file() && found.nlink() <= 1 {
         return Ok(file);
     }
-    Err(io::Error::new(io::ErrorKind::InvalidInput, "not a file with one name"))
+    Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file with exactly one name"))
 }
 
-/// Returns true if files of this process in a directory have this owner: its user, or the one that the file system gives to
-/// what it makes there, as one does that maps users (NFS, a container's volume).
+/// Returns true if files of this process in a directory have this owner: its user, or the one that the file system
+/// assigns to new files, if it maps users (NFS, a container's volume).
 pub(crate) fn is_own(directory: Option<&Path>, uid: u32) -> bool {
     let user = failpoint::number("uid").map_or_else(|| geteuid().as_raw(), i32::cast_unsigned);
     let given = || {
@@ -125,8 +125,8 @@ pub(crate) fn is_own(directory: Option<&Path>, uid: u32) -> bool {
     uid == user || given() == Some(uid)
 }
 
-/// Makes sure that the file system of an open file has room for this many bytes more. One that does not say how large
-/// it is has room.
+/// Checks that the file system of an open file has space for this many more bytes. A file system that does not report
+/// its size passes.
 ///
 /// # Errors
 /// `StorageFull`, with both numbers.
@@ -145,7 +145,7 @@ pub(crate) fn room(file: &File, needed: u64) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::StorageFull, why))
 }
 
-/// Gives a file that was flushed its name; over what is there only with `replace`. The directory is still to be flushed.
+/// Gives a flushed file its name; replaces an existing file only with `replace`. The directory must still be flushed.
 pub(crate) fn name(temporary: NamedTempFile, path: &Path, replace: bool) -> Result<(), PersistError> {
     let from = temporary.path().to_owned();
     if let Err(error) = failpoint::errno("name") {
@@ -157,13 +157,13 @@ pub(crate) fn name(temporary: NamedTempFile, path: &Path, replace: bool) -> Resu
     Ok(())
 }
 
-/// Flushes a directory: what was named, made or removed in it.
+/// Flushes a directory, so that names that were added or removed in it are durable.
 pub(crate) fn flush_directory(directory: &Path) -> io::Result<()> {
     sync(&File::open(directory)?, directory, "fsync-directory")
 }
 
-/// Has what is written to a file brought to the disk while more of it is written, so that little is left to be flushed
-/// in the end. It makes nothing durable.
+/// Starts writing a file's data to the disk while more of it is written, so that little is left to flush at the end. It
+/// makes nothing durable.
 #[derive(Debug)]
 pub(crate) struct WriteBack<'a> {
     file: &'a File,
@@ -171,15 +171,15 @@ pub(crate) struct WriteBack<'a> {
 }
 
 impl<'a> WriteBack<'a> {
-    /// Too often would make many small writes of it.
+    /// A smaller step would cause many small writes.
     const STEP: u64 = 8 << 20;
 
-    /// Of this file, from its beginning.
+    /// Begins at the start of this file.
     pub fn of(file: &'a File) -> Self {
         Self { file, begun: 0 }
     }
 
-    /// All up to `end` has been written, and will be read again only if it is still in memory.
+    /// Records that all bytes up to `end` have been written. They need not stay in memory.
     pub fn up_to(&mut self, end: u64) {
         if end - self.begun < Self::STEP {
             return;
@@ -189,13 +189,14 @@ impl<'a> WriteBack<'a> {
     }
 }
 
-/// Linux begins to write what it is told will not be needed, does not wait for that, and keeps what is not written yet.
+/// Starts write-back by advising Linux that the data will not be needed: Linux begins to write it without blocking, and
+/// keeps it until it is written.
 #[cfg(target_os = "linux")]
 fn begin_write_back(file: &File, at: u64, length: u64) {
-    // Where it can't be done, all is written in the end.
+    // If the advice fails, all data is written at the end.
     let _ = rustix::fs::fadvise(file, at, NonZeroU64::new(length), rustix::fs::Advice::DontNeed);
 }
 
-/// Nothing else says so without waiting.
+/// Does nothing: other systems have no call for this that does not wait.
 #[cfg(not(target_os = "linux"))]
 fn begin_write_back(_: &File, _: u64, _: u64) {}

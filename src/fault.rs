@@ -1,61 +1,61 @@
-//! What a back end did instead of answering, sorted by what the caller should do next.
+//! Failures of a back end, sorted by how the caller handles them.
 //!
-//! Every table and store reports its own failures as a [`Fault`]; what a *caller's request* met (not found, refused,
-//! conflict) is the business of the layer above and has types of its own. A fault says what was being done to
-//! what; it knows nothing of exit codes.
+//! Every table and store reports its own failures as a [`Fault`]; the results of a *caller's request* (not found,
+//! refused, conflict) belong to the layer above and have types of their own. A fault names the operation and its
+//! object; it does not depend on exit codes.
 
 use std::{error::Error, fmt};
 
 /// A failure of a back end.
 #[derive(Debug)]
 pub struct Fault {
-    /// What to do about it.
+    /// The kind, which determines the handling.
     pub kind: FaultKind,
-    /// What was being done, to what: "reading the table `sacker-ledger`".
+    /// The operation and its object: "reading the table `sacker-ledger`".
     pub doing: String,
-    /// What went wrong.
+    /// The cause.
     pub source: Box<dyn Error + Send + Sync>,
-    /// The way out, where the back end's answer says more of it than the kind does.
+    /// The remedy, if the back end's answer is more specific than the kind.
     pub remedy: Option<&'static str>,
 }
 
-/// What to do about a [`Fault`].
+/// The kind of a [`Fault`], and how to handle it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FaultKind {
     /// Too many requests; nothing was changed. Try again later.
     Throttled,
-    /// Someone else was changing the same thing; nothing was changed. Try again.
+    /// Another client was changing the same item; nothing was changed. Try again.
     Contended,
-    /// No answer, or an answer that says nothing. A change may have happened, or may yet. Try again.
+    /// No answer, or an inconclusive one. A change may have happened, or may still happen. Try again.
     Unavailable,
-    /// The request was not sent, or was turned away before it was looked at: its credentials have expired, and their
+    /// The request was not sent, or was rejected before it was processed: its credentials have expired, and their
     /// source has no new ones yet. Nothing was changed. Try again.
     Unsent,
     /// Credentials are missing, expired or not sufficient.
     Denied,
-    /// The table or bucket itself is not there.
+    /// The table or bucket itself does not exist.
     Missing,
-    /// The back end can be reached but not with these settings: another region, a wrong endpoint.
+    /// The back end is reachable but not with these settings: another region, a wrong endpoint.
     Misconfigured,
-    /// The back end has no room for more, or a quota is reached. Nothing was changed.
+    /// The back end has no space left, or a quota is reached. Nothing was changed.
     Full,
     /// This machine's disk is full or can't be read or written.
     Disk,
-    /// What is stored is not what it must be.
+    /// The stored data is damaged.
     Corrupt,
     /// An answer that should not be possible. Nothing was changed.
     Unexpected,
 }
 
 impl FaultKind {
-    /// Whether the same request may succeed later.
+    /// Returns true if the same request may succeed later.
     #[must_use]
     pub fn is_transient(self) -> bool {
         matches!(self, Self::Throttled | Self::Contended | Self::Unavailable | Self::Unsent)
     }
 
-    /// Whether a change that met this may have happened all the same, or may yet happen.
+    /// Returns true if a change that failed this way may have happened all the same, or may still happen.
     #[must_use]
     pub fn is_ambiguous(self) -> bool {
         self == Self::Unavailable
@@ -63,7 +63,7 @@ impl FaultKind {
 }
 
 impl Fault {
-    /// A fault of some kind, met while doing something.
+    /// Creates a fault of a kind, with the operation that failed.
     pub fn new(
         kind: FaultKind,
         doing: impl Into<String>,
@@ -78,7 +78,7 @@ impl fmt::Display for Fault {
         write!(f, "{}: ", self.doing)?;
         match self.kind {
             FaultKind::Throttled => f.write_str("too many requests"),
-            FaultKind::Contended => f.write_str("someone else is changing it"),
+            FaultKind::Contended => f.write_str("another client is changing it"),
             FaultKind::Unavailable => f.write_str("no usable answer"),
             FaultKind::Unsent => f.write_str("no credentials for the request yet"),
             FaultKind::Denied => f.write_str("access denied"),
@@ -86,7 +86,7 @@ impl fmt::Display for Fault {
             FaultKind::Misconfigured => f.write_str("it can't be used with these settings"),
             FaultKind::Full => f.write_str("it is full"),
             FaultKind::Disk => f.write_str("the local disk failed"),
-            FaultKind::Corrupt => f.write_str("what is stored there is damaged"),
+            FaultKind::Corrupt => f.write_str("the stored data is damaged"),
             FaultKind::Unexpected => f.write_str("unexpected answer"),
         }
     }

@@ -1,4 +1,4 @@
-//! The program; see the library for all of it.
+//! The program's entry point; the library holds everything else.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-"""Times sacker beside its peers, as whole processes, and writes what came of it into the project's pages.
+"""Compares sacker with its peers, as whole processes, and writes the results into the project's pages.
 
 Called by `benches/run`, which builds and installs what it needs and starts the servers.
 """
@@ -69,7 +69,7 @@ def read_busy():
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="benches/run", description="Times sacker beside its peers.")
+    parser = argparse.ArgumentParser(prog="benches/run", description="Compares sacker with its peers.")
     parser.add_argument("--rounds", type=int, default=7, help="counted runs of each command (default 7)")
     names = [row.name for row in ROWS]
     parser.add_argument("rows", nargs="*", metavar="ROW", help=f"only these: {', '.join(names)} (default: all)")

@@ -74,6 +74,7 @@ GOALS = (
     Goal("upload", "s5cmd, CPU", 0.6, cpu("s5cmd"), cpu("sacker")),
     Goal("upload", "64 MiB of memory", 1.0, bytes_of(64 * MIB), memory),
     Goal("download", "the faster of s5cmd and mc", 1.15, fastest("s5cmd", "mc")),
+    Goal("download", "s5cmd and sha256, concurrently", 1.0, wall("s5cmd and sha256")),
     Goal("download", "oras", 0.7, wall("oras")),
     Goal("download", "itself without fsync", 1.3, wall("sacker, no fsync")),
     Goal("download", "64 MiB of memory", 1.0, bytes_of(64 * MIB), memory),
@@ -102,7 +103,7 @@ GOALS = (
 
 
 def of(row, figures):
-    """The goals of a row that its figures can tell of."""
+    """The goals of a row that its figures can show."""
     for goal in GOALS:
         if goal.row == row:
             try:

@@ -1,4 +1,4 @@
-"""The figures as Markdown, and where the project's pages show them."""
+"""Formats the figures as Markdown, and writes them into the project's pages."""
 
 from statistics import median
 
@@ -13,9 +13,9 @@ def seconds(value):
 
 
 def table(title, figures):
-    """A row a command: medians, and sacker's ratio to it."""
+    """One row for each command: its medians, and the ratio of sacker's time to its time."""
     own = figures["sacker"]
-    lines = [f"**{title[0].upper()}{title[1:]}**", "", "| | wall | least – most | CPU | memory | sacker is |", "|---|--:|--:|--:|--:|--:|"]
+    lines = [f"**{title[0].upper()}{title[1:]}**", "", "| | wall | least – most | CPU | memory | ratio of sacker |", "|---|--:|--:|--:|--:|--:|"]
     for name, it in figures.items():
         memory = median(it.memory) / MIB
         times, *_ = goals.ratio(own.wall, it.wall)
@@ -36,21 +36,21 @@ def goal_lines(row, title, figures, busy):
 
 
 def page(rows, machine, busy):
-    """All of it. `rows` are triples of name, title and figures; `busy` has the reasons why a row, by its name, was taken
-    on a busy machine."""
+    """The whole block. `rows` are triples of name, title and figures; `busy` has the reasons why a row, by its name, was
+    measured on a busy machine."""
     parts = [machine, ""]
-    parts += ["| sacker's | to | wanted | median ratio (least – greatest) | |", "|---|---|--:|--:|---|"]
+    parts += ["| row of sacker | compared with | goal | median ratio (least – greatest) | result |", "|---|---|--:|--:|---|"]
     for name, title, figures in rows:
         parts += goal_lines(name, title, figures, busy.get(name))
     for name, title, figures in rows:
         parts += ["", table(title, figures)]
         if busy.get(name):
-            parts += ["", f"Taken on a busy machine: {'; '.join(busy[name])}."]
+            parts += ["", f"Measured on a busy machine: {'; '.join(busy[name])}."]
     return "\n".join(parts) + "\n"
 
 
 def put_between(path, marker, text):
-    """Replaces what stands in a page between `<!-- marker -->` and `<!-- /marker -->`."""
+    """Replaces the text of a page between `<!-- marker -->` and `<!-- /marker -->`."""
     page = path.read_text()
     begin, end = f"<!-- {marker} -->\n", f"<!-- /{marker} -->"
     before, rest = page.split(begin)

@@ -1,4 +1,4 @@
-//! Many writers who add to one package at the same time: how much they get done, and how long each of them waits.
+//! Measures many concurrent writers of one package: their throughput, and the latency of each addition.
 //!
 //! ```text
 //! eval "$(scripts/backends start)"                # DynamoDB Local; or --dynamodb URL
@@ -11,7 +11,7 @@
 //! `stage` and `add`. Nothing is uploaded: each addition names another blob, as if that had been stored before, so what
 //! is measured is the ledger alone. Rounds of one writer alone ("solo") and of all of them alternate. An addition that
 //! ends within the round counts for its rate; those that end later count for everything else. In the end the package
-//! must have as many versions as additions were told to have succeeded.
+//! must have as many versions as there were additions that reported success.
 //!
 //! Prints one JSON object a line for each number of writers:
 //!
@@ -47,13 +47,13 @@ struct Arguments {
     /// The address of DynamoDB Local; otherwise that in `SACKER_TEST_DYNAMODB`
     #[arg(long)]
     dynamodb: Option<String>,
-    /// How many writers
+    /// Numbers of writers
     #[arg(long, value_delimiter = ',', default_values_t = [2, 8, 32, 128])]
     writers: Vec<usize>,
-    /// How long a round takes
+    /// Duration of a round
     #[arg(long, default_value_t = 5)]
     seconds: u64,
-    /// How many rounds, each once solo and once with all writers
+    /// Number of rounds, each once solo and once with all writers
     #[arg(long, default_value_t = 2)]
     rounds: u64,
     /// The policy by which tries follow each other: see `paces.rs`; `all` for one after another
@@ -65,7 +65,7 @@ struct Arguments {
     /// The simulated server: see `simulate.rs`; `all` for one after another
     #[arg(long, default_value = "all")]
     server: String,
-    /// What the simulation's randomness comes from
+    /// Seed of the simulation's randomness
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Passed by `cargo bench`

@@ -14,7 +14,7 @@ use sacker::{
 use std::{sync::Arc, time::Duration};
 use tokio::sync::Semaphore;
 
-/// What a server is like. Times are in milliseconds.
+/// The properties of a server. Times are in milliseconds.
 #[derive(Debug)]
 pub struct Server {
     pub name: &'static str,
@@ -23,9 +23,10 @@ pub struct Server {
     read: u64,
     /// A transaction, refused or not. There is one at a time.
     commit: u64,
-    /// Whether one that comes while another is under way is told of a conflict, as DynamoDB does; else it waits.
+    /// `true` if a transaction that comes while another is under way gets a conflict, as DynamoDB does; otherwise it
+    /// waits.
     conflicts: bool,
-    /// Whether reads wait for their turn, too, as on a machine with one core.
+    /// `true` if reads wait for their turn, too, as on a machine with one core.
     busy: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Writers who add to one package for a while.
+//! Writers that add to one package for a fixed time.
 
 use async_trait::async_trait;
 use sacker::{
@@ -22,7 +22,7 @@ pub const DEADLINE: Duration = Duration::from_mins(1);
 
 const PACKAGE: &str = "app";
 
-/// What came of one round or of several.
+/// The result of one round or of several.
 #[derive(Default)]
 pub struct Trial {
     pub seconds: f64,
@@ -62,7 +62,7 @@ impl Trial {
     }
 }
 
-/// One of those who add.
+/// One writer.
 pub struct Writer {
     ledger: TableLedger,
     counted: Arc<Counts>,
@@ -117,7 +117,7 @@ impl Writer {
     }
 }
 
-/// Lets all of them write for a while, and checks what they wrote.
+/// Lets all writers add for a fixed time, and checks the result.
 pub async fn run(mut writers: Vec<Writer>, window: Duration) -> Trial {
     // Table, identity and the first version are there before time is taken, and so are the connections.
     writers[0].ledger.create().await.unwrap();
@@ -158,7 +158,7 @@ struct Counts {
     requests: AtomicU64,
 }
 
-/// A table, and how much is asked of it.
+/// A table that counts its requests.
 #[derive(Debug)]
 struct Counting {
     table: Arc<dyn Table>,

@@ -1,4 +1,4 @@
-//! What DynamoDB, or something in its place, may answer: how it is classified, and how items come out of it.
+//! Answers of DynamoDB, or of something in its place: their classification, and the items that are read from them.
 
 #![no_main]
 
@@ -25,7 +25,7 @@ use std::sync::LazyLock;
 #[derive(Arbitrary, Debug)]
 struct Input {
     request: Request,
-    /// Of both requests that a batch may take.
+    /// The answers to both requests that a batch may take.
     answers: [Answer; 2],
 }
 
@@ -78,7 +78,7 @@ enum Code {
     Any(String),
 }
 
-/// Which say that nothing was changed, whatever the status.
+/// Codes which say that nothing was changed, whatever the status.
 const CERTAIN: [&str; 27] = [
     "AccessDenied",
     "AccessDeniedException",
@@ -109,7 +109,7 @@ const CERTAIN: [&str; 27] = [
     "UnrecognizedClientException",
 ];
 
-/// Which say that it may have happened, whatever the status.
+/// Codes which say that the change may have happened, whatever the status.
 const UNKNOWN: [&str; 6] = [
     "InternalError",
     "InternalServerError",
@@ -250,7 +250,7 @@ fuzz_target!(|input: Input| {
     if let Some(fault) = fault {
         let (status, code) = answers[0].status_and_code();
         let shown = format!("{fault}: {}", fault.source);
-        // What is stored, and why a transaction was cancelled, is told as it is.
+        // Stored values, and the reasons of a cancelled transaction, are reported as they are.
         if fault.kind != FaultKind::Corrupt && !code.as_deref().unwrap_or_default().contains(CANCELLED) {
             assert!(!shown.contains('\n'), "no line for people: {shown:?}");
         }
@@ -258,7 +258,7 @@ fuzz_target!(|input: Input| {
             assert_eq!(fault.kind, FaultKind::Unavailable, "{shown}");
         }
         if fault.kind == FaultKind::Missing {
-            assert!(status.is_some() && code.is_some(), "that it is not there was told by nobody: {shown}");
+            assert!(status.is_some() && code.is_some(), "no answer said that it is not there: {shown}");
         }
     }
 });
@@ -308,7 +308,7 @@ fn transact(answer: &Answer) -> Option<Fault> {
     }
 }
 
-/// What was got of items that an answer held.
+/// Checks the items that were read from an answer.
 fn got(answer: &Answer, found: &[Option<Item>]) {
     assert!(answer.is_success(), "{found:?} out of {answer:?}");
     let Answer::Items { items, .. } = answer else { return };

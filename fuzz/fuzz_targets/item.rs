@@ -1,4 +1,4 @@
-//! Items of the ledger: any is read as what it says, or is damaged.
+//! Items of the ledger: each is read exactly as stored, or reported as damaged.
 
 #![no_main]
 
@@ -198,7 +198,7 @@ fn check(record: Record, names: &[&str], item: &Item) {
     assert_eq!(again, read);
 }
 
-/// What is read is what is stored; left out is only what is unknown, or says as much as nothing.
+/// Checks that the stored value is read; only an attribute that is unknown, or equal to none, is left out.
 fn same(names: &[&str], read: &Item, stored: &Item) {
     for (name, value) in read {
         match (value, stored.get(name)) {

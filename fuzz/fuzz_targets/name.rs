@@ -1,4 +1,4 @@
-//! Names and free text: accepted is what the documented grammar says, and nothing else.
+//! Names and free text: exactly what the documented grammar allows is accepted.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Plans: accepted is what the documented rules say, and nothing else; and what is accepted is what was written.
+//! Plans: exactly what the documented rules allow is accepted, and it is read as it was written.
 
 #![no_main]
 
@@ -33,7 +33,7 @@ fn check(text: &str) {
         Err(error) => {
             let reported = error.to_string();
             assert!(!reported.contains(char::is_control), "{reported:?} is more than a line");
-            // What is given twice, a map doesn't show.
+            // A map doesn't show a name that is given twice.
             assert!(
                 reported.contains("duplicate field") || json.as_ref().and_then(moves).is_none(),
                 "{text}: {reported}"
@@ -89,7 +89,7 @@ fn scalar<T: FromStr>(value: &Value) -> Option<T> {
     }
 }
 
-/// What may be left out, or be null.
+/// Reads a value that may be left out, or be null.
 #[expect(clippy::option_option, reason = "whether it is right, and whether it is there")]
 fn optional<T: FromStr>(map: &Map<String, Value>, key: &str) -> Option<Option<T>> {
     match map.get(key) {
@@ -120,7 +120,7 @@ fn write(plan: &Plan) -> Value {
 #[derive(Arbitrary, Debug)]
 struct Written {
     message: Option<Json>,
-    /// So many packages besides.
+    /// The number of further packages.
     more: u8,
     moves: Vec<Move>,
     unknown: Option<String>,
@@ -134,7 +134,7 @@ struct Move {
     expect: Option<Json>,
     require: Option<Vec<Json>>,
     confirm: Option<Json>,
-    /// Instead of what is right.
+    /// A value in place of the right one.
     other: Option<(u8, Json)>,
 }
 

@@ -1,4 +1,4 @@
-//! What S3, or something in its place, may answer: that a blob is stored is believed only of one that is.
+//! Answers of S3, or of something in its place: a blob is taken for stored only if it is.
 
 #![no_main]
 
@@ -43,9 +43,9 @@ enum Request {
 #[derive(Arbitrary, Debug, Clone)]
 enum Answer {
     Lost(Loss),
-    /// Done, as far as this request goes.
+    /// Success of this request.
     Good,
-    /// With the headers of an object.
+    /// Success, with the headers of an object.
     Object {
         status: Status,
         size: HeaderValue,
@@ -114,7 +114,7 @@ const CODES: [&str; 20] = [
     "XAmzContentSHA256Mismatch",
 ];
 
-/// What is asked of S3.
+/// The request to S3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Asked {
     Head,
@@ -132,7 +132,7 @@ enum Asked {
 #[derive(Debug)]
 struct Exchange {
     asked: Asked,
-    /// Whether a write was sent under a condition.
+    /// Returns `true` if a write was sent under a condition.
     conditional: bool,
     answer: Answer,
 }
@@ -241,7 +241,7 @@ impl Answer {
         self.status().is_some_and(|status| status < 300)
     }
 
-    /// Whether it is an answer to `HeadObject` that proves the blob to be there.
+    /// Returns `true` if it is an answer to `HeadObject` that proves the blob to be there.
     fn proves(&self, blob: &Blob) -> bool {
         let is = |value: &HeaderValue, right: &str| value.text(right).as_deref() == Some(right);
         match self {
@@ -351,7 +351,7 @@ fn shown(fault: &Fault) {
     assert!(!shown.contains('\n'), "{shown:?}");
 }
 
-/// That a blob is not there must have been said.
+/// Checks that an answer said that a blob is not there.
 fn gone(log: &[Exchange]) {
     let said =
         |it: &Exchange| it.answer.status() == Some(404) || it.answer.code().as_deref() == Some("NoSuchKey");

@@ -51,7 +51,7 @@ impl Attribute {
         }
     }
 
-    /// What it must be read as, if it is something that the ledger writes.
+    /// Returns the value that it must be read as, if it is something that the ledger writes.
     fn plain(&self) -> Option<Value> {
         match self {
             Self::Key(first) => Some(keys()[usize::from(!first)].sk.clone().into()),
@@ -87,7 +87,7 @@ pub fn wire(item: &[(Name, Attribute)]) -> Map<String, Value> {
     item.iter().map(|(key, value)| (name(key), value.wire())).collect()
 }
 
-/// What an item must be read as, less its key, if it is something that the ledger writes.
+/// Returns the item that it must be read as, less its key, if it is something that the ledger writes.
 #[must_use]
 pub fn plain(item: &[(Name, Attribute)]) -> Option<Item> {
     let all = item.iter().map(|(key, value)| Some((name(key), value.plain()?)));

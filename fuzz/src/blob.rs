@@ -14,7 +14,7 @@ pub struct Blob {
 }
 
 impl Blob {
-    /// A file of so many bytes.
+    /// A file of this number of bytes.
     ///
     /// # Panics
     /// If there can be no temporary file.

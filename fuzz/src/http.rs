@@ -1,4 +1,4 @@
-//! A server that answers what it is told to, in place of AWS: no socket, no clock.
+//! A server that gives scripted answers in place of AWS: no socket, no clock.
 
 use arbitrary::Arbitrary;
 use aws_smithy_runtime_api::client::{
@@ -12,7 +12,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-/// What comes back for a request.
+/// The answer to a request.
 #[derive(Debug, Clone)]
 pub enum Reply {
     Answer {
@@ -107,7 +107,7 @@ impl HttpConnector for Server {
 /// Runs a future that waits for nothing.
 ///
 /// # Panics
-/// If there is no runtime to be had.
+/// If no runtime can be made.
 pub fn run<T>(future: impl Future<Output = T>) -> T {
     thread_local! {
         static RUNTIME: tokio::runtime::Runtime =

@@ -1,4 +1,4 @@
-//! What the fuzz targets share.
+//! Code that the fuzz targets share.
 
 pub mod attributes;
 pub mod blob;
@@ -13,7 +13,7 @@ use std::{
 /// Parses a text; what is accepted must print back as what parses to the same value, and print the same again.
 ///
 /// # Panics
-/// If it does not, or if nothing is told of what is refused, or that is not one line.
+/// If it does not, or if a refusal has no message, or one of several lines.
 #[must_use]
 pub fn parsed<T>(text: &str) -> Option<T>
 where
@@ -25,7 +25,7 @@ where
             let reported = error.to_string();
             assert!(
                 !reported.is_empty() && !reported.contains(char::is_control),
-                "{reported:?} is told of {text:?}"
+                "{reported:?} is reported for {text:?}"
             );
             return None;
         }

@@ -1,4 +1,4 @@
-//! Times and lengths of time in the plainest of their forms.
+//! Times and durations in their plainest forms.
 
 /// The milliseconds from 1970 to a time that is written as `2026-05-01T10:00:00Z`, and is one.
 #[must_use]
@@ -27,7 +27,7 @@ pub fn time(text: &str) -> Option<i64> {
     Some((((days * 24 + hour) * 60 + minute) * 60 + second) * 1000)
 }
 
-/// The seconds in a length that is written as `1d 2h 30m`.
+/// The seconds in a duration that is written as `1d 2h 30m`.
 #[must_use]
 pub fn length(text: &str) -> Option<u64> {
     const UNITS: [(&str, u64); 5] = [("w", 604_800), ("d", 86_400), ("h", 3600), ("m", 60), ("s", 1)];

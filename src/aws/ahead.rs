@@ -1,4 +1,4 @@
-//! A connection that is made before there is a request for it.
+//! Connections that are made before the first request.
 
 use aws_smithy_http_client::pool::DriverSpawner;
 use aws_smithy_runtime_api::{
@@ -19,11 +19,11 @@ use tokio::runtime::Handle;
 type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 thread_local! {
-    /// The tasks of the HTTP client that run concurrently with a request that is only begun.
+    /// The HTTP client's tasks that run concurrently with a request that has only begun.
     static HELD: RefCell<Option<Vec<Task>>> = const { RefCell::new(None) };
 }
 
-/// Returns the place where the HTTP client runs tasks concurrently with a request, such as connecting.
+/// Returns the spawner of the HTTP client's tasks that run concurrently with a request, such as connecting.
 pub(super) fn spawner() -> DriverSpawner {
     DriverSpawner::from_fn(|task| {
         let task = HELD.with_borrow_mut(|held| match held {
@@ -33,15 +33,16 @@ pub(super) fn spawner() -> DriverSpawner {
             }
             None => Some(task),
         });
-        // Without a runtime there is no request any more, either.
+        // Without a runtime the request no longer exists either.
         if let (Some(task), Ok(runtime)) = (task, Handle::try_current()) {
             runtime.spawn(task);
         }
     })
 }
 
-/// Begins a request that finds no connection, so that one is made for it. The request is not sent as long as nobody
-/// waits for it: only once it has been begun does the client begin to connect. Returns `None` if it has failed.
+/// Begins a request that finds no connection, so that one is made for it. The request is not sent until it is
+/// awaited; the client begins to connect as soon as the request is polled once. Returns `None` if the request has
+/// failed.
 pub(super) fn begin<F: Future>(request: F) -> Option<Pin<Box<F>>> {
     let mut request = Box::pin(request);
     HELD.set(Some(Vec::new()));
@@ -53,10 +54,11 @@ pub(super) fn begin<F: Future>(request: F) -> Option<Pin<Box<F>>> {
     matches!(begun, Poll::Pending).then_some(request)
 }
 
-/// Makes an operation connect to where its request would go, and send nothing. It returns at once, with an error, and
-/// the next request to the same place finds the connection. Whatever fails here is reported by that request.
+/// Makes an operation connect to the address of its request, and send nothing. The operation returns at once, with an
+/// error, and the next request to the same address uses the connection. That request also reports any error of
+/// connecting.
 ///
-/// Nothing is done if a request went there before.
+/// Without effect after a request to the same address.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ConnectOnly;
 

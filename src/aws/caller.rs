@@ -1,4 +1,4 @@
-//! Who the credentials belong to.
+//! The identity that the credentials belong to.
 
 use super::{Aws, CONNECT, Endpoint, effective_url, is_aws};
 use crate::fault::{Fault, FaultKind};
@@ -6,24 +6,24 @@ use aws_config::{retry::RetryConfig, timeout::TimeoutConfig};
 use aws_credential_types::provider::ProvideCredentials;
 use std::time::Duration;
 
-/// One try, and there is only one.
+/// The longest time for the request, which is not retried.
 const ATTEMPT: Duration = Duration::from_secs(3);
 
 impl Aws {
-    /// The access key id of the credentials that clients use: it names them, and is no secret. `None` before the first
-    /// client was built. Asks nobody but where the credentials come from.
+    /// Returns the access key id of the clients' credentials, which identifies them and is not secret. `None` before
+    /// the first client is built. Sends requests only to the source of the credentials.
     pub async fn access_key_id(&self) -> Option<String> {
         let credentials = self.credentials.get()?.provider().provide_credentials().await.ok()?;
         Some(credentials.access_key_id().to_owned())
     }
 
-    /// The ARN that the credentials belong to, by
-    /// [`GetCallerIdentity`](https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html), which no
-    /// policy can deny. `None` where the ledger is not on AWS: then these need not be credentials of AWS, unless the
-    /// standard configuration gives STS an address of its own.
+    /// Returns the ARN that the credentials belong to, by
+    /// [`GetCallerIdentity`](https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html), which
+    /// no policy can deny. `None` if the ledger is not on AWS, since its credentials need not be AWS's, unless the
+    /// standard configuration sets an address for STS.
     ///
     /// # Errors
-    /// As [`dynamodb`](Self::dynamodb); [`FaultKind::Unavailable`] if there is no answer at once.
+    /// The same as [`dynamodb`](Self::dynamodb); [`FaultKind::Unavailable`] if STS does not answer in time.
     pub async fn caller(&self, ledger: &Endpoint) -> Result<Option<String>, Fault> {
         let at = Endpoint { region: ledger.region.clone(), url: None };
         let sdk = self.configuration(&at, "STS").await?;
@@ -39,7 +39,7 @@ impl Aws {
         match client.get_caller_identity().send().await {
             Ok(caller) => Ok(caller.arn().map(str::to_owned)),
             Err(error) => {
-                Err(Fault::new(FaultKind::Unavailable, "asking who the credentials belong to", error))
+                Err(Fault::new(FaultKind::Unavailable, "requesting the identity of the credentials", error))
             }
         }
     }

@@ -2,13 +2,13 @@
 
 use std::error::Error;
 
-/// The first in the chain of causes that is a `T`.
+/// Returns the first error of type `T` in the chain of causes.
 pub(super) fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
     causes(error).find_map(|cause| cause.downcast_ref())
 }
 
-/// What the root of the trouble says, which is what helps; unless it is just that time ran out, for then what stands
-/// above it says which.
+/// Returns the text of the root cause. A root cause that is just a timeout is skipped, since the error above it says
+/// which.
 pub(super) fn innermost(error: &(dyn Error + 'static)) -> String {
     let mut said: Vec<String> = causes(error).map(ToString::to_string).collect();
     let bare = ["operation timed out", "timed out", "timeout"];

@@ -1,17 +1,18 @@
-//! The error codes of AWS, each with its meaning: the one place that says so.
+//! The error codes of AWS and their meanings.
 //!
 //! The lists are those of
 //! [DynamoDB](https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html), of
 //! [S3](https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html), of
-//! [KMS](https://docs.aws.amazon.com/kms/latest/APIReference/CommonErrors.html) as S3 passes them on with `KMS.` before
-//! them, of [STS](https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html#API_AssumeRole_Errors), and
-//! of [all services](https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html); and what Ceph and MinIO add.
+//! [KMS](https://docs.aws.amazon.com/kms/latest/APIReference/CommonErrors.html), which S3 passes on with the prefix
+//! `KMS.`, of [STS](https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html#API_AssumeRole_Errors),
+//! and of [all services](https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html), and the additions of
+//! Ceph and MinIO.
 
 use crate::fault::FaultKind::{
     self, Contended, Denied, Full, Misconfigured, Missing, Throttled, Unavailable, Unexpected,
 };
 
-/// Codes by their meaning, sorted within it. A code that is in none is judged by its HTTP status.
+/// Codes by their meaning, sorted within it. A code in no list is classified by its HTTP status.
 const CODES: &[(FaultKind, &[&str])] = &[
     (
         Throttled,
@@ -64,7 +65,7 @@ const CODES: &[(FaultKind, &[&str])] = &[
             "ServiceUnavailable",
             "ServiceUnavailableException",
             "TemporaryRedirect",
-            // A copy of this very transaction is under way.
+            // A copy of this same transaction is in progress.
             "TransactionInProgressException",
         ],
     ),
@@ -148,27 +149,27 @@ const CODES: &[(FaultKind, &[&str])] = &[
     (Full, &["QuotaExceeded", "TooManyBuckets", "XMinioAdminBucketQuotaExceeded", "XMinioStorageFull"]),
 ];
 
-/// The way out, where the code alone says more than its kind does.
+/// The remedies of codes that are more specific than their kind.
 const REMEDIES: &[(&str, &str)] = &[
     (
         "InvalidObjectState",
-        "the object is in an archive class such as Glacier: bring it back with `aws s3api restore-object`, or copy it \
-         to the class STANDARD; and take PREFIX/sha256/ out of the lifecycle rule that archived it",
+        "the object is in an archive class such as Glacier: restore it with `aws s3api restore-object`, or copy it \
+         to the class STANDARD; and exclude PREFIX/sha256/ from the lifecycle rule that archived it",
     ),
     ("KMS.DisabledException", "enable the KMS key that encrypts it: `aws kms enable-key`"),
     (
         "KMS.KMSInvalidStateException",
-        "the KMS key that encrypts it can't be used; where it is to be deleted: `aws kms cancel-key-deletion`, then \
+        "the KMS key that encrypts it can't be used; if its deletion is pending: `aws kms cancel-key-deletion`, then \
          `aws kms enable-key`",
     ),
     (
         "KMS.NotFoundException",
-        "the KMS key that encrypts it is not there: check the bucket's default encryption",
+        "the KMS key that encrypts it does not exist: check the bucket's default encryption",
     ),
-    ("KMS.InvalidKeyUsageException", "the bucket's KMS key must be a symmetric one, for encryption"),
+    ("KMS.InvalidKeyUsageException", "the bucket's KMS key must be a symmetric encryption key"),
     (
         "KMS.AccessDeniedException",
-        "the credentials need kms:Decrypt, and kms:GenerateDataKey to add, on the bucket's KMS key; its own policy must \
+        "the credentials need kms:Decrypt on the bucket's KMS key, and kms:GenerateDataKey to add; the key's policy must \
          allow that, too",
     ),
     ("AccountProblem", ACCOUNT),
@@ -177,7 +178,7 @@ const REMEDIES: &[(&str, &str)] = &[
     ("ExpiredTokenException", EXPIRED),
     ("InvalidSessionException", EXPIRED),
     ("TokenRefreshRequired", EXPIRED),
-    ("KeyTooLongError", "give the store a shorter prefix"),
+    ("KeyTooLongError", "use a shorter prefix for the store"),
     ("NotSignedUp", "sign the account up for the service, in the AWS console"),
     ("OptInRequired", "sign the account up for the service, or enable the region for it"),
     ("RequestTimeTooSkewed", SKEWED),
@@ -187,24 +188,22 @@ const REMEDIES: &[(&str, &str)] = &[
     ("RegionDisabledException", "enable the region for STS in the account's settings of IAM"),
     (
         "TooManyBuckets",
-        "have the account's quota of buckets raised, remove a bucket that is not needed, or give the store a prefix of \
-         another",
+        "request a higher quota of buckets, remove an unused bucket, or give the store a prefix in an existing one",
     ),
     ("XMinioStorageFull", FULL),
     ("QuotaExceeded", FULL),
     ("XMinioAdminBucketQuotaExceeded", FULL),
 ];
 
-pub(super) const SKEWED: &str =
-    "this machine's clock is wrong: set it, and keep it set (NTP), then run it again";
-pub(super) const EXPIRED: &str = "the credentials have expired: get new ones, as by `aws sso login` or from what set AWS_SESSION_TOKEN, and \
-                       run it again; what has been transferred is kept";
-const ACCOUNT: &str = "AWS has blocked the account, or the bucket: ask AWS Support";
+pub(super) const SKEWED: &str = "this machine's clock is wrong: synchronize it (NTP), then run it again";
+pub(super) const EXPIRED: &str = "the credentials have expired: get new ones, as by `aws sso login` or from the source of AWS_SESSION_TOKEN, and \
+                       run it again; transferred data is kept";
+const ACCOUNT: &str = "AWS has blocked the account, or the bucket: contact AWS Support";
 const LACKING: &str =
-    "the server at this address does not have what is needed: use AWS, or another release of it";
+    "the server at this address lacks a required feature: use AWS, or another release of the server";
 const FULL: &str = "free space there, or raise the quota, then run it again";
 
-/// The meaning of an answer with this code, or without one, and this HTTP status.
+/// Returns the meaning of an answer with this code, if any, and this HTTP status.
 pub(super) fn kind(code: Option<&str>, status: u16) -> FaultKind {
     let known = code.and_then(|code| CODES.iter().find(|(_, codes)| codes.contains(&code)));
     if let Some((kind, _)) = known {
@@ -213,19 +212,19 @@ pub(super) fn kind(code: Option<&str>, status: u16) -> FaultKind {
     match status {
         429 | 509 => Throttled,
         401 | 403 | 407 => Denied,
-        // 501 and 505: it does not know the request, or not this version of HTTP.
+        // 501 and 505: the server does not support the request, or this version of HTTP.
         300..=399 | 501 | 505 => Misconfigured,
-        // S3's answer to HEAD has no body, for which the SDK makes up a code; no other answer of AWS is without.
+        // S3's answer to HEAD has no body, so the SDK invents a code; all other answers of AWS have a body.
         404 if code == Some("NotFound") => Missing,
         404 | 405 if code.is_none() => Misconfigured,
         507 => Full,
-        // An answer of 200 that can't be read may come out of the SDK as an error of the service: it may be done.
+        // The SDK may return an unreadable answer of 200 as a service error: the request may have succeeded.
         200..=299 | 408 | 500.. => Unavailable,
         _ => Unexpected,
     }
 }
 
-/// The way out of an answer with this code, or without one, and this HTTP status, where it is a special one.
+/// Returns the specific remedy for an answer with this code, if any, and this HTTP status.
 pub(super) fn remedy(code: Option<&str>, status: u16) -> Option<&'static str> {
     let special = code.and_then(|code| REMEDIES.iter().find(|(special, _)| *special == code));
     let by_status = || match kind(code, status) {

@@ -1,10 +1,10 @@
-//! Which errors are of a connection that was not made.
+//! Recognition of errors of a connection that was not made.
 
 use super::proxies::Unproxied;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use std::error::Error;
 
-/// Returns true if there was no connection. The HTTP client names the stage in its texts; its types are out of reach.
+/// Returns true if no connection was made. The HTTP client names the stage only in its texts; its types are private.
 pub(super) fn is_of_connecting(error: &ConnectorError) -> bool {
     const STAGES: [&str; 5] =
         ["dns error", "tcp ", "tunnel error", "TLS handshake failed", "HTTP connect timeout"];

@@ -17,20 +17,20 @@ use std::{
 };
 use tokio::time::Instant;
 
-/// How long before they expire credentials begin to be renewed, concurrently with the requests that still use them.
+/// The time before the expiry at which a renewal begins, concurrently with requests that still use the credentials.
 const RENEWED: Duration = Duration::from_secs(30);
-/// Credentials that a server takes for expired so soon after others are not replaced again.
+/// The time after an early expiry during which another early expiry causes no renewal.
 const LATELY: Duration = Duration::from_mins(1);
-/// With less than this left no request begins to use them: it waits until they are renewed.
+/// The remaining validity below which requests wait for the renewal.
 const LAST: Duration = Duration::from_secs(5);
-/// While credentials are still good, a renewal that failed is not tried again before this.
+/// The pause after a failed renewal, while the credentials are still valid.
 const PAUSE: Duration = Duration::from_secs(1);
-/// The instance metadata service is next door or nowhere: a connection takes no longer.
+/// The longest time to connect to the instance metadata service, which is close or does not exist.
 const IMDS_CONNECT: Duration = Duration::from_secs(1);
-/// A busy one takes its time to answer.
+/// The longest time for an answer of the instance metadata service, which is slow when busy.
 const IMDS_ANSWER: Duration = Duration::from_secs(5);
 
-/// The settings of everything that gives regions and credentials.
+/// The settings of the providers of regions and credentials.
 #[derive(Debug, Clone)]
 pub(super) struct Settings {
     pub http: Http,
@@ -39,7 +39,7 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    /// A configuration whose requests are watched.
+    /// Returns a provider configuration whose requests are recorded.
     pub fn providers(&self) -> (ProviderConfig, Watched) {
         let watched = Watched::new(self.http.clone());
         let providers = ProviderConfig::without_region()
@@ -51,7 +51,7 @@ impl Settings {
     }
 }
 
-/// The instance metadata service, asked once: any caller that needs the answer asks again.
+/// Returns a client of the instance metadata service that makes one attempt: callers that need the answer retry.
 pub(super) fn imds(providers: &ProviderConfig) -> imds::Client {
     imds::Client::builder()
         .configure(providers)
@@ -61,13 +61,13 @@ pub(super) fn imds(providers: &ProviderConfig) -> imds::Client {
         .build()
 }
 
-/// AWS's [standard chain](https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html), which has
-/// found credentials.
+/// Finds credentials by AWS's [standard
+/// chain](https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html).
 ///
 /// # Errors
-/// A [`Refusal`] within, which says if asking again may help.
+/// The error contains a [`Refusal`], which states if a retry may help.
 pub(super) async fn standard(settings: &Settings, region: &Region) -> Result<Found, CredentialsError> {
-    // The chain begins with them, and costs more to build than all else that is done before the first request.
+    // The chain begins with these variables, and costs more to build than everything else before the first request.
     if let Ok(keys) = EnvironmentVariableCredentialsProvider::new().provide_credentials().await {
         return Ok(Found::Fixed(keys));
     }
@@ -77,12 +77,12 @@ pub(super) async fn standard(settings: &Settings, region: &Region) -> Result<Fou
     Ok(Found::Held(held))
 }
 
-/// Where credentials were found.
+/// The credentials that were found.
 #[derive(Debug, Clone)]
 pub(super) enum Found {
-    /// They are what they are, and expire for good.
+    /// Fixed credentials, which can't be renewed.
     Fixed(Credentials),
-    /// Their source gives new ones.
+    /// Credentials that their source renews.
     Held(Held),
 }
 
@@ -102,7 +102,7 @@ impl Found {
     }
 }
 
-/// Asks the chain. It is built for each question: after a failure its providers remember that they have failed.
+/// Queries the chain. It is rebuilt for each query: after a failure its providers remember the failure.
 async fn ask(settings: Settings, region: Region) -> Result<Credentials, Refusal> {
     let (providers, watched) = settings.providers();
     let imds = imds(&providers);
@@ -114,9 +114,9 @@ async fn ask(settings: Settings, region: Region) -> Result<Credentials, Refusal>
 type Question = dyn Fn() -> BoxFuture<'static, Result<Credentials, Refusal>> + Send + Sync;
 type Renewal = Shared<BoxFuture<'static, Result<Credentials, Refusal>>>;
 
-/// Credentials that are kept until they expire. The SDK keeps some too, but for each client, and loses a sign-in that
-/// outlasts the try of the request that began it; here it runs to its end, and a later try finds it done. All who need
-/// new ones wait for one renewal.
+/// Credentials that are cached until they expire. The SDK has a cache too, but one for each client, and it loses a
+/// sign-in that takes longer than the attempt of the request that began it; here the sign-in runs to its end, and a
+/// later attempt uses its result. All requests that need new credentials wait for one renewal.
 #[derive(Clone)]
 pub(super) struct Held {
     ask: Arc<Question>,
@@ -128,7 +128,7 @@ struct State {
     current: Option<Credentials>,
     renewal: Option<Renewal>,
     failed: Option<Instant>,
-    /// The session token that a server took for expired before its time, and when.
+    /// The session token that a server reported as expired before its time, and the time of that report.
     expired: Option<(String, Instant)>,
 }
 
@@ -149,9 +149,9 @@ impl Held {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes that a server takes the credentials with this session token for expired, so that they are not used again.
-    /// Returns true if the same request may succeed with others: false if their source gave the same ones again, or if
-    /// the server took those before them for expired a short time ago, so that it may refuse any.
+    /// Records that a server reports the credentials with this session token as expired, so that they are not used
+    /// again. Returns true if the same request may succeed with others: false if their source returned the same ones
+    /// again, or if the server reported the previous ones as expired a short time ago, so that it may refuse any.
     pub fn expire(&self, token: &str) -> bool {
         let mut state = self.state();
         let is_it = |current: &Credentials| current.session_token() == Some(token);
@@ -210,14 +210,14 @@ impl ProvideCredentials for Held {
                     (Err(refusal), _) => Err(CredentialsError::provider_error(refusal)),
                 }
             }),
-            (_, None) => {
-                future::ProvideCredentials::ready(Err(CredentialsError::not_loaded("none are held")))
-            }
+            (_, None) => future::ProvideCredentials::ready(Err(CredentialsError::not_loaded(
+                "no credentials are cached",
+            ))),
         }
     }
 }
 
-/// How long credentials last.
+/// Returns the remaining validity of credentials.
 fn left(credentials: &Credentials) -> Duration {
     credentials.expiry().map_or(Duration::MAX, |at| at.duration_since(SystemTime::now()).unwrap_or_default())
 }
@@ -231,7 +231,7 @@ mod tests {
     use super::*;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    /// Credentials that take 3 s to get, fail at some questions, and last for a time; and how often they were asked for.
+    /// Credentials that take 3 s to get, fail at some queries, and last for a time; and the number of queries.
     fn held(lasts: Option<Duration>, fails: fn(usize) -> bool) -> (Arc<AtomicUsize>, Held) {
         let asked = Arc::<AtomicUsize>::default();
         let counted = Arc::clone(&asked);
@@ -307,13 +307,13 @@ mod tests {
             async move { Ok(given) }.boxed()
         });
         assert_eq!(held.provide_credentials().await.unwrap().session_token(), Some("one"));
-        // All that is under way has the same; it is renewed once.
+        // All requests in progress have the same token; it is renewed once.
         assert!(held.expire("one") && held.expire("one"));
         assert_eq!(held.provide_credentials().await.unwrap().session_token(), Some("two"));
         assert!(held.expire("one"));
         assert_eq!(held.provide_credentials().await.unwrap().session_token(), Some("two"));
         assert_eq!(asked.load(Ordering::SeqCst), 2);
-        // The same again: that is all that the source has.
+        // The same token again: the source has no other.
         tokio::time::advance(LATELY).await;
         assert!(held.expire("two"));
         held.provide_credentials().await.unwrap();
@@ -323,10 +323,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_server_that_refuses_new_credentials_too_is_believed() {
         let with = |token: &str| Credentials::new("key", "secret", Some(token.to_owned()), None, "a test");
-        let held = Held::new(|| async { unreachable!("nobody asks") }.boxed());
+        let held = Held::new(|| async { unreachable!("no test queries it") }.boxed());
         held.state().current = Some(with("one"));
         assert!(held.expire("one"));
-        // A request that was under way with them.
+        // A request that was in progress with them.
         assert!(held.expire("one"));
         held.state().current = Some(with("two"));
         assert!(!held.expire("two"));

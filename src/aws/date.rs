@@ -1,5 +1,5 @@
-//! The time of a server, from the `Date` of its answers: noted for the ledger, and compared with the time that the request
-//! was signed with.
+//! A server's time, from the `Date` of its answers: recorded for the ledger, and compared with the time at which the
+//! request was signed.
 
 use super::http::Http;
 use crate::{clock::ServerTime, model::Timestamp};
@@ -11,14 +11,14 @@ use aws_smithy_runtime_api::client::{
 use aws_smithy_types::{DateTime, date_time::Format};
 use std::time::{Duration, Instant};
 
-/// From which difference on between the time that a request was signed with and the server's a refusal may be because of
-/// it: [that of the SDK](https://docs.rs/aws-runtime), which signs the next request of the client with the server's time.
+/// The difference between the signing time and the server's time from which a refusal may be caused by it: [the SDK's
+/// value](https://docs.rs/aws-runtime). The SDK then signs the client's next request with the server's time.
 const SKEWED: Duration = Duration::from_mins(4);
 
-/// The header by which an answer says that its request was signed with a wrong time. No server sends it.
+/// The header that marks an answer whose request was signed at a wrong time. No server sends it.
 const SIGNED_AT_WRONG_TIME: &str = "x-sacker-signed-at-wrong-time";
 
-/// The HTTP client of requests to one server, whose time is noted.
+/// The HTTP client of requests to one server, whose time is recorded.
 #[derive(Debug, Clone)]
 pub(super) struct Dated {
     pub http: Http,
@@ -55,15 +55,15 @@ impl HttpConnector for Noting {
     }
 }
 
-/// Returns true if an answer may be a refusal of the time that its request was signed with.
+/// Returns true if an answer may be a refusal of its request's signing time.
 pub(super) fn is_skewed(answer: &HttpResponse) -> bool {
     answer.headers().get(SIGNED_AT_WRONG_TIME).is_some()
 }
 
-/// Notes the time that an answer states, and in the answer whether [`is_skewed`] is true of it.
+/// Records the time that an answer states, and marks the answer if [`is_skewed`] is to be true for it.
 fn note_time(answer: &mut HttpResponse, signed: Option<Timestamp>, round_trip: Duration, time: &ServerTime) {
     let status = answer.status().as_u16();
-    // What stands between may fail in the server's place, by a clock of its own.
+    // An intermediary may answer an error in the server's place, with its own clock.
     let date = answer.headers().get("date").filter(|_| status < 500).and_then(date);
     let Some(date) = date else { return };
     time.note(date, round_trip);
@@ -73,13 +73,13 @@ fn note_time(answer: &mut HttpResponse, signed: Option<Timestamp>, round_trip: D
     }
 }
 
-/// The time of a header `Date`.
+/// Parses the time of a `Date` header.
 pub(super) fn date(text: &str) -> Option<Timestamp> {
     let millis = DateTime::from_str(text, Format::HttpDate).ok()?.to_millis().ok()?;
     u64::try_from(millis).ok().map(Timestamp::from_millis)
 }
 
-/// The time of a header `x-amz-date`, which is like `20260501T100000Z`.
+/// Parses the time of an `x-amz-date` header, such as `20260501T100000Z`.
 fn signing_time(text: &str) -> Option<Timestamp> {
     let (day, time) = text.split_at_checked(8)?;
     let (year, day) = day.split_at_checked(4)?;

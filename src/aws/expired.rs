@@ -1,5 +1,6 @@
-//! Credentials that a server takes for expired although they should still last, as where this machine's clock is behind or
-//! a session was cut short: their source is asked for new ones, at most once a minute, and the request is sent again.
+//! Credentials that a server reports as expired although they should still be valid, for example because this
+//! machine's clock is behind or a session was cut short: their source is queried for new ones, at most once a minute,
+//! and the request is sent again.
 
 use super::{credentials::Held, date::Dated};
 use aws_smithy_runtime_api::client::{
@@ -11,13 +12,15 @@ use aws_smithy_runtime_api::client::{
 use aws_smithy_types::{body::SdkBody, byte_stream::ByteStream};
 use bytes::Bytes;
 
-/// Parts of the codes with which [S3](https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html) and
-/// [DynamoDB](https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CommonErrors.html) say so.
+/// Parts of the codes by which [S3](https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html) and
+/// [DynamoDB](https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CommonErrors.html) report expired
+/// credentials.
 const SIGNS: [&str; 2] = ["ExpiredToken", "TokenRefreshRequired"];
 
-/// The header by which an answer says that its request's credentials have expired. That of a server is removed.
+/// The header that marks an answer whose request had expired credentials. A header of this name from a server is
+/// removed.
 const EXPIRED: &str = "x-sacker-credentials-expired";
-/// Its value where the next try has others.
+/// The header's value if the next attempt has other credentials.
 const RENEWED: &str = "renewed";
 
 /// The HTTP client of requests to one server, signed with credentials that can be renewed.
@@ -68,30 +71,30 @@ impl HttpConnector for Looking {
     }
 }
 
-/// Returns true for the answer to a request that was not looked at, since its credentials have expired, where the next
-/// try has others.
+/// Returns true for the answer to a request that was not executed because its credentials have expired, if the next
+/// attempt has other credentials.
 pub(super) fn is_renewed(answer: &HttpResponse) -> bool {
     answer.headers().get(EXPIRED) == Some(RENEWED)
 }
 
-/// Returns true for the answer to a request that was not looked at, since its credentials have expired.
+/// Returns true for the answer to a request that was not executed because its credentials have expired.
 pub(crate) fn is_expired(answer: &HttpResponse) -> bool {
     answer.headers().get(EXPIRED).is_some()
 }
 
-/// Returns true for 400. S3 has no more words for expired credentials in the answer to a `HEAD`.
+/// Returns true for 400, which is all that S3 answers to a `HEAD` with expired credentials.
 fn is_bad_request(answer: &HttpResponse) -> bool {
     answer.status().as_u16() == 400
 }
 
-/// Returns true if an answer says that the bucket is in another region than the one that its request was signed for,
-/// which S3 answers with 400 as well.
+/// Returns true if an answer reports that the bucket is in a region other than the one that its request was signed
+/// for, which S3 answers with 400 as well.
 fn is_elsewhere(answer: &HttpResponse, scope: &str) -> bool {
     let region = answer.headers().get("x-amz-bucket-region");
     region.is_some_and(|region| !scope.contains(&format!("/{region}/s3/")))
 }
 
-/// Returns true if an answer says by its code that the credentials have expired.
+/// Returns true if an answer's code reports expired credentials.
 async fn is_refusal_of_expired(answer: &mut HttpResponse) -> Result<bool, ConnectorError> {
     let status = answer.status().as_u16();
     if !matches!(status, 400 | 401 | 403) {
@@ -99,7 +102,7 @@ async fn is_refusal_of_expired(answer: &mut HttpResponse) -> Result<bool, Connec
     }
     let body = match ByteStream::new(answer.take_body()).collect().await {
         Ok(body) => body.into_bytes(),
-        // The status says enough.
+        // The status is sufficient.
         Err(_) if status != 400 => Bytes::new(),
         Err(error) => return Err(ConnectorError::io(error.into())),
     };
@@ -108,7 +111,8 @@ async fn is_refusal_of_expired(answer: &mut HttpResponse) -> Result<bool, Connec
     Ok(code.is_some_and(|code| SIGNS.iter().any(|sign| code.contains(sign))))
 }
 
-/// The error code of an answer of S3, in XML, or of DynamoDB, in JSON. The rest of it may hold anything that a user wrote.
+/// Returns the error code of an answer of S3, in XML, or of DynamoDB, in JSON. The rest of it may contain any user's
+/// text.
 fn code(body: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(body).ok()?;
     match text.split_once("<Code>") {

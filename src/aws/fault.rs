@@ -1,4 +1,4 @@
-//! What the errors of AWS mean.
+//! The meaning of AWS's errors.
 
 use super::{
     causes::{find, innermost},
@@ -14,21 +14,21 @@ use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkErro
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use std::error::Error;
 
-/// The way out where credentials have no source that answers.
-pub(crate) const BUSY: &str = "run it again, or look at what gives the credentials: STS, the metadata or container service, SSO, or \
+/// The remedy if no source of credentials answers.
+pub(crate) const BUSY: &str = "run it again, or check the source of the credentials: STS, the metadata or container service, SSO, or \
                     the profile's `credential_process`; in a container, the instance's metadata needs a hop limit of 2";
 
-const UNKNOWN_ISSUER: &str = "nobody that is trusted has signed the server's certificate: name a file with the \
-                              certificate of the one that did in AWS_CA_BUNDLE (it replaces the system's), or add it to those";
-const OTHER_CERTIFICATE: &str = "the server's certificate is not valid for this address, or not now: check the address, \
+const UNKNOWN_ISSUER: &str = "the server's certificate is not signed by a trusted authority: name a file with that authority's \
+                              certificate in AWS_CA_BUNDLE (it replaces the system's), or add it to the system's";
+const OTHER_CERTIFICATE: &str = "the server's certificate is not valid for this address, or at this time: check the address, \
                                  and the clock of this machine";
 
-/// Says what an error of an SDK client means, by its error code, its HTTP status, or how it failed.
+/// Converts an error of an SDK client by its error code, its HTTP status, or the stage at which it failed.
 ///
-/// The codes are those of `codes`. What a request may meet in the normal course of things (a failed condition, a
-/// missing object, an existing bucket) is not for this function: look at the error first.
+/// The codes are those of `codes`. Errors of normal operation (a failed condition, a missing object, an existing
+/// bucket) must be handled before this function is called.
 ///
-/// The source is one line for people: the service's code and message, or what the network did. It holds no secret.
+/// The source is one line for people: the service's code and message, or the network's error. It contains no secret.
 #[expect(clippy::needless_pass_by_value, reason = "so that it fits into `map_err`")]
 pub fn fault<E>(doing: impl Into<String>, error: SdkError<E, HttpResponse>) -> Fault
 where
@@ -43,11 +43,11 @@ where
         SdkError::ServiceError(context) => {
             let status = context.raw().status().as_u16();
             let (code, message) = (context.err().code(), context.err().message());
-            // DynamoDB names every error: one without a name was cut short on its way, and may be anything.
+            // DynamoDB names every error: an error without a name was truncated in transit, and may be any error.
             let cut = code.is_none() && status == 400 && is_of_dynamodb(context.raw());
             let kind = if cut { FaultKind::Unavailable } else { codes::kind(code, status) };
             remedy = codes::remedy(code, status);
-            // The SDK has taken the server's time from this very answer, and signs the next request with it.
+            // The SDK has read the server's time from this answer, and signs the next request with it.
             let kind = if kind == FaultKind::Denied && is_skewed(context.raw()) {
                 remedy = Some(codes::SKEWED);
                 FaultKind::Unavailable
@@ -65,8 +65,8 @@ where
             };
             (kind, reported(code, message, status))
         }
-        // An answer that can't be read. Where someone else answers than AWS, or AWS lets nobody in, it is one whatever it
-        // says; but a 400 may be anything: a conflict that another try gets over, or what is wrong with the request.
+        // An answer that can't be read. Its status counts if another program answers in AWS's place, or AWS denies
+        // access; but a 400 may be any error: a conflict that a retry resolves, or an invalid request.
         SdkError::ResponseError(context) => {
             let status = context.raw().status().as_u16();
             let kind = if status < 300 || status == 400 {
@@ -93,9 +93,9 @@ where
     Fault { remedy, ..Fault::new(kind, doing, source) }
 }
 
-/// The fault of having no credentials: transient if their source may give some later.
+/// Returns the fault of missing credentials: transient if their source may return some later.
 pub(super) fn credentials_fault(doing: &str, error: &CredentialsError) -> Fault {
-    // One that says nothing is of the SDK itself, which waited for too long or lost the answer.
+    // An error without a `Refusal` comes from the SDK itself, which waited too long or lost the answer.
     let busy = matches!(error, CredentialsError::ProviderTimedOut(_));
     let (text, transient) = match find::<Refusal>(error) {
         Some(refusal) => (refusal.text.clone(), refusal.transient),
@@ -110,7 +110,7 @@ pub(super) fn credentials_fault(doing: &str, error: &CredentialsError) -> Fault 
     Fault { remedy, ..Fault::new(kind, doing, text) }
 }
 
-/// The way out where TLS does not trust the server.
+/// Returns the remedy if TLS does not trust the server.
 fn untrusted(text: &str) -> Option<&'static str> {
     // https://docs.rs/rustls/0.23/rustls/enum.CertificateError.html
     const OF_ITS_OWN: [&str; 3] = ["NotValidForName", "NotValidYet", "Expired"];
@@ -124,7 +124,7 @@ fn is_of_dynamodb(answer: &HttpResponse) -> bool {
 }
 
 fn reported(code: Option<&str>, message: Option<&str>, status: u16) -> String {
-    // DynamoDB's message on a wrong signature goes on with the signed request, session token and all.
+    // DynamoDB's message on a wrong signature contains the signed request, including the session token.
     let [code, message] = [code, message].map(|text| text?.lines().next().filter(|line| !line.is_empty()));
     match (code, message) {
         (Some(code), Some(message)) => format!("{code}: {message}"),
@@ -184,7 +184,7 @@ mod tests {
         ] {
             assert_eq!(credentials_fault("x", &error).kind, expected, "{error:?}");
         }
-        // However deep the SDK buries it.
+        // At any depth in the SDK's chain of causes.
         let buried = SdkError::<aws_sdk_dynamodb::operation::get_item::GetItemError, _>::construction_failure(
             CredentialsError::not_loaded("none"),
         );

@@ -1,8 +1,8 @@
-//! The HTTP client of all SDK clients: plain for `http://`, with TLS for `https://`, each made when first needed.
+//! The HTTP client of all SDK clients: plain for `http://`, with TLS for `https://`, each created when first needed.
 //!
-//! TLS costs milliseconds to set up, as the system's certificates are read, so a request to a plain endpoint must not
-//! pay for it; and credentials may come from a service with TLS (SSO, roles) though the endpoint is plain. So the
-//! request itself decides, and whether a [proxy](super::proxies) stands in between.
+//! TLS takes milliseconds to set up, since the system's certificates are read, so a request to a plain endpoint must
+//! not pay for it; and credentials may come from a service with TLS (SSO, roles) though the endpoint is plain. So the
+//! address of each request decides, and the [proxy](super::proxies) for it.
 
 use super::{
     ahead::{self, ConnectOnly},
@@ -32,23 +32,24 @@ use std::{
 };
 use tracing::debug;
 
-/// [May take minutes](https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html).
+/// The additional time for a completion, which [may take
+/// minutes](https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html).
 const COMPLETION: Duration = Duration::from_mins(5);
 
-/// The client. Cloning shares its connections.
+/// The client. Clones share its connections.
 #[derive(Clone, Default)]
 pub(super) struct Http(Arc<Shared>);
 
 #[derive(Default)]
 struct Shared {
     pools: Mutex<HashMap<Route, Arc<OnceLock<Client>>>>,
-    /// By origin: the request that only connects, until the first real one; `None` after that.
+    /// The request that only connects, by origin, until the first real one; `None` after that.
     ahead: Mutex<HashMap<String, Option<Pin<Box<HttpConnectorFuture>>>>>,
     proxies: OnceLock<Proxies>,
     trusted: OnceLock<TrustStore>,
 }
 
-/// Connections that may serve the same requests.
+/// The kind of a connection pool.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct Route {
     tls: bool,
@@ -62,13 +63,13 @@ impl fmt::Debug for Http {
 }
 
 impl Http {
-    /// Trusts these certificates instead of the system's. It has no effect once TLS was set up.
+    /// Trusts these certificates instead of the system's. Without effect after TLS is set up.
     pub fn trust(&self, certificates: TrustStore) {
         let _ = self.0.trusted.set(certificates);
     }
 
-    /// Begins to set up TLS on another thread, for requests to this address that are about to be sent. Any that needs
-    /// it before it is done waits for it.
+    /// Begins to set up TLS on another thread, for requests to this address that will be sent soon. A request that
+    /// needs TLS before that is done waits for it.
     pub fn prepare_tls(&self, address: &str) {
         let Ok(proxy) = self.proxies().of(address) else { return };
         let route = Route { tls: true, proxied: proxy.is_some() };
@@ -101,20 +102,20 @@ impl Http {
             if let Some(trusted) = self.0.trusted.get() {
                 context = context.with_trust_store(trusted.clone());
             }
-            let context = context.build().expect("certificates and names are all that it has");
+            let context = context.build().expect("a context with only certificates is valid");
             builder.tls_provider(Provider::Rustls(CryptoMode::Ring)).tls_context(context).build_https()
         } else {
             builder.build_http()
         };
-        let pool = pool.expect("nothing that it could refuse is set");
-        let client = Client::from_partition(&pool, whole).expect("it has this one");
-        // Reads the certificates. Those of the system may be unusable: that is reported by the request.
+        let pool = pool.expect("no option that could be invalid is set");
+        let client = Client::from_partition(&pool, whole).expect("the pool has this partition");
+        // Reads the certificates. The request reports an error if the system's certificates are unusable.
         let _ = client.validate_base_client_config(&RuntimeComponentsBuilder::new("tls"), &ConfigBag::base());
         client
     }
 
-    /// Begins to connect to where a request would go, unless one went there before. The request itself is dropped: the
-    /// HTTP client gives the connection that was made for it to the next one.
+    /// Begins to connect to a request's address, unless a request went there before. The request itself is dropped:
+    /// the HTTP client uses its connection for the next request.
     fn connect(&self, origin: &str, connector: &SharedHttpConnector, request: HttpRequest) {
         let mut ahead = self.0.ahead.lock().unwrap_or_else(PoisonError::into_inner);
         if let Entry::Vacant(place) = ahead.entry(origin.to_owned()) {
@@ -123,7 +124,7 @@ impl Http {
         }
     }
 
-    /// Leaves a connection that was made ahead to the request that is about to be sent.
+    /// Leaves a connection made ahead to the request that is about to be sent.
     fn release(&self, origin: &str) {
         let mut ahead = self.0.ahead.lock().unwrap_or_else(PoisonError::into_inner);
         match ahead.get_mut(origin) {
@@ -133,7 +134,7 @@ impl Http {
     }
 }
 
-// `validate_base_client_config` is left alone: that of the SDK's own client sets up TLS when any client is built.
+// `validate_base_client_config` keeps its default: that of the SDK's own client sets up TLS when any client is built.
 impl HttpClient for Http {
     fn http_connector(
         &self,
@@ -145,7 +146,7 @@ impl HttpClient for Http {
     }
 }
 
-/// Sends each request as its address says.
+/// A connector that selects the client by the address of each request.
 #[derive(Debug)]
 struct ByScheme {
     http: Http,
@@ -155,7 +156,7 @@ struct ByScheme {
 
 impl ByScheme {
     fn connector(&self, route: Route) -> SharedHttpConnector {
-        // The SDK's own read timeout would count the sending too, however much there is to send.
+        // The SDK's own read timeout would include the time for sending, regardless of the amount to send.
         let mut settings = HttpConnectorSettings::builder();
         settings.set_connect_timeout(self.settings.connect_timeout());
         self.http.client(route).http_connector(&settings.build(), &self.components)
@@ -198,7 +199,7 @@ impl HttpConnector for ByScheme {
     }
 }
 
-/// The outcome of a request that went through a proxy, which errors name.
+/// Adds the proxy's name to the errors of a request that went through it.
 fn named(
     proxy: &Proxy,
     answer: Result<HttpResponse, ConnectorError>,
@@ -212,36 +213,38 @@ fn named(
     }
 }
 
-/// The scheme, host and port of an address.
+/// Returns the scheme, host and port of an address.
 fn origin(address: &str) -> &str {
     let host = address.find("://").map_or(0, |at| at + 3);
     let end = address[host..].find(['/', '?']).map_or(address.len(), |at| host + at);
     &address[..end]
 }
 
-/// Compares an answer with the checksum that DynamoDB sends along, as the SDK for Rust does not: without TLS a bit that
-/// was turned round on the way would be believed. Its answers are small enough to be held.
+/// Compares an answer with the checksum that DynamoDB sends, which the SDK for Rust does not: without TLS, a bit that
+/// flipped on the way would go unnoticed. DynamoDB's answers are small enough to be held in memory.
 async fn intact(mut answer: HttpResponse) -> Result<HttpResponse, ConnectorError> {
     let reported = answer.headers().get("x-amz-crc32").and_then(|reported| reported.parse::<u64>().ok());
     let Some(reported) = reported else { return Ok(answer) };
     let body = ByteStream::new(answer.take_body()).collect().await;
     let body = body.map_err(|error| ConnectorError::io(error.into()))?.into_bytes();
     if crc_fast::checksum(CrcAlgorithm::Crc32IsoHdlc, &body) != reported {
-        return Err(ConnectorError::io("the answer was damaged on its way: its checksum is another".into()));
+        return Err(ConnectorError::io(
+            "the answer was damaged in transit: its checksum does not match".into(),
+        ));
     }
     *answer.body_mut() = SdkBody::from(body);
     Ok(answer)
 }
 
-/// Which try of the SDK this is, from its header `amz-sdk-request: attempt=1; max=3`.
+/// Returns the number of the SDK's attempt, from its header `amz-sdk-request: attempt=1; max=3`.
 fn attempt(request: &HttpRequest) -> u32 {
     let reported =
         request.headers().get("amz-sdk-request").and_then(|reported| reported.strip_prefix("attempt="));
     reported.and_then(|reported| reported.split(';').next()?.parse().ok()).unwrap_or(1)
 }
 
-/// Sends a request, and one that only reads a second time at once if the connection failed: the server may have closed
-/// it since the request before, as it does when it answers without reading a body to its end.
+/// Sends a request. A request that only reads is sent again at once if the connection failed: the server may have
+/// closed it after the previous request, as it does when it answers without reading a body to its end.
 async fn send(connector: &SharedHttpConnector, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
     let reads = matches!(request.method(), "GET" | "HEAD");
     let again = if reads { request.try_clone() } else { None };
@@ -251,7 +254,7 @@ async fn send(connector: &SharedHttpConnector, request: HttpRequest) -> Result<H
     }
 }
 
-/// How long a server may work on a request on top of the time for an answer.
+/// Returns the time that a server may work on a request, in addition to the time for an answer.
 fn thinking(request: &HttpRequest) -> Duration {
     let completes = request.method() == "POST" && request.uri().contains("uploadId=");
     if completes { COMPLETION } else { Duration::ZERO }
@@ -291,7 +294,7 @@ mod tests {
     async fn tls_is_set_up_only_by_a_request_that_needs_it() {
         let http = Http::default();
         let tls = |http: &Http| http.0.pools.lock().unwrap().keys().any(|route| route.tls);
-        // Port 0 is nobody's: it fails at once.
+        // Port 0 has no listener: connecting fails at once.
         for scheme in ["http", "https"] {
             assert!(!tls(&http));
             let config = aws_sdk_s3::Config::builder()

@@ -1,8 +1,8 @@
-//! The only place that builds AWS SDK clients, and that says what their errors mean.
+//! AWS SDK clients and the meaning of their errors; no other module builds clients.
 //!
 //! All of AWS's [standard configuration](https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html)
-//! applies as the SDK reads it: profiles, regions, endpoints, SSO, roles, `credential_process`. Explicit settings win
-//! over it.
+//! applies as the SDK reads it: profiles, regions, endpoints, SSO, roles, `credential_process`. Explicit settings
+//! take precedence.
 
 mod ahead;
 mod caller;
@@ -53,42 +53,44 @@ use std::{path::Path, sync::Arc, time::Duration};
 use tokio::sync::OnceCell;
 use url::Url;
 
-/// To a server that does not answer at all; the SDK's own value is about the same.
+/// The longest time to connect to a server; the SDK's own value is about the same.
 const CONNECT: Duration = Duration::from_secs(3);
-/// How long nothing may move on a connection to DynamoDB while an answer is expected. Its answers take milliseconds,
-/// and the whole request is sent again under the same token.
+/// The longest time without progress on a connection to DynamoDB while an answer is expected. Its answers take
+/// milliseconds, and the whole request is sent again under the same token.
 const DYNAMODB_STALLED: Duration = Duration::from_secs(2);
-/// One try of a request to DynamoDB: a page of 1 MB takes as long at 280 kbit/s. What is slower is asked for in smaller
-/// pieces, and a server that sends a byte at a time does not hold anyone for longer.
+/// The longest time for one attempt of a request to DynamoDB: a page of 1 MB takes as long at 280 kbit/s. Slower
+/// answers are requested in smaller pages, and a server that sends one byte at a time can't delay a caller for
+/// longer.
 const DYNAMODB_ATTEMPT: Duration = Duration::from_secs(30);
-/// One try of a request that makes or changes a table.
+/// The longest time for one attempt of a request that creates or changes a table.
 const DYNAMODB_CONTROL_ATTEMPT: Duration = Duration::from_secs(10);
-/// How long nothing may move on a connection to S3 while something is expected; see [`stall`] for what an upload or a
-/// completion is granted on top.
+/// The longest time without progress on a connection to S3 while data is expected; see [`stall`] for the additional
+/// time of an upload or a completion.
 const S3_STALLED: Duration = Duration::from_secs(20);
 
-/// Where SDK clients come from. Cloning shares connections and credentials.
+/// The source of SDK clients. Clones share connections and credentials.
 ///
 /// Credentials are found when the first client is built, and renewed as they expire. TLS is set up when the first
-/// client with an `https` address is built, beside all else, or when the first such request is sent; if ever.
+/// client with an `https` address is built, concurrently with other work, or when the first such request is sent;
+/// otherwise never.
 #[derive(Debug, Clone)]
 pub struct Aws {
     http: Http,
     standard: Arc<OnceCell<SdkConfig>>,
     credentials: Arc<OnceCell<Found>>,
-    // Its value is in the HTTP client.
+    // The value is in the HTTP client.
     trusted: Arc<OnceCell<()>>,
     dynamodb_time: ServerTime,
 }
 
 impl Aws {
-    /// Clients with AWS's standard configuration.
+    /// Returns a source of clients with AWS's standard configuration.
     #[must_use]
     pub fn standard() -> Self {
         Self::new(OnceCell::new())
     }
 
-    /// Clients with these credentials, whatever the standard configuration says.
+    /// Returns a source of clients with these credentials, regardless of the standard configuration.
     #[must_use]
     pub fn with_credentials(access_key_id: &str, secret_access_key: &str) -> Self {
         let keys = Credentials::new(access_key_id, secret_access_key, None, None, "explicit");
@@ -101,13 +103,13 @@ impl Aws {
         Self { http, standard, credentials: Arc::new(credentials), trusted, dynamodb_time }
     }
 
-    /// A client of DynamoDB. It makes one try and never retries: that is the caller's decision, since a failed condition
-    /// after a hidden retry may be the caller's own success. A try ends when nothing moves for 2 s, so that a large page
-    /// may arrive over a slow link, and after 30 s in any case.
+    /// Returns a client of DynamoDB. The client makes one attempt and never retries: retries are the caller's
+    /// decision, since a failed condition after a hidden retry may be caused by the caller's own success. An attempt
+    /// ends when nothing moves for 2 s, so that a large page may arrive over a slow link, and after 30 s in any case.
     ///
     /// # Errors
-    /// [`FaultKind::Denied`] without credentials; [`FaultKind::Misconfigured`] without a region or with an address that
-    /// is none; [`FaultKind::Unsent`] if the credentials come from a service that does not answer.
+    /// [`FaultKind::Denied`] without credentials; [`FaultKind::Misconfigured`] without a region or with an invalid
+    /// address; [`FaultKind::Unsent`] if the credentials come from a service that does not answer.
     #[cfg(feature = "dynamodb")]
     pub async fn dynamodb(&self, at: &Endpoint) -> Result<aws_sdk_dynamodb::Client, Fault> {
         let sdk = self.configuration(at, "DynamoDB").await?;
@@ -122,40 +124,41 @@ impl Aws {
         Ok(aws_sdk_dynamodb::Client::from_conf(config.build()))
     }
 
-    /// The time of DynamoDB, as the answers to all clients from [`dynamodb`](Self::dynamodb) state it.
+    /// Returns DynamoDB's time, as stated by the answers to all clients from [`dynamodb`](Self::dynamodb).
     #[must_use]
     pub fn dynamodb_time(&self) -> ServerTime {
         self.dynamodb_time.clone()
     }
 
-    /// A client of S3. It makes one try and never retries: that is the caller's decision, whose
-    /// [`RetryPolicy`](crate::retry::RetryPolicy) bounds the number of tries and the time. Connecting may take 3 s. After
-    /// that there is no limit on the whole request, which a large body on a slow link needs, but on the time in which
-    /// nothing moves: 20 s, more after a large body and for a `CompleteMultipartUpload`, and never more than what is
-    /// left of the deadline of the attempt that the request belongs to (see [`Limit`](crate::retry::Limit)).
+    /// Returns a client of S3. The client makes one attempt and never retries: retries are the decision of the
+    /// caller, whose [`RetryPolicy`](crate::retry::RetryPolicy) bounds the number of attempts and the time.
+    /// Connecting may take 3 s. After that the whole request has no limit, since a large body on a slow link takes
+    /// long; but the time in which nothing moves has one: 20 s, more after a large body and for a
+    /// `CompleteMultipartUpload`, and never more than the rest of the deadline of the attempt that the request
+    /// belongs to (see [`Limit`](crate::retry::Limit)).
     ///
-    /// A custom endpoint is addressed by path (buckets need no DNS there), and if it is not AWS's, checksums are sent
-    /// and checked only where a request asks for them, since
-    /// [others refuse the default ones](https://github.com/awslabs/aws-sdk-rust/issues/1240); what the standard
-    /// configuration says of checksums stands.
+    /// A custom endpoint is addressed by path (buckets need no DNS there). If it is not AWS's, checksums are sent and
+    /// checked only if a request asks for them, since [other servers refuse the default
+    /// ones](https://github.com/awslabs/aws-sdk-rust/issues/1240); the standard configuration's settings for
+    /// checksums take precedence.
     ///
     /// # Errors
-    /// As [`dynamodb`](Self::dynamodb).
+    /// The same as [`dynamodb`](Self::dynamodb).
     #[cfg(feature = "s3")]
     pub async fn s3(&self, at: &Endpoint) -> Result<aws_sdk_s3::Client, Fault> {
         let sdk = self.configuration(at, "S3").await?;
         let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT).read_timeout(S3_STALLED);
         let mut config = aws_sdk_s3::config::Builder::from(&sdk)
-            // The store has no use for the time itself.
+            // The store does not use this client's time.
             .http_client(self.client(ServerTime::default()))
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts.build())
-            // Our own knows of the caller's deadline. The SDK's takes a server that thinks for a stalled one
-            // (https://github.com/awslabs/aws-sdk-rust/issues/1146, 1202).
+            // The client's own protection considers the caller's deadline. The SDK's mistakes a working server for a
+            // stalled one (https://github.com/awslabs/aws-sdk-rust/issues/1146, 1202).
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
         if let Some(url) = effective_url(&sdk, at, "S3") {
             config = config.force_path_style(true);
-            // The SDK can't tell a setting from its default, so whether there is one is asked here.
+            // The SDK can't distinguish a setting from its default, so the configuration is read here.
             let unset = |variable, key| !is_aws(&url) && configured(&sdk, "S3", variable, key).is_none();
             if unset("AWS_REQUEST_CHECKSUM_CALCULATION", "request_checksum_calculation") {
                 config = config.request_checksum_calculation(RequestChecksumCalculation::WhenRequired);
@@ -167,7 +170,7 @@ impl Aws {
         Ok(aws_sdk_s3::Client::from_conf(config.build()))
     }
 
-    /// The HTTP client of requests to one server, whose time is noted.
+    /// Returns the HTTP client of requests to one server, whose time is recorded.
     fn client(&self, time: ServerTime) -> Renewing {
         let held = self.credentials.get().and_then(Found::held).cloned();
         Renewing { inner: Dated { http: self.http.clone(), time }, held }
@@ -205,10 +208,10 @@ impl Aws {
             .map_err(|error| fault::credentials_fault(&doing, &error))?;
         let mut sdk =
             standard.clone().into_builder().region(region).credentials_provider(credentials.provider());
-        // They are kept here until they expire, and the SDK would wait for their renewal while they still last.
+        // They are cached here until they expire; the SDK would wait for their renewal while they are still valid.
         sdk = sdk.identity_cache(IdentityCache::no_cache());
         if let Some(url) = &at.url {
-            // The origin says that it wins over what the configuration has for the service.
+            // The origin makes the URL take precedence over the configuration of the service.
             sdk = sdk.endpoint_url(url);
             sdk.insert_origin("endpoint_url", Origin::shared_config());
         }
@@ -219,7 +222,8 @@ impl Aws {
             })
         {
             let url = without_credentials(&url);
-            let source = format!("`{url}` is no address of a service: http://HOST:PORT or https://HOST");
+            let source =
+                format!("`{url}` is not the address of a service: use http://HOST:PORT or https://HOST");
             return Err(Fault::new(FaultKind::Misconfigured, doing, source));
         }
         Ok(sdk)
@@ -237,18 +241,19 @@ impl Aws {
         Ok(())
     }
 
-    /// What the standard configuration says, whatever the service; without region and credentials, which may have to be
-    /// asked for. It is read once for all services.
+    /// Loads the standard configuration, once for all services; without region and credentials, which may need
+    /// requests.
     async fn load(&self) -> SdkConfig {
         let loader = aws_config::defaults(BehaviorVersion::latest()).http_client(self.http.clone());
-        // Nothing here is authorized by a bearer token. The standard way to one would ask the instance metadata service
-        // for a region, with all the SDK's patience, though the region may be set for each service.
+        // No request here is authorized by a bearer token. The standard provider of tokens would request a region
+        // from the instance metadata service, with all the SDK's retries, though the region may be set for each
+        // service.
         let no_token = Token::new("", None);
         loader.region(None::<Region>).no_credentials().token_provider(no_token).load().await
     }
 }
 
-/// What a client's requests that make or change a table need: more time.
+/// Returns the configuration of requests that create or change a table, which need more time.
 #[cfg(feature = "dynamodb")]
 pub(crate) fn dynamodb_control() -> aws_sdk_dynamodb::config::Builder {
     let timeouts = TimeoutConfig::builder()
@@ -261,11 +266,12 @@ pub(crate) fn dynamodb_control() -> aws_sdk_dynamodb::config::Builder {
 const NO_REGION: &str = "set AWS_REGION, the profile's `region`, or `region=` in the URL, as in dynamodb://TABLE?region=eu-west-1; in \
                          a container, the instance's metadata needs a hop limit of 2";
 
-/// The region of the SDK's own [chain](https://docs.aws.amazon.com/sdkref/latest/guide/feature-region.html), but for less
-/// patience with an instance metadata service that is not there.
+/// Returns the region from the SDK's own
+/// [chain](https://docs.aws.amazon.com/sdkref/latest/guide/feature-region.html), with shorter timeouts for an
+/// instance metadata service that does not exist.
 ///
 /// # Errors
-/// [`FaultKind::Unavailable`] if that service is there and busy.
+/// [`FaultKind::Unavailable`] if that service exists but is busy.
 async fn standard_region(settings: &Settings, doing: &str) -> Result<Option<Region>, Fault> {
     let (providers, watched) = settings.providers();
     let imds = credentials::imds(&providers);
@@ -274,14 +280,15 @@ async fn standard_region(settings: &Settings, doing: &str) -> Result<Option<Regi
     let chain = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new());
     let region = chain.or_else(profile).or_else(instance.build()).region().await;
     if region.is_none() && watched.is_busy() {
-        let source = "no region is set, and the instance metadata service has no answer now";
+        let source = "no region is set, and the instance metadata service is not answering";
         return Err(Fault { remedy: Some(NO_REGION), ..Fault::new(FaultKind::Unavailable, doing, source) });
     }
     Ok(region)
 }
 
-/// The custom address that a service's client will use, if any: explicit, for the service, or for all services, as
-/// the [SDK itself](https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html) chooses.
+/// Returns the custom address that a service's client will use, if any: the explicit one, else that of the service,
+/// else that of all services, as the [SDK
+/// itself](https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html) chooses.
 fn effective_url(sdk: &SdkConfig, at: &Endpoint, service: &str) -> Option<String> {
     if at.url.is_some() {
         return at.url.clone();
@@ -290,13 +297,13 @@ fn effective_url(sdk: &SdkConfig, at: &Endpoint, service: &str) -> Option<String
     of_service.or_else(|| sdk.endpoint_url().map(str::to_owned))
 }
 
-/// What the environment or the profile says, for the service or for all.
+/// Returns a value from the environment or the profile, for the service or for all services.
 fn configured(sdk: &SdkConfig, service: &str, variable: &str, key: &str) -> Option<String> {
     let key = ServiceConfigKey::builder().service_id(service).env(variable).profile(key).build().ok()?;
     sdk.service_config()?.load_config(key)
 }
 
-/// Whether an address is one of AWS's own.
+/// Returns true if an address is one of AWS's own.
 pub(crate) fn is_aws(url: &str) -> bool {
     Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_ascii_lowercase)).is_some_and(|host| {
         [".amazonaws.com", ".amazonaws.com.cn", ".api.aws"].iter().any(|domain| host.ends_with(domain))

@@ -1,4 +1,4 @@
-//! Whole objects on S3, for the ledger that keeps no promise.
+//! Whole objects on S3, for the ledger on S3, which gives no guarantees.
 
 use super::fault;
 use crate::fault::Fault;
@@ -6,28 +6,28 @@ use async_trait::async_trait;
 use aws_sdk_s3::{Client, operation::get_object::GetObjectError, primitives::ByteStream};
 use std::fmt;
 
-/// Objects that are read and written whole, the last writer winning.
+/// Objects that are read and written whole; the last writer wins.
 #[async_trait]
 pub trait Objects: fmt::Debug + Send + Sync {
-    /// Where they are, for people.
+    /// Returns the location of the objects, for people.
     fn describe(&self) -> String;
 
-    /// The bytes of an object, if there is one.
+    /// Returns the bytes of an object; `None` if it does not exist.
     ///
     /// # Errors
     /// [`FaultKind::Missing`](crate::fault::FaultKind::Missing) if there is no such bucket.
     async fn get(&self, name: &str) -> Result<Option<Vec<u8>>, Fault>;
 
-    /// Makes an object, or replaces it.
+    /// Creates an object, or replaces it.
     ///
     /// # Errors
-    /// As [`get`](Self::get).
+    /// The same as [`get`](Self::get).
     async fn put(&self, name: &str, bytes: Vec<u8>) -> Result<(), Fault>;
 
-    /// The names of all objects that begin with `prefix`, in no order that counts.
+    /// Returns the names of all objects that begin with `prefix`, in no particular order.
     ///
     /// # Errors
-    /// As [`get`](Self::get).
+    /// The same as [`get`](Self::get).
     async fn list(&self, prefix: &str) -> Result<Vec<String>, Fault>;
 }
 
@@ -45,7 +45,7 @@ impl fmt::Debug for S3Objects {
 }
 
 impl S3Objects {
-    /// Objects in `bucket`, under `prefix` and a `/` unless it is empty.
+    /// Returns the objects in `bucket`, under `prefix` followed by a `/`, or all if `prefix` is empty.
     #[must_use]
     pub fn new(client: Client, bucket: impl Into<String>, prefix: &str) -> Self {
         let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };

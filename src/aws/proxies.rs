@@ -1,10 +1,11 @@
 //! The proxies of the environment: `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, in either case.
 //!
-//! Their meaning is up to [hyper-util](https://docs.rs/hyper-util/latest/hyper_util/client/proxy/matcher/), which
-//! follows curl. Two kinds of hosts are never asked through a proxy: this one (`localhost` and loopback addresses), as
-//! in [Go](https://pkg.go.dev/net/http#ProxyFromEnvironment), and the services that give a machine its own credentials
-//! at [link-local addresses](https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-service.html),
-//! since a proxy would get its own.
+//! [hyper-util](https://docs.rs/hyper-util/latest/hyper_util/client/proxy/matcher/) interprets them, as curl does.
+//! Two kinds of hosts are never reached through a proxy: this machine (`localhost` and loopback addresses), as in
+//! [Go](https://pkg.go.dev/net/http#ProxyFromEnvironment), and the services that give a machine its own credentials
+//! at [link-local
+//! addresses](https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-service.html), since
+//! a proxy would get its own credentials.
 
 use super::causes::innermost;
 use aws_smithy_runtime_api::client::result::ConnectorError;
@@ -12,22 +13,22 @@ use aws_types::os_shim_internal::Env;
 use hyper_util::client::proxy::matcher::Matcher;
 use std::net::IpAddr;
 
-/// The status with which a proxy asks for a user and password.
+/// The status with which a proxy requests a user and password.
 const CREDENTIALS_WANTED: u16 = 407;
-/// The same, as the HTTP client puts it for a tunnel.
+/// The HTTP client's text for the same answer to a tunnel.
 const WANTED_FOR_TUNNEL: &str = "proxy authorization required";
-const WITH_CREDENTIALS: &str = "give the proxy's user and password: http://USER:PASSWORD@HOST:PORT in HTTPS_PROXY, or HTTP_PROXY for `http://`";
-const ANOTHER_WAY: &str = "check the proxy that HTTPS_PROXY names, or HTTP_PROXY for `http://`; hosts that are reached \
-                           without one are named in NO_PROXY";
-const OF_HTTP: &str = "name a proxy that speaks HTTP, http://HOST:PORT, in HTTPS_PROXY, or HTTP_PROXY for `http://`; or \
-                       name the host in NO_PROXY";
+const WITH_CREDENTIALS: &str = "set the proxy's user and password: http://USER:PASSWORD@HOST:PORT in HTTPS_PROXY, or HTTP_PROXY for `http://`";
+const ANOTHER_WAY: &str = "check the proxy in HTTPS_PROXY, or HTTP_PROXY for `http://`; list hosts that are reached \
+                           without a proxy in NO_PROXY";
+const OF_HTTP: &str = "set HTTPS_PROXY, or HTTP_PROXY for `http://`, to a proxy that speaks HTTP, http://HOST:PORT; or \
+                       list the host in NO_PROXY";
 
 /// The proxies of the environment.
 pub(super) struct Proxies {
     matcher: Matcher,
-    /// Has a proxy for each host that is to be reached through one.
+    /// A matcher with a proxy for each host that must be reached through one.
     proxied: Matcher,
-    /// The variable that names the proxy for `http://`, where its value is no address.
+    /// The variable that names the proxy for `http://`, if its value is not a valid address.
     wrong_for_http: Option<&'static str>,
     /// The same for `https://`.
     wrong_for_https: Option<&'static str>,
@@ -36,13 +37,13 @@ pub(super) struct Proxies {
 /// The proxy of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Proxy {
-    /// Its address without user and password.
+    /// The address without user and password.
     address: String,
-    /// True if it is spoken to over TLS itself.
+    /// True if the connection to the proxy itself uses TLS.
     pub tls: bool,
 }
 
-/// A request that did not get through a proxy.
+/// A request that failed at a proxy.
 #[derive(Debug, thiserror::Error)]
 #[error("through the proxy {proxy}: {why}")]
 pub(super) struct Unproxied {
@@ -50,9 +51,9 @@ pub(super) struct Unproxied {
     why: String,
     /// True if the settings are wrong: the same request fails again.
     pub settings: bool,
-    /// The way out.
+    /// The remedy.
     pub remedy: &'static str,
-    /// True if there was no connection.
+    /// True if no connection was made.
     pub unconnected: bool,
 }
 
@@ -66,7 +67,7 @@ impl Proxies {
     fn of_variables(value: impl Fn(&str) -> Option<String>) -> Self {
         let first = |names: [&'static str; 2]| names.into_iter().find_map(|name| Some((name, value(name)?)));
         let text = |names| first(names).map(|(_, text)| text).unwrap_or_default();
-        // What a server runs by CGI: the client that it serves chooses the variables' values.
+        // A CGI server sets this variable; its client then controls the variables' values.
         if value("REQUEST_METHOD").is_some() {
             let nothing = || Matcher::builder().build();
             let (matcher, proxied) = (nothing(), nothing());
@@ -78,7 +79,7 @@ impl Proxies {
         let wrong = |own| {
             let (name, text) = filled(own).or_else(|| filled(all))?;
             let read = Matcher::builder().all(text).build();
-            let anywhere = "https://host.test/".parse().expect("it is an address");
+            let anywhere = "https://host.test/".parse().expect("the address is valid");
             let usable = read.intercept(&anywhere).and_then(|proxy| {
                 let uri = proxy.uri();
                 let (host, authority) = (uri.host()?, uri.authority()?.as_str());
@@ -97,10 +98,10 @@ impl Proxies {
         }
     }
 
-    /// The proxy for a request to this address; `None` if it goes directly.
+    /// Returns the proxy for a request to this address; `None` if the request goes directly.
     ///
     /// # Errors
-    /// [`Unproxied`] if it is one of another kind than HTTP, or its address can't be read.
+    /// [`Unproxied`] if the proxy does not speak HTTP, or its address can't be read.
     pub fn of(&self, address: &str) -> Result<Option<Proxy>, Unproxied> {
         let Ok(address) = address.parse() else { return Ok(None) };
         let proxy = self.matcher.intercept(&address);
@@ -112,7 +113,7 @@ impl Proxies {
         if let Some(variable) = wrong
             && self.proxied.intercept(&address).is_some()
         {
-            // Its value may hold a password.
+            // The variable's value may contain a password.
             return Err(Unproxied {
                 proxy: format!("of {variable}"),
                 why: "its address can't be read".to_owned(),
@@ -136,24 +137,24 @@ impl Proxies {
     }
 }
 
-/// Returns true for this host and for its metadata services.
+/// Returns true for this machine and for its metadata services.
 fn is_near(host: &str) -> bool {
     match host.trim_matches(['[', ']']).parse() {
         Ok(IpAddr::V4(ip)) => ip.is_loopback() || ip.is_link_local(),
-        // fd00:ec2::254 and its like.
+        // fd00:ec2::254 and similar addresses.
         Ok(IpAddr::V6(ip)) => ip.is_loopback() || ip.segments()[..2] == [0xfd00, 0xec2],
         Err(_) => host.eq_ignore_ascii_case("localhost"),
     }
 }
 
 impl Proxy {
-    /// The error of a request that went through this proxy, with its name.
+    /// Adds this proxy's name to the error of a request that went through it.
     pub fn name(&self, error: &ConnectorError, unconnected: bool) -> ConnectorError {
         let named = self.unproxied(innermost(error), unconnected).into();
         if error.is_timeout() { ConnectorError::timeout(named) } else { ConnectorError::io(named) }
     }
 
-    /// Returns an error for an answer of the proxy's own which says that it wants a user and password.
+    /// Returns an error if the proxy itself answered that it requires a user and password.
     pub fn refusal(&self, status: u16) -> Option<ConnectorError> {
         let refusal = || ConnectorError::io(self.unproxied(WANTED_FOR_TUNNEL.to_owned(), false).into());
         (status == CREDENTIALS_WANTED).then(refusal)
@@ -186,7 +187,7 @@ mod tests {
             let refused = Err("through the proxy of HTTPS_PROXY: its address can't be read".to_owned());
             let set = [("HTTPS_PROXY", value), ("ALL_PROXY", "http://proxy.test"), ("NO_PROXY", "s3.test")];
             assert_eq!(why(&set, "https://minio/"), refused, "{value}");
-            // It is not asked for what needs none, or has another.
+            // A wrong variable is ignored for addresses without a proxy, or with another one.
             for url in ["https://s3.test/", "https://127.0.0.1/"] {
                 assert_eq!(why(&set, url), Ok(None), "{value}");
             }
@@ -194,9 +195,9 @@ mod tests {
             let refused = Err("through the proxy of all_proxy: its address can't be read".to_owned());
             assert_eq!(why(&[("all_proxy", value)], "http://minio/"), refused, "{value}");
         }
-        // An empty variable names none.
+        // An empty variable names no proxy.
         assert_eq!(why(&[("HTTPS_PROXY", "")], "https://minio/"), Ok(None));
-        // Of a server's client.
+        // Set by the client of a CGI server.
         assert_eq!(why(&[("HTTP_PROXY", "::"), ("REQUEST_METHOD", "GET")], "http://minio/"), Ok(None));
     }
 

@@ -1,4 +1,4 @@
-//! Why there are no credentials.
+//! The reasons for missing credentials.
 
 use super::{
     causes::{find, innermost},
@@ -17,10 +17,10 @@ use std::{error::Error, fmt};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Refusal {
     pub text: String,
-    /// True if asking again may help: the source is slow, throttles, or fails. Otherwise there are none, or they are
-    /// refused.
+    /// True if a retry may help: the source is slow, throttles, or fails. Otherwise there are no credentials, or they
+    /// are refused.
     pub transient: bool,
-    /// The way out, where the settings of the way to the source are wrong.
+    /// The remedy, if the settings for reaching the source are wrong.
     pub remedy: Option<&'static str>,
 }
 
@@ -34,7 +34,7 @@ impl Error for Refusal {}
 
 impl Refusal {
     pub fn new(error: &CredentialsError, watched: &Watched) -> Self {
-        // The metadata service, which everyone without credentials asks in the end, is simply not there on most machines.
+        // The metadata service, the last source for anyone without credentials, does not exist on most machines.
         let none = matches!(error, CredentialsError::CredentialsNotLoaded(_));
         let configured = !none && !matches!(error, CredentialsError::InvalidConfiguration(_));
         let wrong = find::<Unproxied>(error).filter(|error| error.settings);
@@ -44,24 +44,25 @@ impl Refusal {
             || matches!(error, CredentialsError::Unhandled(_) | CredentialsError::ProviderTimedOut(_));
         let transient = busy && remedy.is_none();
         let text = match innermost(error) {
-            text if transient => format!("the source of the credentials has no answer now: {text}"),
-            _ if none => "no credentials were found: AWS_PROFILE, AWS_ACCESS_KEY_ID, or a role".to_owned(),
+            text if transient => format!("the source of the credentials is not answering: {text}"),
+            _ if none => {
+                "no credentials found: set AWS_PROFILE or AWS_ACCESS_KEY_ID, or use a role".to_owned()
+            }
             text => format!("no credentials: {text}"),
         };
         Self { text, transient, remedy }
     }
 }
 
-/// Returns true if STS says, by its code, that it may answer later.
+/// Returns true if STS reports, by its code, that it may answer later.
 fn is_throttled(error: &CredentialsError) -> bool {
     let role = find::<AssumeRoleError>(error).and_then(ProvideErrorMetadata::code);
     let web = || find::<AssumeRoleWithWebIdentityError>(error).and_then(ProvideErrorMetadata::code);
     role.or_else(web).is_some_and(|code| codes::kind(Some(code), 400).is_transient())
 }
 
-/// Returns true if a `credential_process` failed, other than because there is no such program. One that ends well and
-/// says something else would say it again. The SDK gives its end
-/// as text alone.
+/// Returns true if a `credential_process` failed, other than because the program does not exist. A program that
+/// succeeds with invalid output would return it again. The SDK reports the program's end only as text.
 fn is_of_process(error: &CredentialsError) -> bool {
     let text = innermost(error);
     let missing = ["exit status: 126", "exit status: 127"];

@@ -1,11 +1,11 @@
-//! When a request stands still: a limit on the time in which no byte moves, in place of one on the whole.
+//! Stalled requests: a limit on the time in which no byte moves, instead of one on the whole request.
 //!
-//! A part of an upload may take minutes on a slow link, and that is no fault; a connection on which nothing moves may
-//! be dead. Bytes are counted where they are handed to the HTTP client and where it hands them out. Between that and the
-//! network lie buffers of the system, which is why an upload is granted more time once its last byte was handed over.
+//! A part of an upload may take minutes on a slow link, which is no fault; a connection on which nothing moves may be
+//! dead. Bytes are counted when they are handed to the HTTP client and when the client returns them. Buffers of the
+//! system lie between the client and the network, so an upload gets more time after its last byte was handed over.
 //!
-//! The limit is never longer than what is left of the deadline of the attempt ([`Limit`]), which is longer by the time that
-//! the buffers are taken to need, by the pace at which the body was taken.
+//! The limit is never longer than the rest of the attempt's deadline ([`Limit`]). That deadline is extended by the
+//! time that the buffers are assumed to need, at the pace at which the body was taken.
 
 use crate::retry::Limit;
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
@@ -20,18 +20,18 @@ use std::{
 };
 use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 
-/// Bodies up to this size leave at once: 256 KiB. They are not counted.
+/// The size up to which bodies leave at once and are not counted: 256 KiB.
 const SMALL: u64 = 256 << 10;
-/// The most that buffers of the system are taken to hold of a body: 4 MiB, Linux's default limit (`tcp_wmem`).
+/// The assumed maximum of a body that the system buffers: 4 MiB, Linux's default limit (`tcp_wmem`).
 const BUFFERED: u64 = 4 << 20;
-/// The slowest connection on which they are waited for to empty, in bytes a second.
+/// The slowest connection for which the buffers are given time to drain, in bytes a second.
 const SLOWEST: u64 = 64 << 10;
-/// How long the buffers need at most on such a connection.
+/// The longest time that the buffers need on such a connection.
 const DRAINED: Duration = Duration::from_secs(BUFFERED / SLOWEST);
-/// While a body is sent: a full buffer on a slow connection takes more a third at a time.
+/// The additional time while a body is sent: a full buffer on a slow connection accepts a third at a time.
 const SENDING: Duration = Duration::from_secs(10);
 
-/// The state of one request: when it last moved. Cloning shares it.
+/// The state of one request, and the time of its last movement. Clones share it.
 #[derive(Debug, Clone)]
 pub(super) struct Stall {
     quiet: Option<Duration>,
@@ -44,15 +44,15 @@ struct Moved {
     /// The request's start, or its last movement.
     last: Instant,
     begun: bool,
-    /// The time granted on top at this point.
+    /// The additional time granted now.
     grant: Duration,
-    /// The time that what lies in buffers may take, unseen.
+    /// The time that data in buffers may take, unobserved.
     buffered: Duration,
 }
 
 impl Stall {
-    /// A request that is about to be sent, on which nothing may move for `quiet`, and on whose answer the server may
-    /// work for `thinking` on top. Counts what is taken of its body.
+    /// Returns the state of a request that is about to be sent. Nothing may move for at most `quiet`, and the server
+    /// may work on its answer for another `thinking`. Counts the bytes that are taken of the request's body.
     pub fn of(quiet: Option<Duration>, request: &mut HttpRequest, thinking: Duration) -> Self {
         let moved = Moved { last: Instant::now(), begun: false, grant: thinking, buffered: Duration::ZERO };
         let limit = Limit::here();
@@ -76,7 +76,7 @@ impl Stall {
         self.moved(|moved| *moved = Moved { last: Instant::now(), begun: true, grant, buffered });
     }
 
-    /// The time at which it is given up if nothing moves until then.
+    /// Returns the time at which the request ends with an error if nothing moves until then.
     fn end(&self) -> Option<Instant> {
         let (last, begun, grant, buffered) =
             self.moved(|moved| (moved.last, moved.begun, moved.grant, moved.buffered));
@@ -85,7 +85,7 @@ impl Stall {
         [quiet, limit].into_iter().flatten().min()
     }
 
-    /// Why it is given up.
+    /// Returns the text of that error.
     fn stalled(&self) -> String {
         format!("nothing moved for {} s", self.moved(|moved| moved.last.elapsed().as_secs()))
     }
@@ -97,14 +97,14 @@ impl Stall {
             let Some(end) = self.end() else { return Ok(answer.await) };
             match timeout_at(end, &mut answer).await {
                 Ok(answer) => return Ok(answer),
-                // Something has moved meanwhile.
+                // Data has moved meanwhile.
                 Err(_) if self.end().is_none_or(|end| Instant::now() < end) => {}
                 Err(_) => return Err(self.stalled()),
             }
         }
     }
 
-    /// An answer whose body fails when it stands still.
+    /// Makes the answer's body fail when it stalls.
     pub fn guard(self, mut answer: HttpResponse) -> HttpResponse {
         self.now(Duration::ZERO, Duration::ZERO);
         if let Some(end) = self.end() {
@@ -128,8 +128,8 @@ struct Sent {
 }
 
 impl Sent {
-    /// How long buffers of the system need at most after a body was taken in this time, by the part of it that did not
-    /// fit into them; nothing if there is none, which says nothing of the pace.
+    /// Returns the longest time that the system's buffers need after a body was taken in the time `took`, from the
+    /// pace of the part that did not fit into them; zero without such a part, which shows no pace.
     fn draining(&self, took: Duration) -> Duration {
         let paced = self.length.saturating_sub(BUFFERED);
         let ratio = if paced > 0 { BUFFERED.div_ceil(paced) } else { 0 };
@@ -168,7 +168,7 @@ impl Body for Sent {
     }
 }
 
-/// An answer's body, which fails when it stands still.
+/// An answer's body, which fails when it stalls.
 struct Received {
     body: SdkBody,
     timer: Pin<Box<Sleep>>,
@@ -189,11 +189,11 @@ impl Body for Received {
             return Poll::Ready(frame);
         }
         if !self.waits {
-            // Counted from here: before, it may have been the reader that took its time.
+            // Counted from here: before, the reader may have been slow.
             self.waits = true;
             self.stall.now(Duration::ZERO, Duration::ZERO);
         }
-        // The timer is not set again with each frame but when it rings.
+        // The timer is reset only when it fires, not with each frame.
         while self.timer.as_mut().poll(context).is_ready() {
             match self.stall.end() {
                 Some(end) if Instant::now() < end => self.timer.as_mut().reset(end),

@@ -1,4 +1,4 @@
-//! The server's clock and name: the headers `Date` and `Server` of its last answer.
+//! The server's clock and name, from the headers `Date` and `Server` of its last answer.
 
 use super::date::date;
 use crate::{clock::ServerTime, model::Timestamp};
@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-/// The time of a server, as its last answer stated it, and its name. Cloning shares it.
+/// The time of a server, from its last answer, and the server's name. Clones share both.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Clock {
     time: ServerTime,
@@ -23,13 +23,13 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
-    /// The server's time now; `None` if no answer has stated one. As the header has whole seconds, it is up to a second
-    /// behind, and by the time that an answer takes to arrive.
+    /// Returns the server's present time; `None` if no answer has stated one. It is late by up to a second, since the
+    /// header has whole seconds, and by the time that an answer takes to arrive.
     pub fn now(&self) -> Option<Timestamp> {
         self.time.earliest()
     }
 
-    /// The name of the server's program, if an answer has stated one.
+    /// Returns the name of the server's program, if an answer has stated one.
     pub fn server(&self) -> Option<String> {
         self.server.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -1,5 +1,5 @@
-//! The certificates of `AWS_CA_BUNDLE`, or of a profile's `ca_bundle`: they are trusted
-//! [in place of](https://docs.aws.amazon.com/sdkref/latest/guide/feature-gen-config.html) the system's.
+//! The certificates of `AWS_CA_BUNDLE`, or of a profile's `ca_bundle`, which
+//! [replace](https://docs.aws.amazon.com/sdkref/latest/guide/feature-gen-config.html) the system's.
 
 use aws_smithy_http_client::tls::TrustStore;
 use aws_smithy_types::base64;
@@ -9,10 +9,11 @@ use rustls::{
 };
 use std::{fs, path::Path};
 
-/// The certificates in a file of PEM blocks. Those that can't sign anything are left out, as among the system's.
+/// Reads the certificates in a file of PEM blocks. Certificates that can't sign others are left out, as among the
+/// system's.
 ///
 /// # Errors
-/// Why the file is no bundle, with its name.
+/// The reason why the file is not a valid bundle, with the file's name.
 pub(super) fn bundle(path: &Path) -> Result<TrustStore, String> {
     let named = path.display();
     let text =
@@ -20,7 +21,7 @@ pub(super) fn bundle(path: &Path) -> Result<TrustStore, String> {
     let mut trusted = TrustStore::empty();
     let mut any = false;
     for certificate in CertificateDer::pem_slice_iter(&text) {
-        let broken = |error| format!("AWS_CA_BUNDLE, {named}, is no file of PEM certificates: {error}");
+        let broken = |error| format!("AWS_CA_BUNDLE, {named}, is not a file of PEM certificates: {error}");
         let certificate = certificate.map_err(broken)?;
         let encoded = base64::encode(&certificate);
         if RootCertStore::empty().add(certificate).is_ok() {
@@ -33,6 +34,6 @@ pub(super) fn bundle(path: &Path) -> Result<TrustStore, String> {
     if any {
         Ok(trusted)
     } else {
-        Err(format!("AWS_CA_BUNDLE, {named}, has no certificate that can be trusted"))
+        Err(format!("AWS_CA_BUNDLE, {named}, contains no certificate that can be trusted"))
     }
 }

@@ -1,4 +1,4 @@
-//! An HTTP client that remembers how its requests ended: the SDK's providers of credentials report little of it.
+//! An HTTP client that records how its requests ended: the SDK's providers of credentials report little of it.
 
 use super::{codes, connecting::is_of_connecting, http::Http};
 use aws_smithy_runtime_api::client::{
@@ -11,32 +11,32 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-/// The client. Cloning shares its memory.
+/// The client. Clones share the record.
 #[derive(Debug, Clone)]
 pub(super) struct Watched {
     http: Http,
     ends: Ends,
 }
 
-/// How the last request to each address ended.
+/// The end of the last request to each address.
 type Ends = Arc<Mutex<HashMap<String, End>>>;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
-    /// There was no connection.
+    /// No connection was made.
     Unreached,
-    /// There was a connection, or may have been, and no whole answer.
+    /// A connection was made, or may have been, but no complete answer arrived.
     Silent,
     Answered(u16),
 }
 
 impl Watched {
-    /// A client that has sent nothing yet.
+    /// Returns a client that has sent nothing yet.
     pub fn new(http: Http) -> Self {
         Self { http, ends: Ends::default() }
     }
 
-    /// Returns true if some server can't answer now but may later: it was silent, throttled or failed.
+    /// Returns true if a server gave no answer but may later: it was silent, throttled or failed.
     pub fn is_busy(&self) -> bool {
         self.any(|end| match end {
             End::Silent => true,
@@ -45,7 +45,7 @@ impl Watched {
         })
     }
 
-    /// Returns true if some server could not be connected to.
+    /// Returns true if no connection to a server could be made.
     pub fn is_unreached(&self) -> bool {
         self.any(|end| end == End::Unreached)
     }
@@ -80,7 +80,7 @@ impl HttpConnector for Watching {
         let note = move |end| {
             ends.lock().unwrap_or_else(PoisonError::into_inner).insert(address.clone(), end);
         };
-        // A request that is given up has had no answer.
+        // A request that is cancelled had no answer.
         note(End::Silent);
         let answer = self.inner.call(request);
         HttpConnectorFuture::new(async move {

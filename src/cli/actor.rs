@@ -1,7 +1,7 @@
-//! Who is recorded with a change.
+//! The actor recorded with a change.
 //!
-//! `SACKER_ACTOR`, or else the AWS identity, or else the user and the host. The identity is asked for once, concurrently
-//! with the hashing and upload of an addition, and kept in a file for the changes after it.
+//! The actor is `SACKER_ACTOR`, else the AWS identity, else the user and the host. The identity is requested once,
+//! concurrently with the hashing and upload of an addition, and cached in a file for later changes.
 
 use super::{
     environment::Environment,
@@ -23,21 +23,21 @@ use std::{
 };
 
 const VARIABLE: &str = "SACKER_ACTOR";
-/// How long a commit waits for the identity, once for some credentials; and then the end of the command, so that the next
-/// one knows it.
+/// The longest time that a commit waits for the identity; then the end of the command waits as long, so that the next
+/// command finds the identity in the cache. Both happen once for each access key.
 const LINGER: Duration = Duration::from_millis(500);
-/// After so long it is asked again, where the answer was none.
+/// The age after which the identity is requested again if it could not be determined.
 const FORGET: Duration = Duration::from_hours(24);
 
-/// Finds out who it is.
+/// Determines the actor.
 #[derive(Debug, Default)]
 pub(super) struct Identity {
     asking: Option<LateActor>,
 }
 
 impl Identity {
-    /// Who is recorded with a change that goes to a ledger: at `ledger`, if that is on DynamoDB. A client must have been
-    /// built before. Where it has to be asked for, that is waited for, but not for long.
+    /// Returns the actor recorded with a change of the ledger; `ledger` is the ledger's endpoint if it is on
+    /// DynamoDB. A client must have been built before. Waits for a request for the identity for a short time only.
     pub async fn actor(
         &mut self,
         environment: &Environment,
@@ -51,8 +51,8 @@ impl Identity {
         })
     }
 
-    /// As [`actor`](Self::actor), but where it has to be asked for, that is done concurrently with whatever the caller does
-    /// next.
+    /// Returns the actor as [`actor`](Self::actor) does, but leaves a request for the identity running concurrently
+    /// with the caller's next work.
     pub async fn begin(
         &mut self,
         environment: &Environment,
@@ -86,12 +86,12 @@ impl Identity {
         Ok((of_system()?, late))
     }
 
-    /// Whether an answer may be about to come in.
+    /// Returns true if a request for the identity may still be running.
     pub fn is_asked_for(&self) -> bool {
         self.asking.is_some()
     }
 
-    /// Lets an answer come in that is about to.
+    /// Waits for a running request for the identity, for a limited time.
     pub async fn wait_to_be_stored(&mut self) {
         if let Some(asking) = self.asking.take() {
             let _ = tokio::time::timeout(LINGER, asking).await;
@@ -99,11 +99,11 @@ impl Identity {
     }
 }
 
-/// What is known of an identity.
+/// The cached state of an identity.
 #[derive(Debug, PartialEq, Eq)]
 enum Kept {
     Known(Actor),
-    /// It could not be found out lately.
+    /// The identity could not be determined recently.
     Unknowable,
     Nothing,
 }
@@ -120,13 +120,14 @@ fn kept(file: &Path) -> Kept {
     }
 }
 
-/// Asks for the identity, and keeps it in a file, if there is one. If it can't be kept, it will be asked for again.
+/// Requests the identity, and caches it in the file, if one is given. If it can't be cached, it is requested again
+/// next time.
 async fn ask(aws: &Aws, ledger: &Endpoint, file: Option<&Path>) -> Option<Actor> {
     let found = aws.caller(ledger).await.ok().flatten().unwrap_or_default();
     let keep = |file: &Path| -> std::io::Result<()> {
         let directory: PathBuf = file.parent().map(Path::to_owned).ok_or(ErrorKind::NotFound)?;
         durable::make_private(&directory)?;
-        // Whole or not at all, for all that read it meanwhile.
+        // Atomic for concurrent readers.
         let mut whole = tempfile::NamedTempFile::new_in(&directory)?;
         std::io::Write::write_all(&mut whole, found.as_bytes())?;
         durable::name(whole, file, true)?;
@@ -135,7 +136,7 @@ async fn ask(aws: &Aws, ledger: &Endpoint, file: Option<&Path>) -> Option<Actor>
     if let Some(file) = file
         && let Err(error) = keep(file)
     {
-        tracing::debug!(%error, "can't keep the AWS identity in {}", file.display());
+        tracing::debug!(%error, "can't cache the AWS identity in {}", file.display());
     }
     found.parse().ok()
 }
@@ -146,7 +147,7 @@ fn of_system() -> Result<Actor, Failure> {
         _ => "unknown".to_owned(),
     };
     let who = format!("{}@{}", or_unknown(whoami::username()), or_unknown(whoami::hostname()));
-    // A system may allow more than a ledger does.
+    // An operating system may allow longer names and more characters than a ledger does.
     let who: String = who.chars().filter(|c| !c.is_control()).take(64).collect();
     who.parse().map_err(|invalid| Failure::new(Kind::Internal, format!("the user's name: {invalid}")))
 }
@@ -162,10 +163,10 @@ mod tests {
         assert_eq!(kept(&file), Kept::Nothing);
         fs::write(&file, "arn:aws:iam::123456789012:user/ann").unwrap();
         assert_eq!(kept(&file), Kept::Known("arn:aws:iam::123456789012:user/ann".parse().unwrap()));
-        // Damaged, it is asked for again.
+        // A damaged file counts as none, so the identity is requested again.
         fs::write(&file, "a\nb").unwrap();
         assert_eq!(kept(&file), Kept::Nothing);
-        // It could not be found out, lately.
+        // An empty file records that the identity could not be determined recently.
         fs::write(&file, "").unwrap();
         assert_eq!(kept(&file), Kept::Unknowable);
         let long_ago = std::time::SystemTime::now() - 2 * FORGET;

@@ -1,4 +1,4 @@
-//! What can be typed: the global options, and the list of commands.
+//! The command line's definition: the global options and the list of commands.
 
 use super::{
     commands::{
@@ -12,46 +12,49 @@ use std::{path::PathBuf, time::Duration};
 
 const AFTER_HELP: &str = "\
 Exit codes:
-    0  done, or already so
+    0  success, or the change was made already
     1  internal: a bug or an unexpected answer
     2  invalid: usage, configuration or input
     3  timeout: `wait` timed out
     4  not_found: no such package, version or tag
-    5  conflict: an expectation was not met, a key names something else, or
+    5  conflict: an expectation failed, the key was used for another change, or
        contention lasted past the deadline; nothing was changed
-    6  refused: protected, yanked, deleted, tagged: policy says no
-    7  unavailable: back end out of reach or throttling past the deadline;
-       nothing was changed
-    8  integrity: bytes or ledger are not what they must be
-    9  unknown: may have happened; run it again with the --key that is printed
+    6  refused: the tag is protected, or the version yanked, deleted or tagged
+    7  unavailable: the back end was unreachable or throttling past the
+       deadline; nothing was changed
+    8  integrity: a blob or the ledger is damaged
+    9  unknown: the outcome is unknown; run it again with the --key that is
+       printed
    10  denied: credentials missing, expired or not allowed
   130  interrupted before anything was committed
 
-Where a command takes a SPEC, that is one of:
+A SPEC is one of:
   42         the version with that number
   live       the version that this tag is on
   latest     the highest version that is neither yanked nor deleted
-  live~1     where `rollback` would put live; live~2 after two rollbacks
+  live~1     the version that `rollback` would move live to; live~2: after two
+             rollbacks
   live@{2026-05-01T10:00:00Z}, live@{2h ago}
-             where live was then, by the times in `history`; \"ago\" is before
-             now, by DynamoDB's clock, or this machine's if embedded
+             the version that live was on at that time, by the times in
+             `history`; \"ago\" counts from now, by DynamoDB's clock, or by this
+             machine's if the ledger is embedded
 
 Environment:
   SACKER_LEDGER, SACKER_STORE, SACKER_CONFIG
-             as --ledger, --store and --config, which win over them
+             like --ledger, --store and --config, which take precedence
   SACKER_ACTOR
-             who is recorded with a change, instead of the AWS identity or,
-             where that is not known, USER@HOST
-  CI         where it is set, nothing is changed without a configuration
-  NO_COLOR   no color unless --color says so
+             the actor recorded with a change [default: the AWS identity, or
+             USER@HOST if that is unknown]
+  CI         if set, changes need a configured ledger and store
+  NO_COLOR   if set, no color unless --color=always is given
   XDG_DATA_HOME, XDG_CACHE_HOME, TMPDIR
-             where data, unfinished uploads and temporary files go
-  AWS_*      all of AWS's own, such as AWS_PROFILE and AWS_REGION
+             directories for data, unfinished uploads and temporary files
+  AWS_*      AWS's own variables, such as AWS_PROFILE and AWS_REGION
 
-Nothing configured at all: a ledger and a store in $XDG_DATA_HOME/sacker, by
-default ~/.local/share/sacker.";
+Without any configuration, the ledger and the store are in
+$XDG_DATA_HOME/sacker, by default ~/.local/share/sacker.";
 
-/// Manages blobs for releases: gives each package's blobs the versions 1, 2, 3 …, and moves tags over them.
+/// A release registry: stores blobs as versions 1, 2, 3 … of a package, and moves tags between versions.
 #[derive(Debug, Parser)]
 #[command(name = "sacker", version, after_long_help = AFTER_HELP, max_term_width = 80)]
 pub(super) struct Arguments {
@@ -61,7 +64,7 @@ pub(super) struct Arguments {
     pub command: Command,
 }
 
-/// What every command takes, before or after its name.
+/// The options of every command, accepted before and after its name.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Global options")]
 pub(super) struct Global {
@@ -74,19 +77,19 @@ pub(super) struct Global {
     #[arg(long, global = true, value_name = "URL")]
     #[arg(help = "The store: s3://BUCKET[/PREFIX][?region=R&endpoint=URL] or file:///DIR")]
     pub store: Option<String>,
-    /// Print one JSON object a line, errors too
+    /// Print one JSON object per line, including errors
     #[arg(long, global = true)]
     pub json: bool,
-    /// No progress, notices or warnings; only errors
+    /// Print no progress, notices or warnings; only errors
     #[arg(short, long, global = true)]
     pub quiet: bool,
-    /// Say what is going on: each call of a back end; -vv: retries; -vvv: all
+    /// Report each call of a back end; -vv: also retries; -vvv: everything
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
-    /// When to use color
+    /// Color the output
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub color: ColorChoice,
-    /// How long contention, throttling or an outage is ridden out without progress: 90s, 2m
+    /// Give up when contention, throttling or an outage stops progress for this long: 90s, 2m
     #[arg(long, global = true, value_name = "DURATION", default_value = "60s", value_parser = deadline)]
     pub deadline: Duration,
 }
@@ -119,7 +122,7 @@ pub(super) enum Command {
 }
 
 impl Command {
-    /// Whether it changes a ledger or a store.
+    /// Returns true if the command changes a ledger or a store.
     pub fn changes(&self) -> bool {
         match self {
             Self::Add(_)
@@ -147,7 +150,7 @@ impl Command {
         }
     }
 
-    /// Whether it has work for several processors: bytes to move, or many items to read.
+    /// Returns true if the command has work for several processors: bytes to transfer, or many items to read.
     pub fn is_heavy(&self) -> bool {
         match self {
             Self::Add(arguments) => arguments.is_large(),
@@ -164,7 +167,7 @@ impl Command {
 
 fn deadline(text: &str) -> Result<Duration, String> {
     match duration(text)? {
-        Duration::ZERO => Err("it must be more than 0s".to_owned()),
+        Duration::ZERO => Err("must be more than 0s".to_owned()),
         duration => Ok(duration),
     }
 }

@@ -1,4 +1,5 @@
-//! Where the ledger and the store are: flag, then environment, then file, then the embedded default.
+//! The locations of the ledger and the store: from a flag, else the environment, else the file, else the embedded
+//! default.
 
 use super::environment::Environment;
 use crate::{
@@ -14,7 +15,7 @@ use std::{
     str::FromStr,
 };
 
-/// What the flags say.
+/// The values of the flags.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Flags<'a> {
     pub config: Option<&'a Path>,
@@ -22,16 +23,16 @@ pub(super) struct Flags<'a> {
     pub store: Option<&'a str>,
 }
 
-/// Which ledger and store to use.
+/// The ledger and the store to use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Settings {
     pub ledger: LedgerUrl,
     pub store: StoreUrl,
-    /// The directory of both, if nothing was configured.
+    /// The directory of both, if nothing is configured.
     pub embedded: Option<PathBuf>,
 }
 
-/// Where a setting came from, as it is shown.
+/// The origin of a setting, as it is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Origin {
     Flag(&'static str),
@@ -48,12 +49,12 @@ impl fmt::Display for Origin {
     }
 }
 
-/// What is wrong with the configuration.
+/// An error in the configuration.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Error {
     #[error("{origin}: {source}")]
     Url { origin: Origin, source: location::Error },
-    #[error("{origin} gives a {given}, but there is no {missing}")]
+    #[error("{origin} sets the {given}, but the {missing} is not set")]
     Half { origin: Origin, given: &'static str, missing: &'static str },
     #[error("{0} is set, but empty")]
     Empty(&'static str),
@@ -61,19 +62,17 @@ pub(super) enum Error {
     NotText(&'static str),
     #[error("can't read the configuration file {}", path.display())]
     Read { path: PathBuf, source: io::Error },
-    #[error("the configuration file {} can be changed by everyone on this machine", path.display())]
+    #[error("the configuration file {} is writable by every user", path.display())]
     Open { path: PathBuf },
     #[error("the configuration file {}, line {}, column {}", path.display(), source.line(), source.column())]
     Parse { path: PathBuf, source: serde_json::Error },
-    #[error(
-        "nothing is configured, and there is no place for the default: HOME is not set to an absolute path"
-    )]
+    #[error("nothing is configured, and there is no default: HOME is not set to an absolute path")]
     NoHome,
     #[error("nothing is configured, and CI is set")]
     Ci,
 }
 
-/// The file `~/.sacker.json`.
+/// The content of `~/.sacker.json`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct File {
@@ -82,15 +81,15 @@ pub(super) struct File {
 }
 
 const FILE: &str = ".sacker.json";
-/// No configuration has so many bytes.
+/// The largest accepted configuration file, in bytes.
 const MOST: u64 = 1 << 20;
 
 impl Settings {
-    /// Finds the settings. Reads at most the configuration file.
+    /// Finds the settings. Reads no file but the configuration file.
     pub fn find(flags: Flags<'_>, environment: &Environment) -> Result<Self, Error> {
         let mut ledger = of_flag_or_variable(flags.ledger, "--ledger", environment, "SACKER_LEDGER")?;
         let mut store = of_flag_or_variable(flags.store, "--store", environment, "SACKER_STORE")?;
-        // A file that was named must be right even if nothing of it is needed.
+        // A file that is named explicitly must be valid even if none of its values is used.
         let named = match flags.config {
             Some(path) => Some(path.to_owned()),
             None => variable(environment, "SACKER_CONFIG")?.map(PathBuf::from),
@@ -122,8 +121,8 @@ impl Settings {
         }
     }
 
-    /// Refuses to change the embedded default from a pipeline: one that lacks a variable must not publish to its own
-    /// disk.
+    /// Returns an error if the settings are the embedded default and CI is set: a pipeline that lacks a variable must
+    /// not publish to its local disk.
     pub fn allow_change(&self, environment: &Environment) -> Result<(), Error> {
         if self.embedded.is_some() && environment.filled("CI").is_some() { Err(Error::Ci) } else { Ok(()) }
     }
@@ -159,8 +158,8 @@ fn read(path: &Path, must_exist: bool) -> Result<File, Error> {
         Err(error) if error.kind() == io::ErrorKind::NotFound && !must_exist => return Ok(File::default()),
         Err(source) => return Err(failed(source)),
     };
-    // Who can change it chooses what is downloaded and run here. (Groups are left to their members: many systems give
-    // every user one, and make new files writable by it.)
+    // A user who can change the file controls what is downloaded and run here. (Groups are trusted: many systems give
+    // every user a group of their own, and make new files writable by it.)
     let metadata = file.metadata().map_err(failed)?;
     if metadata.is_file() && metadata.mode() & 0o002 != 0 {
         return Err(Error::Open { path: path.to_owned() });
@@ -173,9 +172,9 @@ fn read(path: &Path, must_exist: bool) -> Result<File, Error> {
     parse_file(path, &text)
 }
 
-/// Reads the text of a configuration file.
+/// Parses the text of a configuration file.
 pub(super) fn parse_file(path: &Path, text: &str) -> Result<File, Error> {
-    // serde would also take a list of the values.
+    // serde would also accept a list of the values.
     serde_json::from_str::<serde_json::Map<_, _>>(text)
         .and_then(|_| serde_json::from_str(text))
         .map_err(|source| Error::Parse { path: path.to_owned(), source })
@@ -258,9 +257,9 @@ mod tests {
     #[test]
     fn half_a_configuration_says_which_half_is_missing() {
         let flags = Flags { ledger: Some("dynamodb://abc"), ..Flags::default() };
-        assert_eq!(find(flags, &[]), Err("--ledger gives a ledger, but there is no store".to_owned()));
+        assert_eq!(find(flags, &[]), Err("--ledger sets the ledger, but the store is not set".to_owned()));
         let variables = [("SACKER_STORE", "s3://abc")];
-        let wrong = "SACKER_STORE gives a store, but there is no ledger".to_owned();
+        let wrong = "SACKER_STORE sets the store, but the ledger is not set".to_owned();
         assert_eq!(find(Flags::default(), &variables), Err(wrong));
     }
 
@@ -317,7 +316,7 @@ mod tests {
             embedded(&[home, ("XDG_DATA_HOME", "/nowhere/data")]).unwrap(),
             Path::new("/nowhere/data/sacker")
         );
-        // Ignored unless absolute, says its specification.
+        // The specification says to ignore a path that is not absolute.
         assert_eq!(
             embedded(&[home, ("XDG_DATA_HOME", "data")]).unwrap(),
             Path::new("/nowhere/home/.local/share/sacker")

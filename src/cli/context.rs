@@ -1,4 +1,4 @@
-//! What a command works with.
+//! The context that a command runs in.
 
 use super::{
     actor::Identity, embedded, environment::Environment, error::Failure, notices::Notices, options::Change,
@@ -13,7 +13,7 @@ use crate::{
 };
 use std::{num::NonZeroUsize, path::PathBuf, sync::Arc};
 
-/// What a command works with.
+/// The context that a command runs in.
 #[derive(Debug)]
 pub(super) struct Context<'a> {
     pub places: Places,
@@ -22,19 +22,19 @@ pub(super) struct Context<'a> {
     pub notices: Arc<Notices>,
     pub environment: Environment,
     pub output: &'a mut Output,
-    /// Where something is about to be changed that nobody configured.
+    /// The embedded default's directory, if the command changes it and nothing is configured.
     pub unasked: Option<PathBuf>,
     pub aws: Aws,
     pub identity: Identity,
 }
 
 impl Context<'_> {
-    /// The ledger and the store.
+    /// Opens the ledger and the store.
     pub async fn client(&self) -> Result<Client, Failure> {
         self.client_with(None).await
     }
 
-    /// The ledger and the store, with this number of parts of a blob under way at once.
+    /// Opens the ledger and the store; at most `jobs` parts of a blob are transferred at once.
     pub async fn client_with(&self, jobs: Option<NonZeroUsize>) -> Result<Client, Failure> {
         let builder = Client::builder(self.places.ledger.clone(), self.places.store.clone());
         let builder = match self.environment.cache() {
@@ -48,7 +48,7 @@ impl Context<'_> {
         .await
     }
 
-    /// The ledger, for what never asks the store: it need not be set up.
+    /// Opens only the ledger, for commands that never use the store, which need not exist then.
     pub async fn ledger(&self) -> Result<Client, Failure> {
         self.open(Client::builder_with_store(self.places.ledger.clone(), Arc::new(Unopened))).await
     }
@@ -76,19 +76,19 @@ impl Context<'_> {
         }
     }
 
-    /// Says what was being done when an operation failed.
+    /// Adds the activity that an operation failed in to the operation's error.
     pub fn failed<'a>(&'a self, doing: &'a str) -> impl Fn(ops::Error) -> Failure + 'a {
         move |error| Failure::of_operation(&error, doing, &self.places)
     }
 
-    /// Who makes a change, why, and under which key. A client must have been made before.
+    /// Returns a change's actor, message and key. A client must have been built before.
     pub async fn author(&mut self, change: Change) -> Result<Author, Failure> {
         let ledger = self.places.dynamodb();
         let actor = self.identity.actor(&self.environment, &self.aws, ledger).await?;
         Ok(Author { message: change.message, key: change.key, ..Author::new(actor) })
     }
 
-    /// As [`author`](Self::author), but does not wait for the actor: where it is being asked for, it is known later.
+    /// Returns the same as [`author`](Self::author), but does not wait for the actor: a request for it continues.
     pub async fn author_of_addition(
         &mut self,
         change: Change,

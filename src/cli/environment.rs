@@ -1,4 +1,4 @@
-//! The process's environment, handed in as a lookup so that tests need not change their own.
+//! The process's environment, passed in as a lookup so that tests need not change their own.
 
 use crate::durable;
 use std::{
@@ -11,7 +11,7 @@ use std::{
 
 type Lookup = dyn Fn(&str) -> Option<OsString>;
 
-/// Where variables are looked up.
+/// The lookup of environment variables.
 pub(super) struct Environment(Box<Lookup>);
 
 impl fmt::Debug for Environment {
@@ -21,7 +21,7 @@ impl fmt::Debug for Environment {
 }
 
 impl Environment {
-    /// That of this process.
+    /// Returns the environment of this process.
     pub fn of_process() -> Self {
         Self::new(|name| std::env::var_os(name))
     }
@@ -30,28 +30,29 @@ impl Environment {
         Self(Box::new(lookup))
     }
 
-    /// A variable as it is, which may be empty.
+    /// Returns a variable's value, which may be empty.
     pub fn get(&self, name: &str) -> Option<OsString> {
         (self.0)(name)
     }
 
-    /// A variable that is set and not empty.
+    /// Returns a variable's value if it is set and not empty.
     pub fn filled(&self, name: &str) -> Option<OsString> {
         self.get(name).filter(|value| !value.is_empty())
     }
 
-    /// The user's home directory. A relative one would mean another directory in every place.
+    /// Returns the user's home directory. A relative path is ignored, since its meaning would depend on the working
+    /// directory.
     pub fn home(&self) -> Option<PathBuf> {
         self.directory("HOME")
     }
 
-    /// Where data of this program is kept.
+    /// Returns the directory of this program's data.
     pub fn data(&self) -> Option<PathBuf> {
         self.own("XDG_DATA_HOME", ".local/share")
     }
 
-    /// Where this program remembers what it can do without. `None` also for a directory that another user owns or
-    /// everyone may write to: what is in it decides who is recorded with a change, and which files are written to.
+    /// Returns the directory of this program's cache. `None` also for a directory that another user owns or everyone
+    /// may write to: its content determines the actor recorded with a change, and the files that are written to.
     pub fn cache(&self) -> Option<PathBuf> {
         let cache = self.own("XDG_CACHE_HOME", ".cache")?;
         let trusted = is_trusted(&cache);
@@ -61,13 +62,13 @@ impl Environment {
         trusted.then_some(cache)
     }
 
-    /// Where temporary files go.
+    /// Returns the directory of temporary files.
     pub fn temporary(&self) -> PathBuf {
         self.directory("TMPDIR").unwrap_or_else(|| PathBuf::from("/tmp"))
     }
 
-    /// The [XDG directories](https://specifications.freedesktop.org/basedir-spec/latest/): one that is not absolute
-    /// is to be ignored.
+    /// Returns an [XDG directory](https://specifications.freedesktop.org/basedir-spec/latest/), or its default below
+    /// the home directory; the specification says to ignore a path that is not absolute.
     fn own(&self, variable: &str, below_home: &str) -> Option<PathBuf> {
         let parent = self.directory(variable).or_else(|| Some(self.home()?.join(below_home)));
         parent.map(|parent| parent.join("sacker"))
@@ -78,8 +79,8 @@ impl Environment {
     }
 }
 
-/// Returns true if nobody but this user can have put anything into a directory, or it is not there. As for the
-/// configuration, groups are left to their members. The superuser's directories are trusted.
+/// Returns true if only this user, the superuser or the directory's group can have written to the directory, or if
+/// the directory does not exist. Groups are trusted, as for the configuration file.
 fn is_trusted(directory: &Path) -> bool {
     match fs::symlink_metadata(directory) {
         Ok(found) => {

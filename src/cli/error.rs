@@ -1,6 +1,6 @@
-//! What a failure is for whoever ran the command: its kind, its exit code, what happened, and what to do next.
+//! Failures as the user sees them: kind, exit code, message and hints.
 //!
-//! The errors of the library know nothing of this; every one of them gets its meaning here.
+//! The library's errors don't depend on this module, which gives each of them its kind.
 
 use super::{
     config, hints,
@@ -14,7 +14,7 @@ use crate::{
 };
 use std::{error::Error, io};
 
-/// The kinds of failure. Their names and codes are never changed once released.
+/// The kinds of failure. Their names and codes never change once released.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Kind {
     Internal,
@@ -28,7 +28,7 @@ pub(super) enum Kind {
     Unknown,
     Denied,
     Interrupted,
-    /// Nobody reads what is printed any more: the end, and no failure.
+    /// The reader of stdout has closed it: the command ends without a failure.
     Closed,
 }
 
@@ -68,15 +68,15 @@ impl Kind {
     }
 }
 
-/// Why a command failed, ready to be shown.
+/// A command's failure, ready to be shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Failure {
     pub kind: Kind,
-    /// What was being done, to what, where; and what went wrong.
+    /// The activity, its object and its place, then the error.
     pub message: String,
-    /// What to do next.
+    /// The actions that the user can take.
     pub hints: Vec<String>,
-    /// What lies beneath, the nearest first.
+    /// The underlying errors, the nearest first.
     pub causes: Vec<String>,
 }
 
@@ -94,15 +94,15 @@ impl Failure {
         Self::new(Kind::Interrupted, "interrupted before anything was committed")
     }
 
-    /// What is meant for stdout can't be written.
+    /// Returns the failure to write to stdout.
     pub fn stdout(error: &io::Error) -> Self {
         if error.kind() == io::ErrorKind::BrokenPipe {
-            return Self::new(Kind::Closed, "nobody reads any more");
+            return Self::new(Kind::Closed, "standard output is closed");
         }
         Self::new(Kind::Invalid, format!("can't write to standard output: {}", plain(error)))
     }
 
-    /// An operation's error, met while doing something: "moving the tag live of app".
+    /// Returns the failure of an operation during an activity, such as "moving the tag live of app".
     pub fn of_operation(error: &ops::Error, doing: &str, places: &Places) -> Self {
         let message = match location(error, places) {
             Some(place) => format!("{doing} in {place}: {}", said(error)),
@@ -112,7 +112,7 @@ impl Failure {
         Self { kind: kind(error), message, hints, causes: causes(error) }
     }
 
-    /// An error met while the ledger and the store were opened.
+    /// Returns the failure to open the back ends, before any request.
     pub fn of_opening(error: &ops::Error, places: &Places) -> Self {
         let (ops::Error::Ledger(ledger::Error::Fault(fault)) | ops::Error::Store(fault)) = error else {
             return Self::of_operation(error, "opening the ledger and the store", places);
@@ -154,7 +154,7 @@ fn kind(error: &ops::Error) -> Kind {
     }
 }
 
-/// Where it went wrong, unless that is clear from what is said.
+/// Returns the place of the error, unless the message contains it already.
 fn location(error: &ops::Error, places: &Places) -> Option<String> {
     match error {
         ops::Error::Ledger(ledger::Error::Interrupted) => None,
@@ -166,7 +166,7 @@ fn location(error: &ops::Error, places: &Places) -> Option<String> {
     }
 }
 
-/// What went wrong, in one line.
+/// Returns the error as one line.
 fn said(error: &ops::Error) -> String {
     use ops::Error as E;
     match error {
@@ -174,17 +174,17 @@ fn said(error: &ops::Error) -> String {
         E::Ledger(ledger::Error::Unknown { source, .. }) => {
             format!("the outcome is unknown: {}", said_by_fault(source))
         }
-        // The file is in what was being done.
+        // The activity contains the file's name.
         E::Input { why, .. } => why.clone(),
         E::Spool { directory, source } => {
-            format!("can't keep standard input in {}: {}", directory.display(), plain(source))
+            format!("can't buffer standard input in {}: {}", directory.display(), plain(source))
         }
         E::Output { path, source } => format!("can't write {}: {}", path.display(), plain(source)),
         error => error.to_string(),
     }
 }
 
-/// With what lies right beneath: without it, nobody knows what to do.
+/// Returns the fault with its direct cause, without which the message would be of little help.
 fn said_by_fault(fault: &Fault) -> String {
     format!("{fault}: {}", without_number(&fault.source.to_string()))
 }
@@ -193,7 +193,7 @@ fn causes(error: &(dyn Error + 'static)) -> Vec<String> {
     std::iter::successors(error.source(), |&cause| cause.source()).map(ToString::to_string).collect()
 }
 
-/// Without the place at its end, which is shown with the file.
+/// Returns the message without the position at its end, which is shown with the file's name.
 fn without_place(error: &serde_json::Error) -> String {
     let text = error.to_string();
     text.rsplit_once(" at line ").map_or(text.clone(), |(text, _)| text.to_owned())

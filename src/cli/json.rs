@@ -1,4 +1,4 @@
-//! What programs read: one JSON object a line, whose field names are never removed once released.
+//! Output for programs: one JSON object per line. Field names are never removed once released.
 
 use super::{error::Failure, render::unsafe_for_terminal};
 use crate::{
@@ -27,10 +27,10 @@ pub(super) struct VersionLine<'a> {
     added_at: String,
     added_by: &'a str,
     tags: &'a [String],
-    /// Where it was found by a tag: the revision at which that was last changed.
+    /// The revision at which the tag was last changed, if the version was found by a tag.
     #[serde(skip_serializing_if = "Option::is_none")]
     rev: Option<u64>,
-    /// Of `add` alone: whether this operation made it.
+    /// For `add` only: true if this operation created the version.
     #[serde(skip_serializing_if = "Option::is_none")]
     new: Option<bool>,
 }
@@ -56,7 +56,7 @@ impl<'a> VersionLine<'a> {
     }
 }
 
-/// A tag, or a move of one.
+/// A tag, or a move of a tag.
 #[derive(Debug, Serialize)]
 pub(super) struct TagLine<'a> {
     package: &'a PackageName,
@@ -68,7 +68,7 @@ pub(super) struct TagLine<'a> {
     moved_at: Option<String>,
     moved_by: Option<&'a str>,
     message: Option<&'a str>,
-    /// How it is protected, if it is.
+    /// The tag's protection, if it is protected.
     #[serde(skip_serializing_if = "Option::is_none")]
     protection: Option<Protection>,
 }
@@ -89,7 +89,7 @@ impl<'a> TagLine<'a> {
         }
     }
 
-    /// `latest` moves by itself, so nobody moved it.
+    /// Returns the line of `latest`, which has no moves of its own.
     pub fn latest(package: &'a PackageName, version: Version) -> Self {
         Self {
             package,
@@ -117,7 +117,7 @@ pub(super) struct EventLine<'a> {
     labels: &'a Labels,
     protection: Option<Protection>,
     message: Option<&'a str>,
-    /// The log whose revision `rev` is.
+    /// The log that `rev` counts in.
     log: &'static str,
     rev: u64,
     at: String,
@@ -148,7 +148,7 @@ pub(super) struct PackageLine<'a> {
     pub package: &'a PackageName,
 }
 
-/// A package with what `list -l` says of it.
+/// A package with the columns of `list -l`.
 #[derive(Debug, Serialize)]
 pub(super) struct SummaryLine<'a> {
     package: &'a PackageName,
@@ -170,7 +170,7 @@ impl<'a> SummaryLine<'a> {
     }
 }
 
-/// What `download` did.
+/// The result of `download`.
 #[derive(Debug, Serialize)]
 pub(super) struct DownloadLine<'a> {
     package: &'a PackageName,
@@ -178,7 +178,7 @@ pub(super) struct DownloadLine<'a> {
     sha256: &'a str,
     size: u64,
     path: Option<String>,
-    /// Whether the same bytes were there already.
+    /// True if a file with the same bytes existed already.
     present: bool,
 }
 
@@ -195,7 +195,7 @@ impl<'a> DownloadLine<'a> {
     }
 }
 
-/// What `init` found or made.
+/// The result of `init`.
 #[derive(Debug, Serialize)]
 pub(super) struct InitLine<'a> {
     ledger: &'a str,
@@ -203,7 +203,7 @@ pub(super) struct InitLine<'a> {
     ledger_id: &'a str,
     store: &'a str,
     store_made: bool,
-    /// Of `--adopt-store` alone: whether it was adopted now.
+    /// For `--adopt-store` only: true if the store was adopted by this run.
     #[serde(skip_serializing_if = "Option::is_none")]
     adopted: Option<bool>,
     #[serde(flatten)]
@@ -211,7 +211,7 @@ pub(super) struct InitLine<'a> {
     settings: Vec<SettingFields<'a>>,
 }
 
-/// A setting of the table, the bucket or the server, as it was found.
+/// A setting of the table, the bucket or the server, as found.
 #[derive(Debug, Serialize)]
 struct SettingFields<'a> {
     name: &'a str,
@@ -221,7 +221,7 @@ struct SettingFields<'a> {
     repair: Option<&'a str>,
 }
 
-/// How a store was adopted: who it belonged to, and the generation from which on blobs are added.
+/// The adoption of a store: the former owner, and the first generation at which this ledger adds blobs.
 #[derive(Debug, Serialize)]
 struct AdoptionFields<'a> {
     former_owner: Option<&'a str>,
@@ -253,7 +253,7 @@ impl<'a> InitLine<'a> {
     }
 }
 
-/// The last line of what a command prints as JSON: the totals of a run that got to its end.
+/// The last line of a command's JSON output: the totals of a complete run.
 #[derive(Debug, Serialize)]
 pub(super) struct TotalsLine {
     pub summary: Totals,
@@ -263,11 +263,11 @@ pub(super) struct TotalsLine {
 #[derive(Debug, Serialize)]
 #[serde(tag = "command", rename_all = "lowercase")]
 pub(super) enum Totals {
-    /// The packages that were printed, and those that may not be read.
+    /// The number of packages printed, and of those that may not be read.
     List { packages: u64, denied: u64 },
-    /// The blobs and unfinished uploads that were printed, the size of those blobs, and whether they were removed.
+    /// The number of blobs and unfinished uploads printed, the blobs' total size, and true if they were removed.
     Gc { blobs: u64, bytes: u64, uploads: u64, removed: bool },
-    /// How much was checked, the breaches found, and how many of those were repaired.
+    /// The amounts checked, the violations found, and the violations repaired.
     Fsck {
         packages: u64,
         versions: u64,
@@ -282,7 +282,7 @@ pub(super) enum Totals {
     },
 }
 
-/// What `gc` found; a blob, or an upload that was never finished.
+/// An entry of `gc`: a blob, or an unfinished upload.
 #[derive(Debug, Serialize)]
 pub(super) struct GarbageLine<'a> {
     sha256: Option<&'a str>,
@@ -309,7 +309,7 @@ impl<'a> GarbageLine<'a> {
     }
 }
 
-/// What `fsck` found.
+/// An entry of `fsck`.
 #[derive(Debug, Serialize)]
 pub(super) struct ViolationLine<'a> {
     rule: String,
@@ -340,7 +340,7 @@ struct ErrorLine<'a> {
     causes: Option<&'a [String]>,
 }
 
-/// An error; with what lies beneath, if that is wanted.
+/// Renders an error, with its causes if `causes` is true.
 pub(super) fn failure(failure: &Failure, causes: bool) -> String {
     let failed = ErrorLine {
         kind: failure.kind.name(),
@@ -352,7 +352,7 @@ pub(super) fn failure(failure: &Failure, causes: bool) -> String {
     object("error", &failed)
 }
 
-/// A notice, a warning, or a line of the trace.
+/// Renders a notice, a warning, or a line of the trace.
 pub(super) fn notice(what: &str, text: &str) -> String {
     object(what, &BTreeMap::from([("message", text)]))
 }
@@ -361,8 +361,8 @@ fn object(name: &str, value: &impl Serialize) -> String {
     line(&BTreeMap::from([(name, value)]))
 }
 
-/// A line of JSON. What would play tricks on a terminal stands only in strings, where it can be escaped: JSON itself
-/// asks that for less.
+/// Renders a line of JSON. Characters that are unsafe for a terminal occur only in strings, where they are escaped;
+/// JSON itself requires that for fewer characters.
 pub(super) fn line(value: &impl Serialize) -> String {
     let text = serde_json::to_string(value).expect("strings, numbers and maps of them are always JSON");
     if !text.contains(unsafe_for_terminal) {

@@ -1,6 +1,6 @@
-//! The command line: arguments in, one operation called, its result rendered.
+//! The command line: parses arguments, calls one operation, and renders the result.
 //!
-//! The only part of the crate that prints, reads the environment, or ends the process.
+//! Only this part of the crate prints, reads the environment or ends the process.
 
 mod actor;
 mod arguments;
@@ -48,12 +48,12 @@ use std::{
     sync::Arc,
 };
 
-/// Runs the command that this process was started with.
+/// Runs the command that the process's arguments name, and returns its exit code.
 #[must_use]
 pub fn main() -> ExitCode {
     let _failpoints = failpoint::set_up();
     let run = || run(std::env::args_os().collect(), Environment::of_process());
-    // A panic has been reported by then.
+    // The panic hook has reported a panic by then.
     let code = catch_unwind(AssertUnwindSafe(run)).unwrap_or(Kind::Internal.exit_code());
     ExitCode::from(code)
 }
@@ -74,11 +74,12 @@ fn run(arguments: Vec<OsString>, environment: Environment) -> u8 {
     let mut output = Output::new(global.json);
     let changes = command.changes();
     let mut done = execute(&global, command, environment, &notices, &mut output);
-    // What was found before a failure is shown, too.
+    // Output printed before a failure is shown, too.
     let flushed = output.flush();
     if done.is_ok() {
-        done = flushed
-            .map_err(|failure| if changes { failure.hint("it was done all the same") } else { failure });
+        done = flushed.map_err(|failure| {
+            if changes { failure.hint("the change was made; only the output failed") } else { failure }
+        });
     }
     notices.show(None);
     match done {
@@ -90,18 +91,18 @@ fn run(arguments: Vec<OsString>, environment: Environment) -> u8 {
     }
 }
 
-/// Reads the arguments, or answers with the exit code if that was all.
+/// Parses the arguments. Returns an exit code if nothing is left to run.
 fn parse(arguments: Vec<OsString>, environment: &Environment) -> Result<Arguments, u8> {
     let asked =
         |option: &str| arguments.iter().take_while(|given| *given != "--").any(|given| given == option);
     let (json, never) = (asked("--json"), asked("--color=never"));
     let no_color = never || environment.filled("NO_COLOR").is_some();
     let choice = if no_color { ColorChoice::Never } else { ColorChoice::Auto };
-    // The parser quotes what it was given: where that would play tricks, it is made visible, at the price of color.
+    // The parser quotes its arguments: unsafe characters in them are escaped, at the price of color.
     let tricky = arguments.iter().any(|given| given.to_string_lossy().contains(render::unsafe_for_terminal));
     let mut parser = Arguments::command().color(choice);
     let matches = parser.try_get_matches_from_mut(arguments);
-    // Taking it apart would take as long as the parsing.
+    // Dropping the parser would take as long as parsing.
     std::mem::forget(parser);
     matches.and_then(|matches| Arguments::from_arg_matches(&matches)).map_err(|error| {
         if json && error.use_stderr() {
@@ -114,19 +115,19 @@ fn parse(arguments: Vec<OsString>, environment: &Environment) -> Result<Argument
             Notices::new(Format::Plain, false, false).plain(&error.render().to_string());
             return u8::try_from(error.exit_code()).unwrap_or(Kind::Invalid.exit_code());
         }
-        // There is nobody left to tell if this fails.
+        // A failure to write can't be reported anywhere.
         let _ = error.print();
         u8::try_from(error.exit_code()).unwrap_or(Kind::Invalid.exit_code())
     })
 }
 
-/// A usage error, from the text that the parser made of it: what is wrong, an empty line, and advice.
+/// Returns a usage error from the parser's text: the error, an empty line, and advice.
 fn usage(text: &str) -> Failure {
     let message: Vec<_> = text.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
     let message = message.join(" ");
     let message = message.strip_prefix("error: ").unwrap_or(&message);
     Failure::new(Kind::Invalid, message)
-        .hint("`sacker --help` shows the commands, `sacker COMMAND --help` their options")
+        .hint("`sacker --help` lists the commands, `sacker COMMAND --help` their options")
 }
 
 fn colored(choice: ColorChoice, environment: &Environment, terminal: bool) -> bool {
@@ -195,10 +196,11 @@ fn execute(
             Command::Gc(arguments) => commands::gc::run(arguments, &mut context).await,
             Command::Fsck(arguments) => commands::fsck::run(arguments, &mut context).await,
             Command::Init(arguments) => commands::init::run(&arguments, &mut context).await,
-            Command::Completions(_) => unreachable!("it was done above"),
+            Command::Completions(_) => unreachable!("completions were handled above"),
         };
         if context.identity.is_asked_for() {
-            // Nobody waits for it who reads the answer; a failure to write that is told of when all is done.
+            // The answer is flushed first, so that its reader does not wait for the identity; `run` reports a failure
+            // to write.
             let _ = context.output.flush();
             context.identity.wait_to_be_stored().await;
         }

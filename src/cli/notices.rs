@@ -1,4 +1,4 @@
-//! What goes to stderr: notices, warnings, the trace, and errors; never into the middle of a progress bar.
+//! Standard error: notices, warnings, the trace and errors, never written into a progress bar.
 
 use super::{
     error::{Failure, Kind},
@@ -13,7 +13,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-/// What lines look like.
+/// The format of the lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Format {
     Plain,
@@ -21,12 +21,12 @@ pub(super) enum Format {
     Json,
 }
 
-/// Where everything but data is said.
+/// The writer of everything but data.
 #[derive(Debug)]
 pub(super) struct Notices {
     format: Format,
     quiet: bool,
-    /// Whether errors show what lies beneath.
+    /// True if errors are shown with their causes.
     verbose: bool,
     bar: Mutex<Option<ProgressBar>>,
 }
@@ -41,7 +41,7 @@ impl Notices {
         Self { format, quiet, verbose, bar: Mutex::new(None) }
     }
 
-    /// Something that is good to know. Not with `-q`. Returns whether it was said.
+    /// Prints information, unless `-q` is given. Returns true if it was printed.
     pub fn note(&self, text: &str) -> bool {
         if !self.quiet {
             self.say("note", NOTE, text);
@@ -49,19 +49,19 @@ impl Notices {
         !self.quiet
     }
 
-    /// Something that should be looked at. Not with `-q`.
+    /// Prints a warning, unless `-q` is given.
     pub fn warn(&self, text: &str) {
         if !self.quiet {
             self.say("warning", WARNING, text);
         }
     }
 
-    /// What goes on beneath.
+    /// Prints a line of the trace.
     pub fn trace(&self, text: &str) {
         self.say("trace", DIM, text);
     }
 
-    /// Why the command failed, and what to do next.
+    /// Prints a failure and its hints.
     pub fn failure(&self, failure: &Failure) {
         if failure.kind == Kind::Closed {
             return;
@@ -70,7 +70,8 @@ impl Notices {
             self.lines(&json::failure(failure, self.verbose));
             return;
         }
-        // One that lists what failed has a line for each; they are indented, so that none is taken for a line of ours.
+        // A message that lists several failures has a line for each; the lines are indented, so that text from
+        // elsewhere can't imitate a line of this program.
         let (first, more) = failure.message.split_once('\n').unwrap_or((&failure.message, ""));
         let mut text = self.said("error", ERROR, first);
         for line in more.lines() {
@@ -79,7 +80,7 @@ impl Notices {
         }
         if self.verbose {
             for cause in &failure.causes {
-                text.push_str("\n  because: ");
+                text.push_str("\n  caused by: ");
                 text.push_str(&escaped(cause));
             }
         }
@@ -90,12 +91,12 @@ impl Notices {
         self.lines(&text);
     }
 
-    /// Lines that are made up already, but for what would play tricks on a terminal.
+    /// Prints lines as they are, with unsafe characters escaped.
     pub fn plain(&self, text: &str) {
         self.lines(&text.lines().map(escaped).collect::<Vec<_>>().join("\n"));
     }
 
-    /// What is printed goes above this bar, as long as it is there.
+    /// Sets the progress bar above which lines are printed.
     pub fn show(&self, bar: Option<ProgressBar>) {
         let before = std::mem::replace(&mut *self.bar(), bar);
         if let Some(before) = before {
@@ -105,7 +106,7 @@ impl Notices {
 
     fn lines(&self, text: &str) {
         let line = format!("{}\n", text.trim_end());
-        // There is nobody left to tell if this fails.
+        // A failure to write to stderr can't be reported anywhere.
         let write = || drop(io::stderr().write_all(line.as_bytes()));
         match &*self.bar() {
             Some(bar) => bar.suspend(write),

@@ -1,39 +1,39 @@
-//! What several commands take, and how it is read.
+//! Options shared by several commands, and their parsers.
 
 use crate::model::{IdempotencyKey, Message};
 use std::{num::NonZeroUsize, time::Duration};
 
-/// What every command that changes a package takes.
+/// The options of every command that changes a package.
 #[derive(Debug, clap::Args)]
 pub(super) struct Change {
-    /// An idempotency key: a repeat with it changes nothing and prints the first outcome
+    /// Idempotency key: repeating the change with the same key changes nothing and prints the first outcome
     #[arg(long, value_name = "KEY")]
     pub key: Option<IdempotencyKey>,
-    /// Why, for the record
+    /// The reason for the change, recorded with it
     #[arg(short, long, value_name = "TEXT")]
     pub message: Option<Message>,
 }
 
-/// How many parts of a blob may be under way at once.
+/// Parses the number of parts of a blob in transfer at once.
 pub(super) fn jobs(text: &str) -> Result<NonZeroUsize, String> {
     const MOST: usize = 64;
     let jobs = text.parse().ok().filter(|jobs: &NonZeroUsize| jobs.get() <= MOST);
-    jobs.ok_or_else(|| format!("it must be a number from 1 to {MOST}"))
+    jobs.ok_or_else(|| format!("must be a number from 1 to {MOST}"))
 }
 
-/// Reads how many rows to show at most.
+/// Parses the number of rows to show at most.
 pub(super) fn limit(text: &str) -> Result<usize, String> {
     match text.parse() {
-        Ok(0) | Err(_) => Err("not a whole number above 0".to_owned()),
+        Ok(0) | Err(_) => Err("must be a whole number above 0".to_owned()),
         Ok(limit) => Ok(limit),
     }
 }
 
-/// Reads a duration such as 90s, 2m or 1h 30m; none is negative.
+/// Parses a non-negative duration such as 90s, 2m or 1h 30m.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let parsed: jiff::SignedDuration =
         text.parse().map_err(|_| "not a duration such as 90s, 2m or 1h 30m".to_owned())?;
-    Duration::try_from(parsed).map_err(|_| "it is negative".to_owned())
+    Duration::try_from(parsed).map_err(|_| "must not be negative".to_owned())
 }
 
 #[cfg(test)]

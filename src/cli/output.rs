@@ -1,4 +1,4 @@
-//! What goes to stdout: data, and nothing else.
+//! Standard output: data only.
 
 use super::{error::Failure, json};
 use serde::Serialize;
@@ -9,10 +9,10 @@ use std::{
     task::Poll,
 };
 
-/// Standard output, as lines.
+/// Standard output, written line by line.
 #[derive(Debug)]
 pub(super) struct Output {
-    /// Whether to print JSON.
+    /// True if data is printed as JSON.
     pub json: bool,
     terminal: bool,
     buffer: BufWriter<Stdout>,
@@ -21,11 +21,11 @@ pub(super) struct Output {
 impl Output {
     pub fn new(json: bool) -> Self {
         let stdout = io::stdout();
-        // The handle's own buffer is flushed at every line, which costs a call to the system for each.
+        // The handle's own buffer is flushed at every line, at the cost of one system call each.
         Self { json, terminal: stdout.is_terminal(), buffer: BufWriter::with_capacity(1 << 16, stdout) }
     }
 
-    /// Whether it is read by a person.
+    /// Returns true if standard output is a terminal.
     pub fn is_terminal(&self) -> bool {
         self.terminal
     }
@@ -38,7 +38,7 @@ impl Output {
         self.line(json::line(value))
     }
 
-    /// Waits for what is to be shown next. If it is not there yet, what was shown goes out first.
+    /// Waits for the next item. Flushes the buffered output first if the item is not ready yet.
     pub async fn wait<T>(&mut self, next: impl Future<Output = T>) -> Result<T, Failure> {
         let mut next = pin!(next);
         match poll_fn(|context| Poll::Ready(next.as_mut().poll(context))).await {

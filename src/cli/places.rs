@@ -1,4 +1,4 @@
-//! Where things are, as far as hints go into it.
+//! The locations of the ledger and the store, for messages and hints.
 
 use super::{config::Settings, environment::Environment};
 use crate::{
@@ -6,12 +6,12 @@ use crate::{
     location::{Bucket, LedgerUrl, StoreUrl},
 };
 
-/// Where things are, as far as hints go into it.
+/// The locations of the ledger and the store, for messages and hints.
 #[derive(Debug, Clone)]
 pub(super) struct Places {
     pub ledger: LedgerUrl,
     pub store: StoreUrl,
-    /// The addresses that AWS's own variables give, by the variable.
+    /// The endpoint URLs from AWS's own variables, each with the variable's name.
     addresses: Vec<(&'static str, String)>,
 }
 
@@ -26,7 +26,7 @@ impl Places {
         }
     }
 
-    /// Where the ledger is on DynamoDB.
+    /// Returns the ledger's endpoint if the ledger is on DynamoDB.
     pub fn dynamodb(&self) -> Option<&Endpoint> {
         match &self.ledger {
             LedgerUrl::Dynamo { endpoint, .. } => Some(endpoint),
@@ -60,7 +60,7 @@ impl Places {
         }
     }
 
-    /// The address that is called, and who says so, if it is not AWS's own.
+    /// Returns the configured address and where it is configured; `None` for AWS's own address.
     pub fn address(&self, side: Side) -> Option<String> {
         if let Some(url) = &self.endpoint(side)?.url {
             return Some(format!("{url} (`endpoint` in {})", self.url(side)));
@@ -75,7 +75,7 @@ impl Places {
     }
 }
 
-/// Which back end it was.
+/// The back end that an error concerns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Side {
     Ledger,

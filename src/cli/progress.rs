@@ -1,4 +1,4 @@
-//! The progress of what takes more than a moment: a bar on a terminal, and a line now and then elsewhere.
+//! The progress of long operations: a bar on a terminal, and a line now and then elsewhere.
 
 use super::{notices::Notices, render};
 use crate::{
@@ -16,16 +16,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Shows bars, and passes warnings on.
+/// Shows progress, and passes warnings on.
 pub(super) struct Progress(Arc<Shared>);
 
 struct Shared {
     notices: Arc<Notices>,
-    /// Where bars are drawn; nowhere if `None`.
+    /// The target that bars are drawn on; `None` draws none.
     target: Option<fn() -> ProgressDrawTarget>,
-    /// What is over sooner is not worth a bar.
+    /// The duration of a phase before its bar is shown.
     delay: Duration,
-    /// How often a line is printed where there are no bars; never if `None`.
+    /// The interval of the lines that are printed where there are no bars; `None` prints none.
     every: Option<Duration>,
     going: Mutex<Option<Going>>,
 }
@@ -33,26 +33,26 @@ struct Shared {
 struct Going {
     what: &'static str,
     unit: Unit,
-    /// When the last line was printed, or the phase began.
+    /// The time of the last printed line, or of the phase's begin.
     said: Instant,
     since: Instant,
     total: Option<u64>,
     done: u64,
     bar: ProgressBar,
     shown: bool,
-    /// Ends the thread that shows it also while nothing advances.
+    /// Stops, when dropped, the thread that redraws while nothing advances.
     _ticking: Option<Sender<()>>,
 }
 
-/// The things that a phase goes through.
+/// The things that a phase counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Unit {
     Byte,
-    /// By its name.
+    /// Things with this singular name.
     Each(&'static str),
 }
 
-/// How often there is a sign of life off a terminal, such as in the log of a pipeline.
+/// The interval of progress lines without a terminal, such as in the log of a pipeline.
 const EVERY: Duration = Duration::from_secs(10);
 const MOMENT: Duration = Duration::from_millis(500);
 const REDRAWN: Duration = Duration::from_millis(200);
@@ -65,7 +65,7 @@ impl fmt::Debug for Progress {
 }
 
 impl Progress {
-    /// Bars on stderr, if they are wanted there; else a line every 10 seconds.
+    /// Returns progress with bars on stderr, or, without bars, with a line every 10 seconds.
     pub fn new(notices: Arc<Notices>, bars: bool) -> Self {
         let stderr: fn() -> ProgressDrawTarget = || ProgressDrawTarget::stderr_with_hz(TIMES_A_SECOND);
         let seconds = failpoint::number("progress").and_then(|seconds| u64::try_from(seconds).ok());
@@ -80,7 +80,7 @@ impl Shared {
         self.going.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts what went through, and shows it if it is time.
+    /// Adds to the count, and shows it if that is due.
     fn advance(&self, by: u64) {
         let mut going = self.going();
         let Some(going) = &mut *going else { return };
@@ -90,7 +90,7 @@ impl Shared {
             self.notices.note(&going.line());
         }
         let Some(target) = self.target else { return };
-        // What is tried again is counted again.
+        // A retry counts the same bytes again.
         going.bar.set_position(going.total.map_or(going.done, |total| total.min(going.done)));
         if !going.shown && going.since.elapsed() >= self.delay {
             going.shown = true;
@@ -101,13 +101,13 @@ impl Shared {
         }
     }
 
-    /// Shows what is going on now and then, also while nothing advances, until the sender is dropped.
+    /// Shows the progress at intervals, even while nothing advances, until the sender is dropped.
     fn tick(self: &Arc<Self>) -> Option<Sender<()>> {
         let gap = if self.target.is_some() { self.delay } else { self.every? };
         let gap = gap.max(REDRAWN);
         let (ticking, ended) = mpsc::channel();
         let shared = Arc::clone(self);
-        // Without a thread there are only fewer signs of life.
+        // Without the thread, progress is only shown less often.
         let thread = thread::Builder::new().name("progress".to_owned()).spawn(move || {
             while ended.recv_timeout(gap) == Err(RecvTimeoutError::Timeout) {
                 shared.advance(0);
@@ -129,12 +129,12 @@ impl Observer for Progress {
             Phase::Examining => ("examining the ledger", Unit::Each("item")),
             Phase::Listing => ("listing the store", Unit::Each("object")),
         };
-        // Hidden at first, so that its rate is right when it is shown.
+        // Hidden at first, so that the rate is right when the bar is shown.
         let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::hidden());
         bar.set_style(style(unit, total.is_some()));
         bar.set_message(what);
         let now = Instant::now();
-        // Bytes advance all the while.
+        // Bytes advance often enough without the thread.
         let ticking = if unit == Unit::Byte { None } else { self.0.tick() };
         let going =
             Going { what, unit, said: now, since: now, total, done: 0, bar, shown: false, _ticking: ticking };
@@ -143,10 +143,10 @@ impl Observer for Progress {
 
     fn resume(&self, bytes: u64) {
         let size = render::size(bytes);
-        self.0.notices.note(&format!("going on after an interruption: {size} are there already"));
+        self.0.notices.note(&format!("resuming an interrupted transfer: {size} were transferred before"));
         if let Some(going) = &mut *self.0.going() {
             going.done += bytes;
-            // Not counted into the rate.
+            // Left out of the rate.
             going.bar.set_position(going.done);
             going.bar.reset_eta();
         }
@@ -176,7 +176,7 @@ impl Going {
             Unit::Each(name) => render::counted(n, name),
         };
         match self.total {
-            // What is tried again is counted again.
+            // A retry counts the same bytes again.
             Some(total) => format!("{}: {} of {}", self.what, amount(self.done.min(total)), amount(total)),
             None => format!("{}: {}", self.what, amount(self.done)),
         }
@@ -192,7 +192,7 @@ fn style(unit: Unit, total_is_known: bool) -> ProgressStyle {
         }
         Unit::Byte => "{msg} {binary_bytes} {binary_bytes_per_sec}".to_owned(),
     };
-    ProgressStyle::with_template(&template).expect("the template is right").progress_chars("=> ")
+    ProgressStyle::with_template(&template).expect("the template is valid").progress_chars("=> ")
 }
 
 #[cfg(test)]
@@ -202,7 +202,7 @@ mod tests {
     use indicatif::TermLike;
     use std::io;
 
-    /// What was drawn, by all terminals of a thread's tests.
+    /// The text drawn on all terminals of this module's tests.
     static DRAWN: Mutex<String> = Mutex::new(String::new());
 
     #[derive(Debug)]
@@ -256,7 +256,7 @@ mod tests {
     #[test]
     fn a_bar_is_drawn_once_it_takes_more_than_a_moment_and_is_gone_at_the_end() {
         let target = || ProgressDrawTarget::term_like(Box::new(Terminal));
-        // What is over before the moment is.
+        // A phase that ends before the delay draws nothing.
         let quick = progress(Some(target), Duration::MAX);
         quick.begin(Phase::Hashing, Some(1 << 20));
         quick.advance(1 << 20);
@@ -265,7 +265,7 @@ mod tests {
 
         let slow = progress(Some(target), Duration::ZERO);
         slow.begin(Phase::Uploading, Some(3 << 20));
-        // From several threads at once, and more than there is: what is tried again is counted again.
+        // From several threads at once, and more than the total: a retry counts the same bytes again.
         thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| slow.advance(1 << 20));
@@ -278,7 +278,7 @@ mod tests {
         assert!(drawn.ends_with("[cleared]"), "{drawn}");
         drop(drawn);
 
-        // What is counted is shown also while nothing advances.
+        // A count is shown even while nothing advances.
         let counted = progress(Some(target), Duration::ZERO);
         counted.begin(Phase::Listing, None);
         for _ in 0..1000 {

@@ -1,13 +1,13 @@
-//! What people read: tables, sizes, times, and text that can't play tricks on a terminal.
+//! Output for people: tables, sizes, times, and text that is safe for a terminal.
 
 use crate::model::{Digest, Event, EventKind, PackageSummary, Release, Timestamp, Version};
 use std::{borrow::Cow, fmt::Write, io, os::unix::ffi::OsStrExt, path::Path};
 
-/// How a sha256 is shown in a table.
+/// The form of a sha256 in a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Digests {
     Whole,
-    /// The first 12 digits: for people, at a terminal.
+    /// The first 12 digits, for terminals.
     Short,
 }
 
@@ -26,7 +26,7 @@ impl Digests {
     }
 }
 
-/// Columns have fixed widths, so that a row can be printed as soon as it is known.
+/// Columns have fixed widths, so that a row can be printed as soon as it is read.
 pub(super) fn versions_header(digests: Digests) -> String {
     let width = digests.width();
     format!("{:>7}  {:7}  {:>10}  {:20}  {:width$}  TAGS", "VERSION", "STATE", "SIZE", "ADDED", "SHA256")
@@ -61,7 +61,7 @@ pub(super) fn tags_table<'a>(rows: impl Iterator<Item = (&'a str, Version)> + Cl
     std::iter::once(header).chain(rows.map(|(tag, version)| format!("{tag:width$}  {version:>7}"))).collect()
 }
 
-/// All of a version, as `key: value` lines. What it does not have is left out.
+/// Renders a version as `key: value` lines. Absent values are left out.
 pub(super) fn info(release: &Release) -> Vec<String> {
     let mut lines = vec![
         format!("package: {}", release.package),
@@ -80,7 +80,7 @@ pub(super) fn info(release: &Release) -> Vec<String> {
         line(&format!("label.{name}"), escaped(value));
     }
     if let Some(message) = &release.message {
-        // A line of a message can't be taken for a line of ours.
+        // Continuation lines are indented, so that a message can't imitate a line of this program.
         let folded: Vec<_> =
             message.as_str().split('\n').map(|line| escaped(&line.replace('\t', " "))).collect();
         line("message", folded.join("\n    "));
@@ -97,7 +97,7 @@ pub(super) fn info(release: &Release) -> Vec<String> {
     lines
 }
 
-/// A move of a tag: `live: 41 -> 42`.
+/// Renders a move of a tag: `live: 41 -> 42`.
 pub(super) fn moved(tag: &str, from: Option<Version>, to: Option<Version>) -> String {
     let shown =
         |version: Option<Version>| version.map_or_else(|| "none".to_owned(), |version| version.to_string());
@@ -108,7 +108,7 @@ pub(super) fn history_header() -> String {
     format!("{:20}  {:>5}  {:9}  {:24}  BY: WHY", "AT", "REV", "EVENT", "WHAT")
 }
 
-/// An event in one line: a message does not break it.
+/// Renders an event as one line; line breaks in the message become spaces.
 pub(super) fn history_row(event: &Event) -> String {
     let log = if event.kind.is_of_tags() { 't' } else { 'r' };
     let version = |version: Option<Version>| version.map_or_else(String::new, |version| version.to_string());
@@ -117,7 +117,7 @@ pub(super) fn history_row(event: &Event) -> String {
         (Some(tag), EventKind::Unprotect, _) => tag.to_string(),
         (tag, EventKind::OtherOfReleases(_) | EventKind::OtherOfTags(_), _) => {
             let of = tag.as_ref().map_or_else(|| version(event.version), ToString::to_string);
-            format!("{of} (of a newer sacker)").trim_start().to_owned()
+            format!("{of} (from a newer sacker)").trim_start().to_owned()
         }
         (Some(tag), _, _) => moved(tag.as_str(), event.previous, event.version),
         (None, EventKind::Label, _) => {
@@ -133,13 +133,13 @@ pub(super) fn history_row(event: &Event) -> String {
     format!("{at:20}  {rev:>5}  {:9}  {what:24}  {}{message}", event.kind, escaped(event.by.as_str()))
 }
 
-/// A size as people say it: `1.5 MiB`.
+/// Renders a size in binary units: `1.5 MiB`.
 pub(super) fn size(bytes: u64) -> String {
     const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
     if bytes < 1024 {
         return format!("{bytes} B");
     }
-    // In tenths and rounded before the unit is chosen, so that 1024.0 KiB is 1.0 MiB.
+    // In tenths and rounded before the unit is chosen, so that 1024.0 KiB becomes 1.0 MiB.
     let tenths = |unit: usize| {
         let unit = 1_u128 << (10 * (unit + 1));
         (u128::from(bytes) * 10 + unit / 2) / unit
@@ -149,23 +149,19 @@ pub(super) fn size(bytes: u64) -> String {
     format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
 }
 
-/// So many of something: `1 blob`, `2 blobs`, `3 violations`.
+/// Renders a count with its noun: `1 blob`, `2 blobs`, `3 violations`.
 pub(super) fn counted(count: u64, what: &str) -> String {
-    let ending = match what {
-        _ if count == 1 => "",
-        what if what.ends_with("ch") => "es",
-        _ => "s",
-    };
+    let ending = if count == 1 { "" } else { "s" };
     format!("{count} {what}{ending}")
 }
 
-/// A time to the second.
+/// Renders a time to the second.
 fn seconds(at: Timestamp) -> String {
     let at = at.to_string();
     at.split_once('.').map_or(at.clone(), |(seconds, _)| format!("{seconds}Z"))
 }
 
-/// What went wrong, without the number of the operating system.
+/// Renders an I/O error without the operating system's number.
 pub(super) fn plain(error: &io::Error) -> String {
     without_number(&error.to_string()).to_owned()
 }
@@ -174,7 +170,7 @@ pub(super) fn without_number(text: &str) -> &str {
     text.split_once(" (os error ").map_or(text, |(text, _)| text)
 }
 
-/// Text from elsewhere, with what would play tricks on a terminal made visible.
+/// Returns the text with the characters that are unsafe for a terminal escaped.
 pub(super) fn escaped(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
@@ -187,7 +183,7 @@ pub(super) fn escaped(text: &str) -> String {
     shown
 }
 
-/// A path as it is to be printed: as it is for programs, which want to open it, and made visible for people.
+/// Returns a path as it is printed: unchanged for programs, which open it, and escaped on a terminal.
 pub(super) fn path(path: &Path, terminal: bool) -> Cow<'_, [u8]> {
     if terminal {
         escaped(&path.to_string_lossy()).into_bytes().into()
@@ -196,15 +192,15 @@ pub(super) fn path(path: &Path, terminal: bool) -> Cow<'_, [u8]> {
     }
 }
 
-/// Whether a character moves the cursor, changes a color, breaks a line, turns the direction of writing, or can't be
-/// seen at all. All of them are in the basic plane.
+/// Returns true if a character moves the cursor, changes a color, breaks a line, changes the direction of writing, or
+/// is invisible. All of them are in the basic plane.
 pub(super) fn unsafe_for_terminal(c: char) -> bool {
     let breaks = matches!(c, '\u{2028}' | '\u{2029}');
     let turns = matches!(
         c,
         '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{206f}' | '\u{fff9}'..='\u{fffb}'
     );
-    // Not the joiners: scripts and pictures need them.
+    // Joiners are left out: scripts and emoji need them.
     let hides = matches!(c, '\u{ad}' | '\u{200b}' | '\u{2060}'..='\u{2064}' | '\u{feff}');
     c.is_control() || breaks || turns || hides
 }

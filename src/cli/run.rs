@@ -1,4 +1,4 @@
-//! Running a command to its end, or to a signal.
+//! Runs a command until it is done or a signal arrives.
 
 use super::{
     error::{Failure, Kind},
@@ -11,19 +11,19 @@ use tokio::{
     signal::unix::{Signal, SignalKind, signal},
 };
 
-/// How long what was dropped may take to tidy up after itself.
+/// The time that dropped work may take to clean up.
 const TIDYING: Duration = Duration::from_millis(300);
-/// How long a reader of stdout that doesn't read can hold up the end of what only reads.
+/// The time that a blocked reader of stdout can delay the end of a command that only reads.
 const BLOCKED: Duration = Duration::from_secs(2);
-/// More are of no use: transfers wait for the network or the disk.
+/// More threads are of no use: transfers wait for the network or the disk.
 const MOST_THREADS: usize = 4;
 
-/// How many threads wait for the network and the disk.
+/// The number of threads that wait for the network and the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Threads {
-    /// One: nothing is handed from one to another, which is quickest for a request or two.
+    /// One thread: without switches between threads, which is fastest for one or two requests.
     One,
-    /// As many as there are processors, within reason.
+    /// One thread per processor, up to a limit.
     Many,
 }
 
@@ -39,8 +39,8 @@ impl Threads {
     }
 }
 
-/// Runs `work` until it is done, or a signal comes and nothing has to be settled first. `changes` says whether it may
-/// commit something.
+/// Runs `work` until it is done, or until a signal arrives and no outcome has to be determined first. `changes` is
+/// true if the work may commit something.
 pub(super) fn run_until_done_or_signal<T>(
     cancellation: &Cancellation,
     notices: &Arc<Notices>,
@@ -51,10 +51,10 @@ pub(super) fn run_until_done_or_signal<T>(
     let internal = |error: io::Error| Failure::new(Kind::Internal, format!("can't start: {error}"));
     obey_signals(cancellation.clone(), Arc::clone(notices), changes).map_err(internal)?;
     let running = Running(Some(threads.runtime().map_err(internal)?));
-    let runtime = running.0.as_ref().expect("it is taken when dropped");
+    let runtime = running.0.as_ref().expect("the runtime is taken only on drop");
     runtime.block_on(async {
         tokio::select! {
-            // What is done is done, whatever was requested.
+            // A finished result is returned even if a stop was requested.
             biased;
             done = work => done,
             () = cancellation.may_drop() => Err(Failure::interrupted()),
@@ -62,7 +62,7 @@ pub(super) fn run_until_done_or_signal<T>(
     })
 }
 
-/// A runtime that never waits for threads that are stuck in reading stdin or in hashing.
+/// A runtime that never waits for threads that are blocked in reading stdin or in hashing.
 struct Running(Option<Runtime>);
 
 impl Drop for Running {
@@ -73,7 +73,7 @@ impl Drop for Running {
     }
 }
 
-/// Obeys signals from now on, on a thread of its own: all others may be stuck.
+/// Handles signals on a separate thread: all others may be blocked.
 fn obey_signals(cancellation: Cancellation, notices: Arc<Notices>, changes: bool) -> io::Result<()> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let inside = runtime.enter();
@@ -94,23 +94,23 @@ impl Signals {
         Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
 
-    /// The first signal requests a stop, the second ends the process.
+    /// Requests a stop on the first signal, and ends the process on the second.
     async fn obey(mut self, cancellation: Cancellation, notices: Arc<Notices>, changes: bool) {
         self.next().await;
         cancellation.cancel();
-        // Most work ends here. What goes on is settling a commit, or is stuck in writing to stdout.
+        // Most work ends here. Work that remains is determining the outcome of a commit, or is blocked in writing to
+        // stdout.
         if tokio::time::timeout(BLOCKED, self.next()).await.is_err() && changes {
-            notices.note(
-                "finding out what became of the change, for at most 10 s; interrupt again to stop at once",
-            );
+            notices
+                .note("determining the outcome of the change, for at most 10 s; interrupt again to stop now");
             self.next().await;
         }
         cancellation.abort();
         if cancellation.is_committing() {
-            // Whoever is finding out says under which key to go on. What is stuck in a call can't.
+            // The operation prints the key for the next try if it still can; one that is blocked in a call can't.
             let _ = tokio::time::timeout(TIDYING, self.next()).await;
             let failure = Failure::new(Kind::Unknown, "the outcome is unknown: interrupted again")
-                .hint("run it again with its --key, if it had one; else look first at what is there");
+                .hint("run it again with the same --key; if it had none, check the present state first");
             notices.failure(&failure);
             process::exit(Kind::Unknown.exit_code().into());
         }

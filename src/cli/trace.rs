@@ -1,6 +1,6 @@
-//! What goes on beneath, on stderr: each call of a back end with its duration and attempt.
+//! The trace on stderr: each call of a back end with its duration and attempt.
 //!
-//! Only what this crate says is shown: what the libraries below say may hold signed requests.
+//! Only events of this crate are shown: events of the libraries below may contain signed requests.
 
 use super::notices::Notices;
 use std::{
@@ -19,10 +19,10 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
-/// The span that `retry` puts around each try.
+/// The span that `retry` opens for each attempt.
 const ATTEMPT: &str = "attempt";
 
-/// Shows warnings; with `verbose` 1 also each call, with 2 also why things are tried again, with 3 everything.
+/// Shows warnings; with `verbose` 1 also each call, with 2 also the reasons for retries, with 3 everything.
 pub(super) fn start(verbose: u8, notices: Arc<Notices>) {
     let level = match verbose {
         0 => LevelFilter::WARN,
@@ -31,7 +31,7 @@ pub(super) fn start(verbose: u8, notices: Arc<Notices>) {
     };
     let own = Targets::new().with_target(env!("CARGO_CRATE_NAME"), level);
     let trace = Trace { verbose, notices };
-    // It can only fail if there is one already, and then that is what was wanted.
+    // The call fails only if a subscriber is installed already, which then takes precedence.
     let _ = tracing_subscriber::registry().with(trace.with_filter(own)).try_init();
 }
 
@@ -40,13 +40,13 @@ struct Trace {
     notices: Arc<Notices>,
 }
 
-/// A span that is open.
+/// An open span.
 struct Call {
     since: Instant,
     fields: Fields,
 }
 
-/// What a span or event says: its message first, then ` name=value` for the rest.
+/// The text of a span or event: its message first, then ` name=value` for each other field.
 #[derive(Default)]
 struct Fields {
     message: String,
@@ -61,7 +61,7 @@ impl Visit for Fields {
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        // Names of tables and keys need no quotes.
+        // Table names and keys need no quotes.
         self.record_debug(field, &format_args!("{value}"));
     }
 

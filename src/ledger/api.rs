@@ -1,4 +1,4 @@
-//! The promises of [`Ledger`], kept over a table.
+//! The implementation of [`Ledger`] over a table.
 
 use super::{
     AddRequest, Added, ApplyRequest, AuditReport, BlobStatus, ChangeRequest, Changed, Draft, Error, Identity,
@@ -21,7 +21,7 @@ impl Ledger for TableLedger {
     }
 
     async fn create(&self) -> Result<(Created, String), Error> {
-        let created = self.retry_policy().run("making the ledger", || self.table().create()).await?;
+        let created = self.retry_policy().run("creating the ledger", || self.table().create()).await?;
         let key = schema::meta_key();
         let meta = self.make_identity(&self.read(vec![key]).await?).await?;
         Ok((created, meta.ledger))
@@ -29,7 +29,7 @@ impl Ledger for TableLedger {
 
     async fn settings(&self) -> Result<Vec<Setting>, Error> {
         let look = || self.table().settings();
-        Ok(self.retry_policy().run("looking at the settings of the ledger", look).await?)
+        Ok(self.retry_policy().run("checking the settings of the ledger", look).await?)
     }
 
     fn packages(&self, query: &PackageQuery) -> BoxStream<'_, Result<PackageName, Error>> {

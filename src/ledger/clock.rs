@@ -1,4 +1,4 @@
-//! Where a ledger takes its time from.
+//! The source of a ledger's time.
 
 use crate::{
     clock::{CLOCKS_DIFFER, ServerTime},
@@ -14,19 +14,19 @@ use std::{
 };
 use tracing::warn;
 
-/// Where a ledger takes its time from.
+/// The source of a ledger's time.
 pub(super) struct Clock {
     local: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     server: Option<ServerTime>,
-    /// Whether the correction of this machine's clock was reported.
+    /// True once the correction of this machine's clock was reported.
     reported: AtomicBool,
 }
 
-/// The time now.
+/// The current time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Now {
     pub at: Timestamp,
-    /// Whether it is the server's, to which every client of the ledger keeps. Otherwise it is this machine's alone.
+    /// True if the time is the server's, which all clients of the ledger share; else it is only this machine's.
     pub of_server: bool,
 }
 
@@ -45,26 +45,28 @@ impl Clock {
         Self { server: Some(server), ..self }
     }
 
-    /// Returns the server's time, as soon as an answer of it has stated one, or else this machine's.
+    /// Returns the server's time as soon as one of its answers has stated it; before that, this machine's.
     pub(super) fn now(&self) -> Now {
         let local = (self.local)();
         let server = self.server.as_ref().and_then(|server| server.nearest(local));
         Now { at: server.unwrap_or(local), of_server: server.is_some() }
     }
 
-    /// Reports, once, that this machine's clock is wrong, if that is known.
+    /// Reports once that this machine's clock is wrong, if that is known.
     pub(super) fn report(&self) {
         let (local, now) = ((self.local)(), self.now());
         let (ahead, behind) = (local.since(now.at), now.at.since(local));
         if ahead.max(behind) > CLOCKS_DIFFER && !self.reported.swap(true, Ordering::Relaxed) {
             let which = if ahead > behind { "ahead of" } else { "behind" };
             let length = shown(ahead.max(behind));
-            warn!("this machine's clock is {length} {which} the server's, whose time is recorded instead");
+            warn!(
+                "this machine's clock is {length} {which} the server's; the server's time is recorded instead"
+            );
         }
     }
 }
 
-/// A length of time for people: in whole seconds.
+/// Returns a length of time for people, in whole seconds.
 pub(super) fn shown(length: Duration) -> Length {
     Duration::from_secs(length.as_secs()).into()
 }

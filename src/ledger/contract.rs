@@ -1,10 +1,12 @@
-//! What a ledger does and promises.
+//! The interface of a ledger, and its guarantees.
 
 use super::{
     AddRequest, Added, ApplyRequest, AuditReport, BlobStatus, ChangeRequest, Changed, Draft, Error, Identity,
     OnProgress, OnViolation, PackageQuery, ProtectRequest, Refused, RollbackRequest, Staged, TagRequest,
     UntagRequest,
 };
+#[cfg(doc)]
+use super::{Conflict, NotFound};
 use crate::model::{
     Address, Blob, Created, Digest, Event, PackageName, PackageSummary, Release, Setting, Spec, TagMove,
     TagName, Tagged, Version,
@@ -18,55 +20,58 @@ use std::fmt;
 
 /// A ledger.
 ///
-/// Guarantees of every method, unless it says otherwise:
+/// Guarantees of every method, unless its documentation differs:
 ///
-/// - **Reads are strongly consistent.** What any client was told succeeded is seen. What is read in several pages or
-///   partitions (versions with their tags, a listing) is not one snapshot.
-/// - **Changes are atomic and serialisable**, and never overwrite what their author did not see.
-/// - **A change that returns an error changed nothing**, but for [`Error::Unknown`].
-/// - Contention, throttling and outages are ridden out until the deadline of the ledger's
+/// - **Reads are strongly consistent.** A read sees every change that was reported to any client as successful. A
+///   result that is read in several pages or partitions (versions with their tags, a listing) is not one snapshot.
+/// - **Changes are atomic and serialisable**, and never overwrite a state that their author did not see.
+/// - **A change that returns an error changed nothing**, except with [`Error::Unknown`].
+/// - Contention, throttling and outages are tolerated until the deadline of the ledger's
 ///   [`RetryPolicy`](crate::retry::RetryPolicy).
+/// - **Dropping the future of a read is safe.** Dropping that of a change can leave its outcome unknown; use
+///   [`Cancellation`](crate::retry::Cancellation) instead.
 ///
-/// Every method can fail with [`Error::Fault`], [`Error::Damaged`] or [`Error::Schema`]; what it says under *Errors*
-/// comes on top.
+/// Every method can fail with [`Error::Fault`], [`Error::Damaged`] or [`Error::Schema`], in addition to the errors
+/// listed under *Errors*.
 ///
-/// It is sealed: only this crate implements it, so that a method may be added without breaking anyone.
+/// The trait is sealed: only this crate implements it, so that adding a method is not a breaking change.
 #[async_trait]
 pub trait Ledger: sealed::Sealed + fmt::Debug + Send + Sync {
-    /// What this ledger is, for people.
+    /// Returns a description of this ledger for people.
     fn describe(&self) -> String;
 
-    /// Makes the ledger if there is none, and returns its id. Never changes an existing one. Idempotent.
+    /// Creates the ledger if there is none, and returns its id. Never changes an existing ledger. Idempotent.
     async fn create(&self) -> Result<(Created, String), Error>;
 
-    /// What the ledger's table must have to be safe, and whether it has it. Changes nothing.
+    /// Returns the settings that the ledger's table must have to be safe, and whether it has each. Changes nothing.
     async fn settings(&self) -> Result<Vec<Setting>, Error> {
         Ok(Vec::new())
     }
 
-    /// Every package known, in bytewise order.
+    /// Lists all packages, in bytewise order.
     fn packages(&self, query: &PackageQuery) -> BoxStream<'_, Result<PackageName, Error>>;
 
-    /// What a listing shows of these packages, in their order; those that do not exist are left out.
+    /// Returns a summary of each of these packages, in their order; packages that do not exist are left out.
     async fn summaries(&self, packages: &[PackageName]) -> Result<Vec<PackageSummary>, Error>;
 
-    /// Every version of a package, newest first, deleted ones too. Yields [`NotFound::Package`] if there is none.
+    /// Lists every version of a package, newest first, including deleted ones. Yields [`NotFound::Package`] if there is
+    /// no such package.
     fn versions(&self, package: &PackageName) -> BoxStream<'_, Result<Release, Error>>;
 
-    /// The tags of a package that are on a version.
+    /// Returns the tags of a package that are on a version.
     ///
     /// # Errors
     /// [`NotFound::Package`].
     async fn tags(&self, package: &PackageName) -> Result<Tagged, Error>;
 
-    /// Which blob a spec means now: one read.
+    /// Returns the version that a spec resolves to now, and its blob: one read.
     ///
     /// # Errors
     /// [`Error::NotFound`], also for a deleted version.
     async fn blob(&self, package: &PackageName, spec: &Spec) -> Result<(Version, Blob), Error>;
 
-    /// Returns the version that a spec means now and, where the spec is a tag, the revision at which that tag was last
-    /// changed: one read. The revision grows with every change of the tag.
+    /// Returns the version that a spec resolves to now and, if the spec is a tag, the revision of that tag's last
+    /// change: one read. The revision grows with every change of the tag.
     ///
     /// # Errors
     /// [`Error::NotFound`], also for a deleted version, and for a tag that is on no version.
@@ -74,71 +79,74 @@ pub trait Ledger: sealed::Sealed + fmt::Debug + Send + Sync {
         self.release(package, spec).await.map(|release| (release.version, release.rev))
     }
 
-    /// All that is known of what a spec means now.
+    /// Returns the release that a spec resolves to now.
     ///
     /// # Errors
     /// [`Error::NotFound`], also for a deleted version.
     async fn release(&self, package: &PackageName, spec: &Spec) -> Result<Release, Error>;
 
-    /// Begins an addition: reads what it will be decided on, while its blob is being hashed. Makes the ledger's
-    /// identity if it has none; changes nothing else. Where the sha256 is known already, what is known of the blob is
-    /// read with the rest, and [`stage`](Self::stage) need not ask for it.
+    /// Begins an addition: reads the items that it will be decided on, so that this can run while the blob is being
+    /// hashed. Creates the ledger's identity if it has none; changes nothing else. With `sha256`, reads the state of
+    /// the blob in the same request, which saves [`stage`](Self::stage) a read.
     async fn begin_add(&self, request: &AddRequest, sha256: Option<&Digest>) -> Result<Draft, Error>;
 
-    /// Says where the blob has to be before the addition can be committed. Changes nothing.
+    /// Returns where the blob must be stored before the addition can be committed. Changes nothing.
     ///
     /// # Errors
-    /// As [`add`](Self::add), as far as can be told already.
+    /// As [`add`](Self::add), as far as they are known already.
     async fn stage(&self, request: &AddRequest, sha256: &Digest, draft: &mut Draft) -> Result<Staged, Error>;
 
-    /// Commits an addition: the next version of the package is this blob. The caller must have made sure that the
+    /// Commits an addition: makes this blob the next version of the package. The caller must have made sure that the
     /// blob is in the store at its address. Version numbers are dense, unique and never reused.
     ///
     /// # Errors
-    /// [`Conflict`] if an expectation is not met, a key was used for something else, or others kept being first;
-    /// [`Error::Interrupted`]; [`Error::Unknown`].
+    /// [`Conflict`] if an expectation is not met, the key was used for another request, or other writers won every race
+    /// until the deadline; [`Error::Interrupted`]; [`Error::Unknown`].
     async fn add(&self, request: &AddRequest, blob: &Blob, draft: &Draft) -> Result<Added, Error>;
 
-    /// Moves a tag to what a spec means at that instant. Where it is there already, changes nothing and says so with
-    /// `previous` equal to `version`.
+    /// Moves a tag to the version that a spec resolves to at the commit. If the tag is on that version already, changes
+    /// nothing and returns `previous` equal to `version`.
     ///
     /// # Errors
-    /// [`NotFound`] for the package, version, or the spec's tag; [`Refused`] if the version is not active or the tag
-    /// is protected; [`Conflict`] if the expectation is not met; [`Error::Interrupted`]; [`Error::Unknown`].
+    /// [`NotFound`] for the package, version, or the spec's tag; [`Refused`] if the version is not active or the tag is
+    /// protected; [`Conflict`] if the expectation is not met; [`Error::Interrupted`]; [`Error::Unknown`].
     async fn tag(&self, request: &TagRequest) -> Result<TagMove, Error>;
 
-    /// Takes a tag off. Where it is off already, changes nothing and says so with `previous` none.
+    /// Removes a tag from its version. If the tag is on no version already, changes nothing and returns no `previous`.
     ///
     /// # Errors
     /// [`NotFound::Tag`] if there never was such a tag; else as [`tag`](Self::tag).
     async fn untag(&self, request: &UntagRequest) -> Result<TagMove, Error>;
 
-    /// Puts a tag back to where it was before: the version of its event `back`. Again, it goes further back, never to
-    /// and fro. Where it is there already, changes nothing.
+    /// Moves a tag back to its previous version: the version of its event `back`. A repeated rollback goes one step
+    /// further back; it never alternates between two versions. If the tag is on the target already, changes nothing.
     ///
     /// # Errors
-    /// [`NotFound::Tag`]; [`NotFound::Past`] if it was nowhere before, or never on that version; [`Refused::Rollback`] if it
-    /// can't be put there; [`Conflict`] if the expectation is not met; else as [`tag`](Self::tag).
+    /// [`NotFound::Tag`]; [`NotFound::Past`] if the tag has no earlier version, or was never on the given one;
+    /// [`Refused::Rollback`] if the target can't be tagged; [`Conflict`] if the expectation is not met; else as
+    /// [`tag`](Self::tag).
     async fn rollback(&self, request: &RollbackRequest) -> Result<TagMove, Error> {
         let _ = request;
         Err(Refused::Unsupported.into())
     }
 
-    /// Makes all moves of a plan in one transaction, or none of them; returns them in the plan's order. All are resolved
-    /// against the state before the plan. A tag that is there already stays, and still stands there at the commit.
+    /// Makes all moves of a plan in one transaction, or none of them; returns them in the plan's order. All specs are
+    /// resolved against the state before the plan. A tag that is on its target already does not move, and the commit
+    /// checks that it is still there.
     ///
-    /// To undo, it puts each tag back to where it was before one and the same application of the plan, if they all stand
-    /// where that put them.
+    /// With `undo`, moves each tag back to its version before one and the same application of the plan, provided that
+    /// all tags are still where that application put them.
     ///
     /// # Errors
-    /// [`Error::Moves`] names every move that can't be made, and why; of a plan of one move, that move's own error.
-    /// [`Refused::TooLarge`] if it takes more than one transaction can hold; [`Error::Interrupted`]; [`Error::Unknown`].
+    /// [`Error::Moves`] names every move that can't be made, and the reason; for a plan of one move, that move's own
+    /// error. [`Refused::TooLarge`] if the plan does not fit in one transaction; [`Error::Interrupted`];
+    /// [`Error::Unknown`].
     async fn apply(&self, request: &ApplyRequest) -> Result<Vec<TagMove>, Error> {
         let _ = request;
         Err(Refused::Unsupported.into())
     }
 
-    /// What [`apply`](Self::apply) would do now. Changes nothing.
+    /// Returns the moves that [`apply`](Self::apply) would make now. Changes nothing.
     ///
     /// # Errors
     /// As [`apply`](Self::apply).
@@ -147,43 +155,48 @@ pub trait Ledger: sealed::Sealed + fmt::Debug + Send + Sync {
         Err(Refused::Unsupported.into())
     }
 
-    /// Protects a tag, or takes its protection away; an event of its own. Where it is so already, changes nothing.
+    /// Protects a tag, or removes its protection; recorded as an event of its own. Idempotent: if the protection is as
+    /// requested already, changes nothing.
     ///
     /// # Errors
-    /// [`NotFound::Package`]; [`NotFound::Tag`] if there is nothing to take away; [`Refused::Protected`] if it is protected
-    /// in another way; [`Conflict`]; [`Error::Interrupted`]; [`Error::Unknown`].
+    /// [`NotFound::Package`]; [`NotFound::Tag`] if there is no protection to remove; [`Refused::Protected`] if the tag
+    /// has another protection; [`Conflict`]; [`Error::Interrupted`]; [`Error::Unknown`].
     async fn protect(&self, request: &ProtectRequest) -> Result<TagMove, Error> {
         let _ = request;
         Err(Refused::Unsupported.into())
     }
 
-    /// All that happened to a package, or to one tag of it, newest first. The two logs of the package are read page by
-    /// page and merged by time, as of one instant. Yields [`NotFound`] if there is no such package or tag. Of a log whose
-    /// head is damaged or lost, the entries are yielded without an upper bound, and last of all [`Error::Damaged`].
+    /// Lists all events of a package, or of one tag of it, newest first. Reads the two logs of the package page by
+    /// page, as of one instant, and merges them by time. Yields [`NotFound`] if there is no such package or tag. If the
+    /// head of a log is damaged or missing, yields the log's entries without an upper bound, and [`Error::Damaged`]
+    /// last.
     fn history(&self, package: &PackageName, tag: Option<&TagName>) -> BoxStream<'_, Result<Event, Error>> {
         let _ = (package, tag);
         stream::once(async { Err(Refused::Unsupported.into()) }).boxed()
     }
 
-    /// Changes a version: yanks, unyanks, deletes or labels it. Where it is so already, changes nothing.
+    /// Changes a version: yanks, unyanks, deletes or labels it. Idempotent: if the version is in that state already,
+    /// changes nothing.
     ///
     /// # Errors
-    /// [`NotFound`] for the package or version, also for a deleted one; [`Refused`] if it is tagged, or has a label
-    /// with another value; [`Error::Interrupted`]; [`Error::Unknown`]. [`Refused::Unsupported`] if the ledger can't.
+    /// [`NotFound`] for the package or version, also for a deleted one; [`Refused`] if the version is tagged, or has
+    /// the label with another value; [`Error::Interrupted`]; [`Error::Unknown`]. [`Refused::Unsupported`] if the ledger
+    /// can't.
     async fn change(&self, request: &ChangeRequest) -> Result<Changed, Error> {
         let _ = request;
         Err(Refused::Unsupported.into())
     }
-    /// Which ledger this is; `None` for one that nothing was added to yet. Changes nothing.
+    /// Returns the ledger's identity; `None` for a ledger to which nothing was added yet. Changes nothing.
     ///
     /// # Errors
-    /// [`Refused::Unsupported`] if the ledger can't tell.
+    /// [`Refused::Unsupported`] if the ledger has no identity.
     async fn identity(&self) -> Result<Option<Identity>, Error> {
         Err(Refused::Unsupported.into())
     }
 
-    /// Gives the ledger another id, which no copy of it has, and this epoch, unless it is not `seen` any more, and makes
-    /// the place where it is its home. Returns what it is then. What it is to adopt has to be given to it afterwards.
+    /// Gives the ledger a new id, which no copy of it has, and this epoch, and makes its present location its home;
+    /// changes nothing unless its identity still is `seen`. Returns the identity that it has then. The caller must mark
+    /// the adopted store with that identity afterwards.
     ///
     /// # Errors
     /// [`Refused::Unsupported`] if the ledger can't.
@@ -192,18 +205,18 @@ pub trait Ledger: sealed::Sealed + fmt::Debug + Send + Sync {
         Err(Refused::Unsupported.into())
     }
 
-    /// Where these objects of its store stand, in their order: any number of them, each read consistently, all
-    /// together no snapshot. Changes nothing.
+    /// Returns the status of these objects of its store, in their order. Any number of objects is allowed; each is read
+    /// consistently, but all together are not one snapshot. Changes nothing.
     ///
     /// # Errors
-    /// [`Refused::Unsupported`] if the ledger can't tell.
+    /// [`Refused::Unsupported`] if the ledger does not count blobs.
     async fn blob_statuses(&self, addresses: &[Address]) -> Result<Vec<BlobStatus>, Error> {
         let _ = addresses;
         Err(Refused::Unsupported.into())
     }
 
-    /// Makes sure that no version will ever need this object, unless one does already; returns whether it may be
-    /// deleted now, and for ever. Idempotent. An object that must be kept is no error.
+    /// Condemns an object, unless a version needs it: no version can need it afterwards. Returns true if the object may
+    /// be deleted, now and permanently. Idempotent. An object that must be kept is not an error.
     ///
     /// # Errors
     /// [`Refused::Unsupported`] if the ledger can't.
@@ -211,17 +224,19 @@ pub trait Ledger: sealed::Sealed + fmt::Debug + Send + Sync {
         let _ = address;
         Err(Refused::Unsupported.into())
     }
-    /// Checks everything that the ledger holds, and tells of each breach as it is found. With `repair`, mends what can
-    /// be derived from the logs, each under the condition that it is still as it was seen; else changes nothing. May
-    /// run while others write. Returns what it went through, and which blobs the store must have.
+    /// Checks everything that the ledger holds, and reports each violation as it is found. With `repair`, repairs what
+    /// can be derived from the logs, each item under the condition that it has not changed since it was read; else
+    /// changes nothing. Safe to run concurrently with writers. Returns the number of records checked, and the blobs
+    /// that the store must have.
     ///
     /// # Errors
-    /// [`Refused::Unsupported`] if the ledger can't. A breach is no error.
+    /// [`Refused::Unsupported`] if the ledger can't. A violation is not an error.
     async fn audit(&self, repair: bool, on_violation: OnViolation<'_>) -> Result<AuditReport, Error> {
         self.audit_observed(repair, on_violation, &|_| ()).await
     }
 
-    /// As [`audit`](Self::audit), and calls `on_progress` with the number of items that were read, as they are.
+    /// Does the same as [`audit`](Self::audit), and calls `on_progress` with the number of items read, as they are
+    /// read.
     ///
     /// # Errors
     /// As [`audit`](Self::audit).
@@ -236,7 +251,7 @@ pub trait Ledger: sealed::Sealed + fmt::Debug + Send + Sync {
     }
 }
 
-/// Keeps [`Ledger`] to this crate.
+/// Restricts implementations of [`Ledger`] to this crate.
 pub(super) mod sealed {
     /// A ledger of this crate.
     pub trait Sealed {}

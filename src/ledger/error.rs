@@ -1,7 +1,7 @@
-//! Why the ledger did not do what was asked.
+//! Errors of a ledger's operations.
 //!
-//! Sorted by what a caller would do differently. Messages name the package, the version and the tag; hints and exit
-//! codes are the business of whoever shows them.
+//! The kinds are sorted by how a caller handles them. Messages name the package, the version and the tag; hints and
+//! exit codes belong to the command line.
 
 mod reasons;
 mod uncertain;
@@ -21,52 +21,51 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// What was named is not there.
+    /// The package, version or tag does not exist.
     #[error(transparent)]
     NotFound(NotFound),
-    /// Someone else was first, or things are not as expected. Nothing was changed.
+    /// Another writer was first, or the state is not as expected. Nothing was changed.
     #[error(transparent)]
     Conflict(Conflict),
-    /// The ledger's rules forbid it. Nothing was changed.
+    /// The ledger's rules forbid the request. Nothing was changed.
     #[error(transparent)]
     Refused(Refused),
-    /// The back end failed for longer than the deadline, or in a way that trying again does not mend. Nothing was
-    /// changed.
+    /// The back end failed until the deadline, or in a way that a retry does not fix. Nothing was changed.
     #[error(transparent)]
     Fault(#[from] Fault),
-    /// Some moves of a plan can't be made, for these reasons. Nothing was changed.
+    /// Some moves of a plan can't be made. Nothing was changed.
     #[error("{} of {of} moves can't be made:{}", failed.len(), listed(failed))]
     Moves {
-        /// What failed, in the plan's order: of kinds not found, conflict, or refused.
+        /// The failed moves, in the plan's order: each is not found, a conflict, or refused.
         failed: Vec<Failed>,
-        /// How many moves there are.
+        /// The number of moves in the plan.
         of: usize,
     },
-    /// The change may have happened, and this could not be found out. Running it again with `key` finds out, and
-    /// never does it twice.
+    /// The outcome is unknown: the change may have been made. Running the operation again with `key` reports the
+    /// outcome, and never makes the change twice.
     #[error("the outcome is unknown: {source}")]
     Unknown {
-        /// The idempotency key to run it again with.
+        /// The idempotency key for running the operation again.
         key: IdempotencyKey,
-        /// Why it is not known.
+        /// The reason why the outcome is not known.
         source: Fault,
     },
     /// The request names no author. Nothing was changed.
     #[error("the change has no author: set one for the client, or for the request")]
     NoAuthor,
-    /// A stop was requested before anything was committed. Nothing was changed.
+    /// A cancellation was requested before the commit. Nothing was changed.
     #[error("interrupted before anything was committed")]
     Interrupted,
-    /// What the ledger holds is not what it must be.
+    /// An item of the ledger is not as it must be.
     #[error("{what} is damaged: {why}")]
     Damaged {
         /// The item.
         what: String,
-        /// What is wrong with it.
+        /// The defect.
         why: String,
     },
-    /// Part of the ledger was written by a newer release of this program, which says that this one must not read or
-    /// change it. Nothing was changed.
+    /// Part of the ledger was written by a newer release of this program, and records that this release must not read
+    /// or change it. Nothing was changed.
     #[error(
         "{what} needs {} to {done}; this is {}",
         least.as_ref().map_or_else(|| "a newer release of sacker".to_owned(), |least| format!("sacker {least} or newer")),
@@ -75,21 +74,21 @@ pub enum Error {
     Newer {
         /// The part.
         what: String,
-        /// For what: `be read`, `be changed`.
+        /// The operation that needs it: `be read`, `be changed`.
         done: String,
-        /// The least release that may do so, where the ledger says.
+        /// The oldest release that may do so, if the ledger names one.
         least: Option<String>,
     },
-    /// The table is a copy of a ledger, such as a restored one, and a copy is not changed. Nothing was changed.
-    /// [`Ledger::adopt`](super::Ledger::adopt) makes it a ledger of its own.
+    /// The table is a copy of a ledger, such as a restored one; copies are read-only. Nothing was changed.
+    /// [`Ledger::adopt`](super::Ledger::adopt) makes a copy a ledger of its own.
     #[error("this is a copy of the ledger {id} in {home}")]
     Copy {
         /// The ledger's id.
         id: String,
-        /// Where the ledger was made.
+        /// The location where the ledger was created.
         home: String,
     },
-    /// The ledger has a schema that this program does not know, and does not say which releases may use it.
+    /// The ledger has a schema that this program does not know, and does not say which releases can use it.
     #[error("the ledger has schema {found}; this program knows schema {known}")]
     Schema {
         /// The schema of the ledger.
@@ -100,7 +99,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// Something has a state or kind that this release does not know, so it can't say what may be done with it.
+    /// Returns the error for a state or kind that this release does not know.
     pub(super) fn unknown_word(what: &str, word: &str, done: &str) -> Self {
         Self::Newer { what: format!("{what} ({word})"), done: done.to_owned(), least: None }
     }
@@ -110,8 +109,8 @@ impl Error {
         if author.actor.is_some() { Ok(()) } else { Err(Self::NoAuthor) }
     }
 
-    /// This failure, of a run that takes up another by its `OP@SLOT`, from before it has found anything out: what
-    /// became of the other is as unknown as it was, and must not be called unchanged.
+    /// Returns this failure as [`Error::Unknown`] if the run resumes another by its `OP@SLOT` and fails before it knows
+    /// the outcome: the outcome of the other run is still unknown, and must not be reported as unchanged.
     pub(crate) fn unresolved(self, author: &Author) -> Self {
         match (self, &author.key) {
             (Self::Fault(source), Some(key @ IdempotencyKey::Resume { .. })) => {
@@ -129,18 +128,18 @@ pub struct Failed {
     pub package: PackageName,
     /// The tag.
     pub tag: TagName,
-    /// Why.
+    /// The reason.
     pub error: Error,
 }
 
 impl Failed {
-    /// Whether it is in the way of taking a plan back.
+    /// Returns true if this failure prevents the undo of a plan.
     pub(crate) fn is_of_undo(&self) -> bool {
         matches!(self.error, Error::Conflict(Conflict::NotApplied { .. }))
     }
 }
 
-/// A line for each, which begins with the tag that was to be moved.
+/// Formats one line per move, which begins with its tag.
 fn listed(failed: &[Failed]) -> String {
     let line = |Failed { package, tag, error }: &Failed| {
         let (tag, why) = (format!("{package} {tag} "), error.to_string());

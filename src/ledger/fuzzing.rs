@@ -1,4 +1,4 @@
-//! What the fuzzers can't reach from outside.
+//! Private functions that the fuzzers call.
 
 use super::{
     Error,
@@ -9,7 +9,7 @@ use super::{
 use crate::table::{Item, Key};
 use serde::{Serialize, de::DeserializeOwned};
 
-/// The records that items hold.
+/// The kinds of records that items hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Record {
     /// The ledger itself.
@@ -33,10 +33,10 @@ pub enum Record {
 }
 
 impl Record {
-    /// Reads an item as this record, and writes that as an item again.
+    /// Reads an item as this record, and writes the record as an item again.
     ///
     /// # Errors
-    /// [`Error::Damaged`] if it is no such record.
+    /// [`Error::Damaged`] if the item is not such a record.
     pub fn recode(self, key: &Key, item: &Item) -> Result<Item, Error> {
         fn of<T: Serialize + DeserializeOwned>(key: &Key, item: &Item) -> Result<Item, Error> {
             Ok(encode(&decode::<T>(key, item)?))

@@ -1,8 +1,8 @@
-//! Which version of which package is which blob, and which tag is on which version.
+//! The ledger: it maps each version of a package to a blob, and each tag to a version.
 //!
-//! The trait [`Ledger`] says what a ledger does and promises. [`TableLedger`] keeps the promises over any
-//! [`Table`](crate::table::Table) with one protocol, written once. With the cargo feature `weak-s3-ledger` there is a
-//! second one, `WeakS3Ledger`, which does not keep them and exists to show so.
+//! The trait [`Ledger`] states the operations and guarantees. [`TableLedger`] provides the guarantees over any
+//! [`Table`](crate::table::Table), with one protocol that is written once. The cargo feature `weak-s3-ledger` adds
+//! `WeakS3Ledger`, which does not provide them and exists to demonstrate that.
 
 mod api;
 mod changes;

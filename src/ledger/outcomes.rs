@@ -1,4 +1,4 @@
-//! What comes of what is asked.
+//! Results of requests to a ledger.
 
 use super::{identity::Identity, snapshot::Snapshot};
 use crate::model::{Generation, OpId, Release, State};
@@ -7,15 +7,15 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-/// An addition that has begun, and what was read for it. See [`Ledger::begin_add`].
+/// An addition that has begun, with the items that were read for it. See [`Ledger::begin_add`](super::Ledger::begin_add).
 #[derive(Debug, Clone)]
 pub struct Draft {
-    /// The ledger, which must own the store that the blob goes to.
+    /// The identity of the ledger, which must own the store that the blob goes to.
     pub ledger: Identity,
     pub(super) op: OpId,
     pub(super) seen: Snapshot,
-    /// The generation at which the caller was told last to store the blob, if any, plus one. Shared with `add`, which
-    /// borrows the draft: a version is committed against no other.
+    /// The generation in the last [`Staged::Upload`] that the caller received, plus one; 0 if there was none. Shared
+    /// with `add`, which borrows the draft: a version is committed against no other generation.
     staged_generation: Arc<AtomicU64>,
 }
 
@@ -37,40 +37,40 @@ impl Draft {
     }
 }
 
-/// What an addition needs next. See [`Ledger::stage`].
+/// The next step of an addition. See [`Ledger::stage`](super::Ledger::stage).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Staged {
     /// The blob must be in the store, at this generation.
     Upload {
         /// The generation.
         generation: Generation,
-        /// Whether some version needs it already, so that it should be there.
+        /// True if a version needs the blob already, so that it should be in the store.
         expected: bool,
     },
-    /// The outcome does not depend on the blob: there is nothing to store.
+    /// The blob need not be stored: the outcome does not depend on it.
     NothingToStore,
 }
 
-/// How an addition ended.
+/// The outcome of an addition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Added {
-    /// The version is there.
+    /// The version exists.
     Version {
         /// The version.
         release: Box<Release>,
-        /// Whether this operation, now or in an earlier run with the same key, made it. If not, nothing was added:
-        /// `latest` had the same sha256.
+        /// True if this operation created the version, now or in an earlier run with the same key. False if nothing was
+        /// added, because `latest` had the same sha256.
         new: bool,
     },
-    /// Nothing was added: the blob was collected meanwhile, and has to be stored at this generation.
+    /// The blob was collected in the meantime, and must be stored at this generation; nothing was added.
     Restage(Generation),
 }
 
-/// A version that was changed, or was so already.
+/// The outcome of a change of a version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Changed {
-    /// The version as the change left it.
+    /// The version after the change.
     pub release: Release,
-    /// Its state before; the same as now where that did not change.
+    /// The state before the change; equal to the present state if the change did not affect it.
     pub previous: State,
 }

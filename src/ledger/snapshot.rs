@@ -1,8 +1,8 @@
-//! Items as they were read, and a record of all that a decision used of them.
+//! Items as they were read, and a record of the facts that a decision used.
 //!
-//! A change is decided on in [`Operation::plan`](super::engine::operation::Operation::plan) from a [`Snapshot`] and nothing
-//! else, and each accessor of the snapshot records what it hands out. So the engine knows what a decision rests on, and
-//! sends a transaction only if that still holds when it commits: see [`coverage`].
+//! A change is decided on in [`Operation::plan`](super::engine::operation::Operation::plan) from a [`Snapshot`] and
+//! nothing else, and each accessor of the snapshot records what it returns. The engine therefore knows what a decision
+//! depends on, and sends a transaction only if all of that still holds at the commit: see [`coverage`].
 
 pub(super) mod coverage;
 mod facts;
@@ -22,7 +22,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-/// A version without that which may change of it.
+/// A version, without the attributes that can change.
 #[derive(Debug, Clone)]
 pub(super) struct FixedVersion {
     pub blob: BlobFields,
@@ -30,40 +30,40 @@ pub(super) struct FixedVersion {
     pub clock: Option<Timestamp>,
 }
 
-/// Something that is only shown with an outcome, and that nothing may be decided on.
+/// A value that may be shown with an outcome, but not used for a decision.
 #[derive(Debug, Clone)]
 pub(super) struct Shown<T>(T);
 
 impl<T> Shown<T> {
-    /// Something that was decided on already.
+    /// Wraps a value that was decided on already.
     pub(super) fn of(known: T) -> Self {
         Self(known)
     }
 
-    /// Hands it out to be shown.
+    /// Returns the value, to be shown.
     pub(super) fn show(self) -> T {
         self.0
     }
 }
 
-/// What a plan needs to know, or what has to be read to know it.
+/// Data that a plan needs, or the keys that must be read first.
 pub(super) enum Lookup<T> {
     Ready(T),
     Missing(Vec<Key>),
 }
 
-/// An item, and the read that it is from.
+/// An item, and the read that returned it.
 #[derive(Debug, Clone)]
 struct Seen {
     item: Option<Item>,
     read: usize,
 }
 
-/// Items as they were read; `None` for one that was not there.
+/// Items as they were read; `None` for one that was absent.
 #[derive(Default)]
 pub(super) struct Snapshot {
     items: BTreeMap<Key, Seen>,
-    /// Each read that items are from, in order: true for one that read them at one instant.
+    /// The reads that returned the items, in order: true for a read at one instant.
     reads: Vec<bool>,
     used: Mutex<Vec<Used>>,
 }
@@ -84,14 +84,14 @@ impl fmt::Debug for Snapshot {
 }
 
 impl Snapshot {
-    /// Items of one read: at one instant, or each at its own.
+    /// Creates a snapshot from one read: at one instant if `one`, else with an instant for each item.
     pub(super) fn new(keys: Vec<Key>, items: Vec<Option<Item>>, one: bool) -> Self {
         let mut snapshot = Self::default();
         snapshot.read(keys.into_iter().zip(items), one);
         snapshot
     }
 
-    /// Adds items that were read after all that are there, each at an instant of its own.
+    /// Adds items that were read after all present ones, each at an instant of its own.
     pub(super) fn more(&mut self, items: impl IntoIterator<Item = (Key, Option<Item>)>) {
         self.read(items, false);
     }
@@ -132,16 +132,16 @@ impl Snapshot {
         self.items.get(key).and_then(|seen| seen.item.as_ref())
     }
 
-    /// The item at a key that must have been read; else nothing would be known of it.
+    /// Returns the item at a key that must have been read.
     fn known(&self, key: &Key) -> Option<&Item> {
-        assert!(self.contains(key), "{key} is decided on and was not read");
+        assert!(self.contains(key), "{key} is used for a decision and was not read");
         self.item(key)
     }
 
     /// Returns the record at `key`.
     ///
     /// # Panics
-    /// If it was not read.
+    /// If the key was not read.
     pub(super) fn get<T: Record>(&self, key: &Key) -> Result<Option<T>, Error> {
         let item = self.known(key);
         match item {
@@ -154,7 +154,7 @@ impl Snapshot {
         item.map(|item| decode(key, item)).transpose()
     }
 
-    /// Returns the record at `key`, to which another item refers; `None` if it was not read.
+    /// Returns the record at `key`, to which another item refers; `None` if the key was not read.
     pub(super) fn get_referenced<T: Record>(&self, key: &Key) -> Result<Option<T>, Error> {
         if !self.contains(key) {
             return Ok(None);
@@ -162,7 +162,7 @@ impl Snapshot {
         self.get(key)?.map_or_else(|| Err(missing(key)), |record| Ok(Some(record)))
     }
 
-    /// Returns the record at `key`, to which another item refers, to be shown; `None` if it was not read.
+    /// Returns the record at `key`, to which another item refers, to be shown; `None` if the key was not read.
     pub(super) fn shown<T: Record>(&self, key: &Key) -> Result<Option<Shown<T>>, Error> {
         if !self.contains(key) {
             return Ok(None);
@@ -171,7 +171,7 @@ impl Snapshot {
         Ok(Some(Shown(decode(key, item)?)))
     }
 
-    /// Returns what never changes of the version at `key`.
+    /// Returns the immutable part of the version at `key`.
     pub(super) fn version(&self, key: &Key) -> Result<Option<FixedVersion>, Error> {
         let Some(item) = self.known(key) else {
             self.uses(key, Fact::Absent);
@@ -181,12 +181,12 @@ impl Snapshot {
         Ok(Some(FixedVersion { blob: item.copied_blob(), when: item.when, clock: item.clock }))
     }
 
-    /// Returns the value that a label of the version at `key` has. A label that is there stays as it is; one that is not
-    /// may be added.
+    /// Returns the value of a label of the version at `key`. An existing label never changes; a missing one may be
+    /// added.
     pub(super) fn label(&self, key: &Key, name: &str) -> Result<Option<String>, Error> {
         let item: Option<VersionItem> = self.known(key).map(|item| decode(key, item)).transpose()?;
         let labels = item.map_or_else(Labels::default, |item| item.labels.and(&item.more_labels));
-        let value = labels.iter().find(|(there, _)| *there == name).map(|(_, value)| value.to_owned());
+        let value = labels.iter().find(|(label, _)| *label == name).map(|(_, value)| value.to_owned());
         if value.is_none() {
             self.uses(key, Fact::Same(&["more_labels"]));
         }
@@ -200,7 +200,7 @@ impl Snapshot {
         Ok(head.and_then(|head| head.latest.zip(head.blob)))
     }
 
-    /// Returns true if the package has a version. One that has stays.
+    /// Returns true if the package has a version. A package is never removed.
     pub(super) fn has_package(&self, package: &PackageName) -> Result<bool, Error> {
         let key = schema::head_key(&schema::releases(package));
         let head: Option<Head> = self.known(&key).map(|item| decode(&key, item)).transpose()?;
@@ -212,7 +212,7 @@ impl Snapshot {
         Ok(false)
     }
 
-    /// Returns the `rev` in the head of a log, 0 for none, where a transaction begins or which it checks.
+    /// Returns the `rev` in the head of a log, 0 for none, as the base of a transaction or for a check.
     pub(super) fn rev(&self, log: &str) -> Result<u64, Error> {
         Ok(self.get::<TagHead>(&schema::head_key(log))?.map_or(0, |head| head.rev))
     }

@@ -24,7 +24,7 @@ use tokio::sync::Mutex;
 
 pub(super) const READING: &str = "reading the ledger";
 
-/// A ledger that keeps every promise of [`Ledger`](super::Ledger), over any [`Table`].
+/// A ledger that provides every guarantee of [`Ledger`](super::Ledger), over any [`Table`].
 pub struct TableLedger {
     pub(super) table: Arc<dyn Table>,
     retry_policy: RetryPolicy,
@@ -40,13 +40,13 @@ impl fmt::Debug for TableLedger {
 }
 
 impl TableLedger {
-    /// A ledger in this table, by the clock of this machine.
+    /// Creates a ledger over this table, with the clock of this machine.
     #[must_use]
     pub fn new(table: Arc<dyn Table>, retry_policy: RetryPolicy) -> Self {
         Self::with_clock(table, retry_policy, Arc::new(Timestamp::now))
     }
 
-    /// A ledger in this table, by another clock.
+    /// Creates a ledger over this table, with another clock.
     #[must_use]
     pub fn with_clock(
         table: Arc<dyn Table>,
@@ -57,8 +57,8 @@ impl TableLedger {
         Self { table, retry_policy, clock, schema_known: AtomicBool::new(false), asking: Mutex::new(()) }
     }
 
-    /// The same ledger, with its clock corrected by the time of the server that has the table, as soon as an answer has
-    /// stated one: what is recorded is then the server's time, which all clients share.
+    /// Corrects the ledger's clock by the time of the server that has the table, as soon as one of its answers has
+    /// stated it. The recorded time is then the server's, which all clients share.
     #[must_use]
     pub fn with_server_time(self, server: ServerTime) -> Self {
         Self { clock: self.clock.with_server(server), ..self }
@@ -80,11 +80,11 @@ impl TableLedger {
         self.clock.now()
     }
 
-    /// Reads items, each consistently, together with the ledger's identity where that was not checked yet.
+    /// Reads items, each consistently, and the ledger's identity with them if it was not checked yet.
     pub(super) async fn read(&self, mut keys: Vec<Key>) -> Result<Snapshot, Error> {
         let meta = schema::meta_key();
         let asks = !self.schema_known.load(Ordering::Relaxed) && !keys.contains(&meta);
-        // Who only wants it checked meanwhile waits for this, and need not ask.
+        // A concurrent caller that only needs the check waits for this one, and need not read.
         let _asking = asks.then(|| self.asking.try_lock());
         if asks {
             keys.push(meta);
@@ -92,7 +92,7 @@ impl TableLedger {
         self.retry_policy.run(READING, || self.read_once(keys.clone(), false)).await
     }
 
-    /// One try to read items: as one snapshot, or each for itself. Checks the ledger's identity if it is among them.
+    /// Tries once to read items: as one snapshot, or each for itself. Checks the ledger's identity if it is among them.
     pub(super) async fn read_once(&self, keys: Vec<Key>, one: bool) -> Result<Snapshot, Error> {
         let items =
             if one { self.table.get_transact(&keys).await? } else { self.table.get_many(&keys).await? };
@@ -105,12 +105,12 @@ impl TableLedger {
         Ok(snapshot)
     }
 
-    /// Checks that this program knows the ledger's schema, where that was not done yet.
+    /// Checks that this program knows the ledger's schema, if that was not done yet.
     pub(super) async fn check_schema(&self) -> Result<(), Error> {
         if self.schema_known.load(Ordering::Relaxed) {
             return Ok(());
         }
-        // Of several at once, one asks.
+        // Only one of several concurrent callers reads it.
         let _asking = self.asking.lock().await;
         if !self.schema_known.load(Ordering::Relaxed) {
             self.read(Vec::new()).await?;

@@ -1,4 +1,4 @@
-//! A second ledger, in JSON documents on S3, that does not keep the promises of the first.
+//! A second ledger, in JSON documents on S3, without the guarantees of the first.
 
 mod document;
 
@@ -25,26 +25,26 @@ use futures_util::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{collections::BTreeSet, sync::Arc};
 
-/// A ledger of one JSON document a package, on S3, each changed by reading it, changing it, and writing it back
+/// A ledger of one JSON document a package, on S3. Each change reads the document, changes it, and writes it back
 /// whole, without any condition.
 ///
 /// It does what [`Ledger`] says as long as there is one writer and no request is lost. It exists so that a test can
-/// show what goes wrong otherwise; never use it for anything else. What it loses, of what
-/// [`TableLedger`](super::TableLedger) promises:
+/// show what goes wrong otherwise; never use it for anything else. The guarantees of
+/// [`TableLedger`](super::TableLedger) that it lacks:
 ///
-/// - **Nothing is lost, nothing is duplicated**: two writers that read the same document both write what follows from
-///   it, and the second overwrites the first. Two additions get the same number and one of them is gone; a tag move
-///   is silently undone by an addition; an expectation holds when it is looked at and not when it is acted upon. A
-///   package's listing has it all the same, so nothing looks wrong.
-/// - **What one client was told succeeded, every later read sees**: until the next writer overwrites it. (Each read
-///   in itself is consistent, since S3 is.)
-/// - **A crash, a timeout or a repeated request leaves the ledger right**: a write whose answer was lost is written
-///   again, and undoes what others wrote in between; so does a copy that arrives late. There is no slot that shows
-///   whose entry it is, so [`Error::Unknown`] is never said, even where it would be true. An idempotency key is kept
-///   in the document and is lost with it.
-/// - **A blob that a version needs is never collected**: blobs are not counted and have no generations, so nothing
-///   can be collected safely.
-/// - Changes are not kept: there are no logs, and no hash chain that shows edits by hand.
+/// - **Nothing is lost, nothing is duplicated**: if two writers read the same document, each writes its own result, and
+///   the second overwrites the first. Two additions get the same number and one of them is lost; an addition silently
+///   undoes a tag move; an expectation can become false between the check and the write. The listing still shows the
+///   package, so the loss is not visible.
+/// - **Every later read sees a change that was reported as successful**: only until the next writer overwrites it.
+///   (Each read in itself is consistent, since S3 is.)
+/// - **A crash, a timeout or a repeated request leaves the ledger correct**: a write whose answer was lost is written
+///   again, and undoes what others wrote in between; so does a copy that arrives late. There is no slot that shows who
+///   wrote an entry, so [`Error::Unknown`] is never returned, even when it would be true. An idempotency key is kept in
+///   the document and is lost with it.
+/// - **A blob that a version needs is never collected**: blobs are not counted and have no generations, so nothing can
+///   be collected safely.
+/// - **History**: there are no logs, and no hash chain that shows manual edits.
 #[derive(Debug)]
 pub struct WeakS3Ledger {
     objects: Arc<dyn Objects>,
@@ -61,7 +61,7 @@ const IDENTITY: &str = "ledger.json";
 const PACKAGES: &str = "packages/";
 
 impl WeakS3Ledger {
-    /// A ledger in these objects.
+    /// Creates a ledger over these objects.
     #[must_use]
     pub fn new(objects: Arc<dyn Objects>, retry_policy: RetryPolicy) -> Self {
         Self { objects, retry_policy }
@@ -86,7 +86,7 @@ impl WeakS3Ledger {
         Ok(self.read(&name(package)).await?.unwrap_or_default())
     }
 
-    /// The document of a package that there is.
+    /// Returns the document of a package, which must exist.
     async fn existing(&self, package: &PackageName) -> Result<Document, Error> {
         let document = self.document(package).await?;
         if document.versions.is_empty() {
@@ -126,7 +126,7 @@ fn name(package: &PackageName) -> String {
     format!("{PACKAGES}{package}.json")
 }
 
-fn asked(sha256: &Digest) -> String {
+fn request_text(sha256: &Digest) -> String {
     format!("add {sha256}")
 }
 
@@ -213,7 +213,7 @@ impl Ledger for WeakS3Ledger {
 
     async fn stage(&self, request: &AddRequest, sha256: &Digest, draft: &mut Draft) -> Result<Staged, Error> {
         let document = self.document(&request.package).await?;
-        let settled = document.remembered(&request.author, &asked(sha256))?.is_some()
+        let settled = document.remembered(&request.author, &request_text(sha256))?.is_some()
             || unchanged(&document, request, sha256)?.is_some();
         let staged =
             if settled { Staged::NothingToStore } else { Staged::Upload { generation: 0, expected: false } };
@@ -225,7 +225,9 @@ impl Ledger for WeakS3Ledger {
         Error::check_author(&request.author)?;
         let (package, sha256) = (&request.package, &blob.address.sha256);
         let mut document = self.document(package).await?;
-        if let Some(Outcome::Added { version, new }) = document.remembered(&request.author, &asked(sha256))? {
+        if let Some(Outcome::Added { version, new }) =
+            document.remembered(&request.author, &request_text(sha256))?
+        {
             let mut release = document.release(package, document.version(package, version)?);
             if new {
                 let tags: BTreeSet<String> = request.tags.iter().map(ToString::to_string).collect();
@@ -264,7 +266,7 @@ impl Ledger for WeakS3Ledger {
             document.set(tag, Some((version, fields.clone())), &request.author);
         }
         let new = unchanged.is_none();
-        document.remember(request.author.key.as_ref(), asked(sha256), Outcome::Added { version, new });
+        document.remember(request.author.key.as_ref(), request_text(sha256), Outcome::Added { version, new });
         self.write(&name(package), &document).await?;
         let release = document.release(package, document.version(package, version)?);
         Ok(Added::Version { release: Box::new(release), new })
@@ -273,18 +275,18 @@ impl Ledger for WeakS3Ledger {
     async fn tag(&self, request: &TagRequest) -> Result<TagMove, Error> {
         Error::check_author(&request.author)?;
         let TagRequest { package, spec, tag, expect, require, confirm: _, author } = request;
-        // It protects nothing, so there is nothing to confirm.
+        // This ledger has no protection, so there is nothing to confirm.
         if !require.is_empty() {
             return Err(Refused::Unsupported.into());
         }
-        let asked = format!("tag {spec} {tag}");
+        let request_text = format!("tag {spec} {tag}");
         let change = |document: &mut Document| {
             let target = document.resolve(package, spec)?;
             let target = (target.n, target.blob.clone());
             check_expectation(document, package, tag, *expect)?;
             Ok(document.set(tag, Some(target), author))
         };
-        self.move_tag(package, author, asked, change).await
+        self.move_tag(package, author, request_text, change).await
     }
 
     async fn untag(&self, request: &UntagRequest) -> Result<TagMove, Error> {

@@ -1,4 +1,4 @@
-//! Who does something, and why.
+//! The author of a change, and the reason for it.
 
 use super::{
     invalid::Invalid,
@@ -6,18 +6,18 @@ use super::{
 };
 use std::str::FromStr;
 
-/// Why something was done, in its author's words: 1 byte to 1 KiB, no control characters but newline and tab.
+/// The reason for a change, in its author's words: 1 byte to 1 KiB, no control characters but newline and tab.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Message(String);
 
-/// Who did something: 1 to 256 bytes with no control characters.
+/// The author of a change: 1 to 256 bytes with no control characters.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Actor(String);
 
 impl Message {
     const MAX: usize = 1024;
 
-    /// The message as text.
+    /// Returns the message as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -27,7 +27,7 @@ impl Message {
 impl Actor {
     const MAX: usize = 256;
 
-    /// The actor as text.
+    /// Returns the actor as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

@@ -1,4 +1,4 @@
-//! Where the bytes of a version are, and the file that they were.
+//! The address of a version's bytes, and the metadata of the original file.
 
 use super::{
     Digest,
@@ -8,12 +8,12 @@ use super::{
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
-/// How often the blob with some digest was collected before this object of it was stored.
+/// The number of times that the blob with this digest was collected before this object of it was stored.
 pub type Generation = u64;
 
-/// Where a blob's bytes are: its sha256, and which generation of it.
+/// The address of a blob's bytes: its sha256 and its generation.
 ///
-/// A generation that was condemned is never used again, so deleting it is safe however late the deletion arrives.
+/// A condemned generation is never used again, so deleting it is safe no matter how late the deletion arrives.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Address {
     /// The sha256 of the bytes.
@@ -23,25 +23,25 @@ pub struct Address {
 }
 
 impl Address {
-    /// How many generations an epoch has: more than any blob is ever collected times.
+    /// The number of generations in an epoch: no blob is collected that often.
     const EPOCH: Generation = 1_000_000_000;
 
-    /// The last epoch of which all generations are numbers that every JSON reader keeps exact.
+    /// The last epoch whose generations are all numbers that every JSON reader keeps exact.
     pub const LAST_EPOCH: u64 = (1 << 53) / Self::EPOCH - 1;
 
-    /// The epoch that the generation belongs to: how many times its store had been adopted by another ledger.
+    /// Returns the epoch of the generation: the number of times that its store had been adopted by another ledger.
     #[must_use]
     pub fn epoch(&self) -> u64 {
         epoch(self.generation)
     }
 }
 
-/// The epoch that a generation belongs to.
+/// Returns the epoch of a generation.
 pub(crate) fn epoch(generation: Generation) -> u64 {
     generation / Address::EPOCH
 }
 
-/// The first generation of an epoch.
+/// Returns the first generation of an epoch.
 #[must_use]
 pub fn first_generation(epoch: u64) -> Generation {
     epoch.saturating_mul(Address::EPOCH)
@@ -73,16 +73,16 @@ impl FromStr for Address {
     }
 }
 
-/// What is needed to fetch a blob and to write it as a file.
+/// The data for fetching a blob and writing it as a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Blob {
-    /// Where its bytes are.
+    /// The address of its bytes.
     pub address: Address,
-    /// How many bytes.
+    /// The size in bytes.
     pub size: u64,
-    /// The name its file had, where it had one.
+    /// The name of the original file, if it had one.
     pub filename: Option<FileName>,
-    /// The permission bits its file had, where it had any.
+    /// The permission bits of the original file, if it had any.
     pub mode: Option<Mode>,
 }
 
@@ -92,7 +92,7 @@ pub struct Blob {
 pub struct Mode(u32);
 
 impl From<u32> for Mode {
-    /// Keeps the permission bits alone: set-user-ID, set-group-ID and sticky are never recorded nor restored.
+    /// Keeps only the permission bits: set-user-ID, set-group-ID and sticky are never recorded nor restored.
     fn from(bits: u32) -> Self {
         Self(bits & 0o777)
     }
@@ -110,16 +110,16 @@ impl fmt::Display for Mode {
     }
 }
 
-/// The name a blob's file had: 1 to 255 bytes, no `/`, no `\`, no control character, neither `.` nor `..`.
+/// The name of a blob's original file: 1 to 255 bytes, no `/`, no `\`, no control character, neither `.` nor `..`.
 ///
-/// So that writing to it can never leave the directory it is joined to.
+/// A path that joins it to a directory is therefore always inside that directory.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct FileName(String);
 
 impl FileName {
     const MAX: usize = 255;
 
-    /// The file name as text.
+    /// Returns the file name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

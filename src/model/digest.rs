@@ -4,14 +4,14 @@ use super::{Invalid, text::text_type};
 use ring::digest::{Context, SHA256};
 use std::{fmt, str::FromStr};
 
-/// A sha256: what a blob is known by. Printed and stored as 64 lower-case hex digits.
+/// A sha256: the identity of a blob. Printed and stored as 64 lower-case hex digits.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Digest(String);
 
 impl Digest {
     const WHAT: &'static str = "sha256";
 
-    /// The sha256 of these bytes.
+    /// Returns the sha256 of these bytes.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
         let mut sha256 = Sha256::new();
@@ -19,13 +19,13 @@ impl Digest {
         sha256.finish()
     }
 
-    /// The 64 lower-case hex digits.
+    /// Returns the 64 lower-case hex digits.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The 32 bytes.
+    /// Returns the 32 bytes.
     #[must_use]
     #[expect(clippy::missing_panics_doc, reason = "can't panic")]
     pub fn to_bytes(&self) -> [u8; 32] {
@@ -49,26 +49,26 @@ impl fmt::Debug for Digest {
     }
 }
 
-/// The sha256 of bytes that come one after another, where there are many of them.
+/// An incremental sha256, for bytes that arrive in pieces.
 ///
-/// It is the implementation of `ring`: as quick as that of `sha2` on a processor that has instructions for it, and
-/// quicker on others (`docs/speed.md`), whose bytes are most of a command's work.
+/// It uses the implementation of `ring`: as fast as that of `sha2` on a processor that has instructions for it, and
+/// faster on others (`docs/speed.md`), where hashing is most of a command's work.
 #[derive(Clone)]
 pub struct Sha256(Context);
 
 impl Sha256 {
-    /// Of no bytes yet.
+    /// Begins with no bytes.
     #[must_use]
     pub fn new() -> Self {
         Self(Context::new(&SHA256))
     }
 
-    /// Adds bytes to its end.
+    /// Appends bytes.
     pub fn update(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
     }
 
-    /// The digest of all that was added.
+    /// Returns the digest of all appended bytes.
     #[must_use]
     #[expect(clippy::missing_panics_doc, reason = "can't panic")]
     pub fn finish(self) -> Digest {

@@ -1,4 +1,4 @@
-//! What happened to a package.
+//! The events of a package.
 
 use super::{Actor, Labels, Message, PackageName, Protection, TagName, Timestamp, Version, Word};
 use std::fmt;
@@ -8,37 +8,37 @@ use std::fmt;
 pub struct Event {
     /// The package.
     pub package: PackageName,
-    /// What happened.
+    /// The kind of the event.
     pub kind: EventKind,
-    /// The tag that it happened to, if to one.
+    /// The tag that it changed, if any.
     pub tag: Option<TagName>,
-    /// The version that it happened to, or that the tag was on after it.
+    /// The version that it changed, or that the tag was on after it.
     pub version: Option<Version>,
     /// The version that the tag was on before it.
     pub previous: Option<Version>,
     /// The labels that the version was added with, or that were added to it.
     pub labels: Labels,
-    /// How the tag is protected after it.
+    /// The protection of the tag after it.
     pub protection: Option<Protection>,
-    /// Its place in its log: the releases of the package, or its tags, each have a log of their own.
+    /// The revision in its log: the releases of the package, and its tags, each have a log of their own.
     pub rev: u64,
-    /// When, by the clock of who did it.
+    /// The time, by the clock of its author.
     pub at: Timestamp,
-    /// Who did it.
+    /// The author.
     pub by: Actor,
-    /// Why.
+    /// The reason.
     pub message: Option<Message>,
 }
 
-/// What happened.
+/// The kind of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum EventKind {
     /// A version was added.
     Add,
-    /// A version was taken out of `latest`.
+    /// A version was yanked: it is no longer `latest`.
     Yank,
-    /// That was taken back.
+    /// A version was unyanked.
     Unyank,
     /// A version was deleted.
     Delete,
@@ -46,26 +46,26 @@ pub enum EventKind {
     Label,
     /// A tag was put on a version.
     Move,
-    /// A tag was put back to where it was before.
+    /// A tag was rolled back to an earlier version.
     Rollback,
-    /// A tag was taken off.
+    /// A tag was removed from its version.
     Untag,
     /// A tag was protected.
     Protect,
-    /// That was taken back.
+    /// The protection of a tag was removed.
     Unprotect,
-    /// A writer whose own outcome was unknown made sure that its late copies can't land; in the log of releases.
+    /// A writer with an unknown outcome fenced the log of releases, so that its late copies can't land.
     ReleaseFence,
-    /// The same, in the log of tags.
+    /// A writer with an unknown outcome fenced the log of tags.
     TagFence,
-    /// Something that a newer release of this program wrote into the log of releases. What it means is not known here.
+    /// An event in the log of releases whose kind a newer release of this program added. Its meaning is not known here.
     OtherOfReleases(Word),
-    /// The same, in the log of tags.
+    /// An event in the log of tags whose kind a newer release of this program added.
     OtherOfTags(Word),
 }
 
 impl EventKind {
-    /// Whether it is of the log of the package's tags; else it is of that of its releases.
+    /// Returns true for an event in the log of the package's tags; else it is in that of its releases.
     #[must_use]
     pub fn is_of_tags(self) -> bool {
         matches!(

@@ -1,9 +1,9 @@
-//! Gates: what must be true of a version before a tag is put on it.
+//! Gates: conditions on a version before a tag is put on it.
 
 use super::{Invalid, Labels, Length, TagName};
 use std::{fmt, str::FromStr};
 
-/// What must be true of a version, at the commit, for a tag to be put on it.
+/// A condition on a version that must hold at the commit for a tag to be put on it.
 ///
 /// ```
 /// use sacker::model::Gate;
@@ -13,16 +13,17 @@ use std::{fmt, str::FromStr};
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Gate {
-    /// It has this label with this value.
+    /// The version has this label with this value.
     Label {
         /// The label's name.
         name: String,
-        /// Its value.
+        /// The label's value.
         value: String,
     },
-    /// This tag of the package is on it.
+    /// This tag of the package is on the version.
     Tag(TagName),
-    /// It was added at least so long ago: by the time recorded with it, and the clock of who moves the tag.
+    /// The version was added at least this long ago: by the time recorded with it, and the clock of the author of the
+    /// move.
     Age(Length),
 }
 

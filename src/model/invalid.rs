@@ -1,12 +1,12 @@
 //! Values that break a rule of their type.
 
-/// A value that is not what its type allows.
+/// A value that its type does not allow.
 ///
-/// `Display` says what was given and which rule it breaks, in one line that can be shown to a person.
+/// `Display` shows the value and the rule that it breaks, in one line for people.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what} {given:?} {rule}")]
 pub struct Invalid {
-    /// What was being read: "package name", "tag", "version" …
+    /// The kind of value: "package name", "tag", "version" …
     pub what: &'static str,
     /// The value as given, shortened if it is very long.
     pub given: String,

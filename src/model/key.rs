@@ -1,4 +1,4 @@
-//! Identities of operations, and idempotency keys.
+//! Operation ids, and idempotency keys.
 
 use super::{
     invalid::Invalid,
@@ -6,12 +6,12 @@ use super::{
 };
 use std::{fmt, str::FromStr};
 
-/// The identity of one logical operation, kept through all its tries: 32 lower-case hex digits.
+/// The id of one logical operation, the same in all its attempts: 32 lower-case hex digits.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct OpId(String);
 
 impl OpId {
-    /// The identity as text.
+    /// Returns the id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -38,13 +38,13 @@ impl FromStr for OpId {
     }
 }
 
-/// An idempotency key: with it a command changes something at most once, however often it is run.
+/// An idempotency key: with it a command makes its change at most once, no matter how often it is run.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum IdempotencyKey {
-    /// A name of the caller's choice, 1 to 128 bytes with no control characters: kept with the outcome, for ever.
+    /// A name that the caller chose, 1 to 128 bytes with no control characters: stored with the outcome, permanently.
     Named(String),
-    /// `OP@SLOT`, as printed when an outcome could not be found out: the operation, and the version or revision
-    /// that it tried to write.
+    /// `OP@SLOT`, as printed when an outcome was unknown: the operation, and the version or revision that it tried to
+    /// write.
     Resume {
         /// The operation.
         op: OpId,

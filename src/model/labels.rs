@@ -34,12 +34,12 @@ impl Labels {
         Self::try_from(labels)
     }
 
-    /// The labels, ordered by name.
+    /// Lists the labels, ordered by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// These labels and those; where both have a name, these win.
+    /// Merges labels; if both have a name, `self` wins.
     #[must_use]
     pub(crate) fn and(mut self, more: &Self) -> Self {
         for (name, value) in &more.0 {
@@ -48,11 +48,11 @@ impl Labels {
         self
     }
 
-    /// Those of these labels that `there` has not; or the name and the other value of one that it has differently.
-    pub(crate) fn missing_in<'a>(&'a self, there: &'a Self) -> Result<Self, (&'a str, &'a str)> {
+    /// Returns the labels of `self` that `other` lacks; or the name and the other value of one that differs.
+    pub(crate) fn missing_in<'a>(&'a self, other: &'a Self) -> Result<Self, (&'a str, &'a str)> {
         let mut missing = BTreeMap::new();
         for (name, value) in &self.0 {
-            match there.0.get(name) {
+            match other.0.get(name) {
                 Some(other) if other != value => return Err((name, other)),
                 Some(_) => {}
                 None => {
@@ -63,18 +63,18 @@ impl Labels {
         Ok(Self(missing))
     }
 
-    /// These labels without those whose name `there` has.
-    pub(crate) fn without(&self, there: &Self) -> Self {
-        let kept = self.0.iter().filter(|(name, _)| !there.0.contains_key(*name));
+    /// Returns the labels of `self` without those whose name `other` has.
+    pub(crate) fn without(&self, other: &Self) -> Self {
+        let kept = self.0.iter().filter(|(name, _)| !other.0.contains_key(*name));
         Self(kept.map(|(name, value)| (name.clone(), value.clone())).collect())
     }
 
-    /// These labels and those, within the bounds of labels.
+    /// Merges labels, and checks the limits.
     pub(crate) fn join(&self, more: &Self) -> Result<Self, Invalid> {
         Self::try_from(self.clone().and(more).0)
     }
 
-    /// Whether there are none.
+    /// Returns true if there are no labels.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

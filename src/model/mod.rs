@@ -1,7 +1,7 @@
-//! The words of the domain: names, versions, digests, releases.
+//! The types of the domain: names, versions, digests, releases.
 //!
-//! Types here cannot hold a bad value: whatever parsed is valid, and whatever is valid prints back as it was.
-//! This module depends on nothing else of the crate.
+//! These types cannot hold an invalid value: parsing checks the value, and printing returns the parsed text. This
+//! module depends on nothing else in the crate.
 
 mod author;
 mod blob;

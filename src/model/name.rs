@@ -27,10 +27,10 @@ pub struct TagName(String);
 
 impl PackageName {
     const WHAT: &'static str = "package name";
-    /// The most bytes that a name can have.
+    /// The maximum number of bytes in a name.
     pub const MAX: usize = 200;
 
-    /// The name as text.
+    /// Returns the name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -42,7 +42,7 @@ impl TagName {
     const MAX: usize = 100;
     const RESERVED: [&'static str; 2] = ["latest", "none"];
 
-    /// The tag as text.
+    /// Returns the tag as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

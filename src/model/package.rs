@@ -1,4 +1,4 @@
-//! What a listing shows of a package.
+//! Summaries of packages for listings.
 
 use super::{PackageName, Timestamp, Version};
 
@@ -7,12 +7,12 @@ use super::{PackageName, Timestamp, Version};
 pub struct PackageSummary {
     /// The package.
     pub package: PackageName,
-    /// The last number given.
+    /// The highest version number so far.
     pub versions: Version,
     /// The highest active version.
     pub latest: Option<Version>,
     /// The size of `latest`, in bytes.
     pub size: Option<u64>,
-    /// When its releases were last changed.
+    /// The time of the last change of its releases.
     pub changed_at: Timestamp,
 }

@@ -1,4 +1,4 @@
-//! Plans: moves of tags of many packages that happen together or not at all.
+//! Plans: atomic sets of moves of tags of many packages.
 
 use super::{Expectation, Gate, Invalid, Message, PackageName, Spec, TagName};
 use serde::{
@@ -8,7 +8,7 @@ use serde::{
 use serde_json::Value;
 use std::{collections::BTreeSet, fmt, marker::PhantomData, str::FromStr};
 
-/// Moves of tags that happen together or not at all.
+/// An atomic set of moves of tags.
 ///
 /// Its JSON, in which only `message`, `expect`, `require` and `confirm` can be left out:
 ///
@@ -38,28 +38,28 @@ pub struct PlannedMove {
     pub package: PackageName,
     /// The tag.
     pub tag: TagName,
-    /// What to put it on; `None` takes it off. All are resolved against the state before the plan.
+    /// The target; `None` removes the tag. All targets are resolved against the state before the plan.
     #[serde(deserialize_with = "to")]
     pub to: Option<Spec>,
-    /// Move it only if it is on this.
+    /// Moves the tag only if it is on this.
     #[serde(default, deserialize_with = "expect")]
     pub expect: Option<Expectation>,
-    /// Move it only if this is true of what it is put on.
+    /// Moves the tag only if its target passes all these gates.
     #[serde(default, deserialize_with = "require")]
     pub require: Vec<Gate>,
-    /// The tag's name again, for one that is protected so that its moves need that.
+    /// The tag's name again, if its protection requires confirmation.
     #[serde(default)]
     pub confirm: Option<TagName>,
 }
 
 impl Plan {
-    /// The most packages that a plan can have.
+    /// The maximum number of packages in a plan.
     pub const MAX_PACKAGES: usize = 25;
 
-    /// A plan of these moves.
+    /// Creates a plan of these moves.
     ///
     /// # Errors
-    /// No move; a tag moved twice; a gate on a tag that is taken off; more than [`Plan::MAX_PACKAGES`] packages.
+    /// No move; a tag moved twice; a gate on a tag that is removed; more than [`Plan::MAX_PACKAGES`] packages.
     pub fn new(message: Option<Message>, moves: Vec<PlannedMove>) -> Result<Self, Invalid> {
         if moves.is_empty() {
             return Err(Invalid::new("list", "moves", "is empty"));
@@ -69,7 +69,7 @@ impl Plan {
         for PlannedMove { package, tag, to, require, confirm, .. } in &moves {
             let given = format!("{package} {tag}");
             if !tags.insert((package, tag)) {
-                return invalid(&given, "is there twice; a plan moves a tag once");
+                return invalid(&given, "appears twice; a plan moves a tag once");
             }
             if to.is_none() && !require.is_empty() {
                 return invalid(&given, "has `require`, but no version to require it of: `to` is null");
@@ -86,13 +86,13 @@ impl Plan {
         Ok(Self { message, moves })
     }
 
-    /// What its author says of it.
+    /// Returns the author's message.
     #[must_use]
     pub fn message(&self) -> Option<&Message> {
         self.message.as_ref()
     }
 
-    /// Its moves: at least one, each of another tag.
+    /// Returns the moves: at least one, each of a different tag.
     #[must_use]
     pub fn moves(&self) -> &[PlannedMove] {
         &self.moves
@@ -114,7 +114,7 @@ impl FromStr for Plan {
             let place = format!("line {}, column {}", error.line(), error.column());
             let why = error.to_string();
             let why = why.rsplit_once(" at line ").map_or(why.as_str(), |(why, _)| why);
-            // An unknown key is shown as it is.
+            // An unknown key may contain control characters.
             let why = why.replace(char::is_control, "?");
             Invalid::new("JSON at", &place, format!("can't be read: {why}"))
         })?;
@@ -122,8 +122,8 @@ impl FromStr for Plan {
     }
 }
 
-/// What is written with its keys. serde would also take a list of the values, in which it can't be seen what a `null`
-/// is for.
+/// A value written as a JSON object. serde would also accept a list of the values, in which the meaning of a `null` is
+/// not visible.
 struct Object<T>(T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
@@ -154,7 +154,7 @@ enum Scalar {
 
 impl<'de> Deserialize<'de> for Scalar {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // How a number of any kind is visited depends on the features of `serde_json`; its own type knows all of them.
+        // The visit of a number depends on the features of `serde_json`; its own type handles all of them.
         let value = Value::deserialize(deserializer)?;
         match (value.as_u64(), value) {
             (Some(number), _) => Ok(Self::Number(number)),
@@ -174,13 +174,13 @@ impl Scalar {
     }
 }
 
-/// Must be there, if only as `null`: what is forgotten must not take a tag off.
+/// Reads `to`, which is required, if only as `null`: forgetting it must not remove a tag.
 fn to<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Spec>, D::Error> {
     let to: Option<Scalar> = Option::deserialize(deserializer)?;
     to.map(Scalar::parse::<Spec, D::Error>).transpose()
 }
 
-/// `null` could mean either of two things.
+/// Reads `expect`, and refuses `null`, which could mean either of two things.
 fn expect<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Expectation>, D::Error> {
     match Option::deserialize(deserializer)? {
         Some(scalar) => Scalar::parse::<_, D::Error>(scalar).map(Some),

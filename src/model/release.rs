@@ -1,59 +1,59 @@
-//! What the ledger knows of versions.
+//! Versions of packages and their state.
 
 use super::{Actor, Blob, Labels, Message, PackageName, Timestamp, Version, Word, words};
 
-/// What may be done with a version.
+/// The state of a version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum State {
-    /// It may be tagged, downloaded, and be `latest`.
+    /// The version may be tagged, downloaded, and be `latest`.
     Active,
-    /// It may be downloaded by number; it can't be tagged and is never `latest`.
+    /// The version may be downloaded by number; it can't be tagged and is never `latest`.
     Yanked,
-    /// It reads as not found; its number stays spent.
+    /// The version reads as not found; its number is never reused.
     Deleted,
-    /// A state that a newer release of this program made. What may be done with it is not known here.
+    /// A state that a newer release of this program added. The permitted operations are not known here.
     Other(Word),
 }
 
 words!(State { Active: "active", Yanked: "yanked", Deleted: "deleted" });
 
-/// What can be changed of a version.
+/// A change of a version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReleaseChange {
-    /// Takes it out of `latest`; it can still be downloaded by number. Refused while it is tagged.
+    /// Takes the version out of `latest`; it can still be downloaded by number. Refused while it is tagged.
     Yank,
-    /// Takes that back.
+    /// Reverses a yank.
     Unyank,
-    /// Makes it read as not found, permanently; its blob can be collected. Refused while it is tagged, and while it is
-    /// active and one rollback of a tag goes to it.
+    /// Makes the version read as not found, permanently; its blob can be collected. Refused while it is tagged, and
+    /// while it is active and one rollback of a tag goes to it.
     Delete,
-    /// Adds labels. Refused if it has one of them with another value.
+    /// Adds labels. Refused if the version has one of them with another value.
     Label(Labels),
 }
 
-/// All that is known of one version.
+/// A version with all its metadata.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Release {
     /// The package.
     pub package: PackageName,
-    /// Its number.
+    /// The number.
     pub version: Version,
-    /// Its bytes.
+    /// The blob.
     pub blob: Blob,
-    /// Its labels.
+    /// The labels.
     pub labels: Labels,
-    /// What its author said of it.
+    /// The author's message.
     pub message: Option<Message>,
-    /// What may be done with it.
+    /// The state.
     pub state: State,
-    /// When it was added, by the clock of who added it.
+    /// The time of the addition, by the clock of its author.
     pub added_at: Timestamp,
-    /// Who added it.
+    /// The author.
     pub added_by: Actor,
-    /// The tags on it when it was read, `latest` first, then by name. Read apart from the version itself, so the
+    /// The tags on it when it was read, `latest` first, then by name. Read separately from the version itself, so the
     /// two are not one snapshot.
     pub tags: Vec<String>,
-    /// Where it was found by a tag: the revision at which that tag was last changed. It grows with every change of
-    /// the tag, so a deployer can refuse an instruction that is older than one it has seen (a fencing token).
+    /// The revision of the tag's last change, if the version was resolved from a tag. It grows with every change of the
+    /// tag, so a deployer can refuse an instruction that is older than one it has seen (a fencing token).
     pub rev: Option<u64>,
 }

@@ -1,38 +1,38 @@
-//! What a table, a bucket or a server must have to be safe, as `init` finds or makes it.
+//! Settings that a table, a bucket or a server must have to be safe, as `init` finds or makes them.
 
 use serde::Serialize;
 
-/// Whether something was made or was there already.
+/// The result of creating something that may exist already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Created {
-    /// It was made now.
+    /// The object was created now.
     Made,
-    /// It was there, and is as it must be.
+    /// The object existed, and is as it must be.
     Present,
 }
 
-/// Something that must be so, and whether it is.
+/// A required setting, and its state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setting {
-    /// Its name, which stays the same: `bucket_versioning`.
+    /// The stable name: `bucket_versioning`.
     pub name: &'static str,
-    /// What it is, for people: "versioning of the bucket acme-blobs".
+    /// A description, for people: "versioning of the bucket acme-blobs".
     pub title: String,
-    /// Whether it is so.
+    /// The state.
     pub state: SettingState,
-    /// The command that turns it on, where there is one.
+    /// The command that turns it on, if there is one.
     pub repair: Option<String>,
 }
 
-/// Whether a [`Setting`] is as it should be.
+/// The state of a [`Setting`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "state", content = "why", rename_all = "snake_case")]
 pub enum SettingState {
-    /// It is.
+    /// The setting is on.
     On,
-    /// It is not.
+    /// The setting is off.
     Off,
-    /// It can't be seen, for this reason: most often a grant is missing.
+    /// The setting can't be read, for this reason: usually a missing permission.
     NotKnown(String),
     /// The server has no such setting.
     NotSupported,

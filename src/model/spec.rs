@@ -1,9 +1,9 @@
-//! Specs: the ways of naming a version of a package.
+//! Specs: the ways to name a version of a package.
 
 use super::{Invalid, Moment, TagName, Version};
 use std::{fmt, str::FromStr};
 
-/// A way of naming a version of a package: by number, by tag, as `latest`, or by a tag's past.
+/// A way to name a version of a package: by number, by tag, as `latest`, or by an earlier position of a tag.
 ///
 /// ```
 /// use sacker::model::Spec;
@@ -23,7 +23,7 @@ pub enum Spec {
     Tag(TagName),
     /// The highest active version.
     Latest,
-    /// The version that this tag would be on after so many rollbacks: 1 to [`Spec::MAX_BACK`].
+    /// The version that this tag would be on after this number of rollbacks: 1 to [`Spec::MAX_BACK`].
     Past(TagName, u16),
     /// The version that this tag was on at a point in time, by the times recorded in its log.
     At(TagName, Moment),
@@ -43,13 +43,14 @@ impl From<TagName> for Spec {
 
 impl Spec {
     const WHAT: &'static str = "version or tag";
-    /// The furthest that a spec can go back, in rollbacks.
+    /// The maximum number of rollbacks in a spec.
     pub const MAX_BACK: u16 = 1000;
 
     fn past(text: &str, tag: &str, steps: &str) -> Result<Self, Invalid> {
         let plain = !steps.is_empty() && !steps.starts_with('0') && steps.bytes().all(|b| b.is_ascii_digit());
         let steps = steps.parse().ok().filter(|steps| plain && (1..=Self::MAX_BACK).contains(steps));
-        let rule = || format!("does not end in how many moves to go back, 1 to {}: `live~1`", Self::MAX_BACK);
+        let rule =
+            || format!("does not end in a number of moves to go back, 1 to {}: `live~1`", Self::MAX_BACK);
         let steps = steps.ok_or_else(|| Invalid::new(Self::WHAT, text, rule()))?;
         Ok(Self::Past(Self::tag_with_past(text, tag)?, steps))
     }

@@ -1,24 +1,24 @@
-//! What the ledger knows of tags.
+//! Tags and their changes.
 
 use super::{Actor, Message, PackageName, TagName, Timestamp, Version, Word, words};
 
-/// What happened to a tag.
+/// The kind of a change of a tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TagKind {
-    /// It was put on a version.
+    /// The tag was put on a version.
     Move,
-    /// It was put back to where it was before.
+    /// The tag was rolled back to an earlier version.
     Rollback,
-    /// It was taken off.
+    /// The tag was removed from its version.
     Untag,
-    /// It was protected.
+    /// The tag was protected.
     Protect,
-    /// Its protection was taken away.
+    /// The protection was removed.
     Unprotect,
-    /// A writer whose own outcome was unknown made sure that its late copies can't land.
+    /// A writer with an unknown outcome fenced the log, so that its late copies can't land.
     Fence,
-    /// A newer release of this program wrote it. What it means is not known here.
+    /// A kind that a newer release of this program added. Its meaning is not known here.
     Other(Word),
 }
 
@@ -31,40 +31,41 @@ words!(TagKind {
     Fence: "fence",
 });
 
-/// One change of one tag. Where nothing had to change, the tag as it stands, with `previous` equal to `version`.
+/// One change of one tag. If nothing had to change: the present state of the tag, with `previous` equal to `version`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TagMove {
     /// The package.
     pub package: PackageName,
     /// The tag.
     pub tag: TagName,
-    /// What it is on now.
+    /// The version after the change.
     pub version: Option<Version>,
-    /// What it was on before.
+    /// The version before the change.
     pub previous: Option<Version>,
-    /// What happened.
+    /// The kind of the change.
     pub kind: TagKind,
-    /// The revision of the package's tag log at which it happened: it grows with every change of any tag of the
-    /// package, so it can serve as a fencing token.
+    /// The revision of the package's tag log at the change. It grows with every change of any tag of the package, so it
+    /// can serve as a fencing token.
     pub rev: u64,
-    /// When, by the clock of who did it.
+    /// The time of the change, by the clock of its author.
     pub moved_at: Timestamp,
-    /// Who did it.
+    /// The author.
     pub moved_by: Actor,
-    /// Why.
+    /// The reason.
     pub message: Option<Message>,
-    /// How it is protected.
+    /// The protection after the change.
     pub protection: Option<Protection>,
 }
 
-/// What keeps a tag from being moved by a slip. Whoever can move a tag can also take its protection away.
+/// Protection of a tag against accidental moves. Anyone who can move a tag can also remove its protection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Protection {
-    /// Once it is on a version, it stays there.
+    /// The tag stays on its first version.
     WriteOnce,
-    /// Whoever moves it has to give its name once more.
+    /// A move must repeat the name of the tag.
     Confirm,
-    /// A newer release of this program made it. This one neither moves such a tag nor takes the protection away.
+    /// A protection that a newer release of this program added. This release neither moves such a tag nor removes the
+    /// protection.
     Other(Word),
 }
 

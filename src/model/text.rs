@@ -1,4 +1,4 @@
-//! What all types of bounded text share.
+//! Common code of all types of bounded text.
 
 use super::invalid::Invalid;
 
@@ -21,7 +21,7 @@ pub(super) fn check(
     }
 }
 
-/// Implements what every text-like type of this module shares: `Display`, `AsRef<str>`, and serde by its text,
+/// Implements the common traits of every text-like type of this module: `Display`, `AsRef<str>`, and serde by its text,
 /// so that a stored value passes the same checks as a typed one.
 macro_rules! text_type {
     ($type:ident) => {

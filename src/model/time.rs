@@ -7,7 +7,7 @@ use std::{fmt, str::FromStr, time::Duration};
 
 /// A point in time in milliseconds since the Unix epoch, printed as RFC 3339 in UTC.
 ///
-/// Times in a ledger are those of the writing client's clock, corrected by the server's where the server states one, and
+/// Times in a ledger are those of the writing client's clock, corrected by the server's if the server states one, and
 /// raised where needed so that they grow along each log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -16,19 +16,19 @@ pub struct Timestamp(u64);
 impl Timestamp {
     const FORM: &'static str = "is not like 2026-05-01T10:00:00Z";
 
-    /// From milliseconds since the Unix epoch.
+    /// Creates a time from milliseconds since the Unix epoch.
     #[must_use]
     pub const fn from_millis(millis: u64) -> Self {
         Self(millis)
     }
 
-    /// Milliseconds since the Unix epoch.
+    /// Returns the milliseconds since the Unix epoch.
     #[must_use]
     pub const fn as_millis(self) -> u64 {
         self.0
     }
 
-    /// What this machine's clock says.
+    /// Returns the time of this machine's clock.
     #[must_use]
     pub fn now() -> Self {
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
@@ -50,14 +50,14 @@ impl fmt::Display for Timestamp {
 impl FromStr for Timestamp {
     type Err = Invalid;
 
-    /// Reads RFC 3339, with its offset from UTC, from 1970 on; what is finer than a millisecond is cut off. A leap second
-    /// is the second before it.
+    /// Reads RFC 3339, with its offset from UTC, from 1970 on; digits below a millisecond are cut off. A leap second is
+    /// read as the second before it.
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let invalid = |rule: &str| Err(Invalid::new("time", text, rule));
         match text.parse::<jiff::Timestamp>() {
             Ok(at) if at < jiff::Timestamp::UNIX_EPOCH => invalid("is before 1970"),
             Ok(at) => Ok(Self(at.as_millisecond().unsigned_abs())),
-            // Whose day, and when in it, is not to be guessed.
+            // The offset from UTC, or the time of day, must not be guessed.
             Err(_) if text.parse::<jiff::civil::DateTime>().is_ok() => invalid(
                 "is not one point in time: give the time of day and `Z`, or an offset from UTC like `+02:00`",
             ),
@@ -67,7 +67,7 @@ impl FromStr for Timestamp {
 }
 
 impl Timestamp {
-    /// How long after `earlier` this is; zero if it is before it.
+    /// Returns the duration since `earlier`; zero if `earlier` is later.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
@@ -80,17 +80,17 @@ impl Timestamp {
     }
 }
 
-/// A point in time as a person names it.
+/// A point in time in a user's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Moment {
-    /// By the calendar.
+    /// A calendar time.
     Time(Timestamp),
-    /// So long before now, whenever that is.
+    /// A time this long before now, evaluated at each use.
     Ago(Length),
 }
 
 impl Moment {
-    /// The point in time that it is, at `now`.
+    /// Returns the point in time, if it is `now`.
     #[must_use]
     pub fn as_of(self, now: Timestamp) -> Timestamp {
         match self {
@@ -128,12 +128,12 @@ impl fmt::Display for Moment {
     }
 }
 
-/// A length of time as a person gives it: `90s`, `2h 30m`, `3d`. A day is 24 hours.
+/// A length of time in a user's words: `90s`, `2h 30m`, `3d`. A day is 24 hours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Length(Duration);
 
 impl Length {
-    /// How long it is.
+    /// Returns the duration.
     #[must_use]
     pub const fn as_duration(self) -> Duration {
         self.0
@@ -152,7 +152,7 @@ impl FromStr for Length {
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let span: Option<Span> = text.parse().ok();
         let exact = span.and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()).ok());
-        // jiff reads `2h ago` as a length, and lets space stand after one, though not before.
+        // jiff reads `2h ago` as a length, and allows space after one, though not before.
         let exact = exact.filter(|_| !text.contains("ago") && text.trim() == text);
         let exact = exact.and_then(|exact| Duration::try_from(exact).ok());
         exact.map(Self).ok_or_else(|| Invalid::new("duration", text, "is not like 90s, 2h 30m or 3d"))

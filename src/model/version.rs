@@ -1,4 +1,4 @@
-//! Version numbers, and what a caller expects one to be.
+//! Version numbers, and the expectations of a caller.
 
 use super::Invalid;
 use serde::{Deserialize, Serialize};
@@ -11,10 +11,10 @@ pub struct Version(u64);
 
 impl Version {
     const WHAT: &'static str = "version";
-    /// The highest number a version can have.
+    /// The highest version number.
     pub const MAX: u64 = 1 << 53;
 
-    /// The number.
+    /// Returns the number.
     #[must_use]
     pub fn get(self) -> u64 {
         self.0
@@ -61,17 +61,17 @@ impl fmt::Display for Version {
     }
 }
 
-/// What a caller expects a tag, or `latest`, to be before it changes: a version, or none at all.
+/// The version that a caller expects a tag, or `latest`, to be on before a change: a version, or none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Expectation {
-    /// It is on this version.
+    /// The tag is on this version.
     Version(Version),
-    /// It is on no version.
+    /// The tag is on no version.
     None,
 }
 
 impl Expectation {
-    /// Whether `found` is what is expected.
+    /// Returns true if `found` is as expected.
     #[must_use]
     pub fn is_met_by(self, found: Option<Version>) -> bool {
         match self {

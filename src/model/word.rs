@@ -1,4 +1,4 @@
-//! Words of a closed list that a newer release of this program may have made longer.
+//! Words of a closed list that a newer release of this program may have extended.
 
 use super::Invalid;
 use std::{
@@ -7,27 +7,27 @@ use std::{
     sync::{PoisonError, RwLock},
 };
 
-/// A word of a list that this release does not know: 1 to 31 bytes of `a-z 0-9 -`, beginning with a letter.
+/// A word that this release does not know: 1 to 31 bytes of `a-z 0-9 -`, beginning with a letter.
 ///
-/// A newer release wrote it. It is shown and kept as it is; what it means is not guessed.
+/// A newer release wrote it. It is shown and stored unchanged; its meaning is not guessed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Word(u16);
 
-/// The words that this process has met, by their numbers. They are few, and never forgotten: so a word is a number.
-static MET: RwLock<Vec<&'static str>> = RwLock::new(Vec::new());
+/// The words that this process has read, by index. They are few, and never removed: so a word is an index.
+static KNOWN: RwLock<Vec<&'static str>> = RwLock::new(Vec::new());
 
 impl Word {
-    /// The most bytes that a word has.
+    /// The maximum number of bytes in a word.
     pub const MAX: usize = 31;
 
-    /// The most different words that a process may meet: no release has as many.
+    /// The maximum number of different words in a process: no release has as many.
     const MOST: usize = 1000;
 
-    /// The word.
+    /// Returns the word.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        let met = MET.read().unwrap_or_else(PoisonError::into_inner);
-        met.get(usize::from(self.0)).copied().unwrap_or_default()
+        let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
+        known.get(usize::from(self.0)).copied().unwrap_or_default()
     }
 }
 
@@ -46,24 +46,23 @@ impl FromStr for Word {
         if !begins || text.len() > Self::MAX || !text.bytes().all(known) {
             return Err(Invalid::new("word", text, "is not 1 to 31 of `a-z 0-9 -`, beginning with a letter"));
         }
-        let mut met = MET.write().unwrap_or_else(PoisonError::into_inner);
-        let at = met.iter().position(|word| *word == text).unwrap_or(met.len());
+        let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
+        let at = known.iter().position(|word| *word == text).unwrap_or(known.len());
         if at == Self::MOST {
-            return Err(Invalid::new("word", text, "is one of too many that are not known"));
+            return Err(Invalid::new("word", text, "is one unknown word too many"));
         }
-        if at == met.len() {
-            met.push(Box::leak(text.into()));
+        if at == known.len() {
+            known.push(Box::leak(text.into()));
         }
         Ok(Self(u16::try_from(at).unwrap_or_default()))
     }
 }
 
-/// Implements `Display` and serde for an enumeration by its words, with the variant `Other` for a word that it does not
-/// know.
+/// Implements `Display` and serde for an enumeration by its words, with the variant `Other` for an unknown word.
 macro_rules! words {
     ($type:ident { $($variant:ident: $word:literal),* $(,)? }) => {
         impl $type {
-            /// The word that stands for it.
+            /// Returns the word for this value.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 match self {

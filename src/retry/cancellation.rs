@@ -1,11 +1,11 @@
-//! A request to stop, and what must be settled before it.
+//! Cancellation requests, and commits that must be settled before they take effect.
 
 use std::sync::Arc;
 use tokio::sync::watch;
 
-/// A request to stop, as from Ctrl-C, and whether something must be settled before that can be done.
+/// A cancellation request, as from Ctrl-C, and whether a commit must be settled before it takes effect.
 ///
-/// While a commit is under way its future must not be dropped: its outcome would be unknown. Everything else may
+/// While a commit is in progress its future must not be dropped: its outcome would be unknown. Everything else may
 /// simply be dropped. Cloning shares the request.
 #[derive(Debug, Clone)]
 pub struct Cancellation(Arc<watch::Sender<CancellationState>>);
@@ -18,50 +18,50 @@ struct CancellationState {
 }
 
 impl Cancellation {
-    /// Nothing is requested.
+    /// Creates a cancellation that is not requested.
     #[must_use]
     pub fn new() -> Self {
         Self(Arc::new(watch::Sender::new(CancellationState::default())))
     }
 
-    /// Requests a stop. Idempotent.
+    /// Requests a cancellation. Idempotent.
     pub fn cancel(&self) {
         self.0.send_modify(|state| state.cancelled = true);
     }
 
-    /// Requests a stop at once: what became of a commit is not to be found out any more. Idempotent.
+    /// Requests an abort: unknown outcomes of commits are no longer waited for. Idempotent.
     pub fn abort(&self) {
         self.0.send_modify(|state| (state.cancelled, state.aborted) = (true, true));
     }
 
-    /// Returns when a stop at once has been requested.
+    /// Returns when an abort has been requested.
     pub async fn aborted(&self) {
         self.wait(|state| state.aborted).await;
     }
 
-    /// Whether something has to be settled before a stop.
+    /// Returns true if a commit must be settled before a cancellation takes effect.
     #[must_use]
     pub fn is_committing(&self) -> bool {
         self.0.borrow().commits > 0
     }
 
-    /// Whether a stop was requested.
+    /// Returns true if a cancellation was requested.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.0.borrow().cancelled
     }
 
-    /// Returns when a stop has been requested.
+    /// Returns when a cancellation has been requested.
     pub async fn cancelled(&self) {
         self.wait(|state| state.cancelled).await;
     }
 
-    /// Returns when a stop has been requested and nothing has to be settled first: the work may be dropped.
+    /// Returns when a cancellation has been requested and no commit has to be settled first: the work may be dropped.
     pub async fn may_drop(&self) {
         self.wait(|state| state.cancelled && state.commits == 0).await;
     }
 
-    /// Begins something that must be settled before a stop, or `None` if a stop was requested already.
+    /// Begins a commit that must be settled before a cancellation; `None` if a cancellation was requested already.
     #[must_use]
     pub fn begin_commit(&self) -> Option<CommitGuard> {
         let mut began = false;
@@ -84,7 +84,7 @@ impl Default for Cancellation {
     }
 }
 
-/// Something that must be settled before a stop; settled when dropped.
+/// A commit that must be settled before a cancellation; settled when dropped.
 #[derive(Debug)]
 pub struct CommitGuard(Cancellation);
 

@@ -1,8 +1,8 @@
-//! The number of requests of one transfer that are under way at once.
+//! The number of concurrent requests of one transfer.
 //!
-//! A connection has a bandwidth of its own on most long or shared paths, and all of them together have another. Neither
-//! is known before, so both are found out: the number doubles while each connection keeps its share, goes back where
-//! doubling did not help, and is halved where a back end throttles, fails or stands still.
+//! On most long or shared paths each connection has a bandwidth limit, and all of them together have another. Neither
+//! is known in advance, so both are found by probing: the number doubles while each connection keeps its share, goes
+//! back if doubling did not help, and is halved when a back end throttles, fails or stalls.
 
 use super::hint::{RetryHint, Retryable};
 use std::{
@@ -15,25 +15,25 @@ use std::{
 };
 use tokio::{sync::watch, time::Instant};
 
-/// The number at the start, and the most that it becomes by itself.
+/// The initial number, and the maximum that it adapts to.
 const FIRST: usize = 8;
 const MOST: usize = 32;
-/// A sample of a connection's speed is taken over this many bytes, 2 MiB, and this time.
+/// A sample of a connection's speed covers at least this number of bytes, 2 MiB, and this time.
 const SAMPLE: u64 = 2 << 20;
 const SAMPLED: Duration = Duration::from_millis(100);
-/// On slower connections, in bytes a second, more of them would not be worth their buffers. 256 KiB.
+/// The minimum speed of a connection, in bytes a second, at which more connections are worth their buffers: 256 KiB.
 const WORTHWHILE: f64 = 262_144.0;
-/// The part of its speed that a connection keeps where others do not take it away.
+/// The share of its speed that a connection keeps if others do not take it away.
 const KEPT: f64 = 2.0 / 3.0;
 
-/// The number of requests of a transfer under way at once, which adapts. Cloning shares it.
+/// The number of concurrent requests of a transfer, which adapts. Cloning shares it.
 #[derive(Debug, Clone)]
 pub struct Concurrency(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
     level: Mutex<Level>,
-    /// The limit, and how many are under way.
+    /// The limit, and the number of requests in progress.
     state: watch::Sender<State>,
 }
 
@@ -44,7 +44,7 @@ struct State {
 }
 
 impl Concurrency {
-    /// Begins with 8, and becomes at most 32; or with `jobs` and at most that.
+    /// Begins with 8, and adapts up to 32; with `jobs`, begins with that number and never exceeds it.
     #[must_use]
     pub fn new(jobs: Option<NonZeroUsize>) -> Self {
         let level = match jobs {
@@ -55,29 +55,29 @@ impl Concurrency {
         Self(Arc::new(Shared { level: Mutex::new(level), state }))
     }
 
-    /// The number at present.
+    /// Returns the present number.
     #[must_use]
     pub fn limit(&self) -> usize {
         self.0.state.borrow().limit
     }
 
-    /// The most that it can become.
+    /// Returns the maximum number.
     #[must_use]
     pub fn most(&self) -> usize {
         self.0.level().most
     }
 
-    /// Returns when the number is another than `seen`.
+    /// Returns when the number differs from `seen`.
     pub async fn changed(&self, seen: usize) {
-        // The sender is here.
+        // The channel can't close, since `self` has the sender.
         let _ = self.0.state.subscribe().wait_for(|state| state.limit != seen).await;
     }
 
-    /// Makes one try of a request when it is its turn, and learns from it. The try reports to its [`Flow`] the bytes
-    /// that move, the first `unsure` of which say nothing of the connection's speed.
+    /// Makes one attempt of a request when it is its turn, and adapts to the result. The attempt reports the bytes that
+    /// move to its [`Flow`]; the first `unsure` of them do not count for the connection's speed.
     ///
     /// # Errors
-    /// That of the try.
+    /// Those of the attempt.
     pub async fn run<T, E, F>(&self, unsure: u64, attempt: impl FnOnce(Flow) -> F) -> Result<T, E>
     where
         E: Retryable,
@@ -111,7 +111,7 @@ impl Shared {
         self.state.send_if_modified(|state| std::mem::replace(&mut state.limit, limit) != limit);
     }
 
-    /// Waits until fewer are under way than may be.
+    /// Waits until fewer requests are in progress than the limit.
     async fn acquire(self: &Arc<Self>) -> Permit {
         let mut states = self.state.subscribe();
         loop {
@@ -123,13 +123,13 @@ impl Shared {
             if entered {
                 return Permit(Arc::clone(self));
             }
-            // The sender is `self`.
+            // The channel can't close, since `self` has the sender.
             let _ = states.wait_for(|state| state.under_way < state.limit).await;
         }
     }
 }
 
-/// One of those under way, until dropped.
+/// One of the requests in progress, until dropped.
 struct Permit(Arc<Shared>);
 
 impl Drop for Permit {
@@ -138,7 +138,7 @@ impl Drop for Permit {
     }
 }
 
-/// The bytes of one try of a request. Cloning shares it.
+/// The bytes of one attempt of a request. Cloning shares it.
 #[derive(Debug, Clone)]
 pub struct Flow(Arc<Flowing>);
 
@@ -150,7 +150,7 @@ struct Flowing {
     sample: Mutex<Sample>,
 }
 
-/// One sample is taken of a try: those of the same age are compared.
+/// The speed sample of an attempt. Each attempt gives one, so that samples of the same age are compared.
 #[derive(Debug)]
 struct Sample {
     from: u64,
@@ -159,7 +159,7 @@ struct Sample {
 }
 
 impl Flow {
-    /// Notes that this number of bytes moved just now.
+    /// Records that this number of bytes moved just now.
     pub fn moved(&self, bytes: u64) {
         let moved = self.0.moved.fetch_add(bytes, Relaxed) + bytes;
         let mut sample = self.0.sample.lock().unwrap_or_else(PoisonError::into_inner);
@@ -178,19 +178,19 @@ impl Flow {
     }
 }
 
-/// How the number goes on.
+/// The growth of the number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Growth {
-    /// As long as a connection keeps its speed.
+    /// Doubling, as long as a connection keeps its speed.
     Doubling,
-    /// More did not help.
+    /// None, since more did not help.
     Done,
-    /// Something failed: by one at a time.
+    /// One at a time, after a failure.
     Careful,
 }
 
-/// The number, and what it rests on. Time does not come into it. A round begins when the number changes; what began in
-/// an earlier one says nothing of the present number.
+/// The number, and the measurements behind it. It does not depend on time. A round begins when the number changes; a
+/// request that began in an earlier round has no effect on the present number.
 #[derive(Debug)]
 struct Level {
     limit: usize,
@@ -199,7 +199,7 @@ struct Level {
     /// The round that the last failure began.
     halved: u64,
     growth: Growth,
-    /// The number of the round before.
+    /// The number of the previous round.
     before: usize,
     /// The highest speed of a connection, in bytes a second.
     best: f64,
@@ -215,7 +215,7 @@ impl Level {
         self.round += 1;
     }
 
-    /// A connection moves this many bytes a second.
+    /// Records the speed of a connection, in bytes a second.
     fn sampled(&mut self, round: u64, rate: f64) {
         if round != self.round || self.growth == Growth::Done {
             return;
@@ -230,8 +230,8 @@ impl Level {
         }
     }
 
-    /// A request failed in a way that may pass: throttled, no answer, or it stood still. What began before the number was
-    /// last halved says nothing new.
+    /// Records a transient failure of a request: throttled, no answer, or stalled. A request that began before the
+    /// number was last halved has no effect.
     fn failed(&mut self, round: u64) {
         if round >= self.halved {
             self.growth = Growth::Careful;
@@ -248,7 +248,7 @@ mod tests {
 
     const MB: f64 = 1e6;
 
-    /// The numbers that a link leads to on which a connection has `own` bytes a second and all together `all`.
+    /// Returns the numbers on a link on which a connection has `own` bytes a second and all together `all`.
     fn numbers(level: &mut Level, own: f64, all: f64) -> Vec<usize> {
         let mut seen = vec![level.limit];
         for _ in 0..100 {
@@ -274,7 +274,7 @@ mod tests {
         assert_eq!(numbers(&mut adaptive(), 1e12, 125.0 * MB), [8, 16, 8]);
         // Too slow to be worth more.
         assert_eq!(numbers(&mut adaptive(), 1e12, 256.0 * 1024.0), [8]);
-        // A number that was asked for stays.
+        // A requested number does not change.
         assert_eq!(numbers(&mut Level::new(3, 3), 10.0 * MB, 1e12), [3]);
     }
 
@@ -286,7 +286,7 @@ mod tests {
             level.failed(round);
         }
         assert_eq!(level.limit, 4);
-        // What began before says nothing.
+        // A request that began before has no effect.
         level.sampled(round, 100.0 * MB);
         assert_eq!(level.limit, 4);
         assert_eq!(numbers(&mut level, 10.0 * MB, 1e12)[..4], [4, 5, 6, 7]);
@@ -322,6 +322,6 @@ mod tests {
         let began = Instant::now();
         let _ = tokio::time::timeout(Duration::from_millis(50), all(100, false)).await;
         all(32, false).await;
-        assert_eq!(began.elapsed().as_millis(), 50 + 800, "what is dropped makes room");
+        assert_eq!(began.elapsed().as_millis(), 50 + 800, "a dropped request makes room");
     }
 }

@@ -1,24 +1,24 @@
-//! Whether trying again may help.
+//! Hints whether and when to retry.
 
 use crate::fault::{Fault, FaultKind};
 use std::fmt;
 
-/// Whether and when a failed try is worth another.
+/// The time at which a failed attempt is worth a retry, if ever.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RetryHint {
-    /// It would fail the same way.
+    /// A retry would fail the same way.
     Never,
-    /// At once: the failure brought what the next try needs.
+    /// Retry at once: the failure returned what the next attempt needs.
     Now,
-    /// Soon: someone else was first. Nothing is wrong, and waiting for long would be for nothing.
+    /// Retry soon: another client was first. Nothing is wrong, and a long wait would be useless.
     Soon,
-    /// After a while: the back end can't, or can't be reached.
+    /// Retry after a while: the back end is unavailable or unreachable.
     Later,
 }
 
-/// An error that knows whether another try may help.
+/// An error with a hint whether a retry may succeed.
 pub trait Retryable: fmt::Display {
-    /// Whether and when.
+    /// Returns whether and when to retry.
     fn retry_hint(&self) -> RetryHint;
 }
 

@@ -1,18 +1,18 @@
-//! The deadline inside an attempt: how long what an attempt waits for may stand still.
+//! The deadline inside an attempt: the time that an attempt may wait without progress.
 //!
 //! A [`RetryPolicy`](RetryPolicy) counts its deadline from the last beat of a [`Heartbeat`]. It sleeps between attempts
 //! and can end there. An attempt that waits for a server must end by itself, with an error of its own kind, since only
-//! the place that waits knows if a request may have been carried out. So each attempt runs with a [`Limit`], which that
-//! place asks for.
+//! the waiting code knows if a request may have been carried out. So each attempt runs with a [`Limit`], which that
+//! code reads.
 
 use super::{heartbeat::Heartbeat, policy::RetryPolicy};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// What every attempt gets, so that the last one is a real one: 500 ms.
+/// The minimum time of an attempt, so that the last one has a chance: 500 ms.
 const LEAST: Duration = Duration::from_millis(500);
 
-/// How long an attempt may stand still at least, whatever the deadline.
+/// The minimum time that an attempt may go without progress, whatever the deadline.
 const SHORTEST: Duration = Duration::from_secs(2);
 
 tokio::task_local! {
@@ -36,8 +36,8 @@ impl Limit {
         }
     }
 
-    /// The limit of the attempt that runs on this task; `None` outside of all attempts. A task that an attempt spawns
-    /// has none.
+    /// Returns the limit of the attempt that runs on this task; `None` outside of all attempts. A task that an attempt
+    /// spawns has none.
     #[must_use]
     pub fn here() -> Option<Self> {
         LIMIT.try_with(Clone::clone).ok()
@@ -48,11 +48,11 @@ impl Limit {
         LIMIT.scope(self, attempt).await
     }
 
-    /// The time at which an attempt has to end on which something last moved at `moved`, if ever: when the deadline has
-    /// passed since the last progress and a third of it since that movement, and no sooner than 500 ms after its start.
-    /// `buffered` is added to it, half of the deadline at most: for so long a movement may not be seen. It changes with all
-    /// of them. So an attempt on which only bytes move that were sent before ends five sixths of the deadline late at most once
-    /// they stand still, and mostly a third.
+    /// Returns the time at which an attempt whose last movement was at `moved` has to end: when the deadline has passed
+    /// since the last progress and a third of it since that movement, and no sooner than 500 ms after its start.
+    /// `buffered`, at most half of the deadline, is added: for that long a movement may not be visible. The result
+    /// changes with each of these. So an attempt on which only bytes move that were sent before ends at most five
+    /// sixths of the deadline late once they stop, and usually a third.
     #[must_use]
     pub fn end(&self, moved: Option<Instant>, buffered: Duration) -> Instant {
         let deadline = self.retry_policy.deadline;
@@ -61,8 +61,8 @@ impl Limit {
         (end + buffered.min(deadline / 2)).max(self.least)
     }
 
-    /// How long an attempt may stand still, where it could for `quiet` without a deadline: half of that at most, so that one
-    /// connection that died does not use all of it up; but not less than 2 s for that.
+    /// Returns the time that an attempt may go without progress, if it is `quiet` without a deadline: at most half of
+    /// the deadline, so that one dead connection does not use all of it up; but this rule allows at least 2 s.
     #[must_use]
     pub fn quiet(&self, quiet: Duration) -> Duration {
         quiet.min((self.retry_policy.deadline / 2).max(SHORTEST))
@@ -104,7 +104,7 @@ mod tests {
         retry_policy.run_while(&heartbeat, "waiting", attempt).await.unwrap();
     }
 
-    /// `backoff` asks for the next attempt before it sleeps.
+    /// Pins that `backoff` asks for the next attempt before it sleeps.
     #[tokio::test(start_paused = true)]
     async fn the_time_of_an_attempt_begins_after_the_sleep_before_it() {
         let retry_policy = RetryPolicy::new(Duration::from_secs(3), Cancellation::new());
@@ -119,7 +119,8 @@ mod tests {
         assert!(least.iter().all(|least| *least >= LEAST), "{least:?}");
     }
 
-    /// One part fails all the time while another moves: it is tried ever less often, within the budget, and both end.
+    /// Checks that while one part fails permanently and another makes progress, the failing one is tried less and less
+    /// often, within the budget, and that both end.
     #[tokio::test(start_paused = true)]
     async fn parts_are_tried_by_themselves_until_the_whole_stands_still() {
         let (deadline, heartbeat) = (Duration::from_secs(10), Heartbeat::new());
@@ -127,7 +128,7 @@ mod tests {
         let (tries, wholes) = (Cell::new(0), Cell::new(0));
         let fails = || async {
             tries.set(tries.get() + 1);
-            Err::<(), _>(Fault::new(FaultKind::Unavailable, "testing", "as it was asked to"))
+            Err::<(), _>(Fault::new(FaultKind::Unavailable, "testing", "injected"))
         };
         let moves = async {
             for _ in 0..60 {
@@ -155,7 +156,7 @@ mod tests {
         let tries = Cell::new(0);
         let fails = || async {
             tries.set(tries.get() + 1);
-            Err::<(), _>(Fault::new(FaultKind::Unavailable, "testing", "as it was asked to"))
+            Err::<(), _>(Fault::new(FaultKind::Unavailable, "testing", "injected"))
         };
         part("failing", fails).await.unwrap_err();
         assert_eq!(tries.get(), 1);

@@ -1,9 +1,9 @@
-//! Trying again: the only place that sleeps between tries.
+//! Retries: the only place that sleeps between attempts.
 //!
-//! The loop is that of the crate `backoff`; its policy is our own, since that crate takes its clock and its
-//! randomness from globals. Here time is tokio's (which a test can pause) and randomness comes from a seed, so that
-//! a run replays. The crate's advisory RUSTSEC-2025-0012 (unmaintained) is accepted: this module is the only one
-//! that names it, and where it would be replaced.
+//! The loop is that of the crate `backoff`; its policy is our own, since that crate takes its clock and its randomness
+//! from globals. Here time is tokio's (which a test can pause) and randomness comes from a seed, so that a run can be
+//! replayed. The crate's advisory RUSTSEC-2025-0012 (unmaintained) is accepted: this module is the only one that uses
+//! it, and the place to replace it.
 
 mod budget;
 mod cancellation;

@@ -1,40 +1,40 @@
-//! How long to wait between tries.
+//! The time to wait between attempts.
 
 use super::hint::RetryHint;
 use std::time::Duration;
 
-/// What is known when a try has failed and there is to be another.
+/// The facts about a failed attempt that is to be retried.
 #[derive(Debug, Clone, Copy)]
 pub struct Wait {
-    /// What the failure was like: [`RetryHint::Soon`] or [`RetryHint::Later`].
+    /// The kind of failure: [`RetryHint::Soon`] or [`RetryHint::Later`].
     pub hint: RetryHint,
-    /// How often it has slept since the last progress.
+    /// The number of sleeps since the last progress.
     pub sleeps: u32,
-    /// How long it slept the last time that the back end could not ([`RetryHint::Later`]); zero before the first.
+    /// The last sleep after [`RetryHint::Later`]; zero before the first.
     pub last: Duration,
-    /// How long the try took that has failed.
+    /// The duration of the failed attempt.
     pub took: Duration,
-    /// Since the last progress.
+    /// The time since the last progress.
     pub age: Duration,
-    /// At which age it will be given up.
+    /// The age at which the run gives up.
     pub deadline: Duration,
 }
 
-/// How long to sleep, given what is known, and a random number from 0 to 1.
+/// A function from these facts, and a random number from 0 to 1, to the time to sleep.
 pub type Pace = fn(&Wait, f64) -> Duration;
 
-/// The pace of everything that tries again. `docs/capacity.md` has the measurements behind it.
+/// Returns the time to sleep before any retry. `docs/capacity.md` has the measurements behind it.
 ///
-/// **While the back end can't**, a half to all of a cap that doubles from 20 ms to 4 s, and never less than the time
-/// before ("equal jitter" in Marc Brooker,
-/// [Exponential Backoff And Jitter](https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/)). Age
-/// does not shorten it: a client that has waited for long must not add to what the back end can't serve.
+/// **While the back end is unavailable**, a half to all of a cap that doubles from 20 ms to 4 s, and never less than
+/// the previous sleep ("equal jitter" in Marc Brooker, [Exponential Backoff And
+/// Jitter](https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/)). Age does not shorten it: a
+/// client that has waited for long must not add load that the back end can't serve.
 ///
-/// **After a lost race**, a quarter to all of 12 times what the lost try took, and after the fourth sleep in a row of 3
-/// times as much again for each, up to 96. What a try takes shows the distance and the queue before the back end, and
-/// the number of sleeps shows how many there are where each is refused at once. Few need not sleep long: while they
-/// do, one who has just won wins again and again. This shrinks with age, so that the longest-waiting writer tries
-/// most often: nobody starves.
+/// **After a lost race**, a quarter to all of 12 times the duration of the lost attempt; each consecutive sleep after
+/// the fourth adds 3 times that duration, up to 96 times. The duration of an attempt shows the distance and the queue
+/// before the back end, and the number of sleeps shows the number of writers if each is refused at once. A few writers
+/// need not sleep long: while they do, the one that has just won wins again and again. The sleep shrinks with age, so
+/// that the longest-waiting writer tries most often: no writer starves.
 #[must_use]
 pub fn pace(wait: &Wait, share: f64) -> Duration {
     const LEAST: Duration = Duration::from_millis(10);
@@ -62,7 +62,7 @@ mod tests {
         Wait { hint, sleeps, last: Duration::ZERO, took, age, deadline: DEADLINE }
     }
 
-    /// The shortest and the longest sleep, in milliseconds.
+    /// Returns the shortest and the longest sleep, in milliseconds.
     fn range(wait: &Wait) -> [u128; 2] {
         [0.0, 1.0].map(|share| pace(wait, share).as_millis())
     }
@@ -72,7 +72,7 @@ mod tests {
         assert_eq!(range(&wait(RetryHint::Soon, 0, 10, 0)), [30, 120]);
         assert_eq!(range(&wait(RetryHint::Soon, 7, 10, 0)), [60, 240]);
         assert_eq!(range(&wait(RetryHint::Soon, 0, 40, 0)), [120, 480]);
-        // It neither grows without bound, nor is it ever too short or too long.
+        // The sleep neither grows without bound, nor is it ever too short or too long.
         assert_eq!(range(&wait(RetryHint::Soon, 31, 10, 0)), range(&wait(RetryHint::Soon, 1000, 10, 0)));
         assert_eq!(range(&wait(RetryHint::Soon, 0, 0, 0)), [15, 60]);
         assert_eq!(range(&wait(RetryHint::Soon, 1000, 100_000, 0)), [1000, 4000]);
@@ -83,11 +83,11 @@ mod tests {
         assert_eq!(range(&wait(RetryHint::Later, 0, 500, 0)), [10, 20]);
         assert_eq!(range(&wait(RetryHint::Later, 3, 500, 0)), [80, 160]);
         assert_eq!(range(&wait(RetryHint::Later, 1000, 500, 0)), [2000, 4000]);
-        // It never gets shorter, neither by luck nor by age.
+        // The sleep never gets shorter, neither by luck nor by age.
         let after =
             |last| Wait { last: Duration::from_millis(last), ..wait(RetryHint::Later, 1000, 500, 59) };
         assert_eq!(range(&after(3000)), [3000, 4000]);
-        // But for one that was longer because the budget was used up.
+        // A sleep that was longer because the budget was used up is an exception.
         assert_eq!(range(&after(30_000)), [4000, 4000]);
     }
 

@@ -1,13 +1,13 @@
-//! Trying a part of an attempt again by itself.
+//! Retrying a part of an attempt by itself.
 
 use super::{hint::Retryable, limit::Limit};
 
-/// Tries a part of the attempt that runs on this task again by itself, so that the other parts need not be given up: at the
-/// pace, by the deadline and with the budget of the [`RetryPolicy`](super::RetryPolicy) that made the attempt. Outside of all attempts it is
-/// tried once. What is tried must be idempotent.
+/// Retries a part of the attempt that runs on this task by itself, so that the other parts continue: with the pace,
+/// deadline and budget of the [`RetryPolicy`](super::RetryPolicy) that made the attempt. Outside of all attempts it is
+/// tried once. The part must be idempotent.
 ///
 /// # Errors
-/// Those of the tries.
+/// Those of the attempts.
 pub async fn part<T, E, F>(doing: &str, mut attempt: impl FnMut() -> F) -> Result<T, E>
 where
     E: Retryable,

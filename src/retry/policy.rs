@@ -1,4 +1,4 @@
-//! How long trouble is tolerated.
+//! The retry policy: deadline, cancellation, randomness and budget.
 
 use super::{
     budget::Budget,
@@ -11,8 +11,7 @@ use std::{
     time::Duration,
 };
 
-/// How long trouble is tolerated, and what may end that early. Cloning shares the stop, the randomness and the budget
-/// of retries.
+/// A retry policy and its cancellation. Cloning shares the cancellation, the randomness and the budget of retries.
 #[derive(Debug, Clone)]
 pub struct RetryPolicy {
     pub(super) deadline: Duration,
@@ -23,14 +22,14 @@ pub struct RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// Tolerates contention, throttling and outages for `deadline` without progress, or until `cancellation` is requested.
-    /// Randomness comes from the operating system.
+    /// Creates a policy that tolerates contention, throttling and outages for `deadline` without progress, or until
+    /// `cancellation` is requested. Randomness comes from the operating system.
     #[must_use]
     pub fn new(deadline: Duration, cancellation: Cancellation) -> Self {
         Self { deadline, cancellation, random: Random::default(), pace, budget: Arc::default() }
     }
 
-    /// As [`new`](Self::new), with the randomness of a seed, so that a run replays.
+    /// Does the same as [`new`](Self::new) with the randomness of a seed, so that a run can be replayed.
     #[must_use]
     pub fn seeded(deadline: Duration, cancellation: Cancellation, seed: u64) -> Self {
         let seeded = Mutex::new(fastrand::Rng::with_seed(seed));
@@ -38,41 +37,42 @@ impl RetryPolicy {
         Self { deadline, cancellation, random, pace, budget: Arc::default() }
     }
 
-    /// Of another length, with the same randomness and budget, and not to be stopped.
+    /// Returns a policy with another deadline, with the same randomness and budget, that can't be cancelled.
     pub(crate) fn for_settlement(&self, deadline: Duration) -> Self {
         Self { deadline, cancellation: Cancellation::new(), ..self.clone() }
     }
 
-    /// With another pace, to compare it with [`pace`].
+    /// Replaces the pace, to compare it with [`pace`].
     #[must_use]
     pub fn with_pace(self, pace: Pace) -> Self {
         Self { pace, ..self }
     }
 
-    /// What may end it early.
+    /// Returns the cancellation.
     #[must_use]
     pub fn cancellation(&self) -> &Cancellation {
         &self.cancellation
     }
 
-    /// How long it lasts without progress.
+    /// Returns the maximum time without progress.
     #[must_use]
     pub fn deadline(&self) -> Duration {
         self.deadline
     }
 
-    /// A new random number, for identities and tokens: 122 random bits at least.
+    /// Returns a new random number, for ids and tokens: at least 122 random bits.
     #[must_use]
     pub fn random(&self) -> u128 {
         (self.random.0)()
     }
 
-    /// Sleeps about so long, half of it more or less, so that many who wait for the same thing don't ask all at once.
+    /// Sleeps for `about`, plus or minus up to a half, so that clients that wait for the same thing don't all ask at
+    /// once.
     pub async fn pause(&self, about: Duration) {
         tokio::time::sleep(about.mul_f64(0.5 + self.share())).await;
     }
 
-    /// A random number from 0 to 1.
+    /// Returns a random number from 0 to 1.
     pub(super) fn share(&self) -> f64 {
         // The low 32 bits are random in a version 4 UUID, too.
         let random = u32::try_from(self.random() & u128::from(u32::MAX)).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The loop that tries again.
+//! The retry loop.
 
 use super::{
     heartbeat::Heartbeat,
@@ -15,17 +15,17 @@ use tokio::time::Instant;
 use tracing::{Instrument, debug, debug_span};
 
 impl RetryPolicy {
-    /// Tries until success, until an error that is not worth another try, or until the deadline passes with no
-    /// success; the last error is returned. What is tried must be idempotent.
+    /// Repeats an attempt until it succeeds, until an error that a retry does not fix, or until the deadline passes
+    /// with no success; the last error is returned. The attempt must be idempotent.
     ///
-    /// While the back end can't ([`RetryHint::Later`]), at most 40 tries begin in any minute, and the gap between two never
-    /// shrinks, but for the last try, which is made at the deadline. All runs of one `RetryPolicy` and its clones share
-    /// a budget: a retry takes one of 64 tokens, a success gives one back, and so do 2 s. Where there is none,
-    /// the retry waits for it. So any number of concurrent runs of which none succeeds begin, in all, at most 64 retries
-    /// and 30 more a minute, and one each at its deadline.
+    /// While the back end is unavailable ([`RetryHint::Later`]), at most 40 attempts begin in any minute, and the gap
+    /// between two never shrinks, except before the last attempt, which is made at the deadline. All runs of one
+    /// `RetryPolicy` and its clones share a budget: a retry takes one of 64 tokens, a success returns one, and one
+    /// returns every 2 s. If there is none, the retry waits for it. So any number of concurrent runs of which none
+    /// succeeds begin, in total, at most 64 retries and 30 more a minute, and one each at its deadline.
     ///
     /// # Errors
-    /// Those of the tries.
+    /// Those of the attempts.
     pub async fn run<T, E, F>(&self, doing: &str, attempt: impl FnMut() -> F) -> Result<T, E>
     where
         E: Retryable,
@@ -34,11 +34,12 @@ impl RetryPolicy {
         self.run_while(&Heartbeat::new(), doing, attempt).await
     }
 
-    /// As [`run`](Self::run), with the deadline counted from the last beat of `heartbeat`: a long transfer that moves is
-    /// not cut off. Each attempt runs with a [`Limit`], so that one which waits for a server ends by the deadline.
+    /// Does the same as [`run`](Self::run), with the deadline counted from the last beat of `heartbeat`: a long
+    /// transfer that makes progress is not cut off. Each attempt runs with a [`Limit`], so that one which waits for a
+    /// server ends by the deadline.
     ///
     /// # Errors
-    /// Those of the tries.
+    /// Those of the attempts.
     pub async fn run_while<T, E, F>(
         &self,
         heartbeat: &Heartbeat,
@@ -55,20 +56,20 @@ impl RetryPolicy {
             tries += 1;
             let attempt = attempt();
             let number = tries;
-            // What a back end says of its calls is said within: so it can be told which try they belong to.
+            // The span assigns the events of a back end's calls to their attempt.
             let attempt = attempt.instrument(debug_span!("attempt", number));
-            // On the heap: what an attempt holds would else be in every future that waits for it.
+            // On the heap: otherwise every waiting future would contain the state of the attempt.
             let attempt = Box::pin(attempt);
             let met = &met;
             async move {
-                // Only here: `backoff` asks for the next attempt before it sleeps.
+                // Started here, because `backoff` asks for the next attempt before it sleeps.
                 let began = Instant::now();
                 Limit::new(self, heartbeat).on(attempt).await.map_err(|error| match error.retry_hint() {
                     RetryHint::Never => backoff::Error::Permanent(error),
-                    // Still bounded: what is retried at once gives a different error the next time.
+                    // Still bounded: after an immediate retry the error differs.
                     RetryHint::Now => backoff::Error::retry_after(error, Duration::ZERO),
                     again => {
-                        debug!(attempt = number, %error, "will try again: {doing}");
+                        debug!(attempt = number, %error, "retrying: {doing}");
                         *met.lock().unwrap_or_else(PoisonError::into_inner) = (again, began.elapsed());
                         backoff::Error::transient(error)
                     }
@@ -88,11 +89,11 @@ impl RetryPolicy {
 struct Waits<'a> {
     retry_policy: &'a RetryPolicy,
     heartbeat: &'a Heartbeat,
-    /// The last failure, and how long its try took.
+    /// The last failure, and the duration of its attempt.
     met: &'a Mutex<(RetryHint, Duration)>,
     beat: Instant,
     sleeps: u32,
-    /// The last sleep while the back end could not.
+    /// The last sleep while the back end was unavailable.
     last: Duration,
 }
 

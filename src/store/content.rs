@@ -1,4 +1,4 @@
-//! What is to be stored: a file, and the checksums of the one pass that hashed it.
+//! A file to be stored, and the checksums of the single pass that hashed it.
 
 use crate::{
     durable::read_some,
@@ -13,17 +13,17 @@ use std::{
     thread,
 };
 
-/// Told of each number of bytes that went through, as it does. A try that fails and is made again counts its bytes
-/// again, so a sum may exceed the total.
+/// Receives each number of bytes as it is processed. An attempt that fails and is retried counts its bytes again, so
+/// the sum may exceed the total.
 pub type Progress<'a> = &'a (dyn Fn(u64) + Send + Sync);
 
 /// Blobs up to this size are sent in one request, larger ones in parts: 16 MiB.
 pub const PART_SIZE: u64 = 16 << 20;
 
-/// The least size of a part: 8 MiB.
+/// The smallest size of a part: 8 MiB.
 const LEAST_PART: u64 = 8 << 20;
 
-/// The number of parts that a blob of a few hundred megabytes has, so that many connections have something to do.
+/// The number of parts of a blob of a few hundred megabytes, so that many connections are in use.
 const PARTS: u64 = 32;
 
 /// [S3's limit](https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html) on the parts of an upload.
@@ -31,9 +31,9 @@ const MAX_PARTS: u64 = 10_000;
 
 const MIB: u64 = 1 << 20;
 
-/// The size in bytes of every part but the last of a blob of `size` bytes, of more than [`PART_SIZE`]: a 32nd of it, at
-/// least 8 MiB and at most [`PART_SIZE`], or what keeps the parts within S3's 10,000; a multiple of 1 MiB. A smaller blob is
-/// one part.
+/// Returns the size in bytes of every part but the last of a blob of `size` bytes. For more than [`PART_SIZE`] bytes
+/// it is a 32nd of the size, at least 8 MiB and at most [`PART_SIZE`], or larger to keep within S3's 10,000 parts;
+/// always a multiple of 1 MiB. A smaller blob is one part.
 #[must_use]
 pub fn part_size(size: u64) -> u64 {
     if size <= PART_SIZE {
@@ -42,15 +42,15 @@ pub fn part_size(size: u64) -> u64 {
     part_size_from((size.div_ceil(PARTS).div_ceil(MIB) * MIB).clamp(LEAST_PART, PART_SIZE), size)
 }
 
-/// As [`part_size`], with parts of at least `least` bytes.
+/// Returns `least`, or the larger part size that keeps a blob of `size` bytes within S3's 10,000 parts.
 #[must_use]
 pub fn part_size_from(least: u64, size: u64) -> u64 {
     least.max(size.div_ceil(MAX_PARTS).div_ceil(MIB) * MIB)
 }
 
-/// A file that was hashed: its size, its sha256, and a CRC-64/NVME of each part and of the whole.
+/// A hashed file: its size, its sha256, and a CRC-64/NVME of each part and of the whole.
 ///
-/// The file stays where it is and is read again when it is sent; the checksums make sure that it is the same bytes.
+/// The file stays in place and is read again when it is sent; the checksums ensure that its bytes are still the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Content {
     path: PathBuf,
@@ -59,17 +59,17 @@ pub struct Content {
     part_crcs: Vec<u64>,
 }
 
-/// A file of at most this size is hashed in less than a millisecond: sooner than a request is answered. 1 MiB.
+/// The size up to which a file is hashed in less than a millisecond, which is less than a request takes: 1 MiB.
 pub const HASHED_AT_ONCE: u64 = BUFFER as u64;
 
-/// How much is read at once.
+/// The size of a read, in bytes.
 const BUFFER: usize = 1 << 20;
 
-/// How many buffers there are: one is filled, one is hashed, and one lies between.
+/// The number of buffers: one is filled, one is hashed, and one waits between the two.
 const BUFFERS: usize = 3;
 
-/// Reads a file of this size to its end: hands each buffer that is filled, and how far, to `sha256`, which gives an
-/// empty one for it. Returns the CRC of each part.
+/// Reads a file of this size to its end. Passes each filled buffer and its length to `sha256`, which returns an empty
+/// buffer. Returns the CRC of each part.
 fn checksums(
     mut file: File,
     size: u64,
@@ -104,12 +104,12 @@ fn checksums(
     }
 }
 
-/// Reads a file as [`checksums`] does, while a thread beside it hashes what was read: that takes most of the time.
+/// Reads a file as [`checksums`] does, while another thread computes the sha256, which takes most of the time.
 fn hash_concurrently(file: File, size: u64, read: Progress<'_>) -> io::Result<(Sha256, Vec<u64>)> {
     let (hand_on, filled) = mpsc::sync_channel::<(Vec<u8>, usize)>(BUFFERS);
     let (emptied, empty) = mpsc::channel();
     for _ in 1..BUFFERS {
-        // It has not been hung up: its other end is below.
+        // Sending can't fail: the receiver still exists.
         let _ = emptied.send(vec![0; BUFFER]);
     }
     thread::scope(|scope| {
@@ -117,13 +117,13 @@ fn hash_concurrently(file: File, size: u64, read: Progress<'_>) -> io::Result<(S
             let mut sha256 = Sha256::new();
             for (buffer, n) in filled {
                 sha256.update(&buffer[..n]);
-                // Nobody needs it any more once all is read.
+                // After the last read the buffer is no longer needed.
                 let _ = emptied.send(buffer);
             }
             sha256
         };
         let hashing = thread::Builder::new().name("sha256".to_owned()).spawn_scoped(scope, hashing)?;
-        let gone = || io::Error::other("the hashing has stopped");
+        let gone = || io::Error::other("the hashing thread has stopped");
         let part_crcs = checksums(file, size, read, vec![0; BUFFER], |buffer, n| {
             hand_on.send((buffer, n)).map_err(|_| gone())?;
             empty.recv().map_err(|_| gone())
@@ -135,11 +135,11 @@ fn hash_concurrently(file: File, size: u64, read: Progress<'_>) -> io::Result<(S
 }
 
 impl Content {
-    /// Reads the file once and hashes it, reading ahead of the sha256 on a thread of its own. Blocks; uses buffers of
-    /// 3 MiB in all, whatever the size.
+    /// Reads the file once and hashes it; the sha256 of a file larger than [`HASHED_AT_ONCE`] is computed on a
+    /// separate thread. Blocks; uses 3 MiB of buffers, whatever the size.
     ///
     /// # Errors
-    /// What the file system answers, and `InvalidData` if the file shrinks or grows meanwhile.
+    /// The file system's error, or `InvalidData` if the file shrinks or grows meanwhile.
     pub fn hash(path: &Path, read: Progress<'_>) -> io::Result<Self> {
         let file = File::open(path)?;
         let size = file.metadata()?.len();
@@ -157,32 +157,32 @@ impl Content {
         Ok(Self { path: path.to_owned(), size, sha256, part_crcs })
     }
 
-    /// Where the file is.
+    /// Returns the path of the file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Its size in bytes.
+    /// Returns the size in bytes.
     #[must_use]
     pub fn size(&self) -> u64 {
         self.size
     }
 
-    /// Its sha256.
+    /// Returns the sha256.
     #[must_use]
     pub fn sha256(&self) -> &Digest {
         &self.sha256
     }
 
-    /// The CRC-64/NVME of each part, the parts being [`part_size`] bytes long but for the last. Empty for an empty
+    /// Returns the CRC-64/NVME of each part; all parts but the last have [`part_size`] bytes. Empty for an empty
     /// file.
     #[must_use]
     pub fn part_crcs(&self) -> &[u64] {
         &self.part_crcs
     }
 
-    /// The CRC-64/NVME of the whole, combined from those of its parts.
+    /// Returns the CRC-64/NVME of the whole file, combined from those of its parts.
     #[must_use]
     pub fn crc(&self) -> u64 {
         let part_size = part_size(self.size);

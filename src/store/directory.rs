@@ -1,11 +1,11 @@
-//! A store in a directory of this machine, or of a file system that it mounts.
+//! A store in a local directory, or in a mounted file system.
 //!
-//! `OWNER` and `sha256/` lie in it as in every store; `tmp/` holds what is being written. A blob is written there,
-//! checked, flushed to the disk and then renamed, so that a kill at any point leaves at most a file in `tmp/`, which
-//! a later `put` removes when it is a day old. Processes may use one directory at once.
+//! `OWNER` and `sha256/` are laid out as in every store; `tmp/` holds unfinished writes. A blob is written to `tmp/`,
+//! checked, flushed to the disk and then renamed, so a kill at any point leaves at most a file in `tmp/`, which a
+//! later `put` removes when the file is a day old. Several processes may use one directory at once.
 //!
-//! Nothing is kept beside a blob that would tell whether it is still right, so `put` reads and hashes the file that
-//! it finds under its address: the price of a second add is that of a local read.
+//! No checksum is stored with a blob, so `put` reads and hashes an existing file under its address: a repeated add
+//! costs a local read.
 
 mod ahead;
 mod listing;
@@ -46,15 +46,15 @@ pub struct DirectoryStore {
     ahead: Arc<Mutex<Option<Ahead>>>,
 }
 
-/// How much is read at once, and so the memory that a transfer takes.
+/// The size of a read, and so the memory that a transfer takes, in bytes.
 const CHUNK: usize = 1 << 20;
 
-/// When a temporary file is taken for one that a killed process left. One that is being written is younger: its
-/// time is that of its last write.
+/// The age from which a temporary file counts as left by a killed process. A file that is being written is younger,
+/// since its modification time is that of its last write.
 const LEFT_OVER: Duration = Duration::from_hours(24);
 
 impl DirectoryStore {
-    /// The store in `dir`, which need not exist: what reads makes nothing, and what writes makes what it needs.
+    /// Returns the store in `dir`, which need not exist: reads create nothing, and writes create what they need.
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         Self { dir: dir.into(), ahead: Arc::default() }
     }
@@ -71,8 +71,8 @@ impl DirectoryStore {
         self.dir.join("tmp")
     }
 
-    /// Makes one of the store's own directories. The store itself, if it has to be made, is for its maker alone, whose
-    /// files may be private; who shares it makes it, or opens it, first.
+    /// Creates one of the store's own directories. A store directory that has to be created is private to this user,
+    /// whose files may be private; to share it, create it, or change its mode, first.
     fn make(&self, own: PathBuf) -> io::Result<PathBuf> {
         make_private_dir(&self.dir)?;
         make_dir(&own)?;
@@ -83,7 +83,7 @@ impl DirectoryStore {
         format!("{what} in {}", self.dir.display())
     }
 
-    /// A temporary file that everyone may read and nobody changes by accident, as far as the umask lets.
+    /// Creates a temporary file that is readable for everyone and read-only, as far as the umask permits.
     fn temporary(&self) -> io::Result<NamedTempFile> {
         let dir = self.make(self.temporaries())?;
         tempfile::Builder::new().permissions(Permissions::from_mode(0o444)).tempfile_in(dir)
@@ -94,8 +94,8 @@ impl DirectoryStore {
         for entry in entries.flatten() {
             let age = entry.metadata().and_then(|metadata| metadata.modified()).map(age);
             if age.is_ok_and(|age| age > LEFT_OVER) {
-                debug!(path = %entry.path().display(), "removing what a killed process left");
-                // Another process may have been faster.
+                debug!(path = %entry.path().display(), "removing the temporary file of a killed process");
+                // Another process may have removed it already.
                 let _ = fs::remove_file(entry.path());
             }
         }
@@ -112,7 +112,7 @@ impl DirectoryStore {
         let there = match File::open(&target) {
             Ok(file) => {
                 if holds(&file, content).map_err(failed)? {
-                    // Whoever wrote it may have died before it was durable, or have been another program.
+                    // The process that wrote it may have died before it was durable, or have been another program.
                     durable::flush(&file, &target)
                         .and_then(|()| flush_directory(&self.blobs()))
                         .map_err(failed)?;
@@ -129,12 +129,12 @@ impl DirectoryStore {
         durable::room(temporary.as_file(), content.size()).map_err(failed)?;
         copy(content, temporary.as_file(), progress, &failed)?;
         durable::flush(temporary.as_file(), temporary.path()).map_err(failed)?;
-        // Over whatever is there: everyone who renames to this name has checked the same bytes.
+        // Replaces any existing file: every process that renames to this name has checked the same bytes.
         reach("blob-complete");
         durable::name(temporary, &target, true).map_err(|error| failed(error.error))?;
         flush_directory(&self.blobs()).map_err(failed)?;
         if there {
-            debug!(blob = %at, store = %self.describe(), "what was stored was damaged and has been replaced");
+            debug!(blob = %at, store = %self.describe(), "the stored blob was damaged and has been replaced");
         }
         Ok(if there { Put::Replaced } else { Put::Stored })
     }
@@ -143,7 +143,7 @@ impl DirectoryStore {
         let mut uploads = Vec::new();
         for entry in found(fs::read_dir(self.temporaries()))?.into_iter().flatten() {
             let entry = entry?;
-            // One that was renamed or removed meanwhile is no upload any more.
+            // A file that was renamed or removed meanwhile is no longer an upload.
             let Some(metadata) = found(entry.metadata())? else { continue };
             if let (Ok(id), true) = (entry.file_name().into_string(), metadata.is_file()) {
                 uploads.push(Upload { name: format!("tmp/{id}"), id, since: stat(&metadata).modified });
@@ -161,7 +161,7 @@ impl Store for DirectoryStore {
 
     async fn create(&self) -> Result<Created, Fault> {
         let dir = self.dir.clone();
-        blocking(self.doing("making the store"), move || {
+        blocking(self.doing("creating the store"), move || {
             if dir.is_dir() {
                 return Ok(Created::Present);
             }
@@ -190,7 +190,7 @@ impl Store for DirectoryStore {
 
     async fn stat(&self, at: &Address) -> Result<Option<Stat>, Fault> {
         let path = self.blob(at);
-        let doing = self.doing(format_args!("looking for the blob {at}"));
+        let doing = self.doing(format_args!("checking for the blob {at}"));
         blocking(doing, move || Ok(found(fs::metadata(path))?.map(|metadata| stat(&metadata)))).await
     }
 
@@ -242,7 +242,7 @@ impl Store for DirectoryStore {
 
     async fn uploads(&self, _after: Option<&str>) -> Result<Uploads, Fault> {
         let store = self.clone();
-        // At most one for each process that was killed, and swept by every `put`: few enough for a page.
+        // At most one for each killed process, and every `put` removes old ones: few enough for one page.
         blocking(self.doing("listing temporary files"), move || store.uploads_blocking()).await
     }
 
@@ -258,7 +258,7 @@ impl Store for DirectoryStore {
     }
 }
 
-/// Copies a file and makes sure that it is still what was hashed.
+/// Copies a file, and checks that it still matches its checksums.
 fn copy(
     content: &Content,
     to: &File,
@@ -283,7 +283,7 @@ fn copy(
         sha256.update(&buffer[..n]);
         durable::write_sparsely(to, &buffer[..n], size - n as u64).map_err(failed)?;
         if progress.send(Sent::Now(n as u64)).is_err() {
-            // Nobody waits any more, and this thread would hold up the end of the process.
+            // The caller has gone, and this thread would delay the end of the process.
             return Err(failed(io::ErrorKind::Interrupted.into()).into());
         }
     }
@@ -292,7 +292,7 @@ fn copy(
     if same { Ok(()) } else { Err(changed()) }
 }
 
-/// Whether a file holds a content. Reads it, if it has the right size.
+/// Returns true if the file holds the content. Reads the file only if it has the right size.
 fn holds(mut file: &File, content: &Content) -> io::Result<bool> {
     if file.metadata()?.len() != content.size() {
         return Ok(false);
@@ -307,7 +307,7 @@ fn holds(mut file: &File, content: &Content) -> io::Result<bool> {
     }
 }
 
-/// A range of a file, a chunk at a time.
+/// Streams a range of a file in chunks.
 fn chunks(file: File, range: Range<u64>, doing: String) -> stream::BoxStream<'static, Result<Bytes, Fault>> {
     let file = Arc::new(file);
     stream::try_unfold((range, doing), move |(range, doing)| {
@@ -334,7 +334,8 @@ fn chunks(file: File, range: Range<u64>, doing: String) -> stream::BoxStream<'st
     .boxed()
 }
 
-/// Changes when a blob is replaced, which makes a new file, and when one is written to by hand.
+/// Returns a value that changes when a blob is replaced, which creates a new file, and when a file is written to by
+/// another program.
 fn etag(metadata: &Metadata) -> String {
     let modified = (metadata.mtime(), metadata.mtime_nsec());
     format!("{}-{}-{}.{:09}", metadata.ino(), metadata.len(), modified.0, modified.1)

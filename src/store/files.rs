@@ -1,8 +1,8 @@
-//! Files: what the standard library leaves to be done.
+//! File operations that the standard library lacks.
 
 use std::io::{self, Read};
 
-/// What is not there is no error.
+/// Returns `None` for a file that does not exist.
 pub(super) fn found<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     match result {
         Ok(value) => Ok(Some(value)),
@@ -11,7 +11,7 @@ pub(super) fn found<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     }
 }
 
-/// Reads what comes, past interruptions.
+/// Reads once, and again after an interruption by a signal.
 pub(super) fn read(from: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     loop {
         match from.read(buffer) {

@@ -18,7 +18,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-/// A store in memory. It lives as long as the value; share it by `Arc`.
+/// A store in memory. Its content lives as long as the value; share it by `Arc`.
 pub struct MemoryStore {
     state: Mutex<State>,
     clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
@@ -27,9 +27,9 @@ pub struct MemoryStore {
 #[derive(Default)]
 struct State {
     owner: Option<String>,
-    // By address as text: the order of a listing.
+    // Keyed by address as text, which is the order of a listing.
     objects: BTreeMap<String, Object>,
-    // How often something was stored; makes etags.
+    // The number of stored objects so far, used for etags.
     stored: u64,
 }
 
@@ -42,19 +42,19 @@ struct Object {
 const LIST_PAGE: usize = 1000;
 
 impl MemoryStore {
-    /// An empty store with this machine's clock.
+    /// Returns an empty store with this machine's clock.
     #[must_use]
     pub fn new() -> Self {
         Self::with_clock(Timestamp::now)
     }
 
-    /// An empty store with a clock of its own.
+    /// Returns an empty store with the given clock.
     #[must_use]
     pub fn with_clock(clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
         Self { state: Mutex::default(), clock: Box::new(clock) }
     }
 
-    /// Puts any bytes under an address, right or wrong, as a hand outside the program could.
+    /// Stores any bytes under an address, right or wrong, as a change outside the program could.
     pub fn plant(&self, at: &Address, bytes: impl Into<Bytes>) {
         self.set(&mut self.state(), at, bytes.into());
     }
@@ -66,7 +66,7 @@ impl MemoryStore {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // A change is computed before anything is written, so a panic elsewhere can't leave half of one.
+        // A change is computed before anything is written, so a panic elsewhere can't leave a partial change.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -142,7 +142,7 @@ impl Store for MemoryStore {
         };
         sent(Sent::Now(content.size()));
         let mut state = self.state();
-        // Looked at again under the lock: another put may have come between.
+        // Checked again under the lock: another put may have finished meanwhile.
         let put = match state.objects.get(&at.to_string()) {
             Some(object) if is(&object.bytes, content) => return Ok(Put::Present),
             Some(_) => Put::Replaced,

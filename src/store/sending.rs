@@ -1,4 +1,4 @@
-//! What all back ends share when a blob is put.
+//! Functions shared by the back ends' `put`.
 
 use super::{Content, Sending, Sent};
 use crate::{
@@ -8,11 +8,11 @@ use crate::{
 use std::pin::pin;
 use tokio::sync::mpsc;
 
-/// Where work that outlives a borrow tells of what it sent; closed once nobody waits for the work any more.
+/// The sender by which work that outlives a borrow reports what it sent; closed once no caller waits for the work.
 pub(super) type ProgressSender = mpsc::UnboundedSender<Sent>;
 
-/// Does some work and passes on to `sent` what the work tells, as it is told: a `Sending` is borrowed, while a
-/// request's body or a blocking thread must own what it uses.
+/// Runs some work, and passes its reports on to `sent` as they arrive. `sent` is borrowed, while a request's body or
+/// a blocking thread must own its sender.
 pub(super) async fn relay_progress<T, F>(sent: Sending<'_>, work: impl FnOnce(ProgressSender) -> F) -> T
 where
     F: Future<Output = T>,
@@ -32,7 +32,7 @@ where
     }
 }
 
-/// Refuses to put a content under another's address: a mistake of the caller.
+/// Returns a fault if the content does not belong to the address, which is a mistake of the caller.
 pub(super) fn belongs(at: &Address, content: &Content) -> Result<(), Fault> {
     if at.sha256 == *content.sha256() {
         return Ok(());
@@ -41,18 +41,18 @@ pub(super) fn belongs(at: &Address, content: &Content) -> Result<(), Fault> {
     Err(Fault::new(FaultKind::Unexpected, format!("storing the blob {at}"), why))
 }
 
-/// A read of bytes that an object doesn't have: it is shorter than whoever named the range was told.
+/// Returns the fault of a read beyond an object's end: the object is shorter than the caller expects.
 pub(super) fn out_of_range(doing: String, end: u64, size: u64) -> Fault {
-    let why = format!("bytes up to {end} were asked for, but there are only {size}");
+    let why = format!("bytes up to {end} were requested, but it has only {size}");
     Fault::new(FaultKind::Corrupt, doing, why)
 }
 
-/// An object whose etag is not the one asked for.
+/// Returns the fault of an object whose etag is not the requested one.
 pub(super) fn replaced_while_read(doing: String) -> Fault {
     Fault::new(FaultKind::Contended, doing, "it was replaced while it was read")
 }
 
-/// A store without an owner, where one was to be replaced.
+/// Returns the fault of replacing the owner of a store that has none.
 pub(super) fn without_owner(store: impl std::fmt::Display) -> Fault {
-    Fault::new(FaultKind::Contended, format!("replacing the owner of {store}"), "it has none any more")
+    Fault::new(FaultKind::Contended, format!("replacing the owner of {store}"), "it has no owner any more")
 }

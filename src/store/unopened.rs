@@ -1,4 +1,4 @@
-//! No store: for what asks only the ledger.
+//! A placeholder for commands that use only the ledger.
 
 use super::{Body, Content, Created, Listing, Put, PutError, Sending, Stat, Store};
 use crate::{
@@ -8,12 +8,12 @@ use crate::{
 use async_trait::async_trait;
 use std::ops::Range;
 
-/// A store that was not opened. Whatever it is asked is a fault.
+/// A store that was not opened. Every request is a fault.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Unopened;
 
 fn fault() -> Fault {
-    Fault::new(FaultKind::Unexpected, "asking the store", "it was not opened")
+    Fault::new(FaultKind::Unexpected, "using the store", "it is not open")
 }
 
 #[async_trait]

@@ -1,27 +1,27 @@
 //! Values as text that is the same in every build.
 //!
-//! `serde_json` has features that some crate elsewhere in a program may turn on for all of it: `preserve_order` keeps
-//! names in the order in which they were inserted, and `arbitrary_precision` keeps numbers as they were written. What is
-//! stored, hashed or sent depends on neither.
+//! `serde_json` has features that any crate of a program can turn on for the whole program: `preserve_order` keeps
+//! names in the order in which they were inserted, and `arbitrary_precision` keeps numbers as they were written.
+//! Stored, hashed and sent data depends on neither.
 
 use serde_json::{Number, Value};
 use std::collections::BTreeMap;
 
-/// A value as JSON with no white space and the names of each object in bytewise order.
+/// Returns a value as JSON with no white space and the names of each object in bytewise order.
 pub(crate) fn canonical(value: &Value) -> String {
     let mut text = String::new();
     write(value, &mut text);
     text
 }
 
-/// As [`canonical`], of an object with these attributes. Of two with the same name the last one counts.
+/// Does the same as [`canonical`] for an object with these attributes. Of two with the same name the last one counts.
 pub(crate) fn canonical_object<'a>(attributes: impl IntoIterator<Item = (&'a str, &'a Value)>) -> String {
     let mut text = String::new();
     write_object(attributes, &mut text);
     text
 }
 
-/// A number as `serde_json` without features would write it.
+/// Returns a number as `serde_json` without features would write it.
 pub(crate) fn number(number: &Number) -> String {
     if let Some(whole) = number.as_u64() {
         whole.to_string()
@@ -70,7 +70,7 @@ fn write_object<'a>(attributes: impl IntoIterator<Item = (&'a str, &'a Value)>, 
 
 fn write_string(string: &str, text: &mut String) {
     use std::fmt::Write as _;
-    // `Value` has no borrowed form; its text of a string is this one's.
+    // `Value` has no borrowed form; its text of a string is the right one.
     let _ = write!(text, "{}", Value::from(string));
 }
 

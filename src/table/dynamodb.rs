@@ -32,7 +32,7 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 use std::collections::{BTreeSet, HashMap};
 use tracing::{Instrument, debug_span};
 
-/// How many batches are asked for at a time.
+/// The number of concurrent batches.
 const BATCHES: usize = 8;
 
 #[async_trait]
@@ -41,8 +41,8 @@ impl Table for DynamoTable {
         format!("dynamodb://{}", self.name)
     }
 
-    /// Its name and region. A copy with both in another account is not told apart: its ARN would take a permission
-    /// that publishers need not have.
+    /// Returns its name and region. A copy with both in another account is not distinguished: the ARN would need a
+    /// permission that publishers need not have.
     async fn home(&self) -> Result<Option<String>, Fault> {
         let region = self.client.config().region().map_or("", AsRef::as_ref);
         Ok(Some(format!("dynamodb:{region}/{}", self.name)))
@@ -83,20 +83,20 @@ impl Table for DynamoTable {
         let answer = sent.await.map_err(|error| match error.as_service_error() {
             Some(TransactGetItemsError::TransactionCanceledException(cancelled)) => {
                 let (kind, source) = worst(cancelled.cancellation_reasons())
-                    .unwrap_or((FaultKind::Unexpected, "cancelled for no reason".to_owned()));
+                    .unwrap_or((FaultKind::Unexpected, "cancelled without a reason".to_owned()));
                 Fault::new(kind, self.reading(), source)
             }
             _ => aws::fault(self.reading(), error),
         })?;
         let items = answer.responses.unwrap_or_default();
         if items.len() != keys.len() {
-            let source = format!("{} answers to {} questions", items.len(), keys.len());
+            let source = format!("{} answers to {} keys", items.len(), keys.len());
             return Err(Fault::new(FaultKind::Unexpected, self.reading(), source));
         }
         let item = |item: Attributes| self.item(item).map(|(_, item)| item);
         items
             .into_iter()
-            .map(|there| there.item.filter(|item| !item.is_empty()).map(item).transpose())
+            .map(|answer| answer.item.filter(|item| !item.is_empty()).map(item).transpose())
             .collect()
     }
 

@@ -1,4 +1,4 @@
-//! A table in memory: the executable specification of [`Table`], and what faults and interleavings are injected into.
+//! A table in memory: the executable specification of [`Table`], and the base of tests with faults and interleavings.
 
 use super::{Created, Item, Key, MAX_ACTIONS, Order, Page, Query, Table, TransactError, Transaction, decide};
 use crate::fault::{Fault, FaultKind};
@@ -9,14 +9,14 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-/// A table in memory. It lives as long as the value; share it by `Arc`.
+/// A table in memory. It exists as long as the value; share it by `Arc`.
 #[derive(Debug, Default)]
 pub struct MemoryTable {
     items: Mutex<BTreeMap<Key, Item>>,
 }
 
 impl MemoryTable {
-    /// An empty table.
+    /// Creates an empty table.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -47,7 +47,8 @@ impl Table for MemoryTable {
 
     async fn get_transact(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, Fault> {
         if keys.len() > MAX_ACTIONS {
-            let why = format!("{} keys in one transactional read, and {MAX_ACTIONS} are allowed", keys.len());
+            let why =
+                format!("{} keys in one transactional read; at most {MAX_ACTIONS} are allowed", keys.len());
             return Err(Fault::new(FaultKind::Unexpected, "reading a table in memory", why));
         }
         self.get_many(keys).await

@@ -1,13 +1,13 @@
-//! A small, strongly consistent table with conditional transactions: what the ledger's protocol stands on.
+//! A small, strongly consistent table with conditional transactions: the foundation of the ledger's protocol.
 //!
-//! An item is found by a [`Key`] of two strings: a partition and, within it, a sort key, ordered bytewise. Every
-//! read is strongly consistent: it sees every change that was acknowledged before it began. A [`Transaction`] is
-//! atomic and serialisable: all its conditions hold at one instant and all its changes happen then, or nothing does.
+//! A [`Key`] of two strings identifies an item: a partition and, within it, a sort key, ordered bytewise. Every read is
+//! strongly consistent: it sees every change that was acknowledged before it began. A [`Transaction`] is atomic and
+//! serialisable: all its conditions hold at one instant and all its changes happen then, or nothing does.
 //!
 //! The semantics are those of DynamoDB's
 //! [`TransactWriteItems`](https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html);
-//! [`memory::MemoryTable`] is their executable specification, and one conformance suite holds every
-//! implementation to it. A table makes one try and never sleeps: trying again is the caller's decision.
+//! [`memory::MemoryTable`] is their executable specification, and one conformance suite checks every implementation. A
+//! table makes one attempt and never sleeps: retrying is the caller's decision.
 
 mod canonical;
 #[cfg(feature = "dynamodb")]
@@ -29,22 +29,22 @@ use std::{collections::BTreeMap, fmt};
 /// The attributes of an item, without its key: strings, whole numbers up to 2^53, and maps of these.
 pub type Item = serde_json::Map<String, Value>;
 
-/// The most actions in one [`Transaction`], and the most keys in one [`Table::get_transact`].
+/// The maximum number of actions in one [`Transaction`], and of keys in one [`Table::get_transact`].
 ///
 /// [DynamoDB's limit](https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html).
 pub const MAX_ACTIONS: usize = 100;
 
-/// Where an item is.
+/// The key of an item.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key {
     /// The partition.
     pub pk: String,
-    /// The place in it. Not empty.
+    /// The sort key within the partition. Not empty.
     pub sk: String,
 }
 
 impl Key {
-    /// A key of these two.
+    /// Creates a key from its two parts.
     pub fn new(pk: impl Into<String>, sk: impl Into<String>) -> Self {
         Self { pk: pk.into(), sk: sk.into() }
     }
@@ -56,18 +56,18 @@ impl fmt::Display for Key {
     }
 }
 
-/// What must be true of an item for a transaction to happen.
+/// A condition on an item for a transaction to happen.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Condition {
-    /// Anything.
+    /// Always true.
     Always,
-    /// There is no such item.
+    /// The item does not exist.
     Absent,
-    /// There is such an item.
+    /// The item exists.
     Present,
     /// The item has this attribute with this value: a string, a number, or a map of these.
     Equals(&'static str, Value),
-    /// The item does not have this attribute. Holds also where there is no item.
+    /// The item does not have this attribute, or does not exist.
     Lacks(&'static str),
     /// The item has this attribute, as a number that is at least this.
     AtLeast(&'static str, u64),
@@ -78,18 +78,18 @@ pub enum Condition {
 }
 
 impl Condition {
-    /// The item has this attribute with this value.
+    /// Returns the condition that the item has this attribute with this value.
     pub fn equals(attribute: &'static str, value: impl Into<Value>) -> Self {
         Self::Equals(attribute, value.into())
     }
 
-    /// The item has this attribute as `item` has it, or lacks it as `item` does.
+    /// Returns the condition that the item has this attribute as `item` has it, or lacks it as `item` does.
     #[must_use]
     pub fn same(attribute: &'static str, item: &Item) -> Self {
         item.get(attribute).map_or(Self::Lacks(attribute), |value| Self::equals(attribute, value.clone()))
     }
 
-    /// Whether it holds for what is there.
+    /// Returns true if the condition holds for this item.
     #[must_use]
     pub fn holds(&self, item: Option<&Item>) -> bool {
         match self {
@@ -115,26 +115,26 @@ impl Condition {
     }
 }
 
-/// What a transaction does with one item.
+/// The change that a transaction makes to one item.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {
-    /// Nothing: its condition is all that matters.
+    /// No change: only the condition matters.
     Check,
-    /// Replaces it, or makes it.
+    /// Replaces the item, or creates it.
     Put(Item),
-    /// Sets some attributes and adds to others, leaving the rest as they are; makes the item if it is not there.
+    /// Sets some attributes and adds to others, leaving the rest unchanged; creates the item if it is missing.
     Update {
         /// Attributes and their new values.
         set: Item,
-        /// Numeric attributes and what is added to them; an absent one counts as 0.
+        /// Numeric attributes and the numbers added to them; an absent one counts as 0.
         add: BTreeMap<&'static str, i64>,
     },
-    /// Removes it. Removing what is not there changes nothing.
+    /// Removes the item. Removing a missing item changes nothing.
     Delete,
 }
 
 impl Change {
-    /// What the item is after this change.
+    /// Returns the item after this change.
     ///
     /// The specification that [`memory`] and [`sqlite`] run, and that `dynamodb` compiles to expressions.
     #[must_use]
@@ -159,15 +159,15 @@ impl Change {
 /// A condition and a change of one item.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Action {
-    /// The item.
+    /// The key of the item.
     pub key: Key,
-    /// What must be true of it.
+    /// The condition on the item.
     pub condition: Condition,
-    /// What is done with it.
+    /// The change of the item.
     pub change: Change,
 }
 
-/// Conditions and changes that happen together or not at all.
+/// An atomic set of conditions and changes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Transaction {
     token: String,
@@ -175,58 +175,58 @@ pub struct Transaction {
 }
 
 impl Transaction {
-    /// An empty transaction with an idempotency token of 1 to 36 characters.
+    /// Creates an empty transaction with an idempotency token of 1 to 36 characters.
     ///
-    /// A table may use the token to recognise a copy of the same transaction (DynamoDB does, for 10 minutes) or
-    /// ignore it: correctness must never rest on it. Another transaction needs another token.
+    /// A table may use the token to recognise a copy of the same transaction (DynamoDB does, for 10 minutes) or ignore
+    /// it: correctness must never depend on it. Another transaction needs another token.
     #[must_use]
     pub fn new(token: String) -> Self {
         Self { token, actions: Vec::new() }
     }
 
-    /// Adds an action. A check of an item that is already acted on joins that action's condition, since no item
-    /// may stand twice in a transaction.
+    /// Adds an action. A check of an item that already has an action is merged into that action's condition, since no
+    /// item may appear twice in a transaction.
     ///
     /// # Panics
     /// If two actions would change the same item.
     pub fn push(&mut self, action: Action) {
-        let Some(there) = self.actions.iter_mut().find(|there| there.key == action.key) else {
+        let Some(existing) = self.actions.iter_mut().find(|existing| existing.key == action.key) else {
             self.actions.push(action);
             return;
         };
-        let before = std::mem::replace(&mut there.condition, Condition::Always);
-        there.condition = before.and(action.condition);
-        match (&there.change, action.change) {
+        let before = std::mem::replace(&mut existing.condition, Condition::Always);
+        existing.condition = before.and(action.condition);
+        match (&existing.change, action.change) {
             (_, Change::Check) => {}
-            (Change::Check, change) => there.change = change,
+            (Change::Check, change) => existing.change = change,
             _ => panic!("two changes of {} in one transaction", action.key),
         }
     }
 
-    /// The idempotency token.
+    /// Returns the idempotency token.
     #[must_use]
     pub fn token(&self) -> &str {
         &self.token
     }
 
-    /// The actions, each of another item.
+    /// Returns the actions, each of a different item.
     #[must_use]
     pub fn actions(&self) -> &[Action] {
         &self.actions
     }
 }
 
-/// Why a transaction did not happen, or may not have.
+/// The reason why a transaction did not happen, or may not have.
 #[derive(Debug)]
 pub enum TransactError {
-    /// Conditions did not hold; nothing was changed. One entry for each action, in their order: `None` where its
-    /// condition held, else what was there.
+    /// Conditions did not hold; nothing was changed. One entry for each action, in their order: `None` if its condition
+    /// held, else the item.
     Refused(Vec<Option<Found>>),
-    /// The back end failed. If the fault is ambiguous, the transaction may have happened or may yet happen.
+    /// The back end failed. If the fault is ambiguous, the transaction may have happened or may still happen.
     Fault(Fault),
 }
 
-/// The item that a condition was not true of, or `None` if there was no item.
+/// The item that failed a condition, or `None` if there was no item.
 pub type Found = Option<Item>;
 
 impl From<Fault> for TransactError {
@@ -235,7 +235,7 @@ impl From<Fault> for TransactError {
     }
 }
 
-/// Which end of a partition a query begins at.
+/// The end of a partition at which a query begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Order {
     /// Lowest sort key first.
@@ -249,56 +249,56 @@ pub enum Order {
 pub struct Query {
     /// The partition.
     pub pk: String,
-    /// The lowest sort key wanted. Not empty.
+    /// The lowest sort key of the range. Not empty.
     pub from: String,
-    /// The highest sort key wanted; not below `from`.
+    /// The highest sort key of the range; not below `from`.
     pub to: String,
-    /// Which comes first.
+    /// The order of the items.
     pub order: Order,
-    /// The most items on a page, at least 1. A page may have fewer.
+    /// The maximum number of items on a page, at least 1. A page may have fewer.
     pub limit: u32,
-    /// Only items after this sort key, in the order of the query: a page's `next`. Need not exist.
+    /// The sort key after which the items begin, in the order of the query: a page's `next`. Need not exist.
     pub after: Option<String>,
 }
 
-/// A page of items with the part of their keys that was not in the question.
+/// A page of items, each with the part of its key that the request did not contain.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Page<K> {
-    /// The items, in order. May be empty even where more follow.
+    /// The items, in order. May be empty even if more follow.
     pub items: Vec<(K, Item)>,
-    /// Where to go on, if there may be more.
+    /// The position of the next page, if there may be one.
     pub next: Option<K>,
 }
 
-/// A strongly consistent table. See the [module](self) for what all methods guarantee.
+/// A strongly consistent table. See the [module](self) for the guarantees of all methods.
 ///
-/// Every method makes one try (of each page or batch that it needs) and reports a [`Fault`] as it is.
+/// Every method makes one attempt (for each page or batch that it needs) and reports a [`Fault`] unchanged.
 #[async_trait]
 pub trait Table: fmt::Debug + Send + Sync {
-    /// What this table is, for people: `dynamodb://sacker-ledger`.
+    /// Returns a description for people: `dynamodb://sacker-ledger`.
     fn describe(&self) -> String;
 
-    /// Something that stays the same as long as this is the same table, and differs in a copy of it, as far as that
-    /// can be told at no cost; `None` if it can't, or if there is no table yet.
+    /// Returns an identity that is stable for the same table, and differs in a copy of it, as far as that can be found
+    /// out at no cost; `None` if it can't, or if there is no table yet.
     async fn home(&self) -> Result<Option<String>, Fault> {
         Ok(None)
     }
 
-    /// Makes the table with safe settings if there is none, else checks that its keys are what they must be.
-    /// Never changes an existing one. Idempotent.
+    /// Creates the table with safe settings if there is none, else checks that its keys are correct. Never changes an
+    /// existing one. Idempotent.
     ///
     /// # Errors
-    /// [`FaultKind::Misconfigured`](crate::fault::FaultKind) if a table with other keys is there.
+    /// [`FaultKind::Misconfigured`](crate::fault::FaultKind) if there is a table with other keys.
     async fn create(&self) -> Result<Created, Fault>;
 
-    /// What the table must have to be safe, and whether it has it. Changes nothing. What may not be seen is
-    /// [`SettingState::NotKnown`]; empty where there is nothing to set.
+    /// Returns the settings that the table must have to be safe, and whether it has each. Changes nothing. A setting
+    /// that can't be read is [`SettingState::NotKnown`](crate::model::SettingState::NotKnown); empty if there is nothing to set.
     async fn settings(&self) -> Result<Vec<Setting>, Fault> {
         Ok(Vec::new())
     }
 
-    /// Reads items, any number of them, in the order of their keys. Each read is consistent; together they are
-    /// *not* one snapshot, and are made in no order.
+    /// Reads items, any number of them, in the order of their keys. Each read is consistent; together they are *not*
+    /// one snapshot, and are made in no order.
     async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, Fault>;
 
     /// Reads at most [`MAX_ACTIONS`] different items as one snapshot, in the order of their keys.
@@ -307,23 +307,23 @@ pub trait Table: fmt::Debug + Send + Sync {
     /// Reads a page of a partition. Pages of one query are not one snapshot.
     async fn query(&self, query: &Query) -> Result<Page<String>, Fault>;
 
-    /// Reads a page of the whole table in no particular order; `after` is the `next` of the page before. Costly:
-    /// for `fsck` and export alone.
+    /// Reads a page of the whole table in no particular order; `after` is the `next` of the previous page. Expensive:
+    /// only for `fsck` and export.
     async fn scan(&self, after: Option<&Key>) -> Result<Page<Key>, Fault>;
 
-    /// As [`scan`](Self::scan), a page of at most `most` items, at least 1: a smaller page is over sooner on a slow link.
-    /// A table without a link may give more.
+    /// Does the same as [`scan`](Self::scan) with a page of at most `most` items, at least 1: a smaller page arrives
+    /// sooner on a slow link. A table without a network may return more.
     async fn scan_at_most(&self, after: Option<&Key>, most: u32) -> Result<Page<Key>, Fault> {
         let _ = most;
         self.scan(after).await
     }
 
-    /// Does all of a transaction or nothing. Not idempotent in itself: a copy that arrives later is judged by its
-    /// conditions anew, unless the table recognises the token.
+    /// Commits all of a transaction or nothing. Not idempotent in itself: a copy that arrives later is judged by its
+    /// conditions again, unless the table recognises the token.
     ///
     /// # Errors
-    /// [`TransactError::Refused`] if a condition did not hold: certain, nothing was changed.
-    /// [`TransactError::Fault`]: see [`FaultKind::is_ambiguous`](crate::fault::FaultKind::is_ambiguous).
+    /// [`TransactError::Refused`] if a condition did not hold: certain, nothing was changed. [`TransactError::Fault`]:
+    /// see [`FaultKind::is_ambiguous`](crate::fault::FaultKind::is_ambiguous).
     async fn transact(&self, transaction: &Transaction) -> Result<(), TransactError>;
 
     /// Reads one item.
@@ -333,9 +333,10 @@ pub trait Table: fmt::Debug + Send + Sync {
     }
 }
 
-/// Judges a transaction by what is there and says what would be there after it, or which conditions do not hold.
+/// Evaluates a transaction against the present items and returns the items after it, or the conditions that do not
+/// hold.
 ///
-/// The heart of the embedded tables; the caller makes it atomic.
+/// The core of the embedded tables; the caller makes it atomic.
 fn decide<E: From<TransactError>>(
     transaction: &Transaction,
     mut get: impl FnMut(&Key) -> Result<Option<Item>, E>,

@@ -1,9 +1,9 @@
 //! The embedded table: one SQLite database in a directory, for any number of processes on one machine.
 //!
-//! A change is durable on return: write-ahead log, `synchronous=FULL`, and a full flush where the system has one
+//! A change is durable on return: write-ahead log, `synchronous=FULL`, and a full flush if the system has one
 //! ([SQLite's pragmas](https://sqlite.org/pragma.html#pragma_synchronous)). SQLite's own waiting for a busy database
-//! can starve a process for seconds, so writers and openers also queue for an advisory lock on a file beside the
-//! database. Not for network file systems: they lock unreliably.
+//! can starve a process for seconds, so writers and openers also queue for an advisory lock on a file next to the
+//! database. Not for network file systems: their locks are unreliable.
 
 mod database;
 
@@ -24,13 +24,13 @@ use std::{
     time::Duration,
 };
 
-/// How long a writer queues for the others before it reports contention.
+/// The maximum time that a writer queues for the others before it reports contention.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 const SCAN_PAGE: u32 = 500;
 
 /// A table in a directory of this machine.
 ///
-/// While there is no database, a read makes none: everything is absent.
+/// If there is no database, a read does not create one: everything is absent.
 pub struct SqliteTable {
     shared: Arc<Shared>,
 }
@@ -47,8 +47,9 @@ impl fmt::Debug for SqliteTable {
 }
 
 impl SqliteTable {
-    /// The table in `dir`, as the file `ledger.db`. Touches nothing yet: the first read that finds a database opens
-    /// it, and the first change makes what is missing, the directory with its parents included (mode 0700).
+    /// Opens the table in `dir`, as the file `ledger.db`. Touches nothing yet: the first read that finds a database
+    /// opens it, and the first change creates whatever is missing, including the directory with its parents (mode
+    /// 0700).
     #[must_use]
     pub fn open(dir: &Path) -> Self {
         let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
@@ -63,7 +64,7 @@ impl SqliteTable {
         format!("writing to the ledger in `{}`", self.shared.dir.display())
     }
 
-    /// Runs `read` on one snapshot, or answers with `absent` where there is no database.
+    /// Runs `read` on one snapshot, or returns `absent` if there is no database.
     async fn read<T: Send + 'static>(
         &self,
         absent: T,
@@ -87,8 +88,8 @@ impl SqliteTable {
     }
 }
 
-/// Does blocking work on a thread of its own. While it queues for others it can be dropped, and is given up after a
-/// while: then it is never done.
+/// Runs blocking work on a thread of its own. While it is queued it can be dropped, and times out: then it is never
+/// done.
 #[tracing::instrument(level = "debug", name = "sqlite", skip(work))]
 async fn blocking<T: Send + 'static, E: From<Fault> + Send + 'static>(
     doing: String,
@@ -147,7 +148,7 @@ impl Table for SqliteTable {
     async fn query(&self, query: &Query) -> Result<Page<String>, Fault> {
         let query = query.clone();
         self.read(Page { items: Vec::new(), next: None }, move |snapshot| {
-            // One range, or SQLite would go through all that came before.
+            // The query uses one range, because SQLite would otherwise read all rows before it.
             let (mut from, mut to) = ((">=", query.from), ("<=", query.to));
             let order = match query.order {
                 Order::Ascending => "ASC",
@@ -198,7 +199,7 @@ impl Table for SqliteTable {
             let failed = |error| TransactError::from(database::fault(doing, error));
             let Some(database) = Database::ensure(&mut held, &shared.dir, Access::Make, ticket, doing)?
             else {
-                unreachable!("a database that is missing is made");
+                unreachable!("a missing database is created");
             };
             let _lock = database.lock(ticket, doing)?;
             let change = database
@@ -241,7 +242,7 @@ fn item(row: &rusqlite::Row<'_>, column: usize) -> Result<Item, rusqlite::Error>
     })
 }
 
-/// A page out of at most one row more than it may have.
+/// Returns a page from at most one row more than it may have.
 fn page<K: Clone>(
     rows: impl Iterator<Item = Result<(K, Item), rusqlite::Error>>,
     limit: u32,

@@ -1,10 +1,10 @@
-//! What goes wrong between us and AWS, over real sockets.
+//! Failures between the client and AWS, over real sockets.
 
 mod expiry;
 mod regions;
 mod sources;
 
-use crate::{
+use crate::support::{
     backends,
     wire::{Server, response},
 };
@@ -94,7 +94,7 @@ async fn an_answer_cut_short() {
     assert_eq!(fault.kind, FaultKind::Unavailable, "{fault:?}");
 }
 
-/// What was asked for may have been done.
+/// A request whose answer can't be read may have taken effect.
 #[tokio::test]
 async fn an_answer_that_cant_be_read() {
     for body in [r#"{"Item":{"pk":{"S":"p"},"#, r#"{"Item":7,"Responses":7,"ConsumedCapacity":7}"#, "\u{1}"] {
@@ -104,7 +104,7 @@ async fn an_answer_that_cant_be_read() {
     }
 }
 
-/// It may have said that another try will do.
+/// The lost part may have asked for another try.
 #[tokio::test]
 async fn a_refusal_cut_short() {
     let cut = "HTTP/1.1 400 Bad Request\r\ncontent-type: application/x-amz-json-1.0\r\ncontent-length: 1000\r\n\r\n{\"__ty";
@@ -176,7 +176,7 @@ async fn credentials_that_are_refused() {
     assert!(!reported(&fault).contains("secret"));
 }
 
-/// What DynamoDB says that DynamoDB Local never does.
+/// Answers of DynamoDB that DynamoDB Local never gives.
 async fn dynamodb_says(code: &str, more: Value) -> Server {
     let mut body =
         json!({"__type": format!("com.amazonaws.dynamodb.v20120810#{code}"), "message": "it says so"});
@@ -276,7 +276,7 @@ async fn what_a_batch_leaves_out_is_asked_for_once_more() {
     assert_eq!((fault.kind, throttled.asked().len()), (FaultKind::Throttled, 2));
 }
 
-/// DynamoDB Local is always consistent, so a read that isn't asked to be would pass every other test.
+/// DynamoDB Local is always consistent, so an inconsistent read would pass every other test.
 #[tokio::test]
 async fn every_read_asks_for_consistency() {
     let server = Server::answering("200 OK", "{}").await;

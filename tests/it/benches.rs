@@ -1,8 +1,8 @@
-//! The scripts of `benches/`, as far as they run without what they measure.
+//! The scripts of `benches/`, without their measurements.
 
 use std::{fs, path::Path, process::Command};
 
-/// Nothing is installed or built before the help is printed: the copy has nothing to do so with.
+/// The help is printed before anything is installed or built: the copy lacks the means for both.
 #[test]
 fn the_help_of_the_comparison_is_printed_at_once() {
     let project = Path::new(env!("CARGO_MANIFEST_DIR"));

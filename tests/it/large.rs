@@ -1,9 +1,9 @@
-//! Commands on large ledgers: right, in memory that hardly grows, and with signs of life.
+//! Commands on large ledgers: their results are right, their memory hardly grows, and they show progress.
 
 mod long;
 mod seed;
 
-use crate::{cli::sandbox::Sandbox, ledger::world::of};
+use crate::support::{sandbox::Sandbox, world::of};
 use sacker::{location::LedgerUrl, table::sqlite::SqliteTable};
 use seed::{Sizes, fill, seed};
 use std::{
@@ -87,7 +87,7 @@ fn commands(sizes: Sizes, orphans: u64) -> [(&'static [&'static str], u64); 4] {
     ]
 }
 
-/// Runs each command. It must be right. Returns the peaks in KiB.
+/// Runs each command and checks its result. Returns the peaks of memory in KiB.
 #[cfg(target_os = "linux")]
 fn peaks(sandbox: &Sandbox, sizes: Sizes, orphans: u64) -> Vec<(&'static str, u64)> {
     let commands = commands(sizes, orphans);

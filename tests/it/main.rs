@@ -1,42 +1,21 @@
-//! Everything that is tested from outside, against real back ends, in one binary.
+//! The tests that use sacker from outside, against real back ends, in one binary.
 
-mod ambiguity;
-mod attacks;
+mod adversarial;
 mod aws;
-mod backends;
 mod benches;
-mod capacity;
 mod cli;
-mod collect;
-mod durability;
-mod dynamodb;
+mod conformance;
+mod docs;
 mod examples;
 mod faults;
-mod garbage;
-#[cfg(feature = "failpoints")]
-mod kills;
 mod large;
-mod lasting;
 mod layers;
-mod ledger;
-mod link;
-mod model;
-mod models;
-mod proxy;
+mod operations;
+mod properties;
+mod protocol_models;
 mod releases;
-mod resume;
-mod retries;
-mod rewriting;
-mod server;
 mod simulation;
-mod slow;
-mod sqlite;
-mod stalls;
-mod store;
-mod table;
-mod transfers;
-mod trips;
+mod support;
 #[cfg(feature = "weak-s3-ledger")]
 mod weak_s3;
-mod wire;
-mod workflows;
+mod words;

@@ -1,16 +1,16 @@
 //! Releases of this program that share a ledger: this one with an earlier one, and with a made-up newer one.
 //!
-//! The earlier one is the program of a commit that `scripts/old-release` builds. It knows no rule by which a newer release
-//! could make it keep what it does not know: that is what `M`'s schema number is for. The newer one is a hand that writes
-//! attributes, items and events that this release does not know, through the table.
+//! The earlier one is the program of a commit that `scripts/old-release` builds. It knows no rule by which a newer
+//! release could make it keep what it does not know: `M`'s schema number serves for that. The newer one is the test
+//! itself, which writes attributes, items and events that this release does not know, through the table.
 
 mod newer;
 mod old;
 
-use crate::{
+use crate::support::{
     backends,
-    cli::sandbox::Sandbox,
-    ledger::world::{of, read, write},
+    sandbox::Sandbox,
+    world::{of, read, write},
 };
 use sacker::{
     ledger::Ledger,
@@ -23,7 +23,7 @@ use std::{
     sync::Arc,
 };
 
-/// A ledger that programs of several releases use, and that a hand can reach into.
+/// A ledger that programs of several releases use, and that the test can change directly.
 struct Shared {
     sandbox: Sandbox,
     table: Arc<dyn Table>,
@@ -127,7 +127,7 @@ impl Shared {
     }
 }
 
-/// What a program exited with and said.
+/// The exit code and the output of a program.
 #[derive(Debug, PartialEq, Eq)]
 struct Ran {
     code: i32,

@@ -1,11 +1,11 @@
-//! The table against lists of AWS's codes. That of S3 has each code of AWS's list of error
-//! responses (November 2026), what S3 answers where a bucket has no such setting, and the codes of KMS.
+//! Compares the table with lists of AWS's codes. The list of S3 contains each code of AWS's list of error responses
+//! (November 2026), S3's answers if a bucket has no such setting, and the codes of KMS.
 
 use super::*;
 use aws_runtime::retries::classifiers::{THROTTLING_ERRORS, TRANSIENT_ERRORS};
 use std::collections::BTreeSet;
 
-/// A list: each code with its HTTP status and its meaning.
+/// Parses a list: each code with its HTTP status and its meaning.
 fn list(text: &str) -> Vec<(&str, u16, FaultKind)> {
     let line = |line| {
         let [code, status, kind] = *str::split_whitespace(line).collect::<Vec<_>>() else { panic!("{line}") };

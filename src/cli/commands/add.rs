@@ -1,4 +1,4 @@
-//! `add`: the next version of a package.
+//! `add`: stores a file as the next version of a package.
 
 use crate::{
     cli::{
@@ -17,34 +17,34 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Store a file and make it the next version of a package; prints its number
+/// Store a file as the next version of a package; prints the version number
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
-    /// The package, which its first version makes
+    /// The package; its first version creates it
     #[arg(value_name = "PACKAGE")]
     package: PackageName,
     /// The file; - for standard input
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Also move this tag to it, in the same transaction; repeatable
+    /// Also move this tag to the new version, in the same transaction; repeatable
     #[arg(long = "tag", value_name = "TAG")]
     tags: Vec<TagName>,
-    /// A label to record with it; repeatable
+    /// A label to record with the version; repeatable
     #[arg(long = "label", value_name = "NAME=VALUE")]
     labels: Vec<String>,
-    /// The file name to record, instead of its own
+    /// The file name to record [default: the name of FILE]
     #[arg(long, value_name = "NAME")]
     filename: Option<FileName>,
-    /// Add nothing if latest has the same sha256, and print its number
+    /// Add nothing if latest has the same sha256, and print its number instead
     #[arg(long)]
     if_changed: bool,
-    /// Add it only if latest is N, or if there is none
+    /// Add the version only if latest is N; none: only if there is no latest
     #[arg(long, value_name = "N|none")]
     expect_latest: Option<Expectation>,
-    /// The name of a --tag again, where it is protected so that its moves need that; repeatable
+    /// Confirm the move of this tag, as `protect --confirm` requires; repeatable
     #[arg(long, value_name = "TAG")]
     confirm: Vec<TagName>,
-    /// How many parts of a large file are under way at once, 1 to 64 at most [default: adapts, up to 32]
+    /// Transfer this many parts of a large file at once, 1 to 64 [default: adaptive, up to 32]
     #[arg(short, long, value_name = "N", value_parser = jobs)]
     jobs: Option<NonZeroUsize>,
     #[command(flatten)]
@@ -52,7 +52,7 @@ pub(in crate::cli) struct Args {
 }
 
 impl Args {
-    /// Whether there is, or may be, so much to add that it takes more than a moment.
+    /// Returns true if the input is large or of unknown size.
     pub fn is_large(&self) -> bool {
         std::fs::metadata(&self.file).map_or(true, |file| !file.is_file() || file.len() > HASHED_AT_ONCE)
     }

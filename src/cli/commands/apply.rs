@@ -1,4 +1,4 @@
-//! `apply`: moves tags of many packages, all or none.
+//! `apply`: moves tags of many packages in one transaction.
 
 use crate::{
     cli::{
@@ -16,17 +16,17 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Move tags of many packages in one transaction: all, or none
+/// Move tags of many packages in one transaction: all or none
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = PLAN)]
 pub(in crate::cli) struct Args {
     /// The plan, a JSON file; - for standard input
     #[arg(value_name = "PLAN")]
     plan: PathBuf,
-    /// Show what would change, and change nothing
+    /// Show what would change, but change nothing
     #[arg(short = 'n', long)]
     pub dry_run: bool,
-    /// Take the plan back, if every tag in it still stands where one and the same apply put it
+    /// Undo the plan, if every tag in it is still where a single apply put it
     #[arg(long)]
     undo: bool,
     #[command(flatten)]
@@ -41,17 +41,17 @@ const PLAN: &str = r#"A plan:
     {"package": "old", "tag": "live", "to": null}
   ]}
 
-package, tag and to must be given. to is a spec, or null to remove the tag;
-all are resolved against the state before the plan. expect (a version, or
-"none"), require and confirm are as the options of `tag`.
+package, tag and to are required. to is a SPEC, or null to remove the tag;
+every SPEC is resolved against the state before the plan. expect (a version,
+or "none"), require and confirm work like the options of `tag`.
 
 A plan has at most 25 packages, and at most 100 items in its transaction: 1
 for each package, 2 for each move, 1 more for a move to anything but another
-tag or null, and 1 for --key. So 25 packages go with one tag each; with --key
-24, or 25 if one of them is moved to another tag. --undo counts every move
-as 3."#;
+tag or null, and 1 for --key. So a plan can move one tag in each of 25
+packages; with --key in 24, or in 25 if one of them is moved to another tag.
+--undo counts each move as 3."#;
 
-/// Larger than any plan can be.
+/// The largest accepted plan, in bytes; no valid plan is larger.
 const LARGEST: u64 = 1 << 20;
 
 pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result<(), Failure> {
@@ -61,7 +61,7 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
         .map_err(|invalid| Failure::new(Kind::Invalid, format!("reading {}: {invalid}", the_plan(&path))))
         .map_err(|failure| failure.hint("nothing was changed; `sacker apply --help` shows a plan"))?;
     let message = change.message.clone().or_else(|| plan.message().filter(|_| !undo).cloned());
-    let doing = format!("{} {}", if undo { "taking back" } else { "applying" }, the_plan(&path));
+    let doing = format!("{} {}", if undo { "undoing" } else { "applying" }, the_plan(&path));
     let client = context.ledger().await?;
     let author = context.author(Change { message, ..change }).await?;
     let request = ApplyRequest { plan, undo, author };

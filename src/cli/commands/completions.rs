@@ -1,9 +1,9 @@
-//! `completions`: what a shell needs to complete commands and options.
+//! `completions`: prints the completion script of a shell.
 
 use crate::cli::{error::Failure, output::Output};
 use clap_complete::Shell;
 
-/// Print a script with which a shell completes commands and options
+/// Print the completion script of a shell
 ///
 /// For bash: sacker completions bash > ~/.local/share/bash-completion/completions/sacker
 #[derive(Debug, clap::Args)]
@@ -18,7 +18,7 @@ pub(in crate::cli) fn run(
     mut command: clap::Command,
     output: &mut Output,
 ) -> Result<(), Failure> {
-    // What it writes to must not fail, so it is not stdout itself.
+    // The generator panics if a write fails, so it does not write to stdout directly.
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut command, "sacker", &mut script);
     output.line(script.trim_ascii_end())

@@ -6,9 +6,10 @@ use crate::{
     model::ReleaseChange,
 };
 
-/// Delete a version for good: its number stays spent, its bytes can be collected
+/// Delete a version permanently; its number is not reused, its bytes become garbage
 ///
-/// Refused while it is tagged, and while a rollback of a tag would go to it: yank it first if that is not wanted.
+/// Refused while the version is tagged, and while a rollback of a tag would move to it; to exclude it from rollbacks,
+/// yank it first.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! `download`: a version's file.
+//! `download`: fetches the file of a version.
 
 use crate::{
     cli::{
@@ -16,30 +16,30 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Fetch a version's file and verify it; prints its path
+/// Download the file of a version and verify it; prints its path
 ///
-/// The same command again goes on with a large file where it was interrupted: what has come until then lies beside its
-/// target as .sacker-SHA256.part, and is gone once the file is there. It may be deleted when nothing is being downloaded.
+/// The same command resumes an interrupted download of a large file: the received part is kept next to the target as
+/// .sacker-SHA256.part, and removed once the file is complete. The part may be deleted when no download is running.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     /// The package
     #[arg(value_name = "PACKAGE")]
     package: PackageName,
-    /// Which version: a number, a tag, latest, or a tag's past
+    /// The version: a number, a tag, latest, or a tag's past such as live~1
     #[arg(value_name = "SPEC")]
     spec: Spec,
     /// Write to this file, or into this directory; - for standard output
     ///
-    /// Otherwise it goes to the working directory, under its recorded name.
+    /// By default the file is written to the working directory, under its recorded name.
     #[arg(short, long, value_name = "PATH")]
     output: Option<PathBuf>,
-    /// Replace a file that is different
+    /// Replace an existing file that differs
     #[arg(short, long)]
     force: bool,
-    /// Give the file exactly the recorded permission bits, also those that the umask takes away
+    /// Give the file exactly the recorded permission bits, regardless of the umask
     #[arg(long)]
     preserve_mode: bool,
-    /// How many parts of a large file are under way at once, 1 to 64 at most [default: adapts, up to 32]
+    /// Transfer this many parts of a large file at once, 1 to 64 [default: adaptive, up to 32]
     #[arg(short, long, value_name = "N", value_parser = jobs)]
     jobs: Option<NonZeroUsize>,
 }
@@ -48,7 +48,7 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
     let Args { package, spec, output, force, preserve_mode, jobs } = args;
     let stdout = output.as_deref() == Some(Path::new("-"));
     if stdout && context.output.json {
-        let message = "--json and `-o -` both want standard output";
+        let message = "--json and `-o -` both write to standard output";
         return Err(Failure::new(Kind::Invalid, message).hint("choose one of them"));
     }
     let doing = format!("downloading {package} {spec}");

@@ -1,4 +1,4 @@
-//! `fsck`: proves the promises for what is stored.
+//! `fsck`: checks that the stored data satisfies every invariant.
 
 use crate::{
     cli::{
@@ -13,20 +13,20 @@ use crate::{
 };
 use std::num::NonZeroUsize;
 
-/// Check everything that the ledger holds, and that the store has every blob; exits with 8 if something is wrong
+/// Check the whole ledger, and that the store has every blob; exits with 8 on a violation
 ///
-/// It may run while others write, and changes nothing unless told to.
+/// It may run while others write, and changes nothing without --repair.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
-    /// Read and hash the blobs too: all, or so many in a hundred, chosen at random
+    /// Also read and hash the blobs: all, or this percentage, chosen at random
     #[arg(long, value_name = "PERCENT", num_args = 0..=1, require_equals = true, default_value = "0")]
     #[arg(default_missing_value = "100", hide_default_value = true)]
     #[arg(value_parser = clap::value_parser!(u8).range(0..=100))]
     read_data: u8,
-    /// Repair what can be derived from the logs: states and labels, heads, tags, counts; never the logs themselves
+    /// Repair what can be derived from the logs: states, labels, heads, tags, counts; never the logs themselves
     #[arg(long)]
     pub repair: bool,
-    /// How many blobs, and parts of blobs, are read at once, 1 to 64 [default: 8]
+    /// Read this many blobs, and parts of blobs, at once, 1 to 64 [default: 8]
     #[arg(short, long, value_name = "N", value_parser = jobs)]
     jobs: Option<NonZeroUsize>,
 }
@@ -55,19 +55,19 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
         context.output.object(&json::TotalsLine { summary })?;
     }
     context.notices.note(&format!(
-        "checked {}, {}, {}, and the bytes of {}",
+        "checked {}, {} and {}; read the bytes of {}",
         render::counted(checked.packages, "package"),
         render::counted(checked.versions, "version"),
         render::counted(checked.blobs, "blob"),
-        checked.read
+        render::counted(checked.read, "blob")
     ));
     if checked.unread > 0 {
         let unread = render::counted(checked.unread, "blob");
-        context.notices.warn(&format!("{unread} could not be read, and may be damaged, too"));
+        context.notices.warn(&format!("{unread} could not be read, and may be damaged"));
     }
     if checked.unjudged > 0 {
         context.notices.warn(&format!(
-            "{} not judged: a newer sacker wrote what this release ({}) does not know; run fsck with a newer one",
+            "{} not checked: a newer sacker wrote data that this release ({}) does not know; run a newer fsck",
             render::counted(checked.unjudged, "item"),
             env!("CARGO_PKG_VERSION")
         ));
@@ -75,13 +75,13 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
     match (checked.violations, checked.violations - checked.repaired) {
         (0, _) => Ok(()),
         (repaired, 0) => {
-            context.notices.note(&format!("{} found, all mended", render::counted(repaired, "breach")));
+            context.notices.note(&format!("{} found, all repaired", render::counted(repaired, "violation")));
             Ok(())
         }
         (violations, left) => {
-            let message = format!("{} found, {left} not mended", render::counted(violations, "breach"));
+            let message = format!("{} found, {left} not repaired", render::counted(violations, "violation"));
             let hint = if repair {
-                "what is left can't be derived from the logs: look at it, or restore it from a backup"
+                "the rest can't be derived from the logs: inspect it, or restore it from a backup"
             } else {
                 "`sacker fsck --repair` repairs what can be derived from the logs"
             };
@@ -93,9 +93,9 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
 fn line(violation: &Violation) -> String {
     let repair = match violation.repair {
         Repair::Impossible => "",
-        Repair::Possible => " (can be mended)",
-        Repair::Done => " (mended)",
-        Repair::Overtaken => " (not mended: someone is writing there)",
+        Repair::Possible => " (can be repaired)",
+        Repair::Done => " (repaired)",
+        Repair::Overtaken => " (not repaired: it was changed meanwhile)",
     };
     format!(
         "{}  {}: {}{repair}",

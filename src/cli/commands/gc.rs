@@ -8,15 +8,15 @@ use crate::{
 use futures_util::TryStreamExt;
 use std::time::Duration;
 
-/// Report the blobs that no version needs; remove them only with --delete
+/// Report the blobs that no version needs; removes them only with --delete
 ///
-/// It is safe beside everything else, another gc included.
+/// Safe to run concurrently with every other command, including another gc.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
-    /// Remove them
+    /// Remove the reported blobs
     #[arg(long)]
     pub delete: bool,
-    /// Leave alone what was stored less than this ago
+    /// Keep what was stored less than this long ago
     #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = crate::cli::options::duration)]
     min_age: Duration,
 }
@@ -24,7 +24,7 @@ pub(in crate::cli) struct Args {
 pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result<(), Failure> {
     let Args { delete, min_age } = args;
     let client = context.client().await?;
-    let doing = if delete { "collecting" } else { "looking for what can be collected" };
+    let doing = if delete { "removing garbage" } else { "finding garbage" };
     let mut garbage = client.gc(GcOptions { delete, min_age, now: Timestamp::now() });
     let (mut blobs, mut bytes, mut uploads) = (0_u64, 0_u64, 0_u64);
     while let Some(found) = garbage.try_next().await.map_err(context.failed(doing))? {
@@ -46,14 +46,11 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
         let summary = json::Totals::Gc { blobs, bytes, uploads, removed: delete };
         context.output.object(&json::TotalsLine { summary })?;
     }
-    let done = if delete { "removed" } else { "to be removed with --delete" };
+    let done = if delete { "removed" } else { "can be removed with --delete" };
     context.notices.note(&format!("{}, {}, {done}", render::counted(blobs, "blob"), render::size(bytes)));
     if uploads > 0 {
-        let done = if delete { "aborted" } else { "to be aborted with --delete" };
-        context.notices.note(&format!(
-            "{}, to which nothing was written for a day, {done}",
-            render::counted(uploads, "upload")
-        ));
+        let done = if delete { "aborted" } else { "can be aborted with --delete" };
+        context.notices.note(&format!("{}, idle for a day, {done}", render::counted(uploads, "upload")));
     }
     Ok(())
 }

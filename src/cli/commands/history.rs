@@ -1,4 +1,4 @@
-//! `history`: who did what, and when.
+//! `history`: lists the changes of a package.
 
 use crate::{
     cli::{context::Context, error::Failure, json, render},
@@ -6,19 +6,19 @@ use crate::{
 };
 use futures_util::TryStreamExt;
 
-/// List what happened to a package, or to one tag of it, newest first
+/// List the changes of a package, or of one of its tags, newest first
 ///
-/// REV is a place in one of the package's two logs: r1, r2 … of its versions, t1, t2 … of its tags. Times are those of
-/// the clocks of who did it, raised where needed so that they grow along each log.
+/// REV is a position in one of the package's two logs: r1, r2 … of its versions, t1, t2 … of its tags. Times come
+/// from the clocks of the machines that made the changes, raised where needed so that they increase along each log.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     /// The package
     #[arg(value_name = "PACKAGE")]
     package: PackageName,
-    /// Only what happened to this tag
+    /// Show only the changes of this tag
     #[arg(value_name = "TAG")]
     tag: Option<TagName>,
-    /// At most this many
+    /// Show at most this many
     #[arg(long, value_name = "N", value_parser = crate::cli::options::limit)]
     limit: Option<usize>,
 }

@@ -1,17 +1,17 @@
-//! `info`: all that is known of a version.
+//! `info`: shows everything recorded about a version.
 
 use crate::{
     cli::{context::Context, error::Failure, json, render},
     model::{PackageName, Spec},
 };
 
-/// Show all that is known of a version
+/// Show everything recorded about a version
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     /// The package
     #[arg(value_name = "PACKAGE")]
     package: PackageName,
-    /// Which version: a number, a tag, latest, or a tag's past
+    /// The version: a number, a tag, latest, or a tag's past such as live~1
     #[arg(value_name = "SPEC")]
     spec: Spec,
 }

@@ -1,4 +1,4 @@
-//! `init`: makes the ledger and the store.
+//! `init`: creates the ledger and the store.
 
 use crate::{
     cli::{context::Context, error::Failure, json, render},
@@ -6,10 +6,10 @@ use crate::{
     ops::Adopted,
 };
 
-/// Make the ledger and the store with safe settings, or check those that are there
+/// Create the ledger and the store with safe settings, or check existing ones
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
-    /// Make a store that belongs to another ledger this one's, as after a restore; the other is refused from then on
+    /// Make this ledger the owner of another ledger's store, as after a restore; the other is refused from then on
     #[arg(long)]
     adopt_store: bool,
 }
@@ -19,45 +19,43 @@ pub(in crate::cli) async fn run(args: &Args, context: &mut Context<'_>) -> Resul
     let made = if args.adopt_store {
         client.adopt().await.map_err(context.failed("adopting the store"))?
     } else {
-        client.init().await.map_err(context.failed("making the ledger and the store"))?
+        client.init().await.map_err(context.failed("creating the ledger and the store"))?
     };
     let (ledger, store) = (context.places.ledger.to_string(), context.places.store.to_string());
     if context.output.json {
         context.output.object(&json::InitLine::of(&made, &ledger, &store, args.adopt_store))?;
     } else {
         let done = |created| match created {
-            Created::Made => "made",
-            Created::Present => "was there",
+            Created::Made => "created",
+            Created::Present => "exists already",
         };
         context.output.line(format!("ledger: {ledger} ({}), id {}", done(made.ledger), made.id))?;
         context.output.line(format!("store: {store} ({})", done(made.store)))?;
         if let Some(Adopted { former, generation }) = &made.adopted {
-            let former = former.as_deref().map_or_else(|| "no one".to_owned(), render::escaped);
+            let former = former.as_deref().map_or_else(|| "none".to_owned(), render::escaped);
             context.output.line(format!(
-                "adopted: it belonged to {former}; blobs are added at generation {generation} and up"
+                "adopted: former owner {former}; blobs are added at generation {generation} and up"
             ))?;
         }
     }
     for setting in &made.settings {
         match (&setting.state, &setting.repair) {
             (SettingState::Off, Some(repair)) => {
-                context.notices.warn(&format!("{} is off; this turns it on: {repair}", setting.title));
+                context.notices.warn(&format!("{} is off; to turn it on: {repair}", setting.title));
             }
             (SettingState::Off, None) => context.notices.warn(&format!("{} is off", setting.title)),
             (SettingState::NotKnown(why), _) => {
-                context.notices.note(&format!("{} is not known: {}", setting.title, render::escaped(why)));
+                context.notices.note(&format!("{} is unknown: {}", setting.title, render::escaped(why)));
             }
             (SettingState::On | SettingState::NotSupported, _) => {}
         }
     }
     match &made.adopted {
         Some(_) => {
-            context
-                .notices
-                .note("`sacker fsck` says whether the store has every blob that this ledger needs");
+            context.notices.note("`sacker fsck` checks that the store has every blob that this ledger needs");
         }
         None if args.adopt_store => {
-            context.notices.note("nothing to adopt: the store belongs to this ledger");
+            context.notices.note("nothing to adopt: the store already belongs to this ledger");
         }
         None => {}
     }

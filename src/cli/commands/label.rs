@@ -9,7 +9,7 @@ use crate::{
     model::{Labels, ReleaseChange},
 };
 
-/// Add labels to a version; one that it has is never replaced
+/// Add labels to a version; an existing label is never replaced
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     #[command(flatten)]

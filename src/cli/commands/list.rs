@@ -1,4 +1,4 @@
-//! `list`: the packages.
+//! `list`: lists the packages.
 
 use crate::{
     cli::{
@@ -16,27 +16,27 @@ use futures_util::{StreamExt, TryStreamExt};
 /// List the packages, by name
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
-    /// Only names that begin with this
+    /// Show only names that begin with this prefix
     #[arg(long, value_name = "PREFIX", default_value = "", hide_default_value = true, value_parser = prefix)]
     prefix: String,
-    /// Only names after this one, which need not exist
+    /// Show only names after this one, which need not exist
     #[arg(long, value_name = "NAME")]
     after: Option<PackageName>,
-    /// At most this many
+    /// Show at most this many
     #[arg(long, value_name = "N", value_parser = crate::cli::options::limit)]
     limit: Option<usize>,
-    /// Show the latest version of each, its size, and when the package was last changed
+    /// Show each package's latest version, its size, and the time of the package's last change
     ///
-    /// Packages that may not be read are named on stderr; the others are listed, and the exit code is 10.
+    /// Packages to which access is denied are named on stderr; the others are listed, and the exit code is 10.
     #[arg(short, long)]
     long: bool,
 }
 
-/// A prefix that no name can have would silently list nothing.
+/// Parses a prefix; refuses one that no name can have, which would list nothing without an error.
 fn prefix(text: &str) -> Result<String, String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
     match text.chars().find(|c| !plain(*c)) {
-        Some(bad) => Err(format!("no package name holds {bad:?}; only A-Z a-z 0-9 . _ - / are allowed")),
+        Some(bad) => Err(format!("no package name contains {bad:?}; only A-Z a-z 0-9 . _ - / are allowed")),
         None => Ok(text.to_owned()),
     }
 }
@@ -58,15 +58,15 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
         0 => Ok(()),
         _ => Err(Failure::new(
             Kind::Denied,
-            format!("{DOING}: {} may not be read", counted(denied, "package")),
+            format!("{DOING}: access to {} is denied", counted(denied, "package")),
         )
-        .hint("the others are listed; SECURITY.md says what to grant to a reader")),
+        .hint("the others are listed; SECURITY.md lists the permissions of a reader")),
     }
 }
 
 const DOING: &str = "listing the packages";
 
-/// Prints the names of packages, and returns how many.
+/// Prints the names of packages, and returns the number printed.
 async fn print(
     client: &Client,
     query: &PackageQuery,
@@ -88,7 +88,7 @@ async fn print(
     Ok(printed)
 }
 
-/// Prints packages at length. Returns how many, and how many may not be read.
+/// Prints packages with details. Returns the number printed, and the number of those that may not be read.
 async fn print_long(
     client: &Client,
     query: &PackageQuery,
@@ -111,7 +111,7 @@ async fn print_long(
                 printed += 1;
             }
             Listed::Denied(package) => {
-                context.notices.warn(&format!("the package {package} may not be read"));
+                context.notices.warn(&format!("access to the package {package} is denied"));
                 denied += 1;
             }
         }

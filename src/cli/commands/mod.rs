@@ -1,4 +1,4 @@
-//! The commands: one file each.
+//! The commands, one file each.
 
 pub(super) mod add;
 pub(super) mod apply;

@@ -1,4 +1,4 @@
-//! `protect`: keeps a tag from being moved by a slip.
+//! `protect`: protects a tag from accidental moves.
 
 use crate::{
     cli::{
@@ -11,29 +11,29 @@ use crate::{
     model::{PackageName, Protection, TagName},
 };
 
-/// Keep a tag from being moved by a slip
+/// Protect a tag from accidental moves
 ///
-/// Whoever can move a tag can also unprotect it.
+/// Anyone who can move a tag can also unprotect it.
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("how").required(true))]
 pub(in crate::cli) struct Args {
     #[command(flatten)]
     of: TagArgs,
-    /// Once it is on a version, it may never move
+    /// The tag may not move once it is on a version
     #[arg(long, group = "how")]
     write_once: bool,
-    /// Its moves need --confirm TAG
+    /// Moves of the tag need --confirm TAG
     #[arg(long, group = "how")]
     confirm: bool,
 }
 
-/// What both `protect` and `unprotect` take.
+/// The arguments of both `protect` and `unprotect`.
 #[derive(Debug, clap::Args)]
 pub(super) struct TagArgs {
     /// The package
     #[arg(value_name = "PACKAGE")]
     package: PackageName,
-    /// The tag, which need not be there yet
+    /// The tag, which need not exist yet
     #[arg(value_name = "TAG")]
     tag: TagName,
     #[command(flatten)]
@@ -61,7 +61,7 @@ pub(super) async fn protect(
     let done = client.protect(&request).await.map_err(|error| {
         let failure = context.failed(&doing)(error);
         match failure.kind {
-            // It is protected otherwise, and no confirmation helps.
+            // The tag has another protection, and `--confirm` would not help.
             Kind::Refused => Failure { hints: vec![unprotect_first(&request)], ..failure },
             _ => failure,
         }
@@ -74,5 +74,5 @@ pub(super) async fn protect(
 }
 
 fn unprotect_first(ProtectRequest { package, tag, .. }: &ProtectRequest) -> String {
-    format!("nothing was changed; take that protection away first: `sacker unprotect {package} {tag}`")
+    format!("nothing was changed; remove that protection first: `sacker unprotect {package} {tag}`")
 }

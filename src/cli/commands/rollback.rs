@@ -1,4 +1,4 @@
-//! `rollback`: puts a tag back to where it was.
+//! `rollback`: moves a tag back to an earlier version.
 
 use crate::{
     cli::{context::Context, error::Failure, options::Change},
@@ -6,7 +6,7 @@ use crate::{
     model::{Expectation, PackageName, TagName, Version},
 };
 
-/// Put a tag back to where it was before; again: further back
+/// Move a tag back to its previous version; repeat it to go further back
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     /// The package
@@ -15,13 +15,13 @@ pub(in crate::cli) struct Args {
     /// The tag
     #[arg(value_name = "TAG")]
     tag: TagName,
-    /// Put it back to this version, which it was on at some time
+    /// Move the tag back to this version, which it was on before
     #[arg(long, value_name = "VERSION")]
     to: Option<Version>,
-    /// Put it back only if it is on N, or on no version, now: the second of two who react to one alarm changes nothing
+    /// Move the tag only if it is on N now (none: on no version), so that two reactions to one alarm move it once
     #[arg(long, value_name = "N|none")]
     expect: Option<Expectation>,
-    /// The tag's name again, where it is protected so that its moves need that
+    /// Confirm the move by repeating the tag's name, as `protect --confirm` requires
     #[arg(long, value_name = "TAG")]
     confirm: Option<TagName>,
     #[command(flatten)]
@@ -33,7 +33,7 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
     let confirm = super::shared::confirmed(&tag, confirm.as_ref())?;
     let client = context.ledger().await?;
     let author = context.author(change).await?;
-    let doing = format!("putting back the tag {tag} of {package}");
+    let doing = format!("rolling back the tag {tag} of {package}");
     let request = RollbackRequest { package, tag, to, expect, confirm, author };
     let moved = client.rollback(&request).await.map_err(context.failed(&doing))?;
     super::shared::show_move(&moved, context)

@@ -1,4 +1,4 @@
-//! What several commands do.
+//! Functions and arguments shared by several commands.
 
 use crate::{
     cli::{
@@ -12,7 +12,7 @@ use crate::{
     model::{PackageName, ReleaseChange, TagMove, TagName, Version},
 };
 
-/// What every command that changes a version takes.
+/// The arguments of every command that changes a version.
 #[derive(Debug, clap::Args)]
 pub(super) struct VersionArgs {
     /// The package
@@ -25,7 +25,7 @@ pub(super) struct VersionArgs {
     change: Change,
 }
 
-/// Changes a version, and says what became of it.
+/// Changes a version, and prints the result.
 pub(super) async fn change(
     of: VersionArgs,
     change: ReleaseChange,
@@ -52,7 +52,7 @@ pub(super) async fn change(
     }
 }
 
-/// Says what became of a tag.
+/// Prints a move of a tag.
 pub(super) fn show_move(moved: &TagMove, context: &mut Context<'_>) -> Result<(), Failure> {
     if context.output.json {
         context.output.object(&json::TagLine::of(moved))
@@ -61,7 +61,7 @@ pub(super) fn show_move(moved: &TagMove, context: &mut Context<'_>) -> Result<()
     }
 }
 
-/// Whether a move is confirmed: the name of another tag is a slip.
+/// Returns true if a move is confirmed. The name of another tag is an error.
 pub(super) fn confirmed(tag: &TagName, confirm: Option<&TagName>) -> Result<bool, Failure> {
     match confirm {
         Some(given) if given != tag => {

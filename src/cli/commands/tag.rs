@@ -6,25 +6,25 @@ use crate::{
     model::{Expectation, Gate, PackageName, Spec, TagName},
 };
 
-/// Move a tag to a version, atomically with finding out which that is
+/// Move a tag to a version; resolving SPEC and moving the tag is one atomic step
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     /// The package
     #[arg(value_name = "PACKAGE")]
     package: PackageName,
-    /// Which version: a number, a tag, latest, or a tag's past
+    /// The version: a number, a tag, latest, or a tag's past such as live~1
     #[arg(value_name = "SPEC")]
     spec: Spec,
     /// The tag
     #[arg(value_name = "TAG")]
     tag: TagName,
-    /// Move it only if it is on N, or on no version
+    /// Move the tag only if it is on N; none: only if it is on no version
     #[arg(long, value_name = "N|none")]
     expect: Option<Expectation>,
-    /// Move it only if this is true of the version: label:NAME=VALUE, tag:TAG or age:2h; repeatable
+    /// Move the tag only if the version meets this: label:NAME=VALUE, tag:TAG or age:2h; repeatable
     #[arg(long, value_name = "GATE")]
     require: Vec<Gate>,
-    /// The tag's name again, where it is protected so that its moves need that
+    /// Confirm the move by repeating the tag's name, as `protect --confirm` requires
     #[arg(long, value_name = "TAG")]
     confirm: Option<TagName>,
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! `tags`: the tags of a package.
+//! `tags`: lists the tags of a package.
 
 use crate::{
     cli::{context::Context, error::Failure, json, render},

@@ -1,9 +1,9 @@
-//! `unprotect`: lets a tag be moved again.
+//! `unprotect`: removes the protection of a tag.
 
 use super::protect::{TagArgs, protect};
 use crate::cli::{context::Context, error::Failure};
 
-/// Let a protected tag be moved again
+/// Remove the protection of a tag
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     #[command(flatten)]

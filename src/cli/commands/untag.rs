@@ -1,4 +1,4 @@
-//! `untag`: takes a tag off.
+//! `untag`: removes a tag.
 
 use crate::{
     cli::{context::Context, error::Failure, options::Change},
@@ -6,7 +6,7 @@ use crate::{
     model::{Expectation, PackageName, TagName},
 };
 
-/// Remove a tag; one that is removed already is fine
+/// Remove a tag; succeeds if it is removed already
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     /// The package
@@ -15,10 +15,10 @@ pub(in crate::cli) struct Args {
     /// The tag
     #[arg(value_name = "TAG")]
     tag: TagName,
-    /// Remove it only if it is on N, or on no version
+    /// Remove the tag only if it is on N; none: only if it is on no version
     #[arg(long, value_name = "N|none")]
     expect: Option<Expectation>,
-    /// The tag's name again, where it is protected so that its moves need that
+    /// Confirm the removal by repeating the tag's name, as `protect --confirm` requires
     #[arg(long, value_name = "TAG")]
     confirm: Option<TagName>,
     #[command(flatten)]

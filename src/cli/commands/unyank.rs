@@ -1,4 +1,4 @@
-//! `unyank`: puts a yanked version back.
+//! `unyank`: reverses a yank.
 
 use super::shared::{VersionArgs, change};
 use crate::{
@@ -6,7 +6,7 @@ use crate::{
     model::ReleaseChange,
 };
 
-/// Put a yanked version back: it can be tagged, and be latest
+/// Reverse a yank: the version can be tagged, and be latest, again
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     #[command(flatten)]

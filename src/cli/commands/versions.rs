@@ -1,4 +1,4 @@
-//! `versions`: the versions of a package.
+//! `versions`: lists the versions of a package.
 
 use crate::{
     cli::{
@@ -17,10 +17,10 @@ pub(in crate::cli) struct Args {
     /// The package
     #[arg(value_name = "PACKAGE")]
     package: PackageName,
-    /// At most this many
+    /// Show at most this many
     #[arg(long, value_name = "N", value_parser = crate::cli::options::limit)]
     limit: Option<usize>,
-    /// Only those whose sha256 begins with these digits
+    /// Show only versions whose sha256 begins with these digits
     #[arg(long, value_name = "HEX", value_parser = digits)]
     sha256: Option<String>,
 }
@@ -29,7 +29,7 @@ fn digits(text: &str) -> Result<String, String> {
     if (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_hexdigit()) {
         Ok(text.to_ascii_lowercase())
     } else {
-        Err("not 1 to 64 hex digits".to_owned())
+        Err("must be 1 to 64 hex digits".to_owned())
     }
 }
 
@@ -42,7 +42,7 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
     let mut left = limit.unwrap_or(usize::MAX);
     let mut header = !context.output.json;
     while left > 0 {
-        // The header waits for the first answer: a failure has none.
+        // The header is printed after the first answer, so that a failure prints none.
         let version = context.output.wait(versions.try_next()).await?.map_err(context.failed(&doing))?;
         if std::mem::take(&mut header) {
             context.output.line(render::versions_header(digests))?;

@@ -1,4 +1,4 @@
-//! `wait`: until a version is there, or a tag has moved.
+//! `wait`: waits until a version exists, or a tag has moved.
 
 use crate::{
     cli::{context::Context, error::Failure, json, render},
@@ -7,28 +7,28 @@ use crate::{
 };
 use std::time::Duration;
 
-/// Wait until a version is there, or a tag has moved; then show it as info does
+/// Wait until a version exists, or a tag has moved; then show it as `info` does
 ///
-/// It looks about once a second, and tolerates outages. Exits with 3 if the time runs out, and with 7 if the ledger
-/// does not answer at that time, so that nothing is known.
+/// Polls about once a second, and tolerates outages. Exits with 3 if the time runs out, and with 7 if the ledger does
+/// not answer at that time, so that the state is unknown.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     /// The package
     #[arg(value_name = "PACKAGE")]
     package: PackageName,
-    /// What has to be there: a number, a tag, or latest
+    /// The version to wait for: a number, a tag, or latest
     #[arg(value_name = "SPEC")]
     spec: Spec,
-    /// Until it is on this version
+    /// Wait until SPEC is on this version
     #[arg(long, value_name = "N")]
     version: Option<Version>,
-    /// Until it is on a version with a higher number; a rollback lowers the number, so it is not seen: see --after-rev
+    /// Wait until SPEC is on a version with a higher number; a rollback lowers it, and is missed: see --after-rev
     #[arg(long, value_name = "N")]
     newer_than: Option<Version>,
-    /// Until the tag was changed after revision REV, which info and wait show: moved forth or back, or put on again
+    /// Wait until the tag was changed after revision REV, which info and wait show: moved, moved back, or set again
     #[arg(long, value_name = "REV")]
     after_rev: Option<u64>,
-    /// How long to wait: 90s, 10m [default: for ever]
+    /// Give up after this long: 90s, 10m [default: never]
     #[arg(long, value_name = "DURATION", value_parser = crate::cli::options::duration)]
     timeout: Option<Duration>,
 }

@@ -1,4 +1,4 @@
-//! `yank`: takes a version out of `latest`.
+//! `yank`: withdraws a version from `latest`.
 
 use super::shared::{VersionArgs, change};
 use crate::{
@@ -6,7 +6,7 @@ use crate::{
     model::ReleaseChange,
 };
 
-/// Take a version out of latest; it can still be downloaded by its number
+/// Withdraw a version from latest; it can still be downloaded by its number
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     #[command(flatten)]

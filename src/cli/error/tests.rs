@@ -68,52 +68,52 @@ fn faults_of_the_ledger() {
     let faults = FAULTS.map(|kind| ops::Error::Ledger(fault(kind).into()));
     assert_snapshot!(all(faults, &cloud()), @"
     7 unavailable: doing it in dynamodb://table: talking to it: too many requests: the root of it
-      nothing was changed; run it again, or with a longer --deadline
-    5 conflict: doing it in dynamodb://table: talking to it: someone else is changing it: the root of it
-      nothing was changed; run it again, or with a longer --deadline
+      nothing was changed; run it again, or use a longer --deadline
+    5 conflict: doing it in dynamodb://table: talking to it: another client is changing it: the root of it
+      nothing was changed; run it again, or use a longer --deadline
     7 unavailable: doing it in dynamodb://table: talking to it: no usable answer: the root of it
-      nothing was changed; check the network, and run it again
+      nothing was changed; check the network, then run it again
     7 unavailable: doing it in dynamodb://table: talking to it: no credentials for the request yet: the root of it
-      nothing was changed; run it again, or with a longer --deadline
+      nothing was changed; run it again, or use a longer --deadline
     10 denied: doing it in dynamodb://table: talking to it: access denied: the root of it
-      give credentials that may do this, as to AWS's own tools: AWS_PROFILE, AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY, `aws sso login`, or a role
+      provide credentials that allow this: AWS_PROFILE, AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY, `aws sso login`, or a role
     2 invalid: doing it in dynamodb://table: talking to it: it does not exist: the root of it
-      `sacker init` makes it; or check its name and region
+      run `sacker init` to create it, or check its name and region
     2 invalid: doing it in dynamodb://table: talking to it: it can't be used with these settings: the root of it
       check the region and the address: AWS_REGION, the profile, `region` and `endpoint` in dynamodb://table
     7 unavailable: doing it in dynamodb://table: talking to it: it is full: the root of it
       free space at dynamodb://table, then run it again
     2 invalid: doing it in dynamodb://table: talking to it: the local disk failed: the root of it
-      check the file, and the disk of this machine
-    8 integrity: doing it in dynamodb://table: talking to it: what is stored there is damaged: the root of it
-      dynamodb://table is damaged: look at it, or restore it from a backup
+      check the file and the local disk
+    8 integrity: doing it in dynamodb://table: talking to it: the stored data is damaged: the root of it
+      dynamodb://table is damaged: inspect it, or restore it from a backup
     1 internal: doing it in dynamodb://table: talking to it: unexpected answer: the root of it
-      -v shows what was asked; if the answer is a mystery, please report it
+      -v shows the requests; if this looks like a bug, please report it
     ");
     let faults = FAULTS.map(|kind| ops::Error::Ledger(fault(kind).into()));
     assert_snapshot!(all(faults, &places("file:///l", "s3://bucket")), @"
     7 unavailable: doing it in file:///l: talking to it: too many requests: the root of it
-      nothing was changed; run it again, or with a longer --deadline
-    5 conflict: doing it in file:///l: talking to it: someone else is changing it: the root of it
-      nothing was changed; run it again, or with a longer --deadline
+      nothing was changed; run it again, or use a longer --deadline
+    5 conflict: doing it in file:///l: talking to it: another client is changing it: the root of it
+      nothing was changed; run it again, or use a longer --deadline
     7 unavailable: doing it in file:///l: talking to it: no usable answer: the root of it
-      nothing was changed; check the network, and run it again
+      nothing was changed; check the network, then run it again
     7 unavailable: doing it in file:///l: talking to it: no credentials for the request yet: the root of it
-      nothing was changed; run it again, or with a longer --deadline
+      nothing was changed; run it again, or use a longer --deadline
     10 denied: doing it in file:///l: talking to it: access denied: the root of it
       check the permissions of file:///l
     2 invalid: doing it in file:///l: talking to it: it does not exist: the root of it
-      `sacker init` makes it; or check its name and region
+      run `sacker init` to create it, or check its name and region
     2 invalid: doing it in file:///l: talking to it: it can't be used with these settings: the root of it
       check file:///l
     7 unavailable: doing it in file:///l: talking to it: it is full: the root of it
       free space at file:///l, then run it again
     2 invalid: doing it in file:///l: talking to it: the local disk failed: the root of it
-      check the disk with file:///l
-    8 integrity: doing it in file:///l: talking to it: what is stored there is damaged: the root of it
-      file:///l is damaged: look at it, or restore it from a backup
+      check the disk that holds file:///l
+    8 integrity: doing it in file:///l: talking to it: the stored data is damaged: the root of it
+      file:///l is damaged: inspect it, or restore it from a backup
     1 internal: doing it in file:///l: talking to it: unexpected answer: the root of it
-      -v shows what was asked; if the answer is a mystery, please report it
+      -v shows the requests; if this looks like a bug, please report it
     ");
 }
 
@@ -123,27 +123,27 @@ fn faults_of_the_store() {
     let faults = FAULTS.map(|kind| ops::Error::Store(fault(kind)));
     assert_snapshot!(all(faults, &places("dynamodb://table", address)), @"
     7 unavailable: doing it in s3://bucket/blobs?endpoint=http://127.0.0.1:9: talking to it: too many requests: the root of it
-      nothing was changed; run it again, or with a longer --deadline
-    5 conflict: doing it in s3://bucket/blobs?endpoint=http://127.0.0.1:9: talking to it: someone else is changing it: the root of it
-      nothing was changed; run it again, or with a longer --deadline
+      nothing was changed; run it again, or use a longer --deadline
+    5 conflict: doing it in s3://bucket/blobs?endpoint=http://127.0.0.1:9: talking to it: another client is changing it: the root of it
+      nothing was changed; run it again, or use a longer --deadline
     7 unavailable: doing it in s3://bucket/blobs?endpoint=http://127.0.0.1:9: talking to it: no usable answer: the root of it
-      nothing was changed; check that http://127.0.0.1:9 (`endpoint` in s3://bucket/blobs?endpoint=http://127.0.0.1:9) is right and answers
+      nothing was changed; check that http://127.0.0.1:9 (`endpoint` in s3://bucket/blobs?endpoint=http://127.0.0.1:9) is correct and reachable
     7 unavailable: doing it in s3://bucket/blobs?endpoint=http://127.0.0.1:9: talking to it: no credentials for the request yet: the root of it
-      nothing was changed; run it again, or with a longer --deadline
+      nothing was changed; run it again, or use a longer --deadline
     10 denied: doing it in s3://bucket/blobs?endpoint=http://127.0.0.1:9: talking to it: access denied: the root of it
-      give credentials that may do this, as to AWS's own tools: AWS_PROFILE, AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY, `aws sso login`, or a role
+      provide credentials that allow this: AWS_PROFILE, AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY, `aws sso login`, or a role
     2 invalid: doing it in s3://bucket/blobs?endpoint=http://127.0.0.1:9: talking to it: it does not exist: the root of it
-      `sacker init` makes it; or check its name and region
+      run `sacker init` to create it, or check its name and region
     2 invalid: doing it in s3://bucket/blobs?endpoint=http://127.0.0.1:9: talking to it: it can't be used with these settings: the root of it
       check the region and the address: AWS_REGION, the profile, `region` and `endpoint` in s3://bucket/blobs?endpoint=http://127.0.0.1:9
     7 unavailable: doing it in s3://bucket/blobs?endpoint=http://127.0.0.1:9: talking to it: it is full: the root of it
       free space at s3://bucket/blobs?endpoint=http://127.0.0.1:9, then run it again
     2 invalid: doing it in s3://bucket/blobs?endpoint=http://127.0.0.1:9: talking to it: the local disk failed: the root of it
-      check the file, and the disk of this machine
-    8 integrity: doing it in s3://bucket/blobs?endpoint=http://127.0.0.1:9: talking to it: what is stored there is damaged: the root of it
-      s3://bucket/blobs?endpoint=http://127.0.0.1:9 is damaged: look at it, or restore it from a backup
+      check the file and the local disk
+    8 integrity: doing it in s3://bucket/blobs?endpoint=http://127.0.0.1:9: talking to it: the stored data is damaged: the root of it
+      s3://bucket/blobs?endpoint=http://127.0.0.1:9 is damaged: inspect it, or restore it from a backup
     1 internal: doing it in s3://bucket/blobs?endpoint=http://127.0.0.1:9: talking to it: unexpected answer: the root of it
-      -v shows what was asked; if the answer is a mystery, please report it
+      -v shows the requests; if this looks like a bug, please report it
     ");
     let full = Fault::new(FaultKind::Disk, "storing it", io::Error::from(io::ErrorKind::StorageFull));
     assert_snapshot!(show(&ops::Error::Store(full), &places("file:///l", "file:///s")), @"
@@ -189,42 +189,42 @@ fn what_the_ledger_answers() {
     ];
     assert_snapshot!(all(answers.into_iter().map(ops::Error::Ledger), &cloud()), @r#"
     4 not_found: doing it in dynamodb://table: there is no package web/front
-      `sacker list --prefix web/` shows those with such names
+      `sacker list --prefix web/` lists packages with similar names
     4 not_found: doing it in dynamodb://table: app has no version 9; its last is 3
-      `sacker versions app` shows those there are
+      `sacker versions app` lists its versions
     4 not_found: doing it in dynamodb://table: app 2 was deleted
-      `sacker versions app` shows those there are
+      `sacker versions app` lists its versions
     4 not_found: doing it in dynamodb://table: app has no tag live
-      `sacker tags app` shows those there are
+      `sacker tags app` lists its tags
     4 not_found: doing it in dynamodb://table: app has no active version, so it has no latest
-      `sacker versions app` shows those there are
+      `sacker versions app` lists its versions
     5 conflict: doing it in dynamodb://table: app live is on 41, not on 40
-      nothing was changed; `sacker info app live` shows what it is on
+      nothing was changed; `sacker info app live` shows its version
     5 conflict: doing it in dynamodb://table: app live is on none, not on 40
-      nothing was changed; `sacker tags app` shows the tags there are
+      nothing was changed; `sacker tags app` lists its tags
     5 conflict: doing it in dynamodb://table: app latest is 3, not none
-      nothing was added; `sacker versions app --limit 5` shows the last ones
+      nothing was added; `sacker versions app --limit 5` lists the last versions
     5 conflict: doing it in dynamodb://table: the key "k" was used for `tag 1 live`, not for `tag 2 live`
-      nothing was changed; a key stands for one change for ever: use another for another
-    5 conflict: doing it in dynamodb://table: others kept changing app until the deadline
-      nothing was changed; run it again, or with a longer --deadline
+      nothing was changed; a key identifies one change permanently: use a new key for another change
+    5 conflict: doing it in dynamodb://table: other writers kept changing app until the deadline
+      nothing was changed; run it again, or use a longer --deadline
     6 refused: doing it in dynamodb://table: app 2 is yanked and can't be tagged
-      nothing was changed; `sacker versions app` shows the active ones
+      nothing was changed; `sacker versions app` lists the active versions
     6 refused: doing it in dynamodb://table: app live is protected (write-once)
-      nothing was changed; if you mean it: `sacker unprotect app live` first
+      nothing was changed; to move it anyway, run `sacker unprotect app live` first
     6 refused: doing it in dynamodb://table: app live is protected (confirm)
-      nothing was changed; if you mean it: `--confirm live`, or `confirm` in a plan
+      nothing was changed; to confirm the move, add `--confirm live`, or `confirm` in a plan
     6 refused: doing it in dynamodb://table: app has used up its version numbers
       nothing was changed
     9 unknown: doing it in dynamodb://table: the outcome is unknown: talking to it: no usable answer: the root of it
-      run it again with `--key 0123456789abcdef0123456789abcdef@42`: that finds out, and never does it twice
+      run it again with `--key 0123456789abcdef0123456789abcdef@42` to find out; the change is never made twice
     130 interrupted: doing it: interrupted before anything was committed
     8 integrity: doing it in dynamodb://table: the item X is damaged: it is odd
-      it was changed by hand, or by something else than sacker: look at it, or restore it from a backup
+      it was changed by hand, or by a program other than sacker: inspect it, or restore it from a backup
     2 invalid: doing it in dynamodb://table: the ledger has schema 2; this program knows schema 1
-      use a release of sacker that knows schema 2
+      use a release of sacker that supports schema 2
     2 invalid: doing it in dynamodb://table: this is a copy of the ledger 0123 in dynamodb:eu-west-1/table
-      use the ledger that this is a copy of; only if this one is to take its place, `sacker init --adopt-store`
+      use the ledger that this is a copy of; only to replace that ledger, run `sacker init --adopt-store`
     "#);
 }
 
@@ -270,27 +270,27 @@ fn what_the_ledger_answers_of_a_tag() {
     ];
     assert_snapshot!(all(answers.into_iter().map(ops::Error::Ledger), &cloud()), @"
     4 not_found: doing it in dynamodb://table: app live was on no version before
-      `sacker history app live` shows where it was
+      `sacker history app live` shows its moves
     4 not_found: doing it in dynamodb://table: app live was on no version 3 moves ago
-      `sacker history app live` shows where it was
+      `sacker history app live` shows its moves
     4 not_found: doing it in dynamodb://table: app live was on no version at 1970-01-01T00:00:00.000Z
-      `sacker history app live` shows where it was
+      `sacker history app live` shows its moves
     4 not_found: doing it in dynamodb://table: app live was never on 4
-      `sacker history app live` shows where it was
+      `sacker history app live` shows its moves
     5 conflict: doing it in dynamodb://table: app live is on 41, not on none; ann@host moved it at 2026-05-01T10:00:00.000Z
-      nothing was changed; `sacker info app live` shows what it is on
+      nothing was changed; `sacker info app live` shows its version
     5 conflict: doing it in dynamodb://table: app live is on 41, not on none; ann@host moved it at 2026-05-01T10:00:00.000Z
-      nothing was changed; `sacker info app live` shows what it is on
+      nothing was changed; `sacker info app live` shows its version
     5 conflict: doing it in dynamodb://table: app live is on 41, not on none; ann@host protected it at 2026-05-01T10:00:00.000Z
-      nothing was changed; `sacker info app live` shows what it is on
+      nothing was changed; `sacker info app live` shows its version
     5 conflict: doing it in dynamodb://table: app live is on 41, not on none; ann@host unprotected it at 2026-05-01T10:00:00.000Z
-      nothing was changed; `sacker info app live` shows what it is on
-    6 refused: doing it in dynamodb://table: app live can't be put back to 2, which is yanked
-      nothing was changed; the nearest: `sacker rollback app live --to 1`
-    6 refused: doing it in dynamodb://table: app live can't be put back to 2, which is yanked
-      nothing was changed; `sacker history app live` shows where it was
-    6 refused: doing it in dynamodb://table: app live can't be put back: it was on no version before
-      nothing was changed; `sacker history app live` shows where it was
+      nothing was changed; `sacker info app live` shows its version
+    6 refused: doing it in dynamodb://table: app live can't be rolled back to 2, which is yanked
+      nothing was changed; the nearest active version: `sacker rollback app live --to 1`
+    6 refused: doing it in dynamodb://table: app live can't be rolled back to 2, which is yanked
+      nothing was changed; `sacker history app live` shows its moves
+    6 refused: doing it in dynamodb://table: app live can't be rolled back: it was on no version before
+      nothing was changed; `sacker history app live` shows its moves
     6 refused: doing it in dynamodb://table: app 3 does not pass label:tests=passed (it has no label tests), age:1h 30m (it was added 5s ago)
       nothing was changed; `sacker info app 3` shows the version
     ");
@@ -328,21 +328,21 @@ fn what_the_ledger_answers_of_a_plan() {
     ];
     assert_snapshot!(all(answers.into_iter().map(ops::Error::Ledger), &cloud()), @"
     5 conflict: doing it in dynamodb://table: app live is on 3, and this plan did not put it there; ann@host moved it at 2026-05-01T10:00:00.000Z
-      nothing was changed; `sacker history app live` shows what happened since
-    5 conflict: doing it in dynamodb://table: the plan that was applied moved web live too, which is not in this one
-      nothing was changed; give the plan as it was applied, or move each tag by itself
-    2 invalid: doing it in dynamodb://table: the plan takes 101 items in one transaction, which holds 100
-      nothing was changed; make it two plans, or leave out --key; `sacker apply --help` says what takes how many items
+      nothing was changed; `sacker history app live` shows the changes since then
+    5 conflict: doing it in dynamodb://table: the plan that was applied also moved web live, which this plan does not contain
+      nothing was changed; give the plan exactly as it was applied, or move each tag separately
+    2 invalid: doing it in dynamodb://table: the plan needs 101 items in one transaction; at most 100 are allowed
+      nothing was changed; split the plan, or leave out --key; `sacker apply --help` explains the limit
     4 not_found: doing it in dynamodb://table: 2 of 3 moves can't be made:
     app live is protected (confirm)
     web live: there is no package web
-      nothing was changed: all moves are made or none; with -n a plan is only tried
+      nothing was changed: either all moves are made or none; -n checks a plan without applying it
     6 refused: doing it in dynamodb://table: 2 of 3 moves can't be made:
     app live is on none, and this plan did not put it there; ann@host moved it at 2026-05-01T10:00:00.000Z
     app live is protected (confirm)
-      nothing was changed: a plan is taken back whole or not at all; `sacker rollback` puts back one tag
+      nothing was changed: a plan is undone as a whole; `sacker rollback` moves back one tag
     5 conflict: doing it in dynamodb://table: 1 of 3 moves can't be made:
     app live is on none, and this plan did not put it there; ann@host moved it at 2026-05-01T10:00:00.000Z
-      nothing was changed: a plan is taken back whole or not at all; `sacker rollback` puts back one tag
+      nothing was changed: a plan is undone as a whole; `sacker rollback` moves back one tag
     ");
 }

@@ -22,25 +22,25 @@ use crate::{
 use serde_json::json;
 use std::collections::BTreeSet;
 
-/// An addition of one blob, as it stands before the commit.
+/// An addition of one blob, before its commit.
 #[derive(Debug)]
 pub(in crate::ledger) struct Addition<'a> {
     pub request: &'a AddRequest,
     pub sha256: &'a Digest,
     /// The epoch of the store that the ledger was found to own.
     pub epoch: u64,
-    /// The blob, once it is in the store where the ledger said that it has to be.
+    /// The blob, once it is in the store where [`Staged`] requires it.
     pub blob: Option<&'a Blob>,
 }
 
-/// How an addition ended, as far as its own entry tells.
+/// The outcome of an addition, as far as its own entry records it.
 #[derive(Debug, Clone)]
 pub(in crate::ledger) enum Outcome {
-    /// This version was made, by this operation or an earlier run with its key.
+    /// This version was created, by this operation or an earlier run with its key.
     Made(Box<VersionItem>),
-    /// Nothing was added: this version has the same sha256.
+    /// The addition was not needed: this version has the same sha256.
     Unchanged(Shown<Box<VersionItem>>),
-    /// The blob has to be in the store at this generation first.
+    /// The blob must be in the store at this generation first.
     Stage(Staged),
 }
 
@@ -49,7 +49,7 @@ impl Addition<'_> {
         schema::blob_key(self.sha256, self.epoch)
     }
 
-    /// Where the blob has to be for a version to be committed against it.
+    /// Returns where the blob must be for a version to be committed against it.
     pub(in crate::ledger) fn needed(&self, seen: &Snapshot) -> Result<Staged, Error> {
         let item: Option<BlobItem> = seen.get(&self.blob_key())?;
         let (generation, expected) = match item {
@@ -66,17 +66,17 @@ impl Addition<'_> {
         if epoch(generation) != self.epoch {
             return Err(Error::Damaged {
                 what: format!("the ledger's item {}", self.blob_key()),
-                why: format!("its next generation, {generation}, is of another epoch"),
+                why: format!("its next generation, {generation}, belongs to another epoch"),
             });
         }
         Ok(Staged::Upload { generation, expected })
     }
 
-    /// The blob, if it is where it has to be.
+    /// Returns the blob, if it is where it must be.
     pub(in crate::ledger) fn stored(&self, seen: &Snapshot) -> Result<Option<&Blob>, Error> {
         let key = self.blob_key();
         if seen.item(&key).is_some() {
-            // One that can't be read is damage.
+            // An unreadable item is damage.
             seen.shown::<BlobItem>(&key)?;
         }
         let blob = self.blob.filter(|blob| blob.address.epoch() == self.epoch);
@@ -87,7 +87,7 @@ impl Addition<'_> {
         allow(&self.request.package, tag, self.request.confirm.contains(tag), seen)
     }
 
-    /// The plan where `latest` has this blob already: only the tags move.
+    /// Returns the plan for a `latest` that has this blob already: only the tags move.
     fn plan_unchanged(
         &self,
         latest: Version,
@@ -129,7 +129,7 @@ impl Addition<'_> {
                 checks: Vec::new(),
             });
         }
-        // Under the rev, not `latest` alone: so that a fence stops this, too.
+        // The condition covers the rev, not only `latest`, so that a fence stops this, too.
         let still_latest = Action {
             key: schema::head_key(&self.log()),
             condition: still_at(head.rev),
@@ -140,7 +140,7 @@ impl Addition<'_> {
         Ok(Step::Commit(Proposal { actions, heads, slot, number, entry, unchanged, moves, outcome }))
     }
 
-    /// The plan for a new version.
+    /// Returns the plan for a new version.
     fn plan_version(
         &self,
         blob: &Blob,
@@ -237,7 +237,7 @@ impl Operation for Addition<'_> {
     fn slots(&self, number: u64) -> Vec<Key> {
         let package = &self.request.package;
         let mut slots = vec![schema::version_key(package, number)];
-        // Only where nothing was added is the first tag's event the entry that tells of it.
+        // Only if nothing was added is the first tag's event the entry that records the outcome.
         if self.request.if_changed && !self.request.tags.is_empty() {
             slots.push(schema::tag_event_key(package, number));
         }
@@ -296,18 +296,18 @@ impl Operation for Addition<'_> {
     }
 }
 
-/// The tags that an addition moves, in the order of its entries.
+/// Returns the tags that an addition moves, in the order of its entries.
 pub(in crate::ledger) fn tags(request: &AddRequest) -> BTreeSet<&TagName> {
     request.tags.iter().collect()
 }
 
-/// See [`Operation::reads_at_once`].
+/// Implements [`Operation::reads_at_once`].
 pub(in crate::ledger) fn reads_at_once(request: &AddRequest) -> bool {
-    // Each item read is acted on under a condition of its own, but for a tag that is on `latest` already.
+    // Each item read has a condition of its own in the transaction, except a tag that is on `latest` already.
     request.if_changed && !request.tags.is_empty()
 }
 
-/// What an addition is decided on, but for its blob.
+/// Returns the items that an addition depends on, except its blob.
 pub(in crate::ledger) fn reads(request: &AddRequest) -> Vec<Key> {
     let package = &request.package;
     let log = schema::releases(package);
@@ -320,7 +320,7 @@ pub(in crate::ledger) fn reads(request: &AddRequest) -> Vec<Key> {
     keys
 }
 
-/// The condition that a blob's generation may still be committed against.
+/// Returns the condition that a version may still be committed against a blob's generation.
 fn keepable(blob: &Blob) -> Condition {
     let generation = blob.address.generation;
     let is = |state: &str, generation: Generation| {
@@ -334,7 +334,7 @@ fn keepable(blob: &Blob) -> Condition {
     Condition::Any(vec![before, is("kept", generation)])
 }
 
-/// Counts one more version that needs a blob.
+/// Increments the number of versions that need a blob.
 fn keep(blob: &Blob, seen: &Snapshot) -> Action {
     let set = json!({ "state": "kept", "gen": blob.address.generation });
     let key = schema::blob_key(&blob.address.sha256, blob.address.epoch());

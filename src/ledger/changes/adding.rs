@@ -1,4 +1,5 @@
-//! The steps of an addition: beginning it while its blob is being hashed, saying where the blob goes, and committing.
+//! The steps of an addition: beginning it while its blob is being hashed, returning where the blob must be stored, and
+//! committing.
 
 use super::add::{self, Addition, Outcome};
 use crate::{
@@ -12,14 +13,14 @@ use crate::{
 };
 
 impl TableLedger {
-    /// See [`Ledger::begin_add`](crate::ledger::Ledger::begin_add).
+    /// Implements [`Ledger::begin_add`](crate::ledger::Ledger::begin_add).
     pub(in crate::ledger) async fn begin_addition(
         &self,
         request: &AddRequest,
         sha256: Option<&Digest>,
     ) -> Result<Draft, Error> {
         let (mut keys, one) = (add::reads(request), add::reads_at_once(request));
-        // Which epoch it is, is read only now. Few ledgers ever leave the first.
+        // The epoch is only being read now. Few ledgers ever leave the first.
         keys.extend(sha256.map(|sha256| schema::blob_key(sha256, 0)));
         let read = async {
             let seen = self.retry_policy().run(READING, || self.read_once(keys.clone(), one)).await?;
@@ -31,7 +32,7 @@ impl TableLedger {
         Ok(Draft::new(ledger, self.op_id(&request.author), seen))
     }
 
-    /// See [`Ledger::stage`](crate::ledger::Ledger::stage).
+    /// Implements [`Ledger::stage`](crate::ledger::Ledger::stage).
     pub(in crate::ledger) async fn stage_addition(
         &self,
         request: &AddRequest,
@@ -46,7 +47,8 @@ impl TableLedger {
             draft.seen.more([(key, item)]);
         }
         let staged = if let Some(IdempotencyKey::Resume { .. }) = request.author.key {
-            // It may have happened already: then nothing is as expected, and only the commit can tell why.
+            // The addition may be committed already: then the state is not as expected, and only the commit can find
+            // that out.
             addition.needed(&draft.seen)?
         } else {
             let commit =
@@ -60,22 +62,22 @@ impl TableLedger {
         Ok(staged)
     }
 
-    /// See [`Ledger::add`](crate::ledger::Ledger::add).
+    /// Implements [`Ledger::add`](crate::ledger::Ledger::add).
     pub(in crate::ledger) async fn commit_addition(
         &self,
         request: &AddRequest,
         blob: &Blob,
         draft: &Draft,
     ) -> Result<Added, Error> {
-        // What happened must be told, whatever is requested while the tags are read afterwards.
+        // A committed outcome must be reported, even if a cancellation is requested while the tags are read afterwards.
         let Some(_guard) = self.retry_policy().cancellation().begin_commit() else {
             return Err(Error::Interrupted);
         };
-        // The caller stores a blob where it was told to. What it was not told to store is not there.
+        // The caller stores a blob only where `stage` required it. A blob at any other generation is not in the store.
         let staged_blob = draft.was_staged(blob.address.generation).then_some(blob);
         let epoch = draft.ledger.epoch;
         let addition = Addition { request, sha256: &blob.address.sha256, epoch, blob: staged_blob };
-        // What was seen of the blob is out of date if it was collected since.
+        // The state of the blob is out of date if it was collected since.
         let known = draft.seen.contains(&addition.blob_key())
             && (staged_blob.is_none() || addition.stored(&draft.seen)?.is_some());
         let seen = known.then(|| draft.seen.clone());
@@ -85,7 +87,9 @@ impl TableLedger {
             Outcome::Unchanged(item) => (item.show(), false),
             Outcome::Stage(staged) => {
                 draft.set_staged(staged);
-                let Staged::Upload { generation, .. } = staged else { unreachable!("a plan never says so") };
+                let Staged::Upload { generation, .. } = staged else {
+                    unreachable!("a plan never returns this")
+                };
                 return Ok(Added::Restage(generation));
             }
         };
@@ -94,12 +98,12 @@ impl TableLedger {
         Ok(Added::Version { release: Box::new(release), new })
     }
 
-    /// The tags on a version that was added, or found to be there. No error: what was done is done.
+    /// Returns the tags on a version that was added or existed already. Never fails, since the addition is committed.
     async fn tags_of_added(&self, request: &AddRequest, version: Version, new: bool) -> Vec<String> {
         if !new && let Ok(mut tags) = self.tags_by_version(&request.package).await {
             return tags.remove(&version).unwrap_or_default();
         }
-        let asked = add::tags(request).into_iter().map(ToString::to_string);
-        std::iter::once("latest".to_owned()).chain(asked).collect()
+        let requested = add::tags(request).into_iter().map(ToString::to_string);
+        std::iter::once("latest".to_owned()).chain(requested).collect()
     }
 }

@@ -1,4 +1,4 @@
-//! What a ledger can be asked to change: each an operation that the engine commits.
+//! The changes of a ledger: each is an operation that the engine commits.
 
 pub(super) mod add;
 mod adding;

@@ -1,7 +1,7 @@
 //! The tags that a change of a version depends on.
 //!
-//! The item of a tag is a copy of its last event. Where it can't be read, the tag's last event says the same. Only
-//! where that can't be read either, the change of an active version is refused.
+//! The item of a tag is a copy of its last event. If the item can't be read, the tag's last event has the same content.
+//! Only if that can't be read either is the change of an active version refused.
 
 use crate::{
     ledger::{
@@ -16,25 +16,25 @@ use crate::{
 };
 use futures_util::TryStreamExt;
 
-/// The tags that a change of a version depends on, but for `latest`.
+/// The tags that a change of a version depends on, except `latest`.
 #[derive(Debug)]
 pub(in crate::ledger) struct TagDependencies {
-    /// The rev of the head of the package's tags, read before all else here; 0 for none. Each change of a tag advances
-    /// it. So under the condition that the head still has it, the rest is as it was read.
+    /// The rev of the head of the package's tags, read before everything else here; 0 for none. Each change of a tag
+    /// advances it. So under the condition that the head still has it, the rest is as it was read.
     pub rev: u64,
     /// The tags that are on the version.
     pub on: Vec<String>,
-    /// For a deletion of a version without tags: the tags that one rollback puts on it.
+    /// The tags that one rollback would put on the version, if a version without tags is to be deleted.
     pub back: Vec<String>,
     /// A tag that may be among these.
     pub unreadable: Option<Unreadable>,
 }
 
-/// A tag of which neither its item nor its log says where it is, or where a rollback puts it.
+/// A tag whose version or rollback target is neither in its item nor in its log.
 #[derive(Debug)]
 pub(in crate::ledger) struct Unreadable {
     tag: TagName,
-    /// The item that can't be read.
+    /// The unreadable item.
     key: Key,
     why: String,
 }
@@ -46,14 +46,14 @@ impl Unreadable {
         Error::Damaged {
             what: format!("the ledger's item {key}"),
             why: format!(
-                "{why}; the tag {tag} may be on {package} {version} or go back to it, so nothing was changed: \
-                 `sacker fsck --repair` says what of it can be repaired"
+                "{why}; the tag {tag} may be on {package} {version} or go back to it, so nothing was changed; \
+                 run `sacker fsck --repair` to repair what can be repaired"
             ),
         }
     }
 }
 
-/// The position of a tag, by its item or by its last event.
+/// The position of a tag, from its item or from its last event.
 struct Position {
     kind: TagKind,
     version: Option<Version>,
@@ -76,7 +76,8 @@ impl From<TagEvent> for Position {
 }
 
 impl TableLedger {
-    /// Reads the tags that a change of a version depends on. Only a deletion reads more than which tags are live.
+    /// Reads the tags that a change of a version depends on. Only a deletion reads more than the names of the live
+    /// tags.
     pub(in crate::ledger) async fn tagging(&self, request: &ChangeRequest) -> Result<TagDependencies, Error> {
         let ChangeRequest { package, version, .. } = request;
         let key = schema::head_key(&schema::tags(package));
@@ -95,7 +96,7 @@ impl TableLedger {
         Ok(tagging)
     }
 
-    /// Returns the live tags by looking at all tags.
+    /// Returns the live tags by reading all tags.
     async fn look_for_live(
         &self,
         package: &PackageName,
@@ -105,7 +106,7 @@ impl TableLedger {
         let mut rows = self.pages(schema::tags(package), from.to_owned(), to.to_owned(), Order::Ascending);
         let mut live = Live::new();
         while let Some((key, item)) = rows.try_next().await? {
-            // There is no tag of another name.
+            // No tag has another form of name.
             let Some(Ok(tag)) = key.sk.strip_prefix("t#").map(str::parse::<TagName>) else { continue };
             let item = decode::<TagItem>(&key, &item).map(Some);
             let position = self.position_of(package, &tag, item, tagging).await?;
@@ -116,7 +117,7 @@ impl TableLedger {
         Ok(live)
     }
 
-    /// Looks for those of these live tags that one rollback puts on a version.
+    /// Returns the live tags that one rollback puts on a version.
     async fn look_for_ways_back(
         &self,
         package: &PackageName,
@@ -134,7 +135,7 @@ impl TableLedger {
             let Some(position) = self.position_of(package, &tag, item, tagging).await? else { continue };
             match position.back {
                 None => {}
-                // A move goes back to the entry before it, which has the version that the tag was on.
+                // A move goes back to the previous entry, which has the version that the tag was on.
                 Some(_) if position.kind == TagKind::Move => {
                     tagging.back.extend((position.previous == Some(version)).then(|| tag.to_string()));
                 }
@@ -159,8 +160,8 @@ impl TableLedger {
         Ok(())
     }
 
-    /// Returns the position of a tag by its item or, where that is damaged or lost, by its last event. A tag of which
-    /// neither can be read is noted.
+    /// Returns the position of a tag from its item or, if that is damaged or missing, from its last event. Records a
+    /// tag if neither can be read.
     async fn position_of(
         &self,
         package: &PackageName,

@@ -23,29 +23,29 @@ use crate::{
 use futures_util::future::try_join;
 use serde_json::json;
 
-/// How many versions below a `latest` that goes are looked at at once, for the one that takes its place.
+/// The number of versions read at once below a withdrawn `latest`, to find the one that replaces it.
 const BELOW: u64 = 50;
 
-/// How often a change of a version looks at the package's tags again because one has moved.
+/// The maximum number of times that a change of a version reads the package's tags again because one has moved.
 const TAG_LOOKS: usize = 100;
 
-/// A change of a version, with what was found out about its tags.
+/// A change of a version, with the tags that it depends on.
 #[derive(Debug)]
 pub(in crate::ledger) struct Changing<'a> {
     pub request: &'a ChangeRequest,
-    /// The tags that it depends on, read before.
+    /// The tags that it depends on, read before the change.
     pub tags: TagDependencies,
-    /// The blob of a version that is to be deleted, so that its count is read in one snapshot with the version: read
-    /// later, another deletion of it could have come between.
+    /// The blob of a version that is to be deleted, so that its count is read in one snapshot with the version: if it
+    /// were read later, another deletion of the version could come between.
     pub blob: Option<Address>,
 }
 
-/// How such a change ended.
+/// The outcome of a change of a version.
 #[derive(Debug, Clone)]
 pub(in crate::ledger) enum Outcome {
-    /// The version is so now; what its state was before.
+    /// The version after the change, and its state before.
     Changed(Box<VersionItem>, State),
-    /// The tags and the blob have to be looked at again: a tag has moved, or the version has come to be.
+    /// The tags and the blob must be read again: a tag has moved, or the version was just added.
     LookAgain,
 }
 
@@ -54,7 +54,7 @@ impl Changing<'_> {
         schema::version_key(&self.request.package, self.request.version.get())
     }
 
-    /// Whether it takes the version away from its tags.
+    /// Returns true if the change makes the version inactive, so that no tag may be on it.
     fn withdraws(&self) -> bool {
         matches!(self.request.change, ReleaseChange::Yank | ReleaseChange::Delete)
     }
@@ -63,7 +63,7 @@ impl Changing<'_> {
         schema::head_key(&schema::tags(&self.request.package))
     }
 
-    /// The version as it will be; `None` if it is so already.
+    /// Returns the version after the change; `None` if nothing changes.
     fn apply(&self, before: &VersionItem) -> Result<Option<VersionItem>, Error> {
         let (package, version) = (self.request.package.clone(), self.request.version);
         let mut item = before.clone();
@@ -100,7 +100,7 @@ impl Changing<'_> {
         Ok(Some(item))
     }
 
-    /// `latest` as it will be, or what has to be read to know.
+    /// Returns `latest` after the change, or the keys that must be read to know.
     fn latest(
         &self,
         head: &Head,
@@ -136,7 +136,7 @@ impl Changing<'_> {
         Ok(Lookup::Ready(None))
     }
 
-    /// Counts one version less that needs the blob; `None` if that was not read.
+    /// Decrements the number of versions that need the blob; `None` if the blob was not read.
     fn release_blob(&self, item: &VersionItem, seen: &Snapshot) -> Result<Option<Action>, Error> {
         let key = schema::blob_key(&item.blob.sha256, epoch(item.blob.generation));
         if seen.shown::<BlobItem>(&key)?.is_none() {
@@ -154,7 +154,10 @@ impl Changing<'_> {
             }
             return Err(Error::Damaged {
                 what: format!("the ledger's item {key}"),
-                why: format!("{} {} needs it, and it does not say so", self.request.package, item.n),
+                why: format!(
+                    "{} {} needs it, and its count does not include that",
+                    self.request.package, item.n
+                ),
             });
         }
         let change = Change::Update { set: crate::table::Item::new(), add: [("refs", -1)].into() };
@@ -162,7 +165,7 @@ impl Changing<'_> {
         Ok(Some(Action { key, condition, change }))
     }
 
-    /// The event of it, and the head after it.
+    /// Returns the entry of the change, and the head after it.
     fn entry(
         &self,
         head: &Head,
@@ -239,7 +242,7 @@ impl Operation for Changing<'_> {
     }
 
     fn reads_at_once(&self) -> bool {
-        // A refusal because of a tag rests on the version and on the head of the tags.
+        // A refusal because of a tag depends on the version and on the head of the tags.
         self.withdraws()
     }
 
@@ -302,7 +305,7 @@ impl Operation for Changing<'_> {
             set["more_labels"] = json!(item.more_labels);
         }
         let change = Change::Update { set: set.as_object().cloned().unwrap_or_default(), add: [].into() };
-        // Both, whatever changes: so that a refusal brings the version back as soon as anything about it has changed.
+        // Both, for every kind of change: then a refusal returns the version as soon as anything about it has changed.
         let condition = seen.unchanged::<VersionItem>(&self.version_key());
         actions.extend([new_head, entry, Action { key: self.version_key(), condition, change }]);
         let outcome = Outcome::Changed(Box::new(item), before.state);
@@ -319,15 +322,15 @@ impl Operation for Changing<'_> {
     ) -> Result<Step<Outcome>, Error> {
         let key = self.version_key();
         let Some(item) = seen.get_referenced::<VersionItem>(&key)? else { return Ok(Step::Read(vec![key])) };
-        // The version may have changed again since: its state is as the operation left it, or found it.
-        let asked = |otherwise| match self.request.change {
+        // The version may have changed again since then: its state is as the operation left it, or found it.
+        let state_after = |otherwise| match self.request.change {
             ReleaseChange::Yank => State::Yanked,
             ReleaseChange::Unyank => State::Active,
             ReleaseChange::Delete => State::Deleted,
             ReleaseChange::Label(_) => otherwise,
         };
         if reference.unchanged {
-            let state = asked(item.state);
+            let state = state_after(item.state);
             let item = VersionItem { state, ..item };
             return Ok(Step::Done(Outcome::Changed(Box::new(item), state)));
         }
@@ -343,7 +346,7 @@ impl Operation for Changing<'_> {
             return Err(used_for(format!("{:?} {version}", event.kind).to_lowercase(), self, context));
         }
         let was = event.was.unwrap_or(item.state);
-        let is = asked(was);
+        let is = state_after(was);
         let item = VersionItem { state: is, ..item };
         Ok(Step::Done(Outcome::Changed(Box::new(item), was)))
     }
@@ -361,20 +364,20 @@ impl Changing<'_> {
 }
 
 impl TableLedger {
-    /// See [`Ledger::change`](crate::ledger::Ledger::change).
+    /// Implements [`Ledger::change`](crate::ledger::Ledger::change).
     pub(in crate::ledger) async fn change_version(&self, request: &ChangeRequest) -> Result<Changed, Error> {
         let op = self.op_id(&request.author);
-        // As long as tags of the package keep moving, it takes another look at them.
+        // The tags are read again as long as tags of the package keep moving.
         for _ in 0..TAG_LOOKS {
-            let looked = try_join(self.tagging(request), self.blob_to_delete(request)).await;
-            let (tags, blob) = looked.map_err(|error| error.unresolved(&request.author))?;
+            let found = try_join(self.tagging(request), self.blob_to_delete(request)).await;
+            let (tags, blob) = found.map_err(|error| error.unresolved(&request.author))?;
             reach("change-looked");
             let operation = Changing { request, tags, blob };
             let commit = Commit { ledger: self, operation: &operation, author: &request.author, op: &op };
             if let Outcome::Changed(item, previous) = commit.run(None).await? {
                 reach("change-done");
                 let mut release = item.into_release(&request.package);
-                // What was done is done, whether or not its tags can be read now.
+                // The change is committed, even if the tags can't be read now.
                 let tags = self.tags_by_version(&request.package).await;
                 let tags = tags.map(|mut tags| tags.remove(&request.version).unwrap_or_default());
                 release.tags = tags.unwrap_or(operation.tags.on);

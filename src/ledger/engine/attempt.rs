@@ -1,4 +1,4 @@
-//! One operation on its way to being committed: reading what it is decided on, and deciding.
+//! One operation before its commit: reading the items that it depends on, and deciding.
 
 use super::{
     idempotency::{decide, recall},
@@ -14,7 +14,7 @@ use crate::{
 };
 use std::fmt;
 
-/// One operation on its way to being committed.
+/// One operation that is to be committed.
 pub(in crate::ledger) struct Commit<'a, O> {
     pub ledger: &'a TableLedger,
     pub operation: &'a O,
@@ -22,21 +22,21 @@ pub(in crate::ledger) struct Commit<'a, O> {
     pub op: &'a OpId,
 }
 
-/// Why a try did not end the matter.
+/// The reason why an attempt did not conclude the operation.
 pub(super) enum AttemptError {
-    /// Someone else was first; `carried` says whether the refusal brought what the next try needs.
+    /// Another writer was first; `carried` is true if the refusal returned what the next attempt needs.
     Lost {
         carried: bool,
     },
     Fault(Fault),
-    /// The end of the matter, as soon as nothing is pending.
+    /// The final error, to be returned as soon as no attempt is pending.
     Final(Error),
 }
 
 impl fmt::Display for AttemptError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Lost { .. } => f.write_str("someone else was first"),
+            Self::Lost { .. } => f.write_str("another writer was first"),
             Self::Fault(fault) => write!(f, "{fault}: {}", fault.source),
             Self::Final(error) => error.fmt(f),
         }
@@ -70,7 +70,8 @@ impl From<Fault> for AttemptError {
 }
 
 impl<O: Operation> Commit<'_, O> {
-    /// The plan from what was read for it. An error that rests on no one state is decided on again, in one.
+    /// Returns the plan for what was read. If an error depends on reads at different instants, reads again at one
+    /// instant and decides again.
     pub(in crate::ledger) async fn expect(&self, seen: &mut Snapshot) -> Result<Step<O::Outcome>, Error> {
         let plan = decide(self.operation, seen, &self.context());
         if plan.is_ok() || seen.torn().is_none() {
@@ -81,7 +82,7 @@ impl<O: Operation> Commit<'_, O> {
         decide(self.operation, seen, &self.context())
     }
 
-    /// What it would come to now. Changes nothing.
+    /// Returns the outcome that the operation would have now. Changes nothing.
     pub(in crate::ledger) async fn dry_run(&self) -> Result<O::Outcome, Error> {
         let mut snapshot = self.read(None, &[], self.operation.reads_at_once()).await?;
         Ok(match self.decide(&mut snapshot).await? {
@@ -100,7 +101,7 @@ impl<O: Operation> Commit<'_, O> {
         self.reading(snapshot, |seen| decide(self.operation, seen, &context)).await
     }
 
-    /// The outcome that an entry tells of.
+    /// Returns the outcome that an entry records.
     pub(super) async fn recall(
         &self,
         reference: &OutcomeRef,
@@ -110,11 +111,11 @@ impl<O: Operation> Commit<'_, O> {
         let plan = self.reading(&mut snapshot, |seen| recall(self.operation, reference, seen, &context));
         match plan.await? {
             Step::Done(outcome) => Ok(outcome),
-            _ => unreachable!("an entry is recalled by reading alone"),
+            _ => unreachable!("recalling an entry only reads"),
         }
     }
 
-    /// Decides, reading what more it takes.
+    /// Decides, and reads more items until the decision needs none.
     async fn reading<T>(
         &self,
         snapshot: &mut Snapshot,
@@ -125,7 +126,7 @@ impl<O: Operation> Commit<'_, O> {
                 Step::Read(keys) => keys,
                 plan => return Ok(plan),
             };
-            // What is there stays as it was read: at one instant with others, perhaps.
+            // Items that are present stay as they were read, perhaps at one instant with others.
             let keys: Vec<_> = keys.into_iter().filter(|key| !snapshot.contains(key)).collect();
             let items = self.ledger.table().get_many(&keys).await?;
             snapshot.more(keys.into_iter().zip(items));
@@ -138,7 +139,7 @@ impl<O: Operation> Commit<'_, O> {
         more: &[Key],
         at_once: bool,
     ) -> Result<Snapshot, Error> {
-        // A slot tells nothing unless its heads were read no later.
+        // A slot is evidence only if its heads were read no later.
         let seen = self.ledger.read_once(self.keys(pending, more), at_once || pending.is_some()).await?;
         self.ledger.check_home(&seen).await?;
         Ok(seen)
@@ -161,11 +162,11 @@ impl<O: Operation> Commit<'_, O> {
     pub(super) fn unknown(&self, slot: u64, why: AttemptError) -> Error {
         let key =
             self.author.key.clone().unwrap_or_else(|| IdempotencyKey::Resume { op: self.op.clone(), slot });
-        let doing = format!("finding out what became of a change of {}", self.operation.package());
+        let doing = format!("finding out the outcome of a change of {}", self.operation.package());
         let source = match why {
             AttemptError::Fault(fault) => fault,
             AttemptError::Lost { .. } => Fault::new(FaultKind::Contended, doing, why.to_string()),
-            // The key is another operation's, or the ledger is another: nothing is unknown of this one.
+            // The key belongs to another request, or the table is a copy: nothing about this operation is unknown.
             AttemptError::Final(error @ (Error::Conflict(_) | Error::Copy { .. })) => return error,
             AttemptError::Final(error) => Fault::new(FaultKind::Corrupt, doing, error),
         };

@@ -1,4 +1,4 @@
-//! Reports of clocks that are or were wrong, after a change.
+//! Warnings about wrong clocks, after a change.
 
 use super::operation::Proposal;
 use crate::{
@@ -23,8 +23,8 @@ struct Entry {
 }
 
 impl TableLedger {
-    /// Reports after a change what it has met of wrong clocks: this machine's, and the one that put a log ahead. Reads
-    /// only if there is one. No error: what was done is done.
+    /// Reports the wrong clocks that a change found: this machine's, and the one that put a log ahead. Reads only if
+    /// there is one. Never fails, since the change is committed.
     pub(super) async fn report_clocks<T>(&self, proposal: &Proposal<T>, seen: &Snapshot) {
         self.clock().report();
         let now = self.now();
@@ -59,17 +59,17 @@ impl TableLedger {
         };
         let since = match first {
             Ok(Some(Entry { rev, who, when })) => format!(", since revision {rev} by {who} at {when}"),
-            // It is a notice, and the ledger may be out of reach by now.
+            // The warning is not worth an error, and the ledger may be unreachable by now.
             Ok(None) | Err(_) => String::new(),
         };
         let length = shown(when.since(now));
         Some(format!(
-            "the log of the {of} of {package} is {length} ahead of now{since}: a clock is or was wrong; what was changed \
-             now is recorded after {when}"
+            "the log of the {of} of {package} is {length} ahead of now{since}: a clock is or was wrong; this change \
+             is recorded after {when}"
         ))
     }
 
-    /// The first entry of a package's tag log that is ahead of now.
+    /// Returns the first entry of a package's tag log that is ahead of the current time.
     async fn first_ahead_of_tags(
         &self,
         package: &PackageName,
@@ -81,8 +81,8 @@ impl TableLedger {
         Ok(Some(Entry { rev, who, when }))
     }
 
-    /// The first entry of a package's release log that is ahead of now: the first such version, unless there is an event
-    /// between it and the version before.
+    /// Returns the first entry of a package's release log that is ahead of the current time: the first such version,
+    /// unless there is an event between it and the version before.
     async fn first_ahead_of_releases(
         &self,
         package: &PackageName,

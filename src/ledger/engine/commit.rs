@@ -1,9 +1,9 @@
-//! How a change is committed: read, plan, one transaction, and finding out what became of it.
+//! Committing a change: read, plan, one transaction, and finding out its outcome.
 //!
-//! Why it is right (`ARCHITECTURE.md` has the long form): every transaction names the `rev` that it saw in the head of
-//! each log that it depends on, and puts an entry that carries the operation's `op` in a slot that must be empty. So
-//! of all copies of all tries of one operation at most one can land; a copy that arrives late is inert as soon as one
-//! of its heads has moved; and whether one landed can be read from its slot. [`settle`](super::settle) does so.
+//! The argument for correctness (`ARCHITECTURE.md` has the long form): every transaction names the `rev` that it saw in
+//! the head of each log that it depends on, and puts an entry that carries the operation's `op` in a slot that must be
+//! empty. So of all copies of all attempts of one operation at most one can land; a copy that arrives late is inert as
+//! soon as one of its heads has moved; and the slot shows whether one landed. [`settle`](super::settle) reads it.
 
 use super::{
     attempt::{AttemptError, Commit},
@@ -36,7 +36,7 @@ impl TableLedger {
         self.commit_or_dry_run(operation, author, false).await
     }
 
-    /// Commits an operation; or only says what it would come to now.
+    /// Commits an operation, or only returns the outcome that it would have now.
     pub(in crate::ledger) async fn commit_or_dry_run<O: Operation>(
         &self,
         operation: &O,
@@ -48,7 +48,7 @@ impl TableLedger {
         if dry { self.retry_policy().run(READING, || commit.dry_run()).await } else { commit.run(None).await }
     }
 
-    /// The identity of an operation: a new one, or the one that is taken up again.
+    /// Returns the id of an operation: a new one, or the one that is resumed.
     pub(in crate::ledger) fn op_id(&self, author: &Author) -> OpId {
         match &author.key {
             Some(IdempotencyKey::Resume { op, .. }) => op.clone(),
@@ -57,25 +57,24 @@ impl TableLedger {
     }
 }
 
-/// Where it stands between two tries.
+/// The state between two attempts.
 struct Progress<T> {
     next: Next<T>,
-    /// The last try of which it is not known whether it landed, or yet may. Only ever one: see
-    /// [`propose`](Commit::propose).
+    /// The last attempt that may have landed or may still land. Never more than one: see [`propose`](Commit::propose).
     pending: Option<Pending>,
-    /// Whether a lost race was run again at once with what the refusal brought. Only the first one: where many write,
-    /// that goes stale on its way, and a try that loses is in the way of the others.
+    /// True once a lost race was run again at once with what the refusal returned. Only the first one is: with many
+    /// writers that data is stale on arrival, and an attempt that loses slows the others down.
     ran_again: bool,
-    /// Whether all tags were looked at already, to say in the head which are live. That is done once: it takes time.
+    /// True once all tags were read to record in the head which are live. Done once, because it takes time.
     looked: bool,
 }
 
-/// What the next try begins with.
+/// The start of the next attempt.
 enum Next<T> {
     Read,
-    /// Planning with what was read before.
+    /// Plans with the items that were read before.
     Plan(Snapshot),
-    /// Sending the same transaction again.
+    /// Sends the same transaction again.
     Resend(Box<Sent<T>>),
 }
 
@@ -85,17 +84,17 @@ struct Sent<T> {
     snapshot: Snapshot,
 }
 
-/// A plan that rests on what it may rest on.
+/// A plan whose dependencies are checked.
 enum Checked<T> {
     Send(Box<Sent<T>>),
     Answer(T),
 }
 
-/// How often one try reads again because what it read was no one state.
+/// The maximum number of reads in one attempt, when the result is not a consistent state.
 const LOOKS: usize = 5;
 
 impl<O: Operation> Commit<'_, O> {
-    /// Commits the operation, or finds out that it can't be. `seen` is what was read for it already, if anything.
+    /// Commits the operation, or returns why it can't be. `seen` holds the items that were read for it already, if any.
     #[instrument(name = "commit", level = "debug", skip_all, fields(package = %self.operation.package()))]
     pub(in crate::ledger) async fn run(&self, seen: Option<Snapshot>) -> Result<O::Outcome, Error> {
         let retry_policy = self.ledger.retry_policy();
@@ -103,7 +102,7 @@ impl<O: Operation> Commit<'_, O> {
         let (heartbeat, doing) = (Heartbeat::new(), format!("changing {}", self.operation.package()));
         let mut next = seen.map_or(Next::Read, Next::Plan);
         if let Some(IdempotencyKey::Resume { slot, .. }) = self.author.key {
-            // The try of another process has to be settled before there is another.
+            // The attempt of another process must be settled before there is another.
             let pending: Vec<_> = self.operation.slots(slot).into_iter().map(Pending::of_another).collect();
             match retry_policy.run_while(&heartbeat, &doing, || self.settle_once(&pending)).await {
                 Ok(Some(outcome)) => return Ok(outcome),
@@ -129,7 +128,7 @@ impl<O: Operation> Commit<'_, O> {
             AttemptError::Final(error) => error,
             AttemptError::Fault(fault) if fault.kind.is_transient() && stopped => Error::Interrupted,
             AttemptError::Lost { .. } if stopped => Error::Interrupted,
-            // DynamoDB refuses what meets another transaction under way without deciding between them.
+            // DynamoDB refuses a transaction that meets another one in progress, without deciding between them.
             AttemptError::Fault(fault) if fault.kind == FaultKind::Contended => self.contention(),
             AttemptError::Fault(fault) => fault.into(),
             AttemptError::Lost { .. } => self.contention(),
@@ -176,7 +175,7 @@ impl<O: Operation> Commit<'_, O> {
         }
     }
 
-    /// What to send, or the outcome if there is nothing to send.
+    /// Returns the transaction to send, or the outcome if there is nothing to send.
     async fn propose(
         &self,
         mut known: Option<Snapshot>,
@@ -207,17 +206,17 @@ impl<O: Operation> Commit<'_, O> {
             }
             match self.check_covered(plan, snapshot, whole) {
                 Ok(checked) => return self.conclude(checked?, progress).await,
-                // What was read is no base for this: it is all read again, at one instant.
+                // The items that were read do not cover this plan: all are read again, at one instant.
                 Err(keys) => (more, at_once) = (keys, true),
             }
         }
         Err(AttemptError::Lost { carried: false })
     }
 
-    /// Makes sure that a change covers all that it was decided on, and that an answer rests on what was true at one
-    /// instant; else returns what has to be read together with [`Operation::reads`].
+    /// Checks that a change covers all that it was decided on, and that an answer depends on what was true at one
+    /// instant; else returns the keys that must be read together with [`Operation::reads`].
     ///
-    /// Where a change does not cover that although all was read at one instant (`whole`), the operation ends: see
+    /// If a change does not cover that although all was read at one instant (`whole`), the operation ends: see
     /// [`Sealed::or_stop`].
     fn check_covered(
         &self,
@@ -243,7 +242,7 @@ impl<O: Operation> Commit<'_, O> {
             Err(error) => Err(error),
         };
         match snapshot.torn() {
-            // More than fits is more than any operation asks for at once.
+            // No operation reads more items at once than fit.
             Some(keys) if self.keys(None, &keys).len() <= MAX_ACTIONS => Err(keys),
             _ => Ok(answer),
         }
@@ -257,7 +256,7 @@ impl<O: Operation> Commit<'_, O> {
         transaction
     }
 
-    /// What to send next, once nothing is pending that it could land beside.
+    /// Returns the transaction to send next, once no attempt is pending that could land as well.
     async fn conclude(
         &self,
         checked: Checked<O::Outcome>,
@@ -269,7 +268,7 @@ impl<O: Operation> Commit<'_, O> {
             }
             (Checked::Answer(outcome), None) => Ok(ControlFlow::Break(outcome)),
             (checked, Some(pending)) => {
-                // What was read may be the doing of a try that is still under way, and it must not land beside another.
+                // The state may come from an attempt that is still in progress, and two attempts must not both land.
                 let settled = self.settle(pending).await?;
                 progress.pending = None;
                 match (settled, checked) {
@@ -281,7 +280,7 @@ impl<O: Operation> Commit<'_, O> {
         }
     }
 
-    /// A refusal is a success if it is our own entry that is in the way; else there may be another try.
+    /// Handles a refusal: it is a success if our own entry is in the slot; else there may be another attempt.
     async fn refused(
         &self,
         sent: Sent<O::Outcome>,
@@ -297,7 +296,7 @@ impl<O: Operation> Commit<'_, O> {
         snapshot.more(found);
         let pending = Pending::of(&proposal);
         if snapshot.item(&proposal.slot).is_some_and(|item| carries(item, self.op)) {
-            // Should the outcome have to be read, and that fail, the next try finds the entry again.
+            // If reading the outcome fails, the next attempt finds the entry again.
             let landed = self.recognise(&pending, &snapshot).await;
             progress.pending = Some(pending);
             if let Some(outcome) = landed? {
@@ -312,8 +311,8 @@ impl<O: Operation> Commit<'_, O> {
         Err(AttemptError::Lost { carried })
     }
 
-    /// Returns true if a plan from what was read, with what a refusal brought back, would be covered: then nothing has to
-    /// be read again.
+    /// Returns true if a plan from the snapshot, with the items that a refusal returned, would be covered: then nothing
+    /// has to be read again.
     fn carries_on(&self, snapshot: &Snapshot) -> bool {
         match decide(self.operation, snapshot, &self.context()) {
             Ok(Step::Commit(proposal)) => snapshot.seal(self.transaction(&proposal)).is_ok(),

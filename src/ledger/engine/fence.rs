@@ -1,4 +1,4 @@
-//! Fences: making sure that a late copy of a transaction can't land, by advancing the head that it depends on.
+//! Fences: advancing the head that a transaction depends on, so that a late copy of it can't land.
 
 use crate::{
     ledger::{
@@ -14,9 +14,10 @@ use crate::{
 };
 
 impl TableLedger {
-    /// The transaction that advances the head of `log` from what `seen` shows, with an event that says so.
+    /// Returns the transaction that advances the head of `log` from its state in `seen`, with an event that records the
+    /// fence.
     ///
-    /// Refused if the head has moved meanwhile: then it is a fence itself.
+    /// It is refused if the head has moved in the meantime, which has the same effect.
     pub(in crate::ledger) fn fence(
         &self,
         log: &str,

@@ -1,4 +1,4 @@
-//! What an operation decides with its idempotency key: the outcome is kept under the key, in the same transaction.
+//! Idempotency keys: an operation's outcome is stored under its key, in the same transaction.
 
 use super::operation::{Context, Operation, OutcomeRef, Proposal, Step};
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
     table::{Action, Change, Condition, Key},
 };
 
-/// What an operation with its idempotency key has to do, and in `seen` what that rests on. Pure.
+/// Decides what an operation with its idempotency key must do, and records in `seen` what that depends on. Pure.
 pub(in crate::ledger) fn decide<O: Operation>(
     operation: &O,
     seen: &Snapshot,
@@ -40,7 +40,7 @@ pub(in crate::ledger) fn decide<O: Operation>(
             let slot = remember.key.clone();
             actions.push(remember);
             let OutcomeRef { entry, moves, .. } = reference;
-            // With a key, no one is shown the number.
+            // With a key, the number is not shown to anyone.
             Step::Commit(Proposal { actions, heads, slot, number: 0, entry, unchanged: true, moves, outcome })
         }
         (Step::Commit(mut proposal), Some(key)) => {
@@ -59,7 +59,7 @@ pub(in crate::ledger) fn decide<O: Operation>(
 }
 
 impl<T> Step<T> {
-    /// Passes on a plan whose changes this release may make, by what the items say that it changes and the ledger itself.
+    /// Returns the plan if this release may make its changes, by what the ledger and the changed items say.
     fn writable(self, seen: &Snapshot) -> Result<Self, Error> {
         if let Self::Commit(proposal) = &self {
             let changed = proposal.actions.iter().filter(|action| action.change != Change::Check);
@@ -71,7 +71,7 @@ impl<T> Step<T> {
     }
 }
 
-/// The outcome that an entry tells of, as [`Step::Done`]; or [`Step::Read`]. Pure.
+/// Returns the outcome that an entry records, as [`Step::Done`]; or [`Step::Read`]. Pure.
 pub(in crate::ledger) fn recall<O: Operation>(
     operation: &O,
     reference: &OutcomeRef,
@@ -86,16 +86,16 @@ pub(in crate::ledger) fn recall<O: Operation>(
 }
 
 impl KeyItem {
-    /// What it leads to, in its log.
+    /// Returns the reference that the key holds, in its log.
     pub(in crate::ledger) fn outcome_ref(self, log: &str) -> OutcomeRef {
         let Self { entry, unchanged, moves, op, .. } = self;
         OutcomeRef { entry: Key::new(log, entry), op, unchanged, moves }
     }
 }
 
-/// The action that keeps an outcome under its key.
+/// Returns the action that stores an outcome under its key.
 ///
-/// A key `OP@SLOT` is kept as well: the slot tells of the first run alone, and a later run may have used another.
+/// A key `OP@SLOT` is stored as well: the slot records only the first run, and a later run may have used another slot.
 pub(in crate::ledger) fn remember<O: Operation>(
     operation: &O,
     key: &IdempotencyKey,
@@ -110,12 +110,12 @@ pub(in crate::ledger) fn remember<O: Operation>(
     }
 }
 
-/// Where an operation's outcome is kept, if it has a key.
+/// Returns the key under which an operation's outcome is stored, if it has one.
 pub(in crate::ledger) fn key_read(author: &Author, log: &str) -> Option<Key> {
     author.key.as_ref().map(|key| schema::idempotency_key(log, key))
 }
 
-/// What an earlier run with the same key came to, if there was one.
+/// Returns the outcome of an earlier run with the same key, if there was one.
 ///
 /// # Errors
 /// [`Conflict::Key`] if the key was used for another request.
@@ -133,7 +133,7 @@ pub(in crate::ledger) fn remembered<O: Operation>(
     Ok(Some(item.outcome_ref(&log)))
 }
 
-/// The operation's key was used for something else.
+/// Returns the error for a key that was used for another request.
 pub(in crate::ledger) fn used_for<O: Operation>(
     first: String,
     operation: &O,
@@ -143,7 +143,7 @@ pub(in crate::ledger) fn used_for<O: Operation>(
     Conflict::Key { key, first: readable(first), now: readable(operation.asked()) }.into()
 }
 
-/// A request as it is recorded; of the sha256 of a file or a plan, only the beginning.
+/// Shortens a recorded request: shows only the beginning of the sha256 of a file or a plan.
 fn readable(request: String) -> String {
     const SHOWN: usize = 8;
     let (what, of) = match request.rsplit_once(' ') {

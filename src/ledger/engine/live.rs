@@ -1,4 +1,4 @@
-//! Letting each head of tags say which of them are on a version: see [`schema::live`].
+//! Recording in each head of tags which of them are on a version: see [`schema::live`].
 
 use crate::{
     ledger::{
@@ -15,12 +15,12 @@ use crate::{
 use serde::Deserialize;
 use tracing::debug;
 
-/// From how many tags on that are left of too many they are looked for again.
+/// The number of remaining live tags, of formerly too many, at which they are read again.
 const FEW: u64 = 100;
-/// The most items that a page asks for.
+/// The maximum number of items in a page.
 const PAGE: u32 = 1000;
 
-/// The name of the tag that an item is of, and the version that it is on.
+/// Returns the name of the tag that an item holds, and the version that it is on.
 fn tag(key: &Key, item: &Item) -> Option<(String, Option<Version>)> {
     let name = key.sk.strip_prefix("t#")?;
     let version = item.get("version").map(|version| Version::deserialize(version).ok());
@@ -28,8 +28,8 @@ fn tag(key: &Key, item: &Item) -> Option<(String, Option<Version>)> {
 }
 
 impl TableLedger {
-    /// Lets each head of a tag log that is about to be put say what the live tags are after it. Where the head that was
-    /// seen does not say so, they are read, if `read`. No error: without it, readers look at all tags.
+    /// Records in each tag head that is about to be put the live tags after the change. If the head that was seen does
+    /// not record them, reads them if `read`. Never fails: without the record, readers read all tags.
     pub(super) async fn record_live_tags(&self, actions: &mut [Action], seen: &Snapshot, read: bool) {
         let is_head = |key: &Key| key.sk == "H" && !schema::is_releases(&key.pk);
         for at in 0..actions.len() {
@@ -39,39 +39,40 @@ impl TableLedger {
             else {
                 continue;
             };
-            let mut says = LiveTags::of_item(seen.item(&key));
-            if read && says.as_ref().is_none_or(|says| says.on.is_none() && says.count <= FEW) {
-                says = self.read_live(&key.pk).await.map(|on| LiveTags::from_live(0, on)).or(says);
+            let mut recorded = LiveTags::of_item(seen.item(&key));
+            if read && recorded.as_ref().is_none_or(|recorded| recorded.on.is_none() && recorded.count <= FEW)
+            {
+                recorded = self.read_live(&key.pk).await.map(|on| LiveTags::from_live(0, on)).or(recorded);
             }
-            if let Some(says) = &mut says {
+            if let Some(recorded) = &mut recorded {
                 let puts = actions.iter().filter(|action| action.key.pk == key.pk);
                 for Action { key, change, .. } in puts {
                     let Change::Put(item) = change else { continue };
                     let Some((name, version)) = tag(key, item) else { continue };
                     let was_on = seen.item(key).is_some_and(|item| item.contains_key("version"));
-                    says.put(&name, was_on, version);
+                    recorded.put(&name, was_on, version);
                 }
             }
             let Change::Put(head) = &mut actions[at].change else { continue };
             head.remove(LIVE);
-            if let Some(LiveTags { on, count, .. }) = says {
-                let says = match on {
+            if let Some(LiveTags { on, count, .. }) = recorded {
+                let recorded = match on {
                     Some(on) => LiveTags::from_live(rev, on),
                     None => LiveTags { rev, count, on: None },
                 };
-                head.insert(LIVE.to_owned(), schema::encode(&says).into());
+                head.insert(LIVE.to_owned(), schema::encode(&recorded).into());
             }
         }
     }
 
-    /// The live tags, by looking at all tags of a log; `None` if not all of them could be read.
+    /// Reads all tags of a log to find the live ones; `None` if not all could be read.
     async fn read_live(&self, log: &str) -> Option<Live> {
         let (from, to) = schema::ANY_TAG;
         let (pk, from, to) = (log.to_owned(), from.to_owned(), to.to_owned());
         let mut query = Query { pk, from, to, order: Order::Ascending, limit: PAGE, after: None };
         let mut live = Live::new();
         loop {
-            // Once: a change does not wait for it.
+            // Tried once: a change does not wait for it.
             let page = self.table().query(&query).await;
             let page =
                 page.inspect_err(|fault| debug!(%fault, "the live tags are left out of the head")).ok()?;

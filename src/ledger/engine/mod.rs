@@ -1,4 +1,4 @@
-//! How one operation becomes one transaction, and how its outcome is found out.
+//! The engine: it turns one operation into one transaction, and finds out its outcome.
 
 pub(super) mod attempt;
 mod clocks;

@@ -1,4 +1,5 @@
-//! A change as the protocol sees it: what it reads, and what it decides, as pure functions of what was read.
+//! The interface between a change and the protocol: the items that it reads, and its decision, as pure functions of
+//! them.
 
 use crate::{
     ledger::{Author, Error, clock::Now, schema::PlanEntries, snapshot::Snapshot},
@@ -6,7 +7,7 @@ use crate::{
     table::{Action, Key},
 };
 
-/// What an operation's plans are made with.
+/// The values that an operation plans with.
 #[derive(Debug)]
 pub(in crate::ledger) struct Context<'a> {
     pub op: &'a OpId,
@@ -14,49 +15,49 @@ pub(in crate::ledger) struct Context<'a> {
     pub now: Now,
 }
 
-/// What has to be done, given what was read.
+/// The next step of an operation, given what was read.
 #[derive(Debug)]
 pub(in crate::ledger) enum Step<T> {
-    /// More has to be read first: items that never change in what matters here.
+    /// More must be read first: items whose relevant part never changes.
     Read(Vec<Key>),
-    /// Nothing.
+    /// The operation is done.
     Done(T),
-    /// Nothing, since things are so already; `entry` tells of it. With a key, that is recorded as long as the heads of
-    /// these logs are as they were read, and the checks hold.
+    /// The state is as requested already; `entry` records it. With a key, that is stored as
+    /// long as the heads of these logs are as they were read, and the checks hold.
     Unchanged { outcome: T, entry: Key, moves: PlanEntries, logs: Vec<String>, checks: Vec<Action> },
-    /// This.
+    /// This transaction has to be committed.
     Commit(Proposal<T>),
 }
 
-/// A transaction that is yet to be sent.
+/// A transaction that is to be sent.
 #[derive(Debug)]
 pub(in crate::ledger) struct Proposal<T> {
     pub actions: Vec<Action>,
-    /// The logs that it depends on and the `rev` seen in the head of each, 0 for none: conditions of its actions, so
-    /// that it can't land once one of them has moved.
+    /// The logs that it depends on and the `rev` seen in the head of each, 0 for none. Its actions are conditional on
+    /// them, so that it can't land once one of them has moved.
     pub heads: Vec<(String, u64)>,
     /// The item that it puts where there must be none, and that carries `op`.
     pub slot: Key,
     /// The number of that slot, for people: a version or a revision.
     pub number: u64,
-    /// The entry that tells of the outcome, in the log of the operation, and whether it was there already: what an
-    /// idempotency key leads to.
+    /// The entry that records the outcome, in the log of the operation, and whether it existed already: the reference
+    /// that an idempotency key stores.
     pub entry: Key,
     pub unchanged: bool,
-    /// See [`OutcomeRef`].
+    /// The moves, as in [`OutcomeRef`].
     pub moves: PlanEntries,
     pub outcome: T,
 }
 
-/// Where the outcome of an operation that was done earlier is told.
+/// A reference to the recorded outcome of an earlier operation.
 #[derive(Debug, Clone)]
 pub(in crate::ledger) struct OutcomeRef {
     pub entry: Key,
-    /// The operation that came to it. An entry that carries another was there already.
+    /// The operation that had this outcome. An entry that carries another existed already.
     pub op: OpId,
-    /// Whether nothing had to be changed, as far as `entry` goes.
+    /// True if nothing had to be changed, as far as `entry` records.
     pub unchanged: bool,
-    /// Of a plan: the entries of all its moves. Empty where `entry` itself names them, or is the only one.
+    /// The entries of all moves of a plan. Empty if `entry` itself names them, or is the only one.
     pub moves: PlanEntries,
 }
 
@@ -66,26 +67,26 @@ pub(in crate::ledger) trait Operation: Sync {
 
     fn package(&self) -> &PackageName;
 
-    /// What is asked for, to notice an idempotency key that is used for something else.
+    /// Returns the request as text, to detect an idempotency key that is used for another one.
     fn asked(&self) -> String;
 
-    /// The log that its idempotency key belongs to.
+    /// Returns the log that its idempotency key belongs to.
     fn log(&self) -> String;
 
-    /// The items to read before it is planned.
+    /// Returns the items to read before it is planned.
     fn reads(&self) -> Vec<Key>;
 
-    /// True if these are to be read at one instant from the start, which costs twice as much. A hint: it saves a request
-    /// where a plan would else turn out not to be covered, and be read for again.
+    /// Returns true if these items are to be read at one instant from the start, which costs twice as much. A hint: it
+    /// saves a request if a plan would otherwise not be covered, and would need a second read.
     fn reads_at_once(&self) -> bool;
 
-    /// Where an earlier try that used this slot number may have put its entry.
+    /// Returns the keys at which an earlier attempt with this slot number may have put its entry.
     fn slots(&self, number: u64) -> Vec<Key>;
 
     /// Decides. Pure.
     fn plan(&self, seen: &Snapshot, context: &Context<'_>) -> Result<Step<Self::Outcome>, Error>;
 
-    /// The outcome that an entry in `seen` tells of, as [`Step::Done`]; or [`Step::Read`]. Pure.
+    /// Returns the outcome that an entry in `seen` records, as [`Step::Done`]; or [`Step::Read`]. Pure.
     fn recall(
         &self,
         reference: &OutcomeRef,

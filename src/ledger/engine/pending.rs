@@ -1,4 +1,4 @@
-//! A try whose outcome is unknown.
+//! An attempt with an unknown outcome.
 
 use super::operation::Proposal;
 use crate::{
@@ -11,12 +11,12 @@ use crate::{
     table::{Item, Key},
 };
 
-/// A try of which it is not known whether it landed, or yet may.
+/// An attempt that may have landed, or may still land.
 #[derive(Debug, Clone)]
 pub(super) struct Pending {
     pub slot: Key,
     pub number: u64,
-    /// The logs that it depends on and the `rev` of each. Of another process' try only a log is known.
+    /// The logs that it depends on and the `rev` of each. For another process' attempt only a log is known.
     heads: Vec<(String, Option<u64>)>,
 }
 
@@ -26,19 +26,19 @@ impl Pending {
         Self { slot: proposal.slot.clone(), number: proposal.number, heads: heads.collect() }
     }
 
-    /// A try of another process that may have put its entry there.
+    /// Creates the attempt of another process that may have put its entry there.
     pub(super) fn of_another(slot: Key) -> Self {
         Self { heads: vec![(slot.pk.clone(), None)], slot, number: 0 }
     }
 
-    /// Its slot, and the heads that say whether it may yet land.
+    /// Returns its slot, and the heads that show whether it can still land.
     pub(super) fn reads(&self) -> Vec<Key> {
         let mut keys: Vec<_> = self.heads.iter().map(|(log, _)| schema::head_key(log)).collect();
         keys.push(self.slot.clone());
         keys
     }
 
-    /// Whether it can't land any more: its slot is another's, or a head has moved on without it.
+    /// Returns true if it can't land any more: its slot holds another entry, or a head has moved without it.
     pub(super) fn is_inert(&self, seen: &Snapshot) -> Result<bool, Error> {
         if seen.item(&self.slot).is_some() {
             return Ok(true);
@@ -52,13 +52,13 @@ impl Pending {
         Ok(false)
     }
 
-    /// The log whose head is advanced so that it can't land any more.
+    /// Returns the log whose head is advanced so that it can't land any more.
     pub(super) fn log(&self) -> &str {
         &self.heads[0].0
     }
 }
 
-/// Whether an item was written by this operation.
+/// Returns true if an item was written by this operation.
 pub(super) fn carries(item: &Item, op: &OpId) -> bool {
     item.get("op").and_then(|value| value.as_str()) == Some(op.as_str())
 }

@@ -1,4 +1,4 @@
-//! Finding out what became of a try whose outcome is unknown.
+//! Finding out the outcome of an attempt when it is unknown.
 
 use super::{
     attempt::{AttemptError, Commit},
@@ -17,11 +17,11 @@ use crate::{
 use std::{collections::BTreeSet, time::Duration};
 use tracing::debug;
 
-/// How long finding out an unknown outcome may take, once the deadline has passed or a stop was requested.
+/// The time limit for finding out an unknown outcome, after the deadline has passed or a cancellation was requested.
 const SETTLING: Duration = Duration::from_secs(10);
 
 impl<O: Operation> Commit<'_, O> {
-    /// The outcome of a pending try, if its slot shows that it landed.
+    /// Returns the outcome of a pending attempt, if its slot shows that it landed.
     pub(super) async fn recognise(
         &self,
         pending: &Pending,
@@ -38,10 +38,10 @@ impl<O: Operation> Commit<'_, O> {
         self.recall(&reference, seen.clone()).await.map(Some)
     }
 
-    /// Finds out what became of a try: `Some` if it landed; `None` if it is certain that it did not and will not. Has
-    /// time of its own, and only a stop at once ends it early.
+    /// Finds out the outcome of an attempt: `Some` if it landed; `None` if it is certain that it did not and will not.
+    /// Has its own time limit, and only an abort ends it early.
     pub(super) async fn settle(&self, pending: &Pending) -> Result<Option<O::Outcome>, AttemptError> {
-        let doing = format!("finding out what became of a change of {}", self.operation.package());
+        let doing = format!("finding out the outcome of a change of {}", self.operation.package());
         let retry_policy = self.ledger.retry_policy().for_settlement(SETTLING);
         let pending = std::slice::from_ref(pending);
         let settle = retry_policy.run(&doing, || self.settle_once(pending));
@@ -55,7 +55,7 @@ impl<O: Operation> Commit<'_, O> {
         }
     }
 
-    /// One try to find out what became of tries, of which at most one can have landed.
+    /// Tries once to find out the outcome of attempts, of which at most one can have landed.
     pub(super) async fn settle_once(&self, pending: &[Pending]) -> Result<Option<O::Outcome>, AttemptError> {
         let table = self.ledger.table();
         // A fence is a change: a copy of the ledger is not fenced either.
@@ -86,12 +86,12 @@ impl<O: Operation> Commit<'_, O> {
             let fence = self.ledger.fence(log, self.author, &seen)?;
             match self.ledger.send(&fence).await {
                 Ok(()) => {}
-                // Moved by someone else, which serves as well; or by the very copy.
+                // The head was moved by another writer, which has the same effect; or by the very copy.
                 Err(TransactError::Refused(_)) => return Err(AttemptError::Lost { carried: false }),
                 Err(TransactError::Fault(fault)) => return Err(fault.into()),
             }
         }
-        // Only now are the slots what they will be for ever.
+        // Only now are the slots final.
         let seen = read().await?;
         for pending in open {
             if let Some(outcome) = self.recognise(pending, &seen).await? {

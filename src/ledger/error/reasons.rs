@@ -1,11 +1,11 @@
-//! The reasons for which a ledger does not do what was asked.
+//! The reasons why a ledger does not carry out a request.
 
 use super::uncertain::UncertainTime;
 use crate::model::{
     Actor, Expectation, Gate, PackageName, Protection, State, TagKind, TagName, Timestamp, Version,
 };
 
-/// What was not found.
+/// An object that does not exist.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotFound {
@@ -19,10 +19,10 @@ pub enum NotFound {
         package: PackageName,
         /// The version.
         version: Version,
-        /// The last number given.
+        /// The highest version number so far.
         last: Version,
     },
-    /// The version was there and has been deleted.
+    /// The version existed and was deleted.
     #[error("{package} {version} was deleted")]
     Deleted {
         /// The package.
@@ -30,7 +30,7 @@ pub enum NotFound {
         /// The version.
         version: Version,
     },
-    /// The package has no such tag, or it was taken off.
+    /// The package has no such tag, or the tag was removed.
     #[error("{package} has no tag {tag}")]
     Tag {
         /// The package.
@@ -38,14 +38,14 @@ pub enum NotFound {
         /// The tag.
         tag: TagName,
     },
-    /// The tag does not go back so far, or was on no version then.
+    /// The tag has no version that many steps back.
     #[error("{package} {tag} was on no version {}", moves_ago(*steps))]
     Past {
         /// The package.
         package: PackageName,
         /// The tag.
         tag: TagName,
-        /// How many rollbacks.
+        /// The number of rollbacks.
         steps: u16,
     },
     /// The tag was on no version at that time.
@@ -73,72 +73,72 @@ pub enum NotFound {
     Latest(PackageName),
 }
 
-/// What was in the way.
+/// A conflict with another change, or with an expectation.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Conflict {
-    /// A tag is not where it was expected to be.
+    /// The tag is not on the expected version.
     #[error("{package} {tag} is on {}, not on {expected}{}", shown(*found), touched(*kind, by.as_ref()))]
     Tag {
         /// The package.
         package: PackageName,
         /// The tag.
         tag: TagName,
-        /// What was expected.
+        /// The expected version.
         expected: Expectation,
-        /// What it is on.
+        /// The version that the tag is on.
         found: Option<Version>,
-        /// What happened to it last, if it was ever there and that is known.
+        /// The kind of its last change, if there was one and it is known.
         kind: Option<TagKind>,
-        /// Who did that, and when.
+        /// The author and time of that change.
         by: Option<(Actor, Timestamp)>,
     },
-    /// `latest` is not what it was expected to be.
+    /// `latest` is not the expected version.
     #[error("{package} latest is {}, not {expected}", shown(*found))]
     Latest {
         /// The package.
         package: PackageName,
-        /// What was expected.
+        /// The expected version.
         expected: Expectation,
-        /// What it is.
+        /// The present `latest`.
         found: Option<Version>,
     },
-    /// A tag is not where an application of the plan that still stands has put it.
+    /// The tag is not where the plan's last application that was not undone has put it.
     #[error("{package} {tag} is on {}, and this plan did not put it there{}", shown(*found), touched(*kind, by.as_ref()))]
     NotApplied {
         /// The package.
         package: PackageName,
         /// The tag.
         tag: TagName,
-        /// What it is on.
+        /// The version that the tag is on.
         found: Option<Version>,
-        /// What happened to it last, if it was ever there and that is known.
+        /// The kind of its last change, if there was one and it is known.
         kind: Option<TagKind>,
-        /// Who did that, and when.
+        /// The author and time of that change.
         by: Option<(Actor, Timestamp)>,
     },
-    /// What was applied moved more than the plan that is to be taken back.
-    #[error("the plan that was applied moved {moved} too, which is not in this one")]
+    /// The application moved more tags than the plan that is to be undone.
+    #[error("the plan that was applied also moved {moved}, which this plan does not contain")]
     OtherPlan {
         /// The package and tag.
         moved: String,
     },
-    /// The idempotency key was used for something else.
+    /// The idempotency key was used for another request.
     #[error("the key {key:?} was used for `{first}`, not for `{now}`")]
     Key {
         /// The key.
         key: String,
-        /// What it was first used for.
+        /// The request that the key was first used for.
         first: String,
-        /// What it is used for now.
+        /// The present request.
         now: String,
     },
-    /// Others kept being first until the deadline.
-    #[error("others kept changing {0} until the deadline")]
+    /// Other writers won every race until the deadline.
+    #[error("other writers kept changing {0} until the deadline")]
     Contention(PackageName),
 }
 
-/// What was refused.
+/// A request that the ledger's rules forbid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refused {
@@ -149,7 +149,7 @@ pub enum Refused {
         package: PackageName,
         /// The version.
         version: Version,
-        /// What it is.
+        /// The state.
         state: State,
     },
     /// A version that is tagged can't be yanked or deleted.
@@ -162,8 +162,8 @@ pub enum Refused {
         /// The tags on it.
         tags: Vec<String>,
     },
-    /// An active version that one rollback of a tag goes to can't be deleted.
-    #[error("{package} {version} is where a rollback of {} goes", tags.join(", "))]
+    /// A version that is the rollback target of a tag can't be deleted while it is active.
+    #[error("{package} {version} is the rollback target of {}", tags.join(", "))]
     WayBack {
         /// The package.
         package: PackageName,
@@ -181,17 +181,17 @@ pub enum Refused {
         version: Version,
         /// The label's name.
         name: String,
-        /// Its value.
+        /// The label's value.
         value: String,
     },
-    /// A version can't take these labels on top of those it has.
+    /// The version can't have these labels in addition to its own.
     #[error("{package} {version} can't take these labels: {why}")]
     Labels {
         /// The package.
         package: PackageName,
         /// The version.
         version: Version,
-        /// Why.
+        /// The reason.
         why: String,
     },
     /// The tag is protected.
@@ -201,22 +201,22 @@ pub enum Refused {
         package: PackageName,
         /// The tag.
         tag: TagName,
-        /// How.
+        /// The protection.
         protection: Protection,
     },
-    /// The tag can't be put back.
-    #[error("{package} {tag} can't be put back{}", unfit(*to))]
+    /// The tag can't be rolled back.
+    #[error("{package} {tag} can't be rolled back{}", unfit(*to))]
     Rollback {
         /// The package.
         package: PackageName,
         /// The tag.
         tag: TagName,
-        /// What it was on, and the state of that; `None` if it was on no version.
+        /// The target and its state; `None` if the tag was on no version before.
         to: Option<(Version, State)>,
-        /// The nearest version further back that it can be put on, if there is one.
+        /// The nearest earlier version that the tag can be rolled back to, if there is one.
         nearest: Option<Version>,
     },
-    /// A gate is shut.
+    /// The version does not pass a gate.
     #[error("{package} {version} does not pass {}", shut(failed))]
     Gates {
         /// The package.
@@ -225,34 +225,34 @@ pub enum Refused {
         tag: TagName,
         /// The version.
         version: Version,
-        /// The gates that are shut.
+        /// The gates that failed.
         failed: Vec<GateFailure>,
     },
-    /// The version that a tag was on at some time is not certain.
+    /// The version that a tag was on at a time is not certain.
     #[error("{0}")]
     UncertainTime(Box<UncertainTime>),
-    /// The plan is more than one transaction can hold.
-    #[error("the plan takes {needed} items in one transaction, which holds {most}")]
+    /// The plan does not fit in one transaction.
+    #[error("the plan needs {needed} items in one transaction; at most {most} are allowed")]
     TooLarge {
-        /// How many items it takes.
+        /// The number of items that the plan needs.
         needed: usize,
-        /// How many there can be.
+        /// The maximum number of items.
         most: usize,
     },
-    /// This kind of ledger can't do that.
-    #[error("this kind of ledger can't do that")]
+    /// This kind of ledger does not support the operation.
+    #[error("this kind of ledger does not support this operation")]
     Unsupported,
-    /// The package has as many versions as numbers allow.
+    /// The package has no version numbers left.
     #[error("{0} has used up its version numbers")]
     Full(PackageName),
 }
 
-/// A gate that is shut.
+/// A gate that failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GateFailure {
     /// The gate.
     pub gate: Gate,
-    /// What was found instead, for people.
+    /// The value that was found instead, for people.
     pub found: String,
 }
 
@@ -285,7 +285,7 @@ fn touched(kind: Option<TagKind>, by: Option<&(Actor, Timestamp)>) -> String {
     by.map_or_else(String::new, |(who, when)| format!("; {who} {did} it at {when}"))
 }
 
-/// What a missing version, or a missing package, is called, where this is the last number given.
+/// Returns the error for a missing version, or for a missing package if there is no `last` version number.
 pub(in crate::ledger) fn no_version(package: &PackageName, version: Version, last: Option<u64>) -> NotFound {
     match last.and_then(|last| Version::try_from(last).ok()) {
         Some(last) => NotFound::Version { package: package.clone(), version, last },

@@ -1,10 +1,10 @@
-//! Proving the promises for what is stored: every log, head, tag, count and directory entry against all the others.
+//! Verifying the stored data: every log, head, tag, count and directory entry is compared with all the others.
 //!
-//! Writers may be at work meanwhile. A package is judged as of the instant at which its two heads were read, first and
-//! as one snapshot: what was committed after that is left out (see [`package`]). The count of a blob is judged by its
-//! item, read between two passes over the whole table that find the same versions to need it, and the same number to
-//! have been deleted: versions come and are deleted only once. Memory: about 200 bytes for each entry of one package at a
-//! time, a name for each package, and a small record for each distinct blob.
+//! Writers may be active. A package is judged as of the instant at which its two heads were read, first and as one
+//! snapshot: later commits are left out (see [`package`]). The count of a blob is judged by its item, read between two
+//! passes over the whole table that find the same versions to need it, and the same number of deleted ones: versions
+//! are added and deleted only once. Memory: about 200 bytes for each entry of one package at a time, a name for each
+//! package, and a small record for each distinct blob.
 
 mod compact;
 mod count;
@@ -43,7 +43,7 @@ use std::{
 use violation::{Found, UNKNOWN_ITEM};
 
 impl TableLedger {
-    /// See [`Ledger::audit`](crate::ledger::Ledger::audit).
+    /// Implements [`Ledger::audit`](crate::ledger::Ledger::audit).
     pub(in crate::ledger) async fn audit_all(
         &self,
         repair: bool,
@@ -79,7 +79,7 @@ impl TableLedger {
                         examined.insert(name.to_owned());
                         match name.parse::<PackageName>() {
                             Ok(name) => {
-                                self.audit_and_fence(&name, repair, on_violation, on_progress).await?
+                                self.audit_and_fence(&name, repair, on_violation, on_progress).await?;
                             }
                             Err(error) => on_violation(Violation::new(
                                 key.to_string(),
@@ -94,7 +94,7 @@ impl TableLedger {
                         on_violation(Violation::new(
                             key.to_string(),
                             Invariant::Form,
-                            "it is no item of a ledger",
+                            "it is not an item of a ledger",
                         ));
                     }
                     Some(("D#", _)) => listed.push(key.clone()),
@@ -110,13 +110,13 @@ impl TableLedger {
         }
         audit_report.packages = counts.packages;
         audit_report.versions = counts.versions;
-        // What needs a blob may be what is lost of a damaged log: then no count is lowered.
+        // The missing part of a damaged log may need a blob: then no count is lowered.
         self.audit_counts(&counts, repair, !damaged, on_violation, on_progress).await?;
         audit_report.blobs = counts.into_blobs();
         Ok(audit_report)
     }
 
-    /// Checks that this release may change the ledger, and that it is no copy, such as a restored table.
+    /// Checks that this release may change the ledger, and that the table is not a copy, such as a restored one.
     async fn check_repairable(&self) -> Result<(), Error> {
         let meta = schema::meta_key();
         let seen = self.read(vec![meta.clone()]).await?;
@@ -124,7 +124,7 @@ impl TableLedger {
         self.check_home(&seen).await
     }
 
-    /// Reports what is found, and repairs it if that is asked for and possible.
+    /// Reports a finding, and repairs it if that was requested and is possible.
     async fn settle_found(
         &self,
         found: Found,
@@ -135,7 +135,7 @@ impl TableLedger {
         Ok(())
     }
 
-    /// Repairs what is found, if that is asked for and possible.
+    /// Repairs a finding, if that was requested and is possible.
     async fn settled(&self, found: Found, repair: bool) -> Result<Violation, Error> {
         let Found { mut violation, fix } = found;
         violation.repair = match fix {
@@ -146,7 +146,7 @@ impl TableLedger {
         Ok(violation)
     }
 
-    /// Puts right what is wrong, under the condition that it is still as it was seen.
+    /// Repairs items, under the condition that they are still as they were read.
     async fn apply_repair(&self, actions: Vec<Action>) -> Result<Repair, Error> {
         let mut transaction = Transaction::new(OpId::from(self.retry_policy().random()).to_string());
         for action in actions {
@@ -157,7 +157,7 @@ impl TableLedger {
             match self.table().transact(&transaction).await {
                 Ok(()) => Ok(Repair::Done),
                 Err(TransactError::Refused(found)) => {
-                    // After a try without an answer it may be done already.
+                    // After an attempt without an answer the repair may be done already.
                     let done = unanswered.load(Ordering::Relaxed) && is_done(&transaction, &found);
                     Ok(if done { Repair::Done } else { Repair::Overtaken })
                 }
@@ -170,7 +170,7 @@ impl TableLedger {
         Ok(repaired.await?)
     }
 
-    /// Returns true if there is any version of a package.
+    /// Returns true if a package has any version.
     async fn has_versions(&self, name: &PackageName) -> Result<bool, Error> {
         let (pk, (from, to)) = (schema::releases(name), schema::ANY_VERSION);
         let (from, to) = (from.to_owned(), to.to_owned());
@@ -179,8 +179,8 @@ impl TableLedger {
         Ok(!page.items.is_empty())
     }
 
-    /// Entries of the directory must be of packages, in the partition that their name belongs to. A package's entry
-    /// and its first head are written at once, so the head, read later, must be there.
+    /// Checks the directory: its entries must be of existing packages, in the partition that their name belongs to. A
+    /// package's entry and its first head are written at once, so the head, read later, must exist.
     async fn audit_directory(
         &self,
         listed: Vec<Key>,
@@ -192,21 +192,21 @@ impl TableLedger {
             match key.sk.parse::<PackageName>() {
                 Ok(name) => named.push((key, name)),
                 Err(error) => {
-                    on_violation(Violation::new(key.to_string(), Invariant::Directory, error.to_string()))
+                    on_violation(Violation::new(key.to_string(), Invariant::Directory, error.to_string()));
                 }
             }
         }
         let heads: Vec<_> = named.iter().map(|(_, name)| schema::head_key(&schema::releases(name))).collect();
         let seen = Snapshot::new(heads.clone(), self.read_each(&heads).await?, false);
         for ((key, name), head_key) in named.into_iter().zip(heads) {
-            // One that can't be read is told of with its package.
+            // An unreadable head is reported with its package.
             let Ok(head) = seen.get::<Head>(&head_key) else { continue };
             let gone = |condition| Action { key: key.clone(), condition, change: Change::Delete };
             let (what, fix) = if key != schema::directory_key(&name) {
-                ("the package belongs into another partition", vec![gone(Condition::Present)])
+                ("the package belongs in another partition", vec![gone(Condition::Present)])
             } else if head.is_none_or(|head| head.n == 0) {
                 if self.has_versions(&name).await? {
-                    // It is there, and its head is wrong: that is told of with the package.
+                    // The head exists and is wrong: that is reported with the package.
                     continue;
                 }
                 let none = Condition::Any(vec![Condition::Absent, Condition::equals("n", 0)]);
@@ -222,7 +222,7 @@ impl TableLedger {
     }
 }
 
-/// Returns true if what a refusal found is what the repair would have made of it.
+/// Returns true if the items that a refusal returned are what the repair would have made of them.
 fn is_done(repair: &Transaction, found: &[Option<table::Found>]) -> bool {
     let actions = repair.actions().iter().zip(found);
     let mut changes = actions.filter(|(action, _)| action.change != Change::Check);

@@ -1,9 +1,10 @@
-//! The ledger's side of collection: which objects of a store no version needs, and making sure that none ever will.
+//! The ledger's side of collection: finding the objects of a store that no version needs, and ensuring that none ever
+//! will.
 //!
 //! (generation, kept before condemned) of a blob only ever grows, and a version is committed only against a kept
 //! generation. So once an object's generation is condemned, no version will ever need that object, and it may be
-//! deleted however late the deletion arrives. Condemning is idempotent by nature: after an answer that tells nothing
-//! the item is read again, and a copy that lands late condemns what is then still needed by no version.
+//! deleted no matter how late the deletion arrives. Condemning is idempotent by nature: after a lost answer the item is
+//! read again, and a copy that lands late condemns an object that no version needs then either.
 
 use crate::{
     fault::Fault,
@@ -19,24 +20,25 @@ use crate::{
 use serde_json::json;
 use std::{cmp::Ordering, fmt};
 
-/// What a ledger knows of an object in its store.
+/// The status of an object in a ledger's store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum BlobStatus {
-    /// Some version needs it.
+    /// A version needs it.
     Needed,
-    /// No version needs it, but one that is being added may yet: it has to be condemned before it is deleted.
+    /// No version needs it, but one that is being added still may: it must be condemned before it is deleted.
     Orphan,
     /// No version will ever need it.
     Condemned,
-    /// Its generation is one that this ledger never gave out. It is left alone.
+    /// This ledger never issued the object's generation. The object is not touched.
     Foreign,
 }
 
-/// Where an object stands, given its blob's item in the epoch of its address, and the ledger's own epoch.
+/// Returns the status of an object, given its blob's item in the epoch of its address, and the ledger's own epoch.
 fn blob_status(address: &Address, item: Option<&BlobItem>, epoch: u64) -> BlobStatus {
     let generation = address.generation;
     let unknown = match address.epoch().cmp(&epoch) {
-        // A former owner of the store put it there after this ledger was copied, and nothing is added there any more.
+        // A former owner of the store put it there after this ledger was copied, and nothing is added in that epoch any
+        // more.
         Ordering::Less => BlobStatus::Orphan,
         Ordering::Equal => BlobStatus::Foreign,
         Ordering::Greater => return BlobStatus::Foreign,
@@ -52,9 +54,9 @@ fn blob_status(address: &Address, item: Option<&BlobItem>, epoch: u64) -> BlobSt
             (BlobState::Kept, 0) if item.refs == 0 => BlobStatus::Orphan,
             (BlobState::Kept, 0) => BlobStatus::Needed,
             (BlobState::Condemned, 0) => BlobStatus::Condemned,
-            // An upload whose commit has not come, and may yet.
+            // An upload whose commit has not arrived, and still may.
             (BlobState::Condemned, 1) => BlobStatus::Orphan,
-            // They may be the last bytes of what a version needs elsewhere.
+            // These may be the last bytes of a blob that a version needs elsewhere.
             (BlobState::Kept, _) if item.refs > 0 => BlobStatus::Foreign,
             _ => unknown,
         },
@@ -65,7 +67,7 @@ fn blob_key(address: &Address) -> Key {
     schema::blob_key(&address.sha256, address.epoch())
 }
 
-/// The ledger's epoch. It only grows, and an object that may be condemned in one may be in every later one.
+/// Returns the ledger's epoch. It only grows, and an object that may be condemned in one may be in every later one.
 fn epoch(seen: &Snapshot) -> Result<u64, Error> {
     let key = schema::meta_key();
     if seen.item(&key).is_none() {
@@ -74,18 +76,18 @@ fn epoch(seen: &Snapshot) -> Result<u64, Error> {
     Ok(seen.shown::<Meta>(&key)?.map_or(0, |meta| meta.show().epoch))
 }
 
-/// The transaction that condemns an orphan, if its item is as it was read.
+/// Returns the transaction that condemns an orphan, if its item is as it was read.
 fn condemning(token: String, address: &Address, key: &Key, condition: Condition) -> Transaction {
     let generation = address.generation;
     let set = json!({ "state": "condemned", "gen": generation, "refs": 0 });
     let mut transaction = Transaction::new(token);
-    // No put: what a newer release wrote stays.
+    // An update instead of a put keeps the attributes of a newer release.
     let change = Change::Update { set: set.as_object().cloned().unwrap_or_default(), add: [].into() };
     transaction.push(Action { key: key.clone(), condition, change });
     transaction
 }
 
-/// Why a try to condemn did not end the matter.
+/// The reason why an attempt to condemn was not conclusive.
 enum CondemnError {
     /// The blob's item has changed since it was read.
     Changed,
@@ -95,7 +97,7 @@ enum CondemnError {
 impl fmt::Display for CondemnError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Changed => f.write_str("the blob was added or collected meanwhile"),
+            Self::Changed => f.write_str("the blob was added or collected in the meantime"),
             Self::Failed(error) => error.fmt(f),
         }
     }
@@ -129,15 +131,15 @@ impl TableLedger {
     ) -> Result<Vec<BlobStatus>, Error> {
         self.check_schema().await?;
         let keys: Vec<_> = addresses.iter().map(blob_key).collect();
-        let asked: Vec<_> = keys.iter().cloned().chain([schema::meta_key()]).collect();
-        let read = self.read_each(&asked).await?;
-        let seen = Snapshot::new(asked, read, false);
+        let requested: Vec<_> = keys.iter().cloned().chain([schema::meta_key()]).collect();
+        let read = self.read_each(&requested).await?;
+        let seen = Snapshot::new(requested, read, false);
         let epoch = epoch(&seen)?;
         let blob_statuses = addresses.iter().zip(&keys);
         blob_statuses.map(|(address, key)| Ok(blob_status(address, seen.get(key)?.as_ref(), epoch))).collect()
     }
 
-    /// The transaction that condemns an object, if that is what it takes; else true if it is condemned already.
+    /// Returns the transaction that condemns an object, if one is needed; else true if it is condemned already.
     pub(in crate::ledger) fn condemnation(
         &self,
         address: &Address,
@@ -176,7 +178,7 @@ impl TableLedger {
         };
         match self.retry_policy().run(&doing, attempt).await {
             Ok(condemned) => Ok(condemned),
-            // Who keeps changing it needs it: left for another time.
+            // A client that keeps changing it needs it: left for a later run.
             Err(CondemnError::Changed) => Ok(false),
             Err(CondemnError::Failed(error)) => Err(error),
         }
@@ -202,7 +204,7 @@ mod tests {
             let found = blob_status(&at(generation), item.as_ref(), epoch);
             assert_eq!(found, expected, "{generation} {item:?} in epoch {epoch}");
         };
-        // In the ledger's own epoch; and as what is left of it, where that differs, once it has adopted a store.
+        // In the ledger's own epoch; and in a former one, where that differs, once it has adopted a store.
         let cases = [
             (0, None, BlobStatus::Orphan, None),
             (1, None, BlobStatus::Foreign, Some(BlobStatus::Orphan)),
@@ -224,7 +226,7 @@ mod tests {
                 check(first + generation, item, epoch + 1, older.unwrap_or(own));
             }
         }
-        // Of an epoch that is not this ledger's yet.
+        // In an epoch that the ledger has not reached.
         check(first_generation(1), None, 0, BlobStatus::Foreign);
     }
 }

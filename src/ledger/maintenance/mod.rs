@@ -1,4 +1,4 @@
-//! What `gc` and `fsck` ask of a ledger.
+//! The ledger's side of `gc` and `fsck`.
 
 pub(super) mod audit;
 pub(super) mod condemn;

@@ -1,4 +1,5 @@
-//! Saying what is missing: a change reads no more than it needs, so it can't tell a missing package from a missing version.
+//! Naming the missing object: a change reads no more than it needs, so it can't distinguish a missing package from a
+//! missing version.
 
 use crate::{
     ledger::{
@@ -10,7 +11,7 @@ use crate::{
 };
 
 impl TableLedger {
-    /// Says which of package and version is missing.
+    /// Returns the error with the missing object named: the package or the version.
     pub(in crate::ledger) async fn explain(&self, package: &PackageName, spec: &Spec, error: Error) -> Error {
         let Error::NotFound(not_found) = &error else { return error };
         if matches!(not_found, NotFound::Deleted { .. } | NotFound::Latest(_)) {
@@ -30,7 +31,7 @@ impl TableLedger {
         }
     }
 
-    /// Says of each move of a plan which of package and version is missing.
+    /// Names the missing object, the package or the version, in the error of each move of a plan.
     pub(in crate::ledger) async fn explain_moves(&self, request: &ApplyRequest, error: Error) -> Error {
         let spec_of = |package: &PackageName, tag: &TagName| {
             let planned = request.plan.moves().iter().find(|it| it.package == *package && it.tag == *tag);

@@ -1,12 +1,12 @@
 //! The history of a package: its logs, read backwards.
 //!
-//! The whole history is as of one instant, that of a snapshot of both heads. The ranges are read after it, each at a time
-//! of its own, and entries of a higher `rev` than the head of their log are left out. Else a change between two of these
-//! reads would show where a change before it is missing. The history of one tag is one range: newer entries of it can
-//! only be missing where it begins.
+//! The whole history is as of one instant, that of a snapshot of both heads. The ranges are read after it, each at an
+//! instant of its own, and entries of a higher `rev` than the head of their log are left out. Otherwise a change
+//! between two of these reads could be shown while an earlier change is missing. The history of one tag is one range:
+//! only its newest entries can be missing.
 //!
-//! The entries of a log whose head is damaged or lost are shown without an upper bound. The history then ends with an
-//! error that names the head.
+//! The entries of a log whose head is damaged or missing are shown without an upper bound. The history then ends with
+//! an error that names the head.
 
 use super::pages::{Ordered, merge};
 use crate::{
@@ -35,7 +35,7 @@ enum LogHead {
 }
 
 impl TableLedger {
-    /// See [`Ledger::history`](crate::ledger::Ledger::history).
+    /// Implements [`Ledger::history`](crate::ledger::Ledger::history).
     pub(in crate::ledger) fn read_history(
         &self,
         package: &PackageName,
@@ -44,7 +44,7 @@ impl TableLedger {
         let (package, tag) = (package.clone(), tag.cloned());
         stream::once(async move {
             let mut events = Box::pin(self.events_of(&package, tag.as_ref()).await?.peekable());
-            // Only a stream that is empty takes a look at whether the package is there.
+            // The package's existence is checked only if the stream is empty.
             if events.as_mut().peek().await.is_none() {
                 self.read_head(&package).await?;
                 return Err(Error::from(match tag {
@@ -58,7 +58,7 @@ impl TableLedger {
         .boxed()
     }
 
-    /// The events of a package, or of one of its tags, newest first.
+    /// Returns the events of a package, or of one of its tags, newest first.
     async fn events_of(
         &self,
         package: &PackageName,
@@ -99,7 +99,7 @@ impl TableLedger {
             }
             let [of_releases, bound_of_tags] = bounds;
             let [changed, added] = [changed, added].map(|events| up_to(of_releases, events));
-            // Of one instant, a tag is moved after its version was added.
+            // At one instant, a tag is moved after its version was added.
             let merged =
                 merge(vec![up_to(bound_of_tags, of_tags), changed, added], |event| Reverse(event.at));
             return Ok(merged.chain(stream::iter(errors)).boxed());
@@ -121,7 +121,7 @@ impl TableLedger {
         Ok([head(&releases)?, head(&tags)?])
     }
 
-    /// The records of a range of a log.
+    /// Reads the records of a range of a log.
     pub(in crate::ledger) fn events<T: Serialize + DeserializeOwned + Send + 'static>(
         &self,
         log: String,
@@ -137,7 +137,7 @@ impl TableLedger {
             .boxed()
     }
 
-    /// What a range of a log tells, newest first.
+    /// Reads the events of a range of a log, newest first.
     fn read_log<T: Serialize + DeserializeOwned + Send + 'static>(
         &self,
         package: &PackageName,
@@ -151,13 +151,13 @@ impl TableLedger {
     }
 }
 
-/// Leaves out the events after the last that there was, where that is known.
+/// Leaves out the events after the last revision, if that is known.
 fn up_to(last: Option<u64>, events: Ordered<'_, Event>) -> Ordered<'_, Event> {
     let is_of_then = move |event: &Event| last.is_none_or(|last| event.rev <= last);
     events.try_filter(move |event| std::future::ready(is_of_then(event))).boxed().peekable()
 }
 
-/// Returns true if there is an entry, whether or not it can be read.
+/// Returns true if there is an entry, readable or not.
 async fn has_entry(events: &mut Ordered<'_, Event>) -> bool {
     matches!(Pin::new(events).peek().await, Some(Ok(_) | Err(Error::Damaged { .. })))
 }

@@ -1,4 +1,4 @@
-//! Reading the ledger.
+//! Reads of the ledger.
 
 use super::pages::{PageSize, merge};
 use crate::{
@@ -24,7 +24,7 @@ use futures_util::{
 use std::{collections::BTreeMap, pin::Pin};
 
 impl TableLedger {
-    /// What a listing shows of these packages.
+    /// Returns the summaries of these packages for a listing.
     pub(in crate::ledger) async fn read_summaries(
         &self,
         packages: &[PackageName],
@@ -75,7 +75,7 @@ impl TableLedger {
         }
     }
 
-    /// Returns the version that a spec leads to and, where it is a tag, the revision of the tag's last change.
+    /// Returns the version that a spec resolves to and, if it is a tag, the revision of the tag's last change.
     pub(in crate::ledger) async fn read_position(
         &self,
         package: &PackageName,
@@ -89,7 +89,7 @@ impl TableLedger {
         found.ok_or_else(|| NotFound::Tag { package: package.clone(), tag: tag.clone() }.into())
     }
 
-    /// Returns a tag as it stands, also one that is on no version.
+    /// Returns the present state of a tag, also of one that is on no version.
     pub(in crate::ledger) async fn read_tag(
         &self,
         package: &PackageName,
@@ -105,7 +105,7 @@ impl TableLedger {
         spec: &Spec,
     ) -> Result<Release, Error> {
         let (head, tag_head) = heads(package);
-        // By number all reads are made at once; anything else has to be resolved first.
+        // For a number all reads are made at once; any other spec must be resolved first.
         let (item, names, rev) = match spec {
             Spec::Version(version) => self.read_version_and_names(package, *version).await?,
             Spec::Past(..) | Spec::At(..) => {
@@ -122,7 +122,7 @@ impl TableLedger {
                     at.ok_or_else(|| NotFound::Tag { package: package.clone(), tag: tag.clone() })?;
                 let live = self.live_tags(package, seen.get(&tag_head)?);
                 let (item, mut live) = try_join(self.read_version(package, version), live).await?;
-                // It may have moved between the reads, and it is what was asked for.
+                // The tag may have moved between the reads, and it is the one that was requested.
                 live.insert(tag.to_string(), version);
                 (item, by_version(latest, &live), Some(rev))
             }
@@ -141,8 +141,8 @@ impl TableLedger {
         Ok(release)
     }
 
-    /// The tags of a package in full. As many as fit on a page are read at once; of more, those that are on no version
-    /// are not.
+    /// Returns the full tags of a package. If all fit on a page, they are read at once; else only those on a version
+    /// are read.
     pub(in crate::ledger) async fn read_tags(&self, package: &PackageName) -> Result<Tagged, Error> {
         let (head, tag_head) = heads(package);
         let first = self.first_moves(package);
@@ -165,7 +165,7 @@ impl TableLedger {
         Ok(Tagged { latest, tags })
     }
 
-    /// The tags that are on some version, by name, if all tags are on the first page.
+    /// Returns the tags that are on a version, by name, if all tags are on the first page.
     async fn first_moves(&self, package: &PackageName) -> Result<Option<Vec<TagMove>>, Error> {
         let (pk, (from, to)) = (schema::tags(package), schema::ANY_TAG);
         let (from, to, mut size) = (from.to_owned(), to.to_owned(), PageSize::first());
@@ -182,15 +182,15 @@ impl TableLedger {
         moves(package, items).map(Some)
     }
 
-    /// All tags, by name: those that are on no version, too.
+    /// Lists all tags by name, including those on no version.
     fn all_tags(&self, package: &PackageName) -> impl Stream<Item = Result<TagItem, Error>> + Send {
         let (from, to) = schema::ANY_TAG;
         self.pages(schema::tags(package), from.to_owned(), to.to_owned(), Order::Ascending)
             .map(|row| row.and_then(|(key, item)| decode(&key, &item)))
     }
 
-    /// The tags that are on some version, by the head of the tags as it was read; or, where that does not say, by
-    /// looking at all tags.
+    /// Returns the tags that are on a version: from the head of the tags as it was read, or, if that does not record
+    /// them, by reading all tags.
     pub(in crate::ledger) async fn live_tags(
         &self,
         package: &PackageName,
@@ -207,7 +207,7 @@ impl TableLedger {
         .await
     }
 
-    /// A version, and what is on each: at once.
+    /// Reads a version, and concurrently the names on each version.
     async fn read_version_and_names(
         &self,
         package: &PackageName,
@@ -216,7 +216,7 @@ impl TableLedger {
         let (head, tag_head) = heads(package);
         let key = schema::version_key(package, version.get());
         let seen = self.read(vec![key.clone(), head.clone(), tag_head.clone()]).await?;
-        let item = there(seen.get(&key)?, package, version)?;
+        let item = existing_version(seen.get(&key)?, package, version)?;
         let latest = head_of(package, seen.get(&head)?)?.latest;
         let live = self.live_tags(package, seen.get(&tag_head)?).await?;
         Ok((item, by_version(latest, &live), None))
@@ -285,7 +285,7 @@ impl TableLedger {
 
     async fn read_version(&self, package: &PackageName, version: Version) -> Result<VersionItem, Error> {
         let key = schema::version_key(package, version.get());
-        there(self.read(vec![key.clone()]).await?.get(&key)?, package, version)
+        existing_version(self.read(vec![key.clone()]).await?.get(&key)?, package, version)
     }
 
     pub(in crate::ledger) async fn read_head(&self, package: &PackageName) -> Result<Head, Error> {
@@ -300,7 +300,7 @@ impl TableLedger {
         Ok(by_version(latest, &self.live_tags(package, seen.get(&tag_head)?).await?))
     }
 
-    /// The blob of a version that is to be deleted, if there is such a version.
+    /// Returns the blob of a version that is to be deleted, if there is such a version.
     pub(in crate::ledger) async fn blob_to_delete(
         &self,
         request: &ChangeRequest,
@@ -314,12 +314,12 @@ impl TableLedger {
     }
 }
 
-/// The heads of a package's two logs.
+/// Returns the keys of the heads of a package's two logs.
 fn heads(package: &PackageName) -> (Key, Key) {
     (schema::head_key(&schema::releases(package)), schema::head_key(&schema::tags(package)))
 }
 
-/// Those of these tags that are on some version.
+/// Selects the tags that are on a version.
 fn moves(
     package: &PackageName,
     items: impl IntoIterator<Item = Result<TagItem, Error>>,
@@ -328,8 +328,12 @@ fn moves(
     items.into_iter().filter(on).map(|item| item.map(|item| item.into_move(package))).collect()
 }
 
-/// A version that can be had.
-fn there(item: Option<VersionItem>, package: &PackageName, version: Version) -> Result<VersionItem, Error> {
+/// Returns a version that exists and is readable.
+fn existing_version(
+    item: Option<VersionItem>,
+    package: &PackageName,
+    version: Version,
+) -> Result<VersionItem, Error> {
     let item = item.ok_or_else(|| no_version(package, version, None))?;
     if item.state == State::Deleted {
         return Err(NotFound::Deleted { package: package.clone(), version }.into());
@@ -341,15 +345,15 @@ fn there(item: Option<VersionItem>, package: &PackageName, version: Version) -> 
     Ok(item)
 }
 
-/// The head of a package that is there.
+/// Returns the head of a package that must exist.
 fn head_of(package: &PackageName, head: Option<Head>) -> Result<Head, Error> {
     head.filter(|head| head.n > 0).ok_or_else(|| NotFound::Package(package.clone()).into())
 }
 
-/// What is on each version, `latest` first.
+/// The names on each version, `latest` first.
 pub(in crate::ledger) type Names = BTreeMap<Version, Vec<String>>;
 
-/// The names of what is on each version, `latest` first.
+/// Groups the names by version, `latest` first.
 fn by_version(latest: Option<Version>, live: &Live) -> Names {
     let mut names = Names::new();
     if let Some(latest) = latest {

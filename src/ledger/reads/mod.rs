@@ -1,4 +1,4 @@
-//! What is read of a ledger, and nothing changed.
+//! Reads of a ledger, which change nothing.
 
 mod explain;
 mod history;

@@ -1,8 +1,8 @@
-//! Reading what takes many pages, over a link of any speed.
+//! Reading results of many pages, over a link of any speed.
 //!
-//! DynamoDB ends a page at 1 MB. That is nothing within a data centre and half a minute at 250 kbit/s, so how much a
-//! page asks for follows how long the pages before it took, and a page that failed on the way is asked for in smaller
-//! pieces.
+//! DynamoDB ends a page at 1 MB. That takes no time within a data centre and half a minute at 250 kbit/s, so the
+//! requested size of a page follows from the time that the previous ones took, and a page that failed in transit is
+//! requested again in smaller pieces.
 
 use crate::{
     fault::{Fault, FaultKind},
@@ -26,55 +26,56 @@ use tracing::Instrument;
 /// The number of items that the next page asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::ledger) struct PageSize {
-    asked: u32,
-    /// The size of the last page, which may be less: a page also ends at 1 MB.
-    had: u32,
+    requested: u32,
+    /// The size of the last page, which may be less than requested: a page also ends at 1 MB.
+    received: u32,
 }
 
 impl PageSize {
-    /// Few, for a quick first answer.
+    /// Few items, for a quick first answer.
     const FIRST: u32 = 250;
-    /// DynamoDB ends a page of small items at about as many.
+    /// DynamoDB ends a page of small items at about this number.
     const MOST: u32 = 2000;
-    /// Less saves nothing: the answer's head and its round trip take longer than its items.
+    /// A smaller page saves nothing: its overhead and round trip take longer than its items.
     const LEAST: u32 = 16;
     /// A page that took less may be followed by one that is twice as large.
     const QUICK: Duration = Duration::from_secs(1);
     /// A page that took more is followed by one half as large.
     const SLOW: Duration = Duration::from_secs(2);
 
-    /// The size of the first page.
+    /// Returns the size of the first page.
     pub fn first() -> Self {
-        Self { asked: Self::FIRST, had: Self::FIRST }
+        Self { requested: Self::FIRST, received: Self::FIRST }
     }
 
-    /// The size of the first piece of what is asked for by its keys: all of a few, since there is nothing to show early.
+    /// Returns the size of the first piece of a read by keys: few keys are read in one piece, since there is nothing to
+    /// show early.
     fn of_keys() -> Self {
-        Self { asked: Self::MOST, had: Self::MOST }
+        Self { requested: Self::MOST, received: Self::MOST }
     }
 
-    /// The most items that the next page may have.
+    /// Returns the maximum number of items of the next page.
     pub fn items(self) -> u32 {
-        self.asked
+        self.requested
     }
 
-    /// Notes that a page has arrived.
+    /// Records that a page has arrived.
     fn arrived(&mut self, items: usize, took: Duration) {
-        self.had = u32::try_from(items).unwrap_or(u32::MAX).clamp(Self::LEAST, self.asked);
+        self.received = u32::try_from(items).unwrap_or(u32::MAX).clamp(Self::LEAST, self.requested);
         if took > Self::SLOW {
-            self.asked = (self.had / 2).max(Self::LEAST);
+            self.requested = (self.received / 2).max(Self::LEAST);
         } else if took < Self::QUICK {
-            self.asked = (self.asked * 2).min(Self::MOST);
+            self.requested = (self.requested * 2).min(Self::MOST);
         }
     }
 
-    /// Notes that a page has not arrived, or not whole.
+    /// Records that a page has not arrived, or not completely.
     fn failed(&mut self) {
-        self.asked = (self.asked.min(self.had) / 4).max(Self::LEAST);
+        self.requested = (self.requested.min(self.received) / 4).max(Self::LEAST);
     }
 
-    /// Reads a page of at most as many items as it is given, again until it succeeds or the deadline passes, and each
-    /// time that no answer came, or half of one, a smaller one.
+    /// Reads a page of at most the number of items that the closure receives. Repeats until it succeeds or the deadline
+    /// passes; after each missing or incomplete answer, with a smaller page.
     ///
     /// # Errors
     /// The last fault.
@@ -90,8 +91,8 @@ impl PageSize {
         self.read_unless(retry_policy, page, |page| page.items.len(), small).await
     }
 
-    /// As [`read`](Self::read), of anything that has a length. The next try is smaller after a fault of which `small` is
-    /// true.
+    /// Does the same as [`read`](Self::read) for anything that has a length. The next attempt is smaller after a fault
+    /// for which `small` returns true.
     async fn read_unless<T, F>(
         &mut self,
         retry_policy: &RetryPolicy,
@@ -106,8 +107,8 @@ impl PageSize {
         let (shared, page, length, small) = (&size, &page, &length, &small);
         let read = retry_policy.run(READING, || async move {
             let began = Instant::now();
-            let asked = locked(shared).items();
-            let read = page(asked).await;
+            let requested = locked(shared).items();
+            let read = page(requested).await;
             match &read {
                 Ok(page) => locked(shared).arrived(length(page), began.elapsed()),
                 Err(fault) if small(fault) => locked(shared).failed(),
@@ -120,16 +121,17 @@ impl PageSize {
         read
     }
 
-    /// As [`read`](Self::read), of this query, which then asks for what is next.
+    /// Does the same as [`read`](Self::read) for this query, and advances the query to the next page.
     async fn query(
         &mut self,
         table: &dyn Table,
         retry_policy: &RetryPolicy,
         query: &mut Query,
     ) -> Result<Page<String>, Fault> {
-        let asked = &*query;
-        let page = self
-            .read(retry_policy, |limit| async move { table.query(&Query { limit, ..asked.clone() }).await });
+        let requested = &*query;
+        let page = self.read(retry_policy, |limit| async move {
+            table.query(&Query { limit, ..requested.clone() }).await
+        });
         let page = page.await?;
         query.after.clone_from(&page.next);
         Ok(page)
@@ -141,7 +143,7 @@ fn locked(size: &Mutex<PageSize>) -> MutexGuard<'_, PageSize> {
 }
 
 impl TableLedger {
-    /// The items of a range of a partition. A page is asked for when half of the one before it has been taken.
+    /// Lists the items of a range of a partition. Requests a page when half of the previous one has been taken.
     pub(in crate::ledger) fn pages(
         &self,
         pk: String,
@@ -178,7 +180,7 @@ impl TableLedger {
         .boxed()
     }
 
-    /// The next page of a query; `query` then asks for the one after it.
+    /// Reads the next page of a query, and advances the query past it.
     pub(in crate::ledger) async fn next_page(
         &self,
         size: &mut PageSize,
@@ -187,8 +189,8 @@ impl TableLedger {
         Ok(size.query(self.table(), self.retry_policy(), query).await?)
     }
 
-    /// Reads items as [`Table::get_many`] does, in pieces: one that fails, or of which DynamoDB answers only a part, is
-    /// asked for in smaller ones, and what was read before it is not asked for again.
+    /// Reads items as [`Table::get_many`] does, in pieces: a piece that fails, or that DynamoDB answers in part, is
+    /// requested again in smaller ones; the pieces before it are not requested again.
     pub(in crate::ledger) async fn read_each(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, Error> {
         let (mut all, mut size) = (Vec::with_capacity(keys.len()), PageSize::of_keys());
         let small = |fault: &Fault| matches!(fault.kind, FaultKind::Unavailable | FaultKind::Throttled);
@@ -202,7 +204,7 @@ impl TableLedger {
         Ok(all)
     }
 
-    /// A page of the whole table; see [`Table::scan`].
+    /// Reads a page of the whole table; see [`Table::scan`].
     pub(in crate::ledger) async fn scan_page(
         &self,
         size: &mut PageSize,
@@ -213,7 +215,7 @@ impl TableLedger {
     }
 }
 
-/// A page to be asked for.
+/// A page to be requested.
 struct Next {
     query: Query,
     size: PageSize,
@@ -230,22 +232,22 @@ impl Next {
     }
 }
 
-/// How far the reading of a range has got.
+/// The state of reading a range.
 enum Paging {
-    /// This page is to be asked for.
+    /// This page is to be requested.
     Ask(Next),
-    /// These rows are left of a page, and this one is after it.
+    /// These rows of a page are left, and this page follows.
     Rest(Vec<Result<(Key, Item), Error>>, Next),
     Asked(Ahead),
 }
 
-/// A page that was asked for ahead of its time. Nobody waits for it any more once this is dropped.
+/// A page that was requested ahead of time. Dropping this cancels the request.
 struct Ahead(JoinHandle<Result<(Next, Page<String>), Fault>>);
 
 impl Ahead {
     fn ask(table: Arc<dyn Table>, retry_policy: RetryPolicy, next: Next) -> Self {
-        let asked = async move { next.read(&*table, &retry_policy).await };
-        Self(tokio::spawn(asked.in_current_span()))
+        let requested = async move { next.read(&*table, &retry_policy).await };
+        Self(tokio::spawn(requested.in_current_span()))
     }
 
     async fn answer(mut self) -> Result<(Next, Page<String>), Fault> {
@@ -264,11 +266,11 @@ impl Drop for Ahead {
     }
 }
 
-/// Records that come in some order.
+/// A stream of records in order.
 pub(super) type Ordered<'a, T> = Peekable<BoxStream<'a, Result<T, Error>>>;
 
-/// Merges streams that are each ordered by `key` into one; their pages are read in parallel. Of equals, those of the
-/// first stream come first.
+/// Merges streams that are each ordered by `key` into one; their pages are read in parallel. Of equal records, those of
+/// the first stream come first.
 pub(super) fn merge<'a, T: Send + Sync + 'a, K: Ord>(
     streams: Vec<Ordered<'a, T>>,
     key: impl Fn(&T) -> K + Send + 'a,
@@ -279,7 +281,7 @@ pub(super) fn merge<'a, T: Send + Sync + 'a, K: Ord>(
             .iter()
             .enumerate()
             .filter_map(|(number, head)| head.map(|head| (number, head.as_ref())))
-            // An error comes first: what follows it can't be trusted to be in order.
+            // An error comes first: the records after it may not be in order.
             .min_by_key(|(_, head)| head.ok().map(&key))
             .map(|(number, _)| number);
         let next = streams[least?].next().await?;
@@ -298,19 +300,19 @@ mod tests {
     #[test]
     fn pages_grow_while_they_are_quick_and_shrink_when_they_are_slow() {
         let mut size = PageSize::first();
-        let asked: Vec<_> = (0..5)
+        let requested: Vec<_> = (0..5)
             .map(|_| {
                 let items = size.items();
                 size.arrived(items as usize, millis(20));
                 items
             })
             .collect();
-        assert_eq!(asked, [250, 500, 1000, 2000, 2000]);
+        assert_eq!(requested, [250, 500, 1000, 2000, 2000]);
         size.arrived(2000, millis(1500));
         assert_eq!(size.items(), 2000);
         size.arrived(2000, millis(9000));
         assert_eq!(size.items(), 1000);
-        // A page of large items ends at 1 MB: half of that counts, not half of what was asked for.
+        // A page of large items ends at 1 MB: half of its actual size counts, not half of the requested size.
         size.arrived(100, millis(9000));
         assert_eq!(size.items(), 50);
         for _ in 0..9 {
@@ -322,14 +324,14 @@ mod tests {
     #[test]
     fn a_page_that_failed_is_asked_for_in_smaller_pieces_down_to_a_least_one() {
         let mut size = PageSize::first();
-        let asked: Vec<_> = (0..4)
+        let requested: Vec<_> = (0..4)
             .map(|_| {
                 size.failed();
                 size.items()
             })
             .collect();
-        assert_eq!(asked, [62, 16, 16, 16]);
-        let mut size = PageSize { asked: 2000, had: 100 };
+        assert_eq!(requested, [62, 16, 16, 16]);
+        let mut size = PageSize { requested: 2000, received: 100 };
         size.failed();
         assert_eq!(size.items(), 25);
     }

@@ -1,4 +1,4 @@
-//! Where a tag was: reading its log.
+//! The earlier versions of a tag, from its log.
 
 use crate::{
     ledger::{
@@ -12,8 +12,8 @@ use crate::{
 use futures_util::TryStreamExt;
 
 impl TableLedger {
-    /// The version that a tag's past means. Its log only grows, so what is read of it stays true; but how far back a
-    /// number of rollbacks goes is judged by the tag as it stands now.
+    /// Returns the version that a past position of a tag names. The log only grows, so what was read of it stays valid;
+    /// the number of rollbacks counts from the tag's present state.
     ///
     /// # Errors
     /// [`NotFound::Tag`], [`NotFound::Past`]; those of [`version_at`](Self::version_at).
@@ -25,7 +25,7 @@ impl TableLedger {
         match spec {
             Spec::Past(tag, steps) => self.back(package, tag, *steps).await,
             Spec::At(tag, moment) => self.version_at(package, tag, *moment).await,
-            Spec::Version(_) | Spec::Tag(_) | Spec::Latest => unreachable!("it names no past"),
+            Spec::Version(_) | Spec::Tag(_) | Spec::Latest => unreachable!("the spec names no past position"),
         }
     }
 
@@ -33,8 +33,8 @@ impl TableLedger {
         let key = schema::tag_key(package, tag);
         let mut seen = self.read(vec![key.clone()]).await?;
         let item: Option<TagItem> = seen.get(&key)?;
-        let (of, named) = (package.clone(), tag.clone());
-        let item = item.ok_or_else(|| NotFound::Tag { package: of.clone(), tag: named.clone() })?;
+        let (of, tag_name) = (package.clone(), tag.clone());
+        let item = item.ok_or_else(|| NotFound::Tag { package: of.clone(), tag: tag_name.clone() })?;
         loop {
             let found = back_by(package, tag, item.back, steps, |rev| {
                 let key = schema::tag_event_key(package, rev);
@@ -45,7 +45,7 @@ impl TableLedger {
             });
             match found? {
                 Lookup::Ready(event) => {
-                    let nowhere = NotFound::Past { package: of, tag: named, steps };
+                    let nowhere = NotFound::Past { package: of, tag: tag_name, steps };
                     return Ok(event.version.ok_or(nowhere)?);
                 }
                 Lookup::Missing(keys) => {
@@ -62,12 +62,12 @@ impl TableLedger {
         let key = schema::tag_event_key(package, rev);
         let missing = || Error::Damaged {
             what: format!("the ledger's item {key}"),
-            why: "it is missing, and its log goes on after it".to_owned(),
+            why: "it is missing, and its log has later entries".to_owned(),
         };
         self.read(vec![key.clone()]).await?.get(&key)?.ok_or_else(missing)
     }
 
-    /// The last event of a package's tags, from this rev downwards, for which this is true.
+    /// Returns the last event of a package's tags, from this rev downwards, that satisfies the predicate.
     pub(in crate::ledger) async fn find_event(
         &self,
         package: &PackageName,
@@ -80,7 +80,7 @@ impl TableLedger {
         events.try_filter(|event| std::future::ready(is(event))).try_next().await
     }
 
-    /// The rev of the last event that put a tag on a version, or left it there.
+    /// Returns the rev of the last event that put a tag on a version, or left it there.
     ///
     /// # Errors
     /// [`NotFound::Never`].
@@ -97,10 +97,10 @@ impl TableLedger {
     }
 }
 
-/// Follows a tag's way back by `steps` rollbacks, from what its last event has as `back`.
+/// Follows the `back` links of a tag by `steps` rollbacks, from the one of its last event.
 ///
 /// # Errors
-/// [`NotFound::Past`] if it does not reach so far; those of `event`.
+/// [`NotFound::Past`] if there are fewer; those of `event`.
 pub(in crate::ledger) fn back_by(
     package: &PackageName,
     tag: &TagName,

@@ -1,8 +1,8 @@
-//! Where a tag was at some time, as far as the times of its log say.
+//! The version of a tag at a time, as far as the times of its log are known.
 //!
-//! An entry's time is now, or just after the entry before it where the head is ahead of now: times grow along each log.
-//! A single entry from a clock that was far ahead raises all that follow. So an entry whose time had to be raised by
-//! more than clocks differ also records what the clock said (`clock`).
+//! An entry's time is now, or just after the previous entry if the head is ahead of now: times grow along each log. A
+//! single entry from a clock that was far ahead raises all that follow. So an entry whose time had to be raised by more
+//! than clocks normally differ also records the clock's time (`clock`).
 
 use crate::{
     ledger::{
@@ -13,10 +13,10 @@ use crate::{
 };
 
 impl TableLedger {
-    /// The version that a tag was on at some time.
+    /// Returns the version that a tag was on at a time.
     ///
     /// # Errors
-    /// [`NotFound::Tag`], [`NotFound::Then`]; [`Refused::UncertainTime`] where a clock was wrong around that time, and the
+    /// [`NotFound::Tag`], [`NotFound::Then`]; [`Refused::UncertainTime`] if a clock was wrong around that time, and the
     /// tag has moved since.
     pub(in crate::ledger) async fn version_at(
         &self,
@@ -26,7 +26,7 @@ impl TableLedger {
     ) -> Result<Version, Error> {
         let (head_key, tag_key) = (schema::head_key(&schema::tags(package)), schema::tag_key(package, tag));
         let seen = self.read(vec![head_key.clone(), tag_key.clone()]).await?;
-        // After a read: by then the server has stated its time.
+        // After a read, because the server has stated its time by then.
         let now = self.now();
         let at = moment.as_of(now.at);
         let item: Option<TagItem> = seen.get(&tag_key)?;
@@ -46,15 +46,16 @@ impl TableLedger {
                 now: now.at,
             }))
         };
-        // It may have happened before `at`, as may all after it: of their times it is known only that they are wrong.
+        // The entry may have happened before `at`, as may all after it: their recorded times are only known to be
+        // wrong.
         if last < rev && item.set > last {
             let next = self.event(package, last + 1).await?;
             if is_ahead(next.when, now.at) {
                 return Err(uncertain(&next).into());
             }
         }
-        // What precedes an entry whose time is right has happened before it. An entry that was raised may have happened
-        // later than it says, unless the server's time was known.
+        // An entry before one with a correct time has happened before it. An entry whose time was raised may have
+        // happened later than recorded, unless the server's time was known.
         let mut certain = false;
         let of_tag = |event: &TagEvent| {
             certain |= event.clock.is_none() || now.of_server;
@@ -68,8 +69,8 @@ impl TableLedger {
         Ok(then.ok_or_else(|| NotFound::Then { package: package.clone(), tag: tag.clone(), at })?)
     }
 
-    /// The rev of the last event up to `rev` in a package's tag log at some time; 0 if there was none. Times grow along a
-    /// log, so it takes one read for each doubling of its length.
+    /// Returns the rev of the last event up to `rev` in a package's tag log at a time; 0 if there was none. Times grow
+    /// along a log, so it takes one read for each doubling of its length.
     pub(in crate::ledger) async fn last_event_at(
         &self,
         package: &PackageName,

@@ -1,5 +1,5 @@
-//! Where each item is. Numbers in sort keys have 16 digits, so that their bytewise order is their numeric order up to
-//! 2^53.
+//! The keys of all items. Numbers in sort keys have 16 digits, so that their bytewise order is their numeric order up
+//! to 2^53.
 
 use crate::{
     model::{Digest, PackageName, TagName},
@@ -7,10 +7,10 @@ use crate::{
 };
 use sha2::{Digest as _, Sha256};
 
-/// How many partitions the directory of packages has.
+/// The number of partitions of the directory of packages.
 pub(in crate::ledger) const DIRECTORIES: u8 = 4;
 
-/// Below and above every name that an item of some kind can have, for queries.
+/// Bounds below and above every sort key of one kind of item, for queries.
 pub(in crate::ledger) const ANY_VERSION: (&str, &str) = ("V#", "V#~");
 pub(in crate::ledger) const ANY_TAG: (&str, &str) = ("t#", "t#~");
 pub(in crate::ledger) const ANY_RELEASE_EVENT: (&str, &str) = ("A#", "A#~");
@@ -25,7 +25,7 @@ pub(in crate::ledger) fn tags(package: &PackageName) -> String {
     format!("T#{package}")
 }
 
-/// Whether a log is one of releases; else it is one of tags.
+/// Returns true if a log is one of releases; else it is one of tags.
 pub(in crate::ledger) fn is_releases(log: &str) -> bool {
     log.starts_with("P#")
 }
@@ -54,7 +54,7 @@ pub(in crate::ledger) fn tag_event_key(package: &PackageName, rev: u64) -> Key {
     Key::new(tags(package), format!("E#{rev:016}"))
 }
 
-/// Where the fence of a log goes that has this rev.
+/// Returns the key of a log's fence with this rev.
 pub(in crate::ledger) fn fence_key(log: &str, rev: u64) -> Key {
     let kind = if is_releases(log) { 'A' } else { 'E' };
     Key::new(log, format!("{kind}#{rev:016}"))
@@ -68,12 +68,13 @@ pub(in crate::ledger) fn is_idempotency_key(key: &Key) -> bool {
     key.sk.starts_with("K#")
 }
 
-/// Returns true for an item that never changes without the head of its log: not for the head, nor for an idempotency key.
+/// Returns true for an item that never changes without the head of its log: false for the head, and for an idempotency
+/// key.
 pub(in crate::ledger) fn is_logged(key: &Key) -> bool {
     (key.pk.starts_with("P#") || key.pk.starts_with("T#")) && key.sk != "H" && !is_idempotency_key(key)
 }
 
-/// Each epoch counts a blob for itself.
+/// Returns the key of a blob's item. Each epoch counts a blob separately.
 pub(in crate::ledger) fn blob_key(sha256: &Digest, epoch: u64) -> Key {
     let sk = if epoch == 0 { "B".to_owned() } else { format!("B#{epoch:016}") };
     Key::new(format!("B#{sha256}"), sk)
@@ -83,7 +84,8 @@ pub(in crate::ledger) fn directory(number: u8) -> String {
     format!("D#{number}")
 }
 
-/// The directory's partition is chosen by the name's sha256, so that packages spread evenly over all of them.
+/// Returns the key of a package in the directory. The name's sha256 selects the partition, so that packages spread
+/// evenly over all of them.
 pub(in crate::ledger) fn directory_key(package: &PackageName) -> Key {
     let first = Sha256::digest(package.as_str())[0];
     Key::new(directory(first % DIRECTORIES), package.as_str())

@@ -1,8 +1,9 @@
-//! What holds along each log: its `rev`, its times, and its hash chain.
+//! The properties of each log: its `rev`, its times, and its hash chain.
 //!
-//! The chain shows edits by hand, and truncation.
+//! The chain shows manual edits, and truncation.
 //!
-//! It is not keyed, so who can write the table can recompute it; publish a head's value elsewhere to make it evidence.
+//! It is not keyed, so anyone who can write the table can recompute it; publish a head's value elsewhere to make it
+//! evidence.
 
 use crate::{
     clock::CLOCKS_DIFFER,
@@ -12,16 +13,16 @@ use crate::{
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-/// What the chain begins with: the value before a log's first entry.
+/// The start of the chain: the value before a log's first entry.
 pub(in crate::ledger) const START: &str = "";
 
-/// Whether an attribute of an entry may change after it was written, or is the chain's own value. Those that a newer
-/// release adds and changes later begin with `more_`, as `more_labels` does.
+/// Returns true if an attribute of an entry may change after it was written, or is the chain value itself. Attributes
+/// that a newer release adds and changes later begin with `more_`, as `more_labels` does.
 fn may_change(name: &str) -> bool {
     matches!(name, "chain" | "state") || name.starts_with("more_")
 }
 
-/// The chain's value at an entry: the sha256, in hex, of the value before it, a newline, and the entry's canonical
+/// Returns the chain value at an entry: the sha256, in hex, of the previous value, a newline, and the entry's canonical
 /// form.
 ///
 /// The canonical form is JSON with no white space and its names in bytewise order: the entry's immutable attributes,
@@ -37,30 +38,30 @@ pub(in crate::ledger) fn next(previous: &str, key: &Key, entry: &Item) -> String
     hex::encode(hash.finalize())
 }
 
-/// The condition that a head's `rev` is still the one seen; 0 for a head that was not there.
+/// Returns the condition that a head's `rev` is still the one seen; 0 for an absent head.
 pub(in crate::ledger) fn still_at(rev: u64) -> Condition {
     if rev == 0 { Condition::Absent } else { Condition::equals("rev", rev) }
 }
 
-/// The time of an entry: now, but after the entry before it.
+/// Returns the time of an entry: now, or just after the previous entry if that is later.
 pub(in crate::ledger) fn after(now: Timestamp, last: Option<Timestamp>) -> Timestamp {
     last.map_or(now, |last| now.max(Timestamp::from_millis(last.as_millis().saturating_add(1))))
 }
 
-/// An entry with its place in the chain, and that place.
+/// Returns an entry with its chain value, and that value.
 pub(in crate::ledger) fn chained(previous: &str, key: &Key, mut entry: Item) -> (Item, String) {
     let chain = next(previous, key, &entry);
     entry.insert("chain".to_owned(), chain.clone().into());
     (entry, chain)
 }
 
-/// The time of an entry: now, but after the entry before it; and what the clock said, where that is far behind.
+/// Returns the time of an entry, as [`after`] does; and the clock's time, if it is far behind that.
 pub(in crate::ledger) fn stamp(now: Timestamp, last: Option<Timestamp>) -> (Timestamp, Option<Timestamp>) {
     let when = after(now, last);
     (when, is_ahead(when, now).then_some(now))
 }
 
-/// Whether a time is so far ahead of now that a clock is or was wrong.
+/// Returns true if a time is so far ahead of now that a clock is or was wrong.
 pub(in crate::ledger) fn is_ahead(when: Timestamp, now: Timestamp) -> bool {
     when.since(now) > CLOCKS_DIFFER
 }

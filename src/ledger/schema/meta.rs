@@ -7,16 +7,16 @@ use serde::{Deserialize, Serialize};
 /// The number of the schema that this module reads and writes.
 pub(in crate::ledger) const SCHEMA: u64 = 1;
 
-/// The ledger's own identity: schema number and a random id, made once.
+/// The ledger's identity: schema number and a random id, created once.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(in crate::ledger) struct Meta {
     #[serde(deserialize_with = "number")]
     pub schema: u64,
     pub ledger: String,
-    /// The table that it was made in, by which a copy can be told apart.
+    /// The table in which the ledger was created, which distinguishes it from a copy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub home: Option<String>,
-    /// Which epoch of its store it adds to: raised whenever it adopts one.
+    /// The epoch of its store in which it adds: raised whenever it adopts a store.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub epoch: u64,
     /// The attributes that a newer release of this program wrote: kept whenever the item is written again.
@@ -25,7 +25,7 @@ pub(in crate::ledger) struct Meta {
 }
 
 impl Meta {
-    /// Whether the ledger says which releases may read it, and which may write it.
+    /// Returns true if the ledger names the releases that may read it, and those that may write it.
     pub(in crate::ledger) fn required_release_attribute(&self) -> bool {
         self.rest.get("needs").is_some_and(|needs| ["read", "write"].iter().all(|it| needs.get(it).is_some()))
     }
@@ -37,12 +37,13 @@ fn is_zero(number: &u64) -> bool {
 }
 
 impl Record for Meta {
-    // Any two identities have ids of their own; the rest is what a newer release may raise.
+    // Any two identities have different ids; a newer release may raise the rest.
     const MARKS: &'static [&'static str] = &["ledger", "schema", "needs"];
 }
 
-/// Checks that this release may use a ledger. One of a higher schema says so by what it needs, for reading and for
-/// writing; that it needs no more than this release was checked when it was decoded. A ledger with no identity is empty.
+/// Checks that this release may use a ledger. A ledger of a higher schema names the releases that it needs, for reading
+/// and for writing; that this release suffices was checked when the item was decoded. A ledger with no identity is
+/// empty.
 pub(in crate::ledger) fn check_schema(meta: Option<&Meta>) -> Result<(), Error> {
     match meta {
         Some(meta) if meta.schema > SCHEMA && meta.required_release_attribute() => Ok(()),

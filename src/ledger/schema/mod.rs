@@ -1,6 +1,6 @@
-//! The ledger's items: where each is, what it holds, how it is read back.
+//! The schema of the ledger: the keys of its items, their attributes, and reading them back.
 //!
-//! This is the whole schema (see `ARCHITECTURE.md` for the table of it).
+//! This is the whole schema (`ARCHITECTURE.md` has a table of it).
 
 mod keys;
 pub(super) mod live;

@@ -1,10 +1,11 @@
-//! Rules by which releases of this program share a ledger: which of them an item needs to be read, and to be written.
+//! Rules by which releases of this program share a ledger: the releases that an item needs for reading and for writing.
 //!
 //! Any item may have an attribute `needs`, a map of release numbers such as `{"read": "0.4.0", "write": "0.6.0"}`. A
-//! release older than `read` refuses to read the item; one older than `write` refuses to change it, and all that its
-//! head stands for. `all` is the least release that knows everything in the package; it only goes into messages. A head
-//! is part of every change of its log, under the condition of its `rev`: a change that was planned before the head said
-//! what it needs does not commit. A blob's item is under no head: each change of it is conditional on its own `needs`.
+//! release older than `read` refuses to read the item; one older than `write` refuses to change the item, and
+//! everything below it if it is a head. `all` is the oldest release that knows everything in the package; it is only
+//! used in messages. A head is part of every change of its log, under the condition of its `rev`: a change that was
+//! planned before the head had its `needs` does not commit. A blob's item is under no head: each change of it is
+//! conditional on its own `needs`.
 
 use crate::{
     ledger::Error,
@@ -12,31 +13,31 @@ use crate::{
 };
 use serde_json::Value;
 
-/// The attribute that says which releases an item needs.
+/// The attribute that names the releases that an item needs.
 const NEEDS: &str = "needs";
 
 /// This release.
 const THIS: &str = env!("CARGO_PKG_VERSION");
 
-/// Returns the release that `needs` names for a purpose, if this one is older than that or can't read it.
+/// Returns the release that `needs` names for a purpose, if this release is older or can't parse it.
 pub(in crate::ledger) fn least(item: &Item, purpose: &str) -> Option<String> {
     least_of(item.get(NEEDS)?, purpose, THIS)
 }
 
 fn least_of(needs: &Value, purpose: &str, this: &str) -> Option<String> {
     const SHOWN: usize = 32;
-    let wanted = match needs {
+    let required = match needs {
         Value::Object(needs) => needs.get(purpose)?,
         other => other,
     };
-    let text = wanted.as_str().map_or_else(|| wanted.to_string(), str::to_owned);
+    let text = required.as_str().map_or_else(|| required.to_string(), str::to_owned);
     match (number(&text), number(this)) {
-        (Some(wanted), Some(this)) if wanted <= this => None,
+        (Some(required), Some(this)) if required <= this => None,
         _ => Some(text.chars().take(SHOWN).collect()),
     }
 }
 
-/// The three numbers of a release.
+/// Returns the three numbers of a release.
 fn number(text: &str) -> Option<[u64; 3]> {
     let mut parts = text.split('.').map(|part| part.parse().ok());
     let number = [parts.next()??, parts.next()??, parts.next()??];
@@ -46,12 +47,12 @@ fn number(text: &str) -> Option<[u64; 3]> {
 fn check(key: &Key, item: &Item, purpose: &str, done: &str) -> Result<(), Error> {
     match least(item, purpose) {
         None => Ok(()),
-        Some(least) => Err(Error::Newer { what: named(key), done: done.to_owned(), least: Some(least) }),
+        Some(least) => Err(Error::Newer { what: item_name(key), done: done.to_owned(), least: Some(least) }),
     }
 }
 
-/// An item's name in a message.
-fn named(key: &Key) -> String {
+/// Returns an item's name for a message.
+fn item_name(key: &Key) -> String {
     match (key.pk.split_at_checked(2), key.sk.as_str()) {
         (Some(("P#", package)), "H") => format!("the package {package}"),
         (Some(("T#", package)), "H") => format!("the tags of the package {package}"),
@@ -68,7 +69,7 @@ pub(super) fn check_read(key: &Key, item: &Item) -> Result<(), Error> {
     check(key, item, "read", "be read")
 }
 
-/// Checks that this release may change an item, and what the item is the head of.
+/// Checks that this release may change an item, and everything below it if it is a head.
 ///
 /// # Errors
 /// [`Error::Newer`].
@@ -76,8 +77,8 @@ pub(in crate::ledger) fn check_write(key: &Key, item: &Item) -> Result<(), Error
     check(key, item, "write", "be changed")
 }
 
-/// Returns the condition that an item needs the same releases as when it was read; for one that is under no head, and so
-/// not under a `rev`.
+/// Returns the condition that an item needs the same releases as when it was read, for an item that is under no head
+/// and so not under a `rev`.
 pub(in crate::ledger) fn still_needs(item: Option<&Item>) -> Condition {
     item.map_or(Condition::Lacks(NEEDS), |item| Condition::same(NEEDS, item))
 }
@@ -97,7 +98,7 @@ mod tests {
             assert_eq!(least(json!({ "read": not })), Some(not.to_owned()), "{not}");
         }
         assert_eq!(least(json!({ "write": "9.0.0" })), None, "it is for another purpose");
-        // What can't be read is not met.
+        // An unreadable value counts as not met.
         assert_eq!(least(json!({ "read": 7 })), Some("7".to_owned()));
         assert_eq!(least(json!("everything")), Some("everything".to_owned()));
     }

@@ -1,9 +1,9 @@
-//! Numbers and times of items, as they are read.
+//! Reading the numbers and times of items.
 
 use crate::model::{Timestamp, Version};
 use serde::{Deserialize, Deserializer};
 
-/// Reads a number of an item: up to 2^53, so that what is one more is a number, too. A higher one was written by hand.
+/// Reads a number of an item: at most 2^53, so that adding one is exact, too. A higher one was written by hand.
 pub(super) fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     let number = u64::deserialize(deserializer)?;
     if number > Version::MAX {
@@ -12,7 +12,7 @@ pub(super) fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, 
     Ok(number)
 }
 
-/// Reads the revision of an entry, or the last one of a log: 1 or more. A head of none would read as one that is not there.
+/// Reads the revision of an entry, or the last one of a log: 1 or more. A head with 0 would read as an absent one.
 pub(in crate::ledger) fn revision<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     match number(deserializer)? {
         0 => Err(serde::de::Error::custom("a revision is 1 or more")),

@@ -1,15 +1,16 @@
-//! What all records have, and how one is written as an item.
+//! The common interface of all records, and writing one as an item.
 
 use crate::table::Item;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-/// A record of the ledger, and how a change of it shows.
+/// A record of the ledger, and the attributes that show its changes.
 pub(in crate::ledger) trait Record: Serialize + DeserializeOwned {
-    /// The attributes of which at least one differs whenever anything in the record differs. None for a record that
+    /// The attributes of which at least one differs whenever anything in the record differs. Empty for a record that
     /// never changes once it is written.
     const MARKS: &'static [&'static str];
-    /// False for a record that only says where a log ends: a transaction begins there, but no answer rests on it.
+    /// False for a record that only shows where a log ends: it is the base of a transaction, but no answer depends on
+    /// it.
     const DECIDES: bool = true;
 }
 

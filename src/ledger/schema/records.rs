@@ -1,4 +1,4 @@
-//! The records of packages: what their items hold.
+//! The records of packages, and their attributes.
 
 use super::{
     numbers::{number, number_if_any, revision, time, time_if_any},
@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 /// The head of a package's releases.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(in crate::ledger) struct Head {
-    /// Last number given; 0 in a head that a fence made, where there is no package yet.
+    /// The highest version number so far; 0 in a head that a fence created when there was no package yet.
     #[serde(deserialize_with = "number")]
     pub n: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -48,7 +48,7 @@ pub(in crate::ledger) struct TagHead {
     pub rest: Item,
 }
 
-/// What both kinds of head have.
+/// The common attribute of both kinds of head.
 #[derive(Deserialize, Serialize)]
 pub(in crate::ledger) struct Revision {
     #[serde(deserialize_with = "revision")]
@@ -59,7 +59,7 @@ impl Record for Revision {
     const MARKS: &'static [&'static str] = &["rev"];
 }
 
-/// What is needed to fetch a blob; in versions, and copied to heads and tags.
+/// The attributes for fetching a blob; in versions, and copied to heads and tags.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(in crate::ledger) struct BlobFields {
     pub sha256: Digest,
@@ -85,14 +85,14 @@ pub(in crate::ledger) struct VersionItem {
     pub blob: BlobFields,
     #[serde(default, skip_serializing_if = "Labels::is_empty")]
     pub labels: Labels,
-    /// Labels added later, each by an event.
+    /// Labels that were added later, each by an event.
     #[serde(default, skip_serializing_if = "Labels::is_empty")]
     pub more_labels: Labels,
     pub state: State,
     pub who: Actor,
     #[serde(deserialize_with = "time")]
     pub when: Timestamp,
-    /// What the writer's clock said, where `when` had to be raised above it by more than clocks differ.
+    /// The writer's clock, if `when` had to be raised above it by more than clocks normally differ.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "time_if_any")]
     pub clock: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -110,10 +110,10 @@ pub(in crate::ledger) struct ReleaseEvent {
     /// Absent in a fence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<Version>,
-    /// The version's state before it.
+    /// The version's state before the event.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub was: Option<State>,
-    /// The labels that were asked for.
+    /// The requested labels.
     #[serde(default, skip_serializing_if = "Labels::is_empty")]
     pub labels: Labels,
     pub who: Actor,
@@ -127,7 +127,7 @@ pub(in crate::ledger) struct ReleaseEvent {
     pub chain: String,
 }
 
-/// What an event of a package's releases says.
+/// The kind of an event of a package's releases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::ledger) enum ReleaseEventKind {
     Yank,
@@ -135,17 +135,17 @@ pub(in crate::ledger) enum ReleaseEventKind {
     Delete,
     Label,
     Fence,
-    /// A word of a newer release of this program.
+    /// A kind that a newer release of this program added.
     Other(Word),
 }
 
 words!(ReleaseEventKind { Yank: "yank", Unyank: "unyank", Delete: "delete", Label: "label", Fence: "fence" });
 
-/// A tag as it stands: a copy of its last event, and of the blob it is on.
+/// The present state of a tag: a copy of its last event, and of the blob that it is on.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(in crate::ledger) struct TagItem {
     pub tag: TagName,
-    /// Absent: a tombstone.
+    /// The version; absent in a tombstone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<Version>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -156,7 +156,7 @@ pub(in crate::ledger) struct TagItem {
     /// The rev of its last event.
     #[serde(deserialize_with = "number")]
     pub set: u64,
-    /// That event's `back`.
+    /// The `back` of that event.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "number_if_any")]
     pub back: Option<u64>,
     pub who: Actor,
@@ -171,7 +171,7 @@ pub(in crate::ledger) struct TagItem {
     pub rest: Item,
 }
 
-/// Which entry tells of each move of a plan: its rev in its package's tag log, by package and tag with a space between.
+/// The entry of each move of a plan: its rev in its package's tag log, by package and tag with a space between.
 pub(in crate::ledger) type PlanEntries = BTreeMap<String, u64>;
 
 /// An event of a package's tags.
@@ -188,19 +188,19 @@ pub(in crate::ledger) struct TagEvent {
     /// The rev of the event whose version a rollback would restore.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "number_if_any")]
     pub back: Option<u64>,
-    /// How the tag is protected after it.
+    /// The tag's protection after the event.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub protection: Option<Protection>,
-    /// In the first entry of a plan: the entries of all its moves.
+    /// The entries of all moves of a plan, in its first entry.
     #[serde(default, skip_serializing_if = "PlanEntries::is_empty")]
     pub moves: PlanEntries,
-    /// In every other entry of a plan: the package and rev of the first.
+    /// The package and rev of a plan's first entry, in all others.
     #[serde(default, skip_serializing_if = "PlanEntries::is_empty")]
     pub led_by: PlanEntries,
     pub who: Actor,
     #[serde(deserialize_with = "time")]
     pub when: Timestamp,
-    /// As that of a version.
+    /// The writer's clock, as in a version.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "time_if_any")]
     pub clock: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -211,29 +211,29 @@ pub(in crate::ledger) struct TagEvent {
     pub chain: String,
 }
 
-/// The outcome of the operation with some idempotency key.
+/// The outcome of the operation with an idempotency key.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(in crate::ledger) struct KeyItem {
-    /// What was asked, to notice a key that is used for something else.
+    /// The request, to detect a key that is used for another one.
     pub request: String,
     /// The sort key of the entry that is the outcome.
     pub entry: String,
-    /// Whether things were so already and the entry is an older one.
+    /// True if nothing had to be changed and the entry is an older one.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unchanged: bool,
-    /// The outcome of a plan: the entries of all its moves.
+    /// The entries of all moves, for a plan.
     #[serde(default, skip_serializing_if = "PlanEntries::is_empty")]
     pub moves: PlanEntries,
     pub op: OpId,
 }
 
-/// What is known of a blob, whoever needs it.
+/// The state of a blob, shared by all versions that need it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(in crate::ledger) struct BlobItem {
     pub state: BlobState,
     #[serde(rename = "gen", deserialize_with = "number")]
     pub generation: Generation,
-    /// How many versions that are not deleted need it.
+    /// The number of versions that need it, without deleted ones.
     #[serde(deserialize_with = "number")]
     pub refs: u64,
     /// The attributes that a newer release of this program wrote: kept whenever the item is written again.
@@ -241,18 +241,18 @@ pub(in crate::ledger) struct BlobItem {
     pub rest: Item,
 }
 
-/// Whether a blob's generation may be committed against, or may be deleted.
+/// The state of a blob's generation: whether it may be committed against, or deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::ledger) enum BlobState {
     Kept,
     Condemned,
-    /// A state of a newer release of this program: neither committed against nor collected.
+    /// A state that a newer release of this program added: neither committed against nor collected.
     Other(Word),
 }
 
 words!(BlobState { Kept: "kept", Condemned: "condemned" });
 
-/// The marks of records: see [`Record`].
+/// Implements [`Record`] with the marks of each record.
 macro_rules! records {
     ($($record:ty: $marks:expr;)*) => {
         $(impl Record for $record {
@@ -278,7 +278,7 @@ impl Record for TagHead {
 }
 
 impl BlobFields {
-    /// Returns what this release knows of it, as an item.
+    /// Returns the attributes that this release knows, as an item.
     pub(in crate::ledger) fn without_rest(&self) -> Item {
         encode(&Self { rest: Item::new(), ..self.clone() })
     }
@@ -307,12 +307,13 @@ impl From<&Blob> for BlobFields {
 }
 
 impl VersionItem {
-    /// Returns its blob for a copy in a head or a tag: without what else a newer release wrote into the version.
+    /// Returns its blob for a copy in a head or a tag: without the attributes that a newer release wrote into the
+    /// version.
     pub(in crate::ledger) fn copied_blob(&self) -> BlobFields {
         BlobFields { rest: Item::new(), ..self.blob.clone() }
     }
 
-    /// As a release, with the tags on it yet to be filled in.
+    /// Converts it to a release whose tags are still to be filled in.
     pub(in crate::ledger) fn into_release(self, package: &PackageName) -> Release {
         Release {
             package: package.clone(),
@@ -347,7 +348,7 @@ impl TagItem {
 }
 
 impl TagEvent {
-    /// As the change of a tag that it tells of; `None` for one that is of no tag.
+    /// Returns the change of a tag that the event records; `None` for an event of no tag.
     pub(in crate::ledger) fn into_move(self, package: &PackageName) -> Option<TagMove> {
         Some(TagMove {
             package: package.clone(),

@@ -1,5 +1,5 @@
-//! Reading an item strictly: it must say what was read of it, compared as the record is written, without making an item
-//! of it.
+//! Strict reading of items: an item must equal the record that was read from it. The record is compared while it is
+//! serialized, without building an item of it.
 
 use super::{newer, record::encode};
 use crate::{
@@ -14,10 +14,10 @@ use serde::{
 use serde_json::Value;
 use std::fmt;
 
-/// Reads a record back from an item. Attributes that the record does not know are no error.
+/// Reads a record from an item. Attributes that the record does not know are allowed.
 ///
 /// # Errors
-/// [`Newer`](LedgerError::Newer) if the item says that a newer release is needed to read it; [`Damaged`](LedgerError::Damaged).
+/// [`Newer`](LedgerError::Newer) if the item needs a newer release to read it; [`Damaged`](LedgerError::Damaged).
 pub(in crate::ledger) fn decode<T: Serialize + DeserializeOwned>(
     key: &Key,
     item: &Item,
@@ -25,23 +25,23 @@ pub(in crate::ledger) fn decode<T: Serialize + DeserializeOwned>(
     newer::check_read(key, item)?;
     let damaged = |why: String| LedgerError::Damaged { what: format!("the ledger's item {key}"), why };
     let record = T::deserialize(item).map_err(|error| damaged(error.to_string()))?;
-    // serde also takes a list for a record, and `{"kept": null}` for a word. A condition on what was read would then
-    // hold for nothing that is stored.
+    // serde also accepts a list for a record, and `{"kept": null}` for a word. A condition made from the record would
+    // then not hold for the stored item.
     match differing(&record, item) {
         None => Ok(record),
         Some(name) => Err(damaged(format!("`{name}` is not as it is written"))),
     }
 }
 
-/// The first attribute of a record that is not stored as it would be written. Attributes that the record does not know
-/// are no difference, at every depth. Enumerations with data, and tuples, always differ: no record has them.
+/// Returns the first attribute of a record that is not stored as it would be written. Attributes that the record does
+/// not know are ignored, at every depth. Enumerations with data, and tuples, always differ: no record has them.
 fn differing(record: &impl Serialize, stored: &Item) -> Option<String> {
     let differs = record.serialize(Stored::Item(stored)).is_err();
     differs.then(|| differing_item(&encode(record), stored)).flatten()
 }
 
-/// As [`differing`], of a record that was made an item of. Slower, and right also where a number that a newer release
-/// wrote is not serialized as one, which depends on the features of `serde_json`.
+/// Does the same as [`differing`] for a record that was converted to an item. Slower, and correct also for a number of
+/// a newer release that is not serialized as a number, which depends on the features of `serde_json`.
 fn differing_item(written: &Item, stored: &Item) -> Option<String> {
     fn same(written: &Value, stored: &Value) -> bool {
         match (written, stored) {
@@ -54,14 +54,14 @@ fn differing_item(written: &Item, stored: &Item) -> Option<String> {
     written.iter().find(differs).map(|(name, _)| name.clone())
 }
 
-/// What is stored where something is written.
+/// The stored value that a written one is compared with.
 #[derive(Clone, Copy)]
 enum Stored<'a> {
     Item(&'a Item),
     Value(&'a Value),
 }
 
-/// It is not the same: in this attribute, the outermost.
+/// A difference, in this outermost attribute.
 #[derive(Debug)]
 struct Differs(String);
 
@@ -230,7 +230,7 @@ impl<'a> Serializer for Stored<'a> {
     }
 }
 
-/// The elements that a list is yet to be compared with.
+/// The elements of a list that are still to be compared.
 struct Elements<'a>(&'a [Value]);
 
 impl SerializeSeq for Elements<'_> {
@@ -251,7 +251,7 @@ impl SerializeSeq for Elements<'_> {
 /// The attributes that a struct or map is compared with.
 struct Attributes<'a> {
     stored: &'a Item,
-    /// The one whose value comes next.
+    /// The name of the next value.
     name: Option<String>,
 }
 

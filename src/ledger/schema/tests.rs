@@ -9,7 +9,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use std::{collections::HashMap, fmt::Debug};
 
-/// Encoding and decoding gives what was encoded, also by way of DynamoDB's own form.
+/// Checks that decoding an encoded record returns the same record, also by way of DynamoDB's own form.
 fn round_trips<T>(record: &T) -> Item
 where
     T: Serialize + DeserializeOwned,
@@ -44,7 +44,7 @@ fn labels() -> impl Strategy<Value = Labels> {
         .prop_map(|labels| Labels::try_from(labels).unwrap())
 }
 
-/// What a newer release may have written: of every form.
+/// Attributes that a newer release may have written, of every form.
 fn rest(of: &impl Serialize) -> Item {
     let rest = json!({ "x": [of, null, [], { "y": of }], "x2": { "z": [1.5, true] }, "x3": null });
     rest.as_object().cloned().unwrap()
@@ -64,7 +64,7 @@ fn blob() -> impl Strategy<Value = BlobFields> {
     )
 }
 
-/// Who, when, why, and under which operation.
+/// The actor, the time, the message, the operation, the revision and the chain value.
 type Entry = (Actor, Timestamp, Option<Message>, OpId, u64, String);
 
 fn clock() -> impl Strategy<Value = Option<Timestamp>> {
@@ -105,7 +105,7 @@ fn tag() -> impl Strategy<Value = TagName> {
     of("[a-zA-Z][a-zA-Z0-9._-]{0,12}")
 }
 
-/// Any JSON that an item may be made of, and some that it may not.
+/// Any JSON that an item may consist of, and some that it may not.
 fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -124,18 +124,18 @@ fn any_json() -> impl Strategy<Value = Value> {
     })
 }
 
-/// The specification of what may be decoded: what is written as it was read, but for attributes that are not known.
+/// The specification of what can be decoded: an item that equals its record, except for unknown attributes.
 fn is_whole<T: Serialize + DeserializeOwned>(item: &Item) -> bool {
-    fn says(stored: &Value, read: &Value) -> bool {
+    fn agrees(stored: &Value, read: &Value) -> bool {
         match (stored, read) {
             (Value::Object(stored), Value::Object(read)) => {
-                read.iter().all(|(name, read)| stored.get(name).is_some_and(|it| says(it, read)))
+                read.iter().all(|(name, read)| stored.get(name).is_some_and(|it| agrees(it, read)))
             }
             (stored, read) => stored == read,
         }
     }
     let stored = Value::Object(item.clone());
-    serde_json::from_value::<T>(stored.clone()).is_ok_and(|record| says(&stored, &encode(&record).into()))
+    serde_json::from_value::<T>(stored.clone()).is_ok_and(|record| agrees(&stored, &encode(&record).into()))
 }
 
 fn decodes_or_is_damaged<T: Serialize + DeserializeOwned>(item: &Item) {
@@ -207,7 +207,7 @@ proptest! {
         };
         let stored = round_trips(&item);
         prop_assert_eq!(stored.contains_key("labels"), !one.is_empty());
-        // As a release it says the same, and labels that were added later never win.
+        // The release has the same values, and labels that were added later never win.
         let release = item.clone().into_release(&"app".parse().unwrap());
         prop_assert_eq!(release.version, n);
         prop_assert_eq!(BlobFields::from(&release.blob).to_blob(), item.blob.to_blob());
@@ -263,7 +263,7 @@ proptest! {
 
     #[test]
     fn no_damage_makes_decoding_panic(name in 0..40_usize, value in any_json(), drop: bool) {
-        // Each attribute of an item of every kind, replaced or dropped.
+        // Each attribute of an item of every kind is replaced or dropped.
         let all = json!({
             "schema": 1, "ledger": "x", "n": 1, "latest": 1, "rev": 1, "when": 1, "chain": "", "sha256": "0".repeat(64),
             "gen": 0, "size": 1, "filename": "a", "mode": 420, "labels": {"a": "b"}, "more_labels": {}, "state": "active",

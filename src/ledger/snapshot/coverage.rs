@@ -1,16 +1,17 @@
-//! The check that what a decision used still holds when it takes effect.
+//! The check that the facts a decision used still hold when it takes effect.
 //!
 //! A *change* takes effect when its transaction commits. Each fact that it was decided on must hold then:
 //!
-//! - the transaction acts on the item, under a condition that the fact follows from; or
+//! - the transaction acts on the item, under a condition that implies the fact; or
 //! - the item belongs to a log, the transaction is conditional on the `rev` in the head of that log as it was read, and
 //!   the item was read no earlier than that head. Every change of an item of a log advances its head, so the item is
 //!   then as it was read. (Idempotency keys are put without that, so this does not hold for their absence.)
 //!
-//! An *answer* that changes nothing takes effect while it is being decided: all that it rests on must be true at one
-//! instant. So it rests on one item, or on items of one transactional read.
+//! An *answer* that changes nothing takes effect while it is being decided: all that it depends on must be true at one
+//! instant. So it depends on one item, or on items of one transactional read.
 //!
-//! Facts that hold permanently once they are true are not recorded: entries never change, labels and packages stay.
+//! Facts that hold permanently once they are true are not recorded: entries never change, and labels and packages are
+//! never removed.
 
 use super::{
     Snapshot,
@@ -22,7 +23,7 @@ use crate::{
 };
 use std::{collections::BTreeSet, fmt};
 
-/// Something that was used and that a transaction does not cover.
+/// A fact that was used and that a transaction does not cover.
 #[derive(Debug)]
 pub(in crate::ledger) struct Gap {
     key: Key,
@@ -32,11 +33,11 @@ pub(in crate::ledger) struct Gap {
 impl fmt::Display for Gap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { key, fact } = self;
-        write!(f, "a change is decided on {key}, of which nothing makes sure at the commit: {fact:?}")
+        write!(f, "a change depends on {key}, and its transaction does not check at the commit: {fact:?}")
     }
 }
 
-/// A transaction that covers all that it was decided on: the only kind that a ledger sends, but for repairs.
+/// A transaction that covers all that it was decided on: the only kind that a ledger sends, except for repairs.
 #[derive(Debug)]
 pub(in crate::ledger) struct Sealed(Transaction);
 
@@ -50,7 +51,7 @@ impl Sealed {
         table.transact(&self.0).await
     }
 
-    /// Returns the transaction, or the error of a gap, where no other way of reading could help.
+    /// Returns the transaction, or the error of a gap when reading again could not close it.
     ///
     /// # Errors
     /// See [`Gap::stop`].
@@ -63,10 +64,10 @@ impl Sealed {
 }
 
 impl Gap {
-    /// Ends the operation before anything is sent. A gap is a mistake in this program, or damage that it did not foresee.
+    /// Ends the operation before anything is sent. A gap is a bug in this program, or damage that it did not foresee.
     ///
     /// # Panics
-    /// With debug assertions, as in all tests: there it is a mistake.
+    /// With debug assertions, as in all tests: there it is a bug.
     pub(in crate::ledger) fn stop(self) -> Error {
         debug_assert!(false, "{self}");
         self.into_error()
@@ -75,10 +76,7 @@ impl Gap {
     fn into_error(self) -> Error {
         Error::Damaged {
             what: format!("the ledger's item {}", self.key),
-            why: format!(
-                "or there is a mistake in sacker {}, since {self}; nothing was sent",
-                env!("CARGO_PKG_VERSION")
-            ),
+            why: format!("or sacker {} has a bug: {self}; nothing was sent", env!("CARGO_PKG_VERSION")),
         }
     }
 }
@@ -89,7 +87,7 @@ impl Snapshot {
         self.used().clear();
     }
 
-    /// Makes sure that a transaction covers all that was used since [`begin`](Self::begin).
+    /// Checks that a transaction covers all that was used since [`begin`](Self::begin).
     pub(in crate::ledger) fn seal(&self, transaction: Transaction) -> Result<Sealed, Gap> {
         let used = self.used();
         let gap = used.iter().find(|used| !self.covers(&transaction, used));
@@ -99,7 +97,7 @@ impl Snapshot {
         }
     }
 
-    /// The items that an answer rests on, if it can't be said that all was true of them at one instant.
+    /// Returns the items that an answer depends on, if they were not all read at one instant.
     pub(in crate::ledger) fn torn(&self) -> Option<Vec<Key>> {
         let used = self.used();
         let keys: BTreeSet<_> = used.iter().filter(|used| used.decides).map(|used| &used.key).collect();

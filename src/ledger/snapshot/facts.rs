@@ -1,17 +1,17 @@
-//! What may be used of an item, and what of it follows from a condition. Pure.
+//! The facts that may be used of an item, and those that a condition implies. Pure.
 
 use crate::table::{Condition, Item, Key};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-/// Something that was used of an item and may change.
+/// A fact that was used of an item and may change.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Fact {
     /// There is no such item.
     Absent,
     /// These attributes are as they were read.
     Same(&'static [&'static str]),
-    /// This condition holds for it, or does not.
+    /// This condition holds for the item, or does not.
     Holds(Condition, bool),
 }
 
@@ -19,11 +19,11 @@ pub(super) enum Fact {
 pub(super) struct Used {
     pub key: Key,
     pub fact: Fact,
-    /// False where only a transaction begins there.
+    /// False if the item is only the base of a transaction.
     pub decides: bool,
 }
 
-/// Returns true if a fact about an item that was seen follows from a condition.
+/// Returns true if a condition implies a fact about an item that was seen.
 pub(super) fn ensures(condition: &Condition, fact: &Fact, item: Option<&Item>) -> bool {
     match (fact, item) {
         (Fact::Absent, _) | (Fact::Same(_), None) => absent(condition),
@@ -37,7 +37,7 @@ pub(super) fn ensures(condition: &Condition, fact: &Fact, item: Option<&Item>) -
                     Some(item) => {
                         let mut all = BTreeSet::new();
                         attributes(what, &mut all);
-                        // Whether there is an item at all is said by any attribute that it has.
+                        // Any attribute of the item shows that it exists.
                         all.iter().any(|name| item.contains_key(*name))
                             && all.iter().all(|name| pins(condition, name, item.get(*name)))
                     }
@@ -46,7 +46,7 @@ pub(super) fn ensures(condition: &Condition, fact: &Fact, item: Option<&Item>) -
     }
 }
 
-/// The condition says that there is no item.
+/// Returns true if the condition requires that there is no item.
 fn absent(condition: &Condition) -> bool {
     match condition {
         Condition::Absent => true,
@@ -56,7 +56,7 @@ fn absent(condition: &Condition) -> bool {
     }
 }
 
-/// The condition says that the attribute has this value, or that it is not there.
+/// Returns true if the condition requires that the attribute has this value, or is absent.
 fn pins(condition: &Condition, attribute: &str, value: Option<&Value>) -> bool {
     match condition {
         Condition::Equals(name, is) => *name == attribute && Some(is) == value,
@@ -67,7 +67,7 @@ fn pins(condition: &Condition, attribute: &str, value: Option<&Value>) -> bool {
     }
 }
 
-/// Whenever the condition holds, the other one does. (False where it takes more to see that.)
+/// Returns true if `condition` implies `other`. (False if that takes more to see.)
 fn implies(condition: &Condition, other: &Condition) -> bool {
     condition == other
         || match (condition, other) {
@@ -80,7 +80,7 @@ fn implies(condition: &Condition, other: &Condition) -> bool {
         }
 }
 
-/// The attributes that a condition looks at.
+/// Adds the attributes that a condition uses.
 fn attributes(condition: &Condition, into: &mut BTreeSet<&'static str>) {
     match condition {
         Condition::Equals(name, _) | Condition::Lacks(name) | Condition::AtLeast(name, _) => {

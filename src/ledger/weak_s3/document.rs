@@ -1,4 +1,4 @@
-//! What the weak ledger knows of one package, and what follows from it.
+//! The weak ledger's document of one package, and its pure functions.
 
 use crate::{
     ledger::{
@@ -12,17 +12,17 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// All that is known of a package.
+/// All data of a package.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Document {
     pub(super) versions: Vec<VersionItem>,
     pub(super) tags: BTreeMap<TagName, TagItem>,
-    /// How often a tag was changed.
+    /// The number of changes of tags.
     rev: u64,
     keys: BTreeMap<String, Remembered>,
 }
 
-/// The outcome of the operation with some idempotency key.
+/// The outcome of the operation with an idempotency key.
 #[derive(Debug, Serialize, Deserialize)]
 struct Remembered {
     request: String,
@@ -75,7 +75,7 @@ impl Document {
         release
     }
 
-    /// Puts a tag on a version or takes it off; where it is so already, changes nothing.
+    /// Puts a tag on a version or removes it; if that is its state already, changes nothing.
     pub(super) fn set(
         &mut self,
         tag: &TagName,
@@ -109,7 +109,7 @@ impl Document {
         item
     }
 
-    /// The outcome of an earlier run with the author's key, if there was one.
+    /// Returns the outcome of an earlier run with the author's key, if there was one.
     pub(super) fn remembered(&self, author: &Author, request: &str) -> Result<Option<Outcome>, Error> {
         let Some(key) = author.key.as_ref().map(ToString::to_string) else { return Ok(None) };
         match self.keys.get(&key) {
@@ -145,7 +145,7 @@ pub(super) fn check_expectation(
     }
 }
 
-/// The version that has the content already, if the request says that it is not to be added again.
+/// Returns the version that has the content already, if the request must not add it again.
 pub(super) fn unchanged(
     document: &Document,
     request: &AddRequest,

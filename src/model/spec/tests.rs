@@ -10,7 +10,7 @@ fn the_past_of_a_tag_is_written_in_one_way() {
         assert_eq!(text.parse::<Spec>().unwrap().to_string(), text);
     }
     for text in ["live~", "live~0", "live~01", "live~+1", "live~-1", "live~ 1", "live~1001", "live~1~1"] {
-        assert!(refusal(text).contains("how many moves to go back, 1 to 1000"), "{}", refusal(text));
+        assert!(refusal(text).contains("a number of moves to go back, 1 to 1000"), "{}", refusal(text));
     }
     for text in ["live@", "live@2h ago", "live@{2h ago", "live@{2h ago}~1", "live@{2h ago} "] {
         assert!(refusal(text).contains("does not give its time in braces"), "{}", refusal(text));

@@ -1,22 +1,22 @@
-//! Names in order, of many that are in none, in bounded memory.
+//! The first names in order out of many unordered ones, in bounded memory.
 
 use crate::model::{Address, Digest};
 use std::{cmp::Ordering, io, vec};
 
-/// How many names a pass over the directory brings, so that a listing takes a pass for each quarter of a million: in
-/// 40 bytes each, and for a moment twice as many.
+/// The number of names kept by one pass over the directory, so that a listing takes one pass for each 262,144 names.
+/// Each takes 40 bytes, and a pass briefly holds twice as many.
 pub(super) const WINDOW: usize = 1 << 18;
 
-/// The names that are next after the last page that was given.
+/// The names that follow the last returned page.
 #[derive(Debug)]
 pub(super) struct Ahead {
     pub after: String,
     pub names: vec::IntoIter<Name>,
-    /// Whether there are more after them.
+    /// True if more names follow.
     pub more: bool,
 }
 
-/// A blob's name, smaller than its text, in the order of that.
+/// A blob's name, in less memory than its text but in the same order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Name {
     sha256: [u8; 32],
@@ -36,7 +36,7 @@ impl Name {
 
 impl Ord for Name {
     fn cmp(&self, other: &Self) -> Ordering {
-        // Generation 0 has no text, and comes first.
+        // Generation 0 has no text, and sorts first.
         let generations = || match (self.generation, other.generation) {
             (0, _) | (_, 0) => self.generation.cmp(&other.generation),
             (one, two) => one.to_string().cmp(&two.to_string()),
@@ -51,7 +51,7 @@ impl PartialOrd for Name {
     }
 }
 
-/// The first `most` of some names, in order, and whether there are more.
+/// Returns the first `most` of the names, in order, and true if there are more.
 pub(super) fn first(
     names: impl Iterator<Item = io::Result<Name>>,
     most: usize,

@@ -1,4 +1,4 @@
-//! Names in order, from a directory that has them in none, in few passes and bounded memory.
+//! Names in order from an unordered directory, in few passes and bounded memory.
 
 use super::{
     DirectoryStore,
@@ -14,8 +14,8 @@ use std::{fs, io, sync::PoisonError};
 const PAGE: usize = 1000;
 
 impl DirectoryStore {
-    /// The names after one. A listing that goes on where the last one ended reads the directory only if all that was
-    /// read then has been given.
+    /// Returns the names after `after`. A listing that continues where the last page ended reads the directory only
+    /// if no names from the last pass are left.
     fn ahead(&self, after: Option<&str>) -> io::Result<Ahead> {
         let ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(ahead) = ahead.filter(|ahead| Some(&*ahead.after) == after && ahead.names.len() > 0) {
@@ -41,7 +41,7 @@ impl DirectoryStore {
         let next = page.last().map(Address::to_string).filter(|_| ahead.more || ahead.names.len() > 0);
         let mut objects = Vec::with_capacity(page.len());
         for at in page {
-            // One that was deleted meanwhile, or is a directory, is no blob.
+            // A blob that was deleted meanwhile is left out, and so is a directory.
             if let Some(metadata) = found(fs::metadata(self.blob(&at)))?
                 && metadata.is_file()
             {

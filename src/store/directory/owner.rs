@@ -1,4 +1,4 @@
-//! Who a store belongs to: the file `OWNER`, which appears whole, and is replaced only by who has seen it.
+//! The owner of a store: the file `OWNER`, which is created whole, and replaced only under a lock.
 
 use super::DirectoryStore;
 use crate::{
@@ -32,7 +32,7 @@ impl DirectoryStore {
         temporary.write_all(ledger.as_bytes())?;
         durable::flush(temporary.as_file(), temporary.path())?;
         reach("owner-complete");
-        // It appears with all its text, and only if there is none.
+        // The file appears with all its text, and only if none exists.
         let owner = match durable::name(temporary, &self.owner_file(), false) {
             Ok(()) => ledger.to_owned(),
             Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
@@ -44,16 +44,16 @@ impl DirectoryStore {
         Ok(owner)
     }
 
-    /// The owner as it is now; `None` if there is none.
+    /// Returns the present owner; `None` if there is none.
     pub(super) fn replace_owner_blocking(&self, from: &str, to: &str) -> io::Result<Option<String>> {
-        // NFS locks exclusively only what is open for writing.
+        // NFS grants exclusive locks only on files open for writing.
         let file = match File::options().read(true).write(true).open(self.owner_file()) {
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => File::open(self.owner_file()),
             file => file,
         };
         let Some(file) = found(file)? else { return Ok(None) };
-        // Whoever replaces this file holds a lock on it, and looks again under the lock whether it is still in its
-        // place: one that was replaced says something else, and no text ever comes back.
+        // A process that replaces this file holds a lock on it, and reads the owner again under the lock: a replaced
+        // file names another owner, and no former owner ever becomes the owner again.
         durable::uninterrupted(|| failpoint::errno("owner-lock").and_then(|()| file.lock()))?;
         let owner = self.read_owner()?;
         if owner.as_deref() != Some(from) {

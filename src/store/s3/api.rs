@@ -1,4 +1,4 @@
-//! A store's promises, kept over a bucket.
+//! The implementation of [`Store`] on a bucket.
 
 use super::{
     bucket, client::S3Store, encoding::stat, faults::status, multipart, owner, probe, range, settings,
@@ -26,7 +26,7 @@ impl Store for S3Store {
     }
 
     async fn connect(&self) {
-        // Any request goes to the address that the others go to. Its error only says that it was not sent.
+        // Any request goes to the same address. Its error only states that it was not sent.
         let request = self.client.get_object().bucket(&self.bucket).key("OWNER").customize();
         let _ = request.interceptor(ConnectOnly).send().await;
     }
@@ -63,7 +63,7 @@ impl Store for S3Store {
     }
 
     async fn stat(&self, at: &Address) -> Result<Option<Stat>, Fault> {
-        let doing = || self.doing(format_args!("looking for the blob {at}"));
+        let doing = || self.doing(format_args!("checking for the blob {at}"));
         match self.head(&self.key(at), None).await {
             Ok(Some(head)) => Ok(Some(stat(head.content_length, head.last_modified))),
             Ok(None) => self.bucket_is_there(doing).await.map(|()| None),
@@ -90,7 +90,7 @@ impl Store for S3Store {
         });
         let put = put.await?;
         if put == Put::Replaced {
-            debug!(blob = %at, store = self.describe(), "what was stored was damaged and has been replaced");
+            debug!(blob = %at, store = self.describe(), "the stored blob was damaged and has been replaced");
         }
         Ok(put)
     }

@@ -1,4 +1,4 @@
-//! The bodies of uploads: ranges of a file, counted as they go.
+//! Request bodies of uploads: ranges of a file, counted as they are sent.
 
 use crate::{
     model::{Digest, Sha256},
@@ -26,28 +26,28 @@ use std::{
 };
 use tokio::task::{JoinHandle, spawn_blocking};
 
-/// How much of a file is read at once: there are two such buffers for each part that is under way. A smaller one takes more
-/// CPU time, in changes of threads.
+/// The size of a read, in bytes: there are two such buffers for each part in transfer. Smaller reads take more CPU
+/// time, since they switch threads more often.
 const BUFFER: usize = 512 << 10;
 
-/// How much of a buffer is handed over at once, so that a slow connection is seen to move.
+/// The number of bytes handed over at once, so that a slow connection shows progress.
 const SLICE: usize = 128 << 10;
 
-/// The most that buffers of the system are taken to hold of a body: 4 MiB, Linux's default limit (`tcp_wmem`). Up to there
-/// it says nothing of a connection's speed how fast a body is taken.
+/// The assumed maximum of a body that the system buffers: 4 MiB, Linux's default limit (`tcp_wmem`). Up to there, the
+/// pace at which a body is taken does not show the connection's speed.
 pub(super) const BUFFERED: u64 = 4 << 20;
 
-/// The bytes of a part; the whole is part 0 of a blob that is sent at once.
+/// Returns the range of a part. Part 0 of a blob that is sent at once is the whole blob.
 pub(super) fn part_range(content: &Content, index: usize) -> Range<u64> {
     let part_size = part_size(content.size());
     let start = part_size * index as u64;
     start..(start + part_size).min(content.size())
 }
 
-/// Bodies up to this size are read before the request is sent.
+/// The size up to which bodies are read before the request is sent.
 const FIRST: u64 = BUFFER as u64;
 
-/// A range of a file as a request's body, which the SDK can send again.
+/// Returns a range of a file as a request's body, which the SDK can send again.
 pub(super) fn body(
     path: &Path,
     range: Range<u64>,
@@ -56,7 +56,7 @@ pub(super) fn body(
 ) -> io::Result<ByteStream> {
     let file = Arc::new(File::open(path)?);
     let buffers = buffers.clone();
-    // What is there before it is asked for goes out with the request's head.
+    // Bytes that are read beforehand are sent together with the request's head.
     let first = match range.end - range.start {
         length @ 0..=FIRST => buffers.read(&file, range.start, length)?,
         _ => Bytes::new(),
@@ -74,7 +74,7 @@ pub(super) fn body(
     })))
 }
 
-/// Hands the bytes of a range of a file over, in order. Blocks.
+/// Passes the bytes of a range of a file to a function, in order. Blocks.
 fn each(file: &mut File, range: &Range<u64>, mut bytes: impl FnMut(&[u8])) -> io::Result<()> {
     file.seek(SeekFrom::Start(range.start))?;
     let mut part = file.take(range.end - range.start);
@@ -87,14 +87,14 @@ fn each(file: &mut File, range: &Range<u64>, mut bytes: impl FnMut(&[u8])) -> io
     }
 }
 
-/// The sha256 of a range of a file. Blocks.
+/// Returns the sha256 of a range of a file. Blocks.
 pub(super) fn sha256(path: &Path, range: &Range<u64>) -> io::Result<Digest> {
     let mut sha256 = Sha256::new();
     each(&mut File::open(path)?, range, |bytes| sha256.update(bytes))?;
     Ok(sha256.finish())
 }
 
-/// Whether a part of the file still has the size and checksum that it had when it was hashed. Blocks.
+/// Returns true if a part of the file still has the size and checksum of the hashing pass. Blocks.
 pub(super) fn part_is_unchanged(content: &Content, index: usize) -> io::Result<bool> {
     let range = part_range(content, index);
     let mut file = File::open(content.path())?;
@@ -107,8 +107,8 @@ pub(super) fn part_is_unchanged(content: &Content, index: usize) -> io::Result<b
     Ok(expected.map_or(range.is_empty(), |expected| *expected == crc.finalize()))
 }
 
-/// Buffers of [`BUFFER`] bytes that are used again once they were sent: a new one costs a page fault for each 4 KiB.
-/// There are never more than were under way at once.
+/// Buffers of [`BUFFER`] bytes that are reused after they are sent: a new buffer costs a page fault for each 4 KiB.
+/// There are never more than were in use at once.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Buffers(Arc<Mutex<Vec<Vec<u8>>>>);
 
@@ -127,7 +127,7 @@ impl Buffers {
     }
 }
 
-/// A buffer, and how much of it counts.
+/// A buffer, and the number of its bytes that are valid.
 struct Filled {
     bytes: Vec<u8>,
     length: usize,
@@ -146,7 +146,7 @@ impl Drop for Filled {
     }
 }
 
-/// Counts the bytes of a body, which may be sent several times: each is reported once. Cloning shares what was reported.
+/// Counts the bytes of a body, which may be sent several times: each byte is reported once. Clones share the count.
 #[derive(Debug, Clone)]
 pub(super) struct Count {
     progress: ProgressSender,
@@ -159,12 +159,12 @@ impl Count {
         Self { progress, furthest: Arc::default(), flow: None }
     }
 
-    /// For a try that is part of a flow.
+    /// Counts for an attempt that is part of a flow.
     pub fn over(self, flow: Flow) -> Self {
         Self { flow: Some(flow), ..self }
     }
 
-    /// So many bytes are handed over just now, up to `end` from the body's begin.
+    /// Counts `bytes` that are handed over now, up to `end` from the body's begin.
     fn sent(&self, bytes: u64, end: u64) {
         if let Some(flow) = &self.flow {
             flow.moved(bytes);
@@ -176,14 +176,14 @@ impl Count {
     }
 }
 
-/// A body that reports its bytes, and fails if there are fewer than announced rather than waiting for a server that
-/// waits for the rest. The SDK's own copies each byte once more.
+/// A body that reports its bytes. A file that is too short fails the body, instead of waiting for a server that waits
+/// for the rest. The SDK's own body copies each byte once more.
 struct FileBody {
     file: Arc<File>,
     start: u64,
-    /// What was not handed over yet.
+    /// The range that has not been handed over yet.
     rest: Range<u64>,
-    /// What was read of that.
+    /// The bytes of that range that were read.
     ready: Bytes,
     reading: Option<JoinHandle<io::Result<Bytes>>>,
     buffers: Buffers,

@@ -1,4 +1,4 @@
-//! The bucket itself: made once, with safe settings.
+//! Creates the bucket, with safe settings.
 
 use super::{
     client::S3Store,
@@ -26,17 +26,17 @@ use aws_sdk_s3::{
 use std::{error::Error, sync::atomic::Ordering::Relaxed};
 use tracing::{Instrument, debug_span, warn};
 
-/// Where a bucket is made without saying where: S3
+/// The region of a bucket created without a location constraint: S3
 /// [refuses](https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html) this one as a constraint.
 const DEFAULT_REGION: &str = "us-east-1";
 
-/// Makes the bucket and its settings, unless there is one.
+/// Creates the bucket and its settings, unless it exists.
 pub(super) async fn create(store: &S3Store) -> Result<Created, Fault> {
     let made = match look(store).await? {
         Created::Present => Created::Present,
         Created::Made => make(store).await?,
     };
-    // A bucket that an earlier try of this client made is not yet what it must be.
+    // A bucket that an earlier attempt of this client created may lack settings.
     if made == Created::Made || store.unfinished.load(Relaxed) {
         store.unfinished.store(true, Relaxed);
         reach("bucket-made");
@@ -47,9 +47,9 @@ pub(super) async fn create(store: &S3Store) -> Result<Created, Fault> {
     Ok(made)
 }
 
-/// `Made` if it has yet to be made.
+/// Returns `Made` if the bucket has yet to be created.
 async fn look(store: &S3Store) -> Result<Created, Fault> {
-    let doing = || format!("looking for the bucket {}", store.bucket);
+    let doing = || format!("checking the bucket {}", store.bucket);
     let answer = store.client.head_bucket().bucket(&store.bucket).send();
     let Err(error) = answer.instrument(debug_span!("s3.HeadBucket")).await else {
         return Ok(Created::Present);
@@ -65,7 +65,8 @@ async fn look(store: &S3Store) -> Result<Created, Fault> {
             Err(Fault::new(FaultKind::Misconfigured, doing(), why))
         }
         Some(403) => {
-            let why = "these credentials may not use it (s3:ListBucket), or it belongs to another account";
+            let why =
+                "these credentials have no access to it (s3:ListBucket), or it belongs to another account";
             Err(Fault::new(FaultKind::Denied, doing(), why))
         }
         _ => Err(fault(doing(), error)),
@@ -73,7 +74,7 @@ async fn look(store: &S3Store) -> Result<Created, Fault> {
 }
 
 async fn make(store: &S3Store) -> Result<Created, Fault> {
-    let doing = || format!("making the bucket {}", store.bucket);
+    let doing = || format!("creating the bucket {}", store.bucket);
     let region = store.client.config().region().map(AsRef::as_ref).filter(|region| *region != DEFAULT_REGION);
     let place = region.map(|region| {
         CreateBucketConfiguration::builder()
@@ -83,7 +84,7 @@ async fn make(store: &S3Store) -> Result<Created, Fault> {
     let request = store.client.create_bucket().bucket(&store.bucket).set_create_bucket_configuration(place);
     match request.send().instrument(debug_span!("s3.CreateBucket")).await {
         Ok(_) => Ok(Created::Made),
-        // Someone else made it just now, and sees to its settings.
+        // Another client created it just now, and will apply its settings.
         Err(error) if code(&error) == "BucketAlreadyOwnedByYou" => Ok(Created::Present),
         Err(error) if code(&error) == "BucketAlreadyExists" => {
             Err(Fault::new(FaultKind::Misconfigured, doing(), "another account has a bucket of this name"))
@@ -129,7 +130,7 @@ async fn settle(store: &S3Store) -> Result<(), Fault> {
 
     keep_tidy(store).await?;
 
-    // Over plain HTTP it would shut everyone out.
+    // Over plain HTTP the policy would deny every request.
     if !store.is_plain().await {
         let region = client.config().region().map_or("", AsRef::as_ref);
         let request = client.put_bucket_policy().bucket(bucket).policy(tls_only(region, bucket));
@@ -139,7 +140,7 @@ async fn settle(store: &S3Store) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Has S3 abort uploads that were never finished, and remove what was deleted long ago.
+/// Makes S3 abort uploads that were never completed, and remove object versions that were deleted long ago.
 async fn keep_tidy(store: &S3Store) -> Result<(), Fault> {
     let built = |error: BuildError| Fault::new(FaultKind::Unexpected, "building a request", error);
     let rule = |id: &str| {
@@ -162,7 +163,7 @@ async fn keep_tidy(store: &S3Store) -> Result<(), Fault> {
         Ok::<_, Fault>(answer.instrument(debug_span!("s3.PutBucketLifecycleConfiguration")).await)
     };
     let answer = put(vec![abort.map_err(built)?, expire.clone()]).await?;
-    // MinIO drops such uploads by itself and has no such rule.
+    // MinIO removes such uploads on its own and has no such rule.
     let lacks_abort = answer.as_ref().is_err_and(is_unknown);
     settled(store, "the rule that aborts incomplete uploads", answer)?;
     if lacks_abort {
@@ -171,7 +172,7 @@ async fn keep_tidy(store: &S3Store) -> Result<(), Fault> {
     Ok(())
 }
 
-/// A setting that the server doesn't know is done without.
+/// Checks the answer to a setting. A setting that the server does not support is skipped with a warning.
 fn settled<T, E>(
     store: &S3Store,
     what: &str,
@@ -182,7 +183,7 @@ where
 {
     let Err(error) = answer else { return Ok(()) };
     if is_unknown(&error) {
-        warn!(bucket = store.bucket, code = code(&error), "this server does not know {what}");
+        warn!(bucket = store.bucket, code = code(&error), "this server does not support {what}");
         return Ok(());
     }
     Err(fault(format!("setting {what} of the new bucket {}", store.bucket), error))

@@ -1,4 +1,4 @@
-//! When a try to send fails: is the file still what was hashed?
+//! Checks after a failed attempt to send that the file still matches its checksums.
 
 use super::{
     body,
@@ -19,8 +19,8 @@ use aws_sdk_s3::{
 use std::{error::Error, io};
 
 impl S3Store {
-    /// A try to send failed: whether that is because the file is no longer what was hashed. `part` is what was
-    /// sent, `None` if all of it was sent before.
+    /// Returns the error of a failed attempt to send: `Changed` if the file no longer matches its checksums. `part`
+    /// is the part that was sent; `None` if all parts were sent before.
     pub(super) async fn explain_failed_put<E>(
         &self,
         content: &Content,
@@ -37,13 +37,14 @@ impl S3Store {
             Err(error) => error,
             // The file is right, so the bytes were damaged on the way.
             Ok(()) if refused => Fault::new(FaultKind::Unavailable, doing, error).into(),
-            // Another write was under way. That says nothing about what came of it.
+            // Another write was in progress, whose outcome is unknown.
             Ok(()) if conflict => Fault::new(FaultKind::Contended, doing, error).into(),
             Ok(()) => fault(doing, error).into(),
         }
     }
 
-    /// Makes sure that the file still has its size and, if `closely`, the bytes of a part or of all its parts.
+    /// Returns an error unless the file still has its size and, if `closely`, the bytes of a part or of all its
+    /// parts.
     pub(super) async fn unchanged(
         &self,
         content: &Content,
@@ -63,7 +64,7 @@ impl S3Store {
         match checking.await {
             Ok(true) => Ok(()),
             Ok(false) => Err(PutError::Changed(content.path().to_owned())),
-            // `InvalidData`: its length changed while it was hashed again.
+            // `InvalidData`: the file's length changed while it was hashed again.
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidData) => {
                 Err(PutError::Changed(content.path().to_owned()))
             }

@@ -1,4 +1,4 @@
-//! The bucket, the prefix, and how requests get there.
+//! The bucket, the prefix, and the address of requests.
 
 use super::{faults::status, payload};
 use crate::{
@@ -35,16 +35,17 @@ pub struct S3Store {
     pub(super) uploads: Option<PathBuf>,
     pub(super) jobs: Option<NonZeroUsize>,
     pub(super) endpoint: Arc<OnceCell<String>>,
-    // This client made the bucket but not yet all of its settings.
+    // This client created the bucket but has not applied all settings yet.
     pub(super) unfinished: Arc<AtomicBool>,
     pub(super) clock: Clock,
 }
 
 impl S3Store {
-    /// The store under `prefix` (with or without slashes at its ends; empty for the whole bucket) of `bucket`.
+    /// Returns the store under `prefix` (with or without slashes at its ends; empty for the whole bucket) of
+    /// `bucket`.
     ///
-    /// `uploads` is the folder in which this client remembers the multipart uploads that it began; it is made when
-    /// needed. Without one an upload that is interrupted begins anew.
+    /// `uploads` is the folder in which this client records the multipart uploads that it begins; it is created when
+    /// needed. Without a folder an interrupted upload starts over.
     #[must_use]
     pub fn new(client: Client, bucket: impl Into<String>, prefix: &str, uploads: Option<PathBuf>) -> Self {
         let prefix = match prefix.trim_matches('/') {
@@ -59,21 +60,21 @@ impl S3Store {
         Self { client, bucket: bucket.into(), prefix, uploads, jobs: None, endpoint, unfinished, clock }
     }
 
-    /// With so many parts of an upload under way at once: no more, and fewer while the store throttles or fails. Otherwise
-    /// the number adapts (see [`Concurrency`](crate::retry::Concurrency)).
+    /// Sets the number of parts of an upload in transfer at once: never more, and fewer while the store throttles or
+    /// fails. By default the number adapts (see [`Concurrency`](crate::retry::Concurrency)).
     #[must_use]
     pub fn with_jobs(self, jobs: NonZeroUsize) -> Self {
         Self { jobs: Some(jobs), ..self }
     }
 
-    /// Whether payloads may go unsigned.
+    /// Returns true if payloads may be sent unsigned.
     pub(super) async fn unsigned(&self) -> bool {
         self.endpoint().await.is_some_and(payload::may_be_unsigned)
     }
 
-    /// The address that requests go to, found out once: `https://bucket.s3.eu-west-1.amazonaws.com`. The client does not
-    /// state its endpoint, which may have many sources, but a request that it would make does. Whatever keeps one from
-    /// being made fails the real one too.
+    /// Returns the address of requests, determined once: `https://bucket.s3.eu-west-1.amazonaws.com`. The client does
+    /// not expose its endpoint, which may have many sources, but a presigned request does. An error here also fails
+    /// the real request.
     pub(super) async fn endpoint(&self) -> Option<&str> {
         let endpoint = self.endpoint.get_or_try_init(|| async {
             let never_sent = PresigningConfig::expires_in(Duration::from_mins(1)).map_err(drop)?;
@@ -85,12 +86,12 @@ impl S3Store {
         endpoint.await.ok().map(String::as_str)
     }
 
-    /// Whether requests go without TLS.
+    /// Returns true if requests are sent without TLS.
     pub(super) async fn is_plain(&self) -> bool {
         self.endpoint().await.is_some_and(|url| url.starts_with("http://"))
     }
 
-    /// What the AWS command line needs to reach the same bucket.
+    /// Returns the options with which the AWS command line reaches the same bucket.
     pub(super) async fn server_flags(&self) -> String {
         let region = self.client.config().region().map(|region| format!(" --region {region}"));
         let endpoint = self.endpoint().await.filter(|url| !is_aws(url));
@@ -98,7 +99,7 @@ impl S3Store {
         region.into_iter().chain(endpoint).collect()
     }
 
-    /// What it is, for people.
+    /// Returns the store's location, for people.
     pub(super) fn shown(&self) -> String {
         format!("s3://{}/{}", self.bucket, self.prefix).trim_end_matches('/').to_owned()
     }
@@ -111,7 +112,7 @@ impl S3Store {
         format!("{what} in {}", self.shown())
     }
 
-    /// `HeadObject`; `None` if it answers 404, which is also what it says of a bucket that isn't there.
+    /// Sends `HeadObject`; returns `None` for 404, which is also the answer for a missing bucket.
     pub(super) async fn head(
         &self,
         key: &str,
@@ -130,12 +131,12 @@ impl S3Store {
         }
     }
 
-    /// A fault if the bucket itself is not there: what an object's 404 may mean where the answer has no body.
+    /// Returns a fault if the bucket itself does not exist, which a 404 without a body for an object may mean.
     pub(super) async fn bucket_is_there(&self, doing: impl FnOnce() -> String) -> Result<(), Fault> {
         let answer = self.client.head_bucket().bucket(&self.bucket).send();
         match answer.instrument(debug_span!("s3.HeadBucket")).await {
             Err(error) if status(&error) == Some(404) => Err(Fault::new(FaultKind::Missing, doing(), error)),
-            // Whoever may read objects need not be allowed to ask for the bucket.
+            // Credentials that may read objects may lack the permission to query the bucket.
             _ => Ok(()),
         }
     }

@@ -1,4 +1,4 @@
-//! Comparing what is under a key with a content.
+//! Compares the object under a key with a content.
 
 use super::{
     client::S3Store,
@@ -19,7 +19,7 @@ use aws_sdk_s3::{
 };
 use tracing::{Instrument, debug, debug_span};
 
-/// What is found under a key.
+/// The object under a key, compared with a content.
 pub(super) enum Found {
     Nothing,
     /// An object with the content's size and checksum.
@@ -30,9 +30,9 @@ pub(super) enum Found {
     },
 }
 
-/// Looks what is under a key, and compares. An object that has the content's size and no checksum of a kind that the
-/// content has, as one that another program copied, is read and hashed, in bounded memory: that it has none says nothing of
-/// its bytes.
+/// Compares the object under a key with a content. An object that has the content's size but no comparable checksum,
+/// such as a copy by another program, is read and hashed, in bounded memory: a missing checksum does not show that
+/// the bytes differ.
 pub(super) async fn look(
     store: &S3Store,
     key: &str,
@@ -60,8 +60,8 @@ pub(super) async fn look(
     Ok(if same { Found::Content } else { Found::Other { etag } })
 }
 
-/// Whether an object is a content, by its size and checksum; `None` if those don't say. A checksum of its parts'
-/// checksums doesn't.
+/// Compares an object's size and checksum with a content's; `None` if the object has no comparable checksum. A
+/// checksum of its parts' checksums is not comparable.
 fn verdict(head: &HeadObjectOutput, content: &Content) -> Option<bool> {
     if head.content_length.and_then(|size| u64::try_from(size).ok()) != Some(content.size()) {
         return Some(false);
@@ -76,7 +76,7 @@ fn verdict(head: &HeadObjectOutput, content: &Content) -> Option<bool> {
     }
 }
 
-/// The sha256 of the bytes of an object; `None` if it is gone.
+/// Returns the sha256 of an object's bytes; `None` if the object no longer exists.
 async fn read(
     store: &S3Store,
     key: &str,
@@ -84,7 +84,7 @@ async fn read(
     progress: &ProgressSender,
 ) -> Result<Option<Digest>, Fault> {
     let doing = || store.doing(format_args!("reading {key}, which has no checksum to compare"));
-    debug!(key, "an object has no checksum to compare, and is read");
+    debug!(key, "an object has no comparable checksum, and is read");
     let request = store.client.get_object().bucket(&store.bucket).key(key).if_match(etag).customize();
     let request = request.config_override(
         aws_sdk_s3::Config::builder().response_checksum_validation(ResponseChecksumValidation::WhenRequired),
@@ -99,7 +99,7 @@ async fn read(
     while let Some(bytes) = body.next().await {
         let bytes = bytes.map_err(|error| Fault::new(FaultKind::Unavailable, doing(), error))?;
         sha256.update(&bytes);
-        // Nobody may wait any more.
+        // The caller may have gone.
         let _ = progress.send(Sent::Compared(bytes.len() as u64));
     }
     Ok(Some(sha256.finish()))

@@ -1,4 +1,4 @@
-//! Checksums as S3 writes them, and what its answers say of an object.
+//! Checksums in S3's encoding, and metadata from S3's answers.
 
 use crate::{
     fault::{Fault, FaultKind},
@@ -8,12 +8,12 @@ use crate::{
 use aws_smithy_types::{DateTime, base64};
 use std::io;
 
-/// A sha256 as S3 writes it: base64.
+/// Returns a sha256 in S3's encoding: base64.
 pub(super) fn encoded_sha256(content: &Content) -> String {
     base64::encode(content.sha256().to_bytes())
 }
 
-/// A CRC-64/NVME as S3 writes it: base64 of its bytes, the highest first.
+/// Returns a CRC-64/NVME in S3's encoding: base64 of its bytes, the highest first.
 pub(super) fn encoded_crc(crc: u64) -> String {
     base64::encode(crc.to_be_bytes())
 }

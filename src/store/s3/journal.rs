@@ -1,8 +1,8 @@
-//! Which multipart uploads this client began, so that it can go on with them: a small file for each.
+//! The journal of the multipart uploads that this client began, so that it can resume them: a small file for each.
 //!
-//! A client resumes its own uploads only. Those that S3 could list for a key may be someone else's, in the middle of
-//! it. For the same reason an entry is locked while it is in use: another process that adds the same blob meanwhile
-//! makes an upload of its own, and neither breaks the other's.
+//! A client resumes only its own uploads: those that S3 lists for a key may be another client's, in progress. For the
+//! same reason an entry is locked while it is in use: another process that adds the same blob meanwhile begins its
+//! own upload, and neither breaks the other's.
 
 use crate::{durable, failpoint, model::Digest};
 use serde::{Deserialize, Serialize};
@@ -13,22 +13,22 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// A multipart upload that was begun.
+/// A multipart upload that has begun.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Upload {
     /// The bucket.
     pub bucket: String,
-    /// The key of the object it is to become.
+    /// The key of the intended object.
     pub key: String,
-    /// Its id, given by S3.
+    /// The id that S3 gave the upload.
     pub id: String,
-    /// The size of the whole in bytes.
+    /// The size of the whole object, in bytes.
     pub size: u64,
-    /// The size of every part but the last in bytes.
+    /// The size of every part but the last, in bytes.
     pub part_size: u64,
 }
 
-/// What is remembered for one object, locked for the life of this value. A killed process's lock is gone with it.
+/// The entry of one object, locked for the life of this value. The lock of a killed process is released.
 #[derive(Debug)]
 pub(super) struct Entry {
     path: PathBuf,
@@ -36,13 +36,13 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    /// Where the entry for an object of a server is.
+    /// Returns the path of the entry of an object on a server.
     pub fn path(dir: &Path, endpoint: &str, bucket: &str, key: &str) -> PathBuf {
-        // An endpoint holds no space, and a bucket's name no slash.
+        // An endpoint contains no space, and a bucket's name no slash.
         dir.join(format!("{}.json", Digest::of(format!("{endpoint} {bucket}/{key}").as_bytes())))
     }
 
-    /// Opens the entry, or `None` if someone else has it. Blocks, but never for the lock.
+    /// Opens the entry; `None` if another process holds its lock. Blocks, but never for the lock.
     pub fn open(path: PathBuf) -> io::Result<Option<Self>> {
         loop {
             if let Some(dir) = path.parent() {
@@ -56,7 +56,7 @@ impl Entry {
                 Err(TryLockError::WouldBlock) => return Ok(None),
                 Err(TryLockError::Error(error)) => return Err(error),
             }
-            // Whoever had the lock before may have removed the file between our opening and locking it.
+            // The previous holder of the lock may have removed the file between the open and the lock.
             match fs::metadata(&path) {
                 Ok(there) if there.ino() == file.metadata()?.ino() => return Ok(Some(Self { path, file })),
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -65,7 +65,7 @@ impl Entry {
         }
     }
 
-    /// What is remembered. What can't be read is taken for nothing.
+    /// Returns the recorded upload. An entry that can't be read counts as empty.
     pub fn recall(&self) -> Option<Upload> {
         let mut text = String::new();
         (&self.file).rewind().ok()?;
@@ -73,9 +73,10 @@ impl Entry {
         serde_json::from_str(&text).ok()
     }
 
-    /// Remembers an upload, durably, in the place of what was remembered.
+    /// Records an upload, durably, and replaces the previous record.
     ///
-    /// It is written in place: only the holder of the lock reads it, and half of it, after a kill, reads as nothing.
+    /// The file is written in place: only the holder of the lock reads it, and an incomplete record, after a kill,
+    /// counts as empty.
     pub fn remember(&self, upload: &Upload) -> io::Result<()> {
         let text = serde_json::to_vec(upload)?;
         failpoint::errno("journal-write")?;
@@ -85,9 +86,9 @@ impl Entry {
         durable::flush(&self.file, &self.path)
     }
 
-    /// Forgets what is remembered, and the entry with it.
+    /// Removes the record and the entry.
     pub fn forget(&self) -> io::Result<()> {
-        // Emptied too, for who has it open already.
+        // Emptied too, for processes that have the file open already.
         self.file.set_len(0)?;
         fs::remove_file(&self.path)
     }
@@ -128,7 +129,7 @@ mod tests {
         let entry = Entry::open(path.clone()).unwrap().unwrap();
         assert!(Entry::open(path.clone()).unwrap().is_none());
         entry.forget().unwrap();
-        // A new file: what is locked is no longer the entry.
+        // A new file: the locked file is no longer the entry.
         assert!(Entry::open(path).unwrap().is_some());
     }
 

@@ -1,7 +1,8 @@
-//! Blobs that are sent in parts, and go on where they were interrupted.
+//! Blobs that are sent in parts, and resumed after an interruption.
 //!
-//! See [multipart upload](https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html) and, for what may
-//! come between, [`CompleteMultipartUpload`](https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html).
+//! See [multipart upload](https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html) and, for concurrent
+//! writes,
+//! [`CompleteMultipartUpload`](https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html).
 
 mod parts;
 
@@ -26,13 +27,13 @@ use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumType, CompletedMultipartUploa
 use std::{collections::BTreeMap, io, path::PathBuf, sync::Arc};
 use tracing::{Instrument, debug, debug_span, warn};
 
-/// Why an upload came to nothing.
+/// The reason why an upload failed.
 enum UploadFailure {
-    /// S3 doesn't know the upload: it was completed, aborted or swept away.
+    /// S3 does not know the upload: it was completed, aborted, or removed by a lifecycle rule.
     Gone,
-    /// The upload can't be completed any more, whatever is sent; a new one may.
+    /// The upload can never be completed; a new one may.
     Invalidated(PutError),
-    /// Something else failed. The upload may go on later.
+    /// Another failure. The upload can be resumed later.
     Failed(PutError),
 }
 
@@ -42,7 +43,7 @@ impl From<Fault> for UploadFailure {
     }
 }
 
-/// A blob on its way.
+/// A blob in transfer.
 struct Transfer<'a> {
     store: &'a S3Store,
     key: &'a str,
@@ -51,7 +52,7 @@ struct Transfer<'a> {
     progress: ProgressSender,
 }
 
-/// Puts a blob as a multipart upload, unless it is there.
+/// Puts a blob as a multipart upload, unless it exists.
 pub(super) async fn put(
     store: &S3Store,
     key: &str,
@@ -73,7 +74,7 @@ pub(super) async fn put(
         Ok(parts) => transfer.complete(&upload, parts, replaced).await,
         Err(stop) => Err(stop),
     };
-    // Whether the upload is closed, and whether anyone may still go on with it.
+    // The result, then `open`: the upload must be aborted, then `over`: the upload is never resumed.
     let (result, open, over) = match result {
         Ok(Put::Present) => (Ok(Put::Present), true, true),
         Ok(put) => (Ok(put), false, true),
@@ -101,8 +102,8 @@ impl Transfer<'_> {
         self.store.doing(format_args!("storing {}", self.key))
     }
 
-    /// The journal's entry for this blob. Without one (none is kept, someone else has it, the disk fails) the upload
-    /// goes on all the same, but can't be resumed.
+    /// Opens the journal's entry for this blob. Without an entry (no journal, another process holds the lock, the
+    /// disk fails) the upload still runs, but can't be resumed.
     async fn entry(&self) -> Option<Arc<Entry>> {
         let path = self.entry_path().await?;
         let entry =
@@ -115,7 +116,7 @@ impl Transfer<'_> {
 
     async fn entry_path(&self) -> Option<PathBuf> {
         let dir = self.store.uploads.as_ref()?;
-        // What one server gave is of no use to another.
+        // An upload id of one server is of no use on another.
         Some(Entry::path(dir, self.store.endpoint().await?, &self.store.bucket, self.key))
     }
 
@@ -123,7 +124,7 @@ impl Transfer<'_> {
         result.inspect_err(|error| warn!(key = self.key, %error, "{doing} failed")).ok()
     }
 
-    /// Aborts what this client may have begun for a blob that is there by now.
+    /// Aborts the upload that this client may have begun for a blob that exists by now.
     async fn abandon(&self) {
         let Some(path) = self.entry_path().await else { return };
         if !tokio::fs::try_exists(path).await.unwrap_or_default() {
@@ -136,7 +137,7 @@ impl Transfer<'_> {
         self.logged("forgetting a finished upload", threaded(move || entry.forget()).await);
     }
 
-    /// What the journal remembers, if it is an upload of this very blob.
+    /// Returns the journal's upload if it is one of exactly this blob.
     async fn recall(&self, entry: &Arc<Entry>) -> Option<Upload> {
         let entry = Arc::clone(entry);
         let upload =
@@ -150,14 +151,14 @@ impl Transfer<'_> {
         Upload { bucket, key, id, size, part_size: part_size(size) }
     }
 
-    /// The upload to go on with and the parts that it has, or a new one.
+    /// Returns the upload to resume and its parts, or a new upload.
     async fn begin(&self, entry: Option<&Arc<Entry>>) -> Result<(Upload, BTreeMap<i32, Part>), Fault> {
         let mut given_up = None;
         if let Some(entry) = entry
             && let Some(upload) = self.recall(entry).await
         {
             if let Some(parts) = self.list_parts(&upload.id).await? {
-                debug!(key = self.key, parts = parts.len(), "going on with an upload");
+                debug!(key = self.key, parts = parts.len(), "resuming an upload");
                 return Ok((upload, parts));
             }
             given_up = Some(upload);
@@ -181,8 +182,8 @@ impl Transfer<'_> {
         Ok((upload, BTreeMap::new()))
     }
 
-    /// The parts that an upload has, by number; `None` if it can't be resumed: there is no such upload, or the parts may
-    /// not be listed, or the server lists them in a way that can't be read. Only a transient fault is worth another try.
+    /// Returns the parts of an upload, by number; `None` if the upload can't be resumed: it no longer exists, its
+    /// parts may not be listed, or the server's list can't be read. Only a transient fault is worth another attempt.
     async fn list_parts(&self, upload_id: &str) -> Result<Option<BTreeMap<i32, Part>>, Fault> {
         let mut parts = BTreeMap::new();
         let mut after = None;
@@ -193,13 +194,13 @@ impl Transfer<'_> {
                 Ok(page) => page,
                 Err(error) if code(&error) == "NoSuchUpload" => return Ok(None),
                 Err(error) => {
-                    // A good answer, but not one of S3: another try gets the same.
+                    // A successful answer, but not one of S3: another attempt would get the same.
                     let unreadable = status(&error) == Some(200) && code(&error).is_empty();
                     let error = fault(self.doing(), error);
                     if error.kind.is_transient() && !unreadable {
                         return Err(error);
                     }
-                    warn!(key = self.key, %error, "an upload can't be resumed, and another is begun");
+                    warn!(key = self.key, %error, "an upload can't be resumed, and a new one begins");
                     return Ok(None);
                 }
             };
@@ -212,8 +213,8 @@ impl Transfer<'_> {
         }
     }
 
-    /// Makes the object of the parts, under the condition that nothing came to be there meanwhile, or that what is
-    /// there is what is to be replaced.
+    /// Completes the upload, under the condition that no object was created meanwhile, or that the existing object is
+    /// still the one to be replaced.
     async fn complete(
         &self,
         upload: &Upload,
@@ -235,7 +236,7 @@ impl Transfer<'_> {
                 None => request.if_none_match("*"),
                 Some(etag) => request.if_match(etag),
             };
-            // An error inside an answer of 200 comes out of the SDK as an error.
+            // The SDK returns an error inside an answer of 200 as an error.
             let answer = request.send();
             reach("parts-sent");
             let answer = answer.instrument(debug_span!("s3.CompleteMultipartUpload", key = self.key)).await;
@@ -246,8 +247,8 @@ impl Transfer<'_> {
             match (status(&error), code(&error)) {
                 (_, "NoSuchUpload") => return Err(UploadFailure::Gone),
                 (Some(412), _) | (_, "PreconditionFailed" | "NoSuchKey") => {}
-                // Another write was under way, which says nothing about what came of it; S3 wants the parts of such
-                // an upload to be sent again. Or someone else's part took the place of ours.
+                // Another write was in progress, whose outcome is unknown; S3 requires the parts of such an upload to
+                // be sent again. Or another client replaced one of the parts.
                 (Some(409), _) | (_, "ConditionalRequestConflict" | "InvalidPart" | "InvalidPartOrder") => {
                     return Err(UploadFailure::Invalidated(
                         Fault::new(FaultKind::Contended, self.doing(), error).into(),
@@ -266,17 +267,17 @@ impl Transfer<'_> {
                 Found::Other { etag } => Some(etag),
             };
         }
-        let why = "it was replaced or removed again and again";
+        let why = "it was replaced or removed repeatedly";
         Err(Fault::new(FaultKind::Contended, self.doing(), why).into())
     }
 
-    /// The upload is gone. If it was completed, perhaps by a request of ours whose answer was lost, the blob is
-    /// there; that *something* is there would not say so.
+    /// Handles an upload that no longer exists. If it was completed, perhaps by a request of this client whose answer
+    /// was lost, the blob exists; that *some* object exists would not prove it.
     async fn after_gone(&self) -> Result<Put, PutError> {
         match look(self.store, self.key, self.content, &self.progress).await? {
             Found::Content => Ok(Put::Stored),
             Found::Nothing | Found::Other { .. } => {
-                let why = "the upload was ended by someone else";
+                let why = "another client ended the upload";
                 Err(Fault::new(FaultKind::Contended, self.doing(), why).into())
             }
         }
@@ -287,7 +288,8 @@ impl Transfer<'_> {
     }
 }
 
-/// Whether an upload that failed like this would fail again: S3 refused the request itself, and may accept a new upload's.
+/// Returns true if a resumed upload would fail the same way: S3 refused the request itself, and may accept that of a
+/// new upload.
 fn never_resumed(error: &PutError) -> bool {
     matches!(error, PutError::Fault(fault) if fault.kind == FaultKind::Unexpected)
 }

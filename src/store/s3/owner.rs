@@ -1,4 +1,4 @@
-//! Who a store belongs to: the object `OWNER`, which is only ever written under a condition.
+//! The owner of a store: the object `OWNER`, which is only written under a condition.
 
 use super::{
     client::S3Store,
@@ -17,7 +17,7 @@ fn key(store: &S3Store) -> String {
     format!("{}OWNER", store.prefix)
 }
 
-/// The owner and the object's etag, if there is one.
+/// Returns the owner and the object's etag, if the object exists.
 pub(super) async fn read(store: &S3Store) -> Result<Option<(String, String)>, Fault> {
     let doing = || store.doing("reading the owner");
     let key = key(store);
@@ -35,9 +35,10 @@ pub(super) async fn read(store: &S3Store) -> Result<Option<(String, String)>, Fa
     Ok(Some((String::from_utf8_lossy(&owner).trim_end().to_owned(), etag)))
 }
 
-/// Writes the owner if there is none, or if the object still has that etag. Returns who is the owner then.
+/// Writes the owner if there is none, or if the object still has that etag. Returns the present owner.
 ///
-/// Etags tell owners apart, and no owner that was replaced ever comes back: so one that has the etag is the one seen.
+/// Different owners have different etags, and no former owner becomes the owner again, so the etag identifies the
+/// owner that was read.
 pub(super) async fn write(store: &S3Store, owner: &str, etag: Option<String>) -> Result<String, Fault> {
     let doing = || store.doing("writing the owner");
     let key = key(store);
@@ -49,7 +50,7 @@ pub(super) async fn write(store: &S3Store, owner: &str, etag: Option<String>) ->
     let answer = request.body(ByteStream::from(owner.as_bytes().to_vec())).send();
     match answer.instrument(debug_span!("s3.PutObject", key)).await {
         Ok(_) => Ok(owner.to_owned()),
-        // The condition failed. That may be the doing of an earlier copy of this very request.
+        // The condition failed, perhaps because an earlier copy of this same request succeeded.
         Err(error) if status(&error) == Some(412) || code(&error) == "NoSuchKey" => {
             let now = read(store).await?;
             now.map(|(owner, _)| owner).ok_or_else(|| Fault::new(FaultKind::Contended, doing(), error))

@@ -1,7 +1,7 @@
-//! Whether a payload's sha256 is part of a request's signature.
+//! Signing of payloads: the payload's sha256 is part of a request's signature, or is left out.
 //!
-//! Where TLS or the loopback interface protects the bytes it may be left out, which saves a pass over them. Elsewhere
-//! it is found out before the payload is sent, from the file: the SDK by itself signs only what it has in memory.
+//! If TLS or the loopback interface protects the bytes it may be left out, which saves a pass over them. Otherwise it
+//! is computed from the file before the payload is sent: the SDK on its own signs only what it has in memory.
 
 use super::body;
 use crate::{blocking::threaded, store::Content};
@@ -17,22 +17,22 @@ use aws_smithy_types::config_bag::ConfigBag;
 use std::io;
 use url::{Host, Url};
 
-/// What a request's signature says of its payload.
+/// The part of a request's signature that covers its payload.
 #[derive(Debug, Clone)]
 pub(super) enum Payload {
-    /// Nothing.
+    /// The signature does not cover the payload.
     Unsigned,
-    /// Its sha256, as hex digits.
+    /// The signature covers the payload's sha256, as hex digits.
     Sha256(String),
 }
 
 impl Payload {
-    /// The whole of a content, sent at once.
+    /// Returns the signing of a whole content, sent at once.
     pub fn whole(content: &Content, unsigned: bool) -> Self {
         if unsigned { Self::Unsigned } else { Self::Sha256(content.sha256().to_string()) }
     }
 
-    /// A part of a content. Reads it, if it has to be signed.
+    /// Returns the signing of a part of a content. Reads the part if it has to be signed.
     pub async fn part(content: &Content, index: usize, unsigned: bool) -> io::Result<Self> {
         if unsigned {
             return Ok(Self::Unsigned);
@@ -62,7 +62,7 @@ impl Intercept for Payload {
     }
 }
 
-/// Whether a payload's sha256 may be left out of the signature, to an address like this.
+/// Returns true if a payload's sha256 may be left out of the signature of a request to this address.
 ///
 /// See [unsigned payloads](https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html).
 pub(super) fn may_be_unsigned(request: &str) -> bool {

@@ -1,8 +1,8 @@
-//! What the store relies on and a server may lack, tried on the server in use.
+//! Tests of the server in use, for properties that the store relies on and a server may lack.
 //!
-//! All is tried on the object `OWNER`, which exists by then: each request is one that S3 refuses, or one that puts the same
-//! bytes there again. So nothing is left behind and nothing is lost, also on a server that refuses nothing. The multipart
-//! upload that is begun is aborted.
+//! All requests use the object `OWNER`, which exists by then: each is a request that S3 refuses, or one that writes
+//! the same bytes again. So nothing is left behind and nothing is lost, even on a server that refuses nothing. The
+//! multipart upload that is begun is aborted.
 
 use super::{
     client::S3Store,
@@ -25,7 +25,7 @@ use crc_fast::CrcAlgorithm::Crc64Nvme;
 use std::error::Error;
 use tracing::{Instrument, debug_span};
 
-/// A property of S3, its name and what a server does that lacks it.
+/// A property of S3: its name, and the behavior of a server that lacks it.
 type Property = (&'static str, &'static str);
 
 const IF_NONE_MATCH: Property = ("server_if_none_match", "it ignores `If-None-Match`");
@@ -40,12 +40,13 @@ const PART: Property =
 const COMPLETE: Property =
     ("server_complete_if_none_match", "it ignores `If-None-Match` of `CompleteMultipartUpload`");
 
-const REMEDY: &str = "use AWS, or a server that has this: docs/servers.md lists those that were tried";
+const REMEDY: &str = "use AWS, or a server that supports this: docs/servers.md lists the tested ones";
 
-/// Tries each property on a store that belongs to `owner`. What may not be tried is not known.
+/// Tests each property on a store that belongs to `owner`. A property that may not be tested is `NotKnown`.
 ///
 /// # Errors
-/// [`FaultKind::Misconfigured`] if the server lacks one, by name of all that it lacks.
+///
+/// [`FaultKind::Misconfigured`], naming the properties, if the server lacks some.
 pub(super) async fn run(store: &S3Store, owner: &str) -> Result<Vec<Setting>, Fault> {
     let probe = Probe { store, key: format!("{}OWNER", store.prefix), owner };
     let mut found = vec![
@@ -63,12 +64,12 @@ pub(super) async fn run(store: &S3Store, owner: &str) -> Result<Vec<Setting>, Fa
     let lacks: Vec<_> = lacks.map(|((_, what), _)| *what).collect();
     if !lacks.is_empty() {
         let why = format!("this server can't hold a store: {}", lacks.join("; "));
-        let fault = Fault::new(FaultKind::Misconfigured, store.doing("trying the server"), why);
+        let fault = Fault::new(FaultKind::Misconfigured, store.doing("testing the server"), why);
         return Err(Fault { remedy: Some(REMEDY), ..fault });
     }
     let setting = |((name, what), state): (Property, SettingState)| Setting {
         name,
-        title: format!("if the server is safe ({what}?)"),
+        title: format!("the server's safety ({what}?)"),
         state,
         repair: None,
     };
@@ -88,10 +89,10 @@ struct Probe<'a> {
 
 impl Probe<'_> {
     fn doing(&self) -> String {
-        self.store.doing("trying the server")
+        self.store.doing("testing the server")
     }
 
-    /// The etag of `OWNER`, as long as that is the owner's.
+    /// Returns the etag of `OWNER`, if it still names the owner.
     async fn etag(&self) -> Result<String, Fault> {
         match owner::read(self.store).await? {
             Some((owner, etag)) if owner == self.owner => Ok(etag),
@@ -104,8 +105,8 @@ impl Probe<'_> {
         encoded_crc(if right { crc } else { !crc })
     }
 
-    /// Puts the same bytes again under a condition, and with a checksum of them that is right or not. The property is there
-    /// if the server refuses that in this way.
+    /// Writes the same bytes again under a condition, and with a checksum that is right or wrong. Returns `On` if the
+    /// server refuses the request as expected.
     async fn put(
         &self,
         condition: Condition,
@@ -139,12 +140,12 @@ impl Probe<'_> {
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
     {
         let Err(error) = answer else { return Ok(SettingState::Off) };
-        // Of the request itself nothing is known then.
+        // An answer about expired credentials shows nothing about the property.
         let expired = error.raw_response().is_some_and(is_expired);
         if !expired && is_expected(status(&error), code(&error), refused_bytes(&error)) {
             return Ok(SettingState::On);
         }
-        // Another write was under way.
+        // Another write was in progress.
         if matches!(status(&error), Some(409 | 412)) {
             return Err(Fault::new(FaultKind::Contended, self.doing(), error));
         }
@@ -156,8 +157,8 @@ impl Probe<'_> {
         }
     }
 
-    /// Whether `HeadObject` gives the CRC of the whole object. Written by a program that sent none, `OWNER` has none: then it
-    /// is written again with one.
+    /// Tests that `HeadObject` returns the CRC of the whole object. If a program without checksums wrote `OWNER`, it
+    /// has none: then it is written again with one.
     async fn head(&self) -> Result<SettingState, Fault> {
         let has_crc = async || {
             let head = self.store.head(&self.key, None).await;
@@ -177,7 +178,7 @@ impl Probe<'_> {
         }
     }
 
-    /// The same of an upload in parts, which is never completed: what is there is in its way.
+    /// Tests the properties of an upload in parts, which can't complete, since the object exists.
     async fn parts(&self) -> Result<Vec<(Property, SettingState)>, Fault> {
         let (client, bucket) = (&self.store.client, &self.store.bucket);
         let request = client.create_multipart_upload().bucket(bucket).key(&self.key);
@@ -222,12 +223,12 @@ impl Probe<'_> {
     }
 }
 
-/// Whether a write was refused because its condition is not met.
+/// Returns true if a write was refused because its condition is not met.
 fn is_unmet(status: Option<u16>, code: &str, _: bool) -> bool {
     status == Some(412) || code == "PreconditionFailed"
 }
 
-/// Whether a write was refused because its bytes are not those of its checksum.
+/// Returns true if a write was refused because its bytes do not match its checksum.
 fn is_refused(status: Option<u16>, _: &str, refused_bytes: bool) -> bool {
     refused_bytes || status == Some(400)
 }

@@ -1,4 +1,4 @@
-//! Reading a range of a blob.
+//! Reads a range of a blob.
 
 use super::{
     client::S3Store,
@@ -20,7 +20,7 @@ use futures_util::{StreamExt, stream};
 use std::ops::Range;
 use tracing::{Instrument, debug_span};
 
-/// Reads what an object holds of a range that is not empty.
+/// Reads a range that is not empty from an object; `None` if there is no such object.
 pub(super) async fn get(
     store: &S3Store,
     at: &Address,
@@ -37,7 +37,7 @@ pub(super) async fn get(
         .range(format!("bytes={}-{}", range.start, range.end - 1))
         .set_if_match(etag.map(str::to_owned))
         .customize()
-        // The reader compares the sha256 of all bytes; a checksum beside it would be a second pass for nothing.
+        // The caller compares the sha256 of all bytes; another checksum would only cost a second pass.
         .config_override(
             aws_sdk_s3::Config::builder()
                 .response_checksum_validation(ResponseChecksumValidation::WhenRequired),
@@ -51,7 +51,7 @@ pub(super) async fn get(
         }
         Err(error) => return Err(fault(doing, error)),
     };
-    // `bytes 0-9/100`. What lies beyond the end of an object is left out of the answer, silently.
+    // `bytes 0-9/100`. S3 omits bytes beyond the end of an object without an error.
     let span = answer.content_range.as_deref().and_then(|text| {
         let (span, size) = text.strip_prefix("bytes ")?.split_once('/')?;
         Some((span.to_owned(), size.parse::<u64>().ok()?))
@@ -64,13 +64,13 @@ pub(super) async fn get(
         return Err(out_of_range(doing, range.end, size));
     }
     if span != format!("{}-{}", range.start, range.end - 1) {
-        let why = format!("another range than was asked for: {span}");
+        let why = format!("a range other than the requested one: {span}");
         return Err(Fault::new(FaultKind::Unexpected, doing, why));
     }
     Ok(Some(Body { etag, size, stream: exactly(answer.body, range.end - range.start, doing) }))
 }
 
-/// The bytes of a body if there are exactly so many; else an error after those that came.
+/// Streams a body of exactly `length` bytes; otherwise the stream ends with an error.
 fn exactly(body: ByteStream, length: u64, doing: String) -> stream::BoxStream<'static, Result<Bytes, Fault>> {
     stream::try_unfold((body, length, doing), |(mut body, left, doing)| async move {
         match body.next().await {
@@ -78,7 +78,7 @@ fn exactly(body: ByteStream, length: u64, doing: String) -> stream::BoxStream<'s
                 let left = left - bytes.len() as u64;
                 Ok(Some((bytes, (body, left, doing))))
             }
-            Some(Ok(_)) => Err(Fault::new(FaultKind::Unexpected, doing, "more bytes than were asked for")),
+            Some(Ok(_)) => Err(Fault::new(FaultKind::Unexpected, doing, "more bytes than requested")),
             Some(Err(error)) => Err(Fault::new(FaultKind::Unavailable, doing, error)),
             None if left > 0 => Err(Fault::new(FaultKind::Unavailable, doing, "the answer was cut short")),
             None => Ok(None),

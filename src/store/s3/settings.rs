@@ -1,5 +1,5 @@
-//! The settings of the bucket: one list of what `init` makes and looks at. The Terraform module in `infra/` makes the same,
-//! which a test holds.
+//! The settings of the bucket: the single list of those that `init` creates and checks. The Terraform module in
+//! `infra/` creates the same ones, which a test verifies.
 
 use super::{
     client::S3Store,
@@ -19,24 +19,24 @@ use serde_json::{Value, json};
 use std::error::Error;
 use tracing::{Instrument, debug_span};
 
-/// After how many days S3 drops the parts of an upload that was never completed. S3 counts from when it was begun, also
-/// while it is still running, so this must be longer than any upload takes.
+/// The number of days after which S3 removes the parts of an incomplete upload. S3 counts from the upload's begin,
+/// even while it is running, so this must be longer than any upload takes.
 pub(super) const ABORT_DAYS: i32 = 30;
-/// For how many days what was overwritten or deleted can be brought back.
+/// The number of days for which overwritten or deleted objects can be restored.
 pub(super) const NONCURRENT_DAYS: i32 = 30;
 
 /// A setting of the bucket.
 struct Known {
     name: &'static str,
     title: &'static str,
-    /// What S3 answers where there is none.
+    /// The error code of S3 if the setting does not exist.
     absent: &'static str,
-    /// What it takes to look.
+    /// The permission needed to read the setting.
     grant: &'static str,
-    /// What makes it in `infra/`.
+    /// The resource that creates the setting in `infra/`.
     #[cfg_attr(not(test), expect(dead_code, reason = "a test compares it with the module"))]
     resource: &'static str,
-    /// `MinIO` has it.
+    /// True if `MinIO` supports the setting.
     minio: bool,
 }
 
@@ -95,7 +95,7 @@ const TLS_ONLY: Known = Known {
     minio: true,
 };
 
-/// The policy of a bucket that only TLS may be used.
+/// Returns the bucket policy that denies requests without TLS.
 pub(super) fn tls_only(region: &str, bucket: &str) -> String {
     let partition = match region {
         region if region.starts_with("cn-") => "aws-cn",
@@ -121,7 +121,8 @@ fn refuses_plain_http(policy: &str) -> bool {
     })
 }
 
-/// Looks at each setting of the bucket. What may not be seen is not known; what the server doesn't have is said to be so.
+/// Returns the state of each setting of the bucket: `NotKnown` for one that may not be read, `NotSupported` for one
+/// that the server lacks.
 pub(super) async fn look(store: &S3Store) -> Result<Vec<Setting>, Fault> {
     let (client, bucket) = (&store.client, store.bucket.as_str());
     let answer = client.get_bucket_versioning().bucket(bucket).send();
@@ -164,7 +165,7 @@ pub(super) async fn look(store: &S3Store) -> Result<Vec<Setting>, Fault> {
         .is(|answer| enabled(answer.rules()).any(|rule| rule.noncurrent_version_expiration.is_some()));
 
     let tls_only = if store.is_plain().await {
-        // It would shut everyone out.
+        // Over plain HTTP the policy would deny every request.
         SettingState::NotSupported
     } else {
         let answer = client.get_bucket_policy().bucket(bucket).send();
@@ -200,16 +201,16 @@ fn enabled(rules: &[LifecycleRule]) -> impl Iterator<Item = &LifecycleRule> {
     rules.iter().filter(|rule| rule.status == ExpirationStatus::Enabled)
 }
 
-/// Whether uploads are aborted, and none that may still be running.
+/// Returns true if incomplete uploads are aborted, but none that may still be running.
 fn aborts(rules: &[LifecycleRule]) -> bool {
     let days = |rule: &LifecycleRule| rule.abort_incomplete_multipart_upload.as_ref()?.days_after_initiation;
     enabled(rules).filter_map(days).min().is_some_and(|days| days >= ABORT_DAYS)
 }
 
-/// What was seen of a setting.
+/// The result of reading a setting.
 enum Seen<T> {
     There(T),
-    /// The server says that there is none.
+    /// The server reports that there is none.
     Absent,
     Other(SettingState),
 }
@@ -239,11 +240,11 @@ where
     if !known.absent.is_empty() && code(&error) == known.absent {
         return Ok(Seen::Absent);
     }
-    // Some servers answer such a question with something else altogether.
+    // Some servers answer such a request with unrelated data.
     if is_unknown(&error) || status(&error) == Some(200) {
         return Ok(Seen::Other(SettingState::NotSupported));
     }
-    let doing = store.doing(format_args!("looking at {} of the bucket", known.title));
+    let doing = store.doing(format_args!("reading {} of the bucket", known.title));
     let fault = fault(doing, error);
     if fault.kind.is_transient() {
         return Err(fault);
@@ -251,7 +252,7 @@ where
     Ok(Seen::Other(SettingState::NotKnown(format!("{} is needed: {}", known.grant, fault.source))))
 }
 
-/// Whether a server says that it has no such setting.
+/// Returns true if a server reports that it does not support such a setting.
 pub(super) fn is_unknown<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {
     matches!(status(error), Some(405 | 501))
         || matches!(
@@ -260,7 +261,7 @@ pub(super) fn is_unknown<E: ProvideErrorMetadata>(error: &SdkError<E, HttpRespon
         )
 }
 
-/// The line for a shell that turns a setting on.
+/// Returns the shell command that turns a setting on.
 fn repair(store: &S3Store, known: &Known, server: &str) -> String {
     let bucket = &store.bucket;
     let call = match known.name {
@@ -276,7 +277,7 @@ fn repair(store: &S3Store, known: &Known, server: &str) -> String {
             let rules = json!({ "Rules": [{ "ApplyServerSideEncryptionByDefault": by_default }] });
             format!("put-bucket-encryption --server-side-encryption-configuration '{rules}'")
         }
-        // It takes the place of all rules that are there: those which are wanted have to be written with it.
+        // The command replaces all existing rules: rules that are to stay must be part of it.
         "bucket_abort_uploads" | "bucket_expire_old_versions" => {
             let abort = json!({
                 "ID": "abort-incomplete-uploads", "Status": "Enabled", "Filter": {},
@@ -305,7 +306,7 @@ mod tests {
     const MODULE: &str = include_str!("../../../infra/bucket.tf");
     const VARIABLES: &str = include_str!("../../../infra/variables.tf");
 
-    /// The text of a resource.
+    /// Returns the text of a resource.
     fn resource<'a>(text: &'a str, kind: &str) -> &'a str {
         let begins = format!("resource \"{kind}\" ");
         let (_, after) = text.split_once(&begins).unwrap_or_else(|| panic!("{kind} is not in the module"));

@@ -1,4 +1,4 @@
-//! Blobs that fit in one request.
+//! Blobs that fit into one request.
 
 use super::{
     body,
@@ -14,12 +14,12 @@ use crate::{
 };
 use tracing::{Instrument, debug_span};
 
-/// How often a put looks again after it lost a race, before it leaves that to the caller. Each round means that
-/// someone replaced or removed the object since the last.
+/// The number of times that a put compares again after it lost a race, before it returns a fault. Each round means
+/// that another client replaced or removed the object since the last.
 pub(super) const ROUNDS: usize = 3;
 
-/// Puts a blob with one `PutObject`, unless it is there; asks first where it is expected to be. S3 itself compares the
-/// bytes with their address, as the sha256 that goes with them is the address.
+/// Puts a blob with one `PutObject`, unless it exists; checks first if it is expected to exist. S3 itself compares
+/// the bytes with their address, since the request's sha256 is the address.
 pub(super) async fn put(
     store: &S3Store,
     key: &str,
@@ -56,7 +56,7 @@ pub(super) async fn put(
         let request = request.customize().interceptor(payload.clone());
         match request.send().instrument(debug_span!("s3.PutObject", key)).await {
             Ok(_) => return Ok(if replaced.is_none() { Put::Stored } else { Put::Replaced }),
-            // The condition failed: with `If-Match` on an object that is gone the answer is 404.
+            // The condition failed. With `If-Match` on an object that no longer exists the answer is 404.
             Err(error) if status(&error) == Some(412) || code(&error) == "NoSuchKey" => {}
             Err(error) => return Err(store.explain_failed_put(content, Some(0), doing(), error).await),
         }
@@ -66,5 +66,5 @@ pub(super) async fn put(
             Found::Other { etag } => Some(etag),
         };
     }
-    Err(Fault::new(FaultKind::Contended, doing(), "it was replaced or removed again and again").into())
+    Err(Fault::new(FaultKind::Contended, doing(), "it was replaced or removed repeatedly").into())
 }

@@ -1,6 +1,6 @@
-//! Multipart uploads that are not finished: parts of them are stored, and paid for, until they are aborted.
+//! Unfinished multipart uploads: their parts are stored, and paid for, until they are aborted.
 //!
-//! MinIO lists them only for a prefix that is a whole key, so on it none are found here; it drops them by itself.
+//! MinIO lists them only for a prefix that is a whole key, so none are found on it; MinIO removes them on its own.
 
 use super::{client::S3Store, encoding::stat, faults::code};
 use crate::{
@@ -12,10 +12,10 @@ use crate::{
 };
 use tracing::{Instrument, debug_span, warn};
 
-/// Between a key and an upload's id in our own names for them. No key of a store holds it.
+/// The separator between a key and an upload's id in this store's identifiers. No key of a store contains it.
 const BETWEEN: char = '\n';
 
-/// A page of the uploads under the store's prefix.
+/// Returns a page of the uploads under the store's prefix.
 pub(super) async fn page(store: &S3Store, after: Option<&str>) -> Result<Uploads, Fault> {
     let prefix = format!("{}sha256/", store.prefix);
     let (key, id) = after.and_then(|after| after.split_once(BETWEEN)).unzip();
@@ -25,7 +25,7 @@ pub(super) async fn page(store: &S3Store, after: Option<&str>) -> Result<Uploads
     let page = answer.map_err(|error| fault(store.doing("listing the unfinished uploads"), error))?;
     let upload = |upload: aws_sdk_s3::types::MultipartUpload| {
         let (key, id) = (upload.key?, upload.upload_id?);
-        // Some servers list what lies beside the prefix too.
+        // Some servers also list objects outside the prefix.
         let name = key.strip_prefix(&store.prefix).filter(|name| name.starts_with("sha256/"))?.to_owned();
         Some(Upload { name, id: format!("{key}{BETWEEN}{id}"), since: stat(None, upload.initiated).modified })
     };
@@ -36,9 +36,10 @@ pub(super) async fn page(store: &S3Store, after: Option<&str>) -> Result<Uploads
     })
 }
 
-/// When one of them was last written to: when its newest part was stored. `None` if it is gone.
+/// Returns the time at which an upload was last written to: when its newest part was stored. `None` if the upload no
+/// longer exists.
 pub(super) async fn last_written(store: &S3Store, upload: &Upload) -> Result<Option<Timestamp>, Fault> {
-    let doing = || store.doing(format_args!("looking at an upload of {}", upload.name));
+    let doing = || store.doing(format_args!("checking an upload of {}", upload.name));
     let (key, id) = known(upload, doing)?;
     let (mut newest, mut after) = (upload.since, None);
     loop {
@@ -58,20 +59,20 @@ pub(super) async fn last_written(store: &S3Store, upload: &Upload) -> Result<Opt
     }
 }
 
-/// The key and the id of an upload as S3 knows them.
+/// Returns the key and the id of an upload, as S3 uses them.
 fn known(upload: &Upload, doing: impl Fn() -> String) -> Result<(&str, &str), Fault> {
-    let why = "it is no upload of this store";
+    let why = "it is not an upload of this store";
     upload.id.split_once(BETWEEN).ok_or_else(|| Fault::new(FaultKind::Unexpected, doing(), why))
 }
 
-/// Aborts one of them.
+/// Aborts an upload. Idempotent.
 pub(super) async fn abort(store: &S3Store, upload: &Upload) -> Result<(), Fault> {
     let doing = || store.doing(format_args!("aborting an upload of {}", upload.name));
     let (key, id) = known(upload, doing)?;
     abort_known(store, key, id, doing).await
 }
 
-/// Aborts the upload of this key and id, once. One that is gone is done.
+/// Aborts the upload with this key and id, in one attempt. Succeeds if the upload no longer exists.
 pub(super) async fn abort_known(
     store: &S3Store,
     key: &str,
@@ -86,12 +87,12 @@ pub(super) async fn abort_known(
     }
 }
 
-/// Aborts an upload of this command, which a failure does not stop: it is logged, and `gc --delete` or the bucket's
-/// lifecycle rule does it later.
+/// Aborts an upload of this command. A failure does not stop the command: it is logged, and `gc --delete` or the
+/// bucket's lifecycle rule aborts the upload later.
 pub(super) async fn abandon(store: &S3Store, key: &str, id: &str, doing: impl Fn() -> String) {
     // A server may have closed the connection when it refused a part.
     let aborted = retry::part("aborting an upload", || abort_known(store, key, id, &doing)).await;
     if let Err(error) = aborted {
-        warn!(%error, "an upload could not be aborted");
+        warn!(%error, "can't abort an upload");
     }
 }

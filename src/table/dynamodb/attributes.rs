@@ -1,4 +1,4 @@
-//! Items as DynamoDB has them.
+//! Conversion between items and DynamoDB's attributes.
 
 use crate::table::Key;
 use aws_sdk_dynamodb::types::AttributeValue;

@@ -1,4 +1,4 @@
-//! The table, and how items are read from it.
+//! The table, and reading items from it.
 
 use super::attributes::{Attributes, attributes, is_known, take_key};
 use crate::{
@@ -13,23 +13,23 @@ use aws_sdk_dynamodb::{
 use std::sync::atomic::AtomicBool;
 use tracing::{Instrument, debug_span};
 
-/// The keys in one
+/// The maximum number of keys in one
 /// [`BatchGetItem`](https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html).
 pub(super) const BATCH: usize = 100;
 
-/// A table in DynamoDB. It must have the string keys `pk` and `sk`, and be used by no global table in another region:
-/// conditions hold within one region only.
+/// A table in DynamoDB. It must have the string keys `pk` and `sk`, and must not be used through a global table in
+/// another region: conditions hold within one region only.
 #[derive(Debug)]
 pub struct DynamoTable {
     pub(super) client: Client,
     pub(super) name: String,
-    /// [`Table::create`](crate::table::Table::create) has made it and has not finished.
+    /// True while [`Table::create`](crate::table::Table::create) is creating it.
     pub(super) making: AtomicBool,
 }
 
 impl DynamoTable {
-    /// The table of that name. Nothing is asked yet. The client should come from
-    /// [`Aws::dynamodb`](crate::aws::Aws::dynamodb): retries inside it would be wrong.
+    /// Creates a handle of the table with this name. Sends nothing yet. The client should come from
+    /// [`Aws::dynamodb`](crate::aws::Aws::dynamodb), which makes no retries of its own.
     #[must_use]
     pub fn new(client: Client, name: impl Into<String>) -> Self {
         Self { client, name: name.into(), making: AtomicBool::new(false) }
@@ -51,24 +51,24 @@ impl DynamoTable {
         answer.item.map(|item| self.item(item).map(|(_, item)| item)).transpose()
     }
 
-    /// Items of at most [`BATCH`] different keys, in no order.
+    /// Reads the items of at most [`BATCH`] different keys, in no order.
     pub(super) async fn get_batch(&self, keys: &[&Key]) -> Result<Vec<(Key, Item)>, Fault> {
-        let wanted = keys.iter().map(|key| attributes(key)).collect();
-        let mut wanted =
-            KeysAndAttributes::builder().consistent_read(true).set_keys(Some(wanted)).build().ok();
+        let batch = keys.iter().map(|key| attributes(key)).collect();
+        let mut batch = KeysAndAttributes::builder().consistent_read(true).set_keys(Some(batch)).build().ok();
         let mut found = Vec::new();
-        // An answer may leave keys out when it grows too large or some partition is busy: at once again, but once.
+        // An answer may leave keys out when it grows too large or a partition is busy: asked again at once, but only
+        // once.
         for _ in 0..2 {
-            let Some(keys) = wanted.take() else { break };
+            let Some(keys) = batch.take() else { break };
             let sent = self.client.batch_get_item().request_items(&self.name, keys).send();
             let answer = sent.instrument(debug_span!("dynamodb.BatchGetItem", table = self.name)).await;
             let answer = answer.map_err(|error| aws::fault(self.reading(), error))?;
             for item in answer.responses.unwrap_or_default().into_values().flatten() {
                 found.push(self.item(item)?);
             }
-            wanted = answer.unprocessed_keys.unwrap_or_default().into_values().next();
+            batch = answer.unprocessed_keys.unwrap_or_default().into_values().next();
         }
-        match wanted {
+        match batch {
             None => Ok(found),
             Some(left) => {
                 let source = format!("{} of {} items were not read", left.keys().len(), keys.len());
@@ -82,17 +82,17 @@ impl DynamoTable {
         let key = take_key(&mut attributes).ok_or_else(|| damaged("an item without its key".to_owned()))?;
         // A type that is newer than the SDK, at which serde_dynamo would panic.
         if !attributes.values().all(is_known) {
-            return Err(damaged(format!("the item {key} has an attribute of a type that is not known")));
+            return Err(damaged(format!("the item {key} has an attribute of an unknown type")));
         }
         let item = serde_dynamo::from_item(attributes);
         let item = item.map_err(|error| damaged(format!("the item {key}: {error}")))?;
         Ok((key, item))
     }
 
-    /// What a cancelled transaction says. The reasons stand in the order of the actions.
+    /// Returns the error of a cancelled transaction. The reasons are in the order of the actions.
     pub(super) fn cancelled(&self, reasons: Vec<CancellationReason>, actions: usize) -> TransactError {
-        // Where some conditions could not be judged, those that were are half an answer: one may have failed because
-        // of what was not seen.
+        // If some conditions could not be evaluated, the others are not conclusive: one may have failed because of an
+        // item that was not seen.
         if let Some((kind, source)) = worst(&reasons) {
             return Fault::new(kind, self.writing(), source).into();
         }
@@ -100,21 +100,22 @@ impl DynamoTable {
             if reason.code() != Some("ConditionalCheckFailed") {
                 return Ok(None);
             }
-            let there = reason.item.filter(|item| !item.is_empty());
-            Ok(Some(there.map(|item| self.item(item).map(|(_, item)| item)).transpose()?))
+            let item = reason.item.filter(|item| !item.is_empty());
+            Ok(Some(item.map(|item| self.item(item).map(|(_, item)| item)).transpose()?))
         };
         let refused: Result<Vec<_>, _> = reasons.into_iter().map(found).collect();
         match refused {
             Ok(refused) if refused.len() == actions && refused.iter().any(Option::is_some) => {
                 TransactError::Refused(refused)
             }
-            Ok(_) => Fault::new(FaultKind::Unexpected, self.writing(), "cancelled for no reason").into(),
+            Ok(_) => Fault::new(FaultKind::Unexpected, self.writing(), "cancelled without a reason").into(),
             Err(fault) => fault.into(),
         }
     }
 }
 
-/// The worst reason that is no failed condition, and what it means. Nothing was changed. The codes are those of
+/// Returns the worst reason that is not a failed condition, and its meaning. Nothing was changed. The codes are those
+/// of
 /// [`TransactWriteItems`](https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html).
 pub(super) fn worst(reasons: &[CancellationReason]) -> Option<(FaultKind, String)> {
     let judged = reasons.iter().filter_map(|reason| {
@@ -128,6 +129,6 @@ pub(super) fn worst(reasons: &[CancellationReason]) -> Option<(FaultKind, String
         let reported = [reason.code(), reason.message()].into_iter().flatten().collect::<Vec<_>>().join(": ");
         Some((kind, reported))
     });
-    // What another try can't help must not be hidden by what it can.
+    // A permanent reason must not be hidden by a transient one.
     judged.max_by_key(|(kind, _)| !kind.is_transient())
 }

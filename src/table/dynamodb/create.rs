@@ -1,4 +1,4 @@
-//! Making the table.
+//! Creating the table.
 
 use super::client::DynamoTable;
 use crate::{
@@ -23,20 +23,20 @@ use tracing::{Instrument, debug, debug_span};
 
 const KEYS: [(&str, KeyType); 2] = [("pk", KeyType::Hash), ("sk", KeyType::Range)];
 
-/// One step towards a table that is there. While DynamoDB still works on it, that is a transient fault.
+/// Makes one step towards an existing table. While DynamoDB is still working on it, the result is a transient fault.
 ///
-/// What is made is billed by request, protected from deletion, encrypted (as all tables are), and can be restored to
-/// any point in time of the last 35 days.
+/// A new table is billed by request, protected from deletion, encrypted (as all tables are), and can be restored to any
+/// point in time of the last 35 days.
 pub(super) async fn create(table: &DynamoTable) -> Result<Created, Fault> {
     let doing = format!("creating the table `{}`", table.name);
-    let Some(there) = describe(table, &doing).await? else {
+    let Some(description) = describe(table, &doing).await? else {
         make(table, &doing).await?;
-        return Err(Fault::new(FaultKind::Contended, doing, "it is being made"));
+        return Err(Fault::new(FaultKind::Contended, doing, "it is being created"));
     };
-    check(&there, &doing)?;
-    match there.table_status() {
+    check(&description, &doing)?;
+    match description.table_status() {
         Some(TableStatus::Creating) => {
-            return Err(Fault::new(FaultKind::Contended, doing, "it is being made"));
+            return Err(Fault::new(FaultKind::Contended, doing, "it is being created"));
         }
         Some(TableStatus::Deleting) => {
             return Err(Fault::new(FaultKind::Contended, doing, "it is being deleted"));
@@ -66,11 +66,11 @@ pub(super) async fn describe(table: &DynamoTable, doing: &str) -> Result<Option<
     }
 }
 
-fn check(there: &TableDescription, doing: &str) -> Result<(), Fault> {
+fn check(description: &TableDescription, doing: &str) -> Result<(), Fault> {
     let keys: Vec<_> =
-        there.key_schema().iter().map(|key| (key.attribute_name(), key.key_type().clone())).collect();
+        description.key_schema().iter().map(|key| (key.attribute_name(), key.key_type().clone())).collect();
     let strings = KEYS.iter().all(|(name, _)| {
-        there.attribute_definitions().iter().any(|attribute| {
+        description.attribute_definitions().iter().any(|attribute| {
             attribute.attribute_name() == *name && *attribute.attribute_type() == ScalarAttributeType::S
         })
     });
@@ -104,7 +104,7 @@ async fn make(table: &DynamoTable, doing: &str) -> Result<(), Fault> {
             table.making.store(true, Ordering::SeqCst);
             Ok(())
         }
-        // Someone else was faster.
+        // Another client was faster.
         Err(error)
             if error.as_service_error().is_some_and(CreateTableError::is_resource_in_use_exception) =>
         {
@@ -126,7 +126,7 @@ async fn make_restorable(table: &DynamoTable, doing: &str) -> Result<(), Fault> 
             debug!(table = table.name, "this server has no point-in-time recovery");
             Ok(())
         }
-        // For a moment after the table was made.
+        // Returned for a moment after the table was created.
         Err(error)
             if error
                 .as_service_error()

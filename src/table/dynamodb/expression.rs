@@ -1,7 +1,7 @@
 //! Conditions and changes as DynamoDB's
 //! [expressions](https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.html).
 //!
-//! What is compiled is a function of the action alone, so that a transaction sent again is the same request.
+//! The result depends only on the action, so that a transaction sent again is the same request.
 
 use super::attributes::{Attributes, attributes};
 use crate::table::{Action, Change, Condition, Item, canonical::number};
@@ -79,7 +79,8 @@ pub(super) fn compile(table: &str, action: &Action) -> Result<TransactWriteItem,
     })
 }
 
-/// A value as DynamoDB stores it. By hand: how `serde` sees a number depends on the features of `serde_json`.
+/// Converts a value to DynamoDB's form. Written by hand, since the serialization of numbers depends on the features of
+/// `serde_json`.
 pub(super) fn attribute(value: &Value) -> AttributeValue {
     match value {
         Value::Null => AttributeValue::Null(true),
@@ -93,7 +94,7 @@ pub(super) fn attribute(value: &Value) -> AttributeValue {
     }
 }
 
-/// Parts in parentheses, but for a single one: DynamoDB refuses those that are redundant.
+/// Joins parts in parentheses, except a single one: DynamoDB refuses redundant parentheses.
 fn join(mut parts: Vec<String>, operator: &str) -> Option<String> {
     if parts.len() < 2 {
         return parts.pop();
@@ -101,9 +102,8 @@ fn join(mut parts: Vec<String>, operator: &str) -> Option<String> {
     Some(format!("({})", parts.join(&format!(") {operator} ("))))
 }
 
-/// Placeholders for attribute names, of which
-/// [many are reserved](https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ReservedWords.html), and for
-/// values.
+/// Placeholders for attribute names, of which [many are
+/// reserved](https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ReservedWords.html), and for values.
 #[derive(Default)]
 struct Compiler {
     names: BTreeMap<String, String>,
@@ -123,7 +123,7 @@ impl Compiler {
         format!(":v{}", self.values.len() - 1)
     }
 
-    /// The condition, or `None` where it is always true: an expression can't be empty.
+    /// Returns the condition, or `None` if it is always true: an expression can't be empty.
     fn condition(&mut self, condition: &Condition) -> Option<String> {
         match condition {
             Condition::Always => None,
@@ -152,7 +152,7 @@ impl Compiler {
                 let any = conditions.iter().map(|condition| self.condition(condition));
                 let any = any.collect::<Option<Vec<_>>>();
                 if any.is_none() {
-                    // One is always true, so none is written; a placeholder that is not used is an error.
+                    // One alternative is always true, so none is written; an unused placeholder is an error.
                     (self.names, self.values) = (names, values);
                 }
                 any.and_then(|any| join(any, "OR"))
@@ -164,7 +164,7 @@ impl Compiler {
         let mut set = set.clone();
         let mut added = Vec::new();
         for (attribute, by) in add {
-            // An attribute may stand once in an expression.
+            // An attribute may appear only once in an expression.
             if let Some(value) = set.get_mut(*attribute) {
                 *value = (value.as_i64().unwrap_or(0) + by).into();
             } else {
@@ -183,7 +183,7 @@ impl Compiler {
             let _ = write!(expression, " SET {}", assigned.join(", "));
         }
         if expression.is_empty() {
-            // Makes the item if it is not there, as any update does. No attribute of ours has this name.
+            // Creates the item if it is missing, as any update does. No attribute of ours has this name.
             let _ = write!(expression, "REMOVE {}", self.name("-"));
         }
         expression

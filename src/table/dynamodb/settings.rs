@@ -1,4 +1,4 @@
-//! The settings of the table, as `init` finds them. The Terraform module in `infra/` makes the same, which a test holds.
+//! The settings of the table, as `init` finds them. A test checks that the Terraform module in `infra/` makes the same.
 
 use super::{client::DynamoTable, create::describe};
 use crate::{
@@ -12,17 +12,18 @@ use aws_sdk_dynamodb::{
 };
 use tracing::{Instrument, debug_span};
 
-/// Looks at each setting of the table.
+/// Reads each setting of the table.
 pub(super) async fn look(table: &DynamoTable) -> Result<Vec<Setting>, Fault> {
     let name = &table.name;
-    let doing = format!("looking at the settings of the table `{name}`");
-    let there = describe(table, &doing).await?;
-    // DynamoDB Local has no such thing, and leaves it out.
-    let protection = match there.as_ref().and_then(|there| there.deletion_protection_enabled) {
-        Some(true) => SettingState::On,
-        Some(false) => SettingState::Off,
-        None => SettingState::NotSupported,
-    };
+    let doing = format!("checking the settings of the table `{name}`");
+    let description = describe(table, &doing).await?;
+    // DynamoDB Local has no deletion protection, and leaves it out.
+    let protection =
+        match description.as_ref().and_then(|description| description.deletion_protection_enabled) {
+            Some(true) => SettingState::On,
+            Some(false) => SettingState::Off,
+            None => SettingState::NotSupported,
+        };
     let recovery = recovery(table, &doing).await?;
     let region =
         table.client.config().region().map_or_else(String::new, |region| format!(" --region {region}"));

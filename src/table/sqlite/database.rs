@@ -1,4 +1,4 @@
-//! Opening and making the database, queueing for it, and what its errors mean.
+//! Opening and creating the database, queueing for it, and classifying its errors.
 
 use crate::{
     durable::{make_private_dir, uninterrupted},
@@ -19,33 +19,34 @@ use std::{
 
 /// "sack", in the [header](https://sqlite.org/fileformat2.html#application_id) of every database of ours.
 const APPLICATION_ID: i32 = 0x7361_636b;
-/// What the tables look like; in the header too.
+/// The version of the table layout; in the header too.
 const LAYOUT: i32 = 1;
 /// The file's name in its directory.
 pub(super) const FILE: &str = "ledger.db";
 
-/// How long SQLite itself waits for those who do not queue: readers of other processes, and hands with a shell.
+/// The time that SQLite itself waits for clients that do not queue: readers of other processes, and manual sessions.
 const BUSY: Duration = Duration::from_secs(5);
 
 /// An open database of ours.
 pub(super) struct Database {
     pub(super) connection: Connection,
-    /// It was made when it was opened.
+    /// True if it was created when it was opened.
     pub(super) made: bool,
     queue: File,
 }
 
-/// What to do where there is no database.
+/// The action if there is no database.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Access {
-    /// Leave it so.
+    /// Leave it missing.
     Existing,
-    /// Make one.
+    /// Create one.
     Make,
 }
 
 impl Database {
-    /// The database in `dir`, opened if `held` does not hold it yet, or `None` if there is none and none is wanted.
+    /// Returns the database in `dir`, opened if `held` does not hold it yet, or `None` if there is none and `access`
+    /// does not create one.
     pub(super) fn ensure<'a>(
         held: &'a mut Option<Self>,
         dir: &Path,
@@ -91,7 +92,7 @@ impl Database {
         Ok(Some(Self { connection, made, queue }))
     }
 
-    /// Waits for our turn to write; it ends when the answer is dropped.
+    /// Waits for our turn to write; dropping the result ends the turn.
     pub(super) fn lock(&self, ticket: &QueueTicket, doing: &str) -> Result<Locked, Fault> {
         ticket.wait(&self.queue, doing)
     }
@@ -99,7 +100,7 @@ impl Database {
 
 enum Recognised {
     Ours,
-    /// A file without anything: new, or left by a crash while it was made.
+    /// An empty file: new, or left by a crash during creation.
     Empty,
 }
 
@@ -112,7 +113,7 @@ fn recognise(connection: &Connection, doing: &str) -> Result<Recognised, Fault> 
     match (application, layout) {
         (APPLICATION_ID, LAYOUT) => Ok(Recognised::Ours),
         (APPLICATION_ID, layout) => foreign(format!(
-            "`ledger.db` has layout {layout}, and this version of sacker knows {LAYOUT} alone"
+            "`ledger.db` has layout {layout}, and this version of sacker knows only {LAYOUT}"
         )),
         (0, 0) => {
             let objects: u32 = connection
@@ -140,7 +141,7 @@ fn initialise(connection: &mut Connection) -> Result<(), rusqlite::Error> {
     change.commit()
 }
 
-/// What holds for a connection only, and is asked for on every one.
+/// Sets the per-connection options, on every connection.
 fn settle(connection: &Connection) -> Result<(), rusqlite::Error> {
     connection.pragma_update(None, "synchronous", "FULL")?;
     // On macOS a plain flush leaves the bytes in the drive's cache; elsewhere this changes nothing.
@@ -148,7 +149,7 @@ fn settle(connection: &Connection) -> Result<(), rusqlite::Error> {
     connection.pragma_update(None, "checkpoint_fullfsync", true)
 }
 
-/// A piece of work's place in the queue: it may be left until the work has started, and not after.
+/// The place of a piece of work in the queue: the queue may be left until the work has started, and not after.
 #[derive(Clone, Default)]
 pub(super) struct QueueTicket(Arc<AtomicU8>);
 
@@ -157,12 +158,12 @@ const STARTED: u8 = 1;
 const LEFT: u8 = 2;
 
 impl QueueTicket {
-    /// Leaves the queue. Whether that was still possible: then the work is never done.
+    /// Leaves the queue. Returns true if that was still possible: then the work is never done.
     pub(super) fn leave(&self) -> bool {
         self.0.compare_exchange(QUEUED, LEFT, Ordering::SeqCst, Ordering::SeqCst).is_ok()
     }
 
-    /// Leaves the queue when the answer is dropped.
+    /// Leaves the queue when the result is dropped.
     pub(super) fn leave_on_drop(&self) -> LeaveOnDrop {
         LeaveOnDrop(self.clone())
     }
@@ -171,11 +172,11 @@ impl QueueTicket {
     pub(super) fn start(&self, doing: &str) -> Result<(), Fault> {
         match self.0.compare_exchange(QUEUED, STARTED, Ordering::SeqCst, Ordering::SeqCst) {
             Ok(_) | Err(STARTED) => Ok(()),
-            Err(_) => Err(Fault::new(FaultKind::Contended, doing, "nobody waits for it any more")),
+            Err(_) => Err(Fault::new(FaultKind::Contended, doing, "the caller no longer waits for it")),
         }
     }
 
-    /// Waits until the others let go of the lock, and starts the work.
+    /// Waits until the others release the lock, and starts the work.
     fn wait(&self, queue: &File, doing: &str) -> Result<Locked, Fault> {
         let disk = |error| Fault::new(FaultKind::Disk, doing, error);
         let own = queue.try_clone().map_err(disk)?;
@@ -195,23 +196,23 @@ impl Drop for LeaveOnDrop {
     }
 }
 
-/// The lock, held. The handle shares it with the one it was cloned from, so closing it alone would not let go.
+/// The lock, held. The handle shares it with the one it was cloned from, so closing it alone would not release it.
 pub(super) struct Locked(File);
 
 impl Drop for Locked {
     fn drop(&mut self) {
-        // It can't fail on a lock that is held; and the next opener would meet it as contention.
+        // Unlocking can't fail on a held lock; a failure would show as contention at the next opener.
         let _ = self.0.unlock();
     }
 }
 
-/// What an error of SQLite means, see its [result codes](https://sqlite.org/rescode.html).
+/// Classifies an error of SQLite, see its [result codes](https://sqlite.org/rescode.html).
 pub(super) fn fault(doing: &str, error: rusqlite::Error) -> Fault {
     Fault::new(kind(&error), doing, error)
 }
 
-/// As [`fault`], for an error met while committing: after a failed flush, the log may hold the whole transaction, and
-/// a crash may bring it to life.
+/// Does the same as [`fault`] for an error during a commit: after a failed flush, the log may hold the whole
+/// transaction, and a crash may make it take effect.
 pub(super) fn commit_fault(doing: &str, error: rusqlite::Error) -> Fault {
     let kind = match error.sqlite_error_code() {
         Some(ErrorCode::SystemIoFailure) => FaultKind::Unavailable,

@@ -1,11 +1,11 @@
 //! Credentials that a server takes for expired in the middle of a transfer, or of a commit.
 
 use super::sources::{ALL, key, machine, profile, run, table};
-use crate::{
+use crate::support::{
     backends,
-    cli::sandbox::Sandbox,
     proxy::http::Message,
     rewriting::guarding,
+    sandbox::Sandbox,
     server::{Fault, Request, Server},
     wire::{self, response},
 };
@@ -38,26 +38,26 @@ fn refuses() -> String {
     response("403 Forbidden", "{}")
 }
 
-/// The ways of the source once the first credentials have expired, and how the command ends.
+/// The behaviour of the source after the first credentials have expired, and the end of the command.
 fn ends() -> Vec<(&'static str, Vec<String>, &'static str, &'static str)> {
     let mut late = vec![busy(); 6];
     late.push(gives("two"));
     vec![
         ("gives others", vec![gives("two")], "exit 0", ""),
         ("gives others after a while", late, "exit 0", ""),
-        ("stays busy", vec![busy()], "exit 7", "look at what gives the credentials"),
-        ("refuses", vec![refuses()], "exit 10", "give credentials that may do this"),
+        ("stays busy", vec![busy()], "exit 7", "check the source of the credentials"),
+        ("refuses", vec![refuses()], "exit 10", "provide credentials that allow this"),
         ("gives the same", vec![gives("one")], "exit 10", "the credentials have expired: get new ones"),
     ]
 }
 
-/// Where the first credentials are from, and what follows.
+/// The source of the first credentials, and the answers that follow.
 async fn source(then: Vec<String>) -> wire::Server {
     wire::Server::new([vec![gives("one")], then].concat()).await
 }
 
-/// An S3 that takes the credentials "one" for expired from the request of this number and operation on, and notes what it
-/// accepted.
+/// An S3 that takes the credentials "one" for expired from the request of this number and operation on, and notes what
+/// it accepted.
 struct Store {
     server: Server,
     accepted: Arc<Mutex<Vec<(&'static str, String)>>>,
@@ -184,7 +184,7 @@ async fn credentials_that_expire_in_the_middle_of_a_download_are_renewed() {
     }
 }
 
-/// S3 has no words in its answer to a `HEAD`.
+/// S3's answer to a `HEAD` has no body that names the error.
 #[tokio::test(flavor = "multi_thread")]
 async fn credentials_that_expire_before_a_head_are_renewed() {
     let (table, store) = (table().await, Store::new());
@@ -207,7 +207,7 @@ async fn credentials_that_expire_before_a_head_are_renewed() {
     assert_ended(&shown, "exit 10", "hint: the credentials have expired: get new ones", "of the environment");
 }
 
-/// Where nothing gives new ones, what has been transferred is kept for those that come with the next run.
+/// Without new credentials, the transferred parts are kept for the next run.
 #[tokio::test(flavor = "multi_thread")]
 async fn credentials_of_the_environment_that_expire_leave_an_upload_to_be_resumed() {
     let (table, store) = (table().await, Store::new());
@@ -228,13 +228,13 @@ async fn credentials_of_the_environment_that_expire_leave_an_upload_to_be_resume
     let shown = add("one").await;
     assert_ended(&shown, "exit 10", "hint: the credentials have expired: get new ones", "the first run");
     let shown = add("two").await;
-    assert!(shown.starts_with("exit 0\n1| 1\n2| note: going on after an interruption: "), "{shown}");
+    assert!(shown.starts_with("exit 0\n1| 1\n2| note: resuming an interrupted transfer: "), "{shown}");
     let parts = store.parts("UploadPart");
     assert!(parts.values().all(|times| *times == 1), "{parts:?}");
 }
 
-/// A gate that takes the credentials "one" for expired once `TransactWriteItems` is asked for, and counts those that pass.
-/// It is called when they expire.
+/// A gate that takes the credentials "one" for expired once `TransactWriteItems` is asked for, and counts those that
+/// pass. It is called when they expire.
 fn expiring(on_expiry: impl Fn() + Send + Sync + 'static) -> (String, Arc<AtomicUsize>) {
     let sent = Arc::new(AtomicUsize::new(0));
     let (expired, count) = (AtomicBool::new(false), Arc::clone(&sent));

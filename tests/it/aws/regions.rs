@@ -1,14 +1,14 @@
 //! The region and the plain credentials that a command uses, and what it says without.
 
 use super::sources::{profile, run};
-use crate::{
-    cli::sandbox::Sandbox,
+use crate::support::{
+    sandbox::Sandbox,
     wire::{Server, response},
 };
 use insta::assert_snapshot;
 use std::fs;
 
-/// A machine whose ledger is that server, and who is who and where by its profile.
+/// A machine whose ledger is that server, with credentials and a region in its profile.
 fn machine(server: &Server, query: &str) -> Sandbox {
     let sandbox = Sandbox::new();
     profile(&sandbox, "[default]\nregion = us-west-2\n[profile other]\nregion = sa-east-1\n");

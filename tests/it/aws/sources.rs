@@ -1,8 +1,8 @@
 //! Every source of credentials, in front of a small server that is busy, recovers, or refuses.
 
-use crate::{
+use crate::support::{
     backends,
-    cli::sandbox::Sandbox,
+    sandbox::Sandbox,
     wire::{Server, response},
 };
 use sacker::table::{Table, dynamodb::DynamoTable};
@@ -27,7 +27,7 @@ use Source::{AssumeRole, Container, Instance, PodIdentity, Sso, WebIdentity};
 pub const ALL: [Source; 6] = [AssumeRole, WebIdentity, Container, PodIdentity, Instance, Sso];
 
 impl Source {
-    /// What its service says when it gives credentials, in the order of the requests.
+    /// The answers of its service when it gives credentials, in the order of the requests.
     fn gives(self) -> Vec<String> {
         self.gives_with("token")
     }
@@ -253,5 +253,5 @@ async fn a_source_behind_a_proxy_that_is_none_is_a_wrong_setting() {
     let machine = AssumeRole.machine("http://sts.test", "table").set("HTTP_PROXY", "http://proxy.test:port");
     let shown = run(machine, &["list"]).await;
     assert!(shown.starts_with("exit 2\n"), "{shown}");
-    assert!(shown.contains("hint: name a proxy that speaks HTTP"), "{shown}");
+    assert!(shown.contains("hint: set HTTPS_PROXY"), "{shown}");
 }

@@ -1,6 +1,6 @@
-//! `add`.
+//! The command `add`.
 
-use super::sandbox::Sandbox;
+use crate::support::sandbox::Sandbox;
 use insta::assert_snapshot;
 use std::{fs, os::unix::fs::PermissionsExt, process::Command};
 
@@ -123,7 +123,7 @@ fn a_repeat_with_the_same_key_prints_the_first_outcome() {
     assert_snapshot!(sandbox.run(&["add", "app", "two.txt", "--key", "build 7", "-q"]), @r#"
     exit 5
     2| error: adding two.txt to app in file://[HOME]/.local/share/sacker/ledger: the key "build 7" was used for `add FILE (sha256 2c8b08da…)`, not for `add FILE (sha256 480c2336…)`
-    2| hint: nothing was changed; a key stands for one change for ever: use another for another
+    2| hint: nothing was changed; a key identifies one change permanently: use a new key for another change
     "#);
 }
 
@@ -133,11 +133,11 @@ fn an_expectation_that_is_not_met_adds_nothing() {
     assert_snapshot!(sandbox.run(&["add", "app", "one.txt", "--expect-latest", "2", "-q"]), @"
     exit 5
     2| error: adding one.txt to app in file://[HOME]/.local/share/sacker/ledger: app latest is 3, not 2
-    2| hint: nothing was added; `sacker versions app --limit 5` shows the last ones
+    2| hint: nothing was added; `sacker versions app --limit 5` lists the last versions
     ");
     assert_snapshot!(sandbox.run(&["add", "app", "one.txt", "--expect-latest", "none", "-q", "--json"]), @r#"
     exit 5
-    2| {"error":{"kind":"conflict","message":"adding one.txt to app in file://[HOME]/.local/share/sacker/ledger: app latest is 3, not none","hint":"nothing was added; `sacker versions app --limit 5` shows the last ones","exit_code":5}}
+    2| {"error":{"kind":"conflict","message":"adding one.txt to app in file://[HOME]/.local/share/sacker/ledger: app latest is 3, not none","hint":"nothing was added; `sacker versions app --limit 5` lists the last versions","exit_code":5}}
     "#);
     assert_snapshot!(sandbox.run(&["add", "app", "one.txt", "--expect-latest", "3", "-q"]), @"
     exit 0
@@ -157,21 +157,21 @@ fn what_is_not_a_regular_file_is_refused() {
     assert_snapshot!(sandbox.run(&["add", "app", "missing", "-q"]), @"
     exit 2
     2| error: adding missing to app: there is no such file
-    2| hint: give a regular file that can be read, or - for standard input
+    2| hint: give a readable regular file, or - for standard input
     ");
     assert_snapshot!(sandbox.run(&["add", "app", "directory", "-q"]), @"
     exit 2
     2| error: adding directory to app: it is a directory
-    2| hint: give a regular file that can be read, or - for standard input
+    2| hint: give a readable regular file, or - for standard input
     ");
     assert_snapshot!(sandbox.run(&["add", "app", "/dev/null", "-q"]), @"
     exit 2
     2| error: adding /dev/null to app: it is not a regular file
-    2| hint: give a regular file that can be read, or - for standard input
+    2| hint: give a readable regular file, or - for standard input
     ");
     assert_snapshot!(sandbox.run(&["add", "app", "fifo", "-q", "--json"]), @r#"
     exit 2
-    2| {"error":{"kind":"invalid","message":"adding fifo to app: it is not a regular file","hint":"give a regular file that can be read, or - for standard input","exit_code":2}}
+    2| {"error":{"kind":"invalid","message":"adding fifo to app: it is not a regular file","hint":"give a readable regular file, or - for standard input","exit_code":2}}
     "#);
     assert_eq!(sandbox.ok(&["list"]), "");
 }

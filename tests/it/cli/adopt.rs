@@ -1,6 +1,6 @@
-//! `init --adopt-store`.
+//! The command `init --adopt-store`.
 
-use super::sandbox::Sandbox;
+use crate::support::sandbox::Sandbox;
 use insta::assert_snapshot;
 
 #[test]
@@ -14,14 +14,14 @@ fn a_store_goes_over_to_another_ledger() {
     assert_snapshot!(on_other(&["add", "app", "one.txt"]), @"
     exit 2
     2| error: adding one.txt to app: the store file://[HOME]/.local/share/sacker/store belongs to another ledger ([ID]), not to file://[HOME]/other ([ID])
-    2| hint: use the ledger that the store belongs to, or give this one a store of its own: another directory
+    2| hint: use the ledger that the store belongs to, or give this ledger its own store: another directory
     ");
     assert_snapshot!(sandbox.run(&["init", "--adopt-store", "--store", &store, "--ledger", &other]), @"
     exit 0
-    1| ledger: file://[HOME]/other (was there), id [ID]
-    1| store: file://[HOME]/.local/share/sacker/store (was there)
-    1| adopted: it belonged to [ID]; blobs are added at generation 1000000000 and up
-    2| note: `sacker fsck` says whether the store has every blob that this ledger needs
+    1| ledger: file://[HOME]/other (exists already), id [ID]
+    1| store: file://[HOME]/.local/share/sacker/store (exists already)
+    1| adopted: former owner [ID]; blobs are added at generation 1000000000 and up
+    2| note: `sacker fsck` checks that the store has every blob that this ledger needs
     ");
     assert_snapshot!(on_other(&["add", "app", "one.txt"]), @"
     exit 0
@@ -37,23 +37,23 @@ fn a_store_goes_over_to_another_ledger() {
     "#);
     assert_snapshot!(sandbox.run(&["gc"]), @"
     exit 2
-    2| error: looking for what can be collected: the store file://[HOME]/.local/share/sacker/store belongs to another ledger ([ID] 1), not to file://[HOME]/.local/share/sacker/ledger ([ID])
-    2| hint: use the ledger that the store belongs to, or give this one a store of its own: another directory
+    2| error: finding garbage: the store file://[HOME]/.local/share/sacker/store belongs to another ledger ([ID] 1), not to file://[HOME]/.local/share/sacker/ledger ([ID])
+    2| hint: use the ledger that the store belongs to, or give this ledger its own store: another directory
     ");
     assert_snapshot!(sandbox.run(&["init", "--adopt-store", "--json"]), @r#"
     exit 0
     1| {"ledger":"file://[HOME]/.local/share/sacker/ledger","ledger_made":false,"ledger_id":"[ID]","store":"file://[HOME]/.local/share/sacker/store","store_made":false,"adopted":true,"former_owner":"[ID] 1","generation":2000000000,"settings":[]}
-    2| {"note":{"message":"`sacker fsck` says whether the store has every blob that this ledger needs"}}
+    2| {"note":{"message":"`sacker fsck` checks that the store has every blob that this ledger needs"}}
     "#);
     assert_snapshot!(sandbox.run(&["init", "--adopt-store", "--json"]), @r#"
     exit 0
     1| {"ledger":"file://[HOME]/.local/share/sacker/ledger","ledger_made":false,"ledger_id":"[ID]","store":"file://[HOME]/.local/share/sacker/store","store_made":false,"adopted":false,"settings":[]}
-    2| {"note":{"message":"nothing to adopt: the store belongs to this ledger"}}
+    2| {"note":{"message":"nothing to adopt: the store already belongs to this ledger"}}
     "#);
     assert_snapshot!(sandbox.run(&["init", "--adopt-store"]), @"
     exit 0
-    1| ledger: file://[HOME]/.local/share/sacker/ledger (was there), id [ID]
-    1| store: file://[HOME]/.local/share/sacker/store (was there)
-    2| note: nothing to adopt: the store belongs to this ledger
+    1| ledger: file://[HOME]/.local/share/sacker/ledger (exists already), id [ID]
+    1| store: file://[HOME]/.local/share/sacker/store (exists already)
+    2| note: nothing to adopt: the store already belongs to this ledger
     ");
 }

@@ -1,6 +1,6 @@
-//! `apply`: plans, what is wrong with them, and taking them back.
+//! The command `apply`: plans, errors in them, and their reversal.
 
-use super::sandbox::Sandbox;
+use crate::support::sandbox::Sandbox;
 use insta::assert_snapshot;
 
 /// `web`, `api` and `old`, each with two versions, the second `canary`; `live` on the first of `web` and `old`.
@@ -24,7 +24,7 @@ const PLAN: &str = r#"{"message": "release 7", "moves": [
     {"package": "old", "tag": "live", "to": null}
 ]}"#;
 
-/// Where all tags are.
+/// Returns the version that each tag is on.
 fn tags(sandbox: &Sandbox) -> String {
     let row = |row: &str| row.split_whitespace().collect::<Vec<_>>().join(" ");
     let of = |package: &str| {
@@ -81,7 +81,7 @@ fn a_plan_moves_all_its_tags() {
     2| error: applying the plan plan.json in file://[HOME]/.local/share/sacker/ledger: 2 of 3 moves can't be made:
     2|   web live is on 2, not on 1; tester@host moved it at [TIME]
     2|   api live is on 2, not on none; tester@host moved it at [TIME]
-    2| hint: nothing was changed: all moves are made or none; with -n a plan is only tried
+    2| hint: nothing was changed: either all moves are made or none; -n checks a plan without applying it
     ");
 }
 
@@ -106,11 +106,11 @@ fn a_plan_is_taken_back_once() {
     assert_eq!(tags(&sandbox), BEFORE);
     assert_snapshot!(sandbox.run(&["apply", "--undo", "plan.json", "-q"]), @"
     exit 5
-    2| error: taking back the plan plan.json in file://[HOME]/.local/share/sacker/ledger: 3 of 3 moves can't be made:
+    2| error: undoing the plan plan.json in file://[HOME]/.local/share/sacker/ledger: 3 of 3 moves can't be made:
     2|   web live is on 1, and this plan did not put it there; tester@host moved it at [TIME]
     2|   api live is on none, and this plan did not put it there; tester@host moved it at [TIME]
     2|   old live is on 1, and this plan did not put it there; tester@host moved it at [TIME]
-    2| hint: nothing was changed: a plan is taken back whole or not at all; `sacker rollback` puts back one tag
+    2| hint: nothing was changed: a plan is undone as a whole; `sacker rollback` moves back one tag
     ");
     assert_eq!(tags(&sandbox), BEFORE);
 }
@@ -123,9 +123,9 @@ fn a_plan_that_someone_moved_on_from_is_not_taken_back() {
     let before = tags(&sandbox);
     assert_snapshot!(sandbox.run(&["apply", "--undo", "plan.json", "-q"]), @"
     exit 5
-    2| error: taking back the plan plan.json in file://[HOME]/.local/share/sacker/ledger: 1 of 3 moves can't be made:
+    2| error: undoing the plan plan.json in file://[HOME]/.local/share/sacker/ledger: 1 of 3 moves can't be made:
     2|   api live is on 1, and this plan did not put it there; tester@host moved it at [TIME]
-    2| hint: nothing was changed: a plan is taken back whole or not at all; `sacker rollback` puts back one tag
+    2| hint: nothing was changed: a plan is undone as a whole; `sacker rollback` moves back one tag
     ");
     assert_eq!(tags(&sandbox), before);
 }
@@ -141,13 +141,13 @@ fn a_part_of_a_plan_is_not_taken_back() {
     };
     assert_snapshot!(half("web", r#""canary""#), @"
     exit 5
-    2| error: taking back the plan half.json in file://[HOME]/.local/share/sacker/ledger: the plan that was applied moved api live too, which is not in this one
-    2| hint: nothing was changed; give the plan as it was applied, or move each tag by itself
+    2| error: undoing the plan half.json in file://[HOME]/.local/share/sacker/ledger: the plan that was applied also moved api live, which this plan does not contain
+    2| hint: nothing was changed; give the plan exactly as it was applied, or move each tag separately
     ");
     assert_snapshot!(half("api", "2"), @"
     exit 5
-    2| error: taking back the plan half.json in file://[HOME]/.local/share/sacker/ledger: the plan that was applied moved old live too, which is not in this one
-    2| hint: nothing was changed; give the plan as it was applied, or move each tag by itself
+    2| error: undoing the plan half.json in file://[HOME]/.local/share/sacker/ledger: the plan that was applied also moved old live, which this plan does not contain
+    2| hint: nothing was changed; give the plan exactly as it was applied, or move each tag separately
     ");
     assert_eq!(tags(&sandbox), AFTER);
 }
@@ -163,14 +163,14 @@ fn a_repeat_with_the_same_key_prints_the_first_outcome() {
     assert_eq!(tags(&sandbox), BEFORE);
     assert_snapshot!(sandbox.run(&["apply", "--undo", "plan.json", "--key", "release-7", "-q"]), @r#"
     exit 5
-    2| error: taking back the plan plan.json in file://[HOME]/.local/share/sacker/ledger: the key "release-7" was used for `apply PLAN (sha256 5c9b242d…)`, not for `apply --undo PLAN (sha256 5c9b242d…)`
-    2| hint: nothing was changed; a key stands for one change for ever: use another for another
+    2| error: undoing the plan plan.json in file://[HOME]/.local/share/sacker/ledger: the key "release-7" was used for `apply PLAN (sha256 5c9b242d…)`, not for `apply --undo PLAN (sha256 5c9b242d…)`
+    2| hint: nothing was changed; a key identifies one change permanently: use a new key for another change
     "#);
     sandbox.write("other.json", PLAN.replace("canary", "1"));
     assert_snapshot!(sandbox.run(&["apply", "other.json", "--key", "release-7", "-q"]), @r#"
     exit 5
     2| error: applying the plan other.json in file://[HOME]/.local/share/sacker/ledger: the key "release-7" was used for `apply PLAN (sha256 5c9b242d…)`, not for `apply PLAN (sha256 5ac66b0c…)`
-    2| hint: nothing was changed; a key stands for one change for ever: use another for another
+    2| hint: nothing was changed; a key identifies one change permanently: use a new key for another change
     "#);
 }
 
@@ -197,11 +197,11 @@ fn every_move_that_fails_is_named() {
     2|   old live is protected (confirm)
     2|   web stable: web has no version 9; its last is 2
     2|   old stable: old 2 does not pass label:tests=passed (it has no label tests)
-    2| hint: nothing was changed: all moves are made or none; with -n a plan is only tried
+    2| hint: nothing was changed: either all moves are made or none; -n checks a plan without applying it
     ");
     assert_snapshot!(sandbox.run(&["apply", "bad.json", "-q", "--json"]), @r#"
     exit 4
-    2| {"error":{"kind":"not_found","message":"applying the plan bad.json in file://[HOME]/.local/share/sacker/ledger: 6 of 7 moves can't be made:\nweb live is on 1, not on 2; tester@host moved it at [TIME]\nnosuch live: there is no package nosuch\napi live: api 1 is yanked and can't be tagged\nold live is protected (confirm)\nweb stable: web has no version 9; its last is 2\nold stable: old 2 does not pass label:tests=passed (it has no label tests)","hint":"nothing was changed: all moves are made or none; with -n a plan is only tried","exit_code":4}}
+    2| {"error":{"kind":"not_found","message":"applying the plan bad.json in file://[HOME]/.local/share/sacker/ledger: 6 of 7 moves can't be made:\nweb live is on 1, not on 2; tester@host moved it at [TIME]\nnosuch live: there is no package nosuch\napi live: api 1 is yanked and can't be tagged\nold live is protected (confirm)\nweb stable: web has no version 9; its last is 2\nold stable: old 2 does not pass label:tests=passed (it has no label tests)","hint":"nothing was changed: either all moves are made or none; -n checks a plan without applying it","exit_code":4}}
     "#);
     // The exit code is that of the one that trying again helps least against.
     let one = |it: &str| {
@@ -211,37 +211,37 @@ fn every_move_that_fails_is_named() {
     exit 6
     2| error: applying the plan bad.json in file://[HOME]/.local/share/sacker/ledger: 1 of 2 moves can't be made:
     2|   api live: api 1 is yanked and can't be tagged
-    2| hint: nothing was changed: all moves are made or none; with -n a plan is only tried
+    2| hint: nothing was changed: either all moves are made or none; -n checks a plan without applying it
     ");
     assert_snapshot!(one(r#"{"package": "old", "tag": "live", "to": "canary"}"#), @"
     exit 6
     2| error: applying the plan bad.json in file://[HOME]/.local/share/sacker/ledger: 1 of 2 moves can't be made:
     2|   old live is protected (confirm)
-    2| hint: nothing was changed: all moves are made or none; with -n a plan is only tried
+    2| hint: nothing was changed: either all moves are made or none; -n checks a plan without applying it
     ");
     assert_snapshot!(one(r#"{"package": "api", "tag": "live", "to": 2, "expect": 1}"#), @"
     exit 5
     2| error: applying the plan bad.json in file://[HOME]/.local/share/sacker/ledger: 1 of 2 moves can't be made:
     2|   api live is on none, not on 1
-    2| hint: nothing was changed: all moves are made or none; with -n a plan is only tried
+    2| hint: nothing was changed: either all moves are made or none; -n checks a plan without applying it
     ");
     assert_snapshot!(one(r#"{"package": "nosuch", "tag": "live", "to": 1}"#), @"
     exit 4
     2| error: applying the plan bad.json in file://[HOME]/.local/share/sacker/ledger: 1 of 2 moves can't be made:
     2|   nosuch live: there is no package nosuch
-    2| hint: nothing was changed: all moves are made or none; with -n a plan is only tried
+    2| hint: nothing was changed: either all moves are made or none; -n checks a plan without applying it
     ");
     assert_snapshot!(one(r#"{"package": "api", "tag": "never", "to": null}"#), @"
     exit 4
     2| error: applying the plan bad.json in file://[HOME]/.local/share/sacker/ledger: 1 of 2 moves can't be made:
     2|   api never: api has no tag never
-    2| hint: nothing was changed: all moves are made or none; with -n a plan is only tried
+    2| hint: nothing was changed: either all moves are made or none; -n checks a plan without applying it
     ");
     // Of one move alone, it is that of the move.
     assert_snapshot!(refused(&sandbox, r#"{"moves": [{"package": "old", "tag": "live", "to": null}]}"#), @"
     exit 6
     2| error: applying the plan bad.json in file://[HOME]/.local/share/sacker/ledger: old live is protected (confirm)
-    2| hint: nothing was changed; if you mean it: `--confirm live`, or `confirm` in a plan
+    2| hint: nothing was changed; to confirm the move, add `--confirm live`, or `confirm` in a plan
     ");
 }
 
@@ -281,7 +281,7 @@ fn a_plan_that_makes_no_sense_is_refused_before_anything_is_sent() {
     "#);
     assert_snapshot!(plan(r#"{"package": "web", "tag": "live", "to": 1}, {"package": "web", "tag": "live", "to": 2}"#), @r#"
     exit 2
-    2| error: reading the plan bad.json: the move of "web live" is there twice; a plan moves a tag once
+    2| error: reading the plan bad.json: the move of "web live" appears twice; a plan moves a tag once
     2| hint: nothing was changed; `sacker apply --help` shows a plan
     "#);
     assert_snapshot!(plan(r#"{"package": "web", "tag": "live", "to": null, "require": ["age:2h"]}"#), @r#"
@@ -299,6 +299,11 @@ fn a_plan_that_makes_no_sense_is_refused_before_anything_is_sent() {
     2| error: reading the plan bad.json: JSON at "line 1, column 82" can't be read: gate "tests=passed" is not like label:NAME=VALUE, tag:TAG or age:2h
     2| hint: nothing was changed; `sacker apply --help` shows a plan
     "#);
+}
+
+#[test]
+fn what_is_no_plan_is_refused() {
+    let sandbox = sandbox();
     assert_snapshot!(refused(&sandbox, r#"{"moves": [], "key": "k"}"#), @r#"
     exit 2
     2| error: reading the plan bad.json: JSON at "line 1, column 19" can't be read: unknown field `key`, expected `message` or `moves`
@@ -337,8 +342,8 @@ fn a_plan_has_its_limits() {
     sandbox.write("most.json", of(25, "1"));
     assert_snapshot!(sandbox.run(&["apply", "most.json", "--key", "k", "-q"]), @"
     exit 2
-    2| error: applying the plan most.json in file://[HOME]/.local/share/sacker/ledger: the plan takes 101 items in one transaction, which holds 100
-    2| hint: nothing was changed; make it two plans, or leave out --key; `sacker apply --help` says what takes how many items
+    2| error: applying the plan most.json in file://[HOME]/.local/share/sacker/ledger: the plan needs 101 items in one transaction; at most 100 are allowed
+    2| hint: nothing was changed; split the plan, or leave out --key; `sacker apply --help` explains the limit
     ");
     assert_eq!(sandbox.ok(&["apply", "most.json", "-q"]).lines().count(), 25);
     assert_eq!(sandbox.ok(&["apply", "most.json", "--undo", "-q"]).lines().count(), 25);

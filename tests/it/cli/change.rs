@@ -1,6 +1,6 @@
-//! Changing versions, collecting what is left over, and checking it all.
+//! Changes of versions, garbage collection, and `fsck`.
 
-use super::sandbox::Sandbox;
+use crate::support::sandbox::Sandbox;
 use insta::assert_snapshot;
 
 /// Two versions, the first of them live.
@@ -35,7 +35,7 @@ fn a_yanked_version_is_not_latest_until_it_is_unyanked() {
     assert_snapshot!(sandbox.run(&["tag", "app", "2", "live", "-q"]), @"
     exit 6
     2| error: moving the tag live of app to 2 in file://[HOME]/.local/share/sacker/ledger: app 2 is yanked and can't be tagged
-    2| hint: nothing was changed; `sacker versions app` shows the active ones
+    2| hint: nothing was changed; `sacker versions app` lists the active versions
     ");
     assert_snapshot!(sandbox.run(&["unyank", "app", "2", "-q", "--json"]), @r#"
     exit 0
@@ -55,17 +55,17 @@ fn a_tagged_version_is_neither_yanked_nor_deleted() {
     assert_snapshot!(sandbox.run(&["yank", "app", "1", "-q"]), @"
     exit 6
     2| error: yanking app 1 in file://[HOME]/.local/share/sacker/ledger: app 1 is tagged live
-    2| hint: nothing was changed; move the tags away first: `sacker untag app live`
+    2| hint: nothing was changed; remove the tags first: `sacker untag app live`
     ");
     assert_snapshot!(sandbox.run(&["delete", "app", "1", "-q"]), @"
     exit 6
     2| error: deleting app 1 in file://[HOME]/.local/share/sacker/ledger: app 1 is tagged live
-    2| hint: nothing was changed; move the tags away first: `sacker untag app live`
+    2| hint: nothing was changed; remove the tags first: `sacker untag app live`
     ");
     assert_snapshot!(sandbox.run(&["delete", "app", "3", "-q"]), @"
     exit 4
     2| error: deleting app 3 in file://[HOME]/.local/share/sacker/ledger: app has no version 3; its last is 2
-    2| hint: `sacker versions app` shows those there are
+    2| hint: `sacker versions app` lists its versions
     ");
 }
 
@@ -80,7 +80,7 @@ fn a_label_is_added_and_never_replaced() {
     assert_snapshot!(sandbox.run(&["label", "app", "1", "tests=failed", "-q"]), @"
     exit 6
     2| error: labelling app 1 in file://[HOME]/.local/share/sacker/ledger: app 1 has the label tests=passed already
-    2| hint: nothing was changed; `sacker info app 1` shows the labels it has
+    2| hint: nothing was changed; `sacker info app 1` shows its labels
     ");
     assert_snapshot!(sandbox.run(&["label", "app", "1", "tests", "-q"]), @r#"
     exit 2
@@ -117,16 +117,16 @@ fn a_deleted_version_is_collected_and_its_number_stays_spent() {
     assert_snapshot!(sandbox.run(&["info", "app", "2"]), @"
     exit 4
     2| error: reading app 2 in file://[HOME]/.local/share/sacker/ledger: app 2 was deleted
-    2| hint: `sacker versions app` shows those there are
+    2| hint: `sacker versions app` lists its versions
     ");
     assert_snapshot!(sandbox.run(&["gc"]), @"
     exit 0
-    2| note: 0 blobs, 0 B, to be removed with --delete
+    2| note: 0 blobs, 0 B, can be removed with --delete
     ");
     assert_snapshot!(sandbox.run(&["gc", "--min-age", "0s"]), @"
     exit 0
     1| 3fc4ccfe745870e2c0d99f71f30ff0656c8dedd41cc1d7d3d376b0dbe685e2f3
-    2| note: 1 blob, 3 B, to be removed with --delete
+    2| note: 1 blob, 3 B, can be removed with --delete
     ");
     assert_snapshot!(sandbox.run(&["gc", "--min-age", "0s", "--delete", "--json", "-q"]), @r#"
     exit 0
@@ -143,7 +143,7 @@ fn a_deleted_version_is_collected_and_its_number_stays_spent() {
     "#);
     assert_snapshot!(sandbox.run(&["gc", "--min-age", "0s"]), @"
     exit 0
-    2| note: 0 blobs, 0 B, to be removed with --delete
+    2| note: 0 blobs, 0 B, can be removed with --delete
     ");
     sandbox.write("app.txt", "two");
     assert_snapshot!(sandbox.run(&["add", "app", "app.txt", "-q"]), @"
@@ -152,7 +152,7 @@ fn a_deleted_version_is_collected_and_its_number_stays_spent() {
     ");
     assert_snapshot!(sandbox.run(&["fsck", "--read-data"]), @"
     exit 0
-    2| note: checked 1 package, 3 versions, 2 blobs, and the bytes of 2
+    2| note: checked 1 package, 3 versions and 2 blobs; read the bytes of 2 blobs
     ");
 }
 
@@ -165,15 +165,15 @@ fn what_is_wrong_is_named_by_fsck() {
     assert_snapshot!(sandbox.run(&["fsck"]), @"
     exit 8
     1| missing  7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed: it is not in the store
-    2| note: checked 1 package, 2 versions, 2 blobs, and the bytes of 0
-    2| error: 1 breach found, 1 not mended
+    2| note: checked 1 package, 2 versions and 2 blobs; read the bytes of 0 blobs
+    2| error: 1 violation found, 1 not repaired
     2| hint: `sacker fsck --repair` repairs what can be derived from the logs
     ");
     assert_snapshot!(sandbox.run(&["fsck", "--json", "-q"]), @r#"
     exit 8
     1| {"rule":"missing","place":"7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed","what":"it is not in the store","mended":false}
     1| {"summary":{"command":"fsck","packages":1,"versions":2,"blobs":2,"read":0,"unread":0,"breaches":1,"mended":0,"unjudged":0}}
-    2| {"error":{"kind":"integrity","message":"1 breach found, 1 not mended","hint":"`sacker fsck --repair` repairs what can be derived from the logs","exit_code":8}}
+    2| {"error":{"kind":"integrity","message":"1 violation found, 1 not repaired","hint":"`sacker fsck --repair` repairs what can be derived from the logs","exit_code":8}}
     "#);
     assert_snapshot!(sandbox.run(&["fsck", "--repair", "--read-data=101"]), @"
     exit 2

@@ -1,10 +1,11 @@
-//! Clocks that are wrong: what the program says of them, and does.
+//! Wrong clocks: the program's warnings and its behaviour.
 
-use super::{sandbox::Sandbox, servers};
-use crate::{
+use crate::support::{
     backends,
-    ledger::world::{of, retry_policy, tagging},
     proxy::{Fate, Proxy},
+    sandbox::Sandbox,
+    servers,
+    world::{of, retry_policy, tagging},
 };
 use insta::assert_snapshot;
 use sacker::{
@@ -17,7 +18,7 @@ use std::{sync::Arc, time::Duration};
 
 const YEAR: Duration = Duration::from_hours(365 * 24);
 
-/// Text without a length of time in whole seconds, which has passed a little.
+/// Removes a duration in whole seconds, which may have grown a little.
 fn without_length(shown: &str) -> String {
     let words: Vec<_> = shown.split(' ').collect();
     let length =
@@ -41,13 +42,13 @@ async fn a_log_that_a_wrong_clock_put_ahead_is_reported() {
     assert_snapshot!(without_length(&sandbox.run(&["tag", "app", "1", "canary"])), @"
     exit 0
     1| canary: 2 -> 1
-    2| warning: the log of the tags of app is [LENGTH] ahead of now, since revision 3 by someone@host at [TIME]: a clock is or was wrong; what was changed now is recorded after [TIME]
+    2| warning: the log of the tags of app is [LENGTH] ahead of now, since revision 3 by someone@host at [TIME]: a clock is or was wrong; this change is recorded after [TIME]
     ");
     assert_snapshot!(without_length(&sandbox.run(&["add", "app", "one.txt", "--tag", "new", "--json"])), @r#"
     exit 0
     1| {"package":"app","version":4,"sha256":"2c8b08da5ce60398e1f19af0e5dccc744df274b826abe585eaba68c525434806","size":4,"filename":"one.txt","mode":"0644","labels":{},"message":null,"state":"active","added_at":"[TIME]","added_by":"tester@host","tags":["latest","new"],"new":true}
-    2| {"warning":{"message":"the log of the versions of app is [LENGTH] ahead of now, since revision 4 by else@host at [TIME]: a clock is or was wrong; what was changed now is recorded after [TIME]"}}
-    2| {"warning":{"message":"the log of the tags of app is [LENGTH] ahead of now, since revision 3 by someone@host at [TIME]: a clock is or was wrong; what was changed now is recorded after [TIME]"}}
+    2| {"warning":{"message":"the log of the versions of app is [LENGTH] ahead of now, since revision 4 by else@host at [TIME]: a clock is or was wrong; this change is recorded after [TIME]"}}
+    2| {"warning":{"message":"the log of the tags of app is [LENGTH] ahead of now, since revision 3 by someone@host at [TIME]: a clock is or was wrong; this change is recorded after [TIME]"}}
     "#);
     assert_snapshot!(sandbox.run(&["tag", "app", "2", "canary", "-q"]), @"
     exit 0
@@ -55,17 +56,17 @@ async fn a_log_that_a_wrong_clock_put_ahead_is_reported() {
     ");
     assert_snapshot!(sandbox.run(&["info", "app", "live@{0s ago}"]), @"
     exit 6
-    2| error: reading app live@{[N]s ago} in file://[HOME]/.local/share/sacker/ledger: app live at [TIME] is not certain: a clock is or was wrong, since revision 3, by someone@host, is recorded at [TIME], and now is [TIME]
-    2| hint: `sacker history app live` shows its moves in their order; name a version, or `live~1`
+    2| error: reading app live@{[N]s ago} in file://[HOME]/.local/share/sacker/ledger: app live at [TIME] is not certain, because a clock is or was wrong: revision 3 by someone@host is recorded at [TIME], but now is [TIME]
+    2| hint: `sacker history app live` shows its moves in order; name a version, or use `live~1`
     ");
     assert_snapshot!(sandbox.run(&["tag", "app", "4", "live", "--require", "age:1h"]), @"
     exit 6
-    2| error: moving the tag live of app to 4 in file://[HOME]/.local/share/sacker/ledger: app 4 does not pass age:1h (its age is not known: it was recorded at [TIME] by a clock that said [TIME], and one of them is wrong)
+    2| error: moving the tag live of app to 4 in file://[HOME]/.local/share/sacker/ledger: app 4 does not pass age:1h (its age is not known: it was recorded at [TIME] by a clock that showed [TIME], and one of them is wrong)
     2| hint: nothing was changed; `sacker info app 4` shows the version
     ");
     assert_snapshot!(sandbox.run(&["fsck"]), @"
     exit 0
-    2| note: checked 1 package, 4 versions, 3 blobs, and the bytes of 0
+    2| note: checked 1 package, 4 versions and 3 blobs; read the bytes of 0 blobs
     ");
 }
 
@@ -80,7 +81,7 @@ async fn the_time_of_dynamodb_is_recorded() {
     assert_snapshot!(without_length(&sandbox.run(&["add", "app", "f", "--tag", "live"])), @"
     exit 0
     1| 1
-    2| warning: this machine's clock is [LENGTH] behind the server's, whose time is recorded instead
+    2| warning: this machine's clock is [LENGTH] behind the server's; the server's time is recorded instead
     ");
     let info: Value = serde_json::from_str(&sandbox.ok(&["info", "app", "1", "--json"])).unwrap();
     let added: Timestamp = info["added_at"].as_str().unwrap().parse().unwrap();

@@ -1,6 +1,6 @@
-//! Where the ledger and the store are, and `init`.
+//! The settings for the ledger and the store, and `init`.
 
-use super::sandbox::Sandbox;
+use crate::support::sandbox::Sandbox;
 use insta::assert_snapshot;
 
 #[test]
@@ -9,8 +9,8 @@ fn with_no_configuration_a_change_says_where_it_goes() {
     sandbox.write("f", "x");
     assert_snapshot!(sandbox.run(&["init"]), @"
     exit 0
-    1| ledger: file://[HOME]/.local/share/sacker/ledger (made), id [ID]
-    1| store: file://[HOME]/.local/share/sacker/store (made)
+    1| ledger: file://[HOME]/.local/share/sacker/ledger (created), id [ID]
+    1| store: file://[HOME]/.local/share/sacker/store (created)
     2| note: nothing is configured; using the embedded ledger and store under [HOME]/.local/share/sacker
     ");
     assert_snapshot!(sandbox.run(&["init", "--json"]), @r#"
@@ -81,21 +81,21 @@ fn a_pipeline_without_configuration_changes_nothing() {
     assert_snapshot!(sandbox.run(&["add", "app", "f"]), @"
     exit 2
     2| error: nothing is configured, and CI is set
-    2| hint: nothing was changed; set SACKER_LEDGER and SACKER_STORE: a pipeline does not publish to its own disk by accident
+    2| hint: nothing was changed; set SACKER_LEDGER and SACKER_STORE: while CI is set, the embedded default is read-only, so that a pipeline can't publish to its local disk by accident
     ");
     assert_snapshot!(sandbox.run(&["tag", "app", "1", "live"]), @"
     exit 2
     2| error: nothing is configured, and CI is set
-    2| hint: nothing was changed; set SACKER_LEDGER and SACKER_STORE: a pipeline does not publish to its own disk by accident
+    2| hint: nothing was changed; set SACKER_LEDGER and SACKER_STORE: while CI is set, the embedded default is read-only, so that a pipeline can't publish to its local disk by accident
     ");
     assert_snapshot!(sandbox.run(&["untag", "app", "live", "--json"]), @r#"
     exit 2
-    2| {"error":{"kind":"invalid","message":"nothing is configured, and CI is set","hint":"nothing was changed; set SACKER_LEDGER and SACKER_STORE: a pipeline does not publish to its own disk by accident","exit_code":2}}
+    2| {"error":{"kind":"invalid","message":"nothing is configured, and CI is set","hint":"nothing was changed; set SACKER_LEDGER and SACKER_STORE: while CI is set, the embedded default is read-only, so that a pipeline can't publish to its local disk by accident","exit_code":2}}
     "#);
     assert_snapshot!(sandbox.run(&["init"]), @"
     exit 2
     2| error: nothing is configured, and CI is set
-    2| hint: nothing was changed; set SACKER_LEDGER and SACKER_STORE: a pipeline does not publish to its own disk by accident
+    2| hint: nothing was changed; set SACKER_LEDGER and SACKER_STORE: while CI is set, the embedded default is read-only, so that a pipeline can't publish to its local disk by accident
     ");
     assert_snapshot!(sandbox.run(&["list"]), @"exit 0");
     assert!(!sandbox.data().exists());
@@ -115,8 +115,8 @@ fn the_file_in_the_home_is_read() {
     sandbox.write("f", "x");
     assert_snapshot!(sandbox.run(&["init"]), @"
     exit 0
-    1| ledger: file://[HOME]/l (made), id [ID]
-    1| store: file://[HOME]/s (made)
+    1| ledger: file://[HOME]/l (created), id [ID]
+    1| store: file://[HOME]/s (created)
     ");
     assert_snapshot!(sandbox.run(&["add", "app", "f"]), @"
     exit 0
@@ -139,21 +139,21 @@ fn a_configuration_that_is_wrong_says_how() {
     assert_snapshot!(sandbox.run(&["list", "--config", "unknown.json"]), @r#"
     exit 2
     2| error: the configuration file unknown.json, line 3, column 10: unknown field `bucket`, expected `ledger` or `store`
-    2| hint: it looks like this: {"ledger": "dynamodb://TABLE", "store": "s3://BUCKET/PREFIX"}
+    2| hint: an example: {"ledger": "dynamodb://TABLE", "store": "s3://BUCKET/PREFIX"}
     "#);
     assert_snapshot!(sandbox.run(&["list", "--config", "broken.json", "--json"]), @r#"
     exit 2
-    2| {"error":{"kind":"invalid","message":"the configuration file broken.json, line 1, column 12: EOF while parsing a value","hint":"it looks like this: {\"ledger\": \"dynamodb://TABLE\", \"store\": \"s3://BUCKET/PREFIX\"}","exit_code":2}}
+    2| {"error":{"kind":"invalid","message":"the configuration file broken.json, line 1, column 12: EOF while parsing a value","hint":"an example: {\"ledger\": \"dynamodb://TABLE\", \"store\": \"s3://BUCKET/PREFIX\"}","exit_code":2}}
     "#);
     assert_snapshot!(sandbox.run(&["list", "--config", "half.json"]), @"
     exit 2
-    2| error: `store` in half.json gives a store, but there is no ledger
-    2| hint: give the other one too: --ledger, SACKER_LEDGER, or `ledger` in the file
+    2| error: `store` in half.json sets the store, but the ledger is not set
+    2| hint: set the ledger too: --ledger, SACKER_LEDGER, or `ledger` in the file
     ");
     assert_snapshot!(sandbox.run(&["list", "--ledger", "file:///l"]), @"
     exit 2
-    2| error: --ledger gives a ledger, but there is no store
-    2| hint: give the other one too: --store, SACKER_STORE, or `store` in the file
+    2| error: --ledger sets the ledger, but the store is not set
+    2| hint: set the store too: --store, SACKER_STORE, or `store` in the file
     ");
     assert_snapshot!(sandbox.run(&["--ledger", "file:///l", "list", "--store", "http://x"]), @r#"
     exit 2
@@ -179,7 +179,7 @@ fn an_empty_variable_is_an_error() {
         let shown = Sandbox::new().set(name, "").run(&["list"]);
         assert_eq!(
             shown,
-            format!("exit 2\n2| error: {name} is set, but empty\n2| hint: give it a value, or unset it\n")
+            format!("exit 2\n2| error: {name} is set, but empty\n2| hint: set it to a value, or unset it\n")
         );
     }
     let sandbox = Sandbox::new().set("SACKER_ACTOR", "");
@@ -196,7 +196,7 @@ fn without_a_home_the_default_has_no_place() {
     let output = sandbox.command(&["list"]).env_remove("HOME").output().unwrap();
     assert_snapshot!(sandbox.shown(&output), @"
     exit 2
-    2| error: nothing is configured, and there is no place for the default: HOME is not set to an absolute path
+    2| error: nothing is configured, and there is no default: HOME is not set to an absolute path
     2| hint: set HOME, or give --ledger and --store
     ");
 }
@@ -209,11 +209,11 @@ fn a_ledger_on_s3_is_refused_with_the_reason() {
     assert_snapshot!(sandbox.run(&["list"]), @r#"
     exit 2
     2| error: SACKER_LEDGER: ledger URL "s3://bucket/ledger": a ledger on S3 is weakly consistent and loses concurrent changes
-    2| hint: use dynamodb://TABLE with s3:// as the store; only for tests, the cargo feature `weak-s3-ledger` builds the ledger on S3
+    2| hint: use dynamodb://TABLE with s3:// as the store; the ledger on S3 is for tests only, and needs the cargo feature `weak-s3-ledger`
     "#);
     assert_snapshot!(sandbox.run(&["list", "--json"]), @r#"
     exit 2
-    2| {"error":{"kind":"invalid","message":"SACKER_LEDGER: ledger URL \"s3://bucket/ledger\": a ledger on S3 is weakly consistent and loses concurrent changes","hint":"use dynamodb://TABLE with s3:// as the store; only for tests, the cargo feature `weak-s3-ledger` builds the ledger on S3","exit_code":2}}
+    2| {"error":{"kind":"invalid","message":"SACKER_LEDGER: ledger URL \"s3://bucket/ledger\": a ledger on S3 is weakly consistent and loses concurrent changes","hint":"use dynamodb://TABLE with s3:// as the store; the ledger on S3 is for tests only, and needs the cargo feature `weak-s3-ledger`","exit_code":2}}
     "#);
 }
 
@@ -225,13 +225,13 @@ fn a_store_belongs_to_one_ledger() {
     sandbox.ok(&["init", "--ledger", &url("first"), "--store", &url("store")]);
     assert_snapshot!(sandbox.run(&["init", "--ledger", &url("second"), "--store", &url("store")]), @"
     exit 2
-    2| error: making the ledger and the store: the store file://[HOME]/store belongs to another ledger ([ID]), not to file://[HOME]/second ([ID])
-    2| hint: use the ledger that the store belongs to, or give this one a store of its own: another directory
+    2| error: creating the ledger and the store: the store file://[HOME]/store belongs to another ledger ([ID]), not to file://[HOME]/second ([ID])
+    2| hint: use the ledger that the store belongs to, or give this ledger its own store: another directory
     ");
     assert_snapshot!(sandbox.run(&["add", "app", "f", "--ledger", &url("second"), "--store", &url("store")]), @"
     exit 2
     2| error: adding f to app: the store file://[HOME]/store belongs to another ledger ([ID]), not to file://[HOME]/second ([ID])
-    2| hint: use the ledger that the store belongs to, or give this one a store of its own: another directory
+    2| hint: use the ledger that the store belongs to, or give this ledger its own store: another directory
     ");
     assert_eq!(sandbox.ok(&["list", "--ledger", &url("second"), "--store", &url("store")]), "");
 }

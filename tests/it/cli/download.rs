@@ -1,6 +1,6 @@
-//! `download`.
+//! The command `download`.
 
-use super::sandbox::Sandbox;
+use crate::support::sandbox::Sandbox;
 use insta::assert_snapshot;
 use std::{
     fs,
@@ -90,7 +90,7 @@ fn an_interrupted_file_is_resumed_under_the_umask_of_the_later_run() {
         let script = "umask 0; exec \"$sacker\" download app latest -o copy";
         let failpoints = format!("download-writing=return({})", sign.display());
         let mut child = sandbox.shell(script).env("FAILPOINTS", failpoints).spawn().unwrap();
-        super::sandbox::eventually("it writes", || sign.exists());
+        crate::support::sandbox::eventually("it writes", || sign.exists());
         child.kill().unwrap();
         child.wait().unwrap();
         assert!(!copy.exists());
@@ -154,7 +154,7 @@ fn a_place_that_cannot_be_written_is_named() {
     assert_snapshot!(sandbox.run(&["download", "app", "1", "-o", "no/such/dir/file"]), @"
     exit 2
     2| error: downloading app 1: can't write no/such/dir/file: No such file or directory
-    2| hint: make the directory no/such/dir first
+    2| hint: create the directory no/such/dir first
     ");
     assert_snapshot!(sandbox.run(&["download", "app", "1", "-o", "/dev/null", "-f"]), @"
     exit 2
@@ -169,7 +169,7 @@ fn a_place_that_cannot_be_written_is_named() {
     ");
     assert_snapshot!(sandbox.run(&["download", "app", "1", "-o", "-", "--json"]), @r#"
     exit 2
-    2| {"error":{"kind":"invalid","message":"--json and `-o -` both want standard output","hint":"choose one of them","exit_code":2}}
+    2| {"error":{"kind":"invalid","message":"--json and `-o -` both write to standard output","hint":"choose one of them","exit_code":2}}
     "#);
 }
 
@@ -179,17 +179,17 @@ fn what_is_not_there_is_not_found() {
     assert_snapshot!(sandbox.run(&["download", "nosuch", "live"]), @"
     exit 4
     2| error: downloading nosuch live in file://[HOME]/.local/share/sacker/ledger: there is no package nosuch
-    2| hint: `sacker list --prefix n` shows those with such names
+    2| hint: `sacker list --prefix n` lists packages with similar names
     ");
     assert_snapshot!(sandbox.run(&["download", "app", "stable"]), @"
     exit 4
     2| error: downloading app stable in file://[HOME]/.local/share/sacker/ledger: app has no tag stable
-    2| hint: `sacker tags app` shows those there are
+    2| hint: `sacker tags app` lists its tags
     ");
     assert_snapshot!(sandbox.run(&["download", "app", "4"]), @"
     exit 4
     2| error: downloading app 4 in file://[HOME]/.local/share/sacker/ledger: app has no version 4; its last is 3
-    2| hint: `sacker versions app` shows those there are
+    2| hint: `sacker versions app` lists its versions
     ");
 }
 
@@ -212,18 +212,18 @@ fn damage_is_found_and_no_file_appears() {
     assert_snapshot!(sandbox.run(&["download", "app", "1", "-o", "to/file"]), @"
     exit 8
     2| error: downloading app 1 in file://[HOME]/.local/share/sacker/store: what came from the store is not 2c8b08da5ce60398e1f19af0e5dccc744df274b826abe585eaba68c525434806: its sha256 is 0408b6cd993ec832ed7ad1fb3c87d23929d457903d3ec1fea0727e65a983f341
-    2| hint: adding the right file again stores its bytes anew; a versioned bucket still has the old ones
+    2| hint: add the original file again to store its bytes; a versioned bucket still has the old versions
     ");
     replace(&blob(&sandbox, "2"), "short\n");
     assert_snapshot!(sandbox.run(&["download", "app", "2", "-o", "to/file", "--json"]), @r#"
     exit 8
-    2| {"error":{"kind":"integrity","message":"downloading app 2 in file://[HOME]/.local/share/sacker/store: reading the blob 480c2336b410f1ad5f8bf1b28944490255804b65350c527787e74ebdd511e3a4 in [HOME]/.local/share/sacker/store: what is stored there is damaged: bytes up to 7 were asked for, but there are only 6","hint":"file://[HOME]/.local/share/sacker/store is damaged: look at it, or restore it from a backup","exit_code":8}}
+    2| {"error":{"kind":"integrity","message":"downloading app 2 in file://[HOME]/.local/share/sacker/store: reading the blob 480c2336b410f1ad5f8bf1b28944490255804b65350c527787e74ebdd511e3a4 in [HOME]/.local/share/sacker/store: the stored data is damaged: bytes up to 7 were requested, but it has only 6","hint":"file://[HOME]/.local/share/sacker/store is damaged: inspect it, or restore it from a backup","exit_code":8}}
     "#);
     fs::remove_file(blob(&sandbox, "3")).unwrap();
     assert_snapshot!(sandbox.run(&["download", "app", "3", "-o", "to/file"]), @"
     exit 8
     2| error: downloading app 3 in file://[HOME]/.local/share/sacker/store: the blob of app 3 is not in the store (f7aefbdb2c63c7703a61fe46071993ecb2e76128596e894571e821777bfdf156)
-    2| hint: adding the right file again stores its bytes anew; a versioned bucket still has the old ones
+    2| hint: add the original file again to store its bytes; a versioned bucket still has the old versions
     ");
     assert_eq!(sandbox.files("to"), Vec::<String>::new());
     // A stream has passed on what it has by then, and fails loudly.
@@ -231,7 +231,7 @@ fn damage_is_found_and_no_file_appears() {
     exit 8
     1| eno
     2| error: downloading app 1 in file://[HOME]/.local/share/sacker/store: what came from the store is not 2c8b08da5ce60398e1f19af0e5dccc744df274b826abe585eaba68c525434806: its sha256 is 0408b6cd993ec832ed7ad1fb3c87d23929d457903d3ec1fea0727e65a983f341
-    2| hint: adding the right file again stores its bytes anew; a versioned bucket still has the old ones
+    2| hint: add the original file again to store its bytes; a versioned bucket still has the old versions
     ");
 }
 

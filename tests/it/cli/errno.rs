@@ -1,8 +1,7 @@
-//! Refusals of the operating system around a command: the lock of the ledger, the journal of uploads, the configuration,
+//! Errors of the operating system around a command: the lock of the ledger, the journal of uploads, the configuration,
 //! the cache.
 
-use super::sandbox::Sandbox;
-use crate::server::Server;
+use crate::support::{sandbox::Sandbox, server::Server};
 use insta::assert_snapshot;
 use std::{
     fs,
@@ -37,9 +36,9 @@ fn a_ledger_that_cant_be_locked_says_why() {
     assert_snapshot!(hints, @"
     13 2| hint: check the permissions of file://[HOME]/.local/share/sacker/ledger
     30 2| hint: the file system of file://[HOME]/.local/share/sacker/ledger is read-only: make it writable
-    5 2| hint: check the disk with file://[HOME]/.local/share/sacker/ledger
-    37 2| hint: the file system of file://[HOME]/.local/share/sacker/ledger has no locks, as NFS without its lock service: put it on a local disk
-    5 2| hint: check the disk with file://[HOME]/.local/share/sacker/ledger
+    5 2| hint: check the disk that holds file://[HOME]/.local/share/sacker/ledger
+    37 2| hint: the file system of file://[HOME]/.local/share/sacker/ledger does not support locks (such as NFS without its lock service): use a local disk
+    5 2| hint: check the disk that holds file://[HOME]/.local/share/sacker/ledger
     ");
     // A signal is no failure; and nothing was changed.
     assert_eq!(
@@ -94,17 +93,17 @@ fn a_configuration_that_cant_be_read_is_named() {
     assert_snapshot!(shown, @"
     exit 2
     2| error: can't read the configuration file [HOME]/.sacker.json: Permission denied
-    2| hint: check the permissions of [HOME]/.sacker.json, or name another file by --config or SACKER_CONFIG
+    2| hint: check the permissions of [HOME]/.sacker.json, or name another file with --config or SACKER_CONFIG
     exit 2
     2| error: can't read the configuration file [HOME]/.sacker.json: Input/output error
-    2| hint: name another file by --config or SACKER_CONFIG
+    2| hint: name another file with --config or SACKER_CONFIG
     exit 2
     2| error: can't read the configuration file [HOME]/.sacker.json: Is a directory
-    2| hint: name another file by --config or SACKER_CONFIG
+    2| hint: name another file with --config or SACKER_CONFIG
     ");
 }
 
-/// Its content decides who is recorded with a change, and which files are written to.
+/// The cache decides who is recorded with a change, and which files are written to.
 #[test]
 fn a_cache_that_others_may_write_to_is_not_used() {
     let sandbox = Sandbox::with_app();
@@ -156,8 +155,8 @@ fn a_stream_is_not_spooled_into_the_last_of_the_memory() {
     // It is looked at again while it grows.
     assert_snapshot!(stream("memory=2*return(1000000000)->return(5000)"), @"
     exit 2
-    2| error: adding standard input to app: can't keep standard input in [MEMORY]: No space left on device: it is in memory, of which 5000 bytes are left
-    2| hint: set TMPDIR to a directory with more room: [MEMORY] may be in memory; or add a file by its name, which needs no copy
+    2| error: adding standard input to app: can't buffer standard input in [MEMORY]: No space left on device: it is in memory, of which 5000 bytes are left
+    2| hint: set TMPDIR to a directory with more space: [MEMORY] may be in memory; or add a file by its path, which needs no copy
     ");
     // A small one needs no look.
     let mut command = sandbox.shell("echo x | \"$sacker\" add small - -q");
@@ -169,7 +168,7 @@ fn a_stream_is_not_spooled_into_the_last_of_the_memory() {
     assert_eq!(stream(""), "exit 0\n1| 1\n");
 }
 
-/// Two that adopt a store at once leave it one owner, which takes a lock.
+/// A lock ensures that two concurrent adoptions of a store leave it one owner.
 #[test]
 fn a_store_that_cant_be_locked_is_not_adopted() {
     let sandbox = Sandbox::with_app();

@@ -1,6 +1,6 @@
-//! `history`.
+//! The command `history`.
 
-use super::sandbox::Sandbox;
+use crate::support::sandbox::Sandbox;
 use insta::assert_snapshot;
 
 /// One of each kind of event.
@@ -92,17 +92,17 @@ fn what_is_not_there_has_no_history() {
     assert_snapshot!(sandbox.run(&["history", "nosuch"]), @"
     exit 4
     2| error: reading the history of nosuch in file://[HOME]/.local/share/sacker/ledger: there is no package nosuch
-    2| hint: `sacker list --prefix n` shows those with such names
+    2| hint: `sacker list --prefix n` lists packages with similar names
     ");
     assert_snapshot!(sandbox.run(&["history", "nosuch", "live"]), @"
     exit 4
     2| error: reading the history of nosuch in file://[HOME]/.local/share/sacker/ledger: there is no package nosuch
-    2| hint: `sacker list --prefix n` shows those with such names
+    2| hint: `sacker list --prefix n` lists packages with similar names
     ");
     assert_snapshot!(sandbox.run(&["history", "app", "never"]), @"
     exit 4
     2| error: reading the history of app in file://[HOME]/.local/share/sacker/ledger: app has no tag never
-    2| hint: `sacker tags app` shows those there are
+    2| hint: `sacker tags app` lists its tags
     ");
     assert_snapshot!(sandbox.run(&["history", "app", "latest"]), @r#"
     exit 2
@@ -112,7 +112,7 @@ fn what_is_not_there_has_no_history() {
     "#);
     assert_snapshot!(sandbox.run(&["history", "app", "--limit", "0"]), @"
     exit 2
-    2| error: invalid value '0' for '--limit <N>': not a whole number above 0
+    2| error: invalid value '0' for '--limit <N>': must be a whole number above 0
     2|
     2| For more information, try '--help'.
     ");

@@ -1,6 +1,6 @@
 //! File systems and hosts that can do less than a local disk, by injected errors.
 
-use super::sandbox::{Sandbox, eventually};
+use crate::support::sandbox::{Sandbox, eventually};
 use insta::assert_snapshot;
 use std::fs;
 
@@ -68,7 +68,7 @@ fn a_download_is_resumed_where_users_are_mapped() {
     assert_snapshot!(run(&sandbox, mapped, &["download", "large", "1", "-o", "copy"]), @"
     exit 0
     1| copy
-    2| note: going on after an interruption: 20.0 MiB are there already
+    2| note: resuming an interrupted transfer: 20.0 MiB were transferred before
     ");
     assert_eq!(partial(&sandbox), None);
 }
@@ -127,8 +127,8 @@ fn a_stream_that_finds_no_room_names_the_variable_that_gives_it_some() {
     assert_snapshot!(sandbox.shown(&output), @"
     exit 2
     2| note: nothing is configured; using the embedded ledger and store under [HOME]/.local/share/sacker
-    2| error: adding standard input to app: can't keep standard input in [HOME]/tmp: No space left on device
-    2| hint: set TMPDIR to a directory with more room: [HOME]/tmp may be in memory; or add a file by its name, which needs no copy
+    2| error: adding standard input to app: can't buffer standard input in [HOME]/tmp: No space left on device
+    2| hint: set TMPDIR to a directory with more space: [HOME]/tmp may be in memory; or add a file by its path, which needs no copy
     ");
 }
 

@@ -1,7 +1,6 @@
-//! Who is recorded with a change: the AWS identity, asked of moto's STS.
+//! The actor that is recorded with a change: the AWS identity, asked of moto's STS.
 
-use super::{sandbox::Sandbox, servers};
-use crate::backends;
+use crate::support::{backends, sandbox::Sandbox, servers};
 use std::fs;
 
 /// Runs a command without `SACKER_ACTOR`, and with these variables.
@@ -12,13 +11,13 @@ fn run(sandbox: &Sandbox, variables: &[(&str, &str)], arguments: &[&str]) {
     assert!(output.status.success(), "{output:?}");
 }
 
-/// Who made the last change of the package.
+/// Returns the actor of the package's last change.
 fn last(sandbox: &Sandbox) -> String {
     let line = sandbox.ok(&["history", "app", "--limit", "1", "--json"]);
     serde_json::from_str::<serde_json::Value>(&line).unwrap()["by"].as_str().unwrap().to_owned()
 }
 
-/// Makes changes until so many identities are kept.
+/// Makes changes until the given number of identities are kept.
 fn change_until(sandbox: &Sandbox, variables: &[(&str, &str)], count: usize) {
     let changes = (0..15).find(|number| {
         run(sandbox, variables, &["label", "app", "1", &format!("{count}/{number}=x")]);
@@ -46,8 +45,8 @@ fn the_aws_identity_is_asked_for_once_and_kept() {
     let (moto, nobody) = (backends::moto(), "http://127.0.0.1:1".to_owned());
     let sts = |url: &'static str| [("AWS_ENDPOINT_URL_STS", url)];
     let (moto, nobody): (&'static str, &'static str) = (moto.leak(), nobody.leak());
-    // It is asked for concurrently with the first change, and known at its commit; the commit does not wait for long, so a
-    // busy machine may need another go. Each is on a fresh machine, as CI has for each job.
+    // It is asked for concurrently with the first change, and known at its commit; the commit does not wait for long,
+    // so a busy machine may need another go. Each is on a fresh machine, as CI has for each job.
     let known = (0..10).any(|_| {
         let _ = fs::remove_dir_all(sandbox.path(".cache"));
         run(&sandbox, &sts(moto), &["add", "app", "f"]);

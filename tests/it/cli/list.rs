@@ -1,9 +1,9 @@
-//! `list`.
+//! The command `list`.
 
-use super::sandbox::Sandbox;
-use crate::{
+use crate::support::{
     backends,
     proxy::{Answer, Fate, Proxy},
+    sandbox::Sandbox,
 };
 use insta::assert_snapshot;
 use std::{
@@ -97,19 +97,19 @@ fn a_prefix_that_no_name_can_have_is_refused() {
     let sandbox = Sandbox::new();
     assert_snapshot!(sandbox.run(&["list", "--prefix", "web:"]), @"
     exit 2
-    2| error: invalid value 'web:' for '--prefix <PREFIX>': no package name holds ':'; only A-Z a-z 0-9 . _ - / are allowed
+    2| error: invalid value 'web:' for '--prefix <PREFIX>': no package name contains ':'; only A-Z a-z 0-9 . _ - / are allowed
     2|
     2| For more information, try '--help'.
     ");
     assert_snapshot!(sandbox.run(&["list", "--limit", "0"]), @"
     exit 2
-    2| error: invalid value '0' for '--limit <N>': not a whole number above 0
+    2| error: invalid value '0' for '--limit <N>': must be a whole number above 0
     2|
     2| For more information, try '--help'.
     ");
 }
 
-/// Answers as a ledger would that has `a` on the first page of its directory, and never answers what comes next.
+/// Answers as a ledger with `a` on the first page of its directory, and never answers the next request.
 fn stuck_after_a() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -173,7 +173,7 @@ fn what_is_known_is_shown_before_the_rest_is_waited_for() {
 /// A reader who may read only some packages: DynamoDB refuses a batch in which one item may not be read.
 #[tokio::test(flavor = "multi_thread")]
 async fn packages_that_may_not_be_read_are_named_and_the_others_listed() {
-    let mut sandbox = super::servers::sandbox();
+    let mut sandbox = crate::support::servers::sandbox();
     sandbox.write("f", "x");
     sandbox.ok(&["init", "-q"]);
     for package in ["app", "secret", "web"] {
@@ -191,15 +191,15 @@ async fn packages_that_may_not_be_read_are_named_and_the_others_listed() {
     1| PACKAGE                            LATEST        SIZE  CHANGED
     1| app                                     1         1 B  [TIME]
     1| web                                     1         1 B  [TIME]
-    2| warning: the package secret may not be read
-    2| error: listing the packages: 1 package may not be read
-    2| hint: the others are listed; SECURITY.md says what to grant to a reader
+    2| warning: access to the package secret is denied
+    2| error: listing the packages: access to 1 package is denied
+    2| hint: the others are listed; SECURITY.md lists the permissions of a reader
     ");
     assert_snapshot!(sandbox.run(&["list", "-l", "--json", "-q"]), @r#"
     exit 10
     1| {"package":"app","versions":1,"latest":1,"size":1,"changed_at":"[TIME]"}
     1| {"package":"web","versions":1,"latest":1,"size":1,"changed_at":"[TIME]"}
     1| {"summary":{"command":"list","packages":2,"denied":1}}
-    2| {"error":{"kind":"denied","message":"listing the packages: 1 package may not be read","hint":"the others are listed; SECURITY.md says what to grant to a reader","exit_code":10}}
+    2| {"error":{"kind":"denied","message":"listing the packages: access to 1 package is denied","hint":"the others are listed; SECURITY.md lists the permissions of a reader","exit_code":10}}
     "#);
 }

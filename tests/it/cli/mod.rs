@@ -1,4 +1,4 @@
-//! The program as it is run: what it prints, where, and how it exits.
+//! The program as users run it: its output and exit codes.
 //!
 //! Snapshots show the exit code, then stdout as `1|` lines and stderr as `2|` lines. To see and accept changes:
 //! `cargo insta test --review`.
@@ -12,20 +12,21 @@ mod configuration;
 mod download;
 #[cfg(feature = "failpoints")]
 mod errno;
+mod global_options;
 mod help;
 mod history;
 #[cfg(feature = "failpoints")]
 mod hosts;
 mod identity;
 mod list;
+mod lost_answers;
 mod network;
 mod processes;
 mod protect;
 mod requests;
 mod rollback;
-pub mod sandbox;
 mod schema;
-pub mod servers;
+mod servers;
 mod show;
 mod signals;
 mod streams;

@@ -1,10 +1,11 @@
-//! What stands between a host and AWS: authorities of one's own, proxies, and connections that are made ahead.
+//! The network between a host and AWS: private certificate authorities, proxies, and connections that are made ahead.
 
-use super::{sandbox::Sandbox, servers};
-use crate::{
+use crate::support::{
     backends,
     link::{Certificate, Forward, Link, Manner, Shape},
     proxy::{Fate, Proxy},
+    sandbox::Sandbox,
+    servers,
 };
 use std::fs;
 use tokio::runtime::Runtime;
@@ -74,7 +75,7 @@ impl Behind {
         assert_eq!(self.sandbox.ok(&["download", "app", "live", "-o", "-"]), "first");
     }
 
-    /// Runs `info`, which must fail so and say that.
+    /// Runs `info`, which must fail with this exit code and message.
     #[track_caller]
     fn fails(&self, exit: u8, says: &[&str]) {
         let shown = self.sandbox.run(&["info", "app", "live", "--deadline", "2s"]);
@@ -95,7 +96,8 @@ fn an_authority_of_ones_own_is_named_by_a_bundle() {
     let home = behind.sandbox.home().to_owned();
     let path = |name: &str| home.join(name).to_str().unwrap().to_owned();
     let (own, other) = (path("own.pem"), path("other.pem"));
-    let untrusted = ["invalid peer certificate", "hint: nobody that is trusted", "AWS_CA_BUNDLE"];
+    let untrusted =
+        ["invalid peer certificate", "hint: the server's certificate is not signed", "AWS_CA_BUNDLE"];
     behind.fails(2, &untrusted);
     // It is looked at before the system's, which would have it.
     let behind = behind.set("SSL_CERT_FILE", &own).set("AWS_CA_BUNDLE", &other);
@@ -147,7 +149,7 @@ fn proxies_are_asked_for_either_scheme() {
         let behind = behind.set(variable, &proxy.url);
         let address = &proxy.url;
         behind
-            .fails(2, &[address, "proxy authorization required", "hint: give the proxy's user and password"]);
+            .fails(2, &[address, "proxy authorization required", "hint: set the proxy's user and password"]);
         let with_password = address.replace("http://", "http://user:secret@");
         let behind = behind.set(variable, &with_password);
         behind.works();
@@ -195,7 +197,7 @@ fn a_proxy_that_fails_is_named_within_the_deadline() {
         behind = behind.set(variable, "socks5://user:secret@127.0.0.1:1080");
         behind.fails(
             2,
-            &["through the proxy socks5://127.0.0.1:1080: it does not speak HTTP", "hint: name a proxy"],
+            &["through the proxy socks5://127.0.0.1:1080: it does not speak HTTP", "hint: set HTTPS_PROXY"],
         );
         assert_eq!(behind.connections(), before, "nothing went past the proxy");
     }
@@ -269,7 +271,7 @@ fn a_proxy_whose_address_cant_be_read_is_a_wrong_setting() {
     insta::assert_snapshot!(run("http://table.test"), @"
     exit 2
     2| error: listing the packages in dynamodb://table?region=eu-west-1&endpoint=http://table.test: reading the table `table`: it can't be used with these settings: through the proxy of HTTP_PROXY: its address can't be read
-    2| hint: name a proxy that speaks HTTP, http://HOST:PORT, in HTTPS_PROXY, or HTTP_PROXY for `http://`; or name the host in NO_PROXY
+    2| hint: set HTTPS_PROXY, or HTTP_PROXY for `http://`, to a proxy that speaks HTTP, http://HOST:PORT; or list the host in NO_PROXY
     ");
     // What needs no proxy does without.
     assert!(run("http://127.0.0.1:1").starts_with("exit 7\n"));

@@ -1,6 +1,6 @@
 //! Many processes at once, and pipes that close.
 
-use super::sandbox::Sandbox;
+use crate::support::sandbox::Sandbox;
 use insta::assert_snapshot;
 use std::{collections::BTreeSet, io::Write, process::Stdio};
 
@@ -85,7 +85,7 @@ fn a_stdout_that_is_full_is_an_error() {
     assert_snapshot!(sandbox.shown(&output), @"
     exit 2
     2| error: can't write to standard output: No space left on device
-    2| hint: it was done all the same
+    2| hint: the change was made; only the output failed
     ");
     let output = sandbox.shell(r#""$sacker" download app live -o - >/dev/full"#).output().unwrap();
     assert_snapshot!(sandbox.shown(&output), @"

@@ -1,6 +1,6 @@
 //! `protect`, `unprotect` and `--confirm`; and gates.
 
-use super::sandbox::Sandbox;
+use crate::support::sandbox::Sandbox;
 use insta::assert_snapshot;
 
 #[test]
@@ -21,18 +21,18 @@ fn a_tag_that_is_to_be_confirmed_moves_only_with_its_name() {
     assert_snapshot!(refused, @r#"
     exit 6
     2| error: moving the tag live of app to 2 in file://[HOME]/.local/share/sacker/ledger: app live is protected (confirm)
-    2| hint: nothing was changed; if you mean it: `--confirm live`, or `confirm` in a plan
+    2| hint: nothing was changed; to confirm the move, add `--confirm live`, or `confirm` in a plan
     exit 6
     2| error: removing the tag live of app in file://[HOME]/.local/share/sacker/ledger: app live is protected (confirm)
-    2| hint: nothing was changed; if you mean it: `--confirm live`, or `confirm` in a plan
+    2| hint: nothing was changed; to confirm the move, add `--confirm live`, or `confirm` in a plan
     exit 4
-    2| error: putting back the tag live of app in file://[HOME]/.local/share/sacker/ledger: app live was on no version before
-    2| hint: `sacker history app live` shows where it was
+    2| error: rolling back the tag live of app in file://[HOME]/.local/share/sacker/ledger: app live was on no version before
+    2| hint: `sacker history app live` shows its moves
     exit 6
     2| error: adding one.txt to app in file://[HOME]/.local/share/sacker/ledger: app live is protected (confirm)
-    2| hint: nothing was changed; if you mean it: `--confirm live`, or `confirm` in a plan
+    2| hint: nothing was changed; to confirm the move, add `--confirm live`, or `confirm` in a plan
     exit 6
-    2| {"error":{"kind":"refused","message":"moving the tag live of app to 2 in file://[HOME]/.local/share/sacker/ledger: app live is protected (confirm)","hint":"nothing was changed; if you mean it: `--confirm live`, or `confirm` in a plan","exit_code":6}}
+    2| {"error":{"kind":"refused","message":"moving the tag live of app to 2 in file://[HOME]/.local/share/sacker/ledger: app live is protected (confirm)","hint":"nothing was changed; to confirm the move, add `--confirm live`, or `confirm` in a plan","exit_code":6}}
     "#);
     assert_snapshot!(sandbox.run(&["tag", "app", "2", "live", "--confirm", "canary", "-q"]), @"
     exit 2
@@ -42,7 +42,7 @@ fn a_tag_that_is_to_be_confirmed_moves_only_with_its_name() {
     assert_snapshot!(sandbox.run(&["add", "app", "one.txt", "--tag", "live", "--confirm", "canary", "-q"]), @"
     exit 6
     2| error: adding one.txt to app in file://[HOME]/.local/share/sacker/ledger: app live is protected (confirm)
-    2| hint: nothing was changed; if you mean it: `--confirm live`, or `confirm` in a plan
+    2| hint: nothing was changed; to confirm the move, add `--confirm live`, or `confirm` in a plan
     ");
     // None of them did half of it.
     assert_eq!(
@@ -84,19 +84,19 @@ fn a_tag_that_is_written_once_stays() {
     assert_snapshot!(refused, @"
     exit 6
     2| error: moving the tag v1.0 of app to 3 in file://[HOME]/.local/share/sacker/ledger: app v1.0 is protected (write-once)
-    2| hint: nothing was changed; if you mean it: `sacker unprotect app v1.0` first
+    2| hint: nothing was changed; to move it anyway, run `sacker unprotect app v1.0` first
     exit 6
     2| error: moving the tag v1.0 of app to 3 in file://[HOME]/.local/share/sacker/ledger: app v1.0 is protected (write-once)
-    2| hint: nothing was changed; if you mean it: `sacker unprotect app v1.0` first
+    2| hint: nothing was changed; to move it anyway, run `sacker unprotect app v1.0` first
     exit 6
     2| error: removing the tag v1.0 of app in file://[HOME]/.local/share/sacker/ledger: app v1.0 is protected (write-once)
-    2| hint: nothing was changed; if you mean it: `sacker unprotect app v1.0` first
+    2| hint: nothing was changed; to move it anyway, run `sacker unprotect app v1.0` first
     exit 6
-    2| error: putting back the tag v1.0 of app in file://[HOME]/.local/share/sacker/ledger: app v1.0 can't be put back: it was on no version before
-    2| hint: nothing was changed; `sacker history app v1.0` shows where it was
+    2| error: rolling back the tag v1.0 of app in file://[HOME]/.local/share/sacker/ledger: app v1.0 can't be rolled back: it was on no version before
+    2| hint: nothing was changed; `sacker history app v1.0` shows its moves
     exit 6
     2| error: adding one.txt to app in file://[HOME]/.local/share/sacker/ledger: app v1.0 is protected (write-once)
-    2| hint: nothing was changed; if you mean it: `sacker unprotect app v1.0` first
+    2| hint: nothing was changed; to move it anyway, run `sacker unprotect app v1.0` first
     ");
     assert_eq!(sandbox.ok(&["tag", "app", "2", "v1.0", "-q"]), "v1.0: 2 -> 2\n");
     assert_snapshot!(sandbox.run(&["unprotect", "app", "v1.0", "-q"]), @"
@@ -120,7 +120,7 @@ fn protection_is_changed_only_by_taking_it_away_first() {
     assert_snapshot!(sandbox.run(&["protect", "app", "live", "--write-once", "-q"]), @"
     exit 6
     2| error: protecting the tag live of app in file://[HOME]/.local/share/sacker/ledger: app live is protected (confirm)
-    2| hint: nothing was changed; take that protection away first: `sacker unprotect app live`
+    2| hint: nothing was changed; remove that protection first: `sacker unprotect app live`
     ");
     assert_snapshot!(sandbox.run(&["unprotect", "app", "live", "-q", "--json"]), @r#"
     exit 0
@@ -137,19 +137,19 @@ fn protection_is_changed_only_by_taking_it_away_first() {
     assert_snapshot!(sandbox.run(&["protect", "app", "canary", "--confirm", "--key", "p", "-q"]), @r#"
     exit 5
     2| error: protecting the tag canary of app in file://[HOME]/.local/share/sacker/ledger: the key "p" was used for `protect live --confirm`, not for `protect canary --confirm`
-    2| hint: nothing was changed; a key stands for one change for ever: use another for another
+    2| hint: nothing was changed; a key identifies one change permanently: use a new key for another change
     "#);
     // That was but the outcome of the first; it is not protected any more.
     assert_eq!(sandbox.ok(&["tag", "app", "2", "live", "-q"]), "live: 1 -> 2\n");
     assert_snapshot!(sandbox.run(&["unprotect", "app", "never", "-q"]), @"
     exit 4
     2| error: unprotecting the tag never of app in file://[HOME]/.local/share/sacker/ledger: app has no tag never
-    2| hint: `sacker tags app` shows those there are
+    2| hint: `sacker tags app` lists its tags
     ");
     assert_snapshot!(sandbox.run(&["protect", "nosuch", "live", "--confirm", "-q"]), @"
     exit 4
     2| error: protecting the tag live of nosuch in file://[HOME]/.local/share/sacker/ledger: there is no package nosuch
-    2| hint: `sacker list --prefix n` shows those with such names
+    2| hint: `sacker list --prefix n` lists packages with similar names
     ");
     assert_snapshot!(sandbox.run(&["protect", "app", "latest", "--confirm", "-q"]), @r#"
     exit 2
@@ -183,7 +183,7 @@ fn protecting_a_tag_is_not_reported_as_moving_it() {
     assert_snapshot!(sandbox.run(&["tag", "app", "3", "live", "--expect", "2", "--confirm", "live", "-q"]), @"
     exit 5
     2| error: moving the tag live of app to 3 in file://[HOME]/.local/share/sacker/ledger: app live is on 1, not on 2; tester@host protected it at [TIME]
-    2| hint: nothing was changed; `sacker info app live` shows what it is on
+    2| hint: nothing was changed; `sacker info app live` shows its version
     ");
 }
 

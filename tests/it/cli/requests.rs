@@ -1,6 +1,6 @@
-//! How many requests of the ledger each command makes, counted from what `-v` tells of each call.
+//! The number of ledger requests of each command, counted from the calls that `-v` logs.
 
-use super::{sandbox::Sandbox, servers};
+use crate::support::{sandbox::Sandbox, servers};
 use insta::assert_snapshot;
 use std::fmt::Write;
 

@@ -1,6 +1,6 @@
 //! `rollback`, and specs that name a tag's past.
 
-use super::sandbox::Sandbox;
+use crate::support::sandbox::Sandbox;
 use insta::assert_snapshot;
 
 /// `live` went 1, 2, 3.
@@ -24,8 +24,8 @@ fn repeated_rollbacks_go_further_back_and_never_forward() {
     "#);
     assert_snapshot!(sandbox.run(&["rollback", "app", "live", "-q"]), @"
     exit 4
-    2| error: putting back the tag live of app in file://[HOME]/.local/share/sacker/ledger: app live was on no version before
-    2| hint: `sacker history app live` shows where it was
+    2| error: rolling back the tag live of app in file://[HOME]/.local/share/sacker/ledger: app live was on no version before
+    2| hint: `sacker history app live` shows its moves
     ");
     assert_eq!(sandbox.ok(&["tag", "app", "3", "live", "-q"]), "live: 1 -> 3\n");
     assert_eq!(sandbox.ok(&["untag", "app", "live", "-q"]), "live: 3 -> none\n");
@@ -40,12 +40,12 @@ fn two_concurrent_rollbacks_move_the_tag_back_once() {
     assert_eq!(sandbox.ok(&back), "live: 3 -> 2\n");
     assert_snapshot!(sandbox.run(&back), @"
     exit 5
-    2| error: putting back the tag live of app in file://[HOME]/.local/share/sacker/ledger: app live is on 2, not on 3; tester@host moved it at [TIME]
-    2| hint: nothing was changed; `sacker info app live` shows what it is on
+    2| error: rolling back the tag live of app in file://[HOME]/.local/share/sacker/ledger: app live is on 2, not on 3; tester@host moved it at [TIME]
+    2| hint: nothing was changed; `sacker info app live` shows its version
     ");
     assert_snapshot!(sandbox.run(&["rollback", "app", "live", "--expect", "3", "--to", "1", "-q", "--json"]), @r#"
     exit 5
-    2| {"error":{"kind":"conflict","message":"putting back the tag live of app in file://[HOME]/.local/share/sacker/ledger: app live is on 2, not on 3; tester@host moved it at [TIME]","hint":"nothing was changed; `sacker info app live` shows what it is on","exit_code":5}}
+    2| {"error":{"kind":"conflict","message":"rolling back the tag live of app in file://[HOME]/.local/share/sacker/ledger: app live is on 2, not on 3; tester@host moved it at [TIME]","hint":"nothing was changed; `sacker info app live` shows its version","exit_code":5}}
     "#);
     assert_eq!(sandbox.ok(&["tags", "app", "--json"]).matches(r#""tag":"live","version":2"#).count(), 1);
     sandbox.ok(&["untag", "app", "live", "-q"]);
@@ -67,12 +67,12 @@ fn a_tag_goes_back_to_any_version_that_it_was_on() {
     sandbox.ok(&["add", "app", "one.txt", "-q"]);
     assert_snapshot!(sandbox.run(&["rollback", "app", "live", "--to", "4", "-q"]), @"
     exit 4
-    2| error: putting back the tag live of app in file://[HOME]/.local/share/sacker/ledger: app live was never on 4
-    2| hint: `sacker history app live` shows where it was
+    2| error: rolling back the tag live of app in file://[HOME]/.local/share/sacker/ledger: app live was never on 4
+    2| hint: `sacker history app live` shows its moves
     ");
     assert_snapshot!(sandbox.run(&["rollback", "app", "live", "--to", "4", "-q", "--json"]), @r#"
     exit 4
-    2| {"error":{"kind":"not_found","message":"putting back the tag live of app in file://[HOME]/.local/share/sacker/ledger: app live was never on 4","hint":"`sacker history app live` shows where it was","exit_code":4}}
+    2| {"error":{"kind":"not_found","message":"rolling back the tag live of app in file://[HOME]/.local/share/sacker/ledger: app live was never on 4","hint":"`sacker history app live` shows its moves","exit_code":4}}
     "#);
     assert_snapshot!(sandbox.run(&["rollback", "app", "live", "--to", "canary"]), @r#"
     exit 2
@@ -82,13 +82,13 @@ fn a_tag_goes_back_to_any_version_that_it_was_on() {
     "#);
     assert_snapshot!(sandbox.run(&["rollback", "app", "never", "-q"]), @"
     exit 4
-    2| error: putting back the tag never of app in file://[HOME]/.local/share/sacker/ledger: app has no tag never
-    2| hint: `sacker tags app` shows those there are
+    2| error: rolling back the tag never of app in file://[HOME]/.local/share/sacker/ledger: app has no tag never
+    2| hint: `sacker tags app` lists its tags
     ");
     assert_snapshot!(sandbox.run(&["rollback", "nosuch", "live", "-q"]), @"
     exit 4
-    2| error: putting back the tag live of nosuch in file://[HOME]/.local/share/sacker/ledger: there is no package nosuch
-    2| hint: `sacker list --prefix n` shows those with such names
+    2| error: rolling back the tag live of nosuch in file://[HOME]/.local/share/sacker/ledger: there is no package nosuch
+    2| hint: `sacker list --prefix n` lists packages with similar names
     ");
 }
 
@@ -99,24 +99,24 @@ fn a_tag_does_not_go_back_to_a_version_that_is_gone() {
     sandbox.ok(&["yank", "app", "2", "-q"]);
     assert_snapshot!(sandbox.run(&["rollback", "app", "live", "-q"]), @"
     exit 6
-    2| error: putting back the tag live of app in file://[HOME]/.local/share/sacker/ledger: app live can't be put back to 2, which is yanked
-    2| hint: nothing was changed; the nearest: `sacker rollback app live --to 1`
+    2| error: rolling back the tag live of app in file://[HOME]/.local/share/sacker/ledger: app live can't be rolled back to 2, which is yanked
+    2| hint: nothing was changed; the nearest active version: `sacker rollback app live --to 1`
     ");
     sandbox.ok(&["delete", "app", "2", "-q"]);
     assert_snapshot!(sandbox.run(&["rollback", "app", "live", "-q", "--json"]), @r#"
     exit 6
-    2| {"error":{"kind":"refused","message":"putting back the tag live of app in file://[HOME]/.local/share/sacker/ledger: app live can't be put back to 2, which is deleted","hint":"nothing was changed; the nearest: `sacker rollback app live --to 1`","exit_code":6}}
+    2| {"error":{"kind":"refused","message":"rolling back the tag live of app in file://[HOME]/.local/share/sacker/ledger: app live can't be rolled back to 2, which is deleted","hint":"nothing was changed; the nearest active version: `sacker rollback app live --to 1`","exit_code":6}}
     "#);
     sandbox.ok(&["yank", "app", "1", "-q"]);
     assert_snapshot!(sandbox.run(&["rollback", "app", "live", "-q"]), @"
     exit 6
-    2| error: putting back the tag live of app in file://[HOME]/.local/share/sacker/ledger: app live can't be put back to 2, which is deleted
-    2| hint: nothing was changed; `sacker history app live` shows where it was
+    2| error: rolling back the tag live of app in file://[HOME]/.local/share/sacker/ledger: app live can't be rolled back to 2, which is deleted
+    2| hint: nothing was changed; `sacker history app live` shows its moves
     ");
     assert_snapshot!(sandbox.run(&["rollback", "app", "live", "--to", "2", "-q"]), @"
     exit 6
-    2| error: putting back the tag live of app in file://[HOME]/.local/share/sacker/ledger: app live can't be put back to 2, which is deleted
-    2| hint: nothing was changed; `sacker history app live` shows where it was
+    2| error: rolling back the tag live of app in file://[HOME]/.local/share/sacker/ledger: app live can't be rolled back to 2, which is deleted
+    2| hint: nothing was changed; `sacker history app live` shows its moves
     ");
     assert_snapshot!(sandbox.run(&["tags", "app"]), @"
     exit 0
@@ -135,8 +135,8 @@ fn a_repeat_with_the_same_key_goes_back_once() {
     assert_eq!(sandbox.ok(&back), first);
     assert_snapshot!(sandbox.run(&["rollback", "app", "live", "--to", "1", "--key", "oops", "-q"]), @r#"
     exit 5
-    2| error: putting back the tag live of app in file://[HOME]/.local/share/sacker/ledger: the key "oops" was used for `rollback live`, not for `rollback live --to 1`
-    2| hint: nothing was changed; a key stands for one change for ever: use another for another
+    2| error: rolling back the tag live of app in file://[HOME]/.local/share/sacker/ledger: the key "oops" was used for `rollback live`, not for `rollback live --to 1`
+    2| hint: nothing was changed; a key identifies one change permanently: use a new key for another change
     "#);
     assert_snapshot!(sandbox.run(&["tags", "app"]), @"
     exit 0
@@ -159,7 +159,7 @@ fn a_spec_names_the_past_of_a_tag() {
     assert_snapshot!(sandbox.run(&["info", "app", "live~2"]), @"
     exit 4
     2| error: reading app live~2 in file://[HOME]/.local/share/sacker/ledger: app live was on no version 2 moves ago
-    2| hint: `sacker history app live` shows where it was
+    2| hint: `sacker history app live` shows its moves
     ");
     assert_snapshot!(sandbox.run(&["tag", "app", "live~1", "stable", "-q"]), @"
     exit 0
@@ -172,12 +172,12 @@ fn a_spec_names_the_past_of_a_tag() {
     assert_snapshot!(sandbox.run(&["info", "app", "canary~1"]), @"
     exit 4
     2| error: reading app canary~1 in file://[HOME]/.local/share/sacker/ledger: app canary was on no version before
-    2| hint: `sacker history app canary` shows where it was
+    2| hint: `sacker history app canary` shows its moves
     ");
     assert_snapshot!(sandbox.run(&["info", "app", "never~1"]), @"
     exit 4
     2| error: reading app never~1 in file://[HOME]/.local/share/sacker/ledger: app has no tag never
-    2| hint: `sacker tags app` shows those there are
+    2| hint: `sacker tags app` lists its tags
     ");
     for wrong in
         ["latest~1", "live~0", "live~", "live~1001", "live@yesterday", "live@{yesterday}", "live@{2h}"]
@@ -215,17 +215,17 @@ fn a_spec_names_a_point_in_time() {
     assert_snapshot!(sandbox.run(&["info", "app", "live@{2020-01-01T00:00:00Z}"]), @"
     exit 4
     2| error: reading app live@{[TIME]} in file://[HOME]/.local/share/sacker/ledger: app live was on no version at [TIME]
-    2| hint: `sacker history app live` shows where it was
+    2| hint: `sacker history app live` shows its moves
     ");
     assert_snapshot!(sandbox.run(&["info", "app", "live@{3d ago}"]), @"
     exit 4
     2| error: reading app live@{72h ago} in file://[HOME]/.local/share/sacker/ledger: app live was on no version at [TIME]
-    2| hint: `sacker history app live` shows where it was
+    2| hint: `sacker history app live` shows its moves
     ");
     assert_snapshot!(sandbox.run(&["info", "app", "never@{3d ago}"]), @"
     exit 4
     2| error: reading app never@{72h ago} in file://[HOME]/.local/share/sacker/ledger: app has no tag never
-    2| hint: `sacker tags app` shows those there are
+    2| hint: `sacker tags app` lists its tags
     ");
     // An offset from UTC is one way of writing it.
     assert_eq!(sandbox.ok(&["tag", "app", &format!("live@{{{last}}}"), "old", "-q"]), "old: none -> 1\n");

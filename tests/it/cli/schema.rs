@@ -1,6 +1,7 @@
-//! What `--json` prints, against its description in `schema/`.
+//! The output of `--json`, checked against its description in `schema/`.
 
-use super::{help::commands, sandbox::Sandbox};
+use super::help::commands;
+use crate::support::sandbox::Sandbox;
 use jsonschema::{Draft, Validator};
 use serde_json::{Value, json};
 use std::{
@@ -41,7 +42,7 @@ fn objects(output: &[u8]) -> Vec<Value> {
     String::from_utf8_lossy(output).lines().map(|line| serde_json::from_str(line).expect(line)).collect()
 }
 
-/// Commands in an order in which each has something to say, with the schema of what it prints.
+/// Commands in an order in which each has output, with the schema of that output.
 const COMMANDS: [(&str, &[&str]); 45] = [
     ("init", &["init"]),
     ("init", &["init"]),
@@ -183,7 +184,7 @@ fn what_is_printed_is_as_described() {
     assert!(without.is_empty(), "without a schema: {without:?}");
 }
 
-/// Else the test above would see nothing.
+/// The schemas are strict: otherwise the test above would find nothing.
 #[test]
 fn the_descriptions_are_strict() {
     const OPTIONAL: [(&str, &str); 6] = [

@@ -1,39 +1,15 @@
 //! The main job on the real servers: DynamoDB Local and MinIO.
 
-use super::sandbox::{Sandbox, signal};
-use crate::{backends, collect::owner::copied};
+use crate::{
+    operations::owner::copied,
+    support::{backends, sandbox::Sandbox, servers::sandbox},
+};
 use insta::assert_snapshot;
 use sacker::table::{Table, dynamodb::DynamoTable};
-use std::{
-    env,
-    io::{BufRead, BufReader, Read, Write},
-    net::{Shutdown, TcpListener, TcpStream},
-    process::Stdio,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    thread,
-};
-
-/// On a table and a bucket of its own, which are not there yet.
-pub fn sandbox() -> Sandbox {
-    let table = backends::unique("cli");
-    let ledger = format!("dynamodb://{table}?endpoint={}", backends::dynamodb());
-    let bucket = backends::unique("cli");
-    let bucket = &bucket[..bucket.len().min(63)];
-    let store = format!("s3://{bucket}/blobs?endpoint={}", backends::s3());
-    let mut sandbox = Sandbox::new().set("SACKER_LEDGER", ledger).set("SACKER_STORE", store);
-    for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"] {
-        let value =
-            env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run the tests with `scripts/test`"));
-        sandbox = sandbox.set(name, value);
-    }
-    sandbox
-}
+use std::net::TcpListener;
 
 /// Without the names that differ from run to run.
-fn run(sandbox: &Sandbox, arguments: &[&str]) -> String {
+pub fn run(sandbox: &Sandbox, arguments: &[&str]) -> String {
     let mut shown = sandbox.run(arguments);
     for name in ["SACKER_LEDGER", "SACKER_STORE"] {
         let url = sandbox.variable(name);
@@ -51,17 +27,17 @@ fn the_main_job() {
     sandbox.write("two", vec![7; 20 << 20]);
     assert_snapshot!(run(&sandbox, &["init"]), @"
     exit 0
-    1| ledger: [SACKER_LEDGER] (made), id [ID]
-    1| store: [SACKER_STORE] (made)
-    2| warning: this server does not know the public access block bucket=[NAME] code=MalformedXML
-    2| warning: this server does not know ownership of all objects bucket=[NAME] code=MalformedXML
-    2| warning: this server does not know default encryption bucket=[NAME] code=NotImplemented
-    2| warning: this server does not know the rule that aborts incomplete uploads bucket=[NAME] code=InvalidArgument
+    1| ledger: [SACKER_LEDGER] (created), id [ID]
+    1| store: [SACKER_STORE] (created)
+    2| warning: this server does not support the public access block bucket=[NAME] code=MalformedXML
+    2| warning: this server does not support ownership of all objects bucket=[NAME] code=MalformedXML
+    2| warning: this server does not support default encryption bucket=[NAME] code=NotImplemented
+    2| warning: this server does not support the rule that aborts incomplete uploads bucket=[NAME] code=InvalidArgument
     ");
     assert_snapshot!(run(&sandbox, &["init"]), @"
     exit 0
-    1| ledger: [SACKER_LEDGER] (was there), id [ID]
-    1| store: [SACKER_STORE] (was there)
+    1| ledger: [SACKER_LEDGER] (exists already), id [ID]
+    1| store: [SACKER_STORE] (exists already)
     ");
     assert_snapshot!(run(&sandbox, &["list"]), @"exit 0");
     assert_snapshot!(run(
@@ -87,7 +63,7 @@ fn the_main_job() {
     assert_snapshot!(run(&sandbox, &["add", "app", "one", "--expect-latest", "1"]), @"
     exit 5
     2| error: adding one to app in [SACKER_LEDGER]: app latest is 2, not 1
-    2| hint: nothing was added; `sacker versions app --limit 5` shows the last ones
+    2| hint: nothing was added; `sacker versions app --limit 5` lists the last versions
     ");
     assert_snapshot!(run(&sandbox, &["versions", "app"]), @"
     exit 0
@@ -95,39 +71,44 @@ fn the_main_job() {
     1|       2  active     20.0 MiB  [TIME]  92bfec7ec8cf2f28a714e46dcce73e643a632e5613aea37245cf56c9689f9ff9  latest
     1|       1  active          5 B  [TIME]  a7937b64b8caa58f03721bb6bacf5c78cb235febe0e70b1b84cd99541461a08e  live
     ");
-    assert_snapshot!(run(&sandbox, &["tag", "app", "latest", "canary"]), @"
+    promote_and_fetch(&sandbox);
+}
+
+/// The second half of the main job: moves of tags, and downloads.
+fn promote_and_fetch(sandbox: &Sandbox) {
+    assert_snapshot!(run(sandbox, &["tag", "app", "latest", "canary"]), @"
     exit 0
     1| canary: none -> 2
     ");
-    assert_snapshot!(run(&sandbox, &["tag", "app", "canary", "live", "--expect", "1"]), @"
+    assert_snapshot!(run(sandbox, &["tag", "app", "canary", "live", "--expect", "1"]), @"
     exit 0
     1| live: 1 -> 2
     ");
-    assert_snapshot!(run(&sandbox, &["tags", "app"]), @"
+    assert_snapshot!(run(sandbox, &["tags", "app"]), @"
     exit 0
     1| TAG     VERSION
     1| latest        2
     1| canary        2
     1| live          2
     ");
-    assert_snapshot!(run(&sandbox, &["info", "app", "live", "--json"]), @r#"
+    assert_snapshot!(run(sandbox, &["info", "app", "live", "--json"]), @r#"
     exit 0
     1| {"package":"app","version":2,"sha256":"92bfec7ec8cf2f28a714e46dcce73e643a632e5613aea37245cf56c9689f9ff9","size":20971520,"filename":"two","mode":"0644","labels":{},"message":null,"state":"active","added_at":"[TIME]","added_by":"tester@host","tags":["latest","canary","live"],"rev":3}
     "#);
-    assert_snapshot!(run(&sandbox, &["download", "app", "live", "-o", "copy"]), @"
+    assert_snapshot!(run(sandbox, &["download", "app", "live", "-o", "copy"]), @"
     exit 0
     1| copy
     ");
     assert!(std::fs::read(sandbox.path("copy")).unwrap() == vec![7; 20 << 20], "the same bytes come back");
-    assert_snapshot!(run(&sandbox, &["download", "app", "1", "-o", "-"]), @"
+    assert_snapshot!(run(sandbox, &["download", "app", "1", "-o", "-"]), @"
     exit 0
     1| first
     ");
-    assert_snapshot!(run(&sandbox, &["untag", "app", "canary"]), @"
+    assert_snapshot!(run(sandbox, &["untag", "app", "canary"]), @"
     exit 0
     1| canary: 2 -> none
     ");
-    assert_snapshot!(run(&sandbox, &["list", "-l"]), @"
+    assert_snapshot!(run(sandbox, &["list", "-l"]), @"
     exit 0
     1| PACKAGE                            LATEST        SIZE  CHANGED
     1| app                                     2    20.0 MiB  [TIME]
@@ -141,19 +122,19 @@ fn a_table_or_bucket_that_is_missing_is_made_by_init() {
     assert_snapshot!(run(&sandbox, &["list"]), @"
     exit 2
     2| error: listing the packages in [SACKER_LEDGER]: reading the table `[NAME]`: it does not exist: ResourceNotFoundException: Cannot do operations on a non-existent table
-    2| hint: `sacker init` makes it; or check its name and region
+    2| hint: run `sacker init` to create it, or check its name and region
     ");
-    // Elsewhere it is there: two that are missing are told of in either order.
+    // Elsewhere it is there: two that are missing are reported in either order.
     let elsewhere = format!("file://{}", sandbox.path("store").display());
     assert_snapshot!(run(&sandbox, &["add", "app", "f", "--store", &elsewhere]), @"
     exit 2
     2| error: adding f to app in [SACKER_LEDGER]: reading the table `[NAME]`: it does not exist: ResourceNotFoundException: Cannot do operations on a non-existent table
-    2| hint: `sacker init` makes it; or check its name and region
+    2| hint: run `sacker init` to create it, or check its name and region
     ");
     sandbox.ok(&["init", "--store", &elsewhere]);
     assert_snapshot!(run(&sandbox, &["add", "app", "f", "--json"]), @r#"
     exit 2
-    2| {"error":{"kind":"invalid","message":"adding f to app in [SACKER_STORE]: reading the owner in s3://[NAME]/blobs: it does not exist: NoSuchBucket: The specified bucket does not exist","hint":"`sacker init` makes it; or check its name and region","exit_code":2}}
+    2| {"error":{"kind":"invalid","message":"adding f to app in [SACKER_STORE]: reading the owner in s3://[NAME]/blobs: it does not exist: NoSuchBucket: The specified bucket does not exist","hint":"run `sacker init` to create it, or check its name and region","exit_code":2}}
     "#);
     sandbox.ok(&["init"]);
     assert_snapshot!(run(&sandbox, &["add", "app", "f"]), @"
@@ -197,130 +178,10 @@ fn each_call_is_shown_with_its_duration_and_attempt() {
     }
 }
 
-/// Loses the answers to writes: the first one alone, or from then on everything.
-#[derive(Clone, Copy, PartialEq)]
-enum Losing {
-    OneAnswer,
-    AllFromThen,
-}
-
-/// Stands between the program and DynamoDB Local, and loses what it is told to. Gives its address.
-fn losing(what: Losing) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = format!("http://{}", listener.local_addr().unwrap());
-    let server = backends::dynamodb().trim_start_matches("http://").to_owned();
-    let lost = Arc::new(AtomicBool::new(false));
-    thread::spawn(move || {
-        for client in listener.incoming() {
-            let (mut client, lost) = (client.unwrap(), Arc::clone(&lost));
-            if what == Losing::AllFromThen && lost.load(Ordering::SeqCst) {
-                continue;
-            }
-            let mut server = TcpStream::connect(&server).unwrap();
-            let (mut to_client, mut from_server) = (client.try_clone().unwrap(), server.try_clone().unwrap());
-            let doomed = Arc::new(AtomicBool::new(false));
-            let (watched, everything) = (Arc::clone(&doomed), Arc::clone(&lost));
-            thread::spawn(move || {
-                copy(&mut client, &mut server, |bytes| {
-                    let write = String::from_utf8_lossy(bytes).contains(".TransactWriteItems");
-                    if write && !lost.swap(true, Ordering::SeqCst) {
-                        doomed.store(true, Ordering::SeqCst);
-                    }
-                    true
-                });
-            });
-            thread::spawn(move || {
-                copy(&mut from_server, &mut to_client, |_| {
-                    let all = what == Losing::AllFromThen && everything.load(Ordering::SeqCst);
-                    !all && !watched.load(Ordering::SeqCst)
-                });
-            });
-        }
-    });
-    address
-}
-
-/// Passes on what comes, until it ends or `pass` says no.
-fn copy(from: &mut TcpStream, to: &mut TcpStream, mut pass: impl FnMut(&[u8]) -> bool) {
-    let mut buffer = vec![0; 1 << 16];
-    while let Ok(n @ 1..) = from.read(&mut buffer) {
-        if !pass(&buffer[..n]) || to.write_all(&buffer[..n]).is_err() {
-            break;
-        }
-    }
-    // Either may be gone.
-    let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
-}
-
-#[test]
-fn a_lost_answer_is_found_out() {
-    let sandbox = sandbox();
-    sandbox.write("f", "x");
-    sandbox.ok(&["init"]);
-    let ledger = sandbox.variable("SACKER_LEDGER").replace(&backends::dynamodb(), &losing(Losing::OneAnswer));
-    assert_snapshot!(run(&sandbox, &["add", "app", "f", "--ledger", &ledger]), @"
-    exit 0
-    1| 1
-    ");
-    assert_eq!(sandbox.ok(&["versions", "app", "--json"]).lines().count(), 1);
-}
-
-#[test]
-fn an_unknown_outcome_comes_with_the_key_to_find_it_out() {
-    let sandbox = sandbox();
-    sandbox.write("f", "x");
-    sandbox.ok(&["init"]);
-    let ledger =
-        sandbox.variable("SACKER_LEDGER").replace(&backends::dynamodb(), &losing(Losing::AllFromThen));
-    let arguments = ["add", "app", "f", "--json", "--deadline", "1s", "--ledger", &ledger];
-    let output = sandbox.command(&arguments).output().unwrap();
-    assert_eq!(output.status.code(), Some(9), "{}", sandbox.shown(&output));
-    let error: serde_json::Value = serde_json::from_slice(&output.stderr).unwrap();
-    assert_eq!(error["error"]["kind"], "unknown");
-    let hint = error["error"]["hint"].as_str().unwrap();
-    let key = hint.split_once("--key ").unwrap().1.split_once('`').unwrap().0;
-    for _ in 0..2 {
-        assert_eq!(sandbox.ok(&["add", "app", "f", "--key", key]), "1\n");
-    }
-    assert_eq!(sandbox.ok(&["versions", "app", "--json"]).lines().count(), 1);
-}
-
-/// The first Ctrl-C has it find out what became of the change, which here takes for ever; the second ends that, and says
-/// how to go on.
-#[test]
-fn a_second_interrupt_stops_at_once() {
-    let sandbox = sandbox();
-    sandbox.write("f", "x");
-    sandbox.ok(&["init"]);
-    let direct = sandbox.variable("SACKER_LEDGER").to_owned();
-    let ledger = direct.replace(&backends::dynamodb(), &losing(Losing::AllFromThen));
-    let mut command = sandbox.command(&["add", "app", "f", "-vv", "--ledger", &ledger]);
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut stderr = BufReader::new(child.stderr.take().unwrap());
-    let mut said = String::new();
-    let mut until = |what: &str| {
-        while !said.lines().last().is_some_and(|line| line.contains(what)) {
-            assert!(stderr.read_line(&mut said).unwrap() > 0, "{what}: {said}");
-        }
-    };
-    until("will try again: changing app");
-    signal(&child, "INT");
-    until("will try again: finding out what became of a change of app");
-    signal(&child, "INT");
-    until("hint: ");
-    let hint = said.lines().last().unwrap();
-    assert!(said.contains("error: adding f to app in ") && said.contains("interrupted again\n"), "{said}");
-    let key = hint.split_once("--key ").unwrap().1.split_once('`').unwrap().0.to_owned();
-    assert_eq!(child.wait().unwrap().code(), Some(9), "{said}");
-    assert_eq!(sandbox.ok(&["add", "app", "f", "--key", &key]), "1\n");
-    assert_eq!(sandbox.ok(&["versions", "app", "--json"]).lines().count(), 1);
-    assert_eq!(sandbox.ok(&["fsck"]), "");
-}
-
 #[test]
 fn unfinished_uploads_are_reported_and_aborted() {
     let bucket = backends::unique("uploads");
-    let store = format!("s3://{bucket}/blobs?endpoint={}", crate::rewriting::moto());
+    let store = format!("s3://{bucket}/blobs?endpoint={}", crate::support::rewriting::moto());
     let sandbox = sandbox();
     sandbox.ok(&["init", "-q"]);
     // moto lacks what `init` asks of a server.
@@ -335,8 +196,8 @@ fn unfinished_uploads_are_reported_and_aborted() {
     sandbox.ok(&["add", "app", "f"]);
     assert_snapshot!(run(&sandbox, &["gc"]), @"
     exit 0
-    2| note: 0 blobs, 0 B, to be removed with --delete
-    2| note: 1 upload, to which nothing was written for a day, to be aborted with --delete
+    2| note: 0 blobs, 0 B, can be removed with --delete
+    2| note: 1 upload, idle for a day, can be aborted with --delete
     ");
     assert_snapshot!(run(&sandbox, &["gc", "--delete", "--json", "-q"]), @r#"
     exit 0
@@ -349,7 +210,7 @@ fn unfinished_uploads_are_reported_and_aborted() {
     ");
 }
 
-/// A table that was restored under another name says that it is a copy, and what to do.
+/// A table that was restored under another name is reported as a copy, with the next step.
 #[test]
 fn a_restored_table_is_reported_with_the_next_step() {
     let sandbox = sandbox();
@@ -370,20 +231,20 @@ fn a_restored_table_is_reported_with_the_next_step() {
     };
     assert_snapshot!(on_copy(&["gc"]), @"
     exit 2
-    2| error: looking for what can be collected: the store s3://[NAME]/blobs belongs to another ledger ([ID], in dynamodb:us-east-1/[NAME]), not to dynamodb://[COPY] (a copy of [ID])
-    2| hint: use the ledger that this is a copy of; only if this one is to take its place, `sacker init --adopt-store`
+    2| error: finding garbage: the store s3://[NAME]/blobs belongs to another ledger ([ID], in dynamodb:us-east-1/[NAME]), not to dynamodb://[COPY] (a copy of [ID])
+    2| hint: use the ledger that this is a copy of; only to replace that ledger, run `sacker init --adopt-store`
     ");
     assert_snapshot!(on_copy(&["init"]), @"
     exit 2
-    2| error: making the ledger and the store: the store s3://[NAME]/blobs belongs to another ledger ([ID], in dynamodb:us-east-1/[NAME]), not to dynamodb://[COPY] (a copy of [ID])
-    2| hint: use the ledger that this is a copy of; only if this one is to take its place, `sacker init --adopt-store`
+    2| error: creating the ledger and the store: the store s3://[NAME]/blobs belongs to another ledger ([ID], in dynamodb:us-east-1/[NAME]), not to dynamodb://[COPY] (a copy of [ID])
+    2| hint: use the ledger that this is a copy of; only to replace that ledger, run `sacker init --adopt-store`
     ");
     assert_snapshot!(on_copy(&["init", "--adopt-store"]), @"
     exit 0
-    1| ledger: [COPY] (was there), id [ID]
-    1| store: [SACKER_STORE] (was there)
-    1| adopted: it belonged to [ID]; blobs are added at generation 1000000000 and up
-    2| note: `sacker fsck` says whether the store has every blob that this ledger needs
+    1| ledger: [COPY] (exists already), id [ID]
+    1| store: [SACKER_STORE] (exists already)
+    1| adopted: former owner [ID]; blobs are added at generation 1000000000 and up
+    2| note: `sacker fsck` checks that the store has every blob that this ledger needs
     ");
     assert_snapshot!(on_copy(&["add", "app", "f"]), @"
     exit 0
@@ -391,12 +252,12 @@ fn a_restored_table_is_reported_with_the_next_step() {
     ");
     assert_snapshot!(on_copy(&["fsck", "--read-data"]), @"
     exit 0
-    2| note: checked 1 package, 2 versions, 2 blobs, and the bytes of 2
+    2| note: checked 1 package, 2 versions and 2 blobs; read the bytes of 2 blobs
     ");
     assert_snapshot!(run(&sandbox, &["gc"]), @"
     exit 2
-    2| error: looking for what can be collected: the store s3://[NAME]/blobs belongs to another ledger ([ID] 1), not to dynamodb://[NAME] ([ID])
-    2| hint: use the ledger that the store belongs to, or give this one a store of its own: another prefix, such as s3://[NAME]/OTHER
+    2| error: finding garbage: the store s3://[NAME]/blobs belongs to another ledger ([ID] 1), not to dynamodb://[NAME] ([ID])
+    2| hint: use the ledger that the store belongs to, or give this ledger its own store: another prefix, such as s3://[NAME]/OTHER
     ");
 }
 

@@ -1,6 +1,6 @@
-//! `versions`, `tags` and `info`.
+//! The commands `versions`, `tags` and `info`.
 
-use super::sandbox::Sandbox;
+use crate::support::sandbox::Sandbox;
 use insta::assert_snapshot;
 
 #[test]
@@ -44,7 +44,7 @@ fn versions_are_found_by_their_sha256() {
     ");
     assert_snapshot!(sandbox.run(&["versions", "app", "--sha256", "xyz"]), @"
     exit 2
-    2| error: invalid value 'xyz' for '--sha256 <HEX>': not 1 to 64 hex digits
+    2| error: invalid value 'xyz' for '--sha256 <HEX>': must be 1 to 64 hex digits
     2|
     2| For more information, try '--help'.
     ");
@@ -113,31 +113,31 @@ fn what_is_not_there_is_named() {
     assert_snapshot!(sandbox.run(&["versions", "web/front"]), @"
     exit 4
     2| error: listing the versions of web/front in file://[HOME]/.local/share/sacker/ledger: there is no package web/front
-    2| hint: `sacker list --prefix web/` shows those with such names
+    2| hint: `sacker list --prefix web/` lists packages with similar names
     ");
     assert_snapshot!(sandbox.run(&["tags", "nosuch"]), @"
     exit 4
     2| error: listing the tags of nosuch in file://[HOME]/.local/share/sacker/ledger: there is no package nosuch
-    2| hint: `sacker list --prefix n` shows those with such names
+    2| hint: `sacker list --prefix n` lists packages with similar names
     ");
     assert_snapshot!(sandbox.run(&["info", "nosuch", "live"]), @"
     exit 4
     2| error: reading nosuch live in file://[HOME]/.local/share/sacker/ledger: there is no package nosuch
-    2| hint: `sacker list --prefix n` shows those with such names
+    2| hint: `sacker list --prefix n` lists packages with similar names
     ");
     assert_snapshot!(sandbox.run(&["info", "app", "9"]), @"
     exit 4
     2| error: reading app 9 in file://[HOME]/.local/share/sacker/ledger: app has no version 9; its last is 3
-    2| hint: `sacker versions app` shows those there are
+    2| hint: `sacker versions app` lists its versions
     ");
     assert_snapshot!(sandbox.run(&["info", "app", "stable"]), @"
     exit 4
     2| error: reading app stable in file://[HOME]/.local/share/sacker/ledger: app has no tag stable
-    2| hint: `sacker tags app` shows those there are
+    2| hint: `sacker tags app` lists its tags
     ");
     assert_snapshot!(sandbox.run(&["info", "app", "stable", "--json"]), @r#"
     exit 4
-    2| {"error":{"kind":"not_found","message":"reading app stable in file://[HOME]/.local/share/sacker/ledger: app has no tag stable","hint":"`sacker tags app` shows those there are","exit_code":4}}
+    2| {"error":{"kind":"not_found","message":"reading app stable in file://[HOME]/.local/share/sacker/ledger: app has no tag stable","hint":"`sacker tags app` lists its tags","exit_code":4}}
     "#);
 }
 

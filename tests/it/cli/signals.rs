@@ -1,6 +1,6 @@
-//! Ctrl-C and its like.
+//! Ctrl-C and other signals.
 
-use super::sandbox::{Sandbox, eventually, signal};
+use crate::support::sandbox::{Sandbox, eventually, signal};
 use insta::assert_snapshot;
 use std::{
     fs,
@@ -30,7 +30,7 @@ fn an_addition_that_is_interrupted_leaves_nothing() {
     }
 }
 
-/// Puts a pipe in the place of a blob: whoever opens it waits for ever.
+/// Puts a pipe in the place of a blob: any process that opens it waits without end.
 fn stuck(sandbox: &Sandbox) {
     let info: serde_json::Value = serde_json::from_str(&sandbox.ok(&["info", "app", "1", "--json"])).unwrap();
     let blob = sandbox.data().join("store/sha256").join(info["sha256"].as_str().unwrap());

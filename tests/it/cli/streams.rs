@@ -1,7 +1,9 @@
-//! `download -o -` to a reader that is slow: what is kept in memory, and what a server that loses patience changes.
+//! `download -o -` to a slow reader: the use of memory, and a server that closes the connection.
 
-use super::sandbox::Sandbox;
-use crate::server::{Fault, Server};
+use crate::support::{
+    sandbox::Sandbox,
+    server::{Fault, Server},
+};
 use std::{
     fs,
     io::Read,

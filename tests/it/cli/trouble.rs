@@ -1,6 +1,6 @@
 //! Back ends that are not there or not right, and files that can't be read or written.
 
-use super::sandbox::Sandbox;
+use crate::support::sandbox::Sandbox;
 use insta::assert_snapshot;
 use rusqlite::Connection;
 use std::{
@@ -30,11 +30,11 @@ fn a_dead_endpoint_is_unavailable() {
     assert_snapshot!(sandbox.run(&[&["info", "app", "live"], &DEAD[..]].concat()), @"
     exit 7
     2| error: reading app live in dynamodb://table?region=eu-west-1&endpoint=http://127.0.0.1:1: reading the table `table`: no usable answer: Connection refused
-    2| hint: nothing was changed; check that http://127.0.0.1:1 (`endpoint` in dynamodb://table?region=eu-west-1&endpoint=http://127.0.0.1:1) is right and answers
+    2| hint: nothing was changed; check that http://127.0.0.1:1 (`endpoint` in dynamodb://table?region=eu-west-1&endpoint=http://127.0.0.1:1) is correct and reachable
     ");
     assert_snapshot!(sandbox.run(&[&["tag", "app", "1", "live", "--json"], &DEAD[..]].concat()), @r#"
     exit 7
-    2| {"error":{"kind":"unavailable","message":"moving the tag live of app to 1 in dynamodb://table?region=eu-west-1&endpoint=http://127.0.0.1:1: reading the table `table`: no usable answer: Connection refused","hint":"nothing was changed; check that http://127.0.0.1:1 (`endpoint` in dynamodb://table?region=eu-west-1&endpoint=http://127.0.0.1:1) is right and answers","exit_code":7}}
+    2| {"error":{"kind":"unavailable","message":"moving the tag live of app to 1 in dynamodb://table?region=eu-west-1&endpoint=http://127.0.0.1:1: reading the table `table`: no usable answer: Connection refused","hint":"nothing was changed; check that http://127.0.0.1:1 (`endpoint` in dynamodb://table?region=eu-west-1&endpoint=http://127.0.0.1:1) is correct and reachable","exit_code":7}}
     "#);
     let store = format!("file://{}", sandbox.home().display());
     let sandbox =
@@ -50,7 +50,7 @@ fn a_dead_endpoint_is_unavailable() {
     ]), @"
     exit 7
     2| error: listing the packages in dynamodb://table: reading the table `table`: no usable answer: Connection refused
-    2| hint: nothing was changed; check that http://127.0.0.1:1 (AWS_ENDPOINT_URL_DYNAMODB) is right and answers
+    2| hint: nothing was changed; check that http://127.0.0.1:1 (AWS_ENDPOINT_URL_DYNAMODB) is correct and reachable
     ");
 }
 
@@ -64,7 +64,7 @@ fn an_unreachable_store_is_distinguished_from_an_unreachable_ledger() {
     assert_snapshot!(sandbox.run(&arguments), @"
     exit 7
     2| error: adding f to app in s3://bucket/p?region=eu-west-1&endpoint=http://127.0.0.1:1: reading the owner in s3://bucket/p: no usable answer: Connection refused
-    2| hint: nothing was changed; check that http://127.0.0.1:1 (`endpoint` in s3://bucket/p?region=eu-west-1&endpoint=http://127.0.0.1:1) is right and answers
+    2| hint: nothing was changed; check that http://127.0.0.1:1 (`endpoint` in s3://bucket/p?region=eu-west-1&endpoint=http://127.0.0.1:1) is correct and reachable
     ");
     assert_eq!(sandbox.ok(&["list", "--ledger", &ledger, "--store", store]), "");
 }
@@ -73,12 +73,12 @@ fn an_unreachable_store_is_distinguished_from_an_unreachable_ledger() {
 fn no_credentials_are_denied() {
     assert_snapshot!(Sandbox::new().run(&[&["list"], &DEAD[..]].concat()), @"
     exit 10
-    2| error: connecting to DynamoDB: access denied: no credentials were found: AWS_PROFILE, AWS_ACCESS_KEY_ID, or a role
-    2| hint: give credentials that may do this, as to AWS's own tools: AWS_PROFILE, AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY, `aws sso login`, or a role
+    2| error: connecting to DynamoDB: access denied: no credentials found: set AWS_PROFILE or AWS_ACCESS_KEY_ID, or use a role
+    2| hint: provide credentials that allow this: AWS_PROFILE, AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY, `aws sso login`, or a role
     ");
     assert_snapshot!(Sandbox::new().run(&[&["list", "--json"], &DEAD[..]].concat()), @r#"
     exit 10
-    2| {"error":{"kind":"denied","message":"connecting to DynamoDB: access denied: no credentials were found: AWS_PROFILE, AWS_ACCESS_KEY_ID, or a role","hint":"give credentials that may do this, as to AWS's own tools: AWS_PROFILE, AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY, `aws sso login`, or a role","exit_code":10}}
+    2| {"error":{"kind":"denied","message":"connecting to DynamoDB: access denied: no credentials found: set AWS_PROFILE or AWS_ACCESS_KEY_ID, or use a role","hint":"provide credentials that allow this: AWS_PROFILE, AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY, `aws sso login`, or a role","exit_code":10}}
     "#);
 }
 
@@ -124,11 +124,11 @@ fn a_ledger_of_another_release_is_left_alone() {
     assert_snapshot!(sandbox.run(&["list"]), @"
     exit 2
     2| error: listing the packages in file://[HOME]/.local/share/sacker/ledger: the ledger has schema 99; this program knows schema 1
-    2| hint: use a release of sacker that knows schema 99
+    2| hint: use a release of sacker that supports schema 99
     ");
     assert_snapshot!(sandbox.run(&["tag", "app", "2", "live", "-q", "--json"]), @r#"
     exit 2
-    2| {"error":{"kind":"invalid","message":"moving the tag live of app to 2 in file://[HOME]/.local/share/sacker/ledger: the ledger has schema 99; this program knows schema 1","hint":"use a release of sacker that knows schema 99","exit_code":2}}
+    2| {"error":{"kind":"invalid","message":"moving the tag live of app to 2 in file://[HOME]/.local/share/sacker/ledger: the ledger has schema 99; this program knows schema 1","hint":"use a release of sacker that supports schema 99","exit_code":2}}
     "#);
 }
 
@@ -142,13 +142,13 @@ fn a_damaged_ledger_is_reported() {
     assert_snapshot!(sandbox.run(&["info", "app", "1"]), @r#"
     exit 8
     2| error: reading app 1 in file://[HOME]/.local/share/sacker/ledger: the ledger's item P#app/V#0000000000000001 is damaged: sha256 "nonsense" is not 64 lower-case hex digits
-    2| hint: it was changed by hand, or by something else than sacker: look at it, or restore it from a backup
+    2| hint: it was changed by hand, or by a program other than sacker: inspect it, or restore it from a backup
     "#);
     assert_snapshot!(sandbox.run(&["versions", "app", "--json"]), @r#"
     exit 8
     1| {"package":"app","version":3,"sha256":"f7aefbdb2c63c7703a61fe46071993ecb2e76128596e894571e821777bfdf156","size":10,"filename":"three.txt","mode":"0644","labels":{},"message":null,"state":"active","added_at":"[TIME]","added_by":"tester@host","tags":["latest"]}
     1| {"package":"app","version":2,"sha256":"480c2336b410f1ad5f8bf1b28944490255804b65350c527787e74ebdd511e3a4","size":7,"filename":"two.txt","mode":"0644","labels":{},"message":null,"state":"active","added_at":"[TIME]","added_by":"tester@host","tags":["canary"]}
-    2| {"error":{"kind":"integrity","message":"listing the versions of app in file://[HOME]/.local/share/sacker/ledger: the ledger's item P#app/V#0000000000000001 is damaged: sha256 \"nonsense\" is not 64 lower-case hex digits","hint":"it was changed by hand, or by something else than sacker: look at it, or restore it from a backup","exit_code":8}}
+    2| {"error":{"kind":"integrity","message":"listing the versions of app in file://[HOME]/.local/share/sacker/ledger: the ledger's item P#app/V#0000000000000001 is damaged: sha256 \"nonsense\" is not 64 lower-case hex digits","hint":"it was changed by hand, or by a program other than sacker: inspect it, or restore it from a backup","exit_code":8}}
     "#);
 }
 
@@ -165,7 +165,7 @@ fn a_history_is_shown_where_a_head_is_lost() {
     1| [TIME]     t1  move       live: none -> 1           tester@host: first
     1| [TIME]     r1  add        1                         tester@host: first
     2| error: reading the history of app in file://[HOME]/.local/share/sacker/ledger: the ledger's item P#app/H is damaged: it is missing, and its log has entries
-    2| hint: it was changed by hand, or by something else than sacker: look at it, or restore it from a backup
+    2| hint: it was changed by hand, or by a program other than sacker: inspect it, or restore it from a backup
     ");
 }
 
@@ -179,8 +179,8 @@ fn a_tag_that_can_not_be_read_is_named_by_a_deletion() {
     change_ledger(&sandbox, "DELETE FROM items WHERE pk = 'T#app' AND sk LIKE 'E#%2'");
     assert_snapshot!(sandbox.run(&["delete", "app", "3"]), @r#"
     exit 8
-    2| error: deleting app 3 in file://[HOME]/.local/share/sacker/ledger: the ledger's item T#app/t#canary is damaged: invalid type: string "x", expected u64; the tag canary may be on app 3 or go back to it, so nothing was changed: `sacker fsck --repair` says what of it can be repaired
-    2| hint: it was changed by hand, or by something else than sacker: look at it, or restore it from a backup
+    2| error: deleting app 3 in file://[HOME]/.local/share/sacker/ledger: the ledger's item T#app/t#canary is damaged: invalid type: string "x", expected u64; the tag canary may be on app 3 or go back to it, so nothing was changed; run `sacker fsck --repair`
+    2| hint: it was changed by hand, or by a program other than sacker: inspect it, or restore it from a backup
     "#);
 }
 
@@ -191,8 +191,8 @@ fn a_file_that_is_no_ledger_is_reported() {
     fs::write(sandbox.data().join("ledger/ledger.db"), vec![7; 10_000]).unwrap();
     assert_snapshot!(sandbox.run(&["list"]), @"
     exit 8
-    2| error: listing the packages in file://[HOME]/.local/share/sacker/ledger: reading the ledger in `[HOME]/.local/share/sacker/ledger`: what is stored there is damaged: file is not a database
-    2| hint: file://[HOME]/.local/share/sacker/ledger is damaged: look at it, or restore it from a backup
+    2| error: listing the packages in file://[HOME]/.local/share/sacker/ledger: reading the ledger in `[HOME]/.local/share/sacker/ledger`: the stored data is damaged: file is not a database
+    2| hint: file://[HOME]/.local/share/sacker/ledger is damaged: inspect it, or restore it from a backup
     ");
 }
 
@@ -218,7 +218,7 @@ fn a_file_that_cannot_be_read_is_not_added() {
     assert_snapshot!(sandbox.shown(&command.output().unwrap()), @"
     exit 2
     2| error: adding f to app: permission denied
-    2| hint: give a regular file that can be read, or - for standard input
+    2| hint: give a readable regular file, or - for standard input
     ");
 }
 
@@ -251,8 +251,8 @@ fn a_disk_that_is_full_leaves_no_part_of_a_file() {
     assert_eq!(sandbox.files(".local/share/sacker/store/tmp"), Vec::<String>::new());
     assert_snapshot!(limited(&sandbox, "add app - -q </dev/zero"), @"
     exit 2
-    2| error: adding standard input to app: can't keep standard input in [HOME]/tmp: File too large
-    2| hint: set TMPDIR to a directory with more room: [HOME]/tmp may be in memory; or add a file by its name, which needs no copy
+    2| error: adding standard input to app: can't buffer standard input in [HOME]/tmp: File too large
+    2| hint: set TMPDIR to a directory with more space: [HOME]/tmp may be in memory; or add a file by its path, which needs no copy
     ");
     assert_eq!(sandbox.files("tmp"), Vec::<String>::new());
 }

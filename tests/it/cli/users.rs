@@ -1,7 +1,7 @@
 //! Two users of one machine, who share its directories and not their files. It takes the superuser to be two users: run
 //! by another one, these tests are that other user alone.
 
-use crate::server::{Fault, Server};
+use crate::support::server::{Fault, Server};
 use std::{
     fs,
     os::unix::{
@@ -142,8 +142,8 @@ fn a_partial_download_of_another_user_is_left_alone() {
     }
 }
 
-/// Another user's cache is not read, which could name anyone as the actor, and not written to, since a link in it could lead
-/// to a file of one's own.
+/// Another user's cache is not read, which could name anyone as the actor, and not written to, since a link in it could
+/// lead to a file of one's own.
 #[test]
 fn the_cache_of_another_user_is_not_used() {
     let host = Host::new();

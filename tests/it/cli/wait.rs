@@ -1,6 +1,6 @@
-//! `wait`.
+//! The command `wait`.
 
-use super::sandbox::{Sandbox, eventually};
+use crate::support::sandbox::{Sandbox, eventually};
 use insta::assert_snapshot;
 use std::process::Stdio;
 
@@ -40,21 +40,21 @@ fn the_time_runs_out() {
     assert_snapshot!(sandbox.run(&["wait", "app", "live", "--version", "9", "--timeout", "10ms"]), @"
     exit 3
     2| error: waiting for app live to be on 9 in file://[HOME]/.local/share/sacker/ledger: the time is up, and app live is on 1
-    2| hint: --timeout gives it longer; `sacker info app live` shows where it is now
+    2| hint: use a longer --timeout; `sacker info app live` shows the present version
     ");
     assert_snapshot!(sandbox.run(&["wait", "app", "live", "--newer-than", "1", "--timeout", "0s", "--json"]), @r#"
     exit 3
-    2| {"error":{"kind":"timeout","message":"waiting for app live to be newer than 1 in file://[HOME]/.local/share/sacker/ledger: the time is up, and app live is on 1","hint":"--timeout gives it longer; `sacker info app live` shows where it is now","exit_code":3}}
+    2| {"error":{"kind":"timeout","message":"waiting for app live to be newer than 1 in file://[HOME]/.local/share/sacker/ledger: the time is up, and app live is on 1","hint":"use a longer --timeout; `sacker info app live` shows the present version","exit_code":3}}
     "#);
     assert_snapshot!(sandbox.run(&["wait", "app", "never", "--timeout", "0s"]), @"
     exit 3
     2| error: waiting for app never in file://[HOME]/.local/share/sacker/ledger: the time is up, and app never is not there
-    2| hint: --timeout gives it longer; `sacker info app never` shows where it is now
+    2| hint: use a longer --timeout; `sacker info app never` shows the present version
     ");
     assert_snapshot!(sandbox.run(&["wait", "nosuch", "latest", "--timeout", "0s"]), @"
     exit 3
     2| error: waiting for nosuch latest in file://[HOME]/.local/share/sacker/ledger: the time is up, and nosuch latest is not there
-    2| hint: --timeout gives it longer; `sacker info nosuch latest` shows where it is now
+    2| hint: use a longer --timeout; `sacker info nosuch latest` shows the present version
     ");
     assert_snapshot!(sandbox.run(&["wait", "app", "live", "--timeout", "soon"]), @"
     exit 2
@@ -82,7 +82,7 @@ fn any_later_change_of_a_tag_is_seen_by_its_revision() {
     assert_snapshot!(after(&seen), @"
     exit 3
     2| error: waiting for app live to change after revision 1 in file://[HOME]/.local/share/sacker/ledger: the time is up, and app live is on 1
-    2| hint: --timeout gives it longer; `sacker info app live` shows where it is now
+    2| hint: use a longer --timeout; `sacker info app live` shows the present version
     ");
     // On, back by a rollback, and the same version again: the number alone shows neither of the last two.
     for change in [&["tag", "app", "3", "live"][..], &["rollback", "app", "live"]] {
@@ -95,7 +95,7 @@ fn any_later_change_of_a_tag_is_seen_by_its_revision() {
     assert_snapshot!(after(&seen), @"
     exit 3
     2| error: waiting for app live to change after revision 4 in file://[HOME]/.local/share/sacker/ledger: the time is up, and app live is not there
-    2| hint: --timeout gives it longer; `sacker info app live` shows where it is now
+    2| hint: use a longer --timeout; `sacker info app live` shows the present version
     ");
     sandbox.ok(&["tag", "app", "1", "live"]);
     assert!(after(&seen).starts_with("exit 0"), "the same version, put on again");

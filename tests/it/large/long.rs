@@ -1,12 +1,12 @@
-//! The same commands concurrently with writers, on an embedded ledger and over a slow link: small here, and at full size
-//! with `SACKER_LARGE=1` (`just large`), which prints the figures of `docs/capacity.md`.
+//! The same commands concurrently with writers, on an embedded ledger and over a slow link: small here, and at full
+//! size with `SACKER_LARGE=1` (`just large`), which prints the figures of `docs/capacity.md`.
 
 use super::{Ran, Sizes, commands, embedded, fill, seed, watched};
-use crate::{
+use crate::support::{
     backends,
-    cli::sandbox::Sandbox,
-    ledger::world::{edit, of},
     link::{Link, Shape},
+    sandbox::Sandbox,
+    world::{edit, of},
 };
 use sacker::{
     location::LedgerUrl,
@@ -67,7 +67,7 @@ fn among_writers<T>(sandbox: &Sandbox, ledger: &str, work: impl FnOnce() -> T) -
     done
 }
 
-/// Runs a command that must find all well, and prints what it took.
+/// Runs a command that must find no error, and prints its duration and memory.
 fn measured(mut command: Command, what: &str) -> Ran {
     command.env("FAILPOINTS", "progress=return(1)");
     let began = Instant::now();
@@ -76,7 +76,7 @@ fn measured(mut command: Command, what: &str) -> Ran {
     let signs: Vec<_> = ran.stderr.lines().filter(|line| line.starts_with("note: ")).collect();
     println!("{what}: {:.1} s, {peak} MiB, {} lines", took.as_secs_f32(), ran.stdout.lines().count());
     println!("  {} lines of progress, such as: {}", signs.len(), signs.iter().rev().nth(1).unwrap_or(&""));
-    // What takes a moment says what it is doing.
+    // A command that takes a while shows progress.
     let (counts, moment) = (matches!(what, "fsck" | "gc --min-age 0s"), Duration::from_secs(3));
     assert!(!counts || took < moment || signs.len() > 1, "{what}: {}", ran.stderr);
     ran

@@ -1,4 +1,4 @@
-//! Large ledgers, put past the protocol into the table, and sound: what as many changes would have left.
+//! Large sound ledgers, written into the table past the protocol: the result of the same number of changes.
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use sacker::table::{Action, Change, Condition, Item, Key, Table, Transaction};
@@ -101,8 +101,8 @@ fn canonical(item: &Item) -> String {
     format!("{{{}}}", members.collect::<Vec<_>>().join(","))
 }
 
-/// The items of a package's releases: of each ten versions one is yanked, one deleted and one labelled later. Every third
-/// was added with a key.
+/// The items of a package's releases: of each ten versions one is yanked, one deleted and one labelled later. Every
+/// third was added with a key.
 fn releases(package: &str, versions: u64, share: u64) -> impl Iterator<Item = (Key, Item)> + use<> {
     let mut log = Log::new(format!("P#{package}"));
     let directory = Key::new(format!("D#{}", Sha256::digest(package)[0] % 4), package);

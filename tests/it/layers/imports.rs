@@ -1,4 +1,4 @@
-//! Which file of `src/` names which other one, read from the paths in its code.
+//! The files of `src/` that each file names, read from the paths in its code.
 //!
 //! A path is followed to the file that defines what it names: through modules, and through what a module imports
 //! under that name, such as the re-exports of a `mod.rs`. A `mod` declaration is no import. Unit tests are left out.
@@ -12,7 +12,7 @@ type Path = Vec<String>;
 #[derive(Debug, Default)]
 struct Module {
     file: String,
-    /// What it imports, by the name that it has here.
+    /// The paths that it imports, by the name that each has here.
     imports: BTreeMap<String, Path>,
     /// All paths that its code names, as they stand.
     named: BTreeSet<Path>,
@@ -124,7 +124,7 @@ fn absolute(module: &[String], path: Path) -> Path {
 /// The trees of all `use`, and the code without them.
 fn split(code: &str) -> (Vec<String>, String) {
     let (mut uses, mut rest) = (Vec::new(), String::new());
-    // For whom something is visible is no use of it.
+    // A visibility is no use of the module that it names.
     let code: String = code
         .split("(in ")
         .map(|part| {
@@ -135,7 +135,7 @@ fn split(code: &str) -> (Vec<String>, String) {
     while let Some(at) = left.find("use ") {
         let (before, after) = left.split_at(at);
         rest.push_str(before);
-        // Text has the word, too.
+        // The word occurs in text, too.
         let visibility = before.rsplit('\n').next().unwrap_or_default().trim();
         let opens = visibility.is_empty() || visibility.starts_with("pub");
         let end = after.find(';').filter(|_| opens);

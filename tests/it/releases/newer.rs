@@ -15,12 +15,12 @@ fn app(shared: &Shared) {
     shared.run(&["tag", "app", "1", "live"]).ok();
 }
 
-/// What a newer release may write into an item: of every form.
+/// Returns attributes of every form that a newer release may write into an item.
 fn future() -> Value {
     json!({ "future": { "list": [1, "two", { "three": true }], "word": "new" } })
 }
 
-/// Attributes that this release does not know stay, whichever command writes the item again.
+/// Checks that unknown attributes stay, whichever command writes the item again.
 async fn attributes(shared: &Shared) {
     app(shared);
     let blob = format!(
@@ -94,8 +94,8 @@ async fn kinds(shared: &Shared) {
     shared.append("P#app", json!({ "kind": "sign", "version": 2 })).await;
     shared.set("P#app", "V#0000000000000002", json!({ "state": "quarantined" })).await;
     let history = shared.run(&["history", "app"]).ok();
-    assert!(history.contains("approve    live (of a newer sacker)"), "{history}");
-    assert!(history.contains("sign       2 (of a newer sacker)"), "{history}");
+    assert!(history.contains("approve    live (from a newer sacker)"), "{history}");
+    assert!(history.contains("sign       2 (from a newer sacker)"), "{history}");
     let versions = shared.run(&["versions", "app", "--json"]).ok();
     assert!(versions.contains(r#""state":"quarantined""#), "{versions}");
     for arguments in [
@@ -125,8 +125,8 @@ async fn kinds(shared: &Shared) {
     shared.run(&["fsck", "--repair"]).ok();
     assert_eq!(shared.dump().await, before, "there is nothing to repair");
     shared.set("T#app", "t#live", json!({ "version": 3 })).await;
-    assert_eq!(shared.run(&["fsck"]).code, 8, "a breach is one beside what can't be judged");
-    let ledger = TableLedger::new(Arc::clone(&shared.table), crate::ledger::world::retry_policy());
+    assert_eq!(shared.run(&["fsck"]).code, 8, "a breach is reported next to what can't be judged");
+    let ledger = TableLedger::new(Arc::clone(&shared.table), crate::support::world::retry_policy());
     assert_eq!(shown(&ledger, "app").await, json!({ "live": 3 }));
 }
 

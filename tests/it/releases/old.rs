@@ -16,7 +16,7 @@ fn old() -> &'static str {
     })
 }
 
-/// Both write in turn: what one wrote the other reads, goes on from, and finds whole.
+/// Both write in turn: each reads the other's changes, continues from them, and finds them sound.
 fn alternate(shared: &Shared) {
     for name in ["one", "two", "three"] {
         shared.sandbox.write(name, name);
@@ -108,8 +108,8 @@ async fn the_earlier_one_is_locked_out_of_dynamodb() {
     a_newer_schema(&Shared::dynamodb().await).await;
 }
 
-/// The earlier release does not know that the head of the tags names those that are on a version. What it leaves behind is
-/// not believed, and this release says it again.
+/// The earlier release does not know that the head of the tags names those that are on a version. What it leaves behind
+/// is not believed, and this release says it again.
 async fn live_tags(shared: &Shared) {
     shared.sandbox.write("one", "one");
     shared.run(&["init"]).ok();

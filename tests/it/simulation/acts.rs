@@ -1,4 +1,4 @@
-//! What clients do: drawn from a seed, done through the operations that the command line uses.
+//! The requests of clients: drawn from a seed, made through the operations that the command line uses.
 
 use super::network::BASE;
 use sacker::{
@@ -18,7 +18,7 @@ pub const PACKAGES: [&str; 2] = ["app", "lib"];
 const TAGS: [&str; 2] = ["live", "canary"];
 pub const YEAR: Duration = Duration::from_hours(365 * 24);
 
-/// Something to be done to one package.
+/// A request for one package.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Act {
     /// The blob with this number.
@@ -38,7 +38,7 @@ pub enum Act {
         require: Vec<Gate>,
         confirm: bool,
     },
-    /// To where it was before, or to this version.
+    /// To the version before, or to this one.
     Rollback {
         tag: TagName,
         to: Option<u64>,
@@ -57,13 +57,13 @@ pub enum Act {
         confirm: bool,
     },
     Change(u64, ReleaseChange),
-    /// Which version a spec leads to, and which blob.
+    /// Resolve a spec to a version and its blob.
     Read(Spec),
     /// All of a version.
     Info(u64),
 }
 
-/// What the caller was told.
+/// The answer that the caller got.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
     Added {
@@ -72,7 +72,7 @@ pub enum Answer {
     },
     Moved(Box<TagMove>),
     Applied(Vec<TagMove>),
-    /// What the state was before, and what it is.
+    /// The state before, and the state after.
     Changed {
         was: State,
         is: State,
@@ -81,18 +81,18 @@ pub enum Answer {
     Read(u64, String),
     /// Without the tags on it, which are read apart.
     Info(Box<Release>),
-    /// No: it is not there, not as expected, or not allowed.
+    /// Refused: it is not there, not as expected, or not allowed.
     Refused,
 }
 
-/// How a request ended.
+/// The end of a request.
 #[derive(Debug, Clone)]
 pub enum Reply {
     Answered(Answer),
-    /// Nothing was changed, and nothing is said of how things are.
+    /// Nothing was changed, and the answer says nothing of the state.
     Failed,
     Unknown(IdempotencyKey),
-    /// Something that must never be said, whatever fails.
+    /// An answer that must never be given, whatever fails.
     Wrong(String),
 }
 
@@ -262,7 +262,7 @@ impl Act {
     }
 }
 
-/// One request: an act, and what comes with it. Made again under the same key, it is the same.
+/// One request: an act with its author and key. Made again under the same key, it is the same.
 #[derive(Debug, Clone)]
 pub struct Request {
     pub package: &'static str,
@@ -274,7 +274,7 @@ pub struct Request {
 }
 
 impl Request {
-    /// Who makes it, as the ledger has it.
+    /// The actor of the request, as the ledger has it.
     pub fn who(&self) -> String {
         format!("request-{}@host", self.id)
     }
@@ -289,7 +289,7 @@ impl Request {
         }
     }
 
-    /// Does it.
+    /// Makes the request.
     pub async fn run(&self, client: &Client, blobs: &[PathBuf]) -> Reply {
         match self.try_run(client, blobs).await {
             Ok(answer) => Reply::Answered(answer),
@@ -299,7 +299,7 @@ impl Request {
         }
     }
 
-    /// Does it, and returns what the caller is told.
+    /// Makes the request, and returns the answer that the caller gets.
     pub async fn try_run(&self, client: &Client, blobs: &[PathBuf]) -> Result<Answer, Error> {
         let (package, author) = (self.package.parse().unwrap(), self.author());
         Ok(match self.act.clone() {

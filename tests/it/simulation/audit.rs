@@ -1,4 +1,4 @@
-//! What must be true of the raw items and objects, by the schema as the design states it and with none of the
+//! The invariants of the raw items and objects, by the schema as the design states it and with none of the
 //! ledger's code. Unlike the audit of the ledger's tests it reports every breach, since here some are expected.
 
 use bytes::Bytes;
@@ -28,7 +28,7 @@ pub async fn dump(table: &dyn Table) -> Dump {
     }
 }
 
-/// Whether a version that is not deleted needs what is at this address.
+/// Returns `true` if a version that is not deleted needs what is at this address.
 pub async fn needed(table: &dyn Table, at: &Address) -> bool {
     let dump = dump(table).await;
     dump.iter().filter(|(pk, _)| pk.starts_with("P#")).any(|(_, items)| {
@@ -48,7 +48,7 @@ pub fn text<'a>(item: &'a Item, name: &str) -> &'a str {
     item.get(name).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// What is wrong, one line each.
+/// The violations, one line each.
 #[derive(Default)]
 pub struct Violations(pub Vec<String>);
 
@@ -60,7 +60,7 @@ impl Violations {
     }
 }
 
-/// Looks at everything.
+/// Checks everything.
 pub async fn audit(dump: &Dump, store: &MemoryStore, contents: &BTreeMap<Digest, Bytes>) -> Violations {
     let mut violations = Violations::default();
     let packages: BTreeSet<&str> = dump.keys().filter_map(|pk| pk.get(2..)).collect();

@@ -1,4 +1,4 @@
-//! Collectors: the product's own, and one that gets the protocol wrong where a mutant says so.
+//! Collectors: the product's own, and one that breaks the protocol where a mutant requires that.
 
 use super::{mutants::Mutant, network::Link};
 use futures_util::StreamExt;
@@ -19,7 +19,7 @@ pub async fn collect(client: &Client, link: &Link, mut random: fastrand::Rng, ro
         let now = Timestamp::from_millis(1);
         let mut garbage = client.gc(GcOptions::new().delete(true).min_age(Duration::ZERO).now(now));
         let run = async {
-            // An error ends it: the next round goes on with what is left.
+            // An error ends it: the next round collects what is left.
             while let Some(Ok(_)) = garbage.next().await {
                 deleted += 1;
             }
@@ -34,7 +34,7 @@ pub async fn collect(client: &Client, link: &Link, mut random: fastrand::Rng, ro
     deleted
 }
 
-/// A collector by the letter of the design, over the bare table and store.
+/// A collector written from the design alone, over the bare table and store.
 pub struct Collector {
     pub table: Arc<dyn Table>,
     pub store: Arc<dyn Store>,
@@ -44,7 +44,7 @@ pub struct Collector {
 }
 
 impl Collector {
-    /// Goes over the store again and again; like a process that dies and is started anew, it forgets what failed.
+    /// Goes over the store again and again; like a process that dies and is restarted, it forgets what failed.
     pub async fn run(mut self, rounds: u32) -> usize {
         let mut deleted = 0;
         for _ in 0..rounds {
@@ -100,7 +100,7 @@ impl Collector {
         Condition::All(all)
     }
 
-    /// Whether it is certain that this generation is condemned.
+    /// Returns `true` if it is certain that this generation is condemned.
     async fn condemn(&self, condition: Option<Condition>, key: &Key, generation: u64) -> bool {
         let Some(condition) = condition else { return true };
         let set = json!({ "state": "condemned", "gen": generation }).as_object().cloned().unwrap();

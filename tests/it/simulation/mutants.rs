@@ -1,4 +1,4 @@
-//! Ways of getting the protocol wrong, as wrappers around a table that is right: the product's own code is the same.
+//! Mutants of the protocol, as wrappers around a correct table: the product's own code is unchanged.
 
 use super::network::Time;
 use async_trait::async_trait;
@@ -21,9 +21,9 @@ pub enum Mutant {
     NoGeneration,
     /// A version is committed whatever has become of its blob.
     UnconditionalKeep,
-    /// A head may be advanced by someone who has not seen it.
+    /// A head may be advanced by a client that has not seen it.
     NoRevision,
-    /// A read may show how things were before the last change.
+    /// A read may show the state before the last change.
     StaleReads,
     /// Reads that must be one snapshot are not.
     TornSnapshots,
@@ -33,15 +33,15 @@ pub enum Mutant {
     NoRecognition,
     /// The head is not advanced before an unanswered change is given up.
     NoFence,
-    /// No answer is taken for "nothing was changed".
+    /// A missing answer is taken for "nothing was changed".
     LostMeansRefused,
-    /// A key is not looked at.
+    /// A key is not checked.
     NoKeys,
     /// A version is withdrawn without looking whether a tag was put on it meanwhile.
     NoTagCheck,
     /// A version is tagged without looking whether it was withdrawn meanwhile.
     NoActiveCheck,
-    /// A tag is overwritten by someone who has not seen where it is, under a head that is not looked at.
+    /// A tag is overwritten by a client that has not read it, under a head that is not checked.
     NoTagRevision,
     /// The store's 409 is read as "it is there".
     ConflictMeansPresent,
@@ -52,7 +52,7 @@ pub enum Mutant {
 }
 
 impl Mutant {
-    /// Whether it is whoever adds that has it, and the collector is as it should be.
+    /// Returns `true` if the client that adds has it, and the collector is correct.
     pub fn is_of_the_adder(self) -> bool {
         matches!(self, Self::NoGeneration | Self::UnconditionalKeep | Self::ConflictMeansPresent)
     }
@@ -77,7 +77,7 @@ impl Mutant {
     ];
 }
 
-/// What items were before their last change.
+/// The items before their last change.
 pub type Before = Arc<Mutex<BTreeMap<Key, Option<Item>>>>;
 
 /// A table with a protection taken away, between one client and its link.
@@ -160,7 +160,7 @@ impl Mutated {
         }
     }
 
-    /// What a transaction is about to change, as it is.
+    /// Returns the items that a transaction is about to change, as they are.
     async fn doomed(&self, transaction: &Transaction) -> Vec<(Key, Option<Item>)> {
         let mut items = Vec::new();
         for action in transaction.actions().iter().filter(|action| action.change != Change::Check) {

@@ -1,4 +1,4 @@
-//! What lies between a client and its table: latency, and every way in which a request can go wrong.
+//! The network between a client and its table: latency, and every way in which a request can go wrong.
 //!
 //! A request that was sent goes its way whatever becomes of its sender: dropping a future does not call it back.
 
@@ -21,14 +21,14 @@ use std::{
 };
 use tokio::{sync::oneshot, time::Instant};
 
-/// How many milliseconds it takes to find that there is no answer.
+/// The milliseconds until a client gives up waiting for an answer.
 const TIMEOUT: u64 = 2_000;
-/// What a clock that is right shows when a run begins, in milliseconds.
+/// The time of a correct clock when a run begins, in milliseconds.
 pub const BASE: u64 = 1_700_000_000_000;
 /// After this nothing is under way any more.
 pub const LATEST: Duration = Duration::from_mins(40);
 
-/// The time that everyone shares. No two things happen at the same instant, so that a run is the same every time even
+/// The time that all clients share. No two events happen at the same instant, so that a run is the same every time even
 /// though files are hashed on another thread.
 #[derive(Debug)]
 pub struct Time {
@@ -56,7 +56,7 @@ impl Time {
         self.start.elapsed()
     }
 
-    /// An instant in about that many milliseconds that is no one else's.
+    /// A unique instant in about the given number of milliseconds.
     pub fn book(&self, millis: u64) -> Instant {
         let mut taken = self.taken.lock().unwrap();
         let mut at = u64::try_from(self.elapsed().as_millis()).unwrap() + millis.max(1);
@@ -71,7 +71,7 @@ impl Time {
     }
 }
 
-/// What becomes of a request.
+/// The fate of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
     Arrives,
@@ -93,7 +93,7 @@ const FAULTS: [Fate; 6] =
 #[derive(Debug, Clone)]
 pub struct Lasting {
     pub what: Lasts,
-    /// From when to when, in milliseconds since the run began.
+    /// Its start and its end, in milliseconds since the run began.
     pub when: Range<u64>,
     /// The clients that it is for; all, if there is none.
     pub clients: BTreeSet<u64>,
@@ -112,9 +112,9 @@ pub struct Link {
     pub time: Arc<Time>,
     lasting: Vec<Lasting>,
     random: Mutex<fastrand::Rng>,
-    /// How many requests in a hundred go wrong.
+    /// The percentage of requests that go wrong.
     percent: u32,
-    /// Until when nothing gets through.
+    /// The time until which nothing gets through.
     cut: Mutex<Instant>,
 }
 
@@ -155,7 +155,7 @@ impl Link {
         FAULTS[usize::try_from(self.below(FAULTS.len() as u64)).unwrap()]
     }
 
-    /// Stands still, now and then for longer than anyone waits.
+    /// Pauses, now and then for longer than anyone waits.
     pub async fn stall(&self) {
         match self.below(8) {
             0 => self.time.pass(60_000 + self.below(400_000)).await,
@@ -164,18 +164,18 @@ impl Link {
         }
     }
 
-    /// How long a message is under way, in milliseconds.
+    /// Draws the latency of a message, in milliseconds.
     pub fn latency(&self) -> u64 {
         1 + self.below(8)
     }
 
-    /// How long a message is under way that everyone has given up on: up to far past every deadline.
+    /// Draws the latency of a message that everyone has given up on: up to far past every deadline.
     fn lateness(&self) -> u64 {
         let longest = [100, 4_000, 30_000, 1_200_000][usize::try_from(self.below(4)).unwrap()];
         2_000 + self.below(longest)
     }
 
-    /// Sends something that changes something. Returns what it answers, unless that or the request is lost.
+    /// Sends a change. Returns the answer, unless that or the request is lost.
     pub async fn send<T, F>(&self, arrive: impl Fn() -> F) -> Result<T, Fault>
     where
         T: Send + 'static,
@@ -215,7 +215,7 @@ impl Link {
         Err(fault(FaultKind::Unavailable))
     }
 
-    /// Sends something that only reads: whether it arrives.
+    /// Sends a read. Returns `true` if it arrives.
     pub async fn ask(&self) -> Result<(), Fault> {
         match self.fate() {
             Fate::RequestLost | Fate::ReplyLost | Fate::Delayed => {
@@ -261,7 +261,7 @@ impl Table for Remote {
         self.inner.create().await
     }
 
-    /// As loosely as the interface allows: each for itself, in any order.
+    /// Reads with the least guarantees that the interface allows: each item by itself, in any order.
     async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, Fault> {
         self.link.ask().await?;
         let mut order: Vec<_> = (0..keys.len()).collect();

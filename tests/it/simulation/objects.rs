@@ -1,4 +1,4 @@
-//! What lies between a client and its store, and a witness of every deletion.
+//! The network between a client and its store, and a witness of every deletion.
 
 use super::{audit::needed, mutants::Mutant, network::Link};
 use async_trait::async_trait;
@@ -48,7 +48,7 @@ impl Warehouse {
         }
     }
 
-    /// What was deleted though it was needed, also where someone has put it back since.
+    /// The blobs that were deleted though needed, even if someone has put them back since.
     pub fn lost(&self) -> Vec<String> {
         self.lost.lock().unwrap().clone()
     }
@@ -59,7 +59,7 @@ pub struct RemoteStore {
     pub link: Arc<Link>,
     pub warehouse: Arc<Warehouse>,
     pub mutant: Option<Mutant>,
-    /// Whether whoever deletes stands still just before now and then, for longer than anyone waits.
+    /// `true` if the deleting process sometimes stands still just before, for longer than anyone waits.
     pub stalls: bool,
 }
 

@@ -1,4 +1,4 @@
-//! One run: a world made from a seed, its clients, the calm after the storm, and the verdict.
+//! One run: a world made from a seed, its clients, a phase without faults, and the verdict.
 
 use super::{
     acts::{Act, PACKAGES, Reply, Request, YEAR},
@@ -9,13 +9,12 @@ use super::{
     network::{BASE, LATEST, Lasting, Lasts, Link, Remote, Time},
     objects::{RemoteStore, Warehouse},
     recorder::Recorder,
-    specification::File,
+    shape::{Blobs, Outcome, Shape},
 };
-use bytes::Bytes;
 use futures_util::future::{join_all, join3};
 use sacker::{
     ledger::{self, TableLedger, Violation},
-    model::{Digest, IdempotencyKey, Timestamp},
+    model::{IdempotencyKey, Timestamp},
     ops::Client,
     retry::{Cancellation, RetryPolicy},
     store::memory::MemoryStore,
@@ -24,75 +23,9 @@ use sacker::{
 use sha2::{Digest as _, Sha256};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    os::unix::fs::PermissionsExt,
-    path::PathBuf,
     sync::Arc,
     time::Duration,
 };
-
-/// The files that are added.
-pub struct Blobs {
-    paths: Vec<PathBuf>,
-    files: Vec<File>,
-    contents: Arc<BTreeMap<Digest, Bytes>>,
-    _dir: tempfile::TempDir,
-}
-
-impl Blobs {
-    pub fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let (mut paths, mut files, mut contents) = (Vec::new(), Vec::new(), BTreeMap::new());
-        for (number, mode) in (0..).zip([0o644, 0o755, 0o600]) {
-            let filename = format!("blob-{number}");
-            let path = dir.path().join(&filename);
-            let content = format!("content {number}");
-            std::fs::write(&path, &content).unwrap();
-            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
-            let sha256 = Digest::from(<[u8; 32]>::from(Sha256::digest(&content)));
-            files.push(File { sha256: sha256.to_string(), size: content.len() as u64, filename, mode });
-            contents.insert(sha256, Bytes::from(content));
-            paths.push(path);
-        }
-        Self { paths, files, contents: Arc::new(contents), _dir: dir }
-    }
-}
-
-/// What a run is like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shape {
-    /// A few clients of one package or two.
-    Few,
-    /// 2 to 16 clients of one package.
-    Crowd,
-    /// Outages and throttling of a minute, for all or for some.
-    Lasting,
-}
-
-/// What a run came to.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Outcome {
-    pub violations: Vec<String>,
-    pub requests: usize,
-    pub answered: usize,
-    pub unknown: usize,
-    pub crashed: usize,
-    pub deleted: usize,
-    pub fences: usize,
-    /// Plans that moved something in both packages, and plans that were taken back.
-    pub applied: usize,
-    pub undone: usize,
-    pub rolled_back: usize,
-    /// The number of times that `fsck --repair` ended well.
-    pub repairs: usize,
-    /// How many transactions were committed.
-    pub commits: usize,
-    /// The most clients at once, and how many faults lasted.
-    pub clients: usize,
-    pub lasting: usize,
-    pub wrong_clocks: usize,
-    /// Of the whole of the items, to compare runs by.
-    pub digest: String,
-}
 
 struct World<'a> {
     seed: u64,
@@ -103,11 +36,11 @@ struct World<'a> {
     table: Arc<dyn Table>,
     warehouse: Arc<Warehouse>,
     before: Before,
-    /// Whether some clocks are off by a year.
+    /// `true` if some clocks are off by a year.
     wrong_clocks: bool,
     /// A bit for each kind of act that is done more often.
     preferred: u32,
-    /// How long a client waits between two requests at the most, in milliseconds.
+    /// The longest pause of a client between two requests, in milliseconds.
     pause: u64,
     /// The faults that last, of the table and of the store.
     lasting: [Vec<Lasting>; 2],
@@ -125,7 +58,7 @@ impl World<'_> {
         fastrand::Rng::with_seed(self.seed.wrapping_mul(1_000_003).wrapping_add(purpose))
     }
 
-    /// A client behind a link on which so many requests in a hundred go wrong.
+    /// Makes a client behind a link on which the given percentage of requests go wrong.
     fn client(&self, number: u64, percent: u32) -> Participant {
         self.linked(number, percent, false).0
     }
@@ -167,7 +100,7 @@ impl World<'_> {
         (Participant { client, off }, link)
     }
 
-    /// Collects, and returns how often something was deleted.
+    /// Collects, and returns the number of deletions.
     async fn collect(&self, percent: u32, rounds: u32) -> usize {
         let random = self.random(3);
         let (Participant { client, .. }, link) = self.linked(50, percent, true);
@@ -183,8 +116,9 @@ impl World<'_> {
         }
     }
 
-    /// Runs `fsck --repair` concurrently with all others. Nothing is damaged, so it must find nothing, and change nothing:
-    /// a change that no request explains is a breach, too. Returns what it found, and how often it came to the end.
+    /// Runs `fsck --repair` concurrently with all others. Nothing is damaged, so it must find nothing, and change
+    /// nothing: a change that no request explains is a breach, too. Returns what it found, and how often it came to the
+    /// end.
     async fn repair(&self, percent: u32, rounds: u32) -> (Vec<String>, usize) {
         let (mut violations, mut finished, mut random) = (Vec::new(), 0, self.random(4));
         for round in 0..rounds {
@@ -209,7 +143,7 @@ impl World<'_> {
             self.time.pass(random.u64(1..self.pause)).await;
             let id = format!("{number}.{step}");
             let act = match records.last().map(|record: &Record| &record.request.act) {
-                // Who has applied a plan often takes it back.
+                // A client that has applied a plan often takes it back.
                 Some(Act::Apply { moves, undo: false }) if random.bool() => {
                     Act::Apply { moves: moves.clone(), undo: true }
                 }
@@ -226,7 +160,7 @@ impl World<'_> {
             let end = loop {
                 asked = self.time.moment();
                 clocks.insert(participant.off);
-                // With the whole of its process, at any point.
+                // Its process crashes as a whole, at any point.
                 let crash =
                     Duration::from_millis(random.choice([30, 300, 20_000]).unwrap()).mul_f64(random.f64());
                 let crashes = percent > 0 && random.u8(0..8) == 0;
@@ -273,7 +207,7 @@ impl World<'_> {
         act
     }
 
-    /// In the calm every unknown outcome is found out, by a run with its key from elsewhere.
+    /// In the phase without faults every unknown outcome is found out, by a run with its key from elsewhere.
     async fn find_out(&self, records: &mut [Record]) {
         let participant = self.client(99, 0);
         for record in records.iter_mut() {
@@ -290,7 +224,7 @@ impl World<'_> {
     }
 }
 
-/// Runs what a seed says, in a runtime of its own. With a mutant, breaches are expected.
+/// Runs a seed in a runtime of its own. With a mutant, breaches are expected.
 pub fn run(shape: Shape, seed: u64, blobs: &Blobs, mutant: Option<Mutant>) -> Outcome {
     simulate(shape, seed, blobs, mutant).0
 }

@@ -3,6 +3,7 @@
 
 mod judging;
 mod making;
+mod package;
 
 use super::{
     acts::{Act, Answer, Request},
@@ -10,8 +11,8 @@ use super::{
 };
 use sacker::{
     model::{
-        Expectation, Gate, Labels, Moment, PlannedMove, Protection, Release, ReleaseChange, Spec, State,
-        TagKind, TagMove, TagName, Timestamp,
+        Expectation, Labels, PlannedMove, Protection, Release, ReleaseChange, State, TagKind, TagMove,
+        TagName, Timestamp,
     },
     table::Item,
 };
@@ -48,7 +49,7 @@ struct Package {
     events: BTreeMap<u64, Event>,
 }
 
-/// By how much clocks may differ, in milliseconds.
+/// The most by which clocks may differ, in milliseconds.
 pub const DIFFER: u64 = 30_000;
 
 /// The end of a log, as its head has it.
@@ -57,16 +58,16 @@ struct Log {
     rev: u64,
     chain: String,
     when: u64,
-    /// Those of its entries.
+    /// The times of its entries.
     times: Vec<Time>,
 }
 
-/// When an entry was made.
+/// The time of an entry.
 #[derive(Debug, Clone, Copy)]
 struct Time {
     /// As it is recorded.
     when: u64,
-    /// What the clock said, where that was further behind than clocks may be.
+    /// The clock's time, if that was further behind than clocks may be.
     clock: Option<u64>,
     /// In ticks.
     tick: u64,
@@ -94,7 +95,7 @@ struct Event {
     who: String,
     when: u64,
     message: Option<String>,
-    /// When it was committed, in ticks.
+    /// The time of its commit, in ticks.
     tick: u64,
 }
 
@@ -105,18 +106,18 @@ struct Blob {
     refs: u64,
 }
 
-/// What is recorded with a change.
+/// The author and the message of a change.
 #[derive(Debug, Clone, Copy)]
 pub struct Commit<'a> {
     pub who: &'a str,
     pub message: Option<&'a str>,
     pub op: &'a str,
-    /// By the clock of who makes it, in milliseconds.
+    /// The time of its maker's clock, in milliseconds.
     pub now: u64,
     pub tick: u64,
 }
 
-/// What a request comes to.
+/// The outcome of a request.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Verdict {
     Refused,
@@ -125,7 +126,7 @@ pub enum Verdict {
     Changes(Change),
 }
 
-/// What an idempotency key leads to.
+/// The outcome that an idempotency key leads to.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Outcome {
     entry: String,
@@ -134,7 +135,7 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// Whether it is what a key leads to, for a choice between several that may be.
+    /// Returns `true` if it is what a key leads to, for a choice between several that may be.
     pub fn is_in(&self, kept: &Item) -> bool {
         let moves = Some(json!(self.moves)).filter(|_| !self.moves.is_empty());
         kept.get("entry").is_some_and(|entry| *entry == *self.entry) && kept.get("moves") == moves.as_ref()
@@ -165,7 +166,7 @@ pub enum Change {
     },
 }
 
-/// What becomes of one tag.
+/// The change of one tag.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {
     pub package: String,
@@ -185,9 +186,9 @@ pub struct Put {
 /// The point from which a request is looked at.
 #[derive(Debug, Clone, Copy)]
 pub struct View {
-    /// By the clock of who makes it.
+    /// The time of its maker's clock.
     pub now: u64,
-    /// When it read the past of a tag, in ticks.
+    /// The time at which it read the past of a tag, in ticks.
     pub looked: u64,
 }
 
@@ -212,12 +213,12 @@ fn pairs(labels: &Labels) -> BTreeMap<String, String> {
     labels.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
-/// Whether a time is further ahead than clocks may differ.
+/// Returns `true` if a time is further ahead than clocks may differ.
 fn is_ahead(when: u64, now: u64) -> bool {
     when > now + DIFFER
 }
 
-/// What the clock said that an entry is made by, if that has to be recorded with the entry's time.
+/// Returns the time of the clock that an entry is made by, if that has to be recorded with the entry's time.
 fn clock(when: u64, now: u64) -> Option<u64> {
     is_ahead(when, now).then_some(now)
 }
@@ -227,135 +228,6 @@ fn is_met(expect: Option<Expectation>, found: Option<u64>) -> Option<()> {
         None => Some(()),
         Some(Expectation::None) => found.is_none().then_some(()),
         Some(Expectation::Version(version)) => (found == Some(version.get())).then_some(()),
-    }
-}
-
-impl Log {
-    /// The rev and the time of the next entry.
-    fn next(&self, now: u64) -> (u64, u64) {
-        (self.rev + 1, if self.rev == 0 { now } else { now.max(self.when + 1) })
-    }
-
-    /// Puts an entry at the end and returns it with its place in the chain.
-    fn append(&mut self, pk: &str, sk: &str, mut entry: Item, tick: u64) -> Item {
-        self.chain = chained(&self.chain, pk, sk, &entry);
-        (self.rev, self.when) = (self.rev + 1, entry["when"].as_u64().unwrap());
-        self.times.push(Time { when: self.when, clock: entry.get("clock").and_then(Value::as_u64), tick });
-        entry.insert("chain".to_owned(), self.chain.as_str().into());
-        entry
-    }
-}
-
-impl Package {
-    fn latest(&self) -> Option<u64> {
-        let at = self.versions.iter().rposition(|version| version.state == State::Active)?;
-        Some(at as u64 + 1)
-    }
-
-    fn version(&self, number: u64) -> Option<&Version> {
-        self.versions.get(usize::try_from(number.checked_sub(1)?).unwrap())
-    }
-
-    fn active(&self, number: u64) -> Option<u64> {
-        self.version(number).filter(|version| version.state == State::Active).map(|_| number)
-    }
-
-    /// The last event of a tag.
-    fn last(&self, tag: &TagName) -> Option<(u64, &Event)> {
-        self.events.iter().rev().find(|(_, event)| event.tag == *tag).map(|(rev, event)| (*rev, event))
-    }
-
-    fn on(&self, tag: &TagName) -> Option<u64> {
-        self.last(tag)?.1.version
-    }
-
-    /// The event that this many rollbacks lead to.
-    fn past(&self, tag: &TagName, steps: u16) -> Option<&Event> {
-        let (_, mut event) = self.last(tag)?;
-        for _ in 0..steps {
-            event = &self.events[&event.back?];
-        }
-        Some(event)
-    }
-
-    /// The version that a spec names, whatever its state.
-    fn named(&self, spec: &Spec, view: View) -> Option<u64> {
-        match spec {
-            Spec::Latest => self.latest(),
-            Spec::Tag(tag) => self.on(tag),
-            Spec::Past(tag, steps) => self.past(tag, *steps)?.version,
-            Spec::Version(version) => Some(version.get()),
-            Spec::At(tag, Moment::Time(at)) => self.at(tag, at.as_millis(), view)?.version,
-            other => unreachable!("no request has {other:?}"),
-        }
-    }
-
-    /// The event after which a tag was where it was at a time, unless a clock that was wrong leaves that uncertain.
-    fn at(&self, tag: &TagName, at: u64, view: View) -> Option<&Event> {
-        let looked = self.tags.times.partition_point(|time| time.tick <= view.looked);
-        let times = &self.tags.times[..looked];
-        let then = times.partition_point(|time| time.when <= at);
-        let last = |until: usize| {
-            let mut events = self.events.range(..=until as u64).rev();
-            events.find(|(_, event)| event.tag == *tag)
-        };
-        let moved_since = last(looked).is_some_and(|(rev, _)| *rev > then as u64);
-        if moved_since && is_ahead(times[then].when, view.now) {
-            return None;
-        }
-        let (rev, event) = last(then)?;
-        let first = usize::try_from(*rev).unwrap() - 1;
-        times[first..then].iter().any(|time| time.clock.is_none()).then_some(event)
-    }
-
-    fn may_move(&self, tag: &TagName, confirmed: bool) -> Option<()> {
-        let (_, last) = self.last(tag).unzip();
-        let may = match last.and_then(|last| last.protection) {
-            None => true,
-            Some(Protection::WriteOnce) => last.is_none_or(|last| last.version.is_none()),
-            Some(Protection::Confirm) => confirmed,
-            Some(Protection::Other(_)) => false,
-        };
-        may.then_some(())
-    }
-
-    fn is_open(&self, gate: &Gate, number: u64, view: View) -> bool {
-        let Some(version) = self.version(number) else { return false };
-        match gate {
-            Gate::Tag(tag) => self.on(tag) == Some(number),
-            Gate::Label { name, value } => {
-                version.labels.get(name).or_else(|| version.more_labels.get(name)) == Some(value)
-            }
-            Gate::Age(least) => {
-                let when = version.item["when"].as_u64().unwrap();
-                let known = !version.item.contains_key("clock") && !is_ahead(when, view.now);
-                known && u128::from(view.now.saturating_sub(when)) >= least.as_duration().as_millis()
-            }
-        }
-    }
-
-    /// Puts a tag on a version or takes it off, unless it is so already.
-    fn step(
-        &self,
-        package: &str,
-        tag: &TagName,
-        to: (Option<u64>, RollbackLink),
-        confirmed: bool,
-    ) -> Option<Step> {
-        let (version, link) = to;
-        let last = self.last(tag);
-        let step = |put| Step { package: package.to_owned(), tag: tag.clone(), put };
-        if last.is_some_and(|(_, event)| event.version == version) {
-            return Some(step(None));
-        }
-        self.may_move(tag, confirmed)?;
-        let (kind, back) = match link {
-            RollbackLink::From(back) => (TagKind::Rollback, back),
-            RollbackLink::Previous if version.is_some() => (TagKind::Move, last.map(|(rev, _)| rev)),
-            RollbackLink::Previous => (TagKind::Untag, last.map(|(rev, _)| rev)),
-        };
-        let protection = last.and_then(|(_, event)| event.protection);
-        Some(step(Some(Put { kind, version, back, protection })))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The rest of what the rustdoc of `WeakS3Ledger` lists, line by line, each with the same schedule on DynamoDB.
 
 use super::{Hold, Holding};
-use crate::ledger::{
+use crate::support::{
     audit::audit,
     world::{
         Tables, Weak, World, add, adding, adding_with_key, author, blob, of, retry_policy, tag, tagging,
@@ -13,7 +13,7 @@ use futures_util::{TryStreamExt, future::BoxFuture};
 use sacker::{
     aws::Objects,
     fault::{Fault, FaultKind},
-    ledger::{Conflict, Error, Ledger, PackageQuery, Refused, TableLedger, TagRequest, WeakS3Ledger},
+    ledger::{Conflict, Error, Ledger, PackageQuery, Refused, TableLedger, WeakS3Ledger},
     model::Created,
     retry::{Cancellation, RetryPolicy},
     table::{Item, Key, Page, Query, Table, TransactError, Transaction},
@@ -81,8 +81,8 @@ async fn an_expectation_on_dynamodb_holds_when_it_is_acted_upon() {
     assert_eq!(tags, "latest=3 live=2");
 }
 
-/// What version 1 is after someone was told that it is `mine`, which everyone saw; and how often a repeat with its key
-/// adds it. All the while the package is listed.
+/// Returns `true` if version 1 is still `mine` after that was reported and seen; and the number of times a repeat with
+/// its key adds it. The package is listed all the while.
 async fn reported(world: &impl Holding) -> (bool, u64) {
     let ledger = world.ledger();
     let late = |ledger: Arc<dyn Ledger>| -> BoxFuture<'static, ()> {
@@ -112,7 +112,7 @@ async fn an_acknowledged_change_on_dynamodb_stays_and_so_does_its_key() {
     assert_eq!(reported(&Tables::dynamodb().await).await, (true, 1));
 }
 
-/// What happens between a write and its answer, which is lost.
+/// An action between a write and its answer, which is lost.
 type Meanwhile = Box<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>;
 
 /// Does the first write of a package, and loses the answer; or all answers from then on.
@@ -135,7 +135,7 @@ impl<T, W: Clone> Lossy<T, W> {
         Arc::new(Self { inner, meanwhile: Mutex::new(Some(meanwhile)), written: Mutex::new(None), all })
     }
 
-    /// Whether the answer to this write arrives.
+    /// Decides if the answer to this write arrives.
     async fn answer(&self, write: W) -> Result<(), Fault> {
         let meanwhile = self.meanwhile.lock().unwrap().take();
         match meanwhile {

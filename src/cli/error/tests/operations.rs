@@ -1,4 +1,4 @@
-//! What operations answer, and what holds for all errors.
+//! The errors of operations, and properties of all errors.
 
 use super::*;
 
@@ -33,36 +33,36 @@ fn what_operations_answer() {
     assert_snapshot!(all(answers, &cloud()), @r#"
     2 invalid: doing it: package name "" is empty
     2 invalid: doing it: there is no such file
-      give a regular file that can be read, or - for standard input
+      give a readable regular file, or - for standard input
     2 invalid: doing it: f changed while it was being added
-      nothing was added; add it again when nobody is writing to it
+      nothing was added; add it again when no process is writing to it
     2 invalid: doing it: the tag a is given twice
     2 invalid: doing it: the store s3://bucket/blobs belongs to another ledger (1), not to dynamodb://table (2)
-      use the ledger that the store belongs to, or give this one a store of its own: another prefix, such as s3://bucket/OTHER
+      use the ledger that the store belongs to, or give this ledger its own store: another prefix, such as s3://bucket/OTHER
     2 invalid: doing it: the store s3://bucket/blobs belongs to another ledger (1), not to dynamodb://table (2)
-      use the ledger that this is a copy of; only if this one is to take its place, `sacker init --adopt-store`
+      use the ledger that this is a copy of; only to replace that ledger, run `sacker init --adopt-store`
     6 refused: doing it: f exists and is different
       -f replaces it; -o PATH writes to another file
     3 timeout: doing it in dynamodb://table: the time is up, and app live is on 3
-      --timeout gives it longer; `sacker info app live` shows where it is now
+      use a longer --timeout; `sacker info app live` shows the present version
     3 timeout: doing it in dynamodb://table: the time is up, and app live is not there
-      --timeout gives it longer; `sacker info app live` shows where it is now
+      use a longer --timeout; `sacker info app live` shows the present version
     2 invalid: doing it: can't write to/file: no storage space
       free space at to
     2 invalid: doing it: can't write to/file: entity not found
-      make the directory to first
+      create the directory to first
     2 invalid: doing it: can't write to/file: permission denied
       check the permissions of to
     2 invalid: doing it: can't write to/file: other error
       -o PATH writes to another file
     8 integrity: doing it in s3://bucket/blobs: the blob of app 3 is not in the store (aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa)
-      adding the right file again stores its bytes anew; a versioned bucket still has the old ones
+      add the original file again to store its bytes; a versioned bucket still has the old versions
     8 integrity: doing it in s3://bucket/blobs: what came from the store is not aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa: its sha256 is another
-      adding the right file again stores its bytes anew; a versioned bucket still has the old ones
+      add the original file again to store its bytes; a versioned bucket still has the old versions
     "#);
     assert_snapshot!(show(&not_owner(false), &places("file:///l", "file:///s")), @"
     2 invalid: doing it: the store s3://bucket/blobs belongs to another ledger (1), not to dynamodb://table (2)
-      use the ledger that the store belongs to, or give this one a store of its own: another directory
+      use the ledger that the store belongs to, or give this ledger its own store: another directory
     ");
 }
 

@@ -1,4 +1,4 @@
-//! What a move puts a tag on, and whether that may be. Pure: over what was read.
+//! The target of a move, and whether the move is allowed. Pure: over what was read.
 
 use super::log::{Allowed, RollbackLink, allow};
 use crate::{
@@ -14,10 +14,10 @@ use crate::{
     table::{Action, Change, Condition, Key},
 };
 
-/// How far back a refusal looks for a version that a tag could be put back to.
+/// The number of steps that a refusal searches back for a version that the tag could be rolled back to.
 const NEAREST: usize = 20;
 
-/// One move of a tag that is asked for.
+/// One requested move of a tag.
 #[derive(Debug, Clone)]
 pub(in crate::ledger) struct Move {
     pub package: PackageName,
@@ -28,31 +28,31 @@ pub(in crate::ledger) struct Move {
     pub confirmed: bool,
 }
 
-/// Where a tag is to go.
+/// The requested destination of a tag.
 #[derive(Debug, Clone)]
 pub(in crate::ledger) enum Destination {
-    /// To what this means at the commit.
+    /// The version that this resolves to at the commit.
     Spec(Spec),
-    /// To this version, which is what the spec means for ever: it names a time.
+    /// This version, to which the spec resolves permanently: it names a time.
     Fixed(Spec, Version),
     Off,
-    /// To where it was before.
+    /// The tag's previous version.
     Back,
-    /// To this version, where it was at the event with this rev.
+    /// This version, from the event with this rev.
     Earlier(Version, u64),
 }
 
-/// What a tag is put on.
+/// The resolved version that a tag is put on.
 pub(in crate::ledger) struct Target {
     pub version: Version,
     pub blob: BlobFields,
-    /// What has to be true of it at the commit.
+    /// The condition that must hold for it at the commit.
     pub check: Option<Action>,
     pub link: RollbackLink,
 }
 
 impl Move {
-    /// What it is called.
+    /// Returns the request as text.
     pub(in crate::ledger) fn asked(&self) -> String {
         let tag = &self.tag;
         match &self.to {
@@ -63,7 +63,7 @@ impl Move {
         }
     }
 
-    /// What it is decided on, beside the head of the package's tags.
+    /// Returns the items that it depends on, in addition to the head of the package's tags.
     pub(in crate::ledger) fn reads(&self) -> Vec<Key> {
         let package = &self.package;
         let mut keys = vec![schema::tag_key(package, &self.tag)];
@@ -88,7 +88,7 @@ impl Move {
         keys
     }
 
-    /// The version that it is to go to, if the request names that.
+    /// Returns the target version, if the request names it.
     pub(in crate::ledger) fn fixed(&self) -> Option<Version> {
         match &self.to {
             Destination::Spec(Spec::Version(version)) | Destination::Fixed(_, version) => Some(*version),
@@ -96,10 +96,10 @@ impl Move {
         }
     }
 
-    /// See [`Operation::reads_at_once`](crate::ledger::engine::operation::Operation::reads_at_once).
+    /// Implements [`Operation::reads_at_once`](crate::ledger::engine::operation::Operation::reads_at_once).
     pub(in crate::ledger) fn reads_at_once(&self) -> bool {
-        // A tag that is promoted is not acted on: that it has not moved follows from the head, if both were read at one
-        // instant. And that a tag is on `latest` already must have been true at one instant, too.
+        // A tag that is promoted has no action in the transaction: the head shows that it has not moved, if both were
+        // read at one instant. Whether a tag is on `latest` already also needs reads at one instant.
         let promotes = match &self.to {
             Destination::Spec(spec) => !matches!(spec, Spec::Version(_)),
             Destination::Fixed(..) | Destination::Off | Destination::Back | Destination::Earlier(..) => false,
@@ -107,7 +107,7 @@ impl Move {
         promotes || self.require.iter().any(|gate| matches!(gate, Gate::Tag(_)))
     }
 
-    /// The most actions that it takes in a transaction, beside the head of the package's tags.
+    /// Returns the maximum number of its actions in a transaction, in addition to the head of the package's tags.
     pub(in crate::ledger) fn actions(&self) -> usize {
         match self.to {
             Destination::Spec(Spec::Tag(_)) | Destination::Off => 2,
@@ -115,7 +115,7 @@ impl Move {
         }
     }
 
-    /// Sees whether the tag is where it is expected to be.
+    /// Checks that the tag is where it is expected to be.
     pub(in crate::ledger) fn check_expectation(&self, before: Option<&TagItem>) -> Result<(), Error> {
         let found = before.and_then(|before| before.version);
         match self.expect {
@@ -132,7 +132,7 @@ impl Move {
         }
     }
 
-    /// What the tag goes on; `None` if it is taken off.
+    /// Returns the target of the tag; `None` if the tag is removed.
     pub(in crate::ledger) fn target(&self, seen: &Snapshot) -> Result<Lookup<Option<Target>>, Error> {
         let known = match &self.to {
             Destination::Spec(Spec::Version(version)) | Destination::Fixed(_, version) => {
@@ -185,7 +185,7 @@ impl Move {
         if !seen.contains(&key) {
             return Ok(Lookup::Missing(vec![key]));
         }
-        // Which of package and version is missing is found out by who shows the error.
+        // The caller that shows the error finds out whether the package or the version is missing.
         let item = seen.version(&key)?.ok_or_else(|| no_version(package, version, None))?;
         let condition = Condition::equals("state", "active");
         if !seen.fits(&key, &condition) {
@@ -206,7 +206,7 @@ impl Move {
         let target = item.and_then(|item| Some((item.version?, item.blob?)));
         let (version, blob) =
             target.ok_or_else(|| NotFound::Tag { package: package.clone(), tag: source.clone() })?;
-        // A tagged version is active, and the head's rev says that this tag is still on it.
+        // A tagged version is active, and the head's rev ensures that this tag is still on it.
         Ok(Target { version, blob, check: None, link: RollbackLink::Previous })
     }
 
@@ -215,15 +215,15 @@ impl Move {
         let key = schema::head_key(&schema::releases(package));
         let Some((version, blob)) = seen.latest(&key)? else {
             let package = package.clone();
-            let there = seen.has_package(&package)?;
-            return Err(if there { NotFound::Latest(package) } else { NotFound::Package(package) }.into());
+            let exists = seen.has_package(&package)?;
+            return Err(if exists { NotFound::Latest(package) } else { NotFound::Package(package) }.into());
         };
         let condition = Condition::equals("latest", version.get());
         let check = Action { key, condition, change: Change::Check };
         Ok(Target { version, blob, check: Some(check), link: RollbackLink::Previous })
     }
 
-    /// The event that a tag would be put back to by `steps` rollbacks.
+    /// Returns the event that `steps` rollbacks would restore.
     fn past(&self, tag: &TagName, steps: u16, seen: &Snapshot) -> Result<Lookup<TagEvent>, Error> {
         let package = &self.package;
         let item: Option<TagItem> = seen.get(&schema::tag_key(package, tag))?;
@@ -237,13 +237,13 @@ impl Move {
         })
     }
 
-    /// The version that `back` of a tag most likely leads to, to be read along with the event that says so.
+    /// Returns the key of the version that `back` of a tag most likely names, to be read along with the event.
     pub(in crate::ledger) fn predicted_key(&self, item: &TagItem) -> Option<Key> {
         let moved = item.kind == TagKind::Move;
         item.previous.filter(|_| moved).map(|version| schema::version_key(&self.package, version.get()))
     }
 
-    /// The version of an earlier event, if the tag can be put on it again.
+    /// Returns the version of an earlier event, if the tag can be put on it again.
     pub(in crate::ledger) fn put_back(
         &self,
         event: &TagEvent,
@@ -265,7 +265,7 @@ impl Move {
         })
     }
 
-    /// The nearest version further back that the tag can be put on, for a refusal to name.
+    /// Returns the nearest earlier version that the tag can be put on, for a refusal to name.
     fn nearest(&self, mut back: Option<u64>, seen: &Snapshot) -> Result<Lookup<Option<Version>>, Error> {
         for _ in 0..NEAREST {
             let Some(rev) = back else { break };
@@ -288,16 +288,16 @@ impl Move {
     }
 }
 
-/// What is to be done with one tag.
+/// The decision for one tag.
 pub(in crate::ledger) enum Decision<'a> {
-    /// It is where it is to be, as long as this holds.
+    /// The tag stays where it is, as long as this check holds.
     Stay(Box<TagItem>, Option<Action>),
     Put(Box<Allowed<'a>>, Box<Target>),
     TakeOff(Box<Allowed<'a>>, RollbackLink),
 }
 
 impl Move {
-    /// What is to be done with the tag.
+    /// Decides what to do with the tag.
     pub(in crate::ledger) fn decide<'a>(
         &'a self,
         seen: &Snapshot,
@@ -309,7 +309,7 @@ impl Move {
             return Err(NotFound::Tag { package: package.clone(), tag: tag.clone() }.into());
         }
         self.check_expectation(before.as_ref())?;
-        // A version that is tagged is active: so a tag that is there already rests on the tag alone.
+        // A tagged version is active, so a tag that stays depends only on the tag.
         if let (Some(before), Some(version)) = (&before, self.fixed())
             && before.version == Some(version)
         {
@@ -341,7 +341,7 @@ impl Move {
 }
 
 impl TableLedger {
-    /// Where a spec leads: a time is resolved now, once and for all.
+    /// Resolves a spec to a destination: a time is resolved now, once.
     pub(in crate::ledger) async fn destination(
         &self,
         package: &PackageName,

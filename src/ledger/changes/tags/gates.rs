@@ -15,8 +15,8 @@ use crate::{
 use std::time::Duration;
 
 impl Move {
-    /// Sees whether the gates are open for a version. What is read of a label or an age holds for ever; a tag's place
-    /// follows from the head.
+    /// Checks the gates for a version. The value of a label or an age, once read, is permanent; a tag's version follows
+    /// from the head.
     pub(super) fn gates(
         &self,
         version: Version,
@@ -36,15 +36,15 @@ impl Move {
         for gate in &self.require {
             let found = match gate {
                 Gate::Label { name, value } => match seen.label(&key, name)? {
-                    Some(there) if there == *value => continue,
-                    Some(there) => format!("it has {name}={there}"),
+                    Some(actual) if actual == *value => continue,
+                    Some(actual) => format!("it has {name}={actual}"),
                     None => format!("it has no label {name}"),
                 },
                 Gate::Tag(tag) => {
-                    let there: Option<TagItem> = seen.get(&schema::tag_key(package, tag))?;
-                    match there.and_then(|there| there.version) {
-                        Some(there) if there == version => continue,
-                        Some(there) => format!("{tag} is on {there}"),
+                    let actual: Option<TagItem> = seen.get(&schema::tag_key(package, tag))?;
+                    match actual.and_then(|actual| actual.version) {
+                        Some(actual) if actual == version => continue,
+                        Some(actual) => format!("{tag} is on {actual}"),
                         None => format!("{tag} is on no version"),
                     }
                 }
@@ -67,16 +67,16 @@ impl Move {
     }
 }
 
-/// The age of a version as a gate counts it, or the reason why it is not known.
+/// Returns the age of a version as a gate counts it, or the reason why it is not known.
 fn age(item: &FixedVersion, now: Now) -> Result<Duration, String> {
     let added = match item.clock {
         None => item.when,
-        // It was corrected by the server, as this one is.
+        // That clock was corrected by the server, as this one is.
         Some(clock) if now.of_server => clock,
         Some(clock) => {
             let when = item.when;
             return Err(format!(
-                "its age is not known: it was recorded at {when} by a clock that said {clock}, and one of them is wrong"
+                "its age is not known: it was recorded at {when} by a clock that showed {clock}, and one of them is wrong"
             ));
         }
     };

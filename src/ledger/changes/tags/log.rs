@@ -1,4 +1,4 @@
-//! Entries in a package's tag log, as part of a transaction; and reading back what one tells.
+//! Appending entries to a package's tag log, as part of a transaction; and reading one back.
 
 use crate::{
     ledger::{
@@ -18,13 +18,13 @@ use crate::{
 };
 use std::collections::BTreeSet;
 
-/// A tag that may be moved, as it stands. The only way of getting one is [`allow`], so no entry goes round protection.
+/// A tag that may be moved, in its present state. Only [`allow`] returns one, so no entry bypasses protection.
 pub(in crate::ledger) struct Allowed<'a> {
     tag: &'a TagName,
     before: Option<TagItem>,
 }
 
-/// Sees whether a tag may be moved.
+/// Checks that a tag may be moved.
 ///
 /// # Errors
 /// [`Refused::Protected`].
@@ -51,21 +51,26 @@ pub(in crate::ledger) fn allow<'a>(
     }
 }
 
-/// A tag is protected in a way that this release does not know, so it neither moves it nor changes its protection.
+/// Returns the error for a protection that this release does not know: it neither moves the tag nor changes its
+/// protection.
 pub(in crate::ledger) fn unknown_protection(package: &PackageName, tag: &TagName, word: Word) -> Error {
-    Error::unknown_word(&format!("the protection of the tag {tag} of {package}"), word.as_str(), "be kept to")
+    Error::unknown_word(
+        &format!("the protection of the tag {tag} of {package}"),
+        word.as_str(),
+        "be enforced",
+    )
 }
 
-/// Which way a tag goes.
+/// The link of an entry to the one that a rollback restores.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::ledger) enum RollbackLink {
-    /// On: a rollback restores what it was on before.
+    /// A move: a rollback restores the previous version.
     Previous,
-    /// Back to where it was: a rollback goes on from there, to the version of this event.
+    /// A rollback: the next rollback continues from there, to the version of this event.
     From(Option<u64>),
 }
 
-/// What an entry says, but for what follows from where it stands.
+/// The content of an entry, except for what follows from its position.
 struct Entry<'a> {
     tag: &'a TagName,
     before: Option<TagItem>,
@@ -83,7 +88,7 @@ pub(in crate::ledger) struct TagLog<'a> {
     rev: u64,
     chain: String,
     when: Option<Timestamp>,
-    /// What a newer release wrote in the head.
+    /// The attributes that a newer release wrote in the head.
     rest: Item,
     leads: PlanEntries,
     led_by: PlanEntries,
@@ -113,27 +118,27 @@ impl<'a> TagLog<'a> {
         })
     }
 
-    /// The rev that was seen in the head; 0 if there was none.
+    /// Returns the rev that was seen in the head; 0 if there was none.
     pub(in crate::ledger) fn seen_rev(&self) -> u64 {
         self.seen_rev
     }
 
-    /// The log, and the rev that was seen in its head.
+    /// Returns the log, and the rev that was seen in its head.
     pub(in crate::ledger) fn seen_head(&self) -> (String, u64) {
         (schema::tags(self.package), self.seen_rev)
     }
 
-    /// Where the first entry goes.
+    /// Returns the key of the first entry.
     pub(in crate::ledger) fn first_slot(&self) -> Key {
         schema::tag_event_key(self.package, self.seen_rev + 1)
     }
 
-    /// Lets the next entry tell of all these moves, if there are any, and every other one lead to where that is told.
+    /// Makes the next entry record all these moves, if there are any, and every other one refer to that entry.
     pub(in crate::ledger) fn link_to_first(&mut self, moves: PlanEntries, at: PlanEntries) {
         (self.leads, self.led_by) = (moves, at);
     }
 
-    /// Puts a tag on a version, or takes it off.
+    /// Puts a tag on a version, or removes it.
     pub(in crate::ledger) fn put(
         &mut self,
         allowed: Allowed<'a>,
@@ -152,7 +157,7 @@ impl<'a> TagLog<'a> {
         self.append(Entry { tag, before, kind, target, back, protection })
     }
 
-    /// Protects a tag, or takes its protection away, and leaves it where it is.
+    /// Changes the protection of a tag, and leaves the tag on its version.
     pub(in crate::ledger) fn protect(
         &mut self,
         tag: &'a TagName,
@@ -206,7 +211,8 @@ impl<'a> TagLog<'a> {
             rest: before.as_ref().map(|before| before.rest.clone()).unwrap_or_default(),
         };
         let unmoved = match &before {
-            // Each change of a tag changes `set`; but a repair may put right what else the plan was made from.
+            // Each change of a tag changes `set`; but a repair may correct the other attributes that the plan was made
+            // from.
             Some(before) => {
                 let before = encode(before);
                 let same = ["set", "version", "back", "protection"].map(|it| Condition::same(it, &before));
@@ -221,7 +227,7 @@ impl<'a> TagLog<'a> {
         item.into_move(self.package)
     }
 
-    /// The actions: the entries made and, first, the head that has advanced past them; or none, if none was made.
+    /// Returns the actions: the advanced head and then the entries; or none, if none was appended.
     pub(in crate::ledger) fn close(mut self) -> Vec<Action> {
         if let Some(when) = self.when.filter(|_| self.rev > self.seen_rev) {
             let key = schema::head_key(&schema::tags(self.package));
@@ -232,14 +238,14 @@ impl<'a> TagLog<'a> {
         self.actions
     }
 
-    /// The check that the log is still as it was seen, where something rests on it and nothing is entered.
+    /// Returns the check that the log is unchanged, for a decision that depends on it and appends nothing.
     pub(in crate::ledger) fn check(&self) -> Action {
         let key = schema::head_key(&schema::tags(self.package));
         Action { key, condition: still_at(self.seen_rev), change: Change::Check }
     }
 }
 
-/// What a change of tags is decided on: the heads, these items, and what its key leads to.
+/// Returns the items that a change of tags depends on: the heads, these items, and those that its key refers to.
 pub(super) fn reads(
     packages: &BTreeSet<&PackageName>,
     author: &Author,
@@ -256,12 +262,12 @@ pub(super) fn reads(
     keys
 }
 
-/// A tag that stays where it is.
+/// Returns the move of a tag that stays on its version.
 pub(super) fn stayed(of: TagMove) -> TagMove {
     TagMove { previous: of.version, ..of }
 }
 
-/// What an entry tells of one tag.
+/// Returns the outcome that an entry records for one tag.
 pub(super) fn recall_one(
     package: &PackageName,
     entry: &Key,

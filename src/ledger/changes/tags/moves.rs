@@ -16,7 +16,7 @@ use crate::{
 };
 use std::collections::BTreeSet;
 
-/// Moves that are to be made together or not at all.
+/// An atomic set of moves.
 #[derive(Debug)]
 pub(in crate::ledger) struct Moving {
     moves: Vec<Move>,
@@ -24,6 +24,8 @@ pub(in crate::ledger) struct Moving {
 }
 
 impl Moving {
+    /// Creates the operation.
+    ///
     /// # Errors
     /// [`Refused::TooLarge`].
     pub(in crate::ledger) fn plan(moves: Vec<Move>, author: Author) -> Result<Self, Error> {
@@ -43,10 +45,10 @@ pub(super) fn check_size(actions: usize, moves: &[Move], author: &Author, reads:
     Ok(())
 }
 
-/// What is known of each of several tags, in order.
+/// Collects the results for several tags, in order.
 ///
 /// # Errors
-/// Every reason why it can't be done, by tag; of one tag alone, its own; damage at once.
+/// The errors of all tags that fail, by tag; for a single tag, its own error; damage at once.
 pub(super) fn all_or_failures<'a, T>(
     each: impl ExactSizeIterator<Item = ((&'a PackageName, &'a TagName), Result<Lookup<T>, Error>)>,
 ) -> Result<Lookup<Vec<T>>, Error> {
@@ -74,7 +76,7 @@ pub(super) fn all_or_failures<'a, T>(
     if failed.is_empty() { Ok(Lookup::Ready(known)) } else { Err(Error::Moves { failed, of: total }) }
 }
 
-/// What tells a plan from others: the sha256 of its moves, without their conditions.
+/// Returns the fingerprint of a plan: the sha256 of its moves, without their conditions.
 pub(super) fn fingerprint(moves: &[Move]) -> String {
     let mut hash = Sha256::new();
     for Move { package, tag, to, .. } in moves {

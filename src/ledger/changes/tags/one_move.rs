@@ -1,4 +1,4 @@
-//! Moving one tag, taking it off, and putting it back.
+//! Moving one tag, removing it, and rolling it back.
 
 use super::{
     destination::{Decision, Destination, Move, Target},
@@ -96,14 +96,14 @@ impl Operation for OneMove {
             Lookup::Ready(found) => found,
             Lookup::Missing(keys) => return Ok(Step::Read(keys)),
         };
-        let there = match &only.to {
+        let same_target = match &only.to {
             Destination::Spec(Spec::Version(version)) | Destination::Earlier(version, _) => {
                 found.version == Some(*version)
             }
             Destination::Off => found.version.is_none(),
             Destination::Spec(_) | Destination::Fixed(..) | Destination::Back => found.version.is_some(),
         };
-        if found.tag == only.tag && there {
+        if found.tag == only.tag && same_target {
             return Ok(Step::Done(found));
         }
         let first = match found.version {
@@ -115,7 +115,7 @@ impl Operation for OneMove {
 }
 
 impl TableLedger {
-    /// See [`Ledger::tag`](crate::ledger::Ledger::tag).
+    /// Implements [`Ledger::tag`](crate::ledger::Ledger::tag).
     pub(in crate::ledger) async fn move_tag(&self, request: &TagRequest) -> Result<TagMove, Error> {
         let TagRequest { package, spec, tag, expect, require, confirm, author } = request.clone();
         let moved = async {
@@ -129,7 +129,7 @@ impl TableLedger {
         }
     }
 
-    /// See [`Ledger::untag`](crate::ledger::Ledger::untag).
+    /// Implements [`Ledger::untag`](crate::ledger::Ledger::untag).
     pub(in crate::ledger) async fn take_tag_off(&self, request: &UntagRequest) -> Result<TagMove, Error> {
         let UntagRequest { package, tag, expect, confirm, author } = request.clone();
         let spec = Spec::Tag(tag.clone());
@@ -141,7 +141,7 @@ impl TableLedger {
         }
     }
 
-    /// See [`Ledger::rollback`](crate::ledger::Ledger::rollback).
+    /// Implements [`Ledger::rollback`](crate::ledger::Ledger::rollback).
     pub(in crate::ledger) async fn put_tag_back(&self, request: &RollbackRequest) -> Result<TagMove, Error> {
         let RollbackRequest { package, tag, to, expect, confirm, author } = request.clone();
         let spec = Spec::Tag(tag.clone());

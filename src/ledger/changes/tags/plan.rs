@@ -1,4 +1,4 @@
-//! Applying a plan, or taking it back.
+//! Applying or undoing a plan.
 
 use super::{
     destination::{Destination, Move},
@@ -11,7 +11,7 @@ use crate::{
 };
 
 impl TableLedger {
-    /// See [`Ledger::apply`](crate::ledger::Ledger::apply).
+    /// Implements [`Ledger::apply`](crate::ledger::Ledger::apply).
     pub(in crate::ledger) async fn apply_moves(&self, request: &ApplyRequest) -> Result<Vec<TagMove>, Error> {
         match self.apply_plan(request, false).await {
             Ok(moved) => Ok(moved),
@@ -19,7 +19,7 @@ impl TableLedger {
         }
     }
 
-    /// See [`Ledger::preview`](crate::ledger::Ledger::preview).
+    /// Implements [`Ledger::preview`](crate::ledger::Ledger::preview).
     pub(in crate::ledger) async fn preview_moves(
         &self,
         request: &ApplyRequest,
@@ -30,7 +30,7 @@ impl TableLedger {
         }
     }
 
-    /// Makes the moves of a plan or takes them back; or only says what would come of it.
+    /// Makes the moves of a plan or undoes them; or only returns what would happen.
     async fn apply_plan(&self, request: &ApplyRequest, dry: bool) -> Result<Vec<TagMove>, Error> {
         let author = &request.author;
         let moves = self.moves_of(request).await;
@@ -42,7 +42,7 @@ impl TableLedger {
         }
     }
 
-    /// The moves of a plan, with its times resolved.
+    /// Returns the moves of a plan, with its times resolved.
     async fn moves_of(&self, request: &ApplyRequest) -> Result<Vec<Move>, Error> {
         let mut moves = Vec::new();
         for planned in request.plan.moves() {

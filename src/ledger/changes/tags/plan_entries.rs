@@ -1,4 +1,4 @@
-//! The entries of a plan in the tag logs of several packages, as one transaction; and reading back what they tell.
+//! The entries of a plan in the tag logs of several packages, as one transaction; and reading them back.
 
 use super::{
     destination::{Decision, Move, Target},
@@ -19,8 +19,7 @@ use crate::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The plan that does what was decided for each of these moves, in their order. The first entry tells
-/// of all.
+/// Returns the transaction for the decisions on these moves, in their order. The first entry records all moves.
 pub(super) fn append<'a>(
     moves: &'a [Move],
     decisions: Vec<Decision<'a>>,
@@ -53,29 +52,29 @@ pub(super) fn append<'a>(
     Ok(entries.close(outcome))
 }
 
-/// The packages of these moves.
+/// Returns the packages of these moves.
 pub(super) fn packages(moves: &[Move]) -> BTreeSet<&PackageName> {
     moves.iter().map(|it| &it.package).collect()
 }
 
-/// The log that an idempotency key of these moves belongs to: that of the first package by name.
+/// Returns the log for an idempotency key of these moves: that of the first package by name.
 pub(super) fn log(moves: &[Move]) -> String {
     schema::tags(packages(moves).first().expect("there is a move"))
 }
 
-/// Where an earlier try of these moves that used this slot number may have put its first entry.
+/// Returns the keys at which an earlier attempt of these moves with this slot number may have put its first entry.
 pub(super) fn slots(moves: &[Move], number: u64) -> Vec<Key> {
     packages(moves).into_iter().map(|package| schema::tag_event_key(package, number)).collect()
 }
 
-/// The entries that changes of tags make, under a head for each package.
+/// The entries of a plan, under a head for each package.
 struct Entries<'a> {
     logs: BTreeMap<&'a PackageName, TagLog<'a>>,
-    /// How many new entries were announced for each package.
+    /// The number of entries reserved for each package.
     reserved: BTreeMap<&'a PackageName, u64>,
-    /// The rev of the entry that tells of each tag.
+    /// The rev of the entry of each tag.
     revs: BTreeMap<(&'a PackageName, &'a TagName), u64>,
-    /// Whether the entries know which of them is the first.
+    /// True once the entries are linked to the first.
     linked: bool,
     checks: Vec<Action>,
 }
@@ -92,10 +91,10 @@ impl<'a> Entries<'a> {
         Ok(Self { logs, reserved: BTreeMap::new(), revs: BTreeMap::new(), linked: false, checks: Vec::new() })
     }
 
-    /// Says of each tag which entry will tell of it: one that is there, or else the next of its package. All are to be
-    /// announced, in order, before the first is made.
-    fn reserve(&mut self, package: &'a PackageName, tag: &'a TagName, there: Option<u64>) {
-        let rev = there.unwrap_or_else(|| {
+    /// Assigns to a tag the entry that records it: an existing one, or else the next of its package. All must be
+    /// reserved, in order, before the first is appended.
+    fn reserve(&mut self, package: &'a PackageName, tag: &'a TagName, existing: Option<u64>) {
+        let rev = existing.unwrap_or_else(|| {
             let before = self.reserved.entry(package).or_default();
             *before += 1;
             self.logs[package].seen_rev() + *before
@@ -103,7 +102,7 @@ impl<'a> Entries<'a> {
         self.revs.insert((package, tag), rev);
     }
 
-    /// Where the next entry of a package goes.
+    /// Returns the tag log of a package.
     fn log(&mut self, package: &PackageName) -> &mut TagLog<'a> {
         if !std::mem::replace(&mut self.linked, true) {
             self.link_to_first();
@@ -111,7 +110,7 @@ impl<'a> Entries<'a> {
         self.logs.get_mut(package).expect("the log of each package was opened")
     }
 
-    /// Lets the first entry of all tell of all moves, and every other one lead to it.
+    /// Makes the first entry of all record all moves, and every other one refer to it.
     fn link_to_first(&mut self) {
         let moves = self.moves();
         let Some(leader) = self.leader() else { return };
@@ -124,7 +123,7 @@ impl<'a> Entries<'a> {
         }
     }
 
-    /// The first package that gets an entry.
+    /// Returns the first package that gets an entry.
     fn leader(&self) -> Option<&'a PackageName> {
         self.reserved.keys().next().copied()
     }
@@ -133,11 +132,11 @@ impl<'a> Entries<'a> {
         self.revs.iter().map(|((package, tag), rev)| (name(package, tag), *rev)).collect()
     }
 
-    /// The plan that makes them.
+    /// Returns the plan that appends them.
     fn close(self, outcome: Vec<TagMove>) -> Step<Vec<TagMove>> {
         let heads: Vec<_> = self.logs.values().map(TagLog::seen_head).collect();
         let moves = self.moves();
-        // The key of an operation is in the log of its first package, and leads to an entry there.
+        // The key of an operation is in the log of its first package, and refers to an entry there.
         let ((package, _), rev) = self.revs.first_key_value().expect("there is a tag");
         let entry = schema::tag_event_key(package, *rev);
         let Some(leader) = self.leader() else {
@@ -159,7 +158,7 @@ impl<'a> Entries<'a> {
     }
 }
 
-/// What became of all tags of a plan.
+/// Returns the outcome for all tags of a plan.
 ///
 /// # Errors
 /// [`Conflict::Key`](crate::ledger::Conflict::Key) if these are not its tags.
@@ -175,7 +174,7 @@ pub(super) fn recall_plan<'a, O: Operation<Outcome = Vec<TagMove>>>(
         let Some(entry) = seen.get_referenced::<TagEvent>(&reference.entry)? else {
             return Ok(Step::Read(vec![reference.entry.clone()]));
         };
-        // In a slot of that number there may also be one of the plan's other entries, in another package.
+        // The slot of that number may also hold another entry of the plan, in another package.
         let leader = leaders(&entry).next().transpose()?;
         let leader = match leader {
             None => entry,
@@ -207,7 +206,7 @@ pub(super) fn recall_plan<'a, O: Operation<Outcome = Vec<TagMove>>>(
     }
 }
 
-/// The first entry of the plan that another of its entries leads to.
+/// Returns the first entry of the plan that another of its entries refers to.
 pub(super) fn leaders(event: &TagEvent) -> impl Iterator<Item = Result<Key, Error>> + '_ {
     event.led_by.iter().map(|(package, rev)| {
         let package: PackageName = package.parse().map_err(|error| Error::Damaged {
@@ -218,7 +217,7 @@ pub(super) fn leaders(event: &TagEvent) -> impl Iterator<Item = Result<Key, Erro
     })
 }
 
-/// What a tag of a package is called among the moves of a plan. Neither name has a space.
+/// Returns the name of a tag among the moves of a plan. Neither part has a space.
 pub(super) fn name(package: &PackageName, tag: &TagName) -> String {
     format!("{package} {tag}")
 }

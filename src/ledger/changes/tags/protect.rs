@@ -1,4 +1,4 @@
-//! Protecting a tag, and taking its protection away.
+//! Protecting a tag, and removing its protection.
 
 use super::log::{TagLog, reads, recall_one, stayed, unknown_protection};
 use crate::{
@@ -34,7 +34,7 @@ impl Operation for ProtectRequest {
     }
 
     fn reads(&self) -> Vec<Key> {
-        // A package stays for ever, so that it is there needs no condition.
+        // A package exists permanently, so its existence needs no condition.
         let more =
             [schema::tag_key(&self.package, &self.tag), schema::head_key(&schema::releases(&self.package))];
         reads(&[&self.package].into(), &self.author, more.into_iter())
@@ -62,9 +62,9 @@ impl Operation for ProtectRequest {
         }
         let mut entries = TagLog::open(package, seen, context)?;
         let heads = vec![entries.seen_head()];
-        let there = before.as_ref().and_then(|before| before.protection);
-        match (before, there) {
-            (Some(before), there) if there == *protection => {
+        let current = before.as_ref().and_then(|before| before.protection);
+        match (before, current) {
+            (Some(before), current) if current == *protection => {
                 let entry = schema::tag_event_key(package, before.set);
                 let outcome = stayed(before.into_move(package));
                 Ok(Step::Unchanged {
@@ -75,10 +75,10 @@ impl Operation for ProtectRequest {
                     checks: Vec::new(),
                 })
             }
-            // One kind in place of the other would loosen it without a word.
-            (_, Some(there)) if protection.is_some() => {
+            // Replacing one kind by another would silently weaken the protection.
+            (_, Some(current)) if protection.is_some() => {
                 let (package, tag) = (package.clone(), tag.clone());
-                Err(Refused::Protected { package, tag, protection: there }.into())
+                Err(Refused::Protected { package, tag, protection: current }.into())
             }
             (before, _) => {
                 let (slot, number) = (entries.first_slot(), entries.seen_rev() + 1);

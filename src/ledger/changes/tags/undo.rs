@@ -1,4 +1,4 @@
-//! Taking a plan back.
+//! Undoing a plan.
 
 use super::{
     destination::{Decision, Move},
@@ -18,8 +18,8 @@ use crate::{
 };
 use std::collections::BTreeSet;
 
-/// Putting each tag of a plan back to where it was before the plan was applied, if all of them still stand where one and
-/// the same application put them.
+/// The undo of a plan: it moves each tag back to its version before the plan was applied, if all of them are still
+/// where one and the same application put them.
 #[derive(Debug)]
 pub(in crate::ledger) struct Undoing<'a> {
     request: &'a ApplyRequest,
@@ -30,6 +30,8 @@ pub(in crate::ledger) struct Undoing<'a> {
 type TagStatus = (TagItem, TagEvent);
 
 impl<'a> Undoing<'a> {
+    /// Creates the operation.
+    ///
     /// # Errors
     /// [`Refused::TooLarge`](crate::ledger::Refused::TooLarge).
     pub(in crate::ledger) fn new(request: &'a ApplyRequest, moves: Vec<Move>) -> Result<Self, Error> {
@@ -37,7 +39,7 @@ impl<'a> Undoing<'a> {
         Ok(Self { request, moves })
     }
 
-    /// Each tag with its last event, where there is one.
+    /// Returns each tag with its last event, if there is one.
     fn status(&self, seen: &Snapshot) -> Result<Lookup<Vec<Option<TagStatus>>>, Error> {
         let (mut status, mut missing) = (Vec::new(), Vec::new());
         for the_move in &self.moves {
@@ -50,7 +52,7 @@ impl<'a> Undoing<'a> {
             if let Some(event) = seen.get_referenced(&key)? {
                 status.push(Some((item, event)));
             } else {
-                // And, most likely, what is needed to put it back.
+                // Also read what the rollback most likely needs.
                 missing.push(key);
                 missing.extend(item.back.map(|rev| schema::tag_event_key(package, rev)));
                 missing.extend(the_move.predicted_key(&item));
@@ -59,7 +61,8 @@ impl<'a> Undoing<'a> {
         Ok(if missing.is_empty() { Lookup::Ready(status) } else { Lookup::Missing(missing) })
     }
 
-    /// The application of which the most stands, if any does: its first entry, which tells of all its moves.
+    /// Returns the first entry of the application that most of the tags are still at, if there is one: it records all
+    /// of its moves.
     fn leader(
         &self,
         status: &[Option<TagStatus>],
@@ -94,7 +97,7 @@ impl<'a> Undoing<'a> {
     }
 }
 
-/// What to do with one tag, if it still stands where that application put it.
+/// Decides the move of one tag, if it is still where that application put it.
 fn decide<'a>(
     the_move: &'a Move,
     status: Option<&TagStatus>,

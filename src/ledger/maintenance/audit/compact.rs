@@ -4,18 +4,18 @@ use super::tally::{Record, Spot, Tally};
 use crate::{ledger::schema::BlobState, model::first_generation};
 use std::collections::HashMap;
 
-/// The tallies of all blobs, in the order of their addresses but for those that fit into no row.
+/// The tallies of all blobs, in the order of their addresses except for those that do not fit in a row.
 ///
-/// Rows are sorted within a shard for each start of a sha256. So there is little to move for a new one, and little is
+/// Rows are sorted within a shard for each prefix of a sha256. So there is little to move for a new one, and little is
 /// allocated ahead: an eighth of a shard at a time.
 #[derive(Debug)]
 pub(super) struct Tallies {
     shards: Vec<Vec<Row>>,
-    /// The tallies with extraordinary numbers, as in a damaged item.
+    /// The tallies with numbers that do not fit in a row, as in a damaged item.
     odd: HashMap<Spot, Tally>,
 }
 
-/// A tally, smaller. Generations are counted from the first of the epoch.
+/// A compact tally. Generations are counted from the first of the epoch.
 #[derive(Debug, Clone, Copy)]
 struct Row {
     sha256: [u8; 32],
@@ -38,7 +38,7 @@ const KEPT: u8 = 1;
 const CONDEMNED: u8 = 2;
 const ITEM_SHIFT: u8 = 3;
 
-/// The shards for the first two bytes of a sha256.
+/// The number of shards: one for each value of the first two bytes of a sha256.
 const SHARDS: usize = 1 << 16;
 
 impl Default for Tallies {
@@ -52,7 +52,7 @@ fn shard(sha256: &[u8; 32]) -> usize {
 }
 
 impl Row {
-    /// The row of a tally, if it fits into one.
+    /// Returns the row of a tally, if it fits into one.
     fn of((sha256, at_epoch): &Spot, tally: &Tally) -> Option<Self> {
         if tally.deleted > 0 {
             return None;
@@ -115,7 +115,7 @@ impl Tallies {
         self.shards[shard(&at.0)].binary_search_by(|row| row.spot().cmp(at))
     }
 
-    /// The tally of a blob; `None` if nothing is known of it.
+    /// Returns the tally of a blob; `None` if there is none.
     pub fn get(&self, at: &Spot) -> Option<Tally> {
         match self.find(at) {
             Ok(found) => Some(self.shards[shard(&at.0)][found].tally()),
@@ -123,7 +123,7 @@ impl Tallies {
         }
     }
 
-    /// Changes the tally of a blob, which is a new one if nothing was known of it.
+    /// Changes the tally of a blob, which begins empty.
     pub fn change(&mut self, at: Spot, change: impl FnOnce(&mut Tally)) {
         if let Some(tally) = self.odd.get_mut(&at) {
             return change(tally);
@@ -149,7 +149,7 @@ impl Tallies {
         }
     }
 
-    /// All tallies.
+    /// Lists all tallies.
     pub fn iter(&self) -> impl Iterator<Item = (Spot, Tally)> {
         let rows = self.shards.iter().flatten().map(|row| (row.spot(), row.tally()));
         rows.chain(self.odd.iter().map(|(at, tally)| (*at, *tally)))
@@ -191,12 +191,12 @@ mod tests {
                         present: n % 5 == 0,
                         item: state.map(|state| (state, first(at_epoch) + 9, number)),
                     };
-                    tallies.change(at, |there| *there = tally);
+                    tallies.change(at, |present| *present = tally);
                     expected.insert(at, tally);
                 }
             }
         }
-        // And from one that fits to one that does not, and back.
+        // Also from one that fits to one that does not, and back.
         for needed in [1, u64::MAX, 2] {
             let at = (sha256(1), 0);
             tallies.change(at, |tally| tally.record.needed = needed);
@@ -209,7 +209,7 @@ mod tests {
         assert!(tallies.odd.len() > 8 && tallies.odd.len() < expected.len());
     }
 
-    /// A million blobs take less than 96 MiB.
+    /// Limits the size of the tallies: a million blobs take less than 96 MiB.
     #[test]
     fn a_blob_takes_less_than_a_hundred_bytes() {
         let mut tallies = Tallies::default();

@@ -1,4 +1,4 @@
-//! How many versions need each blob, against what the blobs' items say.
+//! The number of versions that need each blob, compared with the blobs' items.
 
 use super::{
     compact::Tallies,
@@ -18,8 +18,8 @@ use crate::{
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How often blobs that look miscounted are counted again because versions that need them were added or deleted
-/// meanwhile, or, to mend them, because anyone was writing.
+/// The maximum number of recounts of blobs with a wrong count, in case versions that need them were added or deleted in
+/// the meantime, or, for a repair, anyone was writing.
 const RECOUNTS: usize = 5;
 
 /// The findings of one pass over the table.
@@ -27,7 +27,7 @@ const RECOUNTS: usize = 5;
 pub(super) struct Counted {
     pub packages: u64,
     pub versions: u64,
-    /// Some version can only be read by a newer release, so it is not known which blob it needs.
+    /// True if a version can only be read by a newer release, so that the blob that it needs is not known.
     unreadable: bool,
     blobs: Tallies,
 }
@@ -53,7 +53,7 @@ impl Counted {
     }
 }
 
-/// What can't be read is told of with its package.
+/// Returns a version and its blob. An unreadable version is reported with its package.
 fn version(key: &Key, item: &Item) -> Option<(Spot, VersionItem)> {
     if !(key.pk.starts_with("P#") && key.sk.starts_with("V#")) {
         return None;
@@ -69,7 +69,7 @@ fn blob(key: &Key, item: &Item) -> Option<(Spot, (BlobState, u64, u64))> {
     (*key == blob_key(&at)).then_some((at, (item.state, item.generation, item.refs)))
 }
 
-/// Returns true if an item is that of a blob, in the epoch that its key says, and can be read.
+/// Returns true if an item is the readable item of a blob, in the epoch of its key.
 pub(super) fn is_blob(key: &Key, item: &Item) -> bool {
     blob(key, item).is_some()
 }
@@ -85,11 +85,11 @@ fn blob_key((sha256, epoch): &Spot) -> Key {
     schema::blob_key(&Digest::from(*sha256), *epoch)
 }
 
-/// Some blobs counted over the whole table, and who needs them.
+/// The counts of some blobs over the whole table, and the packages that need them.
 #[derive(Default, PartialEq)]
 struct Pass {
     needs: BTreeMap<Spot, (Tally, BTreeMap<String, u64>)>,
-    /// Of all heads: the same in two passes, if none has moved between.
+    /// The hash of all heads: the same in two passes if none has moved in between.
     heads: u128,
 }
 
@@ -103,8 +103,7 @@ impl TableLedger {
         on_progress: OnProgress<'_>,
     ) -> Result<(), Error> {
         if counted.unreadable {
-            let what =
-                "how many versions need each blob was not judged: some can only be read by a newer sacker";
+            let what = "the number of versions that need each blob was not checked: some versions need a newer sacker to be read";
             on_violation(Violation::new("B#*".to_owned(), Invariant::Newer, what));
             return Ok(());
         }
@@ -124,15 +123,15 @@ impl TableLedger {
                 let (mut tally, packages) = first.needs.get(&at).cloned().unwrap_or_default();
                 let later = second.needs.get(&at).map_or_else(Tally::default, |(tally, _)| *tally);
                 if tally != later {
-                    // A version was added or deleted, perhaps before its item was read: nothing can be said.
+                    // A version was added or deleted, perhaps before its item was read: the count is inconclusive.
                     suspects.insert(at);
                     continue;
                 }
-                // One that can't be read was told of when it was met first.
+                // An unreadable one was reported when it was first read.
                 let Ok(item) = seen.get::<BlobItem>(key) else { continue };
                 tally.item = item.map(|item| (item.state, item.generation, item.refs));
                 if tally.wrong().is_some() {
-                    // It is not mended while others write, but in a moment nobody may.
+                    // It can't be repaired while others write, but a later attempt may succeed.
                     if repair && !quiet {
                         suspects.insert(at);
                     }
@@ -151,7 +150,7 @@ impl TableLedger {
             let raised = tally.item.is_none_or(|(_, _, refs)| refs < tally.record.needed);
             let fix = tally.repaired().filter(|_| quiet && (lower || raised) && packages.len() < MAX_ACTIONS);
             let fix = fix.map(|(condition, change)| {
-                // Should a version be added or deleted since, the count or the head of its package has changed.
+                // If a version is added or deleted, the count or the head of its package changes.
                 let unmoved = packages.iter().map(|(log, rev)| Action {
                     key: schema::head_key(log),
                     condition: Condition::equals("rev", *rev),

@@ -1,4 +1,4 @@
-//! The rules for the items of one package, judged as of one instant: that of its heads. Pure.
+//! The invariants of the items of one package, judged as of one instant: that of its heads. Pure.
 
 use super::{
     findings::Findings,
@@ -14,7 +14,7 @@ use crate::{
     table::{Action, Change, Condition, Item},
 };
 
-/// All that is wrong with a package; or else a version whose blob it takes to say so.
+/// Returns all violations of a package; or else a version whose blob must be read first.
 pub(super) fn examine(package: &Package) -> Result<Vec<Found>, Version> {
     let (releases_log, tags_log) = (&package.releases.log, &package.tags.log);
     let heads = || releases_log.head.iter().chain(&tags_log.head);
@@ -23,9 +23,9 @@ pub(super) fn examine(package: &Package) -> Result<Vec<Found>, Version> {
         tags(package, &states, &mut findings)?;
     } else {
         let key = tags_log.head_key();
-        findings.unjudged(&key, "the tags of the package were not judged, since its releases were not");
+        findings.unjudged(&key, "the tags of the package were not checked, since its releases were not");
     }
-    // A release that may not write the package, or an item of it, does not repair that either.
+    // A release that may not write the package, or one of its items, does not repair it either.
     let no_writes = heads().any(|head| schema::least(head, "write").is_some());
     let spared = |action: &Action| {
         let log = [releases_log, tags_log].into_iter().find(|log| log.pk == action.key.pk);
@@ -38,7 +38,7 @@ pub(super) fn examine(package: &Package) -> Result<Vec<Found>, Version> {
     Ok(found)
 }
 
-/// The states that versions had at that instant, if all entries can be read by this release.
+/// Returns the states of the versions at that instant, if this release can read all entries.
 fn releases<'a>(package: &'a Package, findings: &mut Findings) -> Result<Option<States<'a>>, Version> {
     let log = &package.releases.log;
     let head_key = log.head_key();
@@ -67,8 +67,8 @@ fn releases<'a>(package: &'a Package, findings: &mut Findings) -> Result<Option<
     let n = package.releases.versions.last().map_or(0, |version| version.n.get());
     let seen = head.as_ref().and_then(Option::as_ref);
     let rest = seen.map(|head| head.rest.clone()).unwrap_or_default();
-    // Of the same blob, what a newer release wrote in the copy stays; and which version is the latest can't be judged
-    // beside a state or an event that is not known.
+    // If the copy is of the same blob, the attributes that a newer release wrote in it are kept; and `latest` can't be
+    // judged if there is an unknown state or event.
     let as_it_is = seen.filter(|head| {
         let same = |blob: &BlobFields| head.blob.as_ref().is_some_and(|it| it.without_rest() == encode(blob));
         findings.unjudged > unjudged || (head.latest == latest && blob.is_some_and(same))
@@ -80,7 +80,7 @@ fn releases<'a>(package: &'a Package, findings: &mut Findings) -> Result<Option<
         encode(&Head { n, latest, blob, rev, chain, when, rest })
     });
     let head = match head {
-        // What can't be read was reported.
+        // An unreadable head was reported.
         Some(None) => None,
         Some(Some(head)) => Some((head.rev, Some(encode(&head)))),
         None => Some((0, None)),

@@ -1,4 +1,4 @@
-//! The records of each entry and version of a package that are held while it is read: about 200 bytes, where the item
+//! The compact records of a package's entries and versions while it is read: about 200 bytes each, where the item
 //! itself takes kilobytes. A package may have a million versions.
 
 use crate::{
@@ -12,13 +12,13 @@ use std::fmt;
 /// A sort key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Place {
-    /// A version, by its number.
+    /// The key of a version, by its number.
     Version(u64),
-    /// An event of releases, by its rev.
+    /// The key of an event of releases, by its rev.
     Release(u64),
-    /// An event of tags, by its rev.
+    /// The key of an event of tags, by its rev.
     Tag(u64),
-    /// Any other key. Boxed twice to be one word.
+    /// Any other key. Boxed twice to fit in one word.
     #[expect(clippy::box_collection, reason = "a place is to be small, and few are of this kind")]
     Other(Box<String>),
 }
@@ -47,7 +47,7 @@ impl Place {
     }
 }
 
-/// A value of the chain: 64 hex digits in 32 bytes. A damaged one is kept as it is.
+/// A chain value: 64 hex digits in 32 bytes. A damaged one is kept as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Link {
     Hash([u8; 32]),
@@ -86,15 +86,15 @@ pub(super) struct Entry {
     pub when: Timestamp,
     pub op: [u8; 16],
     pub chain: Link,
-    /// Absent: it fits to the one before it.
+    /// `None` if its chain value follows from the previous entry.
     pub unfit: Option<Box<Unfit>>,
 }
 
-/// The reason why it can't be said that an entry fits to the one before it.
+/// The reason why an entry's chain value is not known to follow from the previous entry.
 #[derive(Debug)]
 pub(super) enum Unfit {
     No,
-    /// The entry before it was not read right before it. It is needed whole until that is known.
+    /// The previous entry was not read right before it. The whole item is needed until that is known.
     Unknown(Item),
 }
 
@@ -104,7 +104,7 @@ impl Entry {
         Self { place, rev, when, op, chain, unfit: None }
     }
 
-    /// Returns true if this entry, which is not the first, fits to a chain.
+    /// Returns true if the chain value of this entry, which is not the first, follows from the previous one.
     pub fn fits(&self, pk: &str, before: &Link) -> bool {
         match self.unfit.as_deref() {
             None => true,
@@ -114,17 +114,17 @@ impl Entry {
     }
 }
 
-/// Returns true if an entry's chain is the next one.
+/// Returns true if an entry's chain value is the next one.
 pub(super) fn follows(entry: &Entry, pk: &str, item: &Item, before: &Link) -> bool {
     Link::of(&log::next(&before.to_string(), &entry.place.key(pk), item)) == entry.chain
 }
 
-/// Numbers, most of which follow each other.
+/// A set of numbers, most of which are consecutive.
 #[derive(Debug, Default)]
 struct Numbers(Vec<(u64, u64)>);
 
 impl Numbers {
-    /// Adds a number. Those of one kind of entry are added in ascending order, as they are read.
+    /// Adds a number. The numbers of one kind of entry are added in ascending order, as they are read.
     fn add(&mut self, number: u64) {
         match self.0.last_mut() {
             Some((_, last)) if number == *last + 1 => *last = number,
@@ -164,11 +164,11 @@ impl EntryNumbers {
     }
 }
 
-/// Returns the room for as many records as a head says that there are, of a package of any sound size. It is taken once,
-/// so that nothing is copied as the records grow.
-pub(super) fn room(says: u64) -> usize {
+/// Returns the capacity for the number of records that a head claims, up to a plausible size of a package. It is
+/// allocated once, so that nothing is copied as the records grow.
+pub(super) fn room(claimed: u64) -> usize {
     const MOST: u64 = 1 << 20;
-    usize::try_from(says.min(MOST)).unwrap_or_default()
+    usize::try_from(claimed.min(MOST)).unwrap_or_default()
 }
 
 /// Labels as text, or none.
@@ -185,7 +185,7 @@ pub(super) fn unpack(labels: &Packed) -> Labels {
     labels.as_ref().and_then(|labels| serde_json::from_str(labels).ok()).unwrap_or_default()
 }
 
-/// An item as text. Read back, it is the same item.
+/// Packs an item as text. Unpacking it returns the same item.
 pub(super) fn pack_item(item: &Item) -> Box<str> {
     canonical_object(item.iter().map(|(name, value)| (name.as_str(), value))).into()
 }
@@ -205,7 +205,7 @@ pub(super) struct VersionFact {
 }
 
 impl VersionFact {
-    /// Returns what may change of the item, as it was seen.
+    /// Returns the mutable attributes of the item, as they were read.
     pub fn seen(&self) -> Item {
         let mut item = Item::from_iter([("state".to_owned(), serde_json::json!(self.state))]);
         if let Some(more) =
@@ -234,7 +234,7 @@ pub(super) struct TagFact {
     pub place: Place,
     pub rev: u64,
     pub kind: TagKind,
-    /// Its tag's place in the order in which they were met.
+    /// The index of its tag in the order in which tags were first read.
     pub tag: Option<usize>,
     pub previous: Option<Version>,
     pub version: Option<Version>,
@@ -290,7 +290,7 @@ mod tests {
         assert_eq!(numbers.0.len(), 3);
     }
 
-    /// The record of a version and of its entry, without labels.
+    /// Limits the size of the records of a version and its entry, without labels.
     #[test]
     fn a_version_takes_less_than_two_hundred_bytes() {
         assert!(size_of::<Entry>() + size_of::<VersionFact>() < 200);

@@ -1,10 +1,10 @@
-//! Repairs and changes that were planned before them.
+//! Protecting repairs from changes that were planned before them.
 //!
-//! A change is planned from items that it does not act on, such as a version that `latest` falls to. It holds them by the
-//! `rev` of their log's head, and a repair of such an item leaves that as it is. So a change that was planned before a
-//! repair could commit after it, with what was wrong. To rule that out, a log is fenced once all is repaired that was
-//! found in it: the fence advances `rev`, and no plan from before it can commit. What did commit between the repair and the
-//! fence is found by looking again.
+//! A change is planned from items that it does not act on, such as the version that becomes `latest`. It checks them by
+//! the `rev` of their log's head, and a repair of such an item does not change that. So a change that was planned
+//! before a repair could commit after it, with the wrong content. To prevent that, a log is fenced once everything
+//! found in it is repaired: the fence advances `rev`, and no earlier plan can commit. A change that committed between
+//! the repair and the fence is found by examining the package again.
 
 use super::violation::{Invariant, OnProgress, OnViolation, Repair, Violation};
 use crate::{
@@ -15,16 +15,16 @@ use crate::{
 };
 use std::collections::BTreeSet;
 
-/// The most looks at a package after a fence. Each time but the first, changes have been committed meanwhile that
-/// were planned before.
+/// The maximum number of examinations of a package after a fence. Each one after the first means that changes that were
+/// planned before the fence have been committed in the meantime.
 const ROUNDS: usize = 5;
 
 /// The author of these fences.
 const ACTOR: &str = "fsck --repair";
 
 impl TableLedger {
-    /// Reports what is wrong with a package, and repairs what can be, so that no change that was planned before brings it
-    /// back.
+    /// Reports the violations of a package, and repairs them if possible, so that no change that was planned before
+    /// brings them back.
     pub(super) async fn audit_and_fence(
         &self,
         name: &PackageName,
@@ -52,7 +52,7 @@ impl TableLedger {
                 }
             };
             self.audit_package(name, repair, &mut watch, on_progress).await?;
-            // Nothing is added to a log that is not what it must be.
+            // Nothing is appended to a damaged log.
             let mut logs = repaired.difference(&unsound).peekable();
             if logs.peek().is_none() {
                 break;
@@ -64,7 +64,7 @@ impl TableLedger {
         Ok(())
     }
 
-    /// Makes sure that no change of a log can commit that was planned before now.
+    /// Ensures that no change of a log that was planned before now can commit.
     async fn fence_off(&self, log: &str) -> Result<(), Error> {
         let author = Author::new(ACTOR.parse().expect("it is an actor"));
         let key = schema::head_key(log);
@@ -72,10 +72,10 @@ impl TableLedger {
             self.retry_policy().run("fencing off changes that were planned before a repair", || async {
                 let head = self.table().get(&key).await?;
                 let seen = Snapshot::new(vec![key.clone()], vec![head], true);
-                // A head that can't be read, or not be changed, lets no change commit.
+                // A head that can't be read, or can't be changed, lets no change commit.
                 let Ok(fence) = self.fence(log, &author, &seen) else { return Ok(()) };
                 match self.send(&fence).await {
-                    // One that has moved meanwhile serves as well.
+                    // A head that has moved in the meantime has the same effect.
                     Ok(()) | Err(TransactError::Refused(_)) => Ok::<_, Fault>(()),
                     Err(TransactError::Fault(fault)) => Err(fault),
                 }
@@ -84,12 +84,12 @@ impl TableLedger {
     }
 }
 
-/// Returns true for a tag or an idempotency key: no part of a log, as its head and its entries are.
+/// Returns true for a tag or an idempotency key: neither is part of a log, unlike its head and its entries.
 fn is_apart(sk: &str) -> bool {
     sk.starts_with("t#") || sk.starts_with("K#")
 }
 
-/// Returns true for a rule that a log breaks, rather than what is derived from it.
+/// Returns true for an invariant of a log itself, rather than of the items derived from it.
 fn is_of_a_log(rule: Invariant) -> bool {
     matches!(
         rule,

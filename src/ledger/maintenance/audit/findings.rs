@@ -1,4 +1,4 @@
-//! What is found wrong with a package.
+//! The findings about a package.
 
 use super::{
     facts::Link,
@@ -14,51 +14,51 @@ use crate::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 
-/// A log that has been gone through.
+/// The result of checking a log.
 pub(super) struct Walked {
-    /// Whether it is as it must be, so that what is derived from it is right.
+    /// True if the log is sound, so that items can be derived from it.
     pub sound: bool,
     pub rev: u64,
     pub chain: Link,
     pub when: Option<Timestamp>,
 }
 
-/// What is found wrong.
+/// The violations found.
 #[derive(Clone, Default)]
 pub(super) struct Findings {
     pub found: Vec<Found>,
-    /// How much of the package this release can't judge.
+    /// The number of findings that this release can't judge.
     pub unjudged: usize,
-    /// The least release that knows all of the package, where its heads say.
+    /// The oldest release that knows everything in the package, if its heads name one.
     least: Option<String>,
 }
 
 impl Findings {
-    /// No findings yet, in a package with these heads.
+    /// Creates empty findings for a package with these heads.
     pub(super) fn of<'a>(mut heads: impl Iterator<Item = &'a Item>) -> Self {
         Self { least: heads.find_map(|head| schema::least(head, "all")), ..Self::default() }
     }
 
-    /// Adds what was found elsewhere.
+    /// Adds findings from elsewhere.
     pub(super) fn extend(&mut self, more: &Self) {
         self.found.extend_from_slice(&more.found);
         self.unjudged += more.unjudged;
     }
 
-    /// Something that a newer release wrote, and that is no breach.
+    /// Adds something that a newer release wrote, which is not a violation.
     pub(super) fn unjudged(&mut self, place: &Key, what: impl Into<String>) {
         self.unjudged += 1;
         let least = self.least.as_ref();
-        let least =
-            least.map_or_else(String::new, |least| format!("; sacker {least} knows all of this package"));
+        let least = least
+            .map_or_else(String::new, |least| format!("; sacker {least} knows everything in this package"));
         self.add(place, Invariant::Newer, format!("{}{least}", what.into()));
     }
 
     pub(super) fn unknown_word(&mut self, place: &Key, what: &str, word: &str) {
-        self.unjudged(place, format!("this release knows no {what} `{word}`, and does not judge it"));
+        self.unjudged(place, format!("this release does not know the {what} `{word}`, and did not check it"));
     }
 
-    /// How many breaches were found.
+    /// Returns the number of violations found.
     pub(super) fn violations(&self) -> usize {
         self.found.len() - self.unjudged
     }

@@ -1,4 +1,4 @@
-//! Reading the logs of a package page by page, and keeping of each item only what judging it takes.
+//! Reading the logs of a package page by page, and keeping only the data of each item that judging it needs.
 //!
 //! Entries of releases are in two ranges of sort keys, events before versions. Both are read at once, in the order of
 //! `rev`: so the chain is checked as they pass, and only an entry that is out of order is kept whole.
@@ -20,10 +20,10 @@ use crate::{
 };
 use std::collections::{BTreeSet, VecDeque};
 
-/// Versions come at and after this sort key, all other items of releases before it.
+/// The start of the sort keys of versions; all other items of releases are before it.
 const VERSIONS: &str = "V#";
 
-/// A range of a partition, read as it is needed.
+/// A range of a partition, read as needed.
 struct Cursor {
     rows: VecDeque<(String, Item)>,
     /// The next page, if there may be one.
@@ -44,8 +44,8 @@ impl Cursor {
         Self { rows: VecDeque::new(), query: Some(query), size }
     }
 
-    /// Reads on until there is a row, or no more. If a page has entries from after the log's head was read, the head is
-    /// read again: those that it then stands for were committed meanwhile.
+    /// Reads on until there is a row, or no more. If a page has entries from after the log's head was read, reads the
+    /// head again: it covers entries that were committed in the meantime.
     async fn fill(
         &mut self,
         ledger: &TableLedger,
@@ -70,7 +70,7 @@ impl Cursor {
         Ok(())
     }
 
-    /// Splits a range of which one page was read into what is before the versions, and the rest.
+    /// Splits a range of which one page was read into the rows before the versions, and the rest.
     fn split(mut self) -> [Self; 2] {
         let versions = self.rows.split_off(self.rows.partition_point(|(sk, _)| sk.as_str() < VERSIONS));
         let all_before = versions.is_empty();
@@ -104,7 +104,7 @@ impl Log {
         rev(sk, item).is_some_and(|rev| rev > self.rev() && rev <= self.seen)
     }
 
-    /// Notes what is the same for all items.
+    /// Records what is common to all items.
     fn meet(&mut self, key: &Key, item: &Item) {
         let place = Place::of(&key.sk);
         self.met.add(&place);
@@ -129,7 +129,7 @@ impl Log {
         self.entries.push(entry);
     }
 
-    /// Takes an idempotency key. The entry that it leads to has been read by now.
+    /// Takes an idempotency key. The entry that it refers to has been read by now.
     fn take_key(&mut self, key: &Key, item: &Item) {
         if let Some(remembered) = self.keys.read::<KeyItem>(key, item)
             && !self.odd.contains(&remembered.entry)
@@ -154,7 +154,7 @@ impl Releases {
                 let Some(event) = log.read.read::<ReleaseEvent>(&key, &item) else { return };
                 let ReleaseEvent { kind, version, was, labels, when, op, rev, chain, .. } = event;
                 if number(&key.sk) != Some(rev) {
-                    log.read.add(&key, Invariant::Form, format!("it calls itself rev {rev}"));
+                    log.read.add(&key, Invariant::Form, format!("its key does not match its rev, {rev}"));
                 }
                 let place = Place::of(&key.sk);
                 log.push(Entry::new(place.clone(), rev, when, &op, &chain), item);
@@ -170,12 +170,12 @@ impl Releases {
         let Some(version) = log.read.read::<VersionItem>(key, &item) else { return };
         let VersionItem { n, state, when, .. } = version;
         if number(&key.sk) != Some(n.get()) {
-            log.read.add(key, Invariant::Form, format!("it calls itself version {n}"));
+            log.read.add(key, Invariant::Form, format!("its key does not match its number, {n}"));
         }
         let more_labels = item.get("more_labels").and_then(serde_json::Value::as_object).map(pack_item);
         self.versions.push(VersionFact { n, state, labels: pack(&version.labels), more_labels });
         log.push(Entry::new(Place::of(&key.sk), version.rev, when, &version.op, &version.chain), item);
-        // The highest active one is probably `latest`.
+        // The highest active version is probably `latest`.
         let is_latest = state == State::Active && self.latest.is_none_or(|latest| latest < n);
         if is_latest && let Some(before) = self.latest.replace(n).filter(|before| !tagged.contains(before)) {
             self.blobs.remove(&before);
@@ -198,7 +198,7 @@ impl Tags {
         match key.sk.get(..2) {
             Some("E#") => self.take_event(&key, item),
             Some("t#") => {
-                // One without an event is reported, unless the event came later.
+                // A tag without an event is reported, unless the event came later.
                 let tag = self.by_key.entry(key.sk.into()).or_default();
                 tag.later = later;
                 tag.item = Some(pack_item(&item));
@@ -212,7 +212,7 @@ impl Tags {
         let log = &mut self.log;
         let Some(event) = log.read.read::<TagEvent>(key, &item) else { return };
         if number(&key.sk) != Some(event.rev) {
-            log.read.add(key, Invariant::Form, format!("it calls itself rev {}", event.rev));
+            log.read.add(key, Invariant::Form, format!("its key does not match its rev, {}", event.rev));
         }
         let tag = event.tag.as_ref().map(|tag| {
             let met = self.met;
@@ -230,7 +230,7 @@ impl Tags {
         self.events.push(TagFact { place, rev, kind, tag, previous, version, back, protection });
     }
 
-    /// The versions that tags are on.
+    /// Returns the versions that tags are on.
     pub fn versions(&self) -> BTreeSet<Version> {
         self.by_key.values().filter_map(|tag: &Tag| tag.last.as_ref()?.1).collect()
     }
@@ -251,7 +251,7 @@ impl TableLedger {
         loop {
             events.fill(self, &mut releases.log, on_progress).await?;
             versions.fill(self, &mut releases.log, on_progress).await?;
-            // What is no entry is taken last: what keys lead to is known then.
+            // Items that are not entries are taken last, when all targets of keys are known.
             let first = match (events.next(), versions.next()) {
                 (None, None) => break,
                 (Some((true, event)), Some((_, version))) => event <= version,
@@ -262,7 +262,7 @@ impl TableLedger {
                 releases.take(sk, item, tagged);
             }
         }
-        // Of two that call themselves the same, the last one counts.
+        // Of two versions with the same number, the last one counts.
         releases.versions.reverse();
         releases.versions.sort_by_key(|version| version.n);
         releases.versions.dedup_by_key(|version| version.n);
@@ -283,7 +283,7 @@ impl TableLedger {
         }
     }
 
-    /// Goes through a range of a partition.
+    /// Reads all items of a range of a partition.
     pub(super) async fn each(
         &self,
         pk: &str,

@@ -1,15 +1,15 @@
 //! Reading a package while others write to it, and judging it as of one instant.
 //!
 //! The two heads are read first, as one snapshot; their `rev` is the instant. Every entry up to it was committed before
-//! the rest is read, and never changes. Later ones are left out: if a page has any, the head is read again, and says which
-//! are sound. What does change is read later than the heads, and so may be ahead of them: the state and labels of a
-//! version, and a tag. So if anything looks wrong, the heads are read once more at the end, and the entries that were
-//! committed in between say what may have changed: that is left to another run.
+//! the rest is read, and never changes. Later entries are left out: if a page has any, the head is read again, and
+//! shows which are sound. The mutable items are read later than the heads, and so may be ahead of them: the state and
+//! labels of a version, and a tag. So if there is a finding, the heads are read once more at the end, and the entries
+//! that were committed in between show which items may have changed: those are left to another run.
 //!
-//! The only record of an item that is held is the one that judging it takes (see [`gather`](super::gather)).
+//! Of each item only the data that judging it needs is kept (see [`gather`](super::gather)).
 //!
-//! What is not ahead is as of the heads that were read last, too. A repair is conditional on those, so that it succeeds
-//! also where someone writes to the package all the time.
+//! Items that are not ahead are also as of the heads that were read last. A repair is conditional on those, so that it
+//! succeeds even if someone writes to the package all the time.
 
 use super::{
     examine::examine,
@@ -27,11 +27,11 @@ use crate::{
 };
 use std::collections::BTreeSet;
 
-/// How often a package is looked at because others write to what is to be repaired.
+/// The maximum number of times that a package is examined because others write to items that are to be repaired.
 const LOOKS: usize = 20;
 
 impl TableLedger {
-    /// Reports what is wrong with a package, and repairs what can be.
+    /// Reports the violations of a package, and repairs them if possible.
     pub(super) async fn audit_package(
         &self,
         name: &PackageName,
@@ -48,8 +48,8 @@ impl TableLedger {
                     continue;
                 }
                 let violation: Violation = self.settled(one, repair).await?;
-                // Another repair of this run may be what it waits for. After one, a change that was planned before it
-                // may have been committed after it.
+                // The finding may depend on another repair of this run. After a repair, a change that was planned
+                // before it may have been committed.
                 again |= matches!(violation.repair, Repair::Done | Repair::Overtaken);
                 if violation.repair == Repair::Overtaken && look < LOOKS {
                     continue;
@@ -64,7 +64,7 @@ impl TableLedger {
         Ok(())
     }
 
-    /// All that is wrong with a package.
+    /// Returns all violations of a package.
     async fn look(&self, name: &PackageName, on_progress: OnProgress<'_>) -> Result<Vec<Found>, Error> {
         let (releases, tags) = (schema::releases(name), schema::tags(name));
         let heads = [schema::head_key(&releases), schema::head_key(&tags)];
@@ -78,7 +78,7 @@ impl TableLedger {
         let listed = self.retrying(|| self.table().get(&entry)).await?.is_some();
         let mut package = Package { name: name.clone(), releases, tags, listed };
         let found = self.examined(&mut package).await?;
-        // Only something that looks wrong may have changed meanwhile.
+        // Only an item with a finding may have changed in the meantime.
         if found.is_empty() {
             return Ok(found);
         }
@@ -94,7 +94,7 @@ impl TableLedger {
         if moved { self.examined(&mut package).await } else { Ok(found) }
     }
 
-    /// All that is wrong with what was read of a package. Blobs that it takes to say so are read.
+    /// Returns all violations in the items that were read of a package. Reads the blobs that this needs.
     async fn examined(&self, package: &mut Package) -> Result<Vec<Found>, Error> {
         loop {
             match examine(package) {
@@ -102,7 +102,7 @@ impl TableLedger {
                 Err(version) => {
                     let key = schema::version_key(&package.name, version.get());
                     let item = self.retrying(|| self.table().get(&key)).await?;
-                    // Another item than the one that was met, if versions call themselves by others' numbers.
+                    // The item may be another than the one that was read first, if versions have each other's numbers.
                     let item = item.and_then(|item| decode::<VersionItem>(&key, &item).ok());
                     package.releases.blobs.insert(version, item.map(|item| item.copied_blob()));
                 }
@@ -110,7 +110,7 @@ impl TableLedger {
         }
     }
 
-    /// Reads the entries after a log's head, up to a rev: what was committed while the log was read.
+    /// Reads the entries after a log's head, up to a rev: those that were committed while the log was read.
     async fn read_later(&self, log: &mut Log, until: u64) -> Result<(), Error> {
         let range =
             |kind: char, after: u64| (format!("{kind}#{:016}", after + 1), format!("{kind}#{until:016}"));
@@ -130,7 +130,7 @@ impl TableLedger {
             };
             self.each(&log.pk, first, last, take).await?;
         }
-        // Should any of them be missing, it is not known what it changed.
+        // If one of them is missing, its effect is not known.
         later.changed.all |= later.count != until - from;
         (log.until, log.later) = (Some(until), later);
         Ok(())

@@ -1,4 +1,4 @@
-//! The records of a package, as far as judging it takes.
+//! The records of a package, as far as judging it needs them.
 
 use super::{
     facts::{Entry, EntryNumbers, Place, ReleaseFact, TagFact, VersionFact, room},
@@ -17,19 +17,19 @@ pub(super) struct Package {
     pub name: PackageName,
     pub releases: Releases,
     pub tags: Tags,
-    /// Whether it is in the directory.
+    /// True if the package is in the directory.
     pub listed: bool,
 }
 
 /// The records of its releases.
 pub(super) struct Releases {
     pub log: Log,
-    /// In ascending order, once all were read.
+    /// The versions, in ascending order once all were read.
     pub versions: Vec<VersionFact>,
     pub events: Vec<ReleaseFact>,
-    /// The blobs of the versions that tags are on, and of the highest one that is active. No blob: the version is gone.
+    /// The blobs of the versions that tags are on, and of the highest active one. No blob: the version is missing.
     pub blobs: BTreeMap<Version, Option<BlobFields>>,
-    /// The highest version that was met as active.
+    /// The highest active version that was read.
     pub latest: Option<Version>,
 }
 
@@ -37,18 +37,18 @@ pub(super) struct Releases {
 pub(super) struct Tags {
     pub log: Log,
     pub events: Vec<TagFact>,
-    /// By sort key.
+    /// The tags by sort key.
     pub by_key: BTreeMap<Box<str>, Tag>,
-    /// The number of tags that events were met of.
+    /// The number of tags that have events.
     pub met: usize,
 }
 
 /// The record of a tag.
 #[derive(Default)]
 pub(super) struct Tag {
-    /// Its place in the order in which events of tags were met.
+    /// The tag's index in the order in which events of tags were read.
     pub number: Option<usize>,
-    /// Its last event: the rev, the version that it is on, and the item.
+    /// The tag's last event: the rev, the version that it is on, and the item.
     pub last: Option<(u64, Option<Version>, Box<str>)>,
     pub item: Option<Box<str>>,
     /// True if it was changed after the instant that the log is judged at.
@@ -58,27 +58,27 @@ pub(super) struct Tag {
 /// The records of either log.
 pub(super) struct Log {
     pub pk: String,
-    /// The head, read before all else.
+    /// The head, read before everything else.
     pub head: Option<Item>,
-    /// All entries up to the head, and those beyond it that no later head stands for.
+    /// All entries up to the head, and those beyond it that no later head covers.
     pub entries: Vec<Entry>,
-    /// The breaches of items by themselves.
+    /// The violations of single items.
     pub read: Findings,
-    /// The breaches of idempotency keys by themselves. The rest of the log does not rest on them.
+    /// The violations of single idempotency keys. The rest of the log does not depend on them.
     pub keys: Findings,
     /// True if an entry needs a newer release to be read.
     pub closed: bool,
     /// The sort keys of items that need a newer release to be written.
     pub spared: BTreeSet<String>,
-    /// Idempotency keys that lead to an entry that was not met, and that entry.
+    /// Idempotency keys that refer to an entry that was not read, and that entry.
     pub dangling: Vec<(String, String)>,
-    /// The entries that were met, sound or not.
+    /// The numbers of the entries that were read, sound or not.
     pub met: EntryNumbers,
-    /// The sort keys of those without a number in it.
+    /// The sort keys of entries that have no number.
     pub odd: BTreeSet<String>,
-    /// The highest rev that the head was seen to have while the entries were read; 0 if it was not read again.
+    /// The highest rev that the head had while the entries were read; 0 if it was not read again.
     pub seen: u64,
-    /// The `rev` of the head that was read after all items, if that was another.
+    /// The `rev` of the head that was read after all items, if it was another.
     pub until: Option<u64>,
     pub later: Later,
 }
@@ -140,12 +140,12 @@ impl Log {
         number_in(self.head.as_ref(), "rev")
     }
 
-    /// Returns true if what entries are copied to can be derived from the log: it is sound, and up to its head.
+    /// Returns true if copies of entries can be derived from the log: it is sound, and complete up to its head.
     pub fn may_be_derived(&self, walked: &Walked) -> bool {
         walked.sound && self.rev() <= walked.rev
     }
 
-    /// The check that nothing was committed to the log since it was read.
+    /// Returns the check that nothing was committed to the log since it was read.
     pub fn is_still(&self, walked: &Walked) -> Action {
         let condition = still_at(self.until.unwrap_or(walked.rev));
         Action { key: self.head_key(), condition, change: Change::Check }
@@ -156,7 +156,7 @@ impl Log {
         self.later.entries.has(sk)
     }
 
-    /// The versions that may be ahead of the head.
+    /// Returns the versions that may be ahead of the head.
     pub fn changed(&self) -> &Changed {
         &self.later.changed
     }
@@ -177,7 +177,7 @@ impl Later {
     }
 }
 
-/// Versions that later events are about.
+/// The versions that later events changed.
 #[derive(Debug, Default)]
 pub(super) struct Changed {
     pub all: bool,

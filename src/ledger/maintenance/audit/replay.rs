@@ -1,8 +1,8 @@
-//! The versions of a package against what its events say: their states and later labels. Pure.
+//! The states and later labels of a package's versions, compared with their events. Pure.
 //!
-//! Both can be derived: a version is added as active and with its own labels, and each event says what it changed. Of
-//! two labels of one name the first stands. (Earlier releases let concurrent commands lose labels, and accept two values
-//! of one name.)
+//! Both can be derived: a version is added as active and with its own labels, and each event records its change. Of two
+//! labels of one name the first counts. (Earlier releases let concurrent commands lose labels, and accept two values of
+//! one name.)
 
 use super::{
     facts::{VersionFact, unpack},
@@ -18,14 +18,14 @@ use crate::{
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What the events of a package say.
+/// The result of replaying the events of a package.
 #[derive(Default)]
 struct Replayed {
-    /// The state, and the later labels, of each version that there is an event about.
+    /// The state, and the later labels, of each version that has an event.
     versions: BTreeMap<Version, (State, Labels)>,
-    /// Versions about which the events contradict each other, or say something that can't be written.
+    /// Versions whose events contradict each other, or record something that can't be written.
     doubtful: BTreeSet<Version>,
-    /// Versions that an event of an unknown kind is about, and whether there is one about no version.
+    /// Versions with an event of an unknown kind, and whether there is such an event without a version.
     unknown: BTreeSet<Version>,
     all_unknown: bool,
 }
@@ -43,7 +43,7 @@ impl Replayed {
 /// The versions with the state that each had at the instant that the package is judged at.
 pub(super) struct States<'a> {
     releases: &'a Releases,
-    /// Where that is not the state that was read.
+    /// The versions whose state then differs from the one that was read.
     others: BTreeMap<Version, State>,
 }
 
@@ -52,18 +52,18 @@ impl<'a> States<'a> {
         self.others.get(&version.n).copied().unwrap_or(version.state)
     }
 
-    /// Returns the state of a version that is there.
+    /// Returns the state of a version, if it exists.
     pub fn get(&self, version: Version) -> Option<State> {
         Some(self.of(self.releases.version(version)?))
     }
 
-    /// The highest version that is active.
+    /// Returns the highest active version.
     pub fn latest(&self) -> Option<Version> {
         let mut versions = self.releases.versions.iter().rev();
         versions.find(|version| self.of(version) == State::Active).map(|version| version.n)
     }
 
-    /// Returns the blob of a version that is there.
+    /// Returns the blob of a version, if it exists.
     ///
     /// # Errors
     /// The version, if its blob was not kept.
@@ -72,7 +72,7 @@ impl<'a> States<'a> {
     }
 }
 
-/// Compares versions with what the events say.
+/// Compares versions with their events.
 pub(super) fn replay<'a>(package: &'a Package, walked: &Walked, findings: &mut Findings) -> States<'a> {
     let releases = &package.releases;
     let log = &releases.log;
@@ -81,7 +81,7 @@ pub(super) fn replay<'a>(package: &'a Package, walked: &Walked, findings: &mut F
     let mut others = BTreeMap::new();
     for version in &releases.versions {
         let key = || schema::version_key(&package.name, version.n.get());
-        // What such an event does to a version is not known.
+        // The effect of such an event on a version is not known.
         if replayed.is_unknown(version.n) {
             if let State::Other(word) = version.state {
                 findings.unknown_word(&key(), "state", word.as_str());
@@ -98,12 +98,12 @@ pub(super) fn replay<'a>(package: &'a Package, walked: &Walked, findings: &mut F
         let (mut wrong, mut set) = (Vec::new(), Item::new());
         if version.state != state {
             set.insert("state".to_owned(), json!(state));
-            wrong.push(format!("it is {}, and the events say that it is {state}", version.state));
+            wrong.push(format!("it is {}, and by its events it is {state}", version.state));
         }
-        let there = unpack(&version.more_labels);
-        if there != more {
+        let stored = unpack(&version.more_labels);
+        if stored != more {
             set.insert("more_labels".to_owned(), json!(more));
-            let names = differing(&there, &more).join(", ");
+            let names = differing(&stored, &more).join(", ");
             wrong.push(format!("its later labels are not those of the events: {names}"));
         }
         if wrong.is_empty() {
@@ -117,20 +117,20 @@ pub(super) fn replay<'a>(package: &'a Package, walked: &Walked, findings: &mut F
     States { releases, others }
 }
 
-/// Sets attributes of a version, under the condition that all that may change of it is as it was seen.
+/// Sets attributes of a version, under the condition that all its mutable attributes are as they were read.
 fn set_where_same(key: Key, seen: &Item, set: Item) -> Action {
     let same = ["state", "more_labels"].map(|attribute| Condition::same(attribute, seen));
     Action { key, condition: Condition::All(same.into()), change: Change::Update { set, add: [].into() } }
 }
 
-/// The names of labels that one has and the other has not, or with another value.
+/// Returns the names of the labels that differ: missing on one side, or with another value.
 fn differing(one: &Labels, other: &Labels) -> Vec<String> {
     let (one, other): (BTreeSet<_>, BTreeSet<_>) = (one.iter().collect(), other.iter().collect());
     let names: BTreeSet<_> = one.symmetric_difference(&other).map(|(name, _)| (*name).to_owned()).collect();
     names.into_iter().collect()
 }
 
-/// Replays the events, and reports what is wrong with the events themselves.
+/// Replays the events, and reports the violations of the events themselves.
 fn go_through(releases: &Releases, findings: &mut Findings) -> Replayed {
     let mut events: Vec<_> = releases.events.iter().collect();
     events.sort_by_key(|event| event.rev);
@@ -150,16 +150,12 @@ fn go_through(releases: &Releases, findings: &mut Findings) -> Replayed {
             continue;
         };
         let Some(version) = releases.version(number) else {
-            findings.add(key, Invariant::State, format!("it is about version {number}, which is not there"));
+            findings.add(key, Invariant::State, format!("it refers to version {number}, which is missing"));
             continue;
         };
         let (mut state, mut more) = replayed.of(number);
         if !replayed.is_unknown(number) && event.was.is_some_and(|was| was != state) {
-            findings.add(
-                key,
-                Invariant::State,
-                format!("it found the version in a state that is not {state}"),
-            );
+            findings.add(key, Invariant::State, format!("its previous state is not {state}"));
             replayed.doubtful.insert(number);
         }
         match event.kind {

@@ -1,14 +1,14 @@
-//! What an audit went through.
+//! The result of an audit.
 
 use super::{compact::Tallies, tally::Record};
 use crate::model::{Address, Digest};
 
-/// The numbers of what an audit went through, and the blobs that must be in the store.
+/// The number of records that an audit checked, and the blobs that must be in the store.
 #[derive(Debug, Default)]
 pub struct AuditReport {
-    /// How many packages were examined.
+    /// The number of packages examined.
     pub packages: u64,
-    /// How many versions they have, deleted ones included.
+    /// The number of their versions, deleted ones included.
     pub versions: u64,
     pub(super) blobs: Tallies,
 }
@@ -16,17 +16,17 @@ pub struct AuditReport {
 /// A blob that must be in the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NeededBlob {
-    /// Its address.
+    /// The address.
     pub address: Address,
-    /// Its size in bytes.
+    /// The size in bytes.
     pub size: u64,
-    /// True if it was noted as [`present`](AuditReport::note_present).
+    /// True if it was recorded as [`present`](AuditReport::note_present).
     pub present: bool,
 }
 
 impl AuditReport {
-    /// The blobs that must be in the store, in the order of their sha256, but for a few with numbers that no sound
-    /// ledger has.
+    /// Lists the blobs that must be in the store, in the order of their sha256, except for a few with numbers that no
+    /// sound ledger has.
     pub fn needed(&self) -> impl Iterator<Item = NeededBlob> {
         self.blobs.iter().filter(|(_, tally)| tally.record.needed > 0).map(|((sha256, _), tally)| {
             let Record { generation, size, .. } = tally.record;
@@ -35,7 +35,7 @@ impl AuditReport {
         })
     }
 
-    /// Notes that the store has an object of a size at this address. If no version needs that, nothing is noted.
+    /// Records that the store has an object of a size at this address. Ignored if no version needs the object.
     pub fn note_present(&mut self, address: &Address, size: u64) {
         let at = (address.sha256.to_bytes(), address.epoch());
         let is_it = |record: &Record| {

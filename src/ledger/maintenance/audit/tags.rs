@@ -1,4 +1,4 @@
-//! The rules for a package's tags and their log. Pure, as [`examine`](super::examine).
+//! The invariants of a package's tags and their log. Pure, as [`examine`](super::examine).
 
 use super::{
     facts::{TagFact, unpack_item},
@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, HashSet};
 /// The last event of each tag, by the tag's sort key.
 type Last<'a> = BTreeMap<&'a str, &'a TagFact>;
 
-/// Reports what is wrong with the tags of a package; or returns a version whose blob it takes to say so.
+/// Reports the violations of a package's tags; or returns a version whose blob must be read first.
 pub(super) fn tags(package: &Package, states: &States<'_>, findings: &mut Findings) -> Result<(), Version> {
     let Tags { log, by_key, .. } = &package.tags;
     let head_key = log.head_key();
@@ -35,7 +35,7 @@ pub(super) fn tags(package: &Package, states: &States<'_>, findings: &mut Findin
     for (sk, tag) in by_key.iter().filter(|(_, tag)| !tag.later) {
         let key = Key::new(&log.pk, &**sk);
         if tag.last.is_none() {
-            findings.add(&key, Invariant::Tag, "no event is about this tag");
+            findings.add(&key, Invariant::Tag, "the log has no event of this tag");
         } else {
             compare_tags(&key, tag, states, log, &walked, findings)?;
         }
@@ -49,7 +49,7 @@ pub(super) fn tags(package: &Package, states: &States<'_>, findings: &mut Findin
         .when
         .map(|when| encode(&TagHead { rev: walked.rev, chain: walked.chain.to_string(), when, rest }));
     match head {
-        // What can't be read was reported.
+        // An unreadable tag was reported.
         Some(None) => {}
         Some(Some(head)) => {
             compare_heads(&head_key, head.rev, Some(&encode(&head)), derived, &walked, findings);
@@ -63,7 +63,7 @@ pub(super) fn tags(package: &Package, states: &States<'_>, findings: &mut Findin
     Ok(())
 }
 
-/// Goes through the events, reports those that can't come after the ones before, and returns the last of each tag.
+/// Replays the events, reports those that can't follow the previous ones, and returns the last of each tag.
 fn go_through<'a>(tags: &'a Tags, findings: &mut Findings) -> Last<'a> {
     let mut events: Vec<&TagFact> = tags.events.iter().collect();
     events.sort_by_key(|event| event.rev);
@@ -84,7 +84,7 @@ fn go_through<'a>(tags: &'a Tags, findings: &mut Findings) -> Last<'a> {
         };
         let restores = past.contains(&(tag, event.version, event.back));
         if !follows(event, last[tag], restores) {
-            findings.add(key, Invariant::Tag, "it does not begin where the tag was");
+            findings.add(key, Invariant::Tag, "its previous version is not the one that the tag was on");
         }
         last[tag] = Some(event);
         if rolled_back.contains(&tag) {
@@ -94,7 +94,7 @@ fn go_through<'a>(tags: &'a Tags, findings: &mut Findings) -> Last<'a> {
     tags.by_key.iter().filter_map(|(sk, tag)| Some((&**sk, last[tag.number?]?))).collect()
 }
 
-/// The live tags by the last event of each; `None` where what an event does to a tag is not known.
+/// Returns the live tags by the last event of each; `None` if the effect of an event on a tag is not known.
 fn live_tags(last: &Last<'_>) -> Option<live::Live> {
     if last.values().any(|event| matches!(event.kind, TagKind::Other(_))) {
         return None;
@@ -103,20 +103,25 @@ fn live_tags(last: &Last<'_>) -> Option<live::Live> {
     Some(on.collect())
 }
 
-/// What a head says of the live tags, against the last event of each.
+/// Compares the live tags in a head with the last event of each.
 fn compare_live(key: &Key, head: &TagHead, last: &Last<'_>, findings: &mut Findings) {
-    if let Some(says) = live_tags(last).and_then(|on| live::corrected(head, on)) {
-        let set = Item::from_iter([(live::LIVE.to_owned(), says.into())]);
+    if let Some(correct) = live_tags(last).and_then(|on| live::corrected(head, on)) {
+        let set = Item::from_iter([(live::LIVE.to_owned(), correct.into())]);
         let change = Change::Update { set, add: [].into() };
         let fix = vec![Action { key: key.clone(), condition: still_at(head.rev), change }];
-        findings.repairable(key, Invariant::Tag, "the live tags that it names are others", Some(fix));
+        findings.repairable(
+            key,
+            Invariant::Tag,
+            "its list of live tags does not match the events",
+            Some(fix),
+        );
     }
 }
 
-/// Returns true if an event of a tag can come after the one before it. `restores`: an earlier one has its version and way
-/// back.
+/// Returns true if an event of a tag can follow the previous one. `restores` is true if an earlier event has its
+/// version and `back`.
 fn follows(event: &TagFact, before: Option<&TagFact>, restores: bool) -> bool {
-    // What an event of an unknown kind does to a tag is not known, nor what can come after it.
+    // The effect of an event of an unknown kind on a tag is not known, and neither are the events that can follow it.
     if [Some(event), before].into_iter().flatten().any(|it| matches!(it.kind, TagKind::Other(_))) {
         return true;
     }
@@ -125,7 +130,7 @@ fn follows(event: &TagFact, before: Option<&TagFact>, restores: bool) -> bool {
     let continues = match event.kind {
         TagKind::Move => event.version.is_some() && event.back == before.map(|it| it.rev),
         TagKind::Untag => event.version.is_none() && event.back == before.map(|it| it.rev),
-        // It restores an earlier event of the tag, and goes on from there; or undoes the first.
+        // A rollback restores an earlier event of the tag, and continues from there; or undoes the first.
         TagKind::Rollback => {
             let undoes_the_first = event.version.is_none() && before.is_some_and(|it| it.back.is_none());
             restores || undoes_the_first
@@ -153,7 +158,7 @@ fn compare_tags(
     findings: &mut Findings,
 ) -> Result<(), Version> {
     let event = tag.last.as_ref().map(|(_, _, event)| unpack_item(event));
-    // It was read once.
+    // The event was readable once.
     let Some(event) = event.and_then(|event| TagEvent::deserialize(event).ok()) else { return Ok(()) };
     if matches!(event.kind, TagKind::Other(_)) {
         return Ok(());
@@ -163,7 +168,7 @@ fn compare_tags(
     if let Some(version) = event.version
         && target.is_none_or(|(_, state)| !matches!(state, State::Active | State::Other(_)))
     {
-        let state = target.map_or_else(|| "not there".to_owned(), |(_, state)| state.to_string());
+        let state = target.map_or_else(|| "missing".to_owned(), |(_, state)| state.to_string());
         findings.add(key, Invariant::Tag, format!("it is on version {version}, which is {state}"));
         sound = false;
     }
@@ -182,7 +187,7 @@ fn compare_tags(
         None => None,
     };
     let blob = blob.map(|blob| {
-        // Of the same blob, what a newer release wrote in the copy stays.
+        // If the copy is of the same blob, the attributes that a newer release wrote in it are kept.
         seen_blob.filter(|seen| seen.without_rest() == encode(blob)).unwrap_or_else(|| blob.clone())
     });
     let derived = encode(&TagItem {
@@ -205,7 +210,7 @@ fn compare_tags(
     let fix = sound.then(|| {
         vec![Action { key: key.clone(), condition: seen, change: Change::Put(derived) }, log.is_still(walked)]
     });
-    let what = if item.is_none() { "the tag is missing" } else { "it is not what its last event says" };
+    let what = if item.is_none() { "the tag is missing" } else { "it does not match its last event" };
     findings.repairable(key, Invariant::Tag, what, fix);
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What one pass over the table finds of a blob.
+//! The findings of one pass over the table about a blob.
 
 use crate::{
     ledger::schema::{BlobState, VersionItem},
@@ -14,7 +14,7 @@ pub(super) type Spot = ([u8; 32], u64);
 /// The record of a blob.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Record {
-    /// How many versions need it, at which generation, and how large they say it is.
+    /// The number of versions that need it, the generation that they need, and the size that they record.
     pub needed: u64,
     pub generation: Generation,
     pub size: u64,
@@ -24,15 +24,15 @@ pub(super) struct Record {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Tally {
     pub record: Record,
-    /// How many versions have needed it until they were deleted, for good.
+    /// The number of versions that needed it until they were deleted.
     pub deleted: u64,
-    /// Its versions disagree about its generation or its size.
+    /// True if its versions disagree about its generation or its size.
     pub torn: bool,
-    /// A version that needs it, or its own item, is in a state that this release does not know.
+    /// True if a version that needs it, or its own item, is in a state that this release does not know.
     pub unknown: bool,
-    /// The store has it, with its size.
+    /// True if the store has it, with its size.
     pub present: bool,
-    /// Its item: state, generation, count.
+    /// The blob's item: state, generation, count.
     pub item: Option<(BlobState, u64, u64)>,
 }
 
@@ -46,7 +46,7 @@ impl Tally {
         (record.generation, record.size) = (version.blob.generation, version.blob.size);
     }
 
-    /// Returns a description of the breach, if there is one.
+    /// Returns a description of the violation, if there is one.
     pub fn wrong(&self) -> Option<String> {
         let Record { needed, generation, .. } = self.record;
         if self.unknown || matches!(self.item, Some((BlobState::Other(_), ..))) {
@@ -71,8 +71,8 @@ impl Tally {
         }
     }
 
-    /// The item as it should be, and the condition that it is as it was seen. A generation never goes back, and what
-    /// was condemned may be deleted already: neither can be mended.
+    /// Returns the correct item, and the condition that the present one has not changed since it was read. A generation
+    /// never goes back, and a condemned object may be deleted already: neither can be repaired.
     pub fn repaired(&self) -> Option<(Condition, Change)> {
         let Record { needed, generation, .. } = self.record;
         let equals = |state: &str, at: u64, refs: u64| {
@@ -95,7 +95,7 @@ impl Tally {
             Some(_) => return None,
         };
         let (state, at, refs) = item;
-        // What else a newer release wrote there stays.
+        // The attributes that a newer release wrote are kept.
         let set = json!({ "state": state, "gen": at, "refs": refs });
         let set = set.as_object().cloned().unwrap_or_default();
         Some((condition, Change::Update { set, add: BTreeMap::new() }))

@@ -1,41 +1,41 @@
-//! What an audit reports.
+//! The findings that an audit reports.
 
 use crate::table::Action;
 use std::fmt;
 
-/// The rules that an audit checks.
+/// The invariants that an audit checks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Invariant {
-    /// An item can't be read, contradicts its own key, or has a key that no item has.
+    /// Every item is readable, agrees with its own key, and has a key of a known form.
     Form,
     /// Versions are dense, and so are the entries of each log up to its head.
     Dense,
-    /// A head is what its log says.
+    /// A head agrees with its log.
     Head,
     /// Each operation is done once, within a package.
     Op,
     /// Times grow along each log.
     Time,
-    /// The hash chain fits.
+    /// The hash chain is unbroken.
     Chain,
-    /// Versions are in the state, and have the later labels, that the events say.
+    /// Versions have the state, and the later labels, that their events record.
     State,
-    /// Tags are where their events say, on active versions.
+    /// Tags are on the versions that their events record, and these are active.
     Tag,
-    /// Idempotency keys lead to entries that are there.
+    /// Idempotency keys refer to existing entries.
     Key,
     /// The directory has every package, and nothing else.
     Directory,
     /// A blob's item counts the versions that need it, and keeps the generation that they need.
     Refs,
-    /// The store has every blob that some version needs.
+    /// The store has every blob that a version needs.
     Missing,
-    /// The store's object has the size that the ledger says.
+    /// The store's object has the size that the ledger records.
     Size,
-    /// The store's object has the sha256 that the ledger says.
+    /// The store's object has the sha256 that the ledger records.
     Bytes,
-    /// No rule is broken as far as this release can judge: a newer one wrote something that it does not know.
+    /// The audit can't judge something that a newer release wrote.
     Newer,
 }
 
@@ -61,52 +61,52 @@ impl fmt::Display for Invariant {
     }
 }
 
-/// The outcome of a repair of a breach.
+/// The outcome of a repair of a violation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Repair {
-    /// There is nothing else that the right content could be derived from.
+    /// The correct content can't be derived from anything else.
     Impossible,
-    /// It can be repaired, and no repair was asked for.
+    /// A repair is possible, and was not requested.
     Possible,
-    /// It was repaired.
+    /// The violation was repaired.
     Done,
-    /// A repair was asked for, and others were writing there: another run decides.
+    /// A repair was requested, and others were writing there: run it again.
     Overtaken,
 }
 
-/// Something that is not as it must be.
+/// A violation of an invariant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
-    /// Where: the key of an item of the ledger, or the address of a blob.
+    /// The key of an item of the ledger, or the address of a blob.
     pub place: String,
-    /// The rule that is broken.
+    /// The violated invariant.
     pub rule: Invariant,
-    /// A description of the breach, for people.
+    /// A description of the violation, for people.
     pub what: String,
     /// The outcome of its repair.
     pub repair: Repair,
 }
 
 impl Violation {
-    /// True for something that this release can't judge, rather than a breach.
+    /// Returns true for something that this release can't judge, rather than a violation.
     #[must_use]
     pub fn is_unjudged(&self) -> bool {
         self.rule == Invariant::Newer
     }
 
-    /// A breach that nothing can repair.
+    /// Creates a violation that can't be repaired.
     pub(crate) fn new(place: String, rule: Invariant, what: impl Into<String>) -> Self {
         Self { place, rule, what: what.into(), repair: Repair::Impossible }
     }
 }
 
-/// Is told of each breach as it is found.
+/// A callback for each violation as it is found.
 pub type OnViolation<'a> = &'a mut (dyn FnMut(Violation) + Send);
 
-/// Is called with the number of items that were read, as they are.
+/// A callback with the number of items read, as they are read.
 pub type OnProgress<'a> = &'a (dyn Fn(u64) + Send + Sync);
 
-/// A breach, and what would mend it.
+/// A violation, and the actions that would repair it.
 #[derive(Clone)]
 pub(super) struct Found {
     pub violation: Violation,
@@ -115,4 +115,4 @@ pub(super) struct Found {
 
 /// The report on an item of a kind that this release does not know.
 pub(super) const UNKNOWN_ITEM: &str =
-    "this release knows no such item, and does not judge it: a newer sacker wrote it, or another program";
+    "this release does not know this kind of item: a newer sacker, or another program, wrote it";

@@ -1,4 +1,4 @@
-//! The rules that hold for either log of a package. Pure.
+//! The invariants of either log of a package. Pure.
 
 use super::{
     facts::{Entry, Link},
@@ -14,7 +14,7 @@ use crate::{
 use std::collections::{BTreeSet, HashSet};
 
 impl Findings {
-    /// Goes along a log: dense in `rev`, times that grow, each operation's entries together, and the chain.
+    /// Checks a log: dense in `rev`, ascending times, the entries of each operation together, and the chain.
     pub(super) fn walk(&mut self, log: &Log, tags: bool) -> Walked {
         let before = self.violations();
         let mut entries: Vec<&Entry> = log.entries.iter().collect();
@@ -31,16 +31,20 @@ impl Findings {
                 let what = if entry.rev == rev {
                     format!("{pk} has a second entry at rev {rev}")
                 } else {
-                    format!("{pk} has nothing between rev {rev} and rev {}", entry.rev)
+                    format!("{pk} has no entries between rev {rev} and rev {}", entry.rev)
                 };
                 self.add(&key(), Invariant::Dense, what);
             }
             // After a gap there is nothing to compare with.
             if !gap && !entry.fits(&log.pk, chain) {
-                self.add(&key(), Invariant::Chain, "it is not what was written, or what is before it is not");
+                self.add(&key(), Invariant::Chain, "it or an entry before it is not as it was written");
             }
             if when.is_some_and(|when| entry.when <= when) {
-                self.add(&key(), Invariant::Time, format!("{} is not after the entry before it", entry.when));
+                self.add(
+                    &key(),
+                    Invariant::Time,
+                    format!("{} is not later than the entry before it", entry.when),
+                );
             }
             // Several tags can be set at once.
             let together = tags && last_op == Some(entry.op);
@@ -66,14 +70,14 @@ pub(super) fn number(sk: &str) -> Option<u64> {
 
 pub(super) fn check_key_targets(log: &Log, findings: &mut Findings) {
     findings.extend(&log.keys);
-    // What a key leads to may have been committed after the instant that the log is judged at.
+    // The target of a key may have been committed after the instant that the log is judged at.
     for (sk, entry) in log.dangling.iter().filter(|(_, entry)| !log.was_added(entry)) {
-        let what = format!("it leads to {entry}, which is not there");
+        let what = format!("it refers to {entry}, which is missing");
         findings.add(&Key::new(&log.pk, sk), Invariant::Key, what);
     }
 }
 
-/// A head against what its log says it is.
+/// Compares a head with the one derived from its log.
 pub(super) fn compare_heads(
     key: &Key,
     rev: u64,
@@ -86,7 +90,8 @@ pub(super) fn compare_heads(
         return;
     }
     if rev > walked.rev {
-        let what = format!("it is at rev {rev}, and the log ends at {}: its end is missing", walked.rev);
+        let what =
+            format!("it is at rev {rev}, and the log ends at {}: its last entries are missing", walked.rev);
         findings.add(key, Invariant::Dense, what);
         return;
     }
@@ -98,9 +103,9 @@ pub(super) fn compare_heads(
         }
     }
     let what = if head.is_none() {
-        "there is a log and no head".to_owned()
+        "the log has no head".to_owned()
     } else {
-        format!("its {} is not what the log says", wrong.join(", "))
+        format!("its {} does not match the log", wrong.join(", "))
     };
     let fix = derived.filter(|_| walked.sound).map(|derived| {
         vec![Action { key: key.clone(), condition: still_at(rev), change: Change::Put(derived) }]

@@ -1,4 +1,5 @@
-//! Each operation, made to decide on one more item that nothing holds to its commit, is stopped before it is sent.
+//! Tests that each operation is stopped before sending if it decides on one more item that its transaction does not
+//! cover.
 
 mod elsewhere;
 mod rules;
@@ -132,7 +133,8 @@ struct World {
 }
 
 impl World {
-    /// `app` with three versions, `live` on 2 and before on 1, `canary` on 1; `other` with one, and a tag on it.
+    /// Creates `app` with three versions, `live` on 2 and before on 1, `canary` on 1; `other` with one, and a tag on
+    /// it.
     async fn new() -> Self {
         let table = Arc::new(MemoryTable::new());
         let retry_policy = RetryPolicy::seeded(Duration::from_secs(20), Cancellation::new(), 7);
@@ -171,8 +173,8 @@ impl World {
         self.table.scan(None).await.unwrap().items
     }
 
-    /// A transaction of the operation must not be sent once the condition of any of its actions is taken away that
-    /// nothing else stands for: new entries, and items of a log whose head the transaction holds, need none.
+    /// Checks that a transaction of the operation is not sent once the condition of any of its actions is removed,
+    /// unless something else covers it: new entries, and items of a log whose head the transaction checks, need none.
     async fn needs_its_conditions<O: Operation>(&self, operation: &O) {
         let mut seen = everything(self).await;
         let absent: Vec<_> = operation.reads().into_iter().filter(|key| !seen.contains(key)).collect();
@@ -216,7 +218,8 @@ impl World {
         assert!(needed > 0, "{} holds no head", operation.asked());
     }
 
-    /// The operation must be stopped if it decides on any of these, and if it gives up a condition; and pass as it is.
+    /// Checks that the operation is stopped if it decides on any of these, and if it lacks a condition; and that it
+    /// passes unchanged.
     async fn holds<O: Operation>(&self, operation: O, outside: &[(&str, &str)]) {
         self.needs_its_conditions(&operation).await;
         let before = self.dump().await;
@@ -225,8 +228,8 @@ impl World {
             let run = AssertUnwindSafe(self.commit(&reaching, None));
             let stopped = futures_util::FutureExt::catch_unwind(run).await;
             let panic = stopped.err().unwrap_or_else(|| panic!("{} reached {pk}/{sk}", operation.asked()));
-            let said = panic.downcast::<String>().unwrap();
-            assert!(said.contains(&format!("is decided on {pk}/{sk}")), "{said}");
+            let message = panic.downcast::<String>().unwrap();
+            assert!(message.contains(&format!("depends on {pk}/{sk}")), "{message}");
             assert_eq!(self.dump().await, before, "{}", operation.asked());
         }
         self.commit(&operation, None).await;
@@ -329,7 +332,7 @@ async fn changes_of_a_version_are_held_to_what_they_cover() {
     }
 }
 
-/// A snapshot of everything, read at one instant.
+/// Returns a snapshot of everything, read at one instant.
 async fn everything(world: &World) -> Snapshot {
     let (mut keys, mut items) = (vec![Key::new(NOWHERE.0, NOWHERE.1)], vec![None]);
     for (key, item) in world.dump().await {
@@ -350,6 +353,6 @@ async fn a_tag_that_stays_on_latest_holds_the_plan_to_it() {
     );
     let moved = world.commit(&stays.unwrap(), None).await;
     assert_eq!((moved[0].previous, moved[0].version), (Some(version(3)), Some(version(3))));
-    // With a key also where nothing is changed.
+    // With a key, the check is needed also if nothing is changed.
     world.commit(&OneMove::new(moving("live", latest()), author(Some("job"))), Some("job")).await;
 }

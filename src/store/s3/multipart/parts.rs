@@ -1,4 +1,4 @@
-//! The parts of an upload: several under way at once, each tried again by itself.
+//! The parts of an upload: several in transfer at once, each retried on its own.
 
 use super::{
     super::{
@@ -47,8 +47,8 @@ impl fmt::Display for UploadFailure {
 }
 
 impl Transfer<'_> {
-    /// Sends the parts that are not there with their right size and checksum. A part that fails for the moment is sent
-    /// again by itself, while the others go on; any other failure ends all at once.
+    /// Sends the parts that are missing or have another size or checksum. A part that fails transiently is retried on
+    /// its own while the others continue; any other failure ends all of them.
     pub(super) async fn send_parts(
         &self,
         upload: &Upload,
@@ -93,7 +93,7 @@ impl Transfer<'_> {
         Ok(parts.into_iter().map(part).collect())
     }
 
-    /// Sends a part, again if need be, and reports it once the store has it. Returns its etag.
+    /// Sends a part, with retries, and reports it once the store has it. Returns the part's etag.
     async fn send_part(
         &self,
         upload: &Upload,
@@ -130,7 +130,7 @@ impl Transfer<'_> {
             }
         };
         let request = store.client.upload_part().bucket(&store.bucket).key(self.key).upload_id(&upload.id);
-        // The algorithm must be named here as it was when the upload was begun.
+        // The request must name the same algorithm as the upload.
         let request = request
             .part_number(piece.number)
             .checksum_algorithm(ChecksumAlgorithm::Crc64Nvme)
@@ -151,7 +151,7 @@ impl Transfer<'_> {
     }
 }
 
-/// Parts of a file that has changed are of no use.
+/// Invalidates the upload if the file has changed: parts of a changed file are of no use.
 fn invalidated_if_changed(error: PutError) -> UploadFailure {
     match error {
         PutError::Changed(_) => UploadFailure::Invalidated(error),

@@ -1,4 +1,4 @@
-//! What a request comes to.
+//! The outcome of a request.
 
 use super::{
     Act, Answer, Change, Event, Outcome, Package, Put, RollbackLink, Step, Verdict, View, World, event_sk,
@@ -9,7 +9,7 @@ use sacker::model::{PlannedMove, Protection, ReleaseChange, State, TagKind, TagM
 use std::collections::BTreeMap;
 
 impl World<'_> {
-    /// What a request comes to, made now.
+    /// Returns the outcome of a request that is made now.
     pub fn judge(&self, request: &Request, view: View) -> Verdict {
         self.try_judge(request, view).unwrap_or(Verdict::Refused)
     }
@@ -213,7 +213,7 @@ impl World<'_> {
         shown(&step.package, rev, &Event { previous: event.version, ..event.clone() })
     }
 
-    /// What the key of a plan leads to, once its entries are made.
+    /// Returns the outcome that the key of a plan leads to, once its entries are made.
     pub(super) fn outcome_of_plan(&self, steps: &[Step], unchanged: bool) -> Outcome {
         let mut revs: Vec<_> = steps
             .iter()

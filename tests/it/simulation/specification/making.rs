@@ -1,4 +1,4 @@
-//! What a change makes of the items.
+//! The items that a change makes.
 
 use super::{
     Answer, Blob, Change, Commit, Event, File, Log, Outcome, Put, Step, Version, World, asked, blob_of,
@@ -22,14 +22,14 @@ impl World<'_> {
         self.put("M", "M", item(json!({ "schema": 1, "ledger": ledger })));
     }
 
-    /// When the last entry of a log was made; `None` if there is none.
+    /// Returns the time of a log's last entry; `None` if there is none.
     pub fn last_time(&self, pk: &str) -> Option<u64> {
         let of = self.packages.get(&pk[2..])?;
         let log = if pk.starts_with("P#") { &of.releases } else { &of.tags };
         (log.rev > 0).then_some(log.when)
     }
 
-    /// Makes a change. Returns what who made it is told, and what a key leads to.
+    /// Makes a change. Returns the answer for its maker, and the outcome that a key leads to.
     pub fn commit(&mut self, name: &str, change: &Change, commit: &Commit<'_>) -> (Answer, Outcome) {
         match change {
             Change::Add { file, filename, labels, steps } => {
@@ -56,7 +56,7 @@ impl World<'_> {
         }
     }
 
-    /// Keeps what an operation came to under its key.
+    /// Records the outcome of an operation under its key.
     pub fn remember(&mut self, request: &Request, key: &str, outcome: &Outcome, op: &str) {
         let (log, asked) = asked(request, self.files);
         let kept = json!({
@@ -141,7 +141,7 @@ impl World<'_> {
         (Answer::Changed { was, is }, Outcome { entry: sk, ..Outcome::default() })
     }
 
-    /// Enters what becomes of tags. Of a plan, the first entry leads, and the others lead to it.
+    /// Appends the changes of tags. The first entry of a plan leads, and the others refer to it.
     fn append(&mut self, steps: &[Step], plan: Option<bool>, commit: &Commit<'_>) -> Vec<TagMove> {
         let leader = steps.iter().filter(|step| step.put.is_some()).map(|step| &step.package).min();
         let leader = leader.filter(|_| plan.is_some());

@@ -1,13 +1,13 @@
-//! What is sent elsewhere than from operations.
+//! Transactions that are not sent by operations.
 
 use super::*;
 
 fn is_stopped(of: impl FnOnce() -> Result<Sealed, Error>) {
     let stopped = std::panic::catch_unwind(AssertUnwindSafe(of)).unwrap_err();
-    assert!(stopped.downcast::<String>().unwrap().contains("is decided on"));
+    assert!(stopped.downcast::<String>().unwrap().contains("depends on"));
 }
 
-/// Without debug assertions, damage that nobody foresaw ends the operation as damage.
+/// Checks that without debug assertions, unforeseen damage ends the operation as damage.
 #[tokio::test]
 async fn a_gap_is_damage_where_it_does_not_panic() {
     let world = World::new().await;
@@ -59,9 +59,9 @@ async fn condemning_is_held_to_what_it_covers() {
 async fn identities_are_held_to_what_they_cover() {
     let world = World::new().await;
     let key = schema::meta_key();
-    let there = everything(&world).await;
+    let all = everything(&world).await;
     let empty = Snapshot::new(vec![key.clone(), Key::new(ELSEWHERE.0, ELSEWHERE.1)], vec![None, None], true);
-    let meta: schema::Meta = there.get(&key).unwrap().unwrap();
+    let meta: schema::Meta = all.get(&key).unwrap().unwrap();
     let begin = |seen: &Snapshot| {
         seen.begin();
         seen.get::<schema::Meta>(&key).unwrap();
@@ -69,7 +69,7 @@ async fn identities_are_held_to_what_they_cover() {
     let stopped = |seen: &Snapshot, condition| {
         is_stopped(|| world.ledger.identifying(seen, condition, &meta));
     };
-    for seen in [&there, &empty] {
+    for seen in [&all, &empty] {
         let same = || seen.unchanged::<schema::Meta>(&key);
         begin(seen);
         world.ledger.identifying(seen, same(), &meta).unwrap();

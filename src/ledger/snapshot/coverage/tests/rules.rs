@@ -1,4 +1,4 @@
-//! When a fact follows from a condition, and from a head.
+//! Facts that follow from a condition, and from a head.
 
 use super::*;
 use serde_json::Value;
@@ -36,7 +36,7 @@ fn what_a_condition_ensures() {
     assert!(holds(&all(vec![kept(), at_least(1)]), all(vec![at_least(1), kept()])));
     assert!(!holds(&kept(), at_least(1)));
     assert!(!holds(&kept(), Condition::equals("state", "condemned")) || kept().holds(Some(&item)));
-    assert!(holds(&refs(), Condition::AtLeast("refs", 3)), "that it does not hold follows as well");
+    assert!(holds(&refs(), Condition::AtLeast("refs", 3)), "the negation follows as well");
 }
 
 #[test]

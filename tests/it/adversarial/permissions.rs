@@ -1,0 +1,307 @@
+//! The permissions that each command needs on DynamoDB and S3, as `SECURITY.md` lists them: the rows of its table are
+//! made here, from the requests.
+
+use crate::{
+    conformance::ledger::{
+        plans::{applying, moving},
+        rollback::rolling_back,
+    },
+    operations::{Site, collect, gc},
+    support::{
+        servers,
+        world::{adding, author, of, retry_policy, tag, tagging, try_add, untagging, version},
+    },
+};
+use async_trait::async_trait;
+use futures_util::TryStreamExt;
+use sacker::{
+    fault::Fault,
+    ledger::{ChangeRequest, Ledger, PackageQuery, ProtectRequest, TableLedger},
+    model::{Created, Labels, Protection, ReleaseChange},
+    ops::{Fsck, Wait},
+    table::{Change, Item, Key, Page, Query, Table, TransactError, Transaction},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex},
+};
+
+/// Returns the actions of the requests, and the kinds of partitions that they are for.
+type Asked = BTreeMap<&'static str, BTreeSet<char>>;
+
+/// A table that records its requests by their names in IAM.
+#[derive(Debug)]
+struct Witness {
+    inner: Arc<dyn Table>,
+    asked: Mutex<Asked>,
+}
+
+impl Witness {
+    fn saw<'a>(&self, action: &'static str, pks: impl IntoIterator<Item = &'a str>) {
+        let mut asked = self.asked.lock().unwrap();
+        asked.entry(action).or_default().extend(pks.into_iter().filter_map(|pk| pk.chars().next()));
+    }
+}
+
+#[async_trait]
+impl Table for Witness {
+    fn describe(&self) -> String {
+        self.inner.describe()
+    }
+
+    async fn create(&self) -> Result<Created, Fault> {
+        self.inner.create().await
+    }
+
+    /// A single key is a `GetItem`, and one of many may be the last one left.
+    async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, Fault> {
+        self.saw("read", keys.iter().map(|key| key.pk.as_str()));
+        self.inner.get_many(keys).await
+    }
+
+    /// [Authorised](https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html) as
+    /// `GetItem`.
+    async fn get_transact(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, Fault> {
+        self.saw("read", keys.iter().map(|key| key.pk.as_str()));
+        self.inner.get_transact(keys).await
+    }
+
+    async fn query(&self, query: &Query) -> Result<Page<String>, Fault> {
+        self.saw("read", [query.pk.as_str()]);
+        self.inner.query(query).await
+    }
+
+    async fn scan(&self, after: Option<&Key>) -> Result<Page<Key>, Fault> {
+        self.saw("`Scan`", []);
+        self.inner.scan(after).await
+    }
+
+    async fn transact(&self, transaction: &Transaction) -> Result<(), TransactError> {
+        for action in transaction.actions() {
+            let name = match action.change {
+                Change::Put(_) => "`PutItem`",
+                Change::Update { .. } => "`UpdateItem`",
+                Change::Delete => "`DeleteItem`",
+                Change::Check => "`ConditionCheckItem`",
+            };
+            self.saw(name, [action.key.pk.as_str()]);
+        }
+        self.inner.transact(transaction).await
+    }
+}
+
+/// Runs a command that adds a version or changes a tag.
+async fn publish_or_promote(ledger: &dyn Ledger, command: &str) {
+    match command {
+        "add" => {
+            for content in ["one", "two", "one"] {
+                let mut request = adding("new");
+                request.author.key = Some(of("k"));
+                try_add(ledger, &request, content).await.ok();
+                try_add(ledger, &adding("app"), content).await.unwrap();
+            }
+        }
+        "add --tag" => {
+            let mut request = adding("app");
+            request.tags = vec![of("live")];
+            try_add(ledger, &request, "two").await.unwrap();
+        }
+        "tag" => {
+            for spec in ["1", "live", "latest"] {
+                ledger.tag(&tagging("app", spec, "canary")).await.unwrap();
+            }
+        }
+        "untag" => drop(ledger.untag(&untagging("app", "live")).await.unwrap()),
+        "rollback" => {
+            ledger.tag(&tagging("app", "1", "live")).await.unwrap();
+            ledger.rollback(&rolling_back("app", "live")).await.unwrap();
+            ledger.tag(&tagging("app", "1", "live")).await.unwrap();
+            let to = rolling_back("app", "live").to(version(2));
+            ledger.rollback(&to).await.unwrap();
+        }
+        "apply" => {
+            let plan = moving(&[
+                ("app", "live", "1", ""),
+                ("app", "a", "\"latest\"", ""),
+                ("app", "b", "\"live\"", ""),
+            ]);
+            ledger.apply(&applying(&plan)).await.unwrap();
+            ledger.apply(&applying(&plan).undo(true)).await.unwrap();
+        }
+        "protect, unprotect" => {
+            for protection in [Some(Protection::Confirm), None] {
+                let request = ProtectRequest::new(of("app"), of("live"), protection).author(author(None));
+                ledger.protect(&request).await.unwrap();
+            }
+        }
+        other => panic!("{other}"),
+    }
+}
+
+async fn asked(site: &Site, command: &str) -> Asked {
+    let witness = Arc::new(Witness { inner: site.table(), asked: Mutex::default() });
+    let ledger: Arc<dyn Ledger> =
+        Arc::new(TableLedger::new(Arc::clone(&witness) as Arc<dyn Table>, retry_policy()));
+    let client = site.with(Arc::clone(&ledger));
+    let change = |change| ChangeRequest::new(of("app"), version(1), change).author(author(None));
+    match command {
+        "download" => {
+            for spec in ["1", "live", "latest"] {
+                ledger.blob(&of("app"), &of(spec)).await.unwrap();
+            }
+        }
+        "info" => {
+            for spec in ["1", "live", "latest"] {
+                ledger.release(&of("app"), &of(spec)).await.unwrap();
+            }
+        }
+        "versions" => drop(ledger.versions(&of("app")).try_collect::<Vec<_>>().await.unwrap()),
+        "tags" => drop(ledger.tags(&of("app")).await.unwrap()),
+        "list -l" => {
+            let query = PackageQuery::default();
+            drop(client.list_long(&query, 9).try_collect::<Vec<_>>().await.unwrap());
+        }
+        "history" => drop(ledger.history(&of("app"), None).try_collect::<Vec<_>>().await.unwrap()),
+        "wait" => {
+            let (package, spec) = (of("app"), of("live"));
+            let wait = Wait::new(package, spec);
+            client.wait(&wait).await.unwrap();
+        }
+        "label" => {
+            let labels = Labels::parse(["a=b"]).unwrap();
+            ledger.change(&change(ReleaseChange::Label(labels))).await.unwrap();
+        }
+        "yank, unyank" => {
+            ledger.change(&change(ReleaseChange::Yank)).await.unwrap();
+            ledger.change(&change(ReleaseChange::Unyank)).await.unwrap();
+        }
+        "delete" => drop(ledger.change(&change(ReleaseChange::Delete)).await.unwrap()),
+        "gc" => drop(gc(&client, collect(false)).await.unwrap()),
+        "gc --delete" => {
+            site.delete("app", 1).await;
+            drop(gc(&client, collect(true)).await.unwrap());
+        }
+        "fsck" => {
+            let fsck = Fsck::new().read_data(100);
+            client.fsck(fsck, &mut |_| ()).await.unwrap();
+        }
+        other => publish_or_promote(&*ledger, other).await,
+    }
+    witness.asked.lock().unwrap().clone()
+}
+
+/// The package `app` of two versions, `live` on the second unless the first is to be taken away, and a blob too many.
+async fn site(command: &str) -> Site {
+    let site = Site::memory();
+    site.add("app", "one").await;
+    site.add("app", "two").await;
+    site.put("orphan", 0).await;
+    // A tag that is on neither version blocks nothing.
+    let on = if command == "tag" { "2" } else { "latest" };
+    tag(&*site.ledger(), "app", on, "live").await;
+    site
+}
+
+fn row(command: &str, asked: &Asked) -> String {
+    let of = |kinds: &BTreeSet<char>| kinds.iter().map(char::to_string).collect::<Vec<_>>().join(" ");
+    let read = asked.get("read").map(of).unwrap_or_default();
+    let mut writes: Vec<_> = asked
+        .iter()
+        .filter(|(action, _)| **action != "read")
+        .map(|(action, kinds)| format!("{action} {}", of(kinds)).trim_end().to_owned())
+        .collect();
+    if writes.is_empty() {
+        writes.push("–".to_owned());
+    }
+    format!("| `{command}` | {read} | {} |", writes.join(", "))
+}
+
+fn page() -> String {
+    std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/SECURITY.md")).unwrap()
+}
+
+#[tokio::test]
+async fn the_actions_of_dynamodb_are_those_that_are_documented() {
+    let page = page();
+    let mut missing = Vec::new();
+    for command in [
+        "download",
+        "info",
+        "versions",
+        "tags",
+        "list -l",
+        "add",
+        "add --tag",
+        "tag",
+        "untag",
+        "rollback",
+        "apply",
+        "protect, unprotect",
+        "history",
+        "wait",
+        "label",
+        "yank, unyank",
+        "delete",
+        "gc",
+        "gc --delete",
+        "fsck",
+    ] {
+        let row = row(command, &asked(&site(command).await, command).await);
+        if !page.contains(&row) {
+            missing.push(row);
+        }
+    }
+    assert!(missing.is_empty(), "SECURITY.md lacks:\n{}", missing.join("\n"));
+}
+
+/// The permission that a call of S3 needs.
+fn permission(call: &str) -> &'static str {
+    match call {
+        "GetObject" | "HeadObject" => "`s3:GetObject`",
+        "PutObject" | "CreateMultipartUpload" | "UploadPart" | "CompleteMultipartUpload" => "`s3:PutObject`",
+        "ListObjectsV2" | "HeadBucket" => "`s3:ListBucket`",
+        "ListMultipartUploads" => "`s3:ListBucketMultipartUploads`",
+        "DeleteObject" => "`s3:DeleteObject`",
+        other => panic!("{other} is called and in no policy"),
+    }
+}
+
+#[test]
+fn the_actions_of_s3_are_those_that_are_documented() {
+    let sandbox = servers::sandbox();
+    sandbox.ok(&["init"]);
+    sandbox.write("f", "first");
+    sandbox.write("large", vec![7; 17 << 20]);
+    sandbox.ok(&["add", "app", "f"]);
+    sandbox.ok(&["add", "app", "f", "--tag", "live"]);
+    let run = |commands: &[&[&str]]| -> BTreeSet<&'static str> {
+        let mut asked = BTreeSet::new();
+        for command in commands {
+            let output = sandbox.command(&[command, &["-v"][..]].concat()).output().unwrap();
+            let said = String::from_utf8(output.stderr).unwrap();
+            let calls = said.lines().filter_map(|line| line.strip_prefix("trace: s3."));
+            asked.extend(calls.map(|line| permission(line.split([' ', ':']).next().unwrap())));
+        }
+        asked
+    };
+    let rows: [(&str, &[&[&str]]); 5] = [
+        ("download", &[&["download", "app", "live", "-o", "copy"]]),
+        ("add", &[&["add", "app", "f"], &["add", "new", "large"], &["add", "new", "large"]]),
+        ("gc", &[&["gc", "--min-age", "0s"]]),
+        (
+            "gc --delete",
+            &[&["delete", "new", "1"], &["delete", "new", "2"], &["gc", "--delete", "--min-age", "0s"]],
+        ),
+        ("fsck", &[&["fsck", "--read-data"]]),
+    ];
+    let page = page();
+    let mut missing = Vec::new();
+    for (command, commands) in rows {
+        let asked: Vec<_> = run(commands).into_iter().collect();
+        let row = format!("| `{command}` | {} |", asked.join(" "));
+        if !page.contains(&row) {
+            missing.push(row);
+        }
+    }
+    assert!(missing.is_empty(), "SECURITY.md lacks:\n{}", missing.join("\n"));
+}

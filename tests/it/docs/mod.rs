@@ -1,0 +1,6 @@
+//! Pages of `docs/` whose commands and figures are run and measured.
+
+mod capacity;
+mod pages;
+mod trips;
+mod workflows;

@@ -1,0 +1,162 @@
+//! Every operation, with a scene to run it in.
+
+use crate::support::world::{of, version};
+use futures_util::{StreamExt, TryStreamExt};
+use sacker::{
+    ledger::{
+        AddRequest, ApplyRequest, Author, ChangeRequest, PackageQuery, ProtectRequest, RollbackRequest,
+        TagRequest, UntagRequest,
+    },
+    model::{Labels, Plan, Protection, ReleaseChange, Spec, TagName, Timestamp, Version},
+    ops::{AddInput, Client, Download, Error, Fsck, GcOptions, Target},
+};
+use std::{io, path::Path, time::Duration};
+
+/// Every operation, and the number of runs of tries that it makes at the same time.
+pub const OPERATIONS: [(&str, usize); 29] = [
+    ("add", 2),
+    ("add --tag", 2),
+    ("add --if-changed", 2),
+    ("tag", 1),
+    ("tag latest", 1),
+    ("tag live~1", 1),
+    ("tag live@", 1),
+    ("tag --require", 1),
+    ("untag", 1),
+    ("rollback", 1),
+    ("rollback --to", 2),
+    ("apply", 1),
+    ("apply --undo", 1),
+    ("protect", 1),
+    ("unprotect", 1),
+    ("yank", 1),
+    ("unyank", 1),
+    ("delete", 2),
+    ("label", 1),
+    ("info", 2),
+    ("versions", 2),
+    ("tags", 2),
+    ("list", 4),
+    ("list -l", 4),
+    ("history", 3),
+    ("download", 1),
+    ("gc", 2),
+    ("fsck", 2),
+    ("init", 1),
+];
+
+pub fn author() -> Author {
+    Author::new(of("someone@host"))
+}
+
+pub fn tagging(spec: &str, tag: &str) -> TagRequest {
+    let (package, spec, tag, author) = (of("app"), of(spec), of(tag), author());
+    TagRequest::new(package, spec, tag).author(author)
+}
+
+pub fn change(number: u64, change: ReleaseChange) -> ChangeRequest {
+    ChangeRequest::new(of("app"), version(number), change).author(author())
+}
+
+pub fn plan() -> Plan {
+    of(
+        r#"{"moves":[{"package":"app","tag":"live","to":"latest"},{"package":"app","tag":"canary","to":"latest"}]}"#,
+    )
+}
+
+pub fn protection(tag: &str, protection: Option<Protection>) -> ProtectRequest {
+    ProtectRequest::new(of("app"), of(tag), protection).author(author())
+}
+
+pub async fn add(client: &Client, file: &Path, tags: Vec<TagName>, if_changed: bool) -> Result<(), Error> {
+    let request = AddRequest::new(of("app")).author(author()).tags(tags).if_changed(if_changed);
+    client.add(request, AddInput::file(file)).await.map(drop)
+}
+
+pub async fn rollback(client: &Client, to: Option<Version>) -> Result<(), Error> {
+    let request = RollbackRequest::new(of("app"), of("live")).author(author());
+    let request = match to {
+        Some(version) => request.to(version),
+        None => request,
+    };
+    client.rollback(&request).await.map(drop)
+}
+
+pub async fn apply(client: &Client, undo: bool) -> Result<(), Error> {
+    client.apply(&ApplyRequest::new(plan()).undo(undo).author(author())).await.map(drop)
+}
+
+/// Does an operation to the scene that [`prepare`] has made.
+pub async fn perform(name: &str, client: &Client, dir: &Path) -> Result<(), Error> {
+    let (app, all) = (of("app"), PackageQuery::default());
+    match name {
+        "add" => add(client, &dir.join("new"), Vec::new(), false).await,
+        "add --tag" => add(client, &dir.join("new"), vec![of("live")], false).await,
+        "add --if-changed" => add(client, &dir.join("3"), vec![of("next")], true).await,
+        "tag" => client.tag(&tagging("2", "live")).await.map(drop),
+        "tag latest" => client.tag(&tagging("latest", "next")).await.map(drop),
+        "tag live~1" => client.tag(&tagging("live~1", "next")).await.map(drop),
+        "tag live@" => client.tag(&tagging("live@{2100-01-01T00:00:00Z}", "next")).await.map(drop),
+        "tag --require" => {
+            let request = tagging("live", "next").require(of("label:tests=passed"));
+            client.tag(&request.require(of("tag:live")).require(of("age:1ms"))).await.map(drop)
+        }
+        "untag" => {
+            let request = UntagRequest::new(of("app"), of("canary")).author(author());
+            client.untag(&request).await.map(drop)
+        }
+        "rollback" => rollback(client, None).await,
+        "rollback --to" => rollback(client, Some(version(1))).await,
+        "apply" => {
+            let plan =
+                r#"{"moves":[{"package":"app","tag":"live","to":1},{"package":"lib","tag":"live","to":1}]}"#;
+            let request = ApplyRequest::new(of(plan)).author(author());
+            client.apply(&request).await.map(drop)
+        }
+        "apply --undo" => apply(client, true).await,
+        "protect" => client.protect(&protection("live", Some(Protection::Confirm))).await.map(drop),
+        "unprotect" => client.protect(&protection("pinned", None)).await.map(drop),
+        "yank" => client.change(&change(2, ReleaseChange::Yank)).await.map(drop),
+        "unyank" => client.change(&change(4, ReleaseChange::Unyank)).await.map(drop),
+        "delete" => client.change(&change(4, ReleaseChange::Delete)).await.map(drop),
+        "label" => {
+            let labels = Labels::parse(["scan=passed"]).unwrap();
+            client.change(&change(1, ReleaseChange::Label(labels))).await.map(drop)
+        }
+        "info" => client.info(&app, &of::<Spec>("live")).await.map(drop),
+        "versions" => client.versions(&app, None).try_collect::<Vec<_>>().await.map(drop),
+        "tags" => client.tags(&app).await.map(drop),
+        "list" => client.list(&all).try_collect::<Vec<_>>().await.map(drop),
+        "list -l" => client.list_long(&all, 100).try_collect::<Vec<_>>().await.map(drop),
+        "history" => client.history(&app, None).try_collect::<Vec<_>>().await.map(drop),
+        "download" => {
+            let target = Target::Stream(Box::new(io::sink()));
+            client.download(Download::new(app, of("live"), target)).await.map(drop)
+        }
+        "gc" => {
+            let collect = GcOptions::new().delete(true).min_age(Duration::ZERO).now(Timestamp::now());
+            client.gc(collect).collect::<Vec<_>>().await.into_iter().try_for_each(|found| found.map(drop))
+        }
+        "fsck" => client.fsck(Fsck::default(), &mut |violation| panic!("{violation:?}")).await.map(drop),
+        "init" => client.init().await.map(drop),
+        other => panic!("there is no {other}"),
+    }
+}
+
+/// 1, 2 and 3 are active, 4 is yanked, and 5 is deleted; `live` went from 1 to 2 and by a plan to 3, as did `canary`.
+pub async fn prepare(client: &Client, dir: &Path) {
+    for number in 1..=5 {
+        add(client, &dir.join(number.to_string()), Vec::new(), false).await.unwrap();
+    }
+    let labels = ReleaseChange::Label(Labels::parse(["tests=passed"]).unwrap());
+    for (number, to) in [(3, labels), (4, ReleaseChange::Yank), (5, ReleaseChange::Delete)] {
+        client.change(&change(number, to)).await.unwrap();
+    }
+    for (spec, tag) in [("1", "live"), ("2", "live"), ("1", "canary"), ("1", "pinned")] {
+        client.tag(&tagging(spec, tag)).await.unwrap();
+    }
+    client.protect(&protection("pinned", Some(Protection::WriteOnce))).await.unwrap();
+    let lib = AddRequest::new(of("lib")).author(author());
+    client.add(lib, AddInput::file(dir.join("1"))).await.unwrap();
+    apply(client, false).await.unwrap();
+}

@@ -1,0 +1,4 @@
+//! Properties of pure code and of whole ledgers, tried on generated input.
+
+mod garbage;
+mod values;

@@ -1,0 +1,15 @@
+//! Shared parts of the tests: back ends, servers, networks, sandboxes, and audits.
+
+pub mod audit;
+pub mod backends;
+pub mod faulty_table;
+pub mod link;
+pub mod proxy;
+pub mod rewriting;
+pub mod sandbox;
+pub mod scripted_s3;
+pub mod server;
+pub mod servers;
+pub mod turns;
+pub mod wire;
+pub mod world;

@@ -16,7 +16,7 @@ use crate::{
 use std::{num::NonZeroUsize, path::PathBuf, sync::Arc, time::Duration};
 
 /// The deadline unless the builder sets another.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 /// Settings of a [`Client`] that is to be opened. See [`Client::builder`].
 #[derive(Debug)]

@@ -129,7 +129,7 @@ async fn an_attribute_of_a_type_of_tomorrow() {
         let fault = read(&Server::answering("200 OK", &body).await.url).await;
         assert_eq!(fault.kind, FaultKind::Corrupt, "{fault:?}");
         assert!(
-            reported(&fault).contains("p/a") && reported(&fault).contains("a type that is not known"),
+            reported(&fault).contains("p/a") && reported(&fault).contains("an unknown type"),
             "{fault:?}"
         );
     }

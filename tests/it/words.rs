@@ -143,7 +143,7 @@ fn files(project: &Path, under: &str) -> Vec<PathBuf> {
         // Built, generated, or random.
         if !["target", "corpus", "artifacts", "coverage", "__pycache__", ".terraform"]
             .contains(&name.as_str())
-            && !name.ends_with(".lock")
+            && Path::new(&name).extension().is_none_or(|extension| extension != "lock")
         {
             found.extend(files(project, &format!("{under}/{name}")));
         }

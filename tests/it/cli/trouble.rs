@@ -179,7 +179,7 @@ fn a_tag_that_can_not_be_read_is_named_by_a_deletion() {
     change_ledger(&sandbox, "DELETE FROM items WHERE pk = 'T#app' AND sk LIKE 'E#%2'");
     assert_snapshot!(sandbox.run(&["delete", "app", "3"]), @r#"
     exit 8
-    2| error: deleting app 3 in file://[HOME]/.local/share/sacker/ledger: the ledger's item T#app/t#canary is damaged: invalid type: string "x", expected u64; the tag canary may be on app 3 or go back to it, so nothing was changed; run `sacker fsck --repair`
+    2| error: deleting app 3 in file://[HOME]/.local/share/sacker/ledger: the ledger's item T#app/t#canary is damaged: invalid type: string "x", expected u64; the tag canary may be on app 3 or go back to it, so nothing was changed; run `sacker fsck --repair` to repair what can be repaired
     2| hint: it was changed by hand, or by a program other than sacker: inspect it, or restore it from a backup
     "#);
 }

@@ -281,12 +281,10 @@ impl Request {
 
     fn author(&self) -> Author {
         let message = self.message.as_ref().map(|message| message.parse().unwrap());
-        {
-            let mut it = Author::new(self.who().parse().unwrap());
-            it.message = message;
-            it.key = self.key.clone();
-            it
-        }
+        let mut author = Author::new(self.who().parse().unwrap());
+        author.message = message;
+        author.key.clone_from(&self.key);
+        author
     }
 
     /// Makes the request.

@@ -58,7 +58,7 @@ pub struct AddRequest {
     pub if_changed: bool,
     /// Add only if `latest` is this.
     pub expect_latest: Option<Expectation>,
-    /// Those of the tags that are confirmed, where they are protected so that their moves need that.
+    /// The tags whose move is confirmed, as a protection may require.
     pub confirm: Vec<TagName>,
 }
 

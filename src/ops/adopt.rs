@@ -100,8 +100,8 @@ impl Client {
         Ok((identity, Some(Adopted { former: owner, generation })))
     }
 
-    /// Sees to it that the ledger has an id that no copy has, and an epoch above `taken` and above its own. What a run
-    /// that was cut short has seen to is enough.
+    /// Gives the ledger an id that no copy has, and an epoch above `taken` and above its own. Does nothing if an
+    /// interrupted run has done so.
     async fn raise(&self, identity: Identity, taken: u64) -> Result<Identity, Error> {
         let fits = |identity: &Identity| identity.copy_of.is_none() && identity.epoch > taken;
         if fits(&identity) {

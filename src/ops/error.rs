@@ -99,7 +99,7 @@ pub enum Error {
         package: PackageName,
         /// The version.
         version: Version,
-        /// Where it should be.
+        /// The address that the ledger names.
         address: Address,
     },
     /// The bytes from the store are not those that the ledger names.

@@ -81,7 +81,7 @@ impl Default for GcOptions {
 pub enum Garbage {
     /// A blob that no version needs.
     Blob {
-        /// Where it is, or was.
+        /// The address of the blob, which a deletion has freed.
         address: Address,
         /// Its size in bytes.
         size: u64,

@@ -21,7 +21,7 @@ pub enum ErrorKind {
     Denied,
     /// A [`Wait`](super::Wait) reached its timeout.
     TimedOut,
-    /// What is stored is damaged or missing. A person has to look at it.
+    /// Stored data is damaged or missing. A person must inspect it.
     Integrity,
     /// The change may have happened. Run it again with the key in [`ledger::Error::Unknown`] to find out.
     Unknown,

@@ -1,14 +1,15 @@
-//! The file that a download writes, until it is whole: one that is interrupted is gone on with by the next try.
+//! The file that a download writes until it is complete. The next run resumes an interrupted file.
 //!
-//! It lies in the directory of the target as `.sacker-<sha256>.part`, so that a run that downloads the same blob to the
-//! same place finds it, and holds the blob's bytes, each part in its place. Past their end it says which parts have
-//! landed: a header with the size of a part, and a byte for each part, set once the bytes of that part are written. So
-//! a kill at any point costs the parts that were under way. What is past the end is cut off when all is there and
-//! right; a file without it is a whole one that was not given its name any more.
+//! The file is `.sacker-<sha256>.part` in the directory of the target, so that a run that downloads the same blob to the
+//! same place finds it. It holds the blob's bytes, each part at its place. After the blob's end it holds the progress: a
+//! header with the size of a part, and a byte for each part, set once the bytes of that part are written. So a kill at
+//! any point costs only the parts in progress. The progress is cut off when the blob is complete and verified; a file
+//! without it is complete and was only not named yet.
 //!
-//! Nothing in it is believed: what is made of it has to have the blob's sha256, or it is all fetched again. It is locked
-//! while it is in use. Whoever finds it locked, or finds something there that is not a plain file of their own, uses a
-//! file with a random name, which goes with the download; so does a blob of one part, of which there is nothing to keep.
+//! Nothing in the file is trusted: the result must have the blob's sha256, or all of the blob is fetched again. The file
+//! is locked while it is in use. A run that finds the file locked, or that finds anything other than a plain file of its
+//! own user, uses a file with a random name, which is removed with the download; so does the download of a blob of one
+//! part, since one part can't be resumed.
 
 use crate::{durable, failpoint, model::Blob};
 use std::{
@@ -42,7 +43,7 @@ pub(super) struct Partial {
     file: Arc<File>,
     size: u64,
     part: u64,
-    /// Which parts were there when it was opened. `None` if it has a random name.
+    /// True for each part that was there when the file was opened. `None` for a file with a random name.
     there: Option<Vec<bool>>,
     keep: AtomicBool,
 }
@@ -56,8 +57,8 @@ impl Partial {
         if blob.size > part {
             match Self::own(directory, blob, part, mode) {
                 Ok(Some(partial)) => return Ok(partial),
-                Ok(None) => debug!("what is interrupted now can't be gone on with: the file for it is taken"),
-                Err(error) => debug!(%error, "what is interrupted now can't be gone on with"),
+                Ok(None) => debug!("an interrupted download can't be resumed: its file is in use"),
+                Err(error) => debug!(%error, "an interrupted download can't be resumed"),
             }
         }
         let temporary = tempfile::Builder::new()
@@ -83,7 +84,7 @@ impl Partial {
         })
     }
 
-    /// The one that can be gone on with; `None` if someone else has it, or has put something in its place.
+    /// Returns the file that can be resumed; `None` if another process uses it, or if something else is in its place.
     fn own(directory: &Path, blob: &Blob, part: u64, mode: u32) -> io::Result<Option<Self>> {
         let path = path(directory, blob);
         for _ in 0..ROUNDS {
@@ -181,7 +182,7 @@ impl Partial {
         self.file.set_len(self.size)
     }
 
-    /// Where it is.
+    /// The path of the file.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -210,7 +211,7 @@ impl Partial {
         self.keep.store(false, Relaxed);
     }
 
-    /// Which parts are there, in a file of this length; `None` if it is not to be gone on with.
+    /// Returns true for each part that is in a file of this length; `None` if the file can't be resumed.
     fn recall(&self, length: u64) -> io::Result<Option<Vec<bool>>> {
         let parts = usize::try_from(self.size.div_ceil(self.part)).map_err(io::Error::other)?;
         if length == self.size {
@@ -272,14 +273,14 @@ fn locked(path: &Path, make: Option<u32>) -> io::Result<Option<(File, Option<Met
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => return Ok(Some((file, None))),
         Err(TryLockError::Error(error)) => {
-            // Where there are no locks, nothing that is kept can be told from what is in use.
+            // Without locks, a file that was kept can't be distinguished from a file in use.
             if is_new {
                 let _ = fs::remove_file(path);
             }
             return Err(error);
         }
     }
-    // Whoever had the lock before may have given the file its name, or removed it, before it was locked here.
+    // The process that had the lock before may have named or removed the file before it was locked here.
     match fs::symlink_metadata(path) {
         Ok(there) if (there.dev(), there.ino()) == (metadata.dev(), metadata.ino()) => {
             // As it is now: until it was locked it was someone else's to write to.

@@ -1,4 +1,4 @@
-//! Which parts of a blob a request asks for.
+//! The parts of a blob that one request fetches.
 
 use std::ops::Range;
 

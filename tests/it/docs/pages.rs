@@ -1,4 +1,4 @@
-//! The Markdown pages of the repository: each relative link and each named path exists, and the words are plain.
+//! The Markdown pages of the repository: each relative link and each named path exists.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -6,23 +6,7 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-/// Phrases that no page uses, with what to write instead. An alternative in parentheses stands for any of its words.
-const FORBIDDEN: [(&str, &str); 12] = [
-    ("(tell|tells|telling|told)", "report, state, distinguish"),
-    ("(come|comes|came|becomes|became|become) of", "result, outcome"),
-    ("(go|goes|going|gone|went) on with", "resume, continue"),
-    ("(ride|rides|rode|ridden|riding) out", "tolerate"),
-    ("(mend|mends|mended|mending)", "repair"),
-    ("(whoever|whosoever)", "any process that, any user who"),
-    ("so many", "N"),
-    ("for ever", "permanently"),
-    ("anew", "again"),
-    ("to and fro", "back and forth"),
-    ("beside", "concurrently with, next to"),
-    ("(see|sees|saw|seen|seeing) to", "make sure that"),
-];
-
-/// Where the pages name files of the repository.
+/// The folders of the repository that pages name files of.
 const ROOTS: [&str; 9] =
     ["src/", "tests/", "docs/", "benches/", "scripts/", "schema/", "infra/", "fuzz/", "examples/"];
 
@@ -173,33 +157,4 @@ fn each_path_that_a_page_names_exists() {
     }
     assert!(seen > 30, "the paths were not found");
     assert!(missing.is_empty(), "these paths do not exist: {missing:#?}");
-}
-
-/// The words of a line in lower case, without its code.
-fn words(line: &str) -> Vec<String> {
-    let (text, _) = split_code(line);
-    let words = text.split(|c: char| !c.is_alphanumeric() && c != '\'').filter(|word| !word.is_empty());
-    words.map(str::to_lowercase).collect()
-}
-
-#[test]
-fn the_pages_use_plain_words() {
-    let mut found = Vec::new();
-    for (page, text) in pages() {
-        let all: Vec<_> =
-            prose(&text).flat_map(|(at, line)| words(line).into_iter().map(move |word| (at, word))).collect();
-        for (phrase, instead) in FORBIDDEN {
-            let phrase: Vec<_> = phrase.split(' ').map(|words| words.trim_matches(['(', ')'])).collect();
-            for run in all.windows(phrase.len()) {
-                let is_word =
-                    |((_, word), words): (&(usize, String), &&str)| words.split('|').any(|it| it == word);
-                if run.iter().zip(&phrase).all(is_word) {
-                    let words: Vec<_> = run.iter().map(|(_, word)| word.as_str()).collect();
-                    let at = run[0].0;
-                    found.push(format!("{}:{at}: `{}`: write {instead}", page.display(), words.join(" ")));
-                }
-            }
-        }
-    }
-    assert!(found.is_empty(), "{found:#?}");
 }

@@ -299,20 +299,30 @@ impl Request {
 
     /// Makes the request, and returns the answer that the caller gets.
     pub async fn try_run(&self, client: &Client, blobs: &[PathBuf]) -> Result<Answer, Error> {
+        let package = self.package.parse().unwrap();
+        match self.act.clone() {
+            Act::Read(spec) => {
+                let (version, blob) = client.ledger().blob(&package, &spec).await?;
+                let address = format!("{}.{}", blob.address.sha256, blob.address.generation);
+                Ok(Answer::Read(version.get(), address))
+            }
+            Act::Info(version) => {
+                let spec = Spec::Version(version.try_into().unwrap());
+                let release = client.ledger().release(&package, &spec).await?;
+                Ok(Answer::Info(Box::new(Release { tags: Vec::new(), ..release })))
+            }
+            change => self.try_change(change, client, blobs).await,
+        }
+    }
+
+    async fn try_change(&self, act: Act, client: &Client, blobs: &[PathBuf]) -> Result<Answer, Error> {
         let (package, author) = (self.package.parse().unwrap(), self.author());
-        Ok(match self.act.clone() {
-            Act::Add { blob, filename, labels, tags, if_changed, expect: expect_latest, confirm } => {
+        Ok(match act {
+            Act::Add { blob, filename, labels, tags, if_changed, expect, confirm } => {
                 let confirm = if confirm { tags.clone() } else { Vec::new() };
-                let request = {
-                    let mut it = AddRequest::new(package)
-                        .author(author)
-                        .labels(labels)
-                        .tags(tags)
-                        .if_changed(if_changed);
-                    it.expect_latest = expect_latest;
-                    it.confirm = confirm;
-                    it
-                };
+                let request = AddRequest::new(package).author(author).labels(labels).tags(tags);
+                let mut request = request.if_changed(if_changed);
+                (request.expect_latest, request.confirm) = (expect, confirm);
                 let input = AddInput::file(&blobs[blob]);
                 let input = match filename {
                     Some(filename) => input.filename(filename),
@@ -322,22 +332,13 @@ impl Request {
                 Answer::Added { version: release.version.get(), new }
             }
             Act::Tag { spec, tag, expect, require, confirm } => {
-                let request = {
-                    let mut it = TagRequest::new(package, spec, tag).confirm(confirm).author(author);
-                    it.expect = expect;
-                    it.require = require;
-                    it
-                };
+                let mut request = TagRequest::new(package, spec, tag).confirm(confirm).author(author);
+                (request.expect, request.require) = (expect, require);
                 Answer::Moved(Box::new(client.tag(&request).await?))
             }
             Act::Rollback { tag, to, expect, confirm } => {
-                let to = to.map(|to| to.try_into().unwrap());
-                let request = {
-                    let mut it = RollbackRequest::new(package, tag).confirm(confirm).author(author);
-                    it.to = to;
-                    it.expect = expect;
-                    it
-                };
+                let mut request = RollbackRequest::new(package, tag).confirm(confirm).author(author);
+                (request.to, request.expect) = (to.map(|to| to.try_into().unwrap()), expect);
                 Answer::Moved(Box::new(client.rollback(&request).await?))
             }
             Act::Apply { moves, undo } => {
@@ -349,29 +350,16 @@ impl Request {
                 Answer::Moved(Box::new(client.protect(&request).await?))
             }
             Act::Untag { tag, expect, confirm } => {
-                let request = {
-                    let mut it = UntagRequest::new(package, tag).confirm(confirm).author(author);
-                    it.expect = expect;
-                    it
-                };
+                let mut request = UntagRequest::new(package, tag).confirm(confirm).author(author);
+                request.expect = expect;
                 Answer::Moved(Box::new(client.untag(&request).await?))
             }
             Act::Change(version, change) => {
-                let version = version.try_into().unwrap();
-                let changed =
-                    client.change(&ChangeRequest::new(package, version, change).author(author)).await?;
+                let request = ChangeRequest::new(package, version.try_into().unwrap(), change);
+                let changed = client.change(&request.author(author)).await?;
                 Answer::Changed { was: changed.previous, is: changed.release.state }
             }
-            Act::Read(spec) => {
-                let (version, blob) = client.ledger().blob(&package, &spec).await?;
-                let address = format!("{}.{}", blob.address.sha256, blob.address.generation);
-                Answer::Read(version.get(), address)
-            }
-            Act::Info(version) => {
-                let spec = Spec::Version(version.try_into().unwrap());
-                let release = client.ledger().release(&package, &spec).await?;
-                Answer::Info(Box::new(Release { tags: Vec::new(), ..release }))
-            }
+            Act::Read(_) | Act::Info(_) => unreachable!("they change nothing"),
         })
     }
 }

@@ -177,7 +177,7 @@ fn a_store_that_cant_be_locked_is_not_adopted() {
     let adopt = ["init", "--adopt-store", "--ledger", &other, "--store", &store];
     let owner = || sandbox.read(".local/share/sacker/store/OWNER");
     let before = owner();
-    for (number, hint) in [(ENOLCK, "has no locks"), (EIO, "check the disk that holds")] {
+    for (number, hint) in [(ENOLCK, "does not support locks"), (EIO, "check the disk that holds")] {
         let shown = run(&sandbox, &format!("owner-lock=return({number})"), &adopt);
         assert!(shown.starts_with("exit 2\n") && shown.contains(hint), "{shown}");
         assert_eq!(owner(), before);

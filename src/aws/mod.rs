@@ -43,6 +43,7 @@ use aws_config::{
     retry::RetryConfig, stalled_stream_protection::StalledStreamProtectionConfig, timeout::TimeoutConfig,
 };
 use aws_credential_types::{Credentials, Token};
+#[cfg(feature = "s3")]
 use aws_sdk_s3::config::{RequestChecksumCalculation, ResponseChecksumValidation};
 use aws_types::{origin::Origin, service_config::ServiceConfigKey};
 use credentials::{Found, Settings};

@@ -69,6 +69,7 @@ pub async fn open_store(
 /// # Errors
 /// The errors of [`open_store`].
 #[cfg_attr(not(all(feature = "dynamodb", feature = "sqlite")), allow(unused_variables))]
+#[cfg_attr(not(any(feature = "dynamodb", feature = "sqlite")), allow(unreachable_code))]
 pub async fn open_ledger(
     ledger: &LedgerUrl,
     aws: &Aws,

@@ -83,6 +83,13 @@ impl Client {
             self.check_owner(None, &identity).await?;
             return Ok((identity, None));
         }
+        if owner.is_none()
+            && let Some(owner) = self.owner().await?
+        {
+            // The store was claimed after the first look, perhaps by this ledger, which must keep its id then.
+            self.must_own(Some(owner), Some(&identity))?;
+            return Ok((identity, None));
+        }
         let taken = said.max(stored.unwrap_or_default());
         let identity = self.raise(identity, taken).await?;
         reach("adopt-raised");

@@ -1,6 +1,7 @@
 //! Operations over a ledger and a store together: garbage collection, `fsck`, adoption, transfers.
 
 mod adopt;
+mod adopt_claimed;
 mod around;
 mod fsck;
 mod fsck_concurrent;

@@ -92,6 +92,8 @@ pub enum Reply {
     /// Nothing was changed, and the answer says nothing of the state.
     Failed,
     Unknown(IdempotencyKey),
+    /// The store belongs to another ledger. This run has changed nothing.
+    NotOwner,
     /// An answer that must never be given, whatever fails.
     Wrong(String),
 }
@@ -293,6 +295,7 @@ impl Request {
             Ok(answer) => Reply::Answered(answer),
             Err(Error::Ledger(error)) => reported(error),
             Err(Error::Store(fault)) if fault.kind.is_transient() => Reply::Failed,
+            Err(Error::NotOwner { .. }) => Reply::NotOwner,
             Err(error) => Reply::Wrong(format!("{error:?}")),
         }
     }

@@ -1,6 +1,7 @@
 //! The invariants of the raw items and objects, by the schema as the design states it and with none of the
 //! ledger's code. Unlike the audit of the ledger's tests it reports every breach, since here some are expected.
 
+use super::adoption::EPOCH;
 use bytes::Bytes;
 use sacker::{
     model::{Address, Digest},
@@ -40,6 +41,11 @@ pub async fn needed(table: &dyn Table, at: &Address) -> bool {
     })
 }
 
+/// The sort key of the item of a blob in an epoch.
+pub fn blob_sk(epoch: u64) -> String {
+    if epoch == 0 { "B".to_owned() } else { format!("B#{epoch:016}") }
+}
+
 pub fn number(item: &Item, name: &str) -> u64 {
     item.get(name).and_then(Value::as_u64).unwrap_or_default()
 }
@@ -65,7 +71,7 @@ pub async fn audit(dump: &Dump, store: &MemoryStore, contents: &BTreeMap<Digest,
     let mut violations = Violations::default();
     let packages: BTreeSet<&str> = dump.keys().filter_map(|pk| pk.get(2..)).collect();
     let none = BTreeMap::new();
-    let mut needed: BTreeMap<&str, Vec<&Item>> = BTreeMap::new();
+    let mut needed: BTreeMap<(&str, u64), Vec<&Item>> = BTreeMap::new();
     for package in packages {
         let releases = dump.get(&format!("P#{package}")).unwrap_or(&none);
         let tags = dump.get(&format!("T#{package}")).unwrap_or(&none);
@@ -76,14 +82,15 @@ pub async fn audit(dump: &Dump, store: &MemoryStore, contents: &BTreeMap<Digest,
         check_keys(&mut violations, releases);
         check_keys(&mut violations, tags);
         for (_, version) in beginning(releases, "V#") {
-            let of_blob = needed.entry(text(version, "sha256")).or_default();
+            let of_blob =
+                needed.entry((text(version, "sha256"), number(version, "gen") / EPOCH)).or_default();
             if text(version, "state") != "deleted" {
                 of_blob.push(version);
             }
         }
     }
-    for (sha256, versions) in needed {
-        let blob = dump.get(&format!("B#{sha256}")).and_then(|items| items.get("B"));
+    for ((sha256, epoch), versions) in needed {
+        let blob = dump.get(&format!("B#{sha256}")).and_then(|items| items.get(&blob_sk(epoch)));
         let Some(blob) = blob else {
             violations.0.push(format!("blob {sha256} is unknown"));
             continue;

@@ -5,6 +5,7 @@ mod replay;
 
 use super::{
     acts::{Act, Answer, Reply, Request},
+    adoption::Ownership,
     audit::{Dump, Violations},
     network::BASE,
     specification::{Change, File, Put, Step},
@@ -91,6 +92,7 @@ impl Record {
             Reply::Failed if loose => End::Perhaps,
             Reply::Failed => End::Nothing,
             Reply::Unknown(key) => End::Unknown(key),
+            Reply::NotOwner => End::Wrong("the store is the ledger's own".to_owned()),
             Reply::Wrong(why) => End::Wrong(why),
         }
     }
@@ -184,6 +186,7 @@ pub fn check(
     landed: &[Landed],
     records: &[Record],
     found: &Dump,
+    ownership: Ownership<'_>,
     violations: &mut Violations,
 ) {
     for record in records {
@@ -191,7 +194,9 @@ pub fn check(
             violations.0.push(format!("must never be said: {why}: {record}"));
         }
     }
-    if let Err(violation) = Replay::new(files, records).run(landed, found) {
-        violations.0.push(violation);
+    let mut replay = Replay::new(files, records, ownership);
+    match replay.run(landed, found) {
+        Ok(()) => violations.0.extend(replay.ownership.violations()),
+        Err(violation) => violations.0.push(violation),
     }
 }

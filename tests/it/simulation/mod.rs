@@ -1,8 +1,8 @@
 //! Everything at once, from seeds: clients that add, tag, promote, roll back, apply plans, protect, label, withdraw and
-//! delete, a collector, and `fsck --repair`, over a network that loses, delays, repeats and refuses, with crashes at
-//! any point; all in tokio's paused time, so that a seed is the same run every time. Runs have one of several
-//! [`Shape`]s: a few clients, a crowd of up to 16 on one package, or faults that last for a minute, for all or for
-//! some. In some runs, clocks are a year off.
+//! delete, a collector, `fsck --repair`, and in one run of eight other ledgers that take the store over and clients that
+//! adopt it again, over a network that loses, delays, repeats and refuses, with crashes at any point; all in tokio's
+//! paused time, so that a seed is the same run every time. Runs have one of several [`Shape`]s: a few clients, a crowd of
+//! up to 16 on one package, or faults that last for a minute, for all or for some. In some runs, clocks are a year off.
 //!
 //! After each run everything is compared. `recorder` has seen each transaction that was committed, in order. `history`
 //! finds the request that it is of, and `specification` says what that request makes of each attribute of each item:
@@ -24,9 +24,10 @@
 //! - Damaged bytes, parts and resumed uploads: `conformance::store`, against scripted and real servers.
 //! - The address of a fence, the order of a chain, and other code inside the ledger: its unit tests and
 //!   `faults::ambiguity`.
-//! - The adoption of a store, and repairs of damage: `operations`.
+//! - Repairs of damage, and what a former owner of the store removes of its own additions: `operations`.
 
 mod acts;
+mod adoption;
 mod audit;
 mod collector;
 mod history;
@@ -117,7 +118,7 @@ fn hold(shape: Shape, test: &str) -> Vec<Outcome> {
     println!(
         "{shape:?}, {} seeds: {} clients, {} requests, {} answered, {} unknown and found out, {} crashed, {} \
          commits compared, {} fences, {} plans of both packages applied, {} taken back, {} rollbacks, {} objects \
-         collected, {} repairs, {} faults that last, {} runs with clocks a year off",
+         collected, {} repairs, {} adoptions, {} faults that last, {} runs with clocks a year off",
         outcomes.len(),
         sum(|outcome| outcome.clients),
         sum(|outcome| outcome.requests),
@@ -131,6 +132,7 @@ fn hold(shape: Shape, test: &str) -> Vec<Outcome> {
         sum(|outcome| outcome.rolled_back),
         sum(|outcome| outcome.deleted),
         sum(|outcome| outcome.repairs),
+        sum(|outcome| outcome.adopted),
         sum(|outcome| outcome.lasting),
         sum(|outcome| outcome.wrong_clocks),
     );
@@ -164,6 +166,7 @@ fn promises_hold_under_any_schedule_and_faults() {
             ("collected", |outcome| outcome.deleted),
             ("wrong clocks", |outcome| outcome.wrong_clocks),
             ("repairs", |outcome| outcome.repairs),
+            ("adoptions", |outcome| outcome.adopted),
         ],
     );
 }

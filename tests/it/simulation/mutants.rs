@@ -49,15 +49,27 @@ pub enum Mutant {
     DeletesBeforeCondemning,
     /// The collector condemns what versions need.
     CollectorIgnoresRefs,
+    /// An addition does not check whether the store was taken over.
+    NoOwnerCheck,
+    /// An adoption does not see the epoch of the store's owner.
+    NoEpochOfOwner,
 }
 
 impl Mutant {
     /// Returns `true` if the client that adds has it, and the collector is correct.
     pub fn is_of_the_adder(self) -> bool {
-        matches!(self, Self::NoGeneration | Self::UnconditionalKeep | Self::ConflictMeansPresent)
+        matches!(
+            self,
+            Self::NoGeneration | Self::UnconditionalKeep | Self::ConflictMeansPresent | Self::NoOwnerCheck
+        )
     }
 
-    pub const ALL: [Self; 16] = [
+    /// Returns true if only runs with adoptions can notice it.
+    pub fn is_of_adoption(self) -> bool {
+        matches!(self, Self::NoOwnerCheck | Self::NoEpochOfOwner)
+    }
+
+    pub const ALL: [Self; 18] = [
         Self::NoGeneration,
         Self::UnconditionalKeep,
         Self::NoRevision,
@@ -74,6 +86,8 @@ impl Mutant {
         Self::ConflictMeansPresent,
         Self::DeletesBeforeCondemning,
         Self::CollectorIgnoresRefs,
+        Self::NoOwnerCheck,
+        Self::NoEpochOfOwner,
     ];
 }
 
@@ -183,6 +197,10 @@ impl Mutated {
 impl Table for Mutated {
     fn describe(&self) -> String {
         self.inner.describe()
+    }
+
+    async fn home(&self) -> Result<Option<String>, Fault> {
+        self.inner.home().await
     }
 
     async fn create(&self) -> Result<Created, Fault> {

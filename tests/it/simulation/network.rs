@@ -256,6 +256,10 @@ impl Table for Remote {
         self.inner.describe()
     }
 
+    async fn home(&self) -> Result<Option<String>, Fault> {
+        self.inner.home().await
+    }
+
     async fn create(&self) -> Result<Created, Fault> {
         self.link.ask().await?;
         self.inner.create().await

@@ -9,6 +9,9 @@ use sacker::{
 };
 use std::sync::{Arc, Mutex};
 
+/// Where the ledger is.
+pub const HOME: &str = "here";
+
 #[derive(Debug)]
 pub struct Recorder {
     inner: MemoryTable,
@@ -31,6 +34,10 @@ impl Recorder {
 impl Table for Recorder {
     fn describe(&self) -> String {
         self.inner.describe()
+    }
+
+    async fn home(&self) -> Result<Option<String>, Fault> {
+        Ok(Some(HOME.to_owned()))
     }
 
     async fn create(&self) -> Result<Created, Fault> {

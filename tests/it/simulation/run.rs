@@ -2,6 +2,7 @@
 
 use super::{
     acts::{Act, PACKAGES, Reply, Request, YEAR},
+    adoption::{Adopters, Adoption, Ownership, adopt},
     audit::{Dump, Violations, audit, dump},
     collector::{Collector, collect},
     history::{End, Record, check},
@@ -11,7 +12,7 @@ use super::{
     recorder::Recorder,
     shape::{Blobs, Outcome, Shape},
 };
-use futures_util::future::{join_all, join3};
+use futures_util::future::{join, join_all, join3};
 use sacker::{
     ledger::{self, TableLedger, Violation},
     model::{IdempotencyKey, Timestamp},
@@ -26,6 +27,9 @@ use std::{
     sync::Arc,
     time::Duration,
 };
+
+/// The numbers of the clients that adopt.
+const ADOPTERS: std::ops::Range<u64> = 70..80;
 
 struct World<'a> {
     seed: u64,
@@ -44,6 +48,8 @@ struct World<'a> {
     pause: u64,
     /// The faults that last, of the table and of the store.
     lasting: [Vec<Lasting>; 2],
+    /// True if the store is taken over by others, and adopted.
+    adopts: bool,
 }
 
 /// A client, and how far its clock is off in milliseconds.
@@ -64,7 +70,8 @@ impl World<'_> {
     }
 
     fn linked(&self, number: u64, percent: u32, collects: bool) -> (Participant, Arc<Link>) {
-        let mutant = self.mutant.filter(|mutant| !(collects && mutant.is_of_the_adder()));
+        let adds = !collects && !ADOPTERS.contains(&(number % 100));
+        let mutant = self.mutant.filter(|mutant| adds || !mutant.is_of_the_adder());
         let mut random = self.random(1000 + number);
         let lasting = self.lasting.each_ref().map(|all| {
             let of_client = |it: &&Lasting| it.clients.is_empty() || it.clients.contains(&(number % 100));
@@ -134,6 +141,16 @@ impl World<'_> {
         (violations, finished)
     }
 
+    /// Lets others take the store over, and adopts it, if the run is such.
+    async fn adopt(&self, percent: u32) -> Vec<Adoption> {
+        if !self.adopts {
+            return Vec::new();
+        }
+        let (time, warehouse, random, pause) = (&self.time, &self.warehouse, self.random(5), self.pause);
+        let adopters = Adopters { time, warehouse, random, pause };
+        adopters.run(|number| self.client(number, percent).client).await
+    }
+
     async fn work(&self, number: u64, steps: u64, packages: usize, percent: u32) -> Vec<Record> {
         let mut random = self.random(2000 + number);
         let mut records = Vec::new();
@@ -183,6 +200,15 @@ impl World<'_> {
                         if !again {
                             break End::Unknown(key);
                         }
+                    }
+                    // That says nothing of an earlier run.
+                    Some(Reply::NotOwner) if self.adopts => {
+                        let resumes = matches!(request.key, Some(IdempotencyKey::Resume { .. }));
+                        break match &request.key {
+                            Some(key) if loose || resumes => End::Unknown(key.clone()),
+                            _ if loose => End::Perhaps,
+                            _ => End::Nothing,
+                        };
                     }
                     Some(Reply::Failed) if loose => {
                         break request.key.clone().map_or(End::Perhaps, End::Unknown);
@@ -267,7 +293,7 @@ async fn live(shape: Shape, seed: u64, blobs: &Blobs, mutant: Option<Mutant>) ->
     let recorder = Arc::new(Recorder::new(&time));
     let table: Arc<dyn Table> = recorder.clone();
     let store = MemoryStore::with_clock(|| Timestamp::from_millis(0));
-    let warehouse = Warehouse::new(store, &blobs.contents, Arc::clone(&table));
+    let warehouse = Warehouse::new(store, &blobs.contents, Arc::clone(&table), &time);
     let before = Before::default();
     let (wrong_clocks, pause, lasting) = (false, 60, [Vec::new(), Vec::new()]);
     let preferred = u32::MAX;
@@ -284,6 +310,7 @@ async fn live(shape: Shape, seed: u64, blobs: &Blobs, mutant: Option<Mutant>) ->
         preferred,
         pause,
         lasting,
+        adopts: false,
     };
     let mut random = world.random(1);
     let (percents, clients, packages, steps) = match shape {
@@ -302,11 +329,16 @@ async fn live(shape: Shape, seed: u64, blobs: &Blobs, mutant: Option<Mutant>) ->
     if shape == Shape::Lasting {
         (world.lasting, world.pause) = (faults_that_last(&mut random, clients), 10_000);
     }
+    world.adopts = match mutant {
+        None => world.random(6).u8(0..8) == 0,
+        Some(mutant) => mutant.is_of_adoption(),
+    };
     let work = join_all((0..clients).map(|number| world.work(number, steps, packages, percent)));
     let collect = world.collect(percent, random.u32(2..12));
     // It would hide what a mutant damages.
     let rounds = if mutant.is_none() && random.bool() { random.u32(1..4) } else { 0 };
-    let (records, deleted, (reported, repairs)) = join3(work, collect, world.repair(percent, rounds)).await;
+    let work = join3(work, collect, world.repair(percent, rounds));
+    let ((records, deleted, (reported, repairs)), mut adoptions) = join(work, world.adopt(percent)).await;
     let mut records = records.concat();
     let late_first = random.bool();
     if late_first {
@@ -315,10 +347,13 @@ async fn live(shape: Shape, seed: u64, blobs: &Blobs, mutant: Option<Mutant>) ->
     // No fault lasts so long.
     tokio::time::sleep(Duration::from_mins(4)).await;
     let unknown = records.iter().filter(|record| matches!(record.end, End::Unknown(_))).count();
+    if world.adopts {
+        adoptions.push(adopt(&world.client(ADOPTERS.end - 1, 0).client, &world.time, None).await);
+    }
     world.find_out(&mut records).await;
     // What arrives only now finds everything decided.
     tokio::time::sleep(LATEST).await;
-    let (mut outcome, found) = judge(&world, &records).await;
+    let (mut outcome, found) = judge(&world, &records, &adoptions).await;
     (outcome.unknown, outcome.deleted, outcome.repairs) = (unknown, deleted, repairs);
     outcome.violations.extend(reported);
     outcome.clients = usize::try_from(clients).unwrap();
@@ -327,13 +362,15 @@ async fn live(shape: Shape, seed: u64, blobs: &Blobs, mutant: Option<Mutant>) ->
     (outcome, found)
 }
 
-async fn judge(world: &World<'_>, records: &[Record]) -> (Outcome, Dump) {
+async fn judge(world: &World<'_>, records: &[Record], adoptions: &[Adoption]) -> (Outcome, Dump) {
     let items = dump(&*world.table).await;
     let Violations(violations) = audit(&items, &world.warehouse.inner, &world.warehouse.contents).await;
     let mut violations = Violations(violations);
     violations.0.extend(world.warehouse.lost());
     let landed = world.recorder.landed();
-    check(&world.blobs.files, &landed, records, &items, &mut violations);
+    let ownership = Ownership::new(world.warehouse.owners(), adoptions);
+    let adopted = ownership.adopted();
+    check(&world.blobs.files, &landed, records, &items, ownership, &mut violations);
     let count = |of: &dyn Fn(&Record) -> bool| records.iter().filter(|record| of(record)).count();
     let outcome = Outcome {
         requests: records.len(),
@@ -347,6 +384,7 @@ async fn judge(world: &World<'_>, records: &[Record]) -> (Outcome, Dump) {
         applied: count(&|record| record.moves(false) > 1),
         undone: count(&|record| record.moves(true) > 0),
         rolled_back: count(&Record::rolls_back),
+        adopted,
         commits: landed.len(),
         digest: hex::encode(Sha256::digest(format!("{items:?}{records:?}"))),
         violations: violations.0,

@@ -60,6 +60,8 @@ pub struct Outcome {
     pub rolled_back: usize,
     /// The number of times that `fsck --repair` ended well.
     pub repairs: usize,
+    /// The number of times that the ledger adopted the store.
+    pub adopted: usize,
     /// The number of transactions that were committed.
     pub commits: usize,
     /// The most clients at once, and how many faults lasted.

@@ -7,7 +7,9 @@ mod package;
 
 use super::{
     acts::{Act, Answer, Request},
-    audit::Dump,
+    adoption::EPOCH,
+    audit::{Dump, blob_sk},
+    recorder::HOME,
 };
 use sacker::{
     model::{
@@ -35,7 +37,8 @@ pub struct World<'a> {
     /// Every item as it must be.
     pub dump: Dump,
     packages: BTreeMap<String, Package>,
-    blobs: BTreeMap<usize, Blob>,
+    /// By file and epoch.
+    blobs: BTreeMap<(usize, u64), Blob>,
     /// For each plan that was applied, the event of each of its tags, by package and tag.
     applied: Vec<BTreeMap<(String, TagName), u64>>,
 }
@@ -115,6 +118,8 @@ pub struct Commit<'a> {
     /// The time of its maker's clock, in milliseconds.
     pub now: u64,
     pub tick: u64,
+    /// The epoch that a version is added in.
+    pub epoch: u64,
 }
 
 /// The outcome of a request.

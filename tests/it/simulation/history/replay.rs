@@ -2,7 +2,8 @@
 
 use super::super::{
     acts::{Act, Answer},
-    audit::Dump,
+    adoption::{EPOCH, Ownership},
+    audit::{Dump, number},
     specification::{Commit, DIFFER, File, Outcome, Verdict, View, World},
 };
 use super::*;
@@ -27,10 +28,11 @@ pub struct Replay<'a> {
     keyed: BTreeMap<usize, Vec<(Answer, Outcome)>>,
     /// The moments of the commits so far.
     ticks: Vec<u64>,
+    pub ownership: Ownership<'a>,
 }
 
 impl<'a> Replay<'a> {
-    pub fn new(files: &'a [File], records: &'a [Record]) -> Self {
+    pub fn new(files: &'a [File], records: &'a [Record], ownership: Ownership<'a>) -> Self {
         let numbered = || records.iter().enumerate();
         let key = |(at, record): (usize, &Record)| Some((record.request.key.as_ref()?.to_string(), at));
         Self {
@@ -42,6 +44,7 @@ impl<'a> Replay<'a> {
             committed: BTreeSet::new(),
             keyed: BTreeMap::new(),
             ticks: Vec::new(),
+            ownership,
         }
     }
 
@@ -160,7 +163,8 @@ impl<'a> Replay<'a> {
             .ok_or_else(|| format!("committed at {}, out of time: {record}", at.tick))?;
         let (who, message) = (record.request.who(), record.request.message.as_deref());
         let nows = self.nows(record, at, said)?;
-        let commit = Commit { who: &who, message, op: said.text("op"), now: nows[0], tick: at.tick };
+        let epoch = self.epoch(record, at, said)?;
+        let commit = Commit { who: &who, message, op: said.text("op"), now: nows[0], tick: at.tick, epoch };
         if said.is_fence() {
             let (pk, ..) = said.entries[0];
             self.world.fence(pk, &commit);
@@ -186,6 +190,16 @@ impl<'a> Replay<'a> {
             End::Answered(reported) if *reported != answer => Err(format!("it came to {answer:?}: {record}")),
             _ => Ok(()),
         }
+    }
+
+    /// Returns the epoch that a version is added in: one in which the store was the ledger's own since the request was
+    /// made.
+    fn epoch(&self, record: &Record, at: Moment, said: &Said<'_>) -> Result<u64, String> {
+        let added = said.entries.iter().find(|(_, sk, _)| sk.starts_with("V#"));
+        let Some((.., version)) = added else { return Ok(self.ownership.epoch()) };
+        let epoch = number(version, "gen") / EPOCH;
+        let may = self.ownership.may_add(epoch, record.began.tick, at.tick);
+        may.then_some(epoch).ok_or_else(|| format!("added in the epoch {epoch}, at {}: {record}", at.tick))
     }
 
     /// Returns the result of a request that has committed nothing but its key.
@@ -232,11 +246,16 @@ impl<'a> Replay<'a> {
             let after = after.as_ref().unwrap_or(&empty);
             let text = |name: &str| after.get(name).and_then(Value::as_str).unwrap_or_default();
             let may = match pk.split_once('#') {
-                None if pk == "M" && !self.world.dump.contains_key(pk) => {
-                    self.world.identify(text("ledger"));
-                    text("ledger").len() == 32
+                None if pk == "M" => {
+                    let epoch = number(after, "epoch");
+                    self.ownership.identify(landed.at.tick, text("ledger"), epoch)?;
+                    self.world.identify(text("ledger"), epoch);
+                    true
                 }
-                Some(("B", sha256)) => self.world.condemn(sha256),
+                Some(("B", sha256)) => {
+                    let condemned = number(after, "gen");
+                    self.world.condemn(sha256, &action.key.sk, condemned, self.ownership.epoch())
+                }
                 _ => false,
             };
             may.then_some(()).ok_or_else(|| format!("not to be changed: {pk} to {after:?}"))?;

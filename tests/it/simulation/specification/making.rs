@@ -1,8 +1,8 @@
 //! The items that a change makes.
 
 use super::{
-    Answer, Blob, Change, Commit, Event, File, Log, Outcome, Put, Step, Version, World, asked, blob_of,
-    clock, event_sk, item, labels_after, pairs, shown, state_after, version_sk,
+    Answer, Blob, Change, Commit, EPOCH, Event, File, HOME, Log, Outcome, Put, Step, Version, World, asked,
+    blob_of, blob_sk, clock, event_sk, item, labels_after, pairs, shown, state_after, version_sk,
 };
 use crate::simulation::acts::Request;
 use sacker::{
@@ -18,8 +18,13 @@ impl World<'_> {
         self.dump.entry(pk.into()).or_default().insert(sk.into(), item);
     }
 
-    pub fn identify(&mut self, ledger: &str) {
-        self.put("M", "M", item(json!({ "schema": 1, "ledger": ledger })));
+    /// The ledger's identity, and what an adoption makes of it: another id and epoch, at home here. The rest stays.
+    pub fn identify(&mut self, ledger: &str, epoch: u64) {
+        let there = self.dump.get("M").and_then(|items| items.get("M"));
+        let mut meta = there.cloned().unwrap_or_else(|| item(json!({ "schema": 1 })));
+        let epoch = Some(epoch).filter(|epoch| *epoch > 0);
+        meta.extend(item(json!({ "ledger": ledger, "home": HOME, "epoch": epoch })));
+        self.put("M", "M", meta);
     }
 
     /// Returns the time of a log's last entry; `None` if there is none.
@@ -74,7 +79,7 @@ impl World<'_> {
         labels: &BTreeMap<String, String>,
         commit: &Commit<'_>,
     ) -> u64 {
-        let generation = self.keep(file);
+        let generation = self.keep((file, commit.epoch));
         let of = self.packages.entry(name.to_owned()).or_default();
         let number = of.versions.len() as u64 + 1;
         let (rev, when) = of.releases.next(commit.now);
@@ -124,7 +129,8 @@ impl World<'_> {
             version.item.insert("more_labels".to_owned(), json!(more));
             version.more_labels = more;
         }
-        let (file, item_now) = (version.file, version.item.clone());
+        let blob = (version.file, version.item["gen"].as_u64().unwrap() / EPOCH);
+        let item_now = version.item.clone();
         let entry = json!({
             "kind": kind, "version": number, "was": was.to_string(), "labels": labels, "who": commit.who,
             "when": when, "message": commit.message, "op": commit.op, "rev": rev,
@@ -134,8 +140,8 @@ impl World<'_> {
         self.put(pk.clone(), sk.clone(), entry);
         self.put(pk, version_sk(number), item_now);
         if *change == ReleaseChange::Delete {
-            self.blobs.get_mut(&file).expect("its blob is there").refs -= 1;
-            self.put_blob(file);
+            self.blobs.get_mut(&blob).expect("its blob is there").refs -= 1;
+            self.put_blob(blob);
         }
         self.put_head(name);
         (Answer::Changed { was, is }, Outcome { entry: sk, ..Outcome::default() })
@@ -268,11 +274,11 @@ impl World<'_> {
         self.put(format!("T#{name}"), "H", head);
     }
 
-    /// Counts one more version that needs a file. Returns its generation.
-    fn keep(&mut self, file: usize) -> u64 {
+    /// Counts one more version that needs a file in an epoch. Returns its generation.
+    fn keep(&mut self, file: (usize, u64)) -> u64 {
         let before = self.blobs.get(&file).copied();
         let blob = match before {
-            None => Blob { kept: true, generation: 0, refs: 1 },
+            None => Blob { kept: true, generation: file.1 * EPOCH, refs: 1 },
             Some(Blob { kept: true, generation, refs }) => Blob { kept: true, generation, refs: refs + 1 },
             Some(Blob { kept: false, generation, .. }) => {
                 Blob { kept: true, generation: generation + 1, refs: 1 }
@@ -283,23 +289,27 @@ impl World<'_> {
         blob.generation
     }
 
-    /// Condemns the object that the next version would need. Returns if that may be.
-    pub fn condemn(&mut self, sha256: &str) -> bool {
+    /// Condemns an object: the one that the next version would need, and in an epoch before `now` any that is not below.
+    /// Returns if that may be.
+    pub fn condemn(&mut self, sha256: &str, sk: &str, condemned: u64, now: u64) -> bool {
         let Some(file) = self.files.iter().position(|file| file.sha256 == sha256) else { return false };
-        let (generation, may) = match self.blobs.get(&file) {
-            None => (0, true),
+        let epoch = condemned / EPOCH;
+        let (next, unneeded) = match self.blobs.get(&(file, epoch)) {
+            None => (epoch * EPOCH, true),
             Some(Blob { kept: true, generation, refs }) => (*generation, *refs == 0),
             Some(Blob { kept: false, generation, .. }) => (generation + 1, true),
         };
-        self.blobs.insert(file, Blob { kept: false, generation, refs: 0 });
-        self.put_blob(file);
-        may
+        let generation = if epoch < now { condemned.max(next) } else { next };
+        self.blobs.insert((file, epoch), Blob { kept: false, generation, refs: 0 });
+        self.put_blob((file, epoch));
+        unneeded && epoch <= now && sk == blob_sk(epoch)
     }
 
-    fn put_blob(&mut self, file: usize) {
-        let Blob { kept, generation, refs } = self.blobs[&file];
+    fn put_blob(&mut self, of: (usize, u64)) {
+        let Blob { kept, generation, refs } = self.blobs[&of];
         let state = if kept { "kept" } else { "condemned" };
         let blob = item(json!({ "state": state, "gen": generation, "refs": refs }));
-        self.put(format!("B#{}", self.files[file].sha256), "B", blob);
+        let (file, epoch) = of;
+        self.put(format!("B#{}", self.files[file].sha256), blob_sk(epoch), blob);
     }
 }

@@ -81,7 +81,7 @@ impl Warehouse {
         Ok(self.owned(self.inner.replace_owner(from, to).await?))
     }
 
-    /// Makes someone the owner, whoever it is now.
+    /// Makes another ledger the owner, in place of any owner.
     pub async fn take_over(&self, mark: &str) {
         match self.owner().await {
             Some(owner) => self.replace_owner(&owner, mark).await.unwrap(),

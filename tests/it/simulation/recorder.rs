@@ -9,7 +9,7 @@ use sacker::{
 };
 use std::sync::{Arc, Mutex};
 
-/// Where the ledger is.
+/// The home of the ledger.
 pub const HOME: &str = "here";
 
 #[derive(Debug)]

@@ -197,7 +197,7 @@ impl Answer {
             Self::Object { status, size, sha256, crc, composite, etag, range } => {
                 let mut headers = Vec::new();
                 let size_of_all = blob.content.size().to_string();
-                for (name, reported, right) in [
+                for (name, value, right) in [
                     ("content-length", size, &size_of_all),
                     ("x-amz-checksum-sha256", sha256, &blob.sha256),
                     ("x-amz-checksum-crc64nvme", crc, &blob.crc),

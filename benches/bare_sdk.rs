@@ -3,8 +3,8 @@
 //!
 //! The same requests in the same order, with the same concurrency, of about the same size, by the SDK that sacker uses:
 //! with the credentials, the region and the addresses given, no TLS, no configuration read, no checks, no recovery.
-//! What `bare` takes less is the SDK's; what sacker takes more is its own. As `bare`, it writes under partitions of its
-//! own.
+//! The time that `bare` takes less is the SDK's; the time that sacker takes more is its own. Like `bare`, this program
+//! writes under partitions of its own.
 //!
 //! ```sh
 //! cargo build --release --locked --example bare_sdk

@@ -51,7 +51,7 @@ impl Client {
     /// May be dropped at any time.
     ///
     /// # Errors
-    /// Those of [`ClientBuilder::build`].
+    /// The errors of [`ClientBuilder::build`].
     pub async fn open<L, S>(ledger_url: L, store_url: S) -> Result<Self, Error>
     where
         L: TryInto<LedgerUrl, Error: Into<location::Error>>,

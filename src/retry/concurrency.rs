@@ -77,7 +77,7 @@ impl Concurrency {
     /// move to its [`Flow`]; the first `unsure` of them do not count for the connection's speed.
     ///
     /// # Errors
-    /// Those of the attempt.
+    /// The error of the attempt.
     pub async fn run<T, E, F>(&self, unsure: u64, attempt: impl FnOnce(Flow) -> F) -> Result<T, E>
     where
         E: Retryable,

@@ -7,7 +7,7 @@ use super::{hint::Retryable, limit::Limit};
 /// tried once. The part must be idempotent.
 ///
 /// # Errors
-/// Those of the attempts.
+/// The errors of the attempts.
 pub async fn part<T, E, F>(doing: &str, mut attempt: impl FnMut() -> F) -> Result<T, E>
 where
     E: Retryable,

@@ -25,7 +25,7 @@ impl RetryPolicy {
     /// succeeds begin, in total, at most 64 retries and 30 more a minute, and one each at its deadline.
     ///
     /// # Errors
-    /// Those of the attempts.
+    /// The errors of the attempts.
     pub async fn run<T, E, F>(&self, doing: &str, attempt: impl FnMut() -> F) -> Result<T, E>
     where
         E: Retryable,
@@ -39,7 +39,7 @@ impl RetryPolicy {
     /// server ends by the deadline.
     ///
     /// # Errors
-    /// Those of the attempts.
+    /// The errors of the attempts.
     pub async fn run_while<T, E, F>(
         &self,
         heartbeat: &Heartbeat,

@@ -6,7 +6,7 @@
 //! labels of a version, and a tag. So if there is a finding, the heads are read once more at the end, and the entries
 //! that were committed in between show which items may have changed: those are left to another run.
 //!
-//! Of each item only the data that judging it needs is kept (see [`gather`](super::gather)).
+//! The audit keeps only the data of each item that it needs to judge the item (see [`gather`](super::gather)).
 //!
 //! Items that are not ahead are also as of the heads that were read last. A repair is conditional on those, so that it
 //! succeeds even if someone writes to the package all the time.

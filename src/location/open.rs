@@ -2,6 +2,8 @@
 
 #[cfg(any(feature = "s3", feature = "weak-s3-ledger"))]
 use super::bucket::Bucket;
+#[cfg(not(all(feature = "dynamodb", feature = "s3", feature = "sqlite")))]
+use super::error::Error;
 use super::url::{LedgerUrl, StoreUrl};
 #[cfg(any(feature = "dynamodb", feature = "s3"))]
 use crate::aws::BUSY;
@@ -49,7 +51,7 @@ pub async fn open_store(
 ) -> Result<Arc<dyn Store>, Fault> {
     Ok(match store {
         #[cfg(not(feature = "s3"))]
-        StoreUrl::S3(_) => return Err(not_built("the store", "s3")),
+        StoreUrl::S3(_) => return Err(not_built("store URL", store, "s3")),
         #[cfg(feature = "s3")]
         StoreUrl::S3(Bucket { bucket, prefix, endpoint }) => {
             let Uploading { folder, jobs } = uploading;
@@ -77,7 +79,7 @@ pub async fn open_ledger(
 ) -> Result<Arc<dyn Ledger>, Fault> {
     Ok(match ledger {
         #[cfg(not(feature = "dynamodb"))]
-        LedgerUrl::Dynamo { .. } => return Err(not_built("the ledger", "dynamodb")),
+        LedgerUrl::Dynamo { .. } => return Err(not_built("ledger URL", ledger, "dynamodb")),
         #[cfg(feature = "dynamodb")]
         LedgerUrl::Dynamo { table, endpoint } => {
             let client = within(&retry_policy, || aws.dynamodb(endpoint)).await?;
@@ -86,7 +88,7 @@ pub async fn open_ledger(
             Arc::new(ledger.with_server_time(aws.dynamodb_time()))
         }
         #[cfg(not(feature = "sqlite"))]
-        LedgerUrl::Directory(_) => return Err(not_built("the ledger", "sqlite")),
+        LedgerUrl::Directory(_) => return Err(not_built("ledger URL", ledger, "sqlite")),
         #[cfg(feature = "sqlite")]
         LedgerUrl::Directory(directory) => {
             Arc::new(TableLedger::new(Arc::new(SqliteTable::open(directory)), retry_policy))
@@ -100,12 +102,12 @@ pub async fn open_ledger(
     })
 }
 
-/// The fault of a place that was named without a URL, whose back end this build does not have.
+/// Returns the fault of a back end that this build does not have, for a place that was not parsed from a URL; parsing
+/// its URL fails with the same error.
 #[cfg(not(all(feature = "dynamodb", feature = "s3", feature = "sqlite")))]
-fn not_built(what: &str, feature: &str) -> Fault {
-    let source =
-        format!("this build has no back end for it: it was built without the cargo feature `{feature}`");
-    Fault::new(FaultKind::Misconfigured, format!("opening {what}"), source)
+fn not_built(what: &'static str, url: &impl ToString, feature: &'static str) -> Fault {
+    let source = Error::NotBuilt { what, url: url.to_string(), feature };
+    Fault::new(FaultKind::Misconfigured, "opening the back end", source)
 }
 
 /// Connects, within the deadline: where the credentials and the region come from may be busy, or hang.

@@ -6,6 +6,7 @@ fn why(error: &Error) -> String {
     error.to_string()
 }
 
+#[cfg(all(feature = "dynamodb", feature = "s3", feature = "sqlite"))]
 #[test]
 fn valid_urls_are_parsed() {
     let ledger: LedgerUrl = "dynamodb://sacker-ledger?region=eu-west-1".parse().unwrap();
@@ -21,6 +22,7 @@ fn valid_urls_are_parsed() {
     assert_eq!((root.clone(), root.to_string()), (StoreUrl::Directory("/".into()), "file:///".to_owned()));
 }
 
+#[cfg(all(feature = "dynamodb", feature = "s3", feature = "sqlite"))]
 #[test]
 fn invalid_urls_are_explained() {
     let ledgers = [
@@ -90,6 +92,7 @@ fn a_ledger_on_s3_is_refused_by_name() {
 }
 
 proptest! {
+    #[cfg(all(feature = "dynamodb", feature = "s3", feature = "sqlite"))]
     #[test]
     fn a_url_prints_as_it_is_read(
         bucket in "[a-z][a-z0-9-]{2,20}",
@@ -116,5 +119,32 @@ proptest! {
     fn nothing_makes_it_panic(text in ".{0,60}") {
         let _ = text.parse::<LedgerUrl>();
         let _ = text.parse::<StoreUrl>();
+    }
+}
+
+/// Such a place can be parsed from no URL, and be opened in no other way.
+#[cfg(not(any(feature = "dynamodb", feature = "s3")))]
+#[tokio::test]
+async fn a_back_end_that_is_not_built_is_refused_with_its_feature() {
+    use crate::{
+        aws::Aws,
+        fault::FaultKind,
+        retry::{Cancellation, RetryPolicy},
+    };
+    let retry_policy = RetryPolicy::new(std::time::Duration::from_secs(1), Cancellation::new());
+    let (aws, endpoint, uploading) = (Aws::standard(), Endpoint::default(), Uploading::default());
+    let table = LedgerUrl::Dynamo { table: "table".to_owned(), endpoint: endpoint.clone() };
+    let bucket = StoreUrl::S3(Bucket { bucket: "bucket".to_owned(), prefix: String::new(), endpoint });
+    let parsed = [
+        table.to_string().parse::<LedgerUrl>().unwrap_err(),
+        bucket.to_string().parse::<StoreUrl>().unwrap_err(),
+    ];
+    let opened = [
+        open_ledger(&table, &aws, retry_policy.clone()).await.unwrap_err(),
+        open_store(&bucket, &aws, &retry_policy, uploading).await.unwrap_err(),
+    ];
+    for ((parsed, opened), feature) in parsed.iter().zip(&opened).zip(["`dynamodb`", "`s3`"]) {
+        assert!(why(parsed).contains(feature), "{parsed}");
+        assert_eq!((opened.kind, opened.source.to_string()), (FaultKind::Misconfigured, why(parsed)));
     }
 }

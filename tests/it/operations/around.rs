@@ -1,4 +1,4 @@
-//! A store in memory with hooks around its requests.
+//! A store with hooks around its requests.
 
 use async_trait::async_trait;
 use sacker::{
@@ -8,12 +8,22 @@ use sacker::{
 };
 use std::{fmt, ops::Range, sync::Arc};
 
-/// Runs before a request reaches the store. By default it lets all through.
+/// Runs before a request reaches the store, or on its answer. By default nothing is changed.
 #[async_trait]
 pub trait Hooks: fmt::Debug + Send + Sync {
     /// Before a blob is read.
     async fn get(&self, _at: &Address) -> Result<(), Fault> {
         Ok(())
+    }
+
+    /// The blob that is read, given the one in the store.
+    fn body(&self, body: Body) -> Body {
+        body
+    }
+
+    /// The owner that is reported, given the one in the store.
+    fn owner(&self, owner: Option<String>) -> Option<String> {
+        owner
     }
 
     /// Before a page is listed, of a part unless the prefix is empty.
@@ -24,19 +34,19 @@ pub trait Hooks: fmt::Debug + Send + Sync {
 
 /// The store with its hooks. Unlike the one inside it lists in parts.
 #[derive(Debug)]
-pub struct Around<H> {
-    pub inner: Arc<MemoryStore>,
+pub struct Around<H, S: ?Sized = MemoryStore> {
+    pub inner: Arc<S>,
     pub hooks: H,
 }
 
-impl<H: Hooks> Around<H> {
-    pub fn new(inner: &Arc<MemoryStore>, hooks: H) -> Arc<Self> {
+impl<H: Hooks, S: Store + ?Sized> Around<H, S> {
+    pub fn new(inner: &Arc<S>, hooks: H) -> Arc<Self> {
         Arc::new(Self { inner: Arc::clone(inner), hooks })
     }
 }
 
 #[async_trait]
-impl<H: Hooks> Store for Around<H> {
+impl<H: Hooks, S: Store + ?Sized> Store for Around<H, S> {
     fn describe(&self) -> String {
         self.inner.describe()
     }
@@ -46,7 +56,7 @@ impl<H: Hooks> Store for Around<H> {
     }
 
     async fn owner(&self) -> Result<Option<String>, Fault> {
-        self.inner.owner().await
+        Ok(self.hooks.owner(self.inner.owner().await?))
     }
 
     async fn claim(&self, ledger: &str) -> Result<String, Fault> {
@@ -73,7 +83,7 @@ impl<H: Hooks> Store for Around<H> {
 
     async fn get(&self, at: &Address, range: Range<u64>, etag: Option<&str>) -> Result<Option<Body>, Fault> {
         self.hooks.get(at).await?;
-        self.inner.get(at, range, etag).await
+        Ok(self.inner.get(at, range, etag).await?.map(|body| self.hooks.body(body)))
     }
 
     async fn delete(&self, at: &Address) -> Result<(), Fault> {

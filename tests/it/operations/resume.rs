@@ -1,19 +1,20 @@
 //! An interrupted download is resumed, and the bytes that it left are verified.
 
-use super::Site;
+use super::{
+    Site,
+    around::{Around, Hooks},
+};
 use crate::support::world::{adding, of, retry_policy};
-use async_trait::async_trait;
 use futures_util::StreamExt;
 use sacker::{
     fault::{Fault, FaultKind},
-    model::{Address, Blob, Created},
+    model::Blob,
     ops::{AddInput, Client, Download, Downloaded, Error, Observer, Phase, Target},
-    store::{Body, Content, Listing, Put, PutError, Sending, Stat, Store},
+    store::Body,
 };
 use std::{
     fs::{self, File, Permissions},
     num::NonZeroUsize,
-    ops::Range,
     os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink},
     path::PathBuf,
     process::Command,
@@ -34,52 +35,15 @@ const JOBS: u64 = 2;
 /// Six parts, the last one short.
 const SIZE: u64 = 5 * PART + 3 * MIB + 1;
 
-/// A store that breaks off after `after` bytes, and counts those that it gives.
+/// Reading breaks off after `after` bytes; the bytes that are read are counted.
 #[derive(Debug)]
 struct BreaksOff {
-    inner: Arc<dyn Store>,
     after: u64,
     given: Arc<AtomicU64>,
 }
 
-#[async_trait]
-impl Store for BreaksOff {
-    fn describe(&self) -> String {
-        self.inner.describe()
-    }
-
-    async fn create(&self) -> Result<Created, Fault> {
-        self.inner.create().await
-    }
-
-    async fn owner(&self) -> Result<Option<String>, Fault> {
-        self.inner.owner().await
-    }
-
-    async fn claim(&self, ledger: &str) -> Result<String, Fault> {
-        self.inner.claim(ledger).await
-    }
-
-    async fn replace_owner(&self, from: &str, to: &str) -> Result<String, Fault> {
-        self.inner.replace_owner(from, to).await
-    }
-
-    async fn stat(&self, at: &Address) -> Result<Option<Stat>, Fault> {
-        self.inner.stat(at).await
-    }
-
-    async fn put(
-        &self,
-        at: &Address,
-        content: &Content,
-        expected: bool,
-        sent: Sending<'_>,
-    ) -> Result<Put, PutError> {
-        self.inner.put(at, content, expected, sent).await
-    }
-
-    async fn get(&self, at: &Address, range: Range<u64>, etag: Option<&str>) -> Result<Option<Body>, Fault> {
-        let Some(body) = self.inner.get(at, range, etag).await? else { return Ok(None) };
+impl Hooks for BreaksOff {
+    fn body(&self, body: Body) -> Body {
         let (given, after) = (Arc::clone(&self.given), self.after);
         let stream = body.stream.map(move |chunk| {
             let chunk = chunk?;
@@ -90,15 +54,7 @@ impl Store for BreaksOff {
             }
             Ok(chunk)
         });
-        Ok(Some(Body { stream: stream.boxed(), ..body }))
-    }
-
-    async fn delete(&self, at: &Address) -> Result<(), Fault> {
-        self.inner.delete(at).await
-    }
-
-    async fn list(&self, after: Option<&str>) -> Result<Listing, Fault> {
-        self.inner.list(after).await
+        Body { stream: stream.boxed(), ..body }
     }
 }
 
@@ -168,9 +124,9 @@ impl World {
     /// reports.
     async fn download(&self, after: u64) -> (Result<Downloaded, Error>, u64, Reports) {
         let (given, reported) = (Arc::new(AtomicU64::new(0)), Arc::new(Reports::default()));
-        let store = BreaksOff { inner: self.site.store(), after, given: Arc::clone(&given) };
+        let store = Around::new(&self.site.store(), BreaksOff { after, given: Arc::clone(&given) });
         let scratch = self.site.dir.path().to_owned();
-        let client = Client::new(self.site.ledger(), Arc::new(store), retry_policy(), scratch);
+        let client = Client::new(self.site.ledger(), store, retry_policy(), scratch);
         let client = client.with_jobs(NonZeroUsize::new(usize::try_from(JOBS).unwrap()).unwrap());
         let target = Target::Directory(self.to(""));
         let download = Download::new(of("app"), of("1"), target);

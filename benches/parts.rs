@@ -111,7 +111,7 @@ fn commit_an_addition(bencher: Bencher<'_, '_>) {
         runtime.block_on(async {
             let mut draft = ledger.begin_add(&request, None).await.unwrap();
             ledger.stage(&request, &blob.address.sha256, &mut draft).await.unwrap();
-            ledger.add(&request, &blob, &draft).await.unwrap()
+            ledger.add(&request, &blob, &mut draft).await.unwrap()
         })
     });
 }

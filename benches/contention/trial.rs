@@ -110,7 +110,7 @@ impl Writer {
         let Staged::Upload { generation, .. } = staged else { unreachable!("it is another blob each time") };
         let filename = Some("app.tar.gz".parse().unwrap());
         let blob = Blob { address: Address { sha256, generation }, size: 1 << 20, filename, mode: None };
-        match self.ledger.add(&request, &blob, &draft).await? {
+        match self.ledger.add(&request, &blob, &mut draft).await? {
             Added::Version { new: true, .. } => Ok(()),
             other => unreachable!("{other:?}"),
         }

@@ -79,7 +79,7 @@ impl Ledger for TableLedger {
         self.stage_addition(request, sha256, draft).await
     }
 
-    async fn add(&self, request: &AddRequest, blob: &Blob, draft: &Draft) -> Result<Added, Error> {
+    async fn add(&self, request: &AddRequest, blob: &Blob, draft: &mut Draft) -> Result<Added, Error> {
         Error::check_author(&request.author)?;
         self.commit_addition(request, blob, draft).await
     }

@@ -102,7 +102,7 @@ pub trait Ledger: sealed::Sealed + fmt::Debug + Send + Sync {
     /// # Errors
     /// [`Conflict`] if an expectation is not met, the key was used for another request, or other writers won every race
     /// until the deadline; [`Error::Interrupted`]; [`Error::Unknown`].
-    async fn add(&self, request: &AddRequest, blob: &Blob, draft: &Draft) -> Result<Added, Error>;
+    async fn add(&self, request: &AddRequest, blob: &Blob, draft: &mut Draft) -> Result<Added, Error>;
 
     /// Moves a tag to the version that a spec resolves to at the commit. If the tag is on that version already, changes
     /// nothing and returns `previous` equal to `version`.

@@ -2,10 +2,6 @@
 
 use super::{identity::Identity, snapshot::Snapshot};
 use crate::model::{Generation, OpId, Release, State};
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
-};
 
 /// An addition that has begun, with the items that were read for it. See [`Ledger::begin_add`](super::Ledger::begin_add).
 #[derive(Debug, Clone)]
@@ -14,26 +10,24 @@ pub struct Draft {
     pub ledger: Identity,
     pub(super) op: OpId,
     pub(super) seen: Snapshot,
-    /// The generation in the last [`Staged::Upload`] that the caller received, plus one; 0 if there was none. Shared
-    /// with `add`, which borrows the draft: a version is committed against no other generation.
-    staged_generation: Arc<AtomicU64>,
+    /// The generation in the last [`Staged::Upload`] that the caller received. A version is committed at no other.
+    staged: Option<Generation>,
 }
 
 impl Draft {
     pub(super) fn new(ledger: Identity, op: OpId, seen: Snapshot) -> Self {
-        Self { ledger, op, seen, staged_generation: Arc::default() }
+        Self { ledger, op, seen, staged: None }
     }
 
-    pub(super) fn set_staged(&self, staged: Staged) {
-        let staged_generation = match staged {
-            Staged::Upload { generation, .. } => generation.saturating_add(1),
-            Staged::NothingToStore => 0,
+    pub(super) fn set_staged(&mut self, staged: Staged) {
+        self.staged = match staged {
+            Staged::Upload { generation, .. } => Some(generation),
+            Staged::NothingToStore => None,
         };
-        self.staged_generation.store(staged_generation, Ordering::Relaxed);
     }
 
     pub(super) fn was_staged(&self, generation: Generation) -> bool {
-        self.staged_generation.load(Ordering::Relaxed) == generation.saturating_add(1)
+        self.staged == Some(generation)
     }
 }
 

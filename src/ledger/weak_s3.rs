@@ -221,7 +221,7 @@ impl Ledger for WeakS3Ledger {
         Ok(staged)
     }
 
-    async fn add(&self, request: &AddRequest, blob: &Blob, draft: &Draft) -> Result<Added, Error> {
+    async fn add(&self, request: &AddRequest, blob: &Blob, draft: &mut Draft) -> Result<Added, Error> {
         Error::check_author(&request.author)?;
         let (package, sha256) = (&request.package, &blob.address.sha256);
         let mut document = self.document(package).await?;

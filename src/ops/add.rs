@@ -119,7 +119,7 @@ impl Client {
             {
                 request.author.actor = Some(actor);
             }
-            match self.ledger.add(&request, &blob, &draft).await? {
+            match self.ledger.add(&request, &blob, &mut draft).await? {
                 Added::Version { release, new } => return Ok((*release, new)),
                 Added::Restage(generation) => staged = Staged::Upload { generation, expected: false },
             }

@@ -67,7 +67,7 @@ impl TableLedger {
         &self,
         request: &AddRequest,
         blob: &Blob,
-        draft: &Draft,
+        draft: &mut Draft,
     ) -> Result<Added, Error> {
         // A committed outcome must be reported, even if a cancellation is requested while the tags are read afterwards.
         let Some(_guard) = self.retry_policy().cancellation().begin_commit() else {

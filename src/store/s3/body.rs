@@ -1,4 +1,4 @@
-//! Request bodies of uploads: ranges of a file, counted as they are sent.
+//! Request bodies of uploads: ranges of a file, counted as they are sent, and checked before their last bytes leave.
 
 use crate::{
     model::{Digest, Sha256},
@@ -13,7 +13,7 @@ use std::{
     error::Error,
     fs::File,
     io::{self, Read, Seek, SeekFrom},
-    mem,
+    iter, mem,
     ops::Range,
     os::unix::fs::FileExt,
     path::Path,
@@ -47,14 +47,28 @@ pub(super) fn part_range(content: &Content, index: usize) -> Range<u64> {
 /// The size up to which bodies are read before the request is sent.
 const FIRST: u64 = BUFFER as u64;
 
-/// Returns a range of a file as a request's body, which the SDK can send again.
+/// A file that no longer has the bytes that were hashed.
+#[derive(Debug, thiserror::Error)]
+#[error("the file changed while it was sent")]
+struct FileChanged;
+
+/// Returns true if an attempt to send failed because the body did not match its checksum.
+pub(super) fn did_not_match(error: &(dyn Error + 'static)) -> bool {
+    iter::successors(Some(error), |error| (*error).source()).any(|error| error.is::<FileChanged>())
+}
+
+/// Returns a part of a file as a request's body, which the SDK can send again. The body fails before its last bytes
+/// if the file no longer has the bytes that were hashed: then no server has received all of them, not even one that
+/// ignores checksums.
 pub(super) fn body(
-    path: &Path,
-    range: Range<u64>,
+    content: &Content,
+    index: usize,
     buffers: &Buffers,
     count: Count,
 ) -> io::Result<ByteStream> {
-    let file = Arc::new(File::open(path)?);
+    let range = part_range(content, index);
+    let expected = content.part_crcs().get(index).copied();
+    let file = Arc::new(File::open(content.path())?);
     let buffers = buffers.clone();
     // Bytes that are read beforehand are sent together with the request's head.
     let first = match range.end - range.start {
@@ -68,6 +82,8 @@ pub(super) fn body(
             rest: range.clone(),
             reading: None,
             ready: first.clone(),
+            crc: crc_fast::Digest::new(Crc64Nvme),
+            expected,
             buffers: buffers.clone(),
             count: count.clone(),
         })
@@ -186,6 +202,10 @@ struct FileBody {
     /// The bytes of that range that were read.
     ready: Bytes,
     reading: Option<JoinHandle<io::Result<Bytes>>>,
+    /// The CRC of the bytes that were handed over.
+    crc: crc_fast::Digest,
+    /// The CRC of the whole range; `None` for an empty one.
+    expected: Option<u64>,
     buffers: Buffers,
     count: Count,
 }
@@ -224,6 +244,10 @@ impl Body for FileBody {
         let length = self.ready.len().min(SLICE);
         let bytes = self.ready.split_to(length);
         self.rest.start += length as u64;
+        self.crc.update(&bytes);
+        if self.rest.is_empty() && self.expected != Some(self.crc.finalize()) {
+            return Poll::Ready(Some(Err(FileChanged.into())));
+        }
         self.count.sent(length as u64, self.rest.start - self.start);
         Poll::Ready(Some(Ok(Frame::data(bytes))))
     }

@@ -31,7 +31,7 @@ impl S3Store {
     where
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
     {
-        let refused = refused_bytes(&error);
+        let refused = refused_bytes(&error) || body::did_not_match(&error);
         let conflict = status(&error) == Some(409);
         match self.unchanged(content, part, refused).await {
             Err(error) => error,

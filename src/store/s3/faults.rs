@@ -18,6 +18,13 @@ pub(super) fn status<E>(error: &SdkError<E, HttpResponse>) -> Option<u16> {
     error.raw_response().map(|response| response.status().as_u16())
 }
 
+/// Returns true for a successful answer that arrived whole and is not one of S3: another attempt would get the same.
+/// The SDK keeps the bytes of such an answer, but not those of one that broke off.
+pub(super) fn is_unreadable<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {
+    let whole = error.raw_response().is_some_and(|answer| answer.body().bytes().is_some());
+    whole && status(error) == Some(200) && code(error).is_empty()
+}
+
 /// Returns true if S3 reports that the received bytes do not match their checksums or length.
 pub(super) fn refused_bytes<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {
     let message = || error.as_service_error().and_then(ProvideErrorMetadata::message).unwrap_or_default();

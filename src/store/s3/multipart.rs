@@ -11,7 +11,7 @@ use super::{
     client::S3Store,
     compare::{Found, look},
     encoding::encoded_crc,
-    faults::{code, refused_bytes, status},
+    faults::{code, is_unreadable, refused_bytes, status},
     journal::{Entry, Upload},
     single::ROUNDS,
     uploads,
@@ -194,8 +194,7 @@ impl Transfer<'_> {
                 Ok(page) => page,
                 Err(error) if code(&error) == "NoSuchUpload" => return Ok(None),
                 Err(error) => {
-                    // A successful answer, but not one of S3: another attempt would get the same.
-                    let unreadable = status(&error) == Some(200) && code(&error).is_empty();
+                    let unreadable = is_unreadable(&error);
                     let error = fault(self.doing(), error);
                     if error.kind.is_transient() && !unreadable {
                         return Err(error);

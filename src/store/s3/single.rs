@@ -39,8 +39,7 @@ pub(super) async fn put(
         };
     }
     for _ in 0..ROUNDS {
-        let range = body::part_range(content, 0);
-        let body = match body::body(content.path(), range, &body::Buffers::default(), count.clone()) {
+        let body = match body::body(content, 0, &body::Buffers::default(), count.clone()) {
             Ok(body) => body,
             Err(error) => {
                 store.unchanged(content, Some(0), true).await?;

@@ -153,11 +153,11 @@ async fn lost_race(m: &mut Measuring) {
         let Staged::Upload { generation, .. } = staged else { panic!("{staged:?}") };
         (draft, Blob { address: Address { sha256, generation }, size: 1, filename: None, mode: None })
     };
-    let (draft, blob) = begin(&late, 1).await;
-    let (first, its) = begin(&rival, 2).await;
-    rival.add(&adding("app"), &its, &first).await.unwrap();
+    let (mut draft, blob) = begin(&late, 1).await;
+    let (mut first, its) = begin(&rival, 2).await;
+    rival.add(&adding("app"), &its, &mut first).await.unwrap();
     m.begin();
-    let added = late.add(&adding("app"), &blob, &draft).await.unwrap();
+    let added = late.add(&adding("app"), &blob, &mut draft).await.unwrap();
     assert!(matches!(added, Added::Version { new: true, .. }));
     m.note("the commit of an `add` that loses a race once");
 }

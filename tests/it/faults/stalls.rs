@@ -5,6 +5,7 @@ use crate::support::{
     server::{Fault, Request, Server},
 };
 use std::{
+    io::{Read, Seek},
     process::Stdio,
     thread,
     time::{Duration, Instant},
@@ -31,13 +32,19 @@ pub fn home_at(endpoint: &str) -> Sandbox {
         .set("SACKER_STORE", format!("s3://bucket/p?region=eu-west-1&endpoint={endpoint}"))
 }
 
-/// Runs a command to its end, and returns its exit code and its duration. One that does not end is killed.
+/// Runs a command to its end, and returns its exit code and its duration. One that does not end is killed. A test that
+/// fails shows what the command wrote to stderr.
 pub fn timed(sandbox: &Sandbox, arguments: &[&str]) -> (Option<i32>, Duration) {
     let begun = Instant::now();
     let mut command = sandbox.command(arguments);
-    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut stderr = tempfile::tempfile().unwrap();
+    let mut child = command.stdout(Stdio::null()).stderr(stderr.try_clone().unwrap()).spawn().unwrap();
     loop {
         if let Some(status) = child.try_wait().unwrap() {
+            let mut text = String::new();
+            stderr.rewind().unwrap();
+            stderr.read_to_string(&mut text).unwrap();
+            eprintln!("{arguments:?}: {status}, {text}");
             return (status.code(), begun.elapsed());
         }
         if begun.elapsed() > Duration::from_mins(5) {
@@ -129,6 +136,24 @@ fn a_request_that_stands_still_ends_at_the_deadline() {
             }
         }
     });
+}
+
+/// A list of the parts that breaks off is requested again, and is no reason to send all parts again.
+#[test]
+fn an_upload_is_not_restarted_because_an_answer_breaks_off() {
+    let server = Server::new();
+    let sandbox = home(&server);
+    sandbox.write("large", vec![3; 17 << 20]);
+    server.faults(|request| {
+        (request.operation == "CompleteMultipartUpload").then_some(Fault::Error(403, "AccessDenied"))
+    });
+    assert_eq!(timed(&sandbox, &["add", "app", "large"]).0, Some(10));
+    server.faults(|request| (request.operation == "ListParts").then_some(Fault::Cut));
+    assert_eq!(timed(&sandbox, &["add", "app", "large", DEADLINE]).0, Some(7));
+    server.faults(|_| None);
+    assert_eq!(timed(&sandbox, &["add", "app", "large"]).0, Some(0));
+    let count = |operation| server.seen().iter().filter(|request| request.operation == operation).count();
+    assert_eq!((count("CreateMultipartUpload"), count("UploadPart")), (1, 3));
 }
 
 /// The ledger's table ends at the deadline, too.

@@ -77,7 +77,10 @@ fn answer(
             _ => {}
         }
     }
-    std::io::copy(&mut reader.take(length), &mut std::io::sink()).ok()?;
+    let received = std::io::copy(&mut reader.take(length), &mut std::io::sink()).ok()?;
+    if received < length {
+        return None;
+    }
     let request = operation(&line)? + condition;
     let before = {
         let mut notes = notes.lock().unwrap();

@@ -149,7 +149,7 @@ pub async fn try_add(
         Staged::NothingToStore => 0,
     };
     loop {
-        match ledger.add(request, &blob(content, generation), &draft).await? {
+        match ledger.add(request, &blob(content, generation), &mut draft).await? {
             Added::Version { release, new } => return Ok((*release, new)),
             Added::Restage(other) => generation = other,
         }

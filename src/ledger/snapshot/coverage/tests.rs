@@ -159,7 +159,7 @@ impl World {
         let mut draft = self.ledger.begin_add(&request, Some(sha256)).await.unwrap();
         let staged = self.ledger.stage(&request, sha256, &mut draft).await.unwrap();
         assert!(matches!(staged, Staged::Upload { .. }));
-        let added = self.ledger.add(&request, &blob, &draft).await.unwrap();
+        let added = self.ledger.add(&request, &blob, &mut draft).await.unwrap();
         assert!(matches!(added, Added::Version { .. }));
     }
 

@@ -117,9 +117,8 @@ impl Transfer<'_> {
     ) -> Result<String, UploadFailure> {
         let (store, index) = (self.store, piece.index);
         let unsigned = store.unsigned().await;
-        let range = body::part_range(self.content, index);
         let read = Payload::part(self.content, index, unsigned).await.and_then(|payload| {
-            let body = body::body(self.content.path(), range, &self.buffers, count)?;
+            let body = body::body(self.content, index, &self.buffers, count)?;
             Ok((payload, body))
         });
         let (payload, body) = match read {

@@ -124,12 +124,12 @@ pub async fn latest_must_be_as_expected(world: &dyn World) {
     let mut draft = ledger.begin_add(&request, None).await.unwrap();
     ledger.stage(&request, &sha256("three"), &mut draft).await.unwrap();
     add(&*world.ledger(), "app", "between").await;
-    refused(Some(version(3)))(ledger.add(&request, &blob("three", 0), &draft).await.unwrap_err());
+    refused(Some(version(3)))(ledger.add(&request, &blob("three", 0), &mut draft).await.unwrap_err());
     let plain = adding("app");
     let mut draft = ledger.begin_add(&plain, None).await.unwrap();
     ledger.stage(&plain, &sha256("four"), &mut draft).await.unwrap();
     add(&*world.ledger(), "app", "between again").await;
-    match ledger.add(&plain, &blob("four", 0), &draft).await.unwrap() {
+    match ledger.add(&plain, &blob("four", 0), &mut draft).await.unwrap() {
         Added::Version { release, new: true } => assert_eq!(release.version, version(5)),
         other => panic!("{other:?}"),
     }

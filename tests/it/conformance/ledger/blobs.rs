@@ -78,13 +78,13 @@ pub async fn a_blob_condemned_meanwhile_is_stored_again(world: &Tables) {
         let first = before.unwrap_or(0);
         assert_eq!(ledger.stage(&request, &sha256(content), &mut draft).await.unwrap(), upload(first, false));
         set(world, content, "condemned", first, 0).await;
-        let restage = ledger.add(&request, &blob(content, first), &draft).await.unwrap();
+        let restage = ledger.add(&request, &blob(content, first), &mut draft).await.unwrap();
         assert_eq!(restage, Added::Restage(first + 1));
         // Once more, while it is being stored again.
         set(world, content, "condemned", first + 1, 0).await;
-        let restage = ledger.add(&request, &blob(content, first + 1), &draft).await.unwrap();
+        let restage = ledger.add(&request, &blob(content, first + 1), &mut draft).await.unwrap();
         assert_eq!(restage, Added::Restage(first + 2));
-        match ledger.add(&request, &blob(content, first + 2), &draft).await.unwrap() {
+        match ledger.add(&request, &blob(content, first + 2), &mut draft).await.unwrap() {
             Added::Version { release, new: true } => {
                 assert_eq!(release.version, version(at as u64 + 1));
                 assert_eq!(release.blob.address.generation, first + 2);
@@ -107,10 +107,10 @@ pub async fn what_was_not_stored_is_not_committed(world: &Tables) {
     // … but then it is `latest` no longer, and no version needs its object any more.
     add(&*world.ledger(), "app", "two").await;
     set(world, "one", "condemned", 0, 0).await;
-    let restage = ledger.add(&request, &blob("one", 0), &draft).await.unwrap();
+    let restage = ledger.add(&request, &blob("one", 0), &mut draft).await.unwrap();
     assert_eq!(restage, Added::Restage(1));
     assert_eq!(audit(&*world.table(), "app").await.versions, 2);
-    match ledger.add(&request, &blob("one", 1), &draft).await.unwrap() {
+    match ledger.add(&request, &blob("one", 1), &mut draft).await.unwrap() {
         Added::Version { release, new: true } => assert_eq!(release.tags, ["latest", "live"]),
         other => panic!("{other:?}"),
     }
@@ -118,11 +118,11 @@ pub async fn what_was_not_stored_is_not_committed(world: &Tables) {
     let request = adding("app");
     let mut draft = ledger.begin_add(&request, None).await.unwrap();
     ledger.stage(&request, &sha256("three"), &mut draft).await.unwrap();
-    let restage = ledger.add(&request, &blob("three", 5), &draft).await.unwrap();
+    let restage = ledger.add(&request, &blob("three", 5), &mut draft).await.unwrap();
     assert_eq!(restage, Added::Restage(0));
     // Nor by a caller that never asked.
-    let draft = ledger.begin_add(&request, None).await.unwrap();
-    let restage = ledger.add(&request, &blob("three", 0), &draft).await.unwrap();
+    let mut draft = ledger.begin_add(&request, None).await.unwrap();
+    let restage = ledger.add(&request, &blob("three", 0), &mut draft).await.unwrap();
     assert_eq!(restage, Added::Restage(0));
     assert_eq!(audit(&*world.table(), "app").await.versions, 3);
 }

@@ -221,9 +221,9 @@ async fn the_resume_key_names_the_last_attempt() {
     scene.ledger.stage(&request, &sha256, &mut draft).await.unwrap();
     let blob = crate::support::world::blob("2", 0);
     // Nothing had to be stored; now it has.
-    let restage = scene.ledger.add(&request, &blob, &draft).await.unwrap();
+    let restage = scene.ledger.add(&request, &blob, &mut draft).await.unwrap();
     assert_eq!(restage, sacker::ledger::Added::Restage(0));
-    let key = unknown(scene.ledger.add(&request, &blob, &draft).await.unwrap_err());
+    let key = unknown(scene.ledger.add(&request, &blob, &mut draft).await.unwrap_err());
     assert!(matches!(key, IdempotencyKey::Resume { slot: 4, .. }), "{key}");
     let again = request.author(keyed(&key));
     let (release, new) = try_add(&scene.sound(), &again, "2").await.unwrap();

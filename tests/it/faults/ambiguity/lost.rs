@@ -108,7 +108,7 @@ async fn a_late_copy_can_not_land_on_a_condemned_blob() {
         json!({ "state": "condemned", "gen": 0, "refs": 0 }),
     )
     .await;
-    let restage = scene.ledger.add(&request, &blob("three", 0), &draft).await.unwrap();
+    let restage = scene.ledger.add(&request, &blob("three", 0), &mut draft).await.unwrap();
     assert_eq!(restage, Added::Restage(1));
     assert_eq!(scene.audit().await, (2, 1, 1));
     // Someone else puts it back at generation 1, and takes everything away again.

@@ -101,15 +101,15 @@ impl Client {
     }
 
     /// Waits for an answer of the ledger, and connects to the store concurrently. Nothing waits for the store.
-    pub(super) async fn while_connecting<T>(&self, asked: impl Future<Output = T>) -> T {
+    pub(super) async fn while_connecting<T>(&self, request: impl Future<Output = T>) -> T {
         let connect = async {
-            // What is asked goes first.
+            // The request goes first.
             tokio::task::yield_now().await;
             self.store.connect().await;
         };
-        match select(pin!(asked), pin!(connect)).await {
+        match select(pin!(request), pin!(connect)).await {
             Either::Left((answer, _)) => answer,
-            Either::Right(((), asked)) => asked.await,
+            Either::Right(((), request)) => request.await,
         }
     }
 }

@@ -130,8 +130,8 @@ impl Client {
         let observer = &self.observer;
         let Download { package, spec, mut target, force, preserve_mode } = download;
         let permission = Permission { force, preserve_mode };
-        let asked = self.ledger.blob(&package, &spec);
-        let mut found = if target.is_there() { asked.await? } else { self.while_connecting(asked).await? };
+        let lookup = self.ledger.blob(&package, &spec);
+        let mut found = if target.is_there() { lookup.await? } else { self.while_connecting(lookup).await? };
         // A blob that is missing may have been deleted, or collected and stored again, since the ledger was read.
         for retried in [false, true] {
             let (version, blob) = &found;

@@ -114,16 +114,16 @@ impl Client {
         let mut audit_report = self.ledger.audit_observed(fsck.repair, &mut count, &on_progress).await?;
         drop(examining);
         self.note_present(&mut audit_report, observer).await?;
-        let looked = self.check_objects(&audit_report, fsck.read_data, observer, &mut count).await?;
-        match looked.refused {
+        let objects = self.check_objects(&audit_report, fsck.read_data, observer, &mut count).await?;
+        match objects.refused {
             // Nothing worse is known than that.
             Some(error) if checked.violations == 0 => Err(error),
             _ => Ok(FsckReport {
                 packages: audit_report.packages,
                 versions: audit_report.versions,
-                blobs: looked.blobs,
-                read: looked.read,
-                unread: looked.unread,
+                blobs: objects.blobs,
+                read: objects.read,
+                unread: objects.unread,
                 ..checked
             }),
         }
@@ -161,16 +161,16 @@ impl Client {
             Within::begin(observer, Phase::Downloading, Some(sizes.sum()))
         });
         let looks = Looks::new(self, observer);
-        let looked = stream::iter(audit_report.needed())
+        let objects = stream::iter(audit_report.needed())
             .filter_map(|it| {
                 let reads = it.present && draw.has(&it.address);
                 // What was listed is there, and there may be millions of those.
                 std::future::ready(if reads || !it.present { Some(looks.look(it)) } else { None })
             })
             .map(spawned);
-        let mut looked = std::pin::pin!(looked.buffer_unordered(looks.jobs.get()));
+        let mut objects = std::pin::pin!(objects.buffer_unordered(looks.jobs.get()));
         let mut all = ObjectTotals { blobs: audit_report.needed().count() as u64, ..ObjectTotals::default() };
-        while let Some(seen) = looked.next().await {
+        while let Some(seen) = objects.next().await {
             match seen {
                 Ok(Seen { read, violation }) => {
                     all.read += u64::from(read);

@@ -39,4 +39,4 @@ pub use kind::ErrorKind;
 pub use list::{Listed, Packages};
 pub use observer::{Observer, Phase, Silent};
 pub use open::ClientBuilder;
-pub use wait::{LAST_LOOK, POLL, Wait};
+pub use wait::{LAST_POLL, POLL, Wait};

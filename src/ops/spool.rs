@@ -15,7 +15,7 @@ use std::{
 use tempfile::NamedTempFile;
 
 /// The bytes that are spooled between two looks at the memory that is left, where they are kept in memory.
-const BETWEEN_LOOKS: u64 = 8 << 20;
+const CHECK_INTERVAL: u64 = 8 << 20;
 
 impl Client {
     /// Writes a stream to a temporary file, which is gone when dropped.
@@ -35,11 +35,11 @@ impl Client {
         let scratch = self.scratch.clone();
         let spooled = threaded(move || {
             let mut buffer = vec![0; 1 << 20];
-            let (mut spooled, mut looked) = (0_u64, BETWEEN_LOOKS);
+            let (mut spooled, mut next_check) = (0_u64, CHECK_INTERVAL);
             loop {
-                if spooled >= looked {
+                if spooled >= next_check {
                     memory::room(&file).map_err(failed(&scratch))?;
-                    looked = spooled + BETWEEN_LOOKS;
+                    next_check = spooled + CHECK_INTERVAL;
                 }
                 let n = match stream.read(&mut buffer) {
                     Ok(0) => break,

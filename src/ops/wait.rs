@@ -28,7 +28,7 @@ pub struct Wait {
     pub timeout: Option<Duration>,
 }
 
-/// The pause between two looks, on average: with one consistent read of up to 4 KiB a look, a thousand waiting
+/// The pause between two polls, on average: with one consistent read of up to 4 KiB a poll, a thousand waiting
 /// hosts take a third of what one partition of DynamoDB gives (3,000 read units a second).
 pub const POLL: Duration = Duration::from_secs(1);
 
@@ -70,22 +70,22 @@ impl Wait {
     }
 }
 
-/// The longest time of the last look: the timeout of a wait has passed by then.
-pub const LAST_LOOK: Duration = Duration::from_secs(5);
+/// The longest time of the last poll: the timeout of a wait has passed by then.
+pub const LAST_POLL: Duration = Duration::from_secs(5);
 
 impl Client {
-    /// Returns as soon as a look shows that what is waited for is so: strongly consistent, and at most one
+    /// Returns as soon as a poll shows that what is waited for is so: strongly consistent, and at most one
     /// and a half times [`POLL`] after it came to be. Changes nothing.
     ///
     /// An outage, throttling or contention does not end it, however long that lasts: its deadline is its timeout alone.
     /// The observer is warned once the ledger has not answered for as long as the client's own deadline, and when it
-    /// answers again. It ends at most [`LAST_LOOK`] after the timeout.
+    /// answers again. It ends at most [`LAST_POLL`] after the timeout.
     ///
     /// # Cancellation
     /// May be dropped at any time.
     ///
     /// # Errors
-    /// [`Error::TimedOut`]; a transient [`ledger::Error::Fault`] if the last look got no answer, so that it is not
+    /// [`Error::TimedOut`]; a transient [`ledger::Error::Fault`] if the last poll got no answer, so that it is not
     /// known what is there; [`Error::Invalid`] if `after_rev` is given and the spec is no tag; those of
     /// [`Ledger::position`](crate::ledger::Ledger::position), but for what is not there yet.
     pub async fn wait(&self, wait: &Wait) -> Result<Release, Error> {
@@ -97,13 +97,13 @@ impl Client {
         let left = || wait.timeout.map(|timeout| timeout.saturating_sub(began.elapsed()));
         let mut away = false;
         loop {
-            let look = match left() {
-                Some(left) => tokio::time::timeout(left.max(LAST_LOOK), self.look(wait)).await,
-                None => Ok(self.look(wait).await),
+            let polled = match left() {
+                Some(left) => tokio::time::timeout(left.max(LAST_POLL), self.poll(wait)).await,
+                None => Ok(self.poll(wait).await),
             };
-            let looked = look.unwrap_or_else(|_| Err(unanswered()));
-            match &looked {
-                Ok(Looked::On(_)) => {
+            let result = polled.unwrap_or_else(|_| Err(unanswered()));
+            match &result {
+                Ok(Polled::NotYet(_)) => {
                     if mem::take(&mut away) {
                         self.observer.warn("the ledger answers again");
                     }
@@ -113,12 +113,12 @@ impl Client {
                         self.observer.warn(&format!("the ledger does not answer; still waiting: {fault}"));
                     }
                 }
-                Ok(Looked::Met(_)) | Err(_) => {}
+                Ok(Polled::Met(_)) | Err(_) => {}
             }
             let over = left().is_some_and(|left| left.is_zero());
-            match looked {
-                Ok(Looked::Met(release)) => return Ok(*release),
-                Ok(Looked::On(found)) if over => {
+            match result {
+                Ok(Polled::Met(release)) => return Ok(*release),
+                Ok(Polled::NotYet(found)) if over => {
                     let (package, spec) = (wait.package.clone(), wait.spec.clone());
                     return Err(Error::TimedOut { package, spec, found });
                 }
@@ -126,7 +126,7 @@ impl Client {
                 _ => {}
             }
             let pause = self.retry_policy.pause(POLL);
-            // The last look is at the very end.
+            // The last poll is at the very end.
             match left() {
                 Some(left) => drop(tokio::time::timeout(left, pause).await),
                 None => pause.await,
@@ -134,14 +134,14 @@ impl Client {
         }
     }
 
-    async fn look(&self, wait: &Wait) -> Result<Looked, ledger::Error> {
+    async fn poll(&self, wait: &Wait) -> Result<Polled, ledger::Error> {
         let found = match self.ledger.position(&wait.package, &wait.spec).await {
             Ok((version, rev)) if wait.is_met_by(version, rev) => {
                 // It may have moved since.
                 let release = self.ledger.release(&wait.package, &wait.spec).await;
                 match release {
                     Ok(release) if wait.is_met_by(release.version, release.rev) => {
-                        return Ok(Looked::Met(Box::new(release)));
+                        return Ok(Polled::Met(Box::new(release)));
                     }
                     release => release.map(|release| release.version),
                 }
@@ -149,8 +149,8 @@ impl Client {
             found => found.map(|(version, _)| version),
         };
         match found {
-            Ok(version) => Ok(Looked::On(Some(version))),
-            Err(ledger::Error::NotFound(_)) => Ok(Looked::On(None)),
+            Ok(version) => Ok(Polled::NotYet(Some(version))),
+            Err(ledger::Error::NotFound(_)) => Ok(Polled::NotYet(None)),
             Err(error) => Err(error),
         }
     }
@@ -160,11 +160,11 @@ impl Client {
     }
 }
 
-/// The result of a look.
-enum Looked {
+/// The result of a poll.
+enum Polled {
     Met(Box<Release>),
     /// Not yet; the version that it is on.
-    On(Option<Version>),
+    NotYet(Option<Version>),
 }
 
 fn unanswered() -> ledger::Error {

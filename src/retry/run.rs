@@ -51,7 +51,7 @@ impl RetryPolicy {
         F: Future<Output = Result<T, E>>,
     {
         let mut tries = 0_u32;
-        let met = Mutex::new((RetryHint::Later, Duration::ZERO));
+        let last_failure = Mutex::new((RetryHint::Later, Duration::ZERO));
         let attempt = || {
             tries += 1;
             let attempt = attempt();
@@ -60,7 +60,7 @@ impl RetryPolicy {
             let attempt = attempt.instrument(debug_span!("attempt", number));
             // On the heap: otherwise every waiting future would contain the state of the attempt.
             let attempt = Box::pin(attempt);
-            let met = &met;
+            let last_failure = &last_failure;
             async move {
                 // Started here, because `backoff` asks for the next attempt before it sleeps.
                 let began = Instant::now();
@@ -70,14 +70,22 @@ impl RetryPolicy {
                     RetryHint::Now => backoff::Error::retry_after(error, Duration::ZERO),
                     again => {
                         debug!(attempt = number, %error, "retrying: {doing}");
-                        *met.lock().unwrap_or_else(PoisonError::into_inner) = (again, began.elapsed());
+                        *last_failure.lock().unwrap_or_else(PoisonError::into_inner) =
+                            (again, began.elapsed());
                         backoff::Error::transient(error)
                     }
                 })
             }
         };
         let beat = heartbeat.own();
-        let waits = Waits { retry_policy: self, heartbeat, met: &met, beat, sleeps: 0, last: Duration::ZERO };
+        let waits = Waits {
+            retry_policy: self,
+            heartbeat,
+            last_failure: &last_failure,
+            beat,
+            sleeps: 0,
+            last: Duration::ZERO,
+        };
         let result = backoff::future::retry(waits, attempt).await;
         if result.is_ok() {
             self.budget.refund();
@@ -90,7 +98,7 @@ struct Waits<'a> {
     retry_policy: &'a RetryPolicy,
     heartbeat: &'a Heartbeat,
     /// The last failure, and the duration of its attempt.
-    met: &'a Mutex<(RetryHint, Duration)>,
+    last_failure: &'a Mutex<(RetryHint, Duration)>,
     beat: Instant,
     sleeps: u32,
     /// The last sleep while the back end was unavailable.
@@ -108,7 +116,7 @@ impl backoff::backoff::Backoff for Waits<'_> {
         if self.retry_policy.cancellation.is_cancelled() {
             return None;
         }
-        let (hint, took) = *self.met.lock().unwrap_or_else(PoisonError::into_inner);
+        let (hint, took) = *self.last_failure.lock().unwrap_or_else(PoisonError::into_inner);
         let wait = Wait { hint, sleeps: self.sleeps, last: self.last, took, age, deadline };
         let mut sleep = (self.retry_policy.pace)(&wait, self.retry_policy.share());
         if hint == RetryHint::Later {

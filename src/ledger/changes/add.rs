@@ -216,7 +216,7 @@ impl Operation for Addition<'_> {
         &self.request.package
     }
 
-    fn asked(&self) -> String {
+    fn request_text(&self) -> String {
         format!("add {}", self.sha256)
     }
 

@@ -27,7 +27,7 @@ use serde_json::json;
 const BELOW: u64 = 50;
 
 /// The maximum number of times that a change of a version reads the package's tags again because one has moved.
-const TAG_LOOKS: usize = 100;
+const MAX_TAG_READS: usize = 100;
 
 /// A change of a version, with the tags that it depends on.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ pub(in crate::ledger) enum Outcome {
     /// The version after the change, and its state before.
     Changed(Box<VersionItem>, State),
     /// The tags and the blob must be read again: a tag has moved, or the version was just added.
-    LookAgain,
+    ReadAgain,
 }
 
 impl Changing<'_> {
@@ -214,7 +214,7 @@ impl Operation for Changing<'_> {
         &self.request.package
     }
 
-    fn asked(&self) -> String {
+    fn request_text(&self) -> String {
         let version = self.request.version;
         match &self.request.change {
             ReleaseChange::Yank => format!("yank {version}"),
@@ -270,7 +270,7 @@ impl Operation for Changing<'_> {
         if self.withdraws() {
             let rev = seen.get::<Revision>(&self.tag_head())?.map_or(0, |head| head.rev);
             if rev != self.tags.rev {
-                return Ok(Step::Done(Outcome::LookAgain));
+                return Ok(Step::Done(Outcome::ReadAgain));
             }
             let (package, version) = (package.clone(), self.request.version);
             if !self.tags.on.is_empty() {
@@ -291,7 +291,7 @@ impl Operation for Changing<'_> {
         if self.request.change == ReleaseChange::Delete {
             match self.release_blob(&before, seen)? {
                 Some(action) => actions.push(action),
-                None => return Ok(Step::Done(Outcome::LookAgain)),
+                None => return Ok(Step::Done(Outcome::ReadAgain)),
             }
         }
         let latest = match self.latest(&head, &item, seen)? {
@@ -368,10 +368,10 @@ impl TableLedger {
     pub(in crate::ledger) async fn change_version(&self, request: &ChangeRequest) -> Result<Changed, Error> {
         let op = self.op_id(&request.author);
         // The tags are read again as long as tags of the package keep moving.
-        for _ in 0..TAG_LOOKS {
+        for _ in 0..MAX_TAG_READS {
             let found = try_join(self.tagging(request), self.blob_to_delete(request)).await;
             let (tags, blob) = found.map_err(|error| error.unresolved(&request.author))?;
-            reach("change-looked");
+            reach("change-tags-read");
             let operation = Changing { request, tags, blob };
             let commit = Commit { ledger: self, operation: &operation, author: &request.author, op: &op };
             if let Outcome::Changed(item, previous) = commit.run(None).await? {

@@ -66,7 +66,7 @@ struct Progress<T> {
     /// writers that data is stale on arrival, and an attempt that loses slows the others down.
     ran_again: bool,
     /// True once all tags were read to record in the head which are live. Done once, because it takes time.
-    looked: bool,
+    live_tags_read: bool,
 }
 
 /// The start of the next attempt.
@@ -91,7 +91,7 @@ enum Checked<T> {
 }
 
 /// The maximum number of reads in one attempt, when the result is not a consistent state.
-const LOOKS: usize = 5;
+const MAX_READS: usize = 5;
 
 impl<O: Operation> Commit<'_, O> {
     /// Commits the operation, or returns why it can't be. `seen` holds the items that were read for it already, if any.
@@ -110,7 +110,7 @@ impl<O: Operation> Commit<'_, O> {
                 Err(why) => return Err(self.unknown(slot, why)),
             }
         }
-        let progress = Mutex::new(Progress { next, pending: None, ran_again: false, looked: false });
+        let progress = Mutex::new(Progress { next, pending: None, ran_again: false, live_tags_read: false });
         let attempt = || async { self.attempt(&mut *progress.lock().await).await };
         let error = match retry_policy.run_while(&heartbeat, &doing, attempt).await {
             Ok(outcome) => return Ok(outcome),
@@ -182,7 +182,7 @@ impl<O: Operation> Commit<'_, O> {
         progress: &mut Progress<O::Outcome>,
     ) -> Result<ControlFlow<O::Outcome, Sent<O::Outcome>>, AttemptError> {
         let (mut more, mut at_once) = (Vec::new(), self.operation.reads_at_once());
-        for _ in 0..LOOKS {
+        for _ in 0..MAX_READS {
             let whole = known.is_none() && (at_once || progress.pending.is_some());
             let mut snapshot = match known.take() {
                 Some(known) => known,
@@ -201,8 +201,8 @@ impl<O: Operation> Commit<'_, O> {
             }
             let mut plan = self.decide(&mut snapshot).await;
             if let Ok(Step::Commit(proposal)) = &mut plan {
-                let look = !mem::replace(&mut progress.looked, true);
-                self.ledger.record_live_tags(&mut proposal.actions, &snapshot, look).await;
+                let read_tags = !mem::replace(&mut progress.live_tags_read, true);
+                self.ledger.record_live_tags(&mut proposal.actions, &snapshot, read_tags).await;
             }
             match self.check_covered(plan, snapshot, whole) {
                 Ok(checked) => return self.conclude(checked?, progress).await,

@@ -102,7 +102,7 @@ pub(in crate::ledger) fn remember<O: Operation>(
     reference: &OutcomeRef,
 ) -> Action {
     let OutcomeRef { entry, op, unchanged, moves } = reference.clone();
-    let item = KeyItem { request: operation.asked(), entry: entry.sk, unchanged, moves, op };
+    let item = KeyItem { request: operation.request_text(), entry: entry.sk, unchanged, moves, op };
     Action {
         key: schema::idempotency_key(&operation.log(), key),
         condition: Condition::Absent,
@@ -127,7 +127,7 @@ pub(in crate::ledger) fn remembered<O: Operation>(
     let log = operation.log();
     let Some(key) = key_read(context.author, &log) else { return Ok(None) };
     let Some(item) = seen.get::<KeyItem>(&key)? else { return Ok(None) };
-    if item.request != operation.asked() {
+    if item.request != operation.request_text() {
         return Err(used_for(item.request, operation, context));
     }
     Ok(Some(item.outcome_ref(&log)))
@@ -140,7 +140,7 @@ pub(in crate::ledger) fn used_for<O: Operation>(
     context: &Context<'_>,
 ) -> Error {
     let key = context.author.key.as_ref().map(ToString::to_string).unwrap_or_default();
-    Conflict::Key { key, first: readable(first), now: readable(operation.asked()) }.into()
+    Conflict::Key { key, first: readable(first), now: readable(operation.request_text()) }.into()
 }
 
 /// Shortens a recorded request: shows only the beginning of the sha256 of a file or a plan.

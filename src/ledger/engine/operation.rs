@@ -68,7 +68,7 @@ pub(in crate::ledger) trait Operation: Sync {
     fn package(&self) -> &PackageName;
 
     /// Returns the request as text, to detect an idempotency key that is used for another one.
-    fn asked(&self) -> String;
+    fn request_text(&self) -> String;
 
     /// Returns the log that its idempotency key belongs to.
     fn log(&self) -> String;

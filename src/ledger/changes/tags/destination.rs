@@ -53,7 +53,7 @@ pub(in crate::ledger) struct Target {
 
 impl Move {
     /// Returns the request as text.
-    pub(in crate::ledger) fn asked(&self) -> String {
+    pub(in crate::ledger) fn request_text(&self) -> String {
         let tag = &self.tag;
         match &self.to {
             Destination::Spec(spec) | Destination::Fixed(spec, _) => format!("tag {spec} {tag}"),

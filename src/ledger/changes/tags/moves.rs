@@ -96,7 +96,7 @@ impl Operation for Moving {
         &self.moves[0].package
     }
 
-    fn asked(&self) -> String {
+    fn request_text(&self) -> String {
         format!("apply {}", fingerprint(&self.moves))
     }
 

@@ -38,8 +38,8 @@ impl Operation for OneMove {
         &self.the_move.package
     }
 
-    fn asked(&self) -> String {
-        self.the_move.asked()
+    fn request_text(&self) -> String {
+        self.the_move.request_text()
     }
 
     fn log(&self) -> String {

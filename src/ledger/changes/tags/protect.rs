@@ -22,7 +22,7 @@ impl Operation for ProtectRequest {
         &self.package
     }
 
-    fn asked(&self) -> String {
+    fn request_text(&self) -> String {
         match self.protection {
             Some(protection) => format!("protect {} --{protection}", self.tag),
             None => format!("unprotect {}", self.tag),

@@ -151,7 +151,7 @@ impl Operation for Undoing<'_> {
         &self.moves[0].package
     }
 
-    fn asked(&self) -> String {
+    fn request_text(&self) -> String {
         format!("apply --undo {}", fingerprint(&self.moves))
     }
 

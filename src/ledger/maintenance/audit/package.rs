@@ -28,7 +28,7 @@ use crate::{
 use std::collections::BTreeSet;
 
 /// The maximum number of times that a package is examined because others write to items that are to be repaired.
-const LOOKS: usize = 20;
+const MAX_READS: usize = 20;
 
 impl TableLedger {
     /// Reports the violations of a package, and repairs them if possible.
@@ -40,7 +40,7 @@ impl TableLedger {
         on_progress: OnProgress<'_>,
     ) -> Result<(), Error> {
         let mut reported = BTreeSet::new();
-        for look in 1..=LOOKS {
+        for read in 1..=MAX_READS {
             let mut again = false;
             for one in self.look(name, on_progress).await? {
                 let what = (one.violation.place.clone(), one.violation.rule, one.violation.what.clone());
@@ -51,7 +51,7 @@ impl TableLedger {
                 // The finding may depend on another repair of this run. After a repair, a change that was planned
                 // before it may have been committed.
                 again |= matches!(violation.repair, Repair::Done | Repair::Overtaken);
-                if violation.repair == Repair::Overtaken && look < LOOKS {
+                if violation.repair == Repair::Overtaken && read < MAX_READS {
                     continue;
                 }
                 reported.insert(what);

@@ -48,8 +48,8 @@ impl<O: Operation> Operation for Reaching<'_, O> {
         self.inner.package()
     }
 
-    fn asked(&self) -> String {
-        self.inner.asked()
+    fn request_text(&self) -> String {
+        self.inner.request_text()
     }
 
     fn log(&self) -> String {
@@ -187,7 +187,7 @@ impl World {
         let seen = Snapshot::new(keys, items, true);
         let context = Context { op: &op, author: &author, now: self.ledger.now() };
         let Step::Commit(proposal) = decide(operation, &seen, &context).unwrap() else {
-            panic!("{} changes nothing", operation.asked())
+            panic!("{} changes nothing", operation.request_text())
         };
         let attempt = |weak: Option<&Key>| {
             let mut transaction = Transaction::new("t".to_owned());
@@ -211,11 +211,11 @@ impl World {
                 attempt(Some(key)).is_ok(),
                 free,
                 "{} without the condition on {key}",
-                operation.asked()
+                operation.request_text()
             );
             needed += usize::from(!free);
         }
-        assert!(needed > 0, "{} holds no head", operation.asked());
+        assert!(needed > 0, "{} holds no head", operation.request_text());
     }
 
     /// Checks that the operation is stopped if it decides on any of these, and if it lacks a condition; and that it
@@ -227,13 +227,14 @@ impl World {
             let reaching = Reaching { inner: &operation, outside: Key::new(*pk, *sk) };
             let run = AssertUnwindSafe(self.commit(&reaching, None));
             let stopped = futures_util::FutureExt::catch_unwind(run).await;
-            let panic = stopped.err().unwrap_or_else(|| panic!("{} reached {pk}/{sk}", operation.asked()));
+            let panic =
+                stopped.err().unwrap_or_else(|| panic!("{} reached {pk}/{sk}", operation.request_text()));
             let message = panic.downcast::<String>().unwrap();
             assert!(message.contains(&format!("depends on {pk}/{sk}")), "{message}");
-            assert_eq!(self.dump().await, before, "{}", operation.asked());
+            assert_eq!(self.dump().await, before, "{}", operation.request_text());
         }
         self.commit(&operation, None).await;
-        assert_ne!(self.dump().await, before, "{} changes nothing", operation.asked());
+        assert_ne!(self.dump().await, before, "{} changes nothing", operation.request_text());
     }
 }
 

@@ -8,7 +8,7 @@ use crate::support::{
 use sacker::{
     fault::FaultKind,
     ledger,
-    ops::{Client, Error, LAST_LOOK, Observer, Phase, Wait},
+    ops::{Client, Error, LAST_POLL, Observer, Phase, Wait},
     store::memory::MemoryStore,
 };
 use std::{
@@ -101,7 +101,7 @@ async fn its_timeout_is_its_deadline() {
     let (_, ended, took) =
         wait(scene, timeout, |scene| async move { outage(&scene, Duration::from_mins(5)).await }).await;
     assert!(matches!(ended, Err(Error::TimedOut { found: Some(on), .. }) if on == version(1)), "{ended:?}");
-    assert!(took >= TIMEOUT && took < TIMEOUT + LAST_LOOK, "{took:?}");
+    assert!(took >= TIMEOUT && took < TIMEOUT + LAST_POLL, "{took:?}");
     // Away at the end: nothing is known of what is there.
     for timeout in [Duration::from_secs(11), Duration::from_mins(3)] {
         let scene = Scene::new(|_, _| Fate::Arrives).await;
@@ -113,7 +113,7 @@ async fn its_timeout_is_its_deadline() {
             Error::Ledger(ledger::Error::Fault(fault)) => assert_eq!(fault.kind, FaultKind::Unavailable),
             other => panic!("{other:?}"),
         }
-        assert!(took >= timeout && took <= timeout + LAST_LOOK, "{took:?}");
+        assert!(took >= timeout && took <= timeout + LAST_POLL, "{took:?}");
     }
 }
 

@@ -5,9 +5,9 @@ use super::{PLACES, Place, World};
 fn steps(place: Place) -> &'static [&'static str] {
     match place {
         Place::Embedded => {
-            &["change-looked", "commit-planned", "sqlite-written", "commit-answered", "change-done"]
+            &["change-tags-read", "commit-planned", "sqlite-written", "commit-answered", "change-done"]
         }
-        Place::Servers => &["change-looked", "commit-planned", "commit-answered", "change-done"],
+        Place::Servers => &["change-tags-read", "commit-planned", "commit-answered", "change-done"],
     }
 }
 

@@ -1,12 +1,19 @@
 # The store. Objects are written once, under their sha256, and deleted by `sacker gc --delete` alone.
 resource "aws_s3_bucket" "store" {
-  bucket = var.bucket_name
-  tags   = var.tags
+  #checkov:skip=CKV2_AWS_62:nothing of sacker waits for events; add a notification of your own
+  bucket        = var.bucket_name
+  bucket_prefix = var.bucket_prefix
+  tags          = var.tags
 
   # S3 refuses to delete a bucket that isn't empty, but only after its policy, its lifecycle and its public access block
   # are gone. This makes the plan fail instead.
   lifecycle {
     prevent_destroy = true
+
+    precondition {
+      condition     = (var.bucket_name == null) != (var.bucket_prefix == null)
+      error_message = "Give either bucket_name or bucket_prefix."
+    }
   }
 }
 
@@ -89,6 +96,8 @@ resource "aws_s3_bucket_lifecycle_configuration" "store" {
 }
 
 data "aws_iam_policy_document" "store" {
+  source_policy_documents = var.bucket_policy_documents
+
   statement {
     sid     = "TlsOnly"
     effect  = "Deny"
@@ -107,6 +116,89 @@ data "aws_iam_policy_document" "store" {
       test     = "Bool"
       variable = "aws:SecureTransport"
       values   = ["false"]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = var.require_latest_tls ? ["1.2"] : []
+
+    content {
+      sid     = "LatestTlsOnly"
+      effect  = "Deny"
+      actions = ["s3:*"]
+      resources = [
+        aws_s3_bucket.store.arn,
+        "${aws_s3_bucket.store.arn}/*",
+      ]
+
+      principals {
+        type        = "*"
+        identifiers = ["*"]
+      }
+
+      condition {
+        test     = "NumericLessThan"
+        variable = "s3:TlsVersion"
+        values   = [statement.value]
+      }
+    }
+  }
+
+  # sacker names no encryption, so that the bucket's own applies. A client that names another one would leave objects
+  # that the others can't read.
+  dynamic "statement" {
+    for_each = var.deny_other_encryption ? [var.kms_key_arn == null ? "AES256" : "aws:kms"] : []
+
+    content {
+      sid       = "NoOtherEncryption"
+      effect    = "Deny"
+      actions   = ["s3:PutObject"]
+      resources = ["${aws_s3_bucket.store.arn}/*"]
+
+      principals {
+        type        = "*"
+        identifiers = ["*"]
+      }
+
+      condition {
+        test     = "StringNotEqualsIfExists"
+        variable = "s3:x-amz-server-side-encryption"
+        values   = [statement.value]
+      }
+
+      condition {
+        test     = "Null"
+        variable = "s3:x-amz-server-side-encryption"
+        values   = ["false"]
+      }
+    }
+  }
+
+  dynamic "statement" {
+    for_each = var.deny_other_encryption && var.kms_key_arn != null ? [var.kms_key_arn] : []
+
+    content {
+      sid       = "NoOtherKey"
+      effect    = "Deny"
+      actions   = ["s3:PutObject"]
+      resources = ["${aws_s3_bucket.store.arn}/*"]
+
+      principals {
+        type        = "*"
+        identifiers = ["*"]
+      }
+
+      condition {
+        test     = "StringNotEqualsIfExists"
+        variable = "s3:x-amz-server-side-encryption-aws-kms-key-id"
+        values   = [statement.value]
+      }
+
+      condition {
+        test     = "Null"
+        variable = "s3:x-amz-server-side-encryption-aws-kms-key-id"
+        values   = ["false"]
+      }
     }
   }
 }

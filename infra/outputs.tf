@@ -1,4 +1,5 @@
 locals {
+  table_name = "${var.name_prefix}${var.table_name}"
   # From the table itself: the attribute of the data source `aws_region` has another name in each major version of the
   # provider.
   region = split(":", aws_dynamodb_table.ledger.arn)[3]
@@ -39,4 +40,29 @@ output "bucket_name" {
 output "bucket_arn" {
   description = "ARN of the bucket, for IAM policies."
   value       = aws_s3_bucket.store.arn
+}
+
+output "bucket_regional_domain_name" {
+  description = "Host name of the bucket in its region."
+  value       = aws_s3_bucket.store.bucket_regional_domain_name
+}
+
+output "region" {
+  description = "Region of the table."
+  value       = local.region
+}
+
+output "replication_role_arn" {
+  description = "ARN of the role that replicates; the bucket in another account must allow it. Null without replication."
+  value       = one(aws_iam_role.replication[*].arn)
+}
+
+output "backup_vault_arn" {
+  description = "ARN of the vault with the backups. Null without backups."
+  value       = one(aws_backup_vault.ledger[*].arn)
+}
+
+output "alarm_arns" {
+  description = "ARNs of the alarms, by name."
+  value       = { for name, alarm in aws_cloudwatch_metric_alarm.all : name => alarm.arn }
 }

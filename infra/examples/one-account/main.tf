@@ -1,4 +1,4 @@
-# The smallest root module that uses infra/: terraform init, terraform apply,
+# One account: the smallest root module that uses infra/: terraform init, terraform apply,
 # then `terraform output -raw sacker_json > ~/.sacker.json`.
 
 terraform {
@@ -7,7 +7,7 @@ terraform {
   required_providers {
     aws = {
       source  = "hashicorp/aws"
-      version = ">= 5.100, < 6"
+      version = ">= 5.100, < 7"
     }
   }
 
@@ -41,7 +41,7 @@ provider "aws" {
 }
 
 module "sacker" {
-  source = "../"
+  source = "../.."
 
   bucket_name = var.bucket_name
 }

@@ -2,8 +2,8 @@
 
 use super::{
     commands::{
-        add, apply, completions, delete, download, fsck, gc, history, info, init, label, list, protect,
-        rollback, tag, tags, unprotect, untag, unyank, versions, wait, yank,
+        add, apply, completions, delete, doctor, download, fsck, gc, history, info, init, label, list,
+        protect, rollback, tag, tags, unprotect, untag, unyank, versions, wait, yank,
     },
     options::duration,
 };
@@ -118,6 +118,7 @@ pub(super) enum Command {
     Gc(gc::Args),
     Fsck(fsck::Args),
     Init(init::Args),
+    Doctor(doctor::Args),
     Completions(completions::Args),
 }
 
@@ -146,6 +147,7 @@ impl Command {
             | Self::History(_)
             | Self::Wait(_)
             | Self::Download(_)
+            | Self::Doctor(_)
             | Self::Completions(_) => false,
         }
     }

@@ -30,6 +30,8 @@ pub(super) struct Settings {
     pub store: StoreUrl,
     /// The directory of both, if nothing is configured.
     pub embedded: Option<PathBuf>,
+    /// The origins of the ledger and of the store.
+    pub origins: [Origin; 2],
 }
 
 /// The origin of a setting, as it is shown.
@@ -38,6 +40,7 @@ pub(super) enum Origin {
     Flag(&'static str),
     Variable(&'static str),
     File(PathBuf, &'static str),
+    Default,
 }
 
 impl fmt::Display for Origin {
@@ -45,6 +48,7 @@ impl fmt::Display for Origin {
         match self {
             Self::Flag(name) | Self::Variable(name) => f.write_str(name),
             Self::File(path, key) => write!(f, "`{key}` in {}", path.display()),
+            Self::Default => f.write_str("the default"),
         }
     }
 }
@@ -106,7 +110,8 @@ impl Settings {
         }
         match (ledger, store) {
             (Some(ledger), Some(store)) => {
-                Ok(Self { ledger: parse(ledger)?, store: parse(store)?, embedded: None })
+                let origins = [ledger.0.clone(), store.0.clone()];
+                Ok(Self { ledger: parse(ledger)?, store: parse(store)?, embedded: None, origins })
             }
             (Some((origin, _)), None) => Err(Error::Half { origin, given: "ledger", missing: "store" }),
             (None, Some((origin, _))) => Err(Error::Half { origin, given: "store", missing: "ledger" }),
@@ -116,6 +121,7 @@ impl Settings {
                     ledger: LedgerUrl::Directory(directory.join("ledger")),
                     store: StoreUrl::Directory(directory.join("store")),
                     embedded: Some(directory),
+                    origins: [Origin::Default, Origin::Default],
                 })
             }
         }

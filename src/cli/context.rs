@@ -1,8 +1,8 @@
 //! The context that a command runs in.
 
 use super::{
-    actor::Identity, embedded, environment::Environment, error::Failure, notices::Notices, options::Change,
-    output::Output, places::Places,
+    actor::Identity, config::Origin, embedded, environment::Environment, error::Failure, notices::Notices,
+    options::Change, output::Output, places::Places,
 };
 use crate::{
     aws::Aws,
@@ -17,6 +17,8 @@ use std::{num::NonZeroUsize, path::PathBuf, sync::Arc};
 #[derive(Debug)]
 pub(super) struct Context<'a> {
     pub places: Places,
+    /// The origins of the ledger and of the store.
+    pub origins: [Origin; 2],
     pub retry_policy: RetryPolicy,
     pub observer: Arc<dyn Observer>,
     pub notices: Arc<Notices>,

@@ -7,7 +7,7 @@ use crate::{
         Created, Event, Labels, PackageName, PackageSummary, Protection, Release, Setting, SettingState,
         State, TagMove, TagName, Version,
     },
-    ops::{Downloaded, Garbage, InitReport},
+    ops::{Downloaded, Finding, Garbage, InitReport, Verdict},
 };
 use serde::Serialize;
 use std::{collections::BTreeMap, fmt::Write};
@@ -249,6 +249,26 @@ impl<'a> InitLine<'a> {
             adopted: adopting.then_some(adoption.is_some()),
             adoption,
             settings: made.settings.iter().map(SettingFields::of).collect(),
+        }
+    }
+}
+
+/// A finding of `doctor`.
+#[derive(Debug, Serialize)]
+pub(super) struct FindingLine<'a> {
+    name: &'a str,
+    status: Verdict,
+    detail: &'a str,
+    repair: Option<&'a str>,
+}
+
+impl<'a> FindingLine<'a> {
+    pub fn of(finding: &'a Finding) -> Self {
+        Self {
+            name: &finding.name,
+            status: finding.verdict,
+            detail: &finding.detail,
+            repair: finding.repair.as_deref(),
         }
     }
 }

@@ -164,6 +164,7 @@ fn execute(
     let bars = !global.quiet && !global.json && std::io::stderr().is_terminal();
     let mut context = Context {
         places: Places::new(&settings, &environment),
+        origins: settings.origins.clone(),
         retry_policy: RetryPolicy::new(global.deadline, cancellation.clone()),
         observer: Arc::new(Progress::new(Arc::clone(notices), bars)),
         notices: Arc::clone(notices),
@@ -195,6 +196,7 @@ fn execute(
             Command::Label(arguments) => commands::label::run(arguments, &mut context).await,
             Command::Gc(arguments) => commands::gc::run(arguments, &mut context).await,
             Command::Fsck(arguments) => commands::fsck::run(arguments, &mut context).await,
+            Command::Doctor(arguments) => commands::doctor::run(arguments, &mut context).await,
             Command::Init(arguments) => commands::init::run(&arguments, &mut context).await,
             Command::Completions(_) => unreachable!("completions were handled above"),
         };

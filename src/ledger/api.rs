@@ -6,8 +6,8 @@ use super::{
     TagRequest, UntagRequest, contract::sealed::Sealed, schema,
 };
 use crate::model::{
-    Address, Blob, Created, Digest, Event, PackageName, PackageSummary, Release, Setting, Spec, TagMove,
-    TagName, Tagged, Version,
+    Address, Blob, Created, Digest, Event, Grant, PackageName, PackageSummary, Release, Setting, Spec,
+    TagMove, TagName, Tagged, Timestamp, Trial, Version,
 };
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
@@ -30,6 +30,15 @@ impl Ledger for TableLedger {
     async fn settings(&self) -> Result<Vec<Setting>, Error> {
         let look = || self.table().settings();
         Ok(self.retry_policy().run("checking the settings of the ledger", look).await?)
+    }
+
+    fn server_time(&self) -> Option<Timestamp> {
+        let now = self.now();
+        now.of_server.then_some(now.at)
+    }
+
+    async fn grants(&self, package: Option<&PackageName>, trial: Trial) -> Result<Vec<Grant>, Error> {
+        self.try_grants(package, trial).await
     }
 
     fn packages(&self, query: &PackageQuery) -> BoxStream<'_, Result<PackageName, Error>> {

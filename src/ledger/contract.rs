@@ -8,8 +8,8 @@ use super::{
 #[cfg(doc)]
 use super::{Conflict, NotFound};
 use crate::model::{
-    Address, Blob, Created, Digest, Event, PackageName, PackageSummary, Release, Setting, Spec, TagMove,
-    TagName, Tagged, Version,
+    Address, Blob, Created, Digest, Event, Grant, PackageName, PackageSummary, Release, Setting, Spec,
+    TagMove, TagName, Tagged, Timestamp, Trial, Version,
 };
 use async_trait::async_trait;
 use futures_util::{
@@ -45,6 +45,19 @@ pub trait Ledger: sealed::Sealed + fmt::Debug + Send + Sync {
 
     /// Returns the settings that the ledger's table must have to be safe, and whether it has each. Changes nothing.
     async fn settings(&self) -> Result<Vec<Setting>, Error> {
+        Ok(Vec::new())
+    }
+
+    /// Returns the present time of the ledger's server that is nearest to this machine's; `None` if the ledger is on
+    /// this machine, and until an answer has stated it. Sends no request.
+    fn server_time(&self) -> Option<Timestamp> {
+        None
+    }
+
+    /// Tries which permissions the credentials have on the partitions that the roles use; on those of `package`, if one
+    /// is given. Changes nothing. Empty for a ledger without permissions.
+    async fn grants(&self, package: Option<&PackageName>, trial: Trial) -> Result<Vec<Grant>, Error> {
+        let _ = (package, trial);
         Ok(Vec::new())
     }
 

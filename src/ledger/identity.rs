@@ -18,6 +18,8 @@ pub struct Identity {
     pub id: String,
     /// The epoch of its store in which it adds; 0 unless it has adopted a store.
     pub epoch: u64,
+    /// The number of the schema of its items.
+    pub schema: u64,
     /// The location where the ledger was created, if the table is elsewhere: it is a copy, or was moved.
     pub copy_of: Option<String>,
 }
@@ -50,7 +52,12 @@ impl TableLedger {
     pub(super) async fn identify(&self, meta: Meta) -> Result<Identity, Error> {
         let here = self.home().await?;
         let moved = |home: &String| here.as_ref().is_some_and(|here| here != home);
-        Ok(Identity { id: meta.ledger, epoch: meta.epoch, copy_of: meta.home.filter(moved) })
+        Ok(Identity {
+            id: meta.ledger,
+            epoch: meta.epoch,
+            schema: meta.schema,
+            copy_of: meta.home.filter(moved),
+        })
     }
 
     /// Refuses a change of a copy, such as a restored table, if `seen` holds the ledger's identity: a change of a copy

@@ -23,6 +23,7 @@ mod table_ledger;
 #[cfg(feature = "weak-s3-ledger")]
 mod weak_s3;
 
+pub(crate) use crate::clock::CLOCKS_DIFFER;
 pub use contract::Ledger;
 pub use error::{Conflict, Error, Failed, GateFailure, NotFound, Refused, UncertainTime};
 pub use identity::Identity;

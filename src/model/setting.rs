@@ -22,6 +22,19 @@ pub struct Setting {
     pub state: SettingState,
     /// The command that turns it on, if there is one.
     pub repair: Option<String>,
+    /// The consequence if it is off.
+    pub severity: Severity,
+    /// The value that was found, if it says more than the state: "replicas in eu-west-1".
+    pub found: Option<String>,
+}
+
+/// The consequence of a setting that is off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Severity {
+    /// Data can be lost, changed or read by others.
+    Serious,
+    /// Nothing is at risk now: the set-up costs more, or differs from the recommended one.
+    Minor,
 }
 
 /// The state of a [`Setting`].

@@ -61,7 +61,9 @@ impl Client {
         let identity = match self.ledger.identity().await {
             Ok(Some(identity)) => identity,
             // A ledger that can't know if it is a copy.
-            Ok(None) | Err(ledger::Error::Refused(_)) => Identity { id: id.clone(), epoch: 0, copy_of: None },
+            Ok(None) | Err(ledger::Error::Refused(_)) => {
+                Identity { id: id.clone(), epoch: 0, schema: 1, copy_of: None }
+            }
             Err(error) => return Err(error.into()),
         };
         // Also of what was there: a run that was cut short, or that was not allowed to, may have left them off.

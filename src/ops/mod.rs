@@ -7,6 +7,7 @@
 mod add;
 mod adopt;
 mod client;
+mod doctor;
 mod download;
 mod error;
 mod fetch;
@@ -30,6 +31,7 @@ mod wait;
 
 pub use add::AddInput;
 pub use client::{Client, LateActor};
+pub use doctor::{Doctor, DoctorReport, Finding, Verdict};
 pub use download::{Download, Downloaded, Target};
 pub use error::Error;
 pub use fsck::{Fsck, FsckReport};

@@ -23,7 +23,7 @@ pub use content::{Content, HASHED_AT_ONCE, PART_SIZE, Progress, part_size, part_
 
 use crate::{
     fault::Fault,
-    model::{Address, Created, Setting, Timestamp},
+    model::{Address, Created, Grant, Setting, Timestamp, Trial},
     retry::{RetryHint, Retryable},
 };
 use async_trait::async_trait;
@@ -166,6 +166,14 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// [`FaultKind::Misconfigured`](crate::fault::FaultKind), naming the properties, if the server lacks some.
     async fn probe(&self, owner: &str) -> Result<Vec<Setting>, Fault> {
         let _ = owner;
+        Ok(Vec::new())
+    }
+
+    /// Tries which permissions the credentials have, with requests that change nothing. With [`Trial::Writes`], the
+    /// server must have passed [`probe`](Self::probe): another one may obey a request that should be refused. Empty
+    /// for a store without permissions.
+    async fn grants(&self, trial: Trial) -> Result<Vec<Grant>, Fault> {
+        let _ = trial;
         Ok(Vec::new())
     }
 

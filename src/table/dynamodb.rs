@@ -10,15 +10,16 @@ mod canonical;
 mod client;
 mod create;
 mod expression;
+mod grants;
 mod settings;
 
 pub use client::DynamoTable;
 
-use super::{Item, Key, MAX_ACTIONS, Order, Page, Query, Table, TransactError, Transaction};
+use super::{Access, Item, Key, MAX_ACTIONS, Order, Page, Query, Table, TransactError, Transaction};
 use crate::{
     aws,
     fault::{Fault, FaultKind},
-    model::{Created, Setting},
+    model::{Created, Grant, Setting},
 };
 use async_trait::async_trait;
 use attributes::{Attributes, attributes, take_key};
@@ -54,6 +55,10 @@ impl Table for DynamoTable {
 
     async fn settings(&self) -> Result<Vec<Setting>, Fault> {
         settings::look(self).await
+    }
+
+    async fn grants(&self, accesses: &[(Access, Key)]) -> Result<Vec<Grant>, Fault> {
+        grants::grants(self, accesses).await
     }
 
     async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, Fault> {

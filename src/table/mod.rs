@@ -20,7 +20,7 @@ pub(crate) use canonical::canonical_object;
 
 use crate::{
     fault::Fault,
-    model::{Created, Setting},
+    model::{Created, Grant, Setting},
 };
 use async_trait::async_trait;
 use serde_json::Value;
@@ -54,6 +54,25 @@ impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.pk, self.sk)
     }
+}
+
+/// A kind of access to an item, for [`Table::grants`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Access {
+    /// Reading one item.
+    Get,
+    /// Reading several items in one request.
+    GetMany,
+    /// Reading the items of a partition.
+    Query,
+    /// Reading the whole table.
+    Scan,
+    /// Putting an item.
+    Put,
+    /// Updating an item.
+    Update,
+    /// Checking a condition on an item.
+    Check,
 }
 
 /// A condition on an item for a transaction to happen.
@@ -294,6 +313,13 @@ pub trait Table: fmt::Debug + Send + Sync {
     /// Returns the settings that the table must have to be safe, and whether it has each. Changes nothing. A setting
     /// that can't be read is [`SettingState::NotKnown`](crate::model::SettingState::NotKnown); empty if there is nothing to set.
     async fn settings(&self) -> Result<Vec<Setting>, Fault> {
+        Ok(Vec::new())
+    }
+
+    /// Tries each of these accesses, and returns which permissions the credentials have. Changes nothing: an access that
+    /// writes is tried under a condition that can't hold. Empty for a table without permissions.
+    async fn grants(&self, accesses: &[(Access, Key)]) -> Result<Vec<Grant>, Fault> {
+        let _ = accesses;
         Ok(Vec::new())
     }
 

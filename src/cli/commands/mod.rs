@@ -4,6 +4,7 @@ pub(super) mod add;
 pub(super) mod apply;
 pub(super) mod completions;
 pub(super) mod delete;
+pub(super) mod doctor;
 pub(super) mod download;
 pub(super) mod fsck;
 pub(super) mod gc;

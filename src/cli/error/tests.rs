@@ -4,7 +4,10 @@ mod operations;
 
 use super::*;
 use crate::{
-    cli::{config::Settings, environment::Environment},
+    cli::{
+        config::{Origin, Settings},
+        environment::Environment,
+    },
     fault::FaultKind,
     ledger::{Conflict, Failed, GateFailure, NotFound, Refused},
     model::{
@@ -14,8 +17,12 @@ use crate::{
 use insta::assert_snapshot;
 
 fn places(ledger: &str, store: &str) -> Places {
-    let settings =
-        Settings { ledger: ledger.parse().unwrap(), store: store.parse().unwrap(), embedded: None };
+    let settings = Settings {
+        ledger: ledger.parse().unwrap(),
+        store: store.parse().unwrap(),
+        embedded: None,
+        origins: [Origin::Default, Origin::Default],
+    };
     Places::new(&settings, &Environment::new(|_| None))
 }
 

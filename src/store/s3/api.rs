@@ -1,13 +1,13 @@
 //! The implementation of [`Store`] on a bucket.
 
 use super::{
-    bucket, client::S3Store, encoding::stat, faults::status, multipart, owner, probe, range, settings,
-    single, uploads,
+    bucket, client::S3Store, encoding::stat, faults::status, grants, multipart, owner, probe, range,
+    settings, single, uploads,
 };
 use crate::{
     aws::{ConnectOnly, fault},
     fault::{Fault, FaultKind},
-    model::{Address, Created, Setting, Timestamp},
+    model::{Address, Created, Grant, Setting, Timestamp, Trial},
     store::{
         Body, Content, Listing, PART_SIZE, Put, PutError, Sending, Stat, Store, Upload, Uploads,
         sending::{belongs, relay_progress, replaced_while_read, without_owner},
@@ -41,6 +41,10 @@ impl Store for S3Store {
 
     async fn probe(&self, owner: &str) -> Result<Vec<Setting>, Fault> {
         probe::run(self, owner).await
+    }
+
+    async fn grants(&self, trial: Trial) -> Result<Vec<Grant>, Fault> {
+        grants::grants(self, trial).await
     }
 
     async fn owner(&self) -> Result<Option<String>, Fault> {

@@ -20,6 +20,7 @@ mod client;
 mod compare;
 mod encoding;
 mod faults;
+mod grants;
 mod journal;
 mod multipart;
 mod owner;

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     aws::{fault, is_expired},
     fault::{Fault, FaultKind},
-    model::{Setting, SettingState},
+    model::{Setting, SettingState, Severity},
 };
 use aws_sdk_s3::{
     config::http::HttpResponse,
@@ -72,6 +72,8 @@ pub(super) async fn run(store: &S3Store, owner: &str) -> Result<Vec<Setting>, Fa
         title: format!("the server's safety ({what}?)"),
         state,
         repair: None,
+        severity: Severity::Serious,
+        found: None,
     };
     Ok(found.into_iter().map(setting).collect())
 }

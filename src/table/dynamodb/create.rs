@@ -67,6 +67,13 @@ pub(super) async fn describe(table: &DynamoTable, doing: &str) -> Result<Option<
 }
 
 fn check(description: &TableDescription, doing: &str) -> Result<(), Fault> {
+    let Some(keys) = wrong_keys(description) else { return Ok(()) };
+    let source = format!("its keys are {keys}, not the strings pk (HASH) and sk (RANGE)");
+    Err(Fault::new(FaultKind::Misconfigured, doing, source))
+}
+
+/// Returns the keys of the table, for people, if they are not those of a ledger.
+pub(super) fn wrong_keys(description: &TableDescription) -> Option<String> {
     let keys: Vec<_> =
         description.key_schema().iter().map(|key| (key.attribute_name(), key.key_type().clone())).collect();
     let strings = KEYS.iter().all(|(name, _)| {
@@ -74,12 +81,8 @@ fn check(description: &TableDescription, doing: &str) -> Result<(), Fault> {
             attribute.attribute_name() == *name && *attribute.attribute_type() == ScalarAttributeType::S
         })
     });
-    if keys == KEYS && strings {
-        return Ok(());
-    }
-    let keys = keys.iter().map(|(name, kind)| format!("{name} ({kind})")).collect::<Vec<_>>().join(", ");
-    let source = format!("its keys are {keys}, not the strings pk (HASH) and sk (RANGE)");
-    Err(Fault::new(FaultKind::Misconfigured, doing, source))
+    let shown = || keys.iter().map(|(name, kind)| format!("{name} ({kind})")).collect::<Vec<_>>().join(", ");
+    (keys != KEYS || !strings).then(shown)
 }
 
 async fn make(table: &DynamoTable, doing: &str) -> Result<(), Fault> {

@@ -52,6 +52,8 @@ fn the_help_lists_every_command() {
     1|                with 8 on a violation
     1|   init         Create the ledger and the store with safe settings, or check
     1|                existing ones
+    1|   doctor       Examine the set-up: configuration, table, bucket, clocks and
+    1|                permissions; changes nothing
     1|   completions  Print the completion script of a shell
     1|   help         Print this message or the help of the given subcommand(s)
     1|

@@ -9,6 +9,7 @@ mod apply;
 mod change;
 mod clocks;
 mod configuration;
+mod doctor;
 mod download;
 #[cfg(feature = "failpoints")]
 mod errno;

@@ -43,7 +43,7 @@ fn objects(output: &[u8]) -> Vec<Value> {
 }
 
 /// Commands in an order in which each has output, with the schema of that output.
-const COMMANDS: [(&str, &[&str]); 45] = [
+const COMMANDS: [(&str, &[&str]); 46] = [
     ("init", &["init"]),
     ("init", &["init"]),
     ("version", &["add", "app", "one", "--label", "commit=1f3", "-m", "first", "--key", "k"]),
@@ -87,6 +87,7 @@ const COMMANDS: [(&str, &[&str]); 45] = [
     ("event", &["history", "app"]),
     ("event", &["history", "app", "live", "--limit", "1"]),
     ("breach", &["fsck", "--read-data"]),
+    ("finding", &["doctor", "--probe"]),
     ("garbage", &["gc"]),
     ("garbage", &["gc", "--min-age", "0s", "--delete"]),
 ];

@@ -38,6 +38,7 @@ async fn a_new_bucket_has_every_setting() {
             on("bucket_encryption"),
             on("bucket_abort_uploads"),
             on("bucket_expire_old_versions"),
+            on("bucket_keeps_blobs"),
             // It would shut out every client over plain HTTP, as this test is.
             ("bucket_tls_only", &SettingState::NotSupported, None),
         ]
@@ -101,7 +102,18 @@ async fn a_table_without_recovery_is_reported_with_the_command_that_turns_it_on(
     made.create().await.unwrap();
     let on = |name| (name, &SettingState::On, None);
     let settings = made.0.settings().await.unwrap();
-    assert_eq!(shown(&settings), [on("table_deletion_protection"), on("table_point_in_time_recovery")]);
+    assert_eq!(
+        shown(&settings),
+        [
+            on("table_keys"),
+            on("table_on_demand"),
+            on("table_deletion_protection"),
+            on("table_point_in_time_recovery"),
+            on("table_no_expiry"),
+            on("table_one_region"),
+            on("table_encryption"),
+        ]
+    );
     // Another process than the one that made it, and was killed before it was done.
     let off = aws_sdk_dynamodb::types::PointInTimeRecoverySpecification::builder()
         .point_in_time_recovery_enabled(false)
@@ -120,8 +132,9 @@ async fn a_table_without_recovery_is_reported_with_the_command_that_turns_it_on(
         "aws dynamodb update-continuous-backups --point-in-time-recovery-specification \
          PointInTimeRecoveryEnabled=true --table-name {name} --region us-east-1"
     );
+    let off: Vec<_> = settings.into_iter().filter(|setting| setting.state != SettingState::On).collect();
     assert_eq!(
-        shown(&settings),
+        shown(&off),
         [
             ("table_deletion_protection", &SettingState::Off, Some(protect.as_str())),
             ("table_point_in_time_recovery", &SettingState::Off, Some(recover.as_str())),
@@ -146,6 +159,7 @@ async fn what_minio_lacks_is_not_reported_as_off() {
             lacks("bucket_encryption"),
             lacks("bucket_abort_uploads"),
             ("bucket_expire_old_versions", SettingState::On),
+            ("bucket_keeps_blobs", SettingState::On),
             lacks("bucket_tls_only"),
         ]
     );

@@ -17,6 +17,17 @@ pub struct Fault {
     pub source: Box<dyn Error + Send + Sync>,
     /// The remedy, if the back end's answer is more specific than the kind.
     pub remedy: Option<&'static str>,
+    /// The permissions that a denied request may lack; empty if that is not known.
+    pub lacking: Box<[Permission]>,
+}
+
+/// A permission of a back end.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Permission {
+    /// The action by its name in IAM: `dynamodb:PutItem`.
+    pub action: String,
+    /// The partition, the object's key, or the table or bucket.
+    pub on: String,
 }
 
 /// The kind of a [`Fault`], and how to handle it.
@@ -69,7 +80,7 @@ impl Fault {
         doing: impl Into<String>,
         source: impl Into<Box<dyn Error + Send + Sync>>,
     ) -> Self {
-        Self { kind, doing: doing.into(), source: source.into(), remedy: None }
+        Self { kind, doing: doing.into(), source: source.into(), remedy: None, lacking: Box::default() }
     }
 }
 

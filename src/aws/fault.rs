@@ -1,6 +1,7 @@
 //! The meaning of AWS's errors.
 
 use super::{
+    asked,
     causes::{find, innermost},
     codes,
     date::is_skewed,
@@ -8,7 +9,7 @@ use super::{
     proxies::Unproxied,
     refusal::Refusal,
 };
-use crate::fault::{Fault, FaultKind};
+use crate::fault::{Fault, FaultKind, Permission};
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -39,6 +40,7 @@ where
         return credentials_fault(&doing, error);
     }
     let mut remedy = None;
+    let mut lacking = Vec::new();
     let (kind, source) = match &error {
         SdkError::ServiceError(context) => {
             let status = context.raw().status().as_u16();
@@ -63,6 +65,9 @@ where
             } else {
                 kind
             };
+            if kind == FaultKind::Denied {
+                lacking = lacked(code, message, context.raw());
+            }
             (kind, reported(code, message, status))
         }
         // An answer that can't be read. Its status counts if another program answers in AWS's place, or AWS denies
@@ -90,7 +95,18 @@ where
         }
         _ => (FaultKind::Unexpected, innermost(&error)),
     };
-    Fault { remedy, ..Fault::new(kind, doing, source) }
+    Fault { remedy, lacking: lacking.into(), ..Fault::new(kind, doing, source) }
+}
+
+/// Returns the permissions that a denied request lacked, if its code does not report something else, such as wrong
+/// credentials. The answer to a `HEAD` has no code.
+fn lacked(code: Option<&str>, message: Option<&str>, answer: &HttpResponse) -> Vec<Permission> {
+    match code {
+        None | Some("AccessDenied" | "AccessDeniedException" | "Forbidden") if !is_expired(answer) => {
+            asked::permissions(answer, message)
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// Returns the fault of missing credentials: transient if their source may return some later.

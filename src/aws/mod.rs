@@ -5,6 +5,7 @@
 //! take precedence.
 
 mod ahead;
+mod asked;
 mod caller;
 mod causes;
 mod codes;

@@ -43,7 +43,7 @@ impl Refusal {
             || configured && (watched.is_unreached() || is_throttled(error) || is_of_process(error))
             || matches!(error, CredentialsError::Unhandled(_) | CredentialsError::ProviderTimedOut(_));
         let transient = busy && remedy.is_none();
-        let text = match innermost(error) {
+        let text = match of_sts(error).unwrap_or_else(|| innermost(error)) {
             text if transient => format!("the source of the credentials is not answering: {text}"),
             _ if none => {
                 "no credentials found: set AWS_PROFILE or AWS_ACCESS_KEY_ID, or use a role".to_owned()
@@ -52,6 +52,15 @@ impl Refusal {
         };
         Self { text, transient, remedy }
     }
+}
+
+/// Returns the code and the message of STS, on one line.
+fn of_sts(error: &CredentialsError) -> Option<String> {
+    let role = || find::<AssumeRoleError>(error).map(ProvideErrorMetadata::meta);
+    let web = || find::<AssumeRoleWithWebIdentityError>(error).map(ProvideErrorMetadata::meta);
+    let reported = role().or_else(web)?;
+    let message = reported.message()?.lines().next()?;
+    Some(format!("{}: {message}", reported.code()?))
 }
 
 /// Returns true if STS reports, by its code, that it may answer later.

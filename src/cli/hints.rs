@@ -1,7 +1,7 @@
 //! Hints: the actions that the user can take after an error.
 
 use super::{
-    config,
+    config, grants,
     places::{Places, Side},
 };
 use crate::{
@@ -187,6 +187,9 @@ fn beginning(package: &PackageName) -> &str {
 pub(super) fn of_fault(fault: &Fault, side: Side, places: &Places) -> Vec<String> {
     if let Some(remedy) = fault.remedy {
         return vec![remedy.to_owned()];
+    }
+    if let Some(hint) = grants::hint(fault) {
+        return vec![hint];
     }
     let hint = match fault.kind {
         FaultKind::Full => format!("free space at {}, then run it again", places.url(side)),

@@ -12,6 +12,7 @@ mod environment;
 mod error;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
+mod grants;
 mod hints;
 mod json;
 mod notices;

@@ -255,3 +255,21 @@ async fn a_source_behind_a_proxy_that_is_none_is_a_wrong_setting() {
     assert!(shown.starts_with("exit 2\n"), "{shown}");
     assert!(shown.contains("hint: set HTTPS_PROXY"), "{shown}");
 }
+
+/// The words are those of STS.
+#[tokio::test]
+async fn a_role_that_does_not_trust_the_credentials_is_named() {
+    let why = "User: arn:aws:iam::123456789012:user/base is not authorized to perform: sts:AssumeRole on resource: \
+               arn:aws:iam::123456789012:role/r";
+    for (source, action) in [(AssumeRole, "AssumeRole"), (WebIdentity, "AssumeRoleWithWebIdentity")] {
+        let why = why.replace("sts:AssumeRole ", &format!("sts:{action} "));
+        let error = sts_error("AccessDenied").replace("<Message>no<", &format!("<Message>{why}<"));
+        let server = Server::new(vec![response("403 Forbidden", &error)]).await;
+        let shown = run(source.machine(&server.url, "table"), &["list"]).await;
+        let expected = format!(
+            "exit 10\n2| error: connecting to DynamoDB: access denied: no credentials: AccessDenied: {why}\n2| hint: these \
+             credentials may not assume the role: "
+        );
+        assert!(shown.starts_with(&expected), "{source:?}: {shown}");
+    }
+}

@@ -29,6 +29,11 @@ pub fn moto() -> String {
     address("SACKER_TEST_MOTO", "moto")
 }
 
+/// The address of the evaluator of IAM policies.
+pub fn iam() -> String {
+    address("SACKER_TEST_IAM", "evaluator of IAM policies")
+}
+
 /// A client of an S3 server on this machine.
 pub async fn s3_client(endpoint: &str) -> aws_sdk_s3::Client {
     aws().s3(&at(endpoint.to_owned())).await.unwrap()

@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod backends;
 pub mod faulty_table;
+pub mod iam;
 pub mod link;
 pub mod proxy;
 pub mod rewriting;
@@ -10,6 +11,7 @@ pub mod sandbox;
 pub mod scripted_s3;
 pub mod server;
 pub mod servers;
+pub mod terraform;
 pub mod turns;
 pub mod wire;
 pub mod world;

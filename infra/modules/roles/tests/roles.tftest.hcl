@@ -216,11 +216,12 @@ run "statements_of_your_own" {
 }
 
 # The number that the README states.
-run "thirty_named_packages_fit" {
+run "fifty_named_packages_fit" {
   command = plan
 
   variables {
-    packages = [for number in range(30) : format("team/package-%08d", number)]
+    kms_key_arn = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+    packages    = [for number in range(50) : format("team/package-%07d", number)]
   }
 }
 

@@ -2,8 +2,9 @@
 
 use super::{
     commands::{
-        add, apply, completions, delete, doctor, download, fsck, gc, history, info, init, label, list,
-        protect, rollback, tag, tags, unprotect, untag, unyank, versions, wait, yank,
+        add, apply, audit, completions, copy, delete, doctor, download, export, fsck, gc, history, import,
+        info, init, label, list, protect, rollback, tag, tags, unprotect, untag, unyank, versions, wait,
+        yank,
     },
     options::duration,
 };
@@ -117,6 +118,10 @@ pub(super) enum Command {
     Label(label::Args),
     Gc(gc::Args),
     Fsck(fsck::Args),
+    Audit(audit::Args),
+    Export(export::Args),
+    Import(import::Args),
+    Copy(copy::Args),
     Init(init::Args),
     Doctor(doctor::Args),
     Completions(completions::Args),
@@ -140,6 +145,8 @@ impl Command {
             Self::Apply(arguments) => !arguments.dry_run,
             Self::Gc(arguments) => arguments.delete,
             Self::Fsck(arguments) => arguments.repair,
+            Self::Import(arguments) => !arguments.dry_run,
+            Self::Copy(arguments) => !arguments.dry_run,
             Self::List(_)
             | Self::Versions(_)
             | Self::Tags(_)
@@ -148,6 +155,8 @@ impl Command {
             | Self::Wait(_)
             | Self::Download(_)
             | Self::Doctor(_)
+            | Self::Audit(_)
+            | Self::Export(_)
             | Self::Completions(_) => false,
         }
     }
@@ -161,7 +170,11 @@ impl Command {
             | Self::Versions(_)
             | Self::History(_)
             | Self::Gc(_)
-            | Self::Fsck(_) => true,
+            | Self::Fsck(_)
+            | Self::Audit(_)
+            | Self::Export(_)
+            | Self::Import(_)
+            | Self::Copy(_) => true,
             _ => false,
         }
     }

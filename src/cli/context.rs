@@ -7,6 +7,7 @@ use super::{
 use crate::{
     aws::Aws,
     ledger::Author,
+    location::{LedgerUrl, StoreUrl},
     ops::{self, Client, ClientBuilder, Observer},
     retry::RetryPolicy,
     store::unopened::Unopened,
@@ -48,6 +49,11 @@ impl Context<'_> {
             None => builder,
         })
         .await
+    }
+
+    /// Opens another ledger and its store.
+    pub async fn client_of(&self, ledger: LedgerUrl, store: StoreUrl) -> Result<Client, Failure> {
+        self.open(Client::builder(ledger, store)).await
     }
 
     /// Opens only the ledger, for commands that never use the store, which need not exist then.

@@ -47,6 +47,16 @@ pub(super) fn of_operation(error: &ops::Error, places: &Places) -> Vec<String> {
             "add the original file again to store its bytes; a versioned bucket still has the old versions"
                 .to_owned()
         }
+        E::NotCopied { .. } => {
+            "nothing is lost: what was copied stays; run it again when that store has the blob".to_owned()
+        }
+        E::SameLedger { .. } => "nothing was changed; the two ledgers must be different ones".to_owned(),
+        E::Export { .. } => {
+            "nothing was changed; get the whole file again, or export the ledger again".to_owned()
+        }
+        E::NewerExport { .. } => {
+            "nothing was changed; install the latest release of sacker on this machine".to_owned()
+        }
         E::TimedOut { package, spec, .. } => {
             format!("use a longer --timeout; `sacker info {package} {spec}` shows the present version")
         }
@@ -157,6 +167,11 @@ fn of_refusal(error: &Refused) -> String {
             "nothing was changed; split the plan, or leave out --key; `sacker apply --help` explains the limit"
                 .to_owned()
         }
+        Refused::Importing => "nothing was changed; run the `import` or `copy` again, to finish it".to_owned(),
+        Refused::Diverged { .. } => {
+            "nothing was changed; the destination must be empty, or hold an earlier state of the source".to_owned()
+        }
+        Refused::Collected(_) => "use a new ledger and a new store as the destination".to_owned(),
         _ => "nothing was changed".to_owned(),
     }
 }

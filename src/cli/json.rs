@@ -1,5 +1,11 @@
 //! Output for programs: one JSON object per line. Field names are never removed once released.
 
+mod totals;
+mod transfer;
+
+pub(super) use totals::{Totals, TotalsLine};
+pub(super) use transfer::{CopiedLine, CopyTotals, HeadLine};
+
 use super::{error::Failure, render::unsafe_for_terminal};
 use crate::{
     ledger::{Repair, Violation},
@@ -271,35 +277,6 @@ impl<'a> FindingLine<'a> {
             repair: finding.repair.as_deref(),
         }
     }
-}
-
-/// The last line of a command's JSON output: the totals of a complete run.
-#[derive(Debug, Serialize)]
-pub(super) struct TotalsLine {
-    pub summary: Totals,
-}
-
-/// The totals of a run, by command.
-#[derive(Debug, Serialize)]
-#[serde(tag = "command", rename_all = "lowercase")]
-pub(super) enum Totals {
-    /// The number of packages printed, and of those that may not be read.
-    List { packages: u64, denied: u64 },
-    /// The number of blobs and unfinished uploads printed, the blobs' total size, and true if they were removed.
-    Gc { blobs: u64, bytes: u64, uploads: u64, removed: bool },
-    /// The amounts checked, the violations found, and the violations repaired.
-    Fsck {
-        packages: u64,
-        versions: u64,
-        blobs: u64,
-        read: u64,
-        unread: u64,
-        #[serde(rename = "breaches")]
-        violations: u64,
-        #[serde(rename = "mended")]
-        repaired: u64,
-        unjudged: u64,
-    },
 }
 
 /// An entry of `gc`: a blob, or an unfinished upload.

@@ -198,6 +198,10 @@ fn execute(
             Command::Gc(arguments) => commands::gc::run(arguments, &mut context).await,
             Command::Fsck(arguments) => commands::fsck::run(arguments, &mut context).await,
             Command::Doctor(arguments) => commands::doctor::run(arguments, &mut context).await,
+            Command::Audit(arguments) => commands::audit::run(arguments, &mut context).await,
+            Command::Export(arguments) => commands::export::run(arguments, &mut context).await,
+            Command::Import(arguments) => commands::import::run(arguments, &mut context).await,
+            Command::Copy(arguments) => commands::copy::run(arguments, &mut context).await,
             Command::Init(arguments) => commands::init::run(&arguments, &mut context).await,
             Command::Completions(_) => unreachable!("completions were handled above"),
         };

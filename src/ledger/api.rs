@@ -1,9 +1,10 @@
 //! The implementation of [`Ledger`] over a table.
 
 use super::{
-    AddRequest, Added, ApplyRequest, AuditReport, BlobStatus, ChangeRequest, Changed, Draft, Error, Identity,
-    Ledger, OnProgress, OnViolation, PackageQuery, ProtectRequest, RollbackRequest, Staged, TableLedger,
-    TagRequest, UntagRequest, contract::sealed::Sealed, schema,
+    AddRequest, Added, ApplyRequest, AuditReport, BlobStatus, ChangeRequest, Changed, Draft, Error,
+    ExportItem, Identity, ImportBatch, Importing, Ledger, OnProgress, OnViolation, PackageQuery, Positions,
+    ProtectRequest, RollbackRequest, Staged, TableLedger, TagRequest, UntagRequest, contract::sealed::Sealed,
+    schema,
 };
 use crate::model::{
     Address, Blob, Created, Digest, Event, Grant, PackageName, PackageSummary, Release, Setting, Spec,
@@ -159,5 +160,24 @@ impl Ledger for TableLedger {
         on_progress: OnProgress<'_>,
     ) -> Result<AuditReport, Error> {
         self.audit_all(repair, on_violation, on_progress).await
+    }
+    async fn positions(&self, packages: &[PackageName]) -> Result<Vec<Positions>, Error> {
+        self.read_positions(packages).await
+    }
+
+    async fn has_passed(&self, package: &PackageName, at: &Positions) -> Result<bool, Error> {
+        self.has_entries(package, at).await
+    }
+
+    fn export(&self, package: &PackageName, from: &Positions) -> BoxStream<'_, Result<ExportItem, Error>> {
+        self.export_package(package, from)
+    }
+
+    async fn mark_import(&self, begins: bool) -> Result<Identity, Error> {
+        self.mark(begins).await
+    }
+
+    async fn import(&self, importing: &mut Importing, batch: &ImportBatch, last: bool) -> Result<(), Error> {
+        self.import_batch(importing, batch, last).await
     }
 }

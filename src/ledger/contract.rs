@@ -1,9 +1,9 @@
 //! The interface of a ledger, and its guarantees.
 
 use super::{
-    AddRequest, Added, ApplyRequest, AuditReport, BlobStatus, ChangeRequest, Changed, Draft, Error, Identity,
-    OnProgress, OnViolation, PackageQuery, ProtectRequest, Refused, RollbackRequest, Staged, TagRequest,
-    UntagRequest,
+    AddRequest, Added, ApplyRequest, AuditReport, BlobStatus, ChangeRequest, Changed, Draft, Error,
+    ExportItem, Identity, ImportBatch, Importing, OnProgress, OnViolation, PackageQuery, Positions,
+    ProtectRequest, Refused, RollbackRequest, Staged, TagRequest, UntagRequest,
 };
 #[cfg(doc)]
 use super::{Conflict, NotFound};
@@ -260,6 +260,57 @@ pub trait Ledger: sealed::Sealed + fmt::Debug + Send + Sync {
         on_progress: OnProgress<'_>,
     ) -> Result<AuditReport, Error> {
         let _ = (repair, on_violation, on_progress);
+        Err(Refused::Unsupported.into())
+    }
+
+    /// Returns the ends of the logs of these packages, in their order; the start for a package that does not exist.
+    ///
+    /// # Errors
+    /// [`Refused::Unsupported`] if the ledger keeps no logs.
+    async fn positions(&self, packages: &[PackageName]) -> Result<Vec<Positions>, Error> {
+        let _ = packages;
+        Err(Refused::Unsupported.into())
+    }
+
+    /// Returns true if the logs of a package have these entries.
+    ///
+    /// # Errors
+    /// [`Refused::Unsupported`] if the ledger keeps no logs.
+    async fn has_passed(&self, package: &PackageName, at: &Positions) -> Result<bool, Error> {
+        let _ = (package, at);
+        Err(Refused::Unsupported.into())
+    }
+
+    /// Lists all items of a package as of one instant, as they are stored: the heads; the entries of the release log by
+    /// their `rev`, and its other items; and the same of the tag log. With `from`, lists what has changed since these
+    /// positions, which the package must have passed.
+    ///
+    /// Yields [`NotFound::Package`] if there is no such package, and [`Refused::Unsupported`] if the ledger keeps no
+    /// logs.
+    fn export(&self, package: &PackageName, from: &Positions) -> BoxStream<'_, Result<ExportItem, Error>> {
+        let _ = (package, from);
+        stream::once(async { Err(Refused::Unsupported.into()) }).boxed()
+    }
+
+    /// Marks the ledger before an import (`begins`), or removes the mark after it; returns the ledger's identity. A
+    /// marked ledger refuses every change but an import. Idempotent.
+    ///
+    /// # Errors
+    /// [`Error::Copy`]; [`Refused::Unsupported`] if the ledger can't.
+    async fn mark_import(&self, begins: bool) -> Result<Identity, Error> {
+        let _ = begins;
+        Err(Refused::Unsupported.into())
+    }
+
+    /// Writes the next items of a package, in one transaction: all or none. The caller must have made sure that the blobs
+    /// that they need are in the store at their addresses, and that the ledger is marked. Items that the ledger has
+    /// already are left as they are. `last` is true for the last items of a package.
+    ///
+    /// # Errors
+    /// [`Refused::Diverged`] if the ledger does not hold an earlier state of the package; [`Refused::Collected`];
+    /// [`Error::Damaged`] if an entry does not follow from the previous one. Nothing was changed.
+    async fn import(&self, importing: &mut Importing, batch: &ImportBatch, last: bool) -> Result<(), Error> {
+        let _ = (importing, batch, last);
         Err(Refused::Unsupported.into())
     }
 }

@@ -20,6 +20,7 @@ mod requests;
 mod schema;
 mod snapshot;
 mod table_ledger;
+mod transfer;
 #[cfg(feature = "weak-s3-ledger")]
 mod weak_s3;
 
@@ -38,5 +39,10 @@ pub use requests::{
     TagRequest, UntagRequest,
 };
 pub use table_ledger::TableLedger;
+pub use transfer::{
+    check::PackageCheck,
+    import::{ImportBatch, Importing},
+    item::{ExportItem, Position, Positions},
+};
 #[cfg(feature = "weak-s3-ledger")]
 pub use weak_s3::WeakS3Ledger;

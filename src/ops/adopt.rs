@@ -109,7 +109,7 @@ impl Client {
 
     /// Gives the ledger an id that no copy has, and an epoch above `taken` and above its own. Does nothing if an
     /// interrupted run has done so.
-    async fn raise(&self, identity: Identity, taken: u64) -> Result<Identity, Error> {
+    pub(super) async fn raise(&self, identity: Identity, taken: u64) -> Result<Identity, Error> {
         let fits = |identity: &Identity| identity.copy_of.is_none() && identity.epoch > taken;
         if fits(&identity) {
             return Ok(identity);

@@ -110,6 +110,42 @@ pub enum Error {
         /// The difference.
         why: String,
     },
+    /// A blob that is to be copied is in neither store. What was copied before it stays.
+    #[error("the blob of {package} {version} is not in {store} ({address})")]
+    NotCopied {
+        /// The package.
+        package: PackageName,
+        /// The version.
+        version: Version,
+        /// The address that the ledger names.
+        address: Address,
+        /// The store.
+        store: String,
+    },
+    /// A ledger can't be copied to itself. Nothing was changed.
+    #[error("the source and the destination are the same ledger ({ledger}, {id})")]
+    SameLedger {
+        /// The ledger.
+        ledger: String,
+        /// Its id.
+        id: String,
+    },
+    /// A file is not an export, or not as it was written. Nothing was changed.
+    #[error("line {line} of the export: {why}")]
+    Export {
+        /// The number of the first wrong line.
+        line: u64,
+        /// The defect.
+        why: String,
+    },
+    /// An export has a format that this release does not know. Nothing was changed.
+    #[error("the export has format {format}, which sacker {release} wrote; this release does not know it")]
+    NewerExport {
+        /// The format.
+        format: String,
+        /// The release that wrote it.
+        release: String,
+    },
 }
 
 impl Error {

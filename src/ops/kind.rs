@@ -40,13 +40,17 @@ impl Error {
             Self::Store(fault) => of_fault(fault.kind),
             Self::TimedOut { .. } => ErrorKind::TimedOut,
             Self::Exists(_) => ErrorKind::Refused,
-            Self::Lost { .. } | Self::Damaged { .. } => ErrorKind::Integrity,
+            Self::Lost { .. } | Self::Damaged { .. } | Self::NotCopied { .. } | Self::Export { .. } => {
+                ErrorKind::Integrity
+            }
             Self::Url(_)
             | Self::Invalid(_)
             | Self::Input { .. }
             | Self::Changed(_)
             | Self::Tags(_)
             | Self::NotOwner { .. }
+            | Self::SameLedger { .. }
+            | Self::NewerExport { .. }
             | Self::OwnerLost { .. }
             | Self::Spool { .. }
             | Self::Output { .. } => ErrorKind::Invalid,

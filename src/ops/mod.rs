@@ -26,6 +26,7 @@ mod partial;
 mod present;
 mod runs;
 mod spool;
+mod transfer;
 mod upload;
 mod wait;
 
@@ -41,4 +42,7 @@ pub use kind::ErrorKind;
 pub use list::{Listed, Packages};
 pub use observer::{Observer, Phase, Silent};
 pub use open::ClientBuilder;
+pub use transfer::{
+    CopyReport, ExportLine, ExportReport, HeadDiffers, ImportOptions, OnPackage, PackageCopied, SavedHead,
+};
 pub use wait::{LAST_POLL, POLL, Wait};

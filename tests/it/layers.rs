@@ -152,8 +152,9 @@ const ONLY: [(&[&str], &[&str], &str); 11] = [
     ),
     (
         &[".transact("],
-        &["ledger/snapshot/coverage.rs", "ledger/maintenance/audit.rs", "table"],
-        "a transaction is sent where it is checked against what it was decided on; repairs are decided on a whole log",
+        &["ledger/snapshot/coverage.rs", "ledger/maintenance/audit.rs", "ledger/transfer", "table"],
+        "a transaction is sent where it is checked against what it was decided on; repairs are decided on a whole log, and \
+         imports on the heads",
     ),
     (&["process::exit"], &["cli"], "a library never ends the process"),
 ];
@@ -215,7 +216,7 @@ const FLOORS: [&[&str]; 13] = [
     &["mod.rs", "fuzzing.rs"],
     &["api.rs", "weak_s3"],
     &["contract.rs"],
-    &["changes", "maintenance"],
+    &["changes", "maintenance", "transfer"],
     &["engine"],
     &["reads"],
     &["outcomes.rs"],

@@ -2,13 +2,17 @@
 
 pub(super) mod add;
 pub(super) mod apply;
+pub(super) mod audit;
 pub(super) mod completions;
+pub(super) mod copy;
 pub(super) mod delete;
 pub(super) mod doctor;
 pub(super) mod download;
+pub(super) mod export;
 pub(super) mod fsck;
 pub(super) mod gc;
 pub(super) mod history;
+pub(super) mod import;
 pub(super) mod info;
 pub(super) mod init;
 pub(super) mod label;

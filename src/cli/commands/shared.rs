@@ -6,10 +6,12 @@ use crate::{
         error::{Failure, Kind},
         json,
         options::Change,
+        output::Output,
         render,
     },
     ledger::ChangeRequest,
     model::{PackageName, ReleaseChange, TagMove, TagName, Version},
+    ops::{CopyReport, PackageCopied},
 };
 
 /// The arguments of every command that changes a version.
@@ -70,4 +72,40 @@ pub(super) fn confirmed(tag: &TagName, confirm: Option<&TagName>) -> Result<bool
         }
         given => Ok(given.is_some()),
     }
+}
+
+/// Prints a package that was imported or copied, unless printing has failed before.
+pub(super) fn show_copied(copied: &PackageCopied, printed: &mut Result<(), Failure>, output: &mut Output) {
+    if printed.is_err() {
+        return;
+    }
+    *printed = if output.json {
+        output.object(&json::CopiedLine::of(copied))
+    } else {
+        let PackageCopied { package, versions, events, .. } = copied;
+        let (versions, events) = (render::counted(*versions, "version"), render::counted(*events, "event"));
+        output.line(format!("{package}: {versions}, {events}"))
+    };
+}
+
+/// Prints the totals of an import or a copy.
+pub(super) fn show_copy_totals(
+    report: &CopyReport,
+    summary: json::Totals,
+    dry_run: bool,
+    context: &mut Context<'_>,
+) -> Result<(), Failure> {
+    if context.output.json {
+        context.output.object(&json::TotalsLine { summary })?;
+    }
+    let changed = format!("{} of {}", report.changed, render::counted(report.packages, "package"));
+    let versions = render::counted(report.versions, "version");
+    let note = if dry_run {
+        format!("{changed} would get {versions}; nothing was changed")
+    } else {
+        let blobs = render::counted(report.blobs, "blob");
+        format!("{changed} got {versions}; copied {blobs}, {}", render::size(report.bytes))
+    };
+    context.notices.note(&note);
+    Ok(())
 }

@@ -2,7 +2,7 @@
 
 use super::uncertain::UncertainTime;
 use crate::model::{
-    Actor, Expectation, Gate, PackageName, Protection, State, TagKind, TagName, Timestamp, Version,
+    Actor, Address, Expectation, Gate, PackageName, Protection, State, TagKind, TagName, Timestamp, Version,
 };
 
 /// An object that does not exist.
@@ -245,6 +245,22 @@ pub enum Refused {
     /// The package has no version numbers left.
     #[error("{0} has used up its version numbers")]
     Full(PackageName),
+    /// An import of the ledger has begun and is not finished. Until then, nothing else may change the ledger.
+    #[error("an import of this ledger is not finished")]
+    Importing,
+    /// The ledger does not hold an earlier state of the items that are imported.
+    #[error(
+        "the ledger has another past than the one to be imported; the first difference is {place}: {what}"
+    )]
+    Diverged {
+        /// The first place that differs.
+        place: String,
+        /// The difference.
+        what: String,
+    },
+    /// The ledger has collected a blob at the address at which an imported version needs it.
+    #[error("this ledger has collected {0}, and an address is never used again after that")]
+    Collected(Address),
 }
 
 /// A gate that failed.

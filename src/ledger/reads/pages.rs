@@ -267,11 +267,11 @@ impl Drop for Ahead {
 }
 
 /// A stream of records in order.
-pub(super) type Ordered<'a, T> = Peekable<BoxStream<'a, Result<T, Error>>>;
+pub(in crate::ledger) type Ordered<'a, T> = Peekable<BoxStream<'a, Result<T, Error>>>;
 
 /// Merges streams that are each ordered by `key` into one; their pages are read in parallel. Of equal records, those of
 /// the first stream come first.
-pub(super) fn merge<'a, T: Send + Sync + 'a, K: Ord>(
+pub(in crate::ledger) fn merge<'a, T: Send + Sync + 'a, K: Ord>(
     streams: Vec<Ordered<'a, T>>,
     key: impl Fn(&T) -> K + Send + 'a,
 ) -> impl Stream<Item = Result<T, Error>> + Send + 'a {

@@ -19,7 +19,7 @@ pub(super) use keys::{
 };
 pub(super) use log::{START, after, chained, is_ahead, stamp, still_at};
 pub(super) use meta::{Meta, SCHEMA, check_schema};
-pub(super) use newer::{check_write, least, still_needs};
+pub(super) use newer::{UNFINISHED_IMPORT, check_write, least, still_needs};
 pub(super) use record::{Record, encode};
 pub(super) use records::{
     BlobFields, BlobItem, BlobState, Head, KeyItem, PlanEntries, ReleaseEvent, ReleaseEventKind, Revision,

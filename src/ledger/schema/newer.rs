@@ -8,13 +8,16 @@
 //! conditional on its own `needs`.
 
 use crate::{
-    ledger::Error,
+    ledger::{Error, Refused},
     table::{Condition, Item, Key},
 };
 use serde_json::Value;
 
 /// The attribute that names the releases that an item needs.
 const NEEDS: &str = "needs";
+
+/// The "release" that may write a ledger while an import of it is unfinished: none, so that every release refuses.
+pub(in crate::ledger) const UNFINISHED_IMPORT: &str = "import";
 
 /// This release.
 const THIS: &str = env!("CARGO_PKG_VERSION");
@@ -47,6 +50,7 @@ fn number(text: &str) -> Option<[u64; 3]> {
 fn check(key: &Key, item: &Item, purpose: &str, done: &str) -> Result<(), Error> {
     match least(item, purpose) {
         None => Ok(()),
+        Some(least) if purpose == "write" && least == UNFINISHED_IMPORT => Err(Refused::Importing.into()),
         Some(least) => Err(Error::Newer { what: item_name(key), done: done.to_owned(), least: Some(least) }),
     }
 }

@@ -113,6 +113,8 @@ fn a_recomputed_chain_is_detected_only_by_a_head_kept_elsewhere() {
         head.unwrap().2["chain"].clone()
     };
     let published = head(&sandbox);
+    sandbox.write("heads", sandbox.ok(&["audit"]));
+    assert_eq!(sandbox.ok(&["audit", "verify", "heads"]), "");
     // Changes the author of the first version, and every value of the chain from there to the head.
     edit(&sandbox, "P#app", V1, |item| item["who"] = "someone@else".into());
     assert_eq!(fsck(&sandbox).0, 8);
@@ -127,4 +129,12 @@ fn a_recomputed_chain_is_detected_only_by_a_head_kept_elsewhere() {
     }
     assert_eq!(fsck(&sandbox), (0, String::new()), "as `SECURITY.md` says");
     assert_ne!(head(&sandbox), published);
+    let verified = sandbox.command(&["audit", "verify", "heads"]).output().unwrap();
+    let (code, said) = (verified.status.code(), String::from_utf8_lossy(&verified.stdout).into_owned());
+    assert_eq!(code, Some(8), "{said}");
+    assert!(said.starts_with("app releases rev 3: the ledger has the chain value "), "{said}");
+    // The past is also that of a head which was saved before the last entries, even if its own entry is the same.
+    edit(&sandbox, "P#app", A3, |item| item["chain"] = published.clone());
+    edit(&sandbox, "P#app", "H", |item| item["chain"] = published.clone());
+    assert_eq!(sandbox.command(&["audit", "verify", "heads"]).output().unwrap().status.code(), Some(8));
 }

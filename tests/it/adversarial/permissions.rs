@@ -185,6 +185,11 @@ async fn asked(site: &Site, command: &str) -> Asked {
             let fsck = Fsck::new().read_data(100);
             client.fsck(fsck, &mut |_| ()).await.unwrap();
         }
+        "audit" => drop(client.heads(None, &mut |_| ()).await.unwrap()),
+        "export" => drop(client.export(None).try_collect::<Vec<_>>().await.unwrap()),
+        "import, copy" => {
+            client.copy_from(&self::site("").await.client(), false, &mut |_| ()).await.map(|_| ()).unwrap();
+        }
         other => publish_or_promote(&*ledger, other).await,
     }
     witness.asked.lock().unwrap().clone()
@@ -193,6 +198,9 @@ async fn asked(site: &Site, command: &str) -> Asked {
 /// The package `app` of two versions, `live` on the second unless the first is to be taken away, and a blob too many.
 async fn site(command: &str) -> Site {
     let site = Site::memory();
+    if command == "import, copy" {
+        return site;
+    }
     site.add("app", "one").await;
     site.add("app", "two").await;
     site.put("orphan", 0).await;
@@ -245,6 +253,9 @@ async fn the_actions_of_dynamodb_are_those_that_are_documented() {
         "gc",
         "gc --delete",
         "fsck",
+        "audit",
+        "export",
+        "import, copy",
     ] {
         let row = row(command, &asked(&site(command).await, command).await);
         if !page.contains(&row) {
@@ -284,7 +295,12 @@ fn the_actions_of_s3_are_those_that_are_documented() {
         }
         asked
     };
-    let rows: [(&str, &[&[&str]]); 5] = [
+    let url =
+        |name: &str| sandbox.variable(name).replacen("cli", "other", 1).replacen("/blobs", "/elsewhere", 1);
+    let (other, elsewhere) = (url("SACKER_LEDGER"), url("SACKER_STORE"));
+    sandbox.ok(&["export", "-o", "export"]);
+    sandbox.ok(&["init", "--ledger", &other, "--store", &elsewhere]);
+    let rows: [(&str, &[&[&str]]); 7] = [
         ("download", &[&["download", "app", "live", "-o", "copy"]]),
         ("add", &[&["add", "app", "f"], &["add", "new", "large"], &["add", "new", "large"]]),
         ("gc", &[&["gc", "--min-age", "0s"]]),
@@ -293,6 +309,11 @@ fn the_actions_of_s3_are_those_that_are_documented() {
             &[&["delete", "new", "1"], &["delete", "new", "2"], &["gc", "--delete", "--min-age", "0s"]],
         ),
         ("fsck", &[&["fsck", "--read-data"]]),
+        ("export --blobs", &[&["export", "--blobs", "blobs"]]),
+        (
+            "import, copy",
+            &[&["import", "export", "--blobs", "blobs", "--ledger", &other, "--store", &elsewhere]],
+        ),
     ];
     let page = page();
     let mut missing = Vec::new();

@@ -32,6 +32,8 @@ mod show;
 mod signals;
 mod streams;
 mod tag;
+mod transfer;
 mod trouble;
+mod usage;
 mod users;
 mod wait;

@@ -43,7 +43,7 @@ fn objects(output: &[u8]) -> Vec<Value> {
 }
 
 /// Commands in an order in which each has output, with the schema of that output.
-const COMMANDS: [(&str, &[&str]); 46] = [
+const COMMANDS: [(&str, &[&str]); 52] = [
     ("init", &["init"]),
     ("init", &["init"]),
     ("version", &["add", "app", "one", "--label", "commit=1f3", "-m", "first", "--key", "k"]),
@@ -86,6 +86,12 @@ const COMMANDS: [(&str, &[&str]); 46] = [
     ("summary", &["list", "-l"]),
     ("event", &["history", "app"]),
     ("event", &["history", "app", "live", "--limit", "1"]),
+    ("head", &["audit"]),
+    ("head", &["audit", "verify", "heads"]),
+    ("export", &["export", "--blobs", "blobs"]),
+    ("export", &["export", "-o", "export"]),
+    ("copied", &["import", "export", "-n"]),
+    ("copied", &["import", "export"]),
     ("breach", &["fsck", "--read-data"]),
     ("finding", &["doctor", "--probe"]),
     ("garbage", &["gc"]),
@@ -139,7 +145,8 @@ fn printed() -> (BTreeMap<&'static str, Vec<Value>>, BTreeSet<String>) {
         assert!(!found.is_empty() || code != Some(0), "{arguments:?} printed nothing");
         // The last line of these, and of no other, is their totals.
         let totals = found.iter().filter(|line| line.get("summary").is_some()).count();
-        let has_totals = ["list", "gc", "fsck"].contains(&arguments[0]);
+        let has_totals = ["list", "gc", "fsck", "audit", "import", "copy"].contains(&arguments[0])
+            || arguments.contains(&"-o") && arguments[0] == "export";
         assert_eq!(totals, usize::from(has_totals), "{arguments:?}");
         assert!(!has_totals || found.last().unwrap()["summary"]["command"] == arguments[0], "{arguments:?}");
         for line in found {
@@ -153,6 +160,9 @@ fn printed() -> (BTreeMap<&'static str, Vec<Value>>, BTreeSet<String>) {
         run.insert(arguments[0].to_owned());
     };
     for (schema, arguments) in COMMANDS {
+        if arguments.contains(&"heads") {
+            sandbox.write("heads", sandbox.ok(&["audit", "-q"]));
+        }
         if arguments[0] == "gc" {
             keep("version", &["delete", "web", "1"], Some(0));
         }
@@ -163,11 +173,19 @@ fn printed() -> (BTreeMap<&'static str, Vec<Value>>, BTreeSet<String>) {
     }
     fs::remove_dir_all(sandbox.data().join("store/sha256")).unwrap();
     keep("breach", &["fsck"], Some(8));
+    sandbox.write("heads", sandbox.read("heads").replace("\"chain\":\"", "\"chain\":\"0"));
+    keep("difference", &["audit", "verify", "heads"], Some(8));
     let (ledger, store) = (sandbox.path("other"), sandbox.data().join("store"));
     let (ledger, store) = (format!("file://{}", ledger.display()), format!("file://{}", store.display()));
     let adopt = ["init", "--adopt-store", "--ledger", &ledger, "--store", &store];
     keep("init", &adopt, Some(0));
     keep("init", &adopt, Some(0));
+    let (ledger, store) = (sandbox.data().join("ledger"), sandbox.path("blobs"));
+    let (ledger, store) = (format!("file://{}", ledger.display()), format!("file://{}", store.display()));
+    let (to, at) = (sandbox.path("copy"), sandbox.path("copied"));
+    let (to, at) = (format!("file://{}", to.display()), format!("file://{}", at.display()));
+    let copy = ["copy", "--from-ledger", &ledger, "--from-store", &store, "--ledger", &to, "--store", &at];
+    keep("copied", &copy, Some(0));
     (lines, run)
 }
 

@@ -3,6 +3,7 @@
 mod adopt;
 mod adopt_claimed;
 mod around;
+mod copy;
 mod fsck;
 mod fsck_concurrent;
 mod fsck_repair;

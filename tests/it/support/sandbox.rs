@@ -47,8 +47,13 @@ impl Sandbox {
 
     /// A variable that was set.
     pub fn variable(&self, name: &str) -> &str {
+        self.configured(name).unwrap_or_else(|| panic!("{name} was not set"))
+    }
+
+    /// A variable, if it was set.
+    pub fn configured(&self, name: &str) -> Option<&str> {
         let found = self.variables.iter().rev().find(|(set, _)| set == name);
-        found.map_or_else(|| panic!("{name} was not set"), |(_, value)| value)
+        found.map(|(_, value)| value.as_str())
     }
 
     pub fn home(&self) -> &Path {

@@ -22,6 +22,7 @@ pub mod rollback;
 pub mod steps;
 mod tagging;
 mod times;
+mod transfer;
 mod undoing;
 mod unreadable;
 
@@ -139,6 +140,13 @@ macro_rules! for_tables {
             unreadable::a_tag_that_can_not_be_read_holds_what_its_log_says
             unreadable::a_tag_that_its_log_does_not_show_either_holds_active_versions
             unreadable::a_lost_way_back_holds_active_versions
+            transfer::what_is_exported_is_imported
+            transfer::an_import_continues_from_an_earlier_state
+            transfer::later_changes_are_left_out
+            transfer::another_past_is_refused
+            transfer::what_a_newer_release_wrote_is_carried
+            transfer::an_unanswered_import_is_not_counted_twice
+            transfer::a_broken_chain_is_refused
             resuming::what_landed_is_found
             resuming::what_did_not_land_is_done_once
             resuming::a_key_of_something_else_is_refused

@@ -8,6 +8,7 @@
 
 mod adopting;
 mod collecting;
+mod copying;
 mod making;
 mod moves;
 mod releases;

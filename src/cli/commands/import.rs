@@ -1,0 +1,49 @@
+//! `import`: makes a ledger hold what an export holds.
+
+use super::shared::{show_copied, show_copy_totals};
+use crate::{
+    cli::{context::Context, error::Failure, json, options::jobs},
+    ops::ImportOptions,
+};
+use std::{
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+};
+
+/// Make this ledger hold what an export holds: the same numbers, tags and history
+///
+/// The ledger must be empty, or hold an earlier state of the export. Run it again after an interruption: it writes only
+/// what is missing. Until it is done, the ledger refuses every other change.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Args {
+    /// The file that `export` wrote; - for standard input
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Copy blobs that the store lacks from this directory, which `export --blobs` wrote
+    #[arg(long, value_name = "DIR")]
+    blobs: Option<PathBuf>,
+    /// Show what would change, but change nothing
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+    /// Copy this many blobs at once, 1 to 64 [default: 8]
+    #[arg(short, long, value_name = "N", value_parser = jobs)]
+    jobs: Option<NonZeroUsize>,
+}
+
+pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result<(), Failure> {
+    let Args { file, blobs, dry_run, jobs } = args;
+    let client = context.client_with(jobs).await?;
+    let options = ImportOptions::new().blobs(blobs).dry_run(dry_run);
+    let (mut printed, output) = (Ok(()), &mut *context.output);
+    let mut show = |copied| show_copied(&copied, &mut printed, output);
+    let (report, doing) = if file == Path::new("-") {
+        let stdin = std::io::stdin();
+        (client.import_stream(stdin, &options, &mut show).await, "importing standard input".to_owned())
+    } else {
+        (client.import(&file, &options, &mut show).await, format!("importing {}", file.display()))
+    };
+    printed?;
+    let report = report.map_err(context.failed(&doing))?;
+    let totals = json::Totals::Import(json::CopyTotals::of(&report, dry_run));
+    show_copy_totals(&report, totals, dry_run, context)
+}

@@ -1,0 +1,188 @@
+//! `copy`: makes a ledger and its store hold what others hold; repeated, only what is new.
+
+use super::{differ::Behind, package::PackageImport};
+use crate::{
+    ledger::{Identity, PackageQuery, Positions},
+    model::PackageName,
+    ops::{
+        client::Client,
+        error::Error,
+        observer::{Phase, Within},
+    },
+};
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+/// The number of packages that are copied at once.
+const PACKAGES: usize = 4;
+
+/// The number of packages whose positions are read at once.
+const AT_ONCE: usize = 100;
+
+/// A package that was copied or imported, or would be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PackageCopied {
+    /// The package.
+    pub package: PackageName,
+    /// The number of versions that were new.
+    pub versions: u64,
+    /// The number of other entries of its logs that were new.
+    pub events: u64,
+    /// The number of blobs that were copied.
+    pub blobs: u64,
+    /// Their size in bytes.
+    pub bytes: u64,
+}
+
+/// Totals of a copy or an import.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CopyReport {
+    /// The number of packages of the source.
+    pub packages: u64,
+    /// The number of packages in which something was new.
+    pub changed: u64,
+    /// The number of versions that were new.
+    pub versions: u64,
+    /// The number of blobs that were copied.
+    pub blobs: u64,
+    /// Their size in bytes.
+    pub bytes: u64,
+}
+
+/// Receives each package as it is done.
+pub type OnPackage<'a> = &'a mut (dyn FnMut(PackageCopied) + Send);
+
+impl CopyReport {
+    pub(super) fn add(&mut self, copied: &PackageCopied) {
+        self.changed += 1;
+        self.versions += copied.versions;
+        self.blobs += copied.blobs;
+        self.bytes += copied.bytes;
+    }
+}
+
+impl Behind {
+    /// Returns the report on the package, without what was written.
+    pub(super) fn expected(&self) -> PackageCopied {
+        let versions = self.source.versions.saturating_sub(self.present.versions);
+        let entries = |of: &Positions| of.releases.rev + of.tags.rev;
+        let events = entries(&self.source).saturating_sub(entries(&self.present) + versions);
+        PackageCopied { package: self.package.clone(), versions, events, blobs: 0, bytes: 0 }
+    }
+}
+
+impl Client {
+    /// Copies everything that another ledger and its store hold to this ledger and its store, and keeps numbers, tags and
+    /// history. This ledger must be empty, or hold an earlier state: then only what is new is copied. With `dry_run`,
+    /// only reports what is new.
+    ///
+    /// Blobs are stored before the versions that need them. While it runs, and after an interruption until the next run
+    /// is done, this ledger refuses every other change.
+    ///
+    /// # Cancellation
+    /// May be dropped at any time; the next run continues.
+    ///
+    /// # Errors
+    /// [`Error::SameLedger`]; [`Error::NotCopied`] if the other store lacks a blob, after everything else was copied;
+    /// [`Diverged`](crate::ledger::Refused::Diverged), and then nothing was changed.
+    pub async fn copy_from(
+        &self,
+        from: &Self,
+        dry_run: bool,
+        on_package: OnPackage<'_>,
+    ) -> Result<CopyReport, Error> {
+        let observer = &self.observer;
+        let examining = Within::begin(observer, Phase::Examining, None);
+        let (source, own) = tokio::try_join!(from.ledger.identity(), self.ledger.identity())?;
+        if let (Some(source), Some(own)) = (&source, &own)
+            && source.id == own.id
+        {
+            return Err(Error::SameLedger { ledger: self.ledger.describe(), id: own.id.clone() });
+        }
+        let packages = from.package_positions().await?;
+        let behind = self.behind(&packages).await?;
+        for Behind { package, present, .. } in &behind {
+            if !present.is_start() && !from.ledger.has_passed(package, present).await? {
+                let entries = from.ledger.export(package, &Positions::default()).err_into();
+                return Err(self.first_difference(package, entries).await?);
+            }
+        }
+        drop(examining);
+        let mut report = CopyReport { packages: packages.len() as u64, ..CopyReport::default() };
+        if dry_run {
+            for expected in behind.iter().map(Behind::expected) {
+                report.add(&expected);
+                on_package(expected);
+            }
+            return Ok(report);
+        }
+        self.begin_import(source.map_or(0, |source| source.epoch)).await?;
+        let copying = Within::begin(observer, Phase::Uploading, None);
+        let copied = stream::iter(behind).map(|behind| self.copy_package(from, behind));
+        let mut copied = std::pin::pin!(copied.buffer_unordered(PACKAGES));
+        let mut missing = None;
+        while let Some(copied) = copied.next().await {
+            match copied {
+                Ok(copied) => {
+                    copying.advance(copied.bytes);
+                    report.add(&copied);
+                    on_package(copied);
+                }
+                Err(error @ Error::NotCopied { .. }) => {
+                    observer.warn(&error.to_string());
+                    missing.get_or_insert(error);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        if let Some(error) = missing {
+            return Err(error);
+        }
+        self.ledger.mark_import(false).await?;
+        Ok(report)
+    }
+
+    /// Returns the ends of the logs of all packages.
+    pub(super) async fn package_positions(&self) -> Result<Vec<(PackageName, Positions)>, Error> {
+        let names: Vec<PackageName> = self.ledger.packages(&PackageQuery::default()).try_collect().await?;
+        let mut all = Vec::with_capacity(names.len());
+        for some in names.chunks(AT_ONCE) {
+            let positions = self.ledger.positions(some).await?;
+            all.extend(some.iter().cloned().zip(positions));
+        }
+        Ok(all)
+    }
+
+    async fn copy_package(&self, from: &Self, behind: Behind) -> Result<PackageCopied, Error> {
+        let expected = behind.expected();
+        let Behind { package, present, .. } = behind;
+        let versions = present.versions;
+        let mut items = from.ledger.export(&package, &present);
+        let mut import = PackageImport::new(self, Some(from), package, present, versions);
+        while let Some(item) = items.try_next().await? {
+            import.push(item).await?;
+        }
+        let written = import.finish().await?;
+        Ok(PackageCopied { blobs: written.blobs, bytes: written.bytes, ..expected })
+    }
+
+    /// Makes this ledger and its store, if they are missing, and keeps other changes out until the import is done. The
+    /// source may have used the generations of this epoch.
+    pub(super) async fn begin_import(&self, epoch: u64) -> Result<(), Error> {
+        let identity = match self.ledger.identity().await? {
+            Some(identity) => identity,
+            None => self.make().await?.1,
+        };
+        let owner = self.owner().await?;
+        self.check_owner(owner, &identity).await?;
+        if identity.epoch < epoch {
+            let before: Identity = identity.clone();
+            let raised = self.raise(identity, epoch - 1).await?;
+            let (from, to) = (before.mark(), raised.mark());
+            let replace = || self.store.replace_owner(&from, &to);
+            let owner = self.retry_policy.run("adopting the store", replace).await?;
+            self.must_own(Some(owner), Some(&raised))?;
+        }
+        self.ledger.mark_import(true).await?;
+        Ok(())
+    }
+}

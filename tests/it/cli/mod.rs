@@ -11,6 +11,7 @@ mod clocks;
 mod configuration;
 mod doctor;
 mod download;
+mod drill;
 #[cfg(feature = "failpoints")]
 mod errno;
 mod global_options;

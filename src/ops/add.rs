@@ -28,6 +28,7 @@ use tempfile::NamedTempFile;
 pub struct AddInput {
     bytes: Bytes,
     filename: Option<FileName>,
+    mode: Option<Mode>,
 }
 
 enum Bytes {
@@ -39,13 +40,13 @@ impl AddInput {
     /// The bytes, the name and the permission bits of a regular file.
     #[must_use]
     pub fn file(path: impl Into<PathBuf>) -> Self {
-        Self { bytes: Bytes::File(path.into()), filename: None }
+        Self { bytes: Bytes::File(path.into()), filename: None, mode: None }
     }
 
     /// All bytes that a stream gives, without a file name. They are written to a temporary file first.
     #[must_use]
     pub fn stream(stream: impl Read + Send + 'static) -> Self {
-        Self { bytes: Bytes::Stream(Box::new(stream)), filename: None }
+        Self { bytes: Bytes::Stream(Box::new(stream)), filename: None, mode: None }
     }
 
     /// Some bytes, without a file name. They are written to a temporary file first.
@@ -58,6 +59,12 @@ impl AddInput {
     #[must_use]
     pub fn filename(self, name: FileName) -> Self {
         Self { filename: Some(name), ..self }
+    }
+
+    /// Sets the permission bits to record; for a file, instead of its own. `None` changes nothing.
+    #[must_use]
+    pub fn mode(self, mode: Option<Mode>) -> Self {
+        Self { mode: mode.or(self.mode), ..self }
     }
 }
 
@@ -83,16 +90,17 @@ impl Client {
     /// [`Ledger::add`](crate::ledger::Ledger::add).
     pub async fn add(&self, request: AddRequest, input: AddInput) -> Result<(Release, bool), Error> {
         let mut request = self.signed(&request).into_owned();
-        let AddInput { bytes, filename } = input;
+        let AddInput { bytes, filename, mode } = input;
         let observer = &self.observer;
         check_tags(&request)?;
-        let source = match bytes {
+        let mut source = match bytes {
             Bytes::File(path) => Source::file(path, filename)?,
             Bytes::Stream(stream) => {
                 let file = self.spool(stream, observer).await?;
                 Source::spooled(file, filename)?
             }
         };
+        source.mode = mode.or(source.mode);
         let author = request.author.clone();
         let unresolved = |error: Error| error.unresolved(&author);
         let (content, mut draft, owner) =

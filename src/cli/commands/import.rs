@@ -2,8 +2,13 @@
 
 use super::shared::{show_copied, show_copy_totals};
 use crate::{
-    cli::{context::Context, error::Failure, json, options::jobs},
-    ops::ImportOptions,
+    cli::{
+        context::Context,
+        error::{Failure, Kind},
+        json,
+        options::{Change, jobs},
+    },
+    ops::{Foreign, ImportOptions},
 };
 use std::{
     num::NonZeroUsize,
@@ -22,6 +27,12 @@ pub(in crate::cli) struct Args {
     /// Copy blobs that the store lacks from this directory, which `export --blobs` wrote
     #[arg(long, value_name = "DIR")]
     blobs: Option<PathBuf>,
+    /// The program that wrote it
+    #[arg(long, value_name = "PROGRAM", value_enum, default_value = "sacker")]
+    from: From,
+    /// With --from python-sacker: the output of `aws dynamodb scan` of the table of tags
+    #[arg(long, value_name = "FILE")]
+    tags: Option<PathBuf>,
     /// Show what would change, but change nothing
     #[arg(short = 'n', long)]
     pub dry_run: bool,
@@ -30,8 +41,23 @@ pub(in crate::cli) struct Args {
     jobs: Option<NonZeroUsize>,
 }
 
+/// The program that wrote the data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum From {
+    /// `sacker export`
+    Sacker,
+    /// The original sacker: the file is the output of `aws dynamodb scan` of its table, and --blobs has its objects
+    PythonSacker,
+}
+
 pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result<(), Failure> {
-    let Args { file, blobs, dry_run, jobs } = args;
+    let Args { file, blobs, from, tags, dry_run, jobs } = args;
+    if from == From::PythonSacker {
+        return of_python_sacker(&file, tags.as_deref(), blobs, dry_run, context).await;
+    }
+    if tags.is_some() {
+        return Err(Failure::new(Kind::Invalid, "--tags is only for --from python-sacker"));
+    }
     let client = context.client_with(jobs).await?;
     let options = ImportOptions::new().blobs(blobs).dry_run(dry_run);
     let (mut printed, output) = (Ok(()), &mut *context.output);
@@ -42,6 +68,33 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
     } else {
         (client.import(&file, &options, &mut show).await, format!("importing {}", file.display()))
     };
+    printed?;
+    let report = report.map_err(context.failed(&doing))?;
+    let totals = json::Totals::Import(json::CopyTotals::of(&report, dry_run));
+    show_copy_totals(&report, totals, dry_run, context)
+}
+
+async fn of_python_sacker(
+    table: &Path,
+    tags: Option<&Path>,
+    objects: Option<PathBuf>,
+    dry_run: bool,
+    context: &mut Context<'_>,
+) -> Result<(), Failure> {
+    let doing = format!("importing {}", table.display());
+    let Some(objects) = objects else {
+        return Err(Failure::new(
+            Kind::Invalid,
+            "--from python-sacker needs --blobs, the directory with its objects",
+        ));
+    };
+    let foreign = Foreign::of_python_sacker(table, tags, &objects).map_err(context.failed(&doing))?;
+    let client = context.client().await?;
+    let message = "imported from the original sacker".parse().ok();
+    let author = context.author(Change { key: None, message }).await?;
+    let (mut printed, output) = (Ok(()), &mut *context.output);
+    let mut show = |copied| show_copied(&copied, &mut printed, output);
+    let report = client.import_foreign(&foreign, &author, dry_run, &mut show).await;
     printed?;
     let report = report.map_err(context.failed(&doing))?;
     let totals = json::Totals::Import(json::CopyTotals::of(&report, dry_run));

@@ -7,11 +7,14 @@ mod copy;
 mod differ;
 mod export;
 mod file;
+mod foreign;
 mod heads;
 mod import;
 mod package;
+mod python;
 
 pub use copy::{CopyReport, OnPackage, PackageCopied};
 pub use export::{ExportLine, ExportReport};
+pub use foreign::{Foreign, ForeignVersion};
 pub use heads::{HeadDiffers, SavedHead};
 pub use import::ImportOptions;

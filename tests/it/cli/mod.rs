@@ -25,6 +25,7 @@ mod lost_answers;
 mod network;
 mod processes;
 mod protect;
+mod python_sacker;
 mod requests;
 mod rollback;
 mod schema;

@@ -1,0 +1,164 @@
+//! The tables of the original sacker, written in Python, as `aws dynamodb scan` prints them.
+//!
+//! `TABLE` has an item for each version: `package_name`, `version`, `basename`, `sha`, `mode`, `metadata`. `TABLE-tags`
+//! has one for each tag: `package_name`, `tag`, `version`. The objects are named by their sha.
+
+use super::foreign::{Foreign, ForeignVersion};
+use crate::{
+    model::{Digest, FileName, Labels, Mode, PackageName, TagName, Version},
+    ops::error::Error,
+};
+use serde_json::{Map, Value};
+use std::path::Path;
+
+/// The most numbers of a package, given or not: a higher number is no version of that program.
+const MOST: u64 = 1_000_000;
+
+impl Foreign {
+    /// Reads the two tables, each from the output of `aws dynamodb scan`; the objects are files in a directory.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for a file that is not such an output.
+    pub fn of_python_sacker(table: &Path, tags: Option<&Path>, objects: &Path) -> Result<Self, Error> {
+        let mut foreign = Self::default();
+        for item in items(table)? {
+            if let Err(why) = foreign.take_version(&item, objects) {
+                foreign.differences.push(format!("a version is left out: {why}: {}", Value::Object(item)));
+            }
+        }
+        for item in tags.map(items).transpose()?.unwrap_or_default() {
+            if let Err(why) = foreign.take_tag(&item) {
+                foreign.differences.push(format!("a tag is left out: {why}: {}", Value::Object(item)));
+            }
+        }
+        foreign.note_gaps();
+        Ok(foreign)
+    }
+
+    fn take_version(&mut self, item: &Map<String, Value>, objects: &Path) -> Result<(), String> {
+        let package: PackageName = parsed(item, "package_name")?;
+        let version: Version = parsed(item, "version")?;
+        if version.get() > MOST {
+            return Err(format!("its number is above {MOST}"));
+        }
+        let sha256: Digest = parsed(item, "sha")?;
+        let mut differs = |what: String| self.differences.push(format!("{package} {version}: {what}"));
+        let filename = match item.get("basename").map(text) {
+            None => None,
+            Some(name) => name.parse::<FileName>().map_err(|error| differs(error.to_string())).ok(),
+        };
+        let mode = item.get("mode").map(|mode| (mode, mode_of(mode)));
+        if let Some((mode, None)) = &mode {
+            differs(format!("the mode {mode} is not carried"));
+        }
+        let mut labels = Labels::default();
+        for (name, value) in metadata(item.get("metadata")) {
+            let pairs: Vec<_> = labels.iter().chain([(name.as_str(), value.as_str())]).collect();
+            let pairs: Vec<_> = pairs.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
+            match Labels::parse(pairs.iter().map(String::as_str)) {
+                Ok(all) => labels = all,
+                Err(error) => differs(format!("the metadata {name} is not carried: {error}")),
+            }
+        }
+        let file = objects.join(sha256.as_str());
+        let mode = mode.and_then(|(_, mode)| mode);
+        let foreign = ForeignVersion { file, sha256: Some(sha256), filename, mode, labels };
+        let versions = self.packages.entry(package).or_default();
+        match versions.insert(version, foreign) {
+            None => Ok(()),
+            Some(_) => Err("the number is given twice".to_owned()),
+        }
+    }
+
+    fn take_tag(&mut self, item: &Map<String, Value>) -> Result<(), String> {
+        let package: PackageName = parsed(item, "package_name")?;
+        let tag: TagName = parsed(item, "tag")?;
+        let version: Version = parsed(item, "version")?;
+        if !self.packages.get(&package).is_some_and(|versions| versions.contains_key(&version)) {
+            return Err("there is no such version".to_owned());
+        }
+        self.tags.insert((package, tag), version);
+        Ok(())
+    }
+
+    fn note_gaps(&mut self) {
+        for (package, versions) in &self.packages {
+            let last = versions.keys().next_back().map_or(0, |last| last.get());
+            let missing = last - versions.len() as u64;
+            if missing > 0 {
+                let what = format!(
+                    "{package}: {missing} of {last} numbers have no version; they become deleted versions"
+                );
+                self.differences.push(what);
+            }
+        }
+    }
+}
+
+/// Reads the items of a table, with DynamoDB's types (`{"S": "…"}`) or as plain JSON.
+fn items(path: &Path) -> Result<Vec<Map<String, Value>>, Error> {
+    let failed = |why: String| Error::Input { path: path.to_owned(), why };
+    let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+    let scan: Value = serde_json::from_str(&text).map_err(|error| failed(error.to_string()))?;
+    let items = scan.get("Items").unwrap_or(&scan).as_array();
+    let items = items.ok_or_else(|| failed("it is not the output of `aws dynamodb scan`".to_owned()))?;
+    let object = |item: &Value| match plain(item) {
+        Value::Object(item) => Ok(item),
+        _ => Err(failed("it has an item that is no object".to_owned())),
+    };
+    items.iter().map(object).collect()
+}
+
+/// Returns a value without DynamoDB's types.
+fn plain(value: &Value) -> Value {
+    let Value::Object(fields) = value else { return value.clone() };
+    if let (1, Some((name, inner))) = (fields.len(), fields.iter().next()) {
+        match (name.as_str(), inner) {
+            ("S" | "N" | "BOOL", Value::String(_) | Value::Bool(_)) => return inner.clone(),
+            ("NULL", _) => return Value::Null,
+            ("M", Value::Object(_)) => return plain(inner),
+            ("L", Value::Array(values)) => return values.iter().map(plain).collect(),
+            _ => {}
+        }
+    }
+    Value::Object(fields.iter().map(|(name, value)| (name.clone(), plain(value))).collect())
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn parsed<T: std::str::FromStr>(item: &Map<String, Value>, name: &str) -> Result<T, String>
+where
+    T::Err: std::fmt::Display,
+{
+    let value = item.get(name).ok_or_else(|| format!("it has no {name}"))?;
+    text(value).parse().map_err(|error: T::Err| error.to_string())
+}
+
+/// Returns permission bits: a decimal number, as Python's `os.stat` gives it, or octal with `0o` or a leading 0.
+fn mode_of(value: &Value) -> Option<Mode> {
+    let text = text(value);
+    let octal = text.strip_prefix("0o").or_else(|| text.strip_prefix('0').filter(|rest| !rest.is_empty()));
+    let bits = match octal {
+        Some(octal) => u32::from_str_radix(octal, 8).ok()?,
+        None => text.parse().ok()?,
+    };
+    Some(Mode::from(bits))
+}
+
+/// Returns the names and values of metadata: a map, or a map as JSON text. Values that are no text are JSON.
+fn metadata(value: Option<&Value>) -> Vec<(String, String)> {
+    let parsed = match value {
+        Some(Value::String(json)) => {
+            serde_json::from_str(json).unwrap_or_else(|_| Value::String(json.clone()))
+        }
+        Some(value) => value.clone(),
+        None => Value::Null,
+    };
+    match parsed {
+        Value::Object(fields) => fields.into_iter().map(|(name, value)| (name, text(&value))).collect(),
+        Value::Null => Vec::new(),
+        other => vec![("metadata".to_owned(), text(&other))],
+    }
+}

@@ -87,6 +87,10 @@ mutants *args:
 bench-parts *args:
     cargo bench --locked --features fuzzing --bench parts -- {{ args }}
 
+# Time the migration of 10,000 versions: an import, and a copy to the back ends that --ledger and --store name
+bench-migration *args: build
+    SACKER="{{ justfile_directory() }}/target/release/sacker" benches/migration {{ args }}
+
 # The optimised binary
 build:
     cargo build --release --locked

@@ -1,15 +1,10 @@
-//! The roles that grant a permission, for the hint of a denied request. `SECURITY.md` describes the roles; a test compares
-//! this with their policies.
+//! The hint for a denied request: the permissions that it lacks, and the roles that grant them.
 
-use crate::fault::{Fault, Permission};
+use crate::{
+    fault::{Fault, Permission},
+    model::roles_granting,
+};
 use std::collections::BTreeMap;
-
-const READERS: &[&str] = &["reader", "publisher", TAGGING, "promoter", "auditor"];
-const ALL: &[&str] = &["reader", "publisher", TAGGING, "promoter", "collector", "auditor"];
-const PUBLISHERS: &[&str] = &["publisher", TAGGING];
-const COLLECTING: &[&str] = &["publisher", TAGGING, "collector"];
-/// The publisher of the module with that variable.
-const TAGGING: &str = "publisher (with publisher_may_tag)";
 
 const NO_TRUST: &str = "these credentials may not assume the role: its trust policy must name them (for a pipeline, the subject of \
                         its token), and in another account their own policy must allow sts:AssumeRole, too";
@@ -37,7 +32,7 @@ pub(super) fn hint(fault: &Fault) -> Option<String> {
     } else {
         format!("the credentials lack one of: {places}")
     };
-    let roles = granting(lacking);
+    let roles = roles_granting(lacking.iter().map(|one| (one.action.as_str(), one.on.as_str())));
     let grant = match roles.as_slice() {
         [] => return Some(format!("{lack}; SECURITY.md lists what to grant")),
         [one] => format!("the role {one} grants"),
@@ -65,48 +60,9 @@ fn listed(lacking: &[Permission]) -> String {
     actions.collect::<Vec<_>>().join("; ")
 }
 
-/// Returns the roles that grant all of these; the administrator, who has every grant, only if no other role does.
-fn granting(lacking: &[Permission]) -> Vec<&'static str> {
-    let mut roles: Vec<&str> = match lacking {
-        [] => Vec::new(),
-        [first, ..] => of(first).to_vec(),
-    };
-    roles.retain(|role| lacking.iter().all(|one| of(one).contains(role)));
-    if roles.contains(&"publisher") {
-        roles.retain(|role| *role != TAGGING);
-    }
-    roles
-}
-
 fn is_of_a_package(permission: &Permission) -> bool {
     let writes = ["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:ConditionCheckItem"];
     writes.contains(&permission.action.as_str()) && permission.on.starts_with(['P', 'T'])
-}
-
-/// Returns the roles that grant a permission.
-fn of(permission: &Permission) -> &'static [&'static str] {
-    let kind = permission.on.chars().next().unwrap_or_default();
-    let owner = permission.on == "OWNER" || permission.on.ends_with("/OWNER");
-    match (permission.action.as_str(), kind) {
-        ("s3:GetObject", _) if owner => &["publisher", TAGGING, "collector", "auditor"],
-        ("s3:PutObject", _) if !owner => PUBLISHERS,
-        ("s3:AbortMultipartUpload", _) if !owner => COLLECTING,
-        ("dynamodb:GetItem" | "dynamodb:BatchGetItem", 'M') | ("s3:ListBucket" | "kms:Decrypt", _) => ALL,
-        ("dynamodb:GetItem" | "dynamodb:BatchGetItem" | "dynamodb:UpdateItem", 'B')
-        | ("s3:ListMultipartUploadParts", _) => COLLECTING,
-        ("dynamodb:PutItem", 'P' | 'D')
-        | ("dynamodb:UpdateItem", 'P')
-        | ("dynamodb:ConditionCheckItem", 'T')
-        | ("dynamodb:Query", 'B')
-        | ("kms:GenerateDataKey", _) => PUBLISHERS,
-        ("dynamodb:GetItem" | "dynamodb:BatchGetItem" | "dynamodb:Query" | "s3:GetObject", _) => READERS,
-        ("dynamodb:PutItem", 'T') => &["promoter", TAGGING],
-        ("dynamodb:ConditionCheckItem", 'P') => &["promoter"],
-        ("dynamodb:Scan", _) => &["auditor"],
-        ("s3:ListBucketMultipartUploads" | "s3:DeleteObject", _) => &["collector"],
-        (action, _) if action.starts_with("dynamodb:") || action.starts_with("s3:") => &["administrator"],
-        _ => &[],
-    }
 }
 
 #[cfg(test)]

@@ -176,35 +176,7 @@ fn execute(
         identity: Identity::default(),
     };
     run::run_until_done_or_signal(&cancellation, notices, changes, threads, async {
-        let done = match command {
-            Command::List(arguments) => commands::list::run(arguments, &mut context).await,
-            Command::Versions(arguments) => commands::versions::run(arguments, &mut context).await,
-            Command::Tags(arguments) => commands::tags::run(arguments, &mut context).await,
-            Command::Info(arguments) => commands::info::run(arguments, &mut context).await,
-            Command::Add(arguments) => commands::add::run(arguments, &mut context).await,
-            Command::Download(arguments) => commands::download::run(arguments, &mut context).await,
-            Command::Tag(arguments) => commands::tag::run(arguments, &mut context).await,
-            Command::Untag(arguments) => commands::untag::run(arguments, &mut context).await,
-            Command::Rollback(arguments) => commands::rollback::run(arguments, &mut context).await,
-            Command::Apply(arguments) => commands::apply::run(arguments, &mut context).await,
-            Command::History(arguments) => commands::history::run(arguments, &mut context).await,
-            Command::Wait(arguments) => commands::wait::run(arguments, &mut context).await,
-            Command::Protect(arguments) => commands::protect::run(arguments, &mut context).await,
-            Command::Unprotect(arguments) => commands::unprotect::run(arguments, &mut context).await,
-            Command::Yank(arguments) => commands::yank::run(arguments, &mut context).await,
-            Command::Unyank(arguments) => commands::unyank::run(arguments, &mut context).await,
-            Command::Delete(arguments) => commands::delete::run(arguments, &mut context).await,
-            Command::Label(arguments) => commands::label::run(arguments, &mut context).await,
-            Command::Gc(arguments) => commands::gc::run(arguments, &mut context).await,
-            Command::Fsck(arguments) => commands::fsck::run(arguments, &mut context).await,
-            Command::Doctor(arguments) => commands::doctor::run(arguments, &mut context).await,
-            Command::Audit(arguments) => commands::audit::run(arguments, &mut context).await,
-            Command::Export(arguments) => commands::export::run(arguments, &mut context).await,
-            Command::Import(arguments) => commands::import::run(arguments, &mut context).await,
-            Command::Copy(arguments) => commands::copy::run(arguments, &mut context).await,
-            Command::Init(arguments) => commands::init::run(&arguments, &mut context).await,
-            Command::Completions(_) => unreachable!("completions were handled above"),
-        };
+        let done = dispatch(command, &mut context).await;
         if context.identity.is_asked_for() {
             // The answer is flushed first, so that its reader does not wait for the identity; `run` reports a failure
             // to write.
@@ -213,4 +185,37 @@ fn execute(
         }
         done
     })
+}
+
+/// Runs a command.
+async fn dispatch(command: Command, context: &mut Context<'_>) -> Result<(), Failure> {
+    match command {
+        Command::List(arguments) => commands::list::run(arguments, context).await,
+        Command::Versions(arguments) => commands::versions::run(arguments, context).await,
+        Command::Tags(arguments) => commands::tags::run(arguments, context).await,
+        Command::Info(arguments) => commands::info::run(arguments, context).await,
+        Command::Add(arguments) => commands::add::run(arguments, context).await,
+        Command::Download(arguments) => commands::download::run(arguments, context).await,
+        Command::Tag(arguments) => commands::tag::run(arguments, context).await,
+        Command::Untag(arguments) => commands::untag::run(arguments, context).await,
+        Command::Rollback(arguments) => commands::rollback::run(arguments, context).await,
+        Command::Apply(arguments) => commands::apply::run(arguments, context).await,
+        Command::History(arguments) => commands::history::run(arguments, context).await,
+        Command::Wait(arguments) => commands::wait::run(arguments, context).await,
+        Command::Protect(arguments) => commands::protect::run(arguments, context).await,
+        Command::Unprotect(arguments) => commands::unprotect::run(arguments, context).await,
+        Command::Yank(arguments) => commands::yank::run(arguments, context).await,
+        Command::Unyank(arguments) => commands::unyank::run(arguments, context).await,
+        Command::Delete(arguments) => commands::delete::run(arguments, context).await,
+        Command::Label(arguments) => commands::label::run(arguments, context).await,
+        Command::Gc(arguments) => commands::gc::run(arguments, context).await,
+        Command::Fsck(arguments) => commands::fsck::run(arguments, context).await,
+        Command::Doctor(arguments) => commands::doctor::run(arguments, context).await,
+        Command::Audit(arguments) => commands::audit::run(arguments, context).await,
+        Command::Export(arguments) => commands::export::run(arguments, context).await,
+        Command::Import(arguments) => commands::import::run(arguments, context).await,
+        Command::Copy(arguments) => commands::copy::run(arguments, context).await,
+        Command::Init(arguments) => commands::init::run(&arguments, context).await,
+        Command::Completions(_) => unreachable!("completions were handled above"),
+    }
 }

@@ -6,12 +6,12 @@
 
 use super::package::JOBS;
 use crate::{
-    ledger::{ExportItem, Identity, PackageQuery, Positions},
+    ledger::{Error as LedgerError, ExportItem, Identity, NotFound, PackageQuery, Positions},
     model::{PackageName, Sha256},
     ops::{client::Client, error::Error},
 };
 use futures_util::{
-    StreamExt, TryStreamExt,
+    StreamExt, TryStreamExt, future,
     stream::{self, BoxStream},
 };
 use serde::{Deserialize, Serialize};
@@ -144,13 +144,18 @@ impl Client {
         stream::once(begin).try_flatten().boxed()
     }
 
-    /// Lists all items of all packages.
+    /// Lists all items of all packages. The list of packages may name one that has no version: its first addition was
+    /// interrupted. It has no item.
     fn exported_items(&self) -> BoxStream<'_, Result<(PackageName, ExportItem), Error>> {
         self.ledger
             .packages(&PackageQuery::default())
             .map_ok(|package| {
                 let items = self.ledger.export(&package, &Positions::default());
-                items.map_ok(move |item| (package.clone(), item))
+                items
+                    .filter(|item| {
+                        future::ready(!matches!(item, Err(LedgerError::NotFound(NotFound::Package(_)))))
+                    })
+                    .map_ok(move |item| (package.clone(), item))
             })
             .try_flatten()
             .err_into()

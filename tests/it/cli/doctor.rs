@@ -140,7 +140,10 @@ fn what_is_not_allowed_is_named_and_fails_only_if_nothing_can_be_read() {
     for (name, end) in [
         ("grant:dynamodb:Scan:the whole table", "(for: auditor) is not allowed"),
         ("grant:dynamodb:Query:D#0", "is allowed"),
-        ("grant:dynamodb:PutItem:T#app", "(for: promoter) is not allowed"),
+        (
+            "grant:dynamodb:PutItem:T#app",
+            "(for: promoter, publisher (with publisher_may_tag)) is not allowed",
+        ),
     ] {
         let detail = find(&lines, name)["detail"].as_str().unwrap();
         assert!(detail.ends_with(end), "{detail}");

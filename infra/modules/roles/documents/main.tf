@@ -57,7 +57,7 @@ locals {
     for name, actions in {
       ScanLedger = ["Scan"]
       ManageTable = [
-        "CreateTable", "DescribeTable", "UpdateContinuousBackups", "DescribeContinuousBackups",
+        "CreateTable", "DescribeTable", "UpdateContinuousBackups", "DescribeContinuousBackups", "DescribeTimeToLive",
         "GetItem", "BatchGetItem", "Query", "Scan", "PutItem", "UpdateItem", "ConditionCheckItem",
       ]
       } : name => {
@@ -87,7 +87,7 @@ locals {
         actions = concat(["CreateBucket", "ListBucket", "ListBucketMultipartUploads"], flatten([
           for setting in ["BucketVersioning", "BucketPublicAccessBlock", "BucketOwnershipControls", "EncryptionConfiguration", "LifecycleConfiguration", "BucketPolicy"] :
           ["Get${setting}", "Put${setting}"]
-        ]))
+        ]), ["GetReplicationConfiguration"])
         on = var.bucket_arn
       }
       } : name => {

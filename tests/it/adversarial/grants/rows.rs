@@ -42,7 +42,7 @@ const fn after(name: &'static str, line: &'static str, before: &'static [&'stati
 }
 
 /// Each `fresh` has other bytes. The packages of publisher and promoter are `app` and `web/*`.
-pub const ROWS: [Row; 39] = [
+pub const ROWS: [Row; 41] = [
     row("list -l", "list -l"),
     row("versions", "versions app"),
     row("tags", "tags app"),
@@ -73,6 +73,8 @@ pub const ROWS: [Row; 39] = [
     row("fsck", "fsck"),
     row("fsck --read-data", "fsck --read-data"),
     Row { scene: Scene::Ghosts, ..row("fsck --repair", "fsck --repair") },
+    row("audit", "audit"),
+    row("export", "export"),
     row("init", "init"),
     Row { scene: Scene::New, ..row("init` of a new table and bucket `", "init") },
     // Each pattern of packages counts.

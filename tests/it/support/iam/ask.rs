@@ -76,8 +76,7 @@ impl Setting {
     pub fn asks(&self, request: &Message) -> Vec<Ask> {
         let of_dynamodb = request.header("x-amz-target").is_some();
         let mut asks = if of_dynamodb { self.of_dynamodb(request) } else { self.of_s3(request) };
-        let needs_no_key =
-            ["DescribeTable", "CreateTable", "Bucket", "Configuration", "ListMultipart", "Abort"];
+        let needs_no_key = ["Describe", "CreateTable", "Bucket", "Configuration", "ListMultipart", "Abort"];
         if self.encrypted && !asks.iter().any(|ask| needs_no_key.iter().any(|part| ask.action.contains(part)))
         {
             let service = if of_dynamodb { "dynamodb" } else { "s3" };
@@ -154,13 +153,14 @@ impl Setting {
 
 fn of_bucket(method: &str, query: &str) -> String {
     // By the permission's name where it is not that of the operation.
-    const SETTINGS: [(&str, &str); 6] = [
+    const SETTINGS: [(&str, &str); 7] = [
         ("versioning", "BucketVersioning"),
         ("publicAccessBlock", "BucketPublicAccessBlock"),
         ("ownershipControls", "BucketOwnershipControls"),
         ("encryption", "EncryptionConfiguration"),
         ("lifecycle", "LifecycleConfiguration"),
         ("policy", "BucketPolicy"),
+        ("replication", "ReplicationConfiguration"),
     ];
     let name = query.split(['=', '&']).next().unwrap_or_default();
     match (method, name) {

@@ -54,7 +54,7 @@ struct FileChanged;
 
 /// Returns true if an attempt to send failed because the body did not match its checksum.
 pub(super) fn did_not_match(error: &(dyn Error + 'static)) -> bool {
-    iter::successors(Some(error), |error| (*error).source()).any(|error| error.is::<FileChanged>())
+    iter::successors(Some(error), |error| (*error).source()).any(<dyn Error>::is::<FileChanged>)
 }
 
 /// Returns a part of a file as a request's body, which the SDK can send again. The body fails before its last bytes

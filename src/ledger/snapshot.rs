@@ -224,6 +224,22 @@ impl Snapshot {
         holds
     }
 
+    /// Returns the item at `key` as it is stored, for a decision on all of it.
+    pub(super) fn whole(&self, key: &Key) -> Option<&Item> {
+        self.stored(key, Fact::Whole)
+    }
+
+    /// Returns the item at `key` as it is stored, for a decision on these attributes.
+    pub(super) fn attributes(&self, key: &Key, used: &'static [&'static str]) -> Option<&Item> {
+        self.stored(key, Fact::Same(used))
+    }
+
+    fn stored(&self, key: &Key, fact: Fact) -> Option<&Item> {
+        let item = self.known(key);
+        self.uses(key, item.map_or(Fact::Absent, |_| fact));
+        item
+    }
+
     /// Returns the condition that the record at `key` is as it was read.
     pub(super) fn unchanged<T: Record>(&self, key: &Key) -> Condition {
         self.known(key).map_or(Condition::Absent, |item| {

@@ -152,9 +152,8 @@ const ONLY: [(&[&str], &[&str], &str); 11] = [
     ),
     (
         &[".transact("],
-        &["ledger/snapshot/coverage.rs", "ledger/maintenance/audit.rs", "ledger/transfer", "table"],
-        "a transaction is sent where it is checked against what it was decided on; repairs are decided on a whole log, and \
-         imports on the heads",
+        &["ledger/snapshot/coverage.rs", "ledger/maintenance/audit.rs", "table"],
+        "a transaction is sent where it is checked against what it was decided on; repairs are decided on a whole log",
     ),
     (&["process::exit"], &["cli"], "a library never ends the process"),
 ];

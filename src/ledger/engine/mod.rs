@@ -8,4 +8,5 @@ pub(super) mod idempotency;
 mod live;
 pub(super) mod operation;
 mod pending;
+pub(super) mod race;
 mod settle;

@@ -7,18 +7,17 @@
 //! read again, and a copy that lands late condemns an object that no version needs then either.
 
 use crate::{
-    fault::Fault,
     ledger::{
         Error, TableLedger,
+        engine::race::RaceError,
         schema::{self, BlobItem, BlobState, Meta},
         snapshot::{Snapshot, coverage::Sealed},
     },
     model::{Address, OpId, first_generation},
-    retry::{RetryHint, Retryable},
     table::{Action, Change, Condition, Key, TransactError, Transaction},
 };
 use serde_json::json;
-use std::{cmp::Ordering, fmt};
+use std::cmp::Ordering;
 
 /// The status of an object in a ledger's store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -87,43 +86,6 @@ fn condemning(token: String, address: &Address, key: &Key, condition: Condition)
     transaction
 }
 
-/// The reason why an attempt to condemn was not conclusive.
-enum CondemnError {
-    /// The blob's item has changed since it was read.
-    Changed,
-    Failed(Error),
-}
-
-impl fmt::Display for CondemnError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Changed => f.write_str("the blob was added or collected in the meantime"),
-            Self::Failed(error) => error.fmt(f),
-        }
-    }
-}
-
-impl Retryable for CondemnError {
-    fn retry_hint(&self) -> RetryHint {
-        match self {
-            Self::Changed => RetryHint::Soon,
-            Self::Failed(error) => error.retry_hint(),
-        }
-    }
-}
-
-impl From<Error> for CondemnError {
-    fn from(error: Error) -> Self {
-        Self::Failed(error)
-    }
-}
-
-impl From<Fault> for CondemnError {
-    fn from(fault: Fault) -> Self {
-        Self::Failed(fault.into())
-    }
-}
-
 impl TableLedger {
     pub(in crate::ledger) async fn read_blob_statuses(
         &self,
@@ -172,15 +134,17 @@ impl TableLedger {
             };
             match self.send(&condemnation).await {
                 Ok(()) => Ok(true),
-                Err(TransactError::Refused(_)) => Err(CondemnError::Changed),
+                Err(TransactError::Refused(_)) => {
+                    Err(RaceError::Changed("the blob was added or collected in the meantime"))
+                }
                 Err(TransactError::Fault(fault)) => Err(fault.into()),
             }
         };
         match self.retry_policy().run(&doing, attempt).await {
             Ok(condemned) => Ok(condemned),
             // A client that keeps changing it needs it: left for a later run.
-            Err(CondemnError::Changed) => Ok(false),
-            Err(CondemnError::Failed(error)) => Err(error),
+            Err(RaceError::Changed(_)) => Ok(false),
+            Err(RaceError::Failed(error)) => Err(error),
         }
     }
 }

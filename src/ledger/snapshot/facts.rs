@@ -11,6 +11,8 @@ pub(super) enum Fact {
     Absent,
     /// These attributes are as they were read.
     Same(&'static [&'static str]),
+    /// The item is as it was read, with attributes of any name: no condition implies that, only the head of its log.
+    Whole,
     /// This condition holds for the item, or does not.
     Holds(Condition, bool),
 }
@@ -27,6 +29,7 @@ pub(super) struct Used {
 pub(super) fn ensures(condition: &Condition, fact: &Fact, item: Option<&Item>) -> bool {
     match (fact, item) {
         (Fact::Absent, _) | (Fact::Same(_), None) => absent(condition),
+        (Fact::Whole, _) => false,
         (Fact::Same(attributes), Some(item)) => {
             attributes.iter().all(|attribute| pins(condition, attribute, item.get(*attribute)))
         }

@@ -9,12 +9,10 @@ use super::{
 use crate::{
     failpoint::reach,
     fault::{Fault, FaultKind},
-    ledger::{Error, Refused, TableLedger, schema},
+    ledger::{Error, Refused, TableLedger, engine::race::RaceError, schema, snapshot::coverage::Sealed},
     model::{OpId, PackageName},
-    retry::{RetryHint, Retryable},
     table::{TransactError, Transaction},
 };
-use std::fmt;
 
 /// The number of actions that the items of one transaction may take. Its heads, the directory and the ledger's identity
 /// take the rest of what a table allows.
@@ -81,49 +79,13 @@ impl ImportBatch {
     }
 }
 
-/// The reason why an attempt to import was not conclusive.
-enum AttemptError {
-    /// Another client has changed what was read, or an earlier attempt has arrived.
-    Changed,
-    Failed(Error),
-}
-
-impl fmt::Display for AttemptError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Changed => f.write_str("the ledger was changed in the meantime"),
-            Self::Failed(error) => error.fmt(f),
-        }
-    }
-}
-
-impl Retryable for AttemptError {
-    fn retry_hint(&self) -> RetryHint {
-        match self {
-            Self::Changed => RetryHint::Soon,
-            Self::Failed(error) => error.retry_hint(),
-        }
-    }
-}
-
-impl From<Error> for AttemptError {
-    fn from(error: Error) -> Self {
-        Self::Failed(error)
-    }
-}
-
-impl From<Fault> for AttemptError {
-    fn from(fault: Fault) -> Self {
-        Self::Failed(fault.into())
-    }
-}
-
 impl TableLedger {
     /// Implements [`Ledger::import`](crate::ledger::Ledger::import).
     ///
     /// Each attempt plans the difference between what is stored and the items, from one snapshot. So an attempt without
     /// an answer needs no settling: whether it has arrived shows in the next snapshot, and a late copy of it is refused
-    /// by the condition on the head.
+    /// by the condition on the head. That also keeps out a copy that is late for the mark: whatever changes the package
+    /// after the mark is removed advances a head.
     pub(in crate::ledger) async fn import_batch(
         &self,
         importing: &mut Importing,
@@ -153,6 +115,7 @@ impl TableLedger {
                 let head = schema::head_key(&log);
                 seen.check_writable([&head])?;
             }
+            seen.begin();
             let actions = plan(package, &batch.items, heads, &seen)?;
             if actions.is_empty() {
                 return Ok(());
@@ -161,19 +124,22 @@ impl TableLedger {
             for action in actions {
                 transaction.push(action);
             }
+            let sealed = Sealed::or_stop(seen.seal(transaction))?;
             reach("import-planned");
-            let sent = self.table().transact(&transaction).await;
+            let sent = self.send(&sealed).await;
             reach("import-sent");
             match sent {
                 Ok(()) => Ok(()),
-                Err(TransactError::Refused(_)) => Err(AttemptError::Changed),
+                Err(TransactError::Refused(_)) => {
+                    Err(RaceError::Changed("the ledger was changed in the meantime"))
+                }
                 Err(TransactError::Fault(fault)) => Err(fault.into()),
             }
         };
         match self.retry_policy().run(&doing, attempt).await {
             Ok(()) => Ok(()),
-            Err(AttemptError::Failed(error)) => Err(error),
-            Err(AttemptError::Changed) => {
+            Err(RaceError::Failed(error)) => Err(error),
+            Err(RaceError::Changed(_)) => {
                 let why = "the ledger was changed concurrently, again and again";
                 Err(Fault::new(FaultKind::Contended, doing, why).into())
             }

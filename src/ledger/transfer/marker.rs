@@ -7,6 +7,7 @@ use crate::{
     ledger::{
         Error, Identity, TableLedger,
         schema::{self, Meta, UNFINISHED_IMPORT},
+        snapshot::coverage::Sealed,
     },
     model::OpId,
     table::{Action, Change, Condition, Item, TransactError, Transaction},
@@ -44,11 +45,11 @@ impl TableLedger {
         let key = schema::meta_key();
         loop {
             let seen = self.read(vec![key.clone()]).await?;
-            let Some(item) = seen.item(&key) else {
+            let (Some(item), Some(meta)) = (seen.item(&key), seen.get::<Meta>(&key)?) else {
                 self.make_identity(&seen).await?;
                 continue;
             };
-            let identity = self.identify(schema::decode::<Meta>(&key, item)?).await?;
+            let identity = self.identify(meta).await?;
             if let Some(home) = identity.copy_of {
                 return Err(Error::Copy { id: identity.id, home });
             }
@@ -63,13 +64,14 @@ impl TableLedger {
             let condition = Condition::All(vec![seen.unchanged::<Meta>(&key)]);
             let mut put = Transaction::new(OpId::from(self.retry_policy().random()).to_string());
             put.push(Action { key: key.clone(), condition, change: Change::Put(after) });
+            let put = Sealed::or_stop(seen.seal(put))?;
             let send = || async {
-                match self.table().transact(&put).await {
+                match self.send(&put).await {
                     Ok(()) | Err(TransactError::Refused(_)) => Ok(()),
                     Err(TransactError::Fault(fault)) => Err(fault),
                 }
             };
-            // The next look shows whether it was done.
+            // The next read shows if it was done.
             self.retry_policy().run("marking the ledger for an import", send).await?;
         }
     }

@@ -75,7 +75,7 @@ impl<'a> Plan<'a> {
 
     /// Returns the head of a log in the ledger.
     fn head(&self, of_tags: bool) -> Option<&'a Item> {
-        self.seen.item(&schema::head_key(&self.log(of_tags)))
+        self.seen.attributes(&schema::head_key(&self.log(of_tags)), &["rev", "chain"])
     }
 
     fn put(&mut self, item: &ExportItem, condition: Condition) {
@@ -89,7 +89,7 @@ impl<'a> Plan<'a> {
     /// Plans an entry: a new one, or a version whose state has changed.
     fn entry(&mut self, item: &ExportItem) -> Result<(), Error> {
         let of_tags = item.is_of_tags();
-        let (rev, stored) = (item.number("rev"), self.seen.item(&item.key));
+        let (rev, stored) = (item.number("rev"), self.seen.whole(&item.key));
         let head = self.head(of_tags);
         let at = position(head);
         if rev == at.rev && item.text("chain") != at.chain {
@@ -101,7 +101,7 @@ impl<'a> Plan<'a> {
                 Some(stored) if text(stored, "chain") != item.text("chain") => {
                     Err(diverged(item, "the ledger has another one there"))
                 }
-                Some(stored) if item.kind() == ItemKind::Version => self.version_state(item, &stored.clone()),
+                Some(stored) if item.kind() == ItemKind::Version => self.version_state(item, stored),
                 Some(_) => Ok(()),
             };
         }
@@ -159,7 +159,7 @@ impl<'a> Plan<'a> {
         *sum += by;
     }
 
-    /// Plans an item that never changes.
+    /// Plans an item that never changes once it is written, so that no use of it is recorded.
     fn fixed(&mut self, item: &ExportItem) -> Result<(), Error> {
         match self.seen.item(&item.key) {
             None => self.put(item, Condition::Absent),
@@ -171,7 +171,7 @@ impl<'a> Plan<'a> {
 
     /// Plans an item that is to be as it is in the source.
     fn current(&mut self, item: &ExportItem) {
-        let condition = match self.seen.item(&item.key) {
+        let condition = match self.seen.whole(&item.key) {
             Some(stored) if *stored == item.item => return,
             Some(stored) => Condition::same("set", stored),
             None => Condition::Absent,
@@ -228,7 +228,7 @@ impl<'a> Plan<'a> {
 /// A blob of an earlier generation is no longer needed in the source, since it was collected there. Versions that need
 /// it may still be counted here, until the import reaches their deletion; they are counted in the same item until then.
 fn counted(key: &Key, address: &Address, by: i64, seen: &Snapshot) -> Result<Action, Error> {
-    let item = seen.item(key);
+    let item = seen.attributes(key, &["state", "gen", "needs"]);
     let generation = address.generation;
     let act = |condition, change| Action { key: key.clone(), condition, change };
     let Some(stored) = item else {

@@ -348,6 +348,25 @@ impl TagItem {
 }
 
 impl TagEvent {
+    /// Returns the item of the tag whose last event this is. `rest` are the attributes that a newer release wrote in
+    /// that item.
+    pub(in crate::ledger) fn into_item(self, tag: TagName, blob: Option<BlobFields>, rest: Item) -> TagItem {
+        TagItem {
+            tag,
+            version: self.version,
+            blob,
+            previous: self.previous,
+            kind: self.kind,
+            set: self.rev,
+            back: self.back,
+            who: self.who,
+            when: self.when,
+            message: self.message,
+            protection: self.protection,
+            rest,
+        }
+    }
+
     /// Returns the change of a tag that the event records; `None` for an event of no tag.
     pub(in crate::ledger) fn into_move(self, package: &PackageName) -> Option<TagMove> {
         Some(TagMove {

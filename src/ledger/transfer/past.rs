@@ -1,7 +1,7 @@
 //! The state of an item as of an instant, when it has changed since.
 //!
 //! Entries never change, but the state and later labels of a version do, and a tag's item is a copy of its last event.
-//! What they were is derived from the events up to that instant.
+//! The events up to that instant give the state at that instant.
 
 use super::item::{number, text};
 use crate::{
@@ -99,20 +99,7 @@ impl TableLedger {
                 read.get_referenced::<VersionItem>(&key)?.map(|version| version.copied_blob())
             }
         };
-        Ok(TagItem {
-            tag: present.tag,
-            version: event.version,
-            blob,
-            previous: event.previous,
-            kind: event.kind,
-            set: event.rev,
-            back: event.back,
-            who: event.who,
-            when: event.when,
-            message: event.message,
-            protection: event.protection,
-            rest: present.rest,
-        })
+        Ok(event.into_item(present.tag, blob, present.rest))
     }
 }
 

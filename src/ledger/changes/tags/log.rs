@@ -196,20 +196,8 @@ impl<'a> TagLog<'a> {
         };
         let event_key = schema::tag_event_key(self.package, self.rev);
         let (entry, chain) = chained(&self.chain, &event_key, encode(&event));
-        let item = TagItem {
-            tag: tag.clone(),
-            version,
-            blob,
-            previous: event.previous,
-            kind,
-            set: self.rev,
-            back,
-            who: event.who,
-            when,
-            message: event.message,
-            protection,
-            rest: before.as_ref().map(|before| before.rest.clone()).unwrap_or_default(),
-        };
+        let rest = before.as_ref().map(|before| before.rest.clone()).unwrap_or_default();
+        let item = event.into_item(tag.clone(), blob, rest);
         let unmoved = match &before {
             // Each change of a tag changes `set`; but a repair may correct the other attributes that the plan was made
             // from.

@@ -172,7 +172,7 @@ fn compare_tags(
         findings.add(key, Invariant::Tag, format!("it is on version {version}, which is {state}"));
         sound = false;
     }
-    let Some(name) = event.tag else { return Ok(()) };
+    let Some(name) = event.tag.clone() else { return Ok(()) };
     let (item, seen) = match &tag.item {
         None => (None, Condition::Absent),
         Some(item) => {
@@ -190,20 +190,8 @@ fn compare_tags(
         // If the copy is of the same blob, the attributes that a newer release wrote in it are kept.
         seen_blob.filter(|seen| seen.without_rest() == encode(blob)).unwrap_or_else(|| blob.clone())
     });
-    let derived = encode(&TagItem {
-        tag: name,
-        version: event.version,
-        blob,
-        previous: event.previous,
-        kind: event.kind,
-        set: event.rev,
-        back: event.back,
-        who: event.who,
-        when: event.when,
-        message: event.message,
-        protection: event.protection,
-        rest: item.as_ref().map(|item| item.rest.clone()).unwrap_or_default(),
-    });
+    let rest = item.as_ref().map(|item| item.rest.clone()).unwrap_or_default();
+    let derived = encode(&event.into_item(name, blob, rest));
     if item.as_ref().map(encode).as_ref() == Some(&derived) {
         return Ok(());
     }

@@ -1,9 +1,10 @@
 //! `copy`: makes a ledger and its store hold what others hold.
 
-use super::shared::{show_copied, show_copy_totals};
+use super::shared::run_copy;
 use crate::{
     cli::{context::Context, error::Failure, json, options::jobs},
     location::{LedgerUrl, StoreUrl},
+    ops::OnPackage,
 };
 use std::num::NonZeroUsize;
 
@@ -32,11 +33,6 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
     let doing = format!("copying {from_ledger} and {from_store}");
     let client = context.client_with(jobs).await?;
     let from = context.client_of(from_ledger, from_store).await?;
-    let (mut printed, output) = (Ok(()), &mut *context.output);
-    let mut show = |copied| show_copied(&copied, &mut printed, output);
-    let report = client.copy_from(&from, dry_run, &mut show).await;
-    printed?;
-    let report = report.map_err(context.failed(&doing))?;
-    let totals = json::Totals::Copy(json::CopyTotals::of(&report, dry_run));
-    show_copy_totals(&report, totals, dry_run, context)
+    let copy = async |on_package: OnPackage<'_>| client.copy_from(&from, dry_run, on_package).await;
+    run_copy(context, &doing, dry_run, json::Totals::Copy, copy).await
 }

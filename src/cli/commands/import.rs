@@ -1,6 +1,6 @@
 //! `import`: makes a ledger hold what an export holds.
 
-use super::shared::{show_copied, show_copy_totals};
+use super::shared::run_copy;
 use crate::{
     cli::{
         context::Context,
@@ -8,7 +8,7 @@ use crate::{
         json,
         options::{Change, jobs},
     },
-    ops::{Foreign, ImportOptions},
+    ops::{Foreign, ImportOptions, OnPackage},
 };
 use std::{
     num::NonZeroUsize,
@@ -60,18 +60,20 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
     }
     let client = context.client_with(jobs).await?;
     let options = ImportOptions::new().blobs(blobs).dry_run(dry_run);
-    let (mut printed, output) = (Ok(()), &mut *context.output);
-    let mut show = |copied| show_copied(&copied, &mut printed, output);
-    let (report, doing) = if file == Path::new("-") {
-        let stdin = std::io::stdin();
-        (client.import_stream(stdin, &options, &mut show).await, "importing standard input".to_owned())
+    let of_stdin = file == Path::new("-");
+    let doing = if of_stdin {
+        "importing standard input".to_owned()
     } else {
-        (client.import(&file, &options, &mut show).await, format!("importing {}", file.display()))
+        format!("importing {}", file.display())
     };
-    printed?;
-    let report = report.map_err(context.failed(&doing))?;
-    let totals = json::Totals::Import(json::CopyTotals::of(&report, dry_run));
-    show_copy_totals(&report, totals, dry_run, context)
+    let import = async |on_package: OnPackage<'_>| {
+        if of_stdin {
+            client.import_stream(std::io::stdin(), &options, on_package).await
+        } else {
+            client.import(&file, &options, on_package).await
+        }
+    };
+    run_copy(context, &doing, dry_run, json::Totals::Import, import).await
 }
 
 async fn of_python_sacker(
@@ -92,11 +94,7 @@ async fn of_python_sacker(
     let client = context.client().await?;
     let message = "imported from the original sacker".parse().ok();
     let author = context.author(Change { key: None, message }).await?;
-    let (mut printed, output) = (Ok(()), &mut *context.output);
-    let mut show = |copied| show_copied(&copied, &mut printed, output);
-    let report = client.import_foreign(&foreign, &author, dry_run, &mut show).await;
-    printed?;
-    let report = report.map_err(context.failed(&doing))?;
-    let totals = json::Totals::Import(json::CopyTotals::of(&report, dry_run));
-    show_copy_totals(&report, totals, dry_run, context)
+    let import =
+        async |on_package: OnPackage<'_>| client.import_foreign(&foreign, &author, dry_run, on_package).await;
+    run_copy(context, &doing, dry_run, json::Totals::Import, import).await
 }

@@ -11,7 +11,7 @@ use crate::{
     },
     ledger::ChangeRequest,
     model::{PackageName, ReleaseChange, TagMove, TagName, Version},
-    ops::{CopyReport, PackageCopied},
+    ops::{self, CopyReport, OnPackage, PackageCopied},
 };
 
 /// The arguments of every command that changes a version.
@@ -74,28 +74,25 @@ pub(super) fn confirmed(tag: &TagName, confirm: Option<&TagName>) -> Result<bool
     }
 }
 
-/// Prints a package that was imported or copied, unless printing has failed before.
-pub(super) fn show_copied(copied: &PackageCopied, printed: &mut Result<(), Failure>, output: &mut Output) {
-    if printed.is_err() {
-        return;
-    }
-    *printed = if output.json {
-        output.object(&json::CopiedLine::of(copied))
-    } else {
-        let PackageCopied { package, versions, events, .. } = copied;
-        let (versions, events) = (render::counted(*versions, "version"), render::counted(*events, "event"));
-        output.line(format!("{package}: {versions}, {events}"))
-    };
-}
-
-/// Prints the totals of an import or a copy.
-pub(super) fn show_copy_totals(
-    report: &CopyReport,
-    summary: json::Totals,
-    dry_run: bool,
+/// Runs an import or a copy, and prints its packages and its totals.
+pub(super) async fn run_copy(
     context: &mut Context<'_>,
+    doing: &str,
+    dry_run: bool,
+    summary: fn(json::CopyTotals) -> json::Totals,
+    copy: impl AsyncFnOnce(OnPackage<'_>) -> Result<CopyReport, ops::Error>,
 ) -> Result<(), Failure> {
+    let (mut printed, output) = (Ok(()), &mut *context.output);
+    let mut print = |copied| {
+        if printed.is_ok() {
+            printed = print_copied(&copied, output);
+        }
+    };
+    let report = copy(&mut print).await;
+    printed?;
+    let report = report.map_err(context.failed(doing))?;
     if context.output.json {
+        let summary = summary(json::CopyTotals::of(&report, dry_run));
         context.output.object(&json::TotalsLine { summary })?;
     }
     let changed = format!("{} of {}", report.changed, render::counted(report.packages, "package"));
@@ -108,4 +105,13 @@ pub(super) fn show_copy_totals(
     };
     context.notices.note(&note);
     Ok(())
+}
+
+fn print_copied(copied: &PackageCopied, output: &mut Output) -> Result<(), Failure> {
+    if output.json {
+        return output.object(&json::CopiedLine::of(copied));
+    }
+    let PackageCopied { package, versions, events, .. } = copied;
+    let (versions, events) = (render::counted(*versions, "version"), render::counted(*events, "event"));
+    output.line(format!("{package}: {versions}, {events}"))
 }

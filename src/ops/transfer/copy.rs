@@ -2,7 +2,7 @@
 
 use super::{differ::Behind, package::PackageImport};
 use crate::{
-    ledger::{Identity, PackageQuery, Positions},
+    ledger::{Identity, Positions},
     model::PackageName,
     ops::{
         client::Client,
@@ -14,9 +14,6 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 /// The number of packages that are copied at once.
 const PACKAGES: usize = 4;
-
-/// The number of packages whose positions are read at once.
-const AT_ONCE: usize = 100;
 
 /// A package that was copied or imported, or would be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,11 +49,25 @@ pub struct CopyReport {
 pub type OnPackage<'a> = &'a mut (dyn FnMut(PackageCopied) + Send);
 
 impl CopyReport {
-    pub(super) fn add(&mut self, copied: &PackageCopied) {
+    /// Begins the totals of a source with this number of packages.
+    pub(super) fn of(packages: usize) -> Self {
+        Self { packages: packages as u64, ..Self::default() }
+    }
+
+    /// Adds a package to the totals, and passes it on.
+    pub(super) fn pass(&mut self, copied: PackageCopied, on_package: OnPackage<'_>) {
         self.changed += 1;
         self.versions += copied.versions;
         self.blobs += copied.blobs;
         self.bytes += copied.bytes;
+        on_package(copied);
+    }
+
+    /// Adds what is expected of each package, of which nothing is written.
+    pub(super) fn expect(&mut self, behind: &[Behind], on_package: OnPackage<'_>) {
+        for expected in behind.iter().map(Behind::expected) {
+            self.pass(expected, on_package);
+        }
     }
 }
 
@@ -107,12 +118,9 @@ impl Client {
             }
         }
         drop(examining);
-        let mut report = CopyReport { packages: packages.len() as u64, ..CopyReport::default() };
+        let mut report = CopyReport::of(packages.len());
         if dry_run {
-            for expected in behind.iter().map(Behind::expected) {
-                report.add(&expected);
-                on_package(expected);
-            }
+            report.expect(&behind, on_package);
             return Ok(report);
         }
         self.begin_import(source.map_or(0, |source| source.epoch)).await?;
@@ -124,8 +132,7 @@ impl Client {
             match copied {
                 Ok(copied) => {
                     copying.advance(copied.bytes);
-                    report.add(&copied);
-                    on_package(copied);
+                    report.pass(copied, on_package);
                 }
                 Err(error @ Error::NotCopied { .. }) => {
                     observer.warn(&error.to_string());
@@ -139,17 +146,6 @@ impl Client {
         }
         self.ledger.mark_import(false).await?;
         Ok(report)
-    }
-
-    /// Returns the ends of the logs of all packages.
-    pub(super) async fn package_positions(&self) -> Result<Vec<(PackageName, Positions)>, Error> {
-        let names: Vec<PackageName> = self.ledger.packages(&PackageQuery::default()).try_collect().await?;
-        let mut all = Vec::with_capacity(names.len());
-        for some in names.chunks(AT_ONCE) {
-            let positions = self.ledger.positions(some).await?;
-            all.extend(some.iter().cloned().zip(positions));
-        }
-        Ok(all)
     }
 
     async fn copy_package(&self, from: &Self, behind: Behind) -> Result<PackageCopied, Error> {

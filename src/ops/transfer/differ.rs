@@ -41,31 +41,39 @@ impl Client {
                 return Err(diverged(format!("the package {package}"), "the source does not have it"));
             }
         }
+        let names: Vec<_> = source.iter().map(|(package, _)| package.clone()).collect();
+        let present = self.positions_of(&names).await?;
         let mut behind = Vec::new();
-        for some in source.chunks(AT_ONCE) {
-            let names: Vec<_> = some.iter().map(|(package, _)| package.clone()).collect();
-            for ((package, source), present) in some.iter().zip(self.ledger.positions(&names).await?) {
-                if *source == present {
-                    continue;
-                }
-                let of = |source: &Positions, name| {
-                    let (at, present) = match name {
-                        "releases" => (&source.releases, &present.releases),
-                        _ => (&source.tags, &present.tags),
-                    };
-                    (present.rev > at.rev).then(|| {
-                        let what =
-                            format!("it ends at rev {}, past rev {} of the source", present.rev, at.rev);
-                        diverged(format!("the log of {name} of {package}"), what)
-                    })
-                };
-                if let Some(error) = of(source, "releases").or_else(|| of(source, "tags")) {
-                    return Err(error);
-                }
-                behind.push(Behind { package: package.clone(), source: source.clone(), present });
+        for ((package, source), present) in source.iter().zip(present) {
+            if *source == present {
+                continue;
             }
+            let logs =
+                [("releases", &source.releases, &present.releases), ("tags", &source.tags, &present.tags)];
+            if let Some((name, at, present)) = logs.into_iter().find(|(_, at, present)| present.rev > at.rev)
+            {
+                let what = format!("it ends at rev {}, past rev {} of the source", present.rev, at.rev);
+                return Err(diverged(format!("the log of {name} of {package}"), what));
+            }
+            behind.push(Behind { package: package.clone(), source: source.clone(), present });
         }
         Ok(behind)
+    }
+
+    /// Returns the ends of the logs of all packages, by name.
+    pub(super) async fn package_positions(&self) -> Result<Vec<(PackageName, Positions)>, Error> {
+        let names: Vec<_> = self.ledger.packages(&PackageQuery::default()).try_collect().await?;
+        let positions = self.positions_of(&names).await?;
+        Ok(names.into_iter().zip(positions).collect())
+    }
+
+    /// Returns the ends of the logs of these packages, in their order.
+    async fn positions_of(&self, packages: &[PackageName]) -> Result<Vec<Positions>, Error> {
+        let mut all = Vec::with_capacity(packages.len());
+        for some in packages.chunks(AT_ONCE) {
+            all.extend(self.ledger.positions(some).await?);
+        }
+        Ok(all)
     }
 
     /// Returns the error of a package that has another past here than in the source, with the first entry that differs.

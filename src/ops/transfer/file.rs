@@ -56,7 +56,8 @@ impl Lines {
         }
     }
 
-    fn header(&mut self) -> Result<Header, Error> {
+    /// Returns the first line, and what it states.
+    fn header(&mut self) -> Result<(String, Header), Error> {
         let line = self.next()?.unwrap_or_default();
         let header: Result<serde_json::Value, _> = serde_json::from_str(&line);
         let header = header.ok().filter(|header| header.get("sacker_export").is_some());
@@ -65,7 +66,8 @@ impl Lines {
             let (format, release) = (header["sacker_export"].to_string(), header["release"].to_string());
             return Err(Error::NewerExport { format, release });
         }
-        serde_json::from_value(header).map_err(|error| self.error(error.to_string()))
+        let header = serde_json::from_value(header).map_err(|error| self.error(error.to_string()))?;
+        Ok((line, header))
     }
 
     /// Returns the next item; `None` at the last line, with what that line states.
@@ -126,12 +128,8 @@ impl Verification {
 pub(super) fn verify(path: &Path) -> Result<Verified, Error> {
     let mut lines = Lines::open(path)?;
     let mut sha256 = Sha256::new();
-    let header = lines.header()?;
-    let text = std::fs::File::open(path).and_then(|file| {
-        let mut first = String::new();
-        BufReader::new(file).read_line(&mut first).map(|_| first)
-    });
-    sha256.update(text.map_err(|error| lines.error(error.to_string()))?.as_bytes());
+    let (line, header) = lines.header()?;
+    sha256.update(line.as_bytes());
     let mut verification = Verification { packages: Vec::new(), check: None, items: 0 };
     let end = loop {
         match lines.item()? {

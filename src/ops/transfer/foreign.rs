@@ -10,7 +10,9 @@ use super::{
 use crate::{
     blocking::threaded,
     ledger::{AddRequest, Author, ChangeRequest, Error as LedgerError, NotFound, TagRequest},
-    model::{Digest, Expectation, FileName, Labels, Mode, PackageName, ReleaseChange, TagName, Version},
+    model::{
+        Digest, Expectation, FileName, Labels, Mode, PackageName, ReleaseChange, Spec, TagName, Version,
+    },
     ops::{
         add::AddInput,
         client::Client,
@@ -45,7 +47,7 @@ pub struct Foreign {
     /// The versions, by number.
     pub packages: BTreeMap<PackageName, BTreeMap<Version, ForeignVersion>>,
     /// The versions that tags are on.
-    pub tags: BTreeMap<(PackageName, TagName), Version>,
+    pub tags: BTreeMap<PackageName, BTreeMap<TagName, Version>>,
     /// Everything that can't be carried, for people.
     pub differences: Vec<String>,
 }
@@ -76,7 +78,7 @@ impl Client {
         dry_run: bool,
         on_package: OnPackage<'_>,
     ) -> Result<CopyReport, Error> {
-        let mut report = CopyReport { packages: foreign.packages.len() as u64, ..CopyReport::default() };
+        let mut report = CopyReport::of(foreign.packages.len());
         for difference in &foreign.differences {
             self.observer.warn(difference);
         }
@@ -91,21 +93,21 @@ impl Client {
                 for number in left {
                     self.delete_foreign(package, number, author).await?;
                 }
-                if let Ok(latest) = self.ledger.release(package, &crate::model::Spec::Latest).await {
-                    adding.latest = Some(latest.version);
-                }
+                adding.latest = match self.ledger.release(package, &Spec::Latest).await {
+                    Ok(latest) => Some(latest.version),
+                    Err(LedgerError::NotFound(_)) => None,
+                    Err(error) => return Err(error.into()),
+                };
                 for number in (present + 1..=last).filter_map(|number| Version::try_from(number).ok()) {
                     self.add_foreign(&mut adding, number, versions.get(&number)).await?;
                     importing.advance(1);
                 }
             }
-            let tags = foreign.tags.range((package.clone(), "A".parse()?)..);
-            for ((_, tag), version) in tags.take_while(|((of, _), _)| of == package) {
+            for (tag, version) in foreign.tags.get(package).into_iter().flatten() {
                 self.move_foreign(&mut adding, tag, *version, dry_run).await?;
             }
             if adding.done.versions + adding.done.events > 0 {
-                report.add(&adding.done);
-                on_package(adding.done);
+                report.pass(adding.done, on_package);
             }
         }
         Ok(report)

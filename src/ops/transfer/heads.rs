@@ -4,16 +4,13 @@
 //! everything in the ledger fits together, but a head that was saved before does not fit to it.
 
 use crate::{
-    ledger::{Error as LedgerError, NotFound, PackageCheck, PackageQuery, Position, Positions},
+    ledger::{Error as LedgerError, NotFound, PackageCheck, Position, Positions},
     model::PackageName,
     ops::{client::Client, error::Error},
 };
 use futures_util::TryStreamExt;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// The number of packages whose positions are read at once.
-const AT_ONCE: usize = 100;
 
 /// The head of a log, as it is saved.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -48,17 +45,12 @@ impl Client {
         since: Option<u64>,
         on_head: &mut (dyn FnMut(SavedHead) + Send),
     ) -> Result<u64, Error> {
-        let names: Vec<PackageName> = self.ledger.packages(&PackageQuery::default()).try_collect().await?;
         let mut heads = 0;
-        for some in names.chunks(AT_ONCE) {
-            for (package, Positions { releases, tags, .. }) in
-                some.iter().zip(self.ledger.positions(some).await?)
-            {
-                for (log, Position { rev, chain, when }) in [("releases", releases), ("tags", tags)] {
-                    if rev > 0 && since.is_none_or(|since| when >= since) {
-                        heads += 1;
-                        on_head(SavedHead { package: package.to_string(), log: log.to_owned(), rev, chain });
-                    }
+        for (package, Positions { releases, tags, .. }) in self.package_positions().await? {
+            for (log, Position { rev, chain, when }) in [("releases", releases), ("tags", tags)] {
+                if rev > 0 && since.is_none_or(|since| when >= since) {
+                    heads += 1;
+                    on_head(SavedHead { package: package.to_string(), log: log.to_owned(), rev, chain });
                 }
             }
         }

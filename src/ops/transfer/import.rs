@@ -103,12 +103,9 @@ impl Client {
         let behind = self.behind(&verified.packages).await?;
         self.check_past(&path, &behind).await?;
         drop(examining);
-        let mut report = CopyReport { packages: verified.packages.len() as u64, ..CopyReport::default() };
+        let mut report = CopyReport::of(verified.packages.len());
         if options.dry_run {
-            for expected in behind.iter().map(Behind::expected) {
-                report.add(&expected);
-                on_package(expected);
-            }
+            report.expect(&behind, on_package);
             return Ok(report);
         }
         self.begin_import(verified.epoch).await?;
@@ -126,8 +123,7 @@ impl Client {
                 let written = import.finish().await?;
                 let copied = PackageCopied { blobs: written.blobs, bytes: written.bytes, ..expected };
                 copying.advance(copied.bytes);
-                report.add(&copied);
-                on_package(copied);
+                report.pass(copied, on_package);
             }
             let Some((package, item)) = item else { break };
             if importing.is_none()

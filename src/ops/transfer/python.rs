@@ -9,7 +9,7 @@ use crate::{
     ops::error::Error,
 };
 use serde_json::{Map, Value};
-use std::path::Path;
+use std::{collections::btree_map::Entry, path::Path};
 
 /// The most numbers of a package, given or not: a higher number is no version of that program.
 const MOST: u64 = 1_000_000;
@@ -63,10 +63,12 @@ impl Foreign {
         let file = objects.join(sha256.as_str());
         let mode = mode.and_then(|(_, mode)| mode);
         let foreign = ForeignVersion { file, sha256: Some(sha256), filename, mode, labels };
-        let versions = self.packages.entry(package).or_default();
-        match versions.insert(version, foreign) {
-            None => Ok(()),
-            Some(_) => Err("the number is given twice".to_owned()),
+        match self.packages.entry(package).or_default().entry(version) {
+            Entry::Vacant(free) => {
+                free.insert(foreign);
+                Ok(())
+            }
+            Entry::Occupied(_) => Err("the number is given twice".to_owned()),
         }
     }
 
@@ -77,7 +79,7 @@ impl Foreign {
         if !self.packages.get(&package).is_some_and(|versions| versions.contains_key(&version)) {
             return Err("there is no such version".to_owned());
         }
-        self.tags.insert((package, tag), version);
+        self.tags.entry(package).or_default().insert(tag, version);
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 //! machine's clock is behind or a session was cut short: their source is queried for new ones, at most once a minute,
 //! and the request is sent again.
 
-use super::{asked::Asked, credentials::Held, date::Dated};
+use super::{credentials::Held, date::Dated, permissions::SentRequest};
 use aws_smithy_runtime_api::client::{
     http::{HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector},
     orchestrator::{HttpRequest, HttpResponse},
@@ -53,13 +53,13 @@ impl HttpConnector for Looking {
         let scope = || request.headers().get("authorization").unwrap_or_default().to_owned();
         let scope_of_bodiless = (request.method() == "HEAD").then(scope);
         let held = self.held.clone();
-        let asked = Asked::of(&request);
+        let sent = SentRequest::of(&request);
         let answer = self.inner.call(request);
         HttpConnectorFuture::new(async move {
             let mut answer = answer.await?;
             answer.headers_mut().remove(EXPIRED);
-            if let Some(asked) = asked {
-                asked.mark(&mut answer);
+            if let Some(sent) = sent {
+                sent.mark(&mut answer);
             }
             let Some(token) = token else { return Ok(answer) };
             let refused = match scope_of_bodiless {

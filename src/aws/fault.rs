@@ -1,11 +1,11 @@
 //! The meaning of AWS's errors.
 
 use super::{
-    asked,
     causes::{find, innermost},
     codes,
     date::is_skewed,
     expired::{is_expired, is_renewed},
+    permissions,
     proxies::Unproxied,
     refusal::Refusal,
 };
@@ -103,7 +103,7 @@ where
 fn lacked(code: Option<&str>, message: Option<&str>, answer: &HttpResponse) -> Vec<Permission> {
     match code {
         None | Some("AccessDenied" | "AccessDeniedException" | "Forbidden") if !is_expired(answer) => {
-            asked::permissions(answer, message)
+            permissions::lacking(answer, message)
         }
         _ => Vec::new(),
     }

@@ -5,7 +5,6 @@
 //! take precedence.
 
 mod ahead;
-mod asked;
 mod caller;
 mod causes;
 mod codes;
@@ -17,6 +16,7 @@ mod fault;
 mod http;
 #[cfg(feature = "weak-s3-ledger")]
 mod objects;
+mod permissions;
 mod proxies;
 mod refusal;
 mod stall;

@@ -6,16 +6,16 @@ use aws_smithy_types::body::SdkBody;
 use serde_json::Value;
 
 /// The header in which an answer states what its request needed. A header of this name from a server is removed.
-const ASKED: &str = "x-sacker-asked";
+const PERMISSIONS: &str = "x-sacker-permissions";
 
 /// The part of a request from which its permissions follow.
 #[derive(Debug)]
-pub(super) enum Asked {
+pub(super) enum SentRequest {
     DynamoDb { operation: String, body: SdkBody },
     S3 { method: String, host: String, path: String, query: String },
 }
 
-impl Asked {
+impl SentRequest {
     pub fn of(request: &HttpRequest) -> Option<Self> {
         if let Some(target) = request.headers().get("x-amz-target") {
             let operation = target.rsplit('.').next()?.to_owned();
@@ -30,14 +30,14 @@ impl Asked {
 
     /// Writes the permissions into a refusal.
     pub fn mark(&self, answer: &mut HttpResponse) {
-        answer.headers_mut().remove(ASKED);
+        answer.headers_mut().remove(PERMISSIONS);
         if !matches!(answer.status().as_u16(), 400 | 401 | 403) {
             return;
         }
         let words = self.permissions().into_iter().map(|Permission { action, on }| format!("{action} {on}"));
         let words = words.collect::<Vec<_>>().join("\t");
         // Names outside of ASCII can't be in a header: then the message has one fact less.
-        let _ = answer.headers_mut().try_insert(ASKED, words);
+        let _ = answer.headers_mut().try_insert(PERMISSIONS, words);
     }
 
     fn permissions(&self) -> Vec<Permission> {
@@ -53,8 +53,8 @@ impl Asked {
 
 /// Returns the permissions that a refused request needed: only those for the action that the message names, if it names
 /// one. They are ordered, without duplicates.
-pub(super) fn permissions(answer: &HttpResponse, message: Option<&str>) -> Vec<Permission> {
-    let words = answer.headers().get(ASKED).unwrap_or_default();
+pub(super) fn lacking(answer: &HttpResponse, message: Option<&str>) -> Vec<Permission> {
+    let words = answer.headers().get(PERMISSIONS).unwrap_or_default();
     let mut needed: Vec<_> = words
         .split('\t')
         .filter_map(|one| one.split_once(' '))
@@ -155,18 +155,18 @@ mod tests {
 
     fn of(request: &str, body: &'static str, message: Option<&str>) -> String {
         let mut answer = HttpResponse::new(400.try_into().unwrap(), SdkBody::empty());
-        answer.headers_mut().insert(ASKED, "s3:DeleteObject everything");
-        let asked = match request.split_once(' ') {
-            None => Asked::DynamoDb { operation: request.to_owned(), body: SdkBody::from(body) },
+        answer.headers_mut().insert(PERMISSIONS, "s3:DeleteObject everything");
+        let sent = match request.split_once(' ') {
+            None => SentRequest::DynamoDb { operation: request.to_owned(), body: SdkBody::from(body) },
             Some((method, url)) => {
                 let mut request = HttpRequest::empty();
                 request.set_method(method).unwrap();
                 request.set_uri(url).unwrap();
-                Asked::of(&request).unwrap()
+                SentRequest::of(&request).unwrap()
             }
         };
-        asked.mark(&mut answer);
-        shown(permissions(&answer, message))
+        sent.mark(&mut answer);
+        shown(lacking(&answer, message))
     }
 
     const WRITE: &str = r#"{"TransactItems":[
@@ -180,11 +180,11 @@ mod tests {
             "dynamodb:ConditionCheckItem on T#app, dynamodb:PutItem on D#1, dynamodb:PutItem on P#app, \
              dynamodb:UpdateItem on B#00"
         );
-        let said = "User: arn:aws:iam::111122223333:user/ann is not authorized to perform: dynamodb:PutItem on resource: \
+        let message = "User: arn:aws:iam::111122223333:user/ann is not authorized to perform: dynamodb:PutItem on resource: \
                     arn:aws:dynamodb:eu-west-1:111122223333:table/sacker because no identity-based policy allows the \
                     dynamodb:PutItem action";
         assert_eq!(
-            of("TransactWriteItems", WRITE, Some(said)),
+            of("TransactWriteItems", WRITE, Some(message)),
             "dynamodb:PutItem on D#1, dynamodb:PutItem on P#app"
         );
         let read = r#"{"RequestItems":{"t":{"Keys":[{"pk":{"S":"M"}},{"pk":{"S":"B#00"}}]}}}"#;
@@ -233,9 +233,9 @@ mod tests {
     #[test]
     fn an_answer_that_is_no_refusal_is_not_marked() {
         let mut answer = HttpResponse::new(404.try_into().unwrap(), SdkBody::empty());
-        answer.headers_mut().insert(ASKED, "s3:DeleteObject everything");
-        let asked = Asked::DynamoDb { operation: "Scan".to_owned(), body: SdkBody::empty() };
-        asked.mark(&mut answer);
-        assert_eq!(permissions(&answer, None), []);
+        answer.headers_mut().insert(PERMISSIONS, "s3:DeleteObject everything");
+        let sent = SentRequest::DynamoDb { operation: "Scan".to_owned(), body: SdkBody::empty() };
+        sent.mark(&mut answer);
+        assert_eq!(lacking(&answer, None), []);
     }
 }

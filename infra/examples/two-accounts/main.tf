@@ -34,9 +34,9 @@ variable "ci_role_arns" {
   type        = list(string)
 }
 
-variable "publisher_policy_json" {
-  description = "JSON of the policy of the publisher; SECURITY.md has it."
-  type        = string
+variable "packages" {
+  description = "Packages that CI may publish: names and patterns."
+  type        = list(string)
 }
 
 # Credentials of the production account.
@@ -54,6 +54,15 @@ module "sacker" {
   source = "../.."
 
   bucket_name = var.bucket_name
+}
+
+# The module `roles` creates roles, too. Here the role is written out, because CI may tag its sessions.
+module "policies" {
+  source = "../../modules/roles/documents"
+
+  table_arn  = module.sacker.table_arn
+  bucket_arn = module.sacker.bucket_arn
+  packages   = var.packages
 }
 
 data "aws_iam_policy_document" "trust" {
@@ -78,7 +87,7 @@ resource "aws_iam_role" "publisher" {
 resource "aws_iam_role_policy" "publisher" {
   name   = "publisher"
   role   = aws_iam_role.publisher.id
-  policy = var.publisher_policy_json
+  policy = module.policies.documents["publisher"]
 }
 
 output "publisher_role_arn" {

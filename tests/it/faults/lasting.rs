@@ -43,7 +43,9 @@ async fn run(
         let ledger = TableLedger::new(table, retry_policy.clone());
         Client::new(Arc::new(ledger), store, retry_policy, std::env::temp_dir())
     };
-    prepare(&client(Arc::clone(&table), Arc::clone(&store), 1), dir).await;
+    if name != "copy" {
+        prepare(&client(Arc::clone(&table), Arc::clone(&store), 1), dir).await;
+    }
     tokio::time::sleep(Duration::from_secs(1)).await;
     let fault_schedule = FaultSchedule::new(lasting);
     let table = Arc::new(Under { fault_schedule: Arc::clone(&fault_schedule), inner: table });

@@ -5,15 +5,18 @@ use futures_util::{StreamExt, TryStreamExt};
 use sacker::{
     ledger::{
         AddRequest, ApplyRequest, Author, ChangeRequest, PackageQuery, ProtectRequest, RollbackRequest,
-        TagRequest, UntagRequest,
+        TableLedger, TagRequest, UntagRequest,
     },
     model::{Labels, Plan, Protection, ReleaseChange, Spec, TagName, Timestamp, Version},
-    ops::{AddInput, Client, Download, Error, Fsck, GcOptions, Target},
+    ops::{AddInput, Client, Download, Error, Fsck, GcOptions, SavedHead, Target},
+    retry::{Cancellation, RetryPolicy},
+    store::memory::MemoryStore,
+    table::memory::MemoryTable,
 };
-use std::{io, path::Path, time::Duration};
+use std::{io, path::Path, sync::Arc, time::Duration};
 
 /// Every operation, and the number of runs of tries that it makes at the same time.
-pub const OPERATIONS: [(&str, usize); 29] = [
+pub const OPERATIONS: [(&str, usize); 34] = [
     ("add", 2),
     ("add --tag", 2),
     ("add --if-changed", 2),
@@ -43,6 +46,12 @@ pub const OPERATIONS: [(&str, usize); 29] = [
     ("gc", 2),
     ("fsck", 2),
     ("init", 1),
+    ("export", 2),
+    // It lists packages, as `list` does.
+    ("audit", 4),
+    ("audit verify", 2),
+    ("copy", 8),
+    ("copy --from-ledger", 8),
 ];
 
 pub fn author() -> Author {
@@ -84,6 +93,13 @@ pub async fn rollback(client: &Client, to: Option<Version>) -> Result<(), Error>
 
 pub async fn apply(client: &Client, undo: bool) -> Result<(), Error> {
     client.apply(&ApplyRequest::new(plan()).undo(undo).author(author())).await.map(drop)
+}
+
+/// Returns a client of an empty ledger and store without faults.
+fn elsewhere() -> Client {
+    let retry_policy = RetryPolicy::seeded(Duration::from_mins(1), Cancellation::new(), 3);
+    let ledger = TableLedger::new(Arc::new(MemoryTable::new()), retry_policy.clone());
+    Client::new(Arc::new(ledger), Arc::new(MemoryStore::new()), retry_policy, std::env::temp_dir())
 }
 
 /// Does an operation to the scene that [`prepare`] has made.
@@ -139,6 +155,19 @@ pub async fn perform(name: &str, client: &Client, dir: &Path) -> Result<(), Erro
         }
         "fsck" => client.fsck(Fsck::default(), &mut |violation| panic!("{violation:?}")).await.map(drop),
         "init" => client.init().await.map(drop),
+        "export" => client.export(None).try_collect::<Vec<_>>().await.map(drop),
+        "audit" => client.heads(None, &mut |_| ()).await.map(drop),
+        "audit verify" => {
+            let chain = "0".repeat(64);
+            let head = SavedHead { package: "app".to_owned(), log: "tags".to_owned(), rev: 1, chain };
+            client.verify_heads(vec![head], &mut |_| ()).await.map(drop)
+        }
+        "copy" => {
+            let source = elsewhere();
+            prepare(&source, dir).await;
+            client.copy_from(&source, false, &mut |_| ()).await.map(drop)
+        }
+        "copy --from-ledger" => elsewhere().copy_from(client, false, &mut |_| ()).await.map(drop),
         other => panic!("there is no {other}"),
     }
 }

@@ -14,6 +14,7 @@ mod download;
 mod drill;
 #[cfg(feature = "failpoints")]
 mod errno;
+mod everywhere;
 mod global_options;
 mod help;
 mod history;

@@ -4,7 +4,10 @@
 //! typed into one shell. Times may differ, and so may the home. A command that fails is followed by `echo $?`. To
 //! rewrite the pages with what is printed now: set `SACKER_WRITE_WORKFLOWS`, and read the difference.
 
-use crate::support::sandbox::Sandbox;
+use crate::support::{
+    places::{self, Make, on_each_ledger},
+    sandbox::Sandbox,
+};
 use std::{fmt::Write as _, fs, os::unix::fs::symlink, path::Path};
 
 mod tuesday;
@@ -97,15 +100,18 @@ fn run(sandbox: &Sandbox, pieces: &[Piece]) -> Vec<(String, i32)> {
 }
 
 /// Runs a page in a home with a ledger and a store of its own.
-fn check(name: &str, prepare: impl FnOnce(&Sandbox)) {
+fn check(name: &str, ledger: Make, prepare: impl FnOnce(&Sandbox)) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/workflows").join(name);
     let page = fs::read_to_string(&path).unwrap();
-    let sandbox = Sandbox::new();
+    let mut sandbox = Sandbox::new();
     let home = sandbox.home().to_str().unwrap().to_owned();
-    sandbox.write(
-        ".sacker.json",
-        format!(r#"{{"ledger": "file://{home}/ledger", "store": "file://{home}/store"}}"#),
-    );
+    let place = ledger(&sandbox, "ledger");
+    sandbox
+        .write(".sacker.json", format!(r#"{{"ledger": "{}", "store": "file://{home}/store"}}"#, place.url));
+    for (name, value) in place.variables {
+        sandbox = sandbox.set(name, value);
+    }
+    sandbox.ok(&["init", "-q"]);
     prepare(&sandbox);
     let mut pieces = read(&page);
     assert_eq!(write(&pieces), page, "{name} is read wrongly");
@@ -120,6 +126,7 @@ fn check(name: &str, prepare: impl FnOnce(&Sandbox)) {
         assert!(failed == 0 || asked, "{name}: before `{}`, a command failed with {failed}", typed[0]);
         failed = if asked { 0 } else { *code };
         ran += 1;
+        let output = output.replace(&place.url, &format!("file://{HOME}/ledger"));
         let output: Vec<_> = output.replace(&home, HOME).lines().map(str::to_owned).collect();
         if masked(&sandbox, &output) != masked(&sandbox, printed) {
             *printed = output;
@@ -147,34 +154,32 @@ fn difference(page: &str, now: &str) -> String {
     format!("line {}\n--- the page\n{}\n--- printed\n{}", at + 1, from(page), from(now))
 }
 
-#[test]
-fn promote() {
-    check("promote.md", |_| {});
+fn promote(ledger: Make) {
+    check("promote.md", ledger, |_| {});
 }
 
-#[test]
-fn rollback() {
-    check("rollback.md", |_| {});
+fn rollback(ledger: Make) {
+    check("rollback.md", ledger, |_| {});
 }
 
-#[test]
-fn release() {
-    check("release.md", |_| {});
+fn release(ledger: Make) {
+    check("release.md", ledger, |_| {});
 }
 
+fn ci(ledger: Make) {
+    check("ci.md", ledger, |_| {});
+}
+
+fn two_engineers(ledger: Make) {
+    check("two-engineers.md", ledger, |_| {});
+}
+
+on_each_ledger! { promote rollback release ci two_engineers }
+
+/// Its week is made by a clock of its own, which only the embedded ledger has.
 #[test]
 fn last_tuesday() {
-    check("last-tuesday.md", tuesday::prepare);
-}
-
-#[test]
-fn ci() {
-    check("ci.md", |_| {});
-}
-
-#[test]
-fn two_engineers() {
-    check("two-engineers.md", |_| {});
+    check("last-tuesday.md", places::directory, tuesday::prepare);
 }
 
 #[test]

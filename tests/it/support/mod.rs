@@ -5,6 +5,7 @@ pub mod backends;
 pub mod faulty_table;
 pub mod iam;
 pub mod link;
+pub mod places;
 pub mod proxy;
 pub mod rewriting;
 pub mod sandbox;

@@ -1,0 +1,75 @@
+//! The ledgers and stores that the program is run on, each with a URL.
+//!
+//! A new back end is a function here, and a name in [`on_each_ledger`] or [`on_each_pair`].
+
+use super::{backends, sandbox::Sandbox};
+use std::env;
+
+/// A fresh ledger or store.
+pub struct Place {
+    pub url: String,
+    /// Variables that the program needs to use it.
+    pub variables: Vec<(&'static str, String)>,
+}
+
+/// Makes a fresh ledger or store for a sandbox; `name` differs for each one in it.
+pub type Make = fn(&Sandbox, name: &str) -> Place;
+
+fn aws(url: String) -> Place {
+    let variables = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"];
+    let value = |name| {
+        env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run the tests with `scripts/test`"))
+    };
+    Place { url, variables: variables.map(|name| (name, value(name))).into() }
+}
+
+/// A directory, for the embedded ledger or a store.
+pub fn directory(sandbox: &Sandbox, name: &str) -> Place {
+    let url = format!("file://{}", sandbox.path(name).display());
+    Place { url, variables: Vec::new() }
+}
+
+pub fn dynamodb(_: &Sandbox, name: &str) -> Place {
+    aws(format!("dynamodb://{}?endpoint={}", backends::unique(name), backends::dynamodb()))
+}
+
+pub fn s3(_: &Sandbox, name: &str) -> Place {
+    let bucket = backends::unique(name);
+    aws(format!("s3://{}/blobs?endpoint={}", &bucket[..bucket.len().min(63)], backends::s3()))
+}
+
+/// Gives each of these tests a module for each ledger, in which it has this ledger's function as `LEDGER`.
+macro_rules! on_each_ledger {
+    ($($test:ident)*) => {
+        on_each_ledger!(@ directory $($test)*);
+        on_each_ledger!(@ dynamodb $($test)*);
+    };
+    (@ $ledger:ident $($test:ident)*) => {
+        mod $ledger {
+            $(
+                #[test]
+                fn $test() {
+                    super::$test($crate::support::places::$ledger);
+                }
+            )*
+        }
+    };
+}
+pub(crate) use on_each_ledger;
+
+/// Runs a test on pairs of a ledger and a store: each ledger with each of the two usual stores, and each other store
+/// with the embedded ledger and with one other.
+macro_rules! on_each_pair {
+    ($test:ident) => {
+        on_each_pair!(@ $test directory_and_s3 directory s3);
+        on_each_pair!(@ $test dynamodb_and_directory dynamodb directory);
+        on_each_pair!(@ $test dynamodb_and_s3 dynamodb s3);
+    };
+    (@ $test:ident $name:ident $ledger:ident $store:ident) => {
+        #[test]
+        fn $name() {
+            $test($crate::support::places::$ledger, $crate::support::places::$store);
+        }
+    };
+}
+pub(crate) use on_each_pair;

@@ -40,8 +40,8 @@ pub enum FaultKind {
     Contended,
     /// No answer, or an inconclusive one. A change may have happened, or may still happen. Try again.
     Unavailable,
-    /// The request was not sent, or was rejected before it was processed: its credentials have expired, and their
-    /// source has no new ones yet. Nothing was changed. Try again.
+    /// The request was not sent, or was rejected before it was processed: there is no connection, or its credentials
+    /// have expired and their source has no new ones yet. Nothing was changed. Try again.
     Unsent,
     /// Credentials are missing, expired or not sufficient.
     Denied,
@@ -91,7 +91,7 @@ impl fmt::Display for Fault {
             FaultKind::Throttled => f.write_str("too many requests"),
             FaultKind::Contended => f.write_str("another client is changing it"),
             FaultKind::Unavailable => f.write_str("no usable answer"),
-            FaultKind::Unsent => f.write_str("no credentials for the request yet"),
+            FaultKind::Unsent => f.write_str("the request could not be made yet"),
             FaultKind::Denied => f.write_str("access denied"),
             FaultKind::Missing => f.write_str("it does not exist"),
             FaultKind::Misconfigured => f.write_str("it can't be used with these settings"),

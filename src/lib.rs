@@ -55,6 +55,7 @@
 //! | `dynamodb` | yes | ledgers in DynamoDB: `dynamodb://TABLE` |
 //! | `s3` | yes | stores in S3: `s3://BUCKET` |
 //! | `sqlite` | yes | the embedded ledger: `file:///DIR`, with a bundled SQLite |
+//! | `zookeeper` | no | ledgers in ZooKeeper: `zookeeper://HOST:PORT/ROOT` |
 //! | `aws` | by `dynamodb` and `s3` | what these two share; it does nothing alone |
 //!
 //! A store in a directory is always there. A library that publishes to AWS needs `default-features = false, features =

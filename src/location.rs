@@ -4,18 +4,21 @@
 //! |---|---|---|---|
 //! | `dynamodb://TABLE[?region=R&endpoint=URL]` | a DynamoDB table | | `dynamodb` |
 //! | `s3://BUCKET[/PREFIX][?region=R&endpoint=URL]` | only with the feature `weak-s3-ledger` | an S3 bucket | `s3` |
+//! | `zookeeper://HOST:PORT,…/ROOT[?user=U&password_file=PATH]` | a node of a ZooKeeper ensemble | | `zookeeper` |
 //! | `file:///DIR` | the embedded ledger | a directory | `sqlite`, for the ledger |
 //!
 //! A URL of a back end whose feature this build lacks is refused, and the error names the feature. Credentials are
-//! never part of a URL: they come from AWS's standard configuration.
+//! never part of a URL: they come from AWS's standard configuration, and a user's password from a file.
 
 mod bucket;
+mod ensemble;
 mod error;
 mod given;
 mod open;
 mod url;
 
 pub use bucket::Bucket;
+pub use ensemble::Ensemble;
 pub use error::Error;
 pub use open::{Uploading, open_ledger, open_store};
 pub use url::{LedgerUrl, StoreUrl};

@@ -37,7 +37,7 @@ impl Places {
     pub fn endpoint(&self, side: Side) -> Option<&Endpoint> {
         let ledger = match &self.ledger {
             LedgerUrl::Dynamo { endpoint, .. } => Some(endpoint),
-            LedgerUrl::Directory(_) => None,
+            LedgerUrl::Directory(_) | LedgerUrl::Zookeeper(_) => None,
             #[cfg(feature = "weak-s3-ledger")]
             LedgerUrl::WeakS3(Bucket { endpoint, .. }) => Some(endpoint),
         };
@@ -62,6 +62,9 @@ impl Places {
 
     /// Returns the configured address and where it is configured; `None` for AWS's own address.
     pub fn address(&self, side: Side) -> Option<String> {
+        if let (LedgerUrl::Zookeeper(ensemble), Side::Ledger | Side::Either) = (&self.ledger, side) {
+            return Some(ensemble.servers.clone());
+        }
         if let Some(url) = &self.endpoint(side)?.url {
             return Some(format!("{url} (`endpoint` in {})", self.url(side)));
         }

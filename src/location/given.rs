@@ -15,12 +15,13 @@ pub(super) struct Given<'a> {
 }
 
 impl<'a> Given<'a> {
-    pub(super) fn parse(what: &'static str, text: &'a str) -> Result<Self, Error> {
+    /// Parses `url`, which is `text` without what is no part of a URL.
+    pub(super) fn parse(what: &'static str, text: &'a str, url: &str) -> Result<Self, Error> {
         let invalid = |why: String| Error::Invalid { what, url: without_credentials(text), why };
         if text.trim().is_empty() {
             return Err(invalid("it is empty".to_owned()));
         }
-        let url = Url::parse(text).map_err(|error| match error {
+        let url = Url::parse(url).map_err(|error| match error {
             url::ParseError::RelativeUrlWithoutBase => {
                 invalid("it has no scheme: dynamodb://, s3:// or file:///".to_owned())
             }
@@ -45,10 +46,7 @@ impl<'a> Given<'a> {
 
     /// Refuses a URL of a back end that this build does not have.
     pub(super) fn needs(&self, is_built: bool, feature: &'static str) -> Result<(), Error> {
-        if is_built {
-            return Ok(());
-        }
-        Err(Error::NotBuilt { what: self.what, url: without_credentials(self.text), feature })
+        needs(self.what, self.text, is_built, feature)
     }
 
     pub(super) fn host(&self, what: &str) -> Result<String, Error> {
@@ -127,4 +125,17 @@ impl<'a> Given<'a> {
         }
         Ok(path)
     }
+}
+
+/// Refuses a URL of a back end that this build does not have.
+pub(super) fn needs(
+    what: &'static str,
+    text: &str,
+    is_built: bool,
+    feature: &'static str,
+) -> Result<(), Error> {
+    if is_built {
+        return Ok(());
+    }
+    Err(Error::NotBuilt { what, url: without_credentials(text), feature })
 }

@@ -2,12 +2,12 @@
 
 #[cfg(any(feature = "s3", feature = "weak-s3-ledger"))]
 use super::bucket::Bucket;
-#[cfg(not(all(feature = "dynamodb", feature = "s3", feature = "sqlite")))]
+#[cfg(not(all(feature = "dynamodb", feature = "s3", feature = "sqlite", feature = "zookeeper")))]
 use super::error::Error;
 use super::url::{LedgerUrl, StoreUrl};
 #[cfg(any(feature = "dynamodb", feature = "s3"))]
 use crate::aws::BUSY;
-#[cfg(any(feature = "dynamodb", feature = "sqlite"))]
+#[cfg(any(feature = "dynamodb", feature = "sqlite", feature = "zookeeper"))]
 use crate::ledger::TableLedger;
 #[cfg(feature = "s3")]
 use crate::store::s3::S3Store;
@@ -15,6 +15,8 @@ use crate::store::s3::S3Store;
 use crate::table::dynamodb::DynamoTable;
 #[cfg(feature = "sqlite")]
 use crate::table::sqlite::SqliteTable;
+#[cfg(feature = "zookeeper")]
+use crate::table::zookeeper::{Login, ZookeeperTable};
 use crate::{
     aws::Aws,
     fault::{Fault, FaultKind},
@@ -71,7 +73,10 @@ pub async fn open_store(
 /// # Errors
 /// The errors of [`open_store`].
 #[cfg_attr(not(all(feature = "dynamodb", feature = "sqlite")), allow(unused_variables))]
-#[cfg_attr(not(any(feature = "dynamodb", feature = "sqlite")), allow(unreachable_code))]
+#[cfg_attr(
+    not(any(feature = "dynamodb", feature = "sqlite", feature = "zookeeper")),
+    allow(unreachable_code)
+)]
 pub async fn open_ledger(
     ledger: &LedgerUrl,
     aws: &Aws,
@@ -93,6 +98,14 @@ pub async fn open_ledger(
         LedgerUrl::Directory(directory) => {
             Arc::new(TableLedger::new(Arc::new(SqliteTable::open(directory)), retry_policy))
         }
+        #[cfg(not(feature = "zookeeper"))]
+        LedgerUrl::Zookeeper(_) => return Err(not_built("ledger URL", ledger, "zookeeper")),
+        #[cfg(feature = "zookeeper")]
+        LedgerUrl::Zookeeper(place) => {
+            let login = place.user.as_ref().map(|(user, file)| Login::new(user, file));
+            let table = ZookeeperTable::new(&place.servers, &place.root, login);
+            Arc::new(TableLedger::new(Arc::new(table), retry_policy))
+        }
         #[cfg(feature = "weak-s3-ledger")]
         LedgerUrl::WeakS3(Bucket { bucket, prefix, endpoint }) => {
             let client = within(&retry_policy, || aws.s3(endpoint)).await?;
@@ -104,7 +117,7 @@ pub async fn open_ledger(
 
 /// Returns the fault of a back end that this build does not have, for a place that was not parsed from a URL; parsing
 /// its URL fails with the same error.
-#[cfg(not(all(feature = "dynamodb", feature = "s3", feature = "sqlite")))]
+#[cfg(not(all(feature = "dynamodb", feature = "s3", feature = "sqlite", feature = "zookeeper")))]
 fn not_built(what: &'static str, url: &impl ToString, feature: &'static str) -> Fault {
     let source = Error::NotBuilt { what, url: url.to_string(), feature };
     Fault::new(FaultKind::Misconfigured, "opening the back end", source)

@@ -2,6 +2,7 @@
 
 use super::{
     bucket::{Bucket, Query},
+    ensemble::{self, Ensemble},
     error::Error,
     given::Given,
 };
@@ -27,6 +28,8 @@ pub enum LedgerUrl {
     },
     /// In an embedded database in this directory, an absolute path.
     Directory(PathBuf),
+    /// Below a node of a ZooKeeper ensemble.
+    Zookeeper(Ensemble),
     /// In JSON documents on S3; weakly consistent, for tests.
     #[cfg(feature = "weak-s3-ledger")]
     WeakS3(Bucket),
@@ -76,7 +79,12 @@ impl FromStr for LedgerUrl {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let given = Given::parse(LEDGER_URL, text)?;
+        if text.starts_with(ensemble::SCHEME) {
+            let ensemble = Ensemble::parse(LEDGER_URL, text)?;
+            super::given::needs(LEDGER_URL, text, cfg!(feature = "zookeeper"), "zookeeper")?;
+            return Ok(Self::Zookeeper(ensemble));
+        }
+        let given = Given::parse(LEDGER_URL, text, text)?;
         match given.url.scheme() {
             "dynamodb" => {
                 given.needs(cfg!(feature = "dynamodb"), "dynamodb")?;
@@ -100,9 +108,9 @@ impl FromStr for LedgerUrl {
             "s3" => Ok(Self::WeakS3(given.bucket()?)),
             #[cfg(not(feature = "weak-s3-ledger"))]
             "s3" => Err(Error::WeakLedger { url: without_credentials(text) }),
-            scheme => {
-                Err(given.invalid(format!("unknown scheme {scheme:?}; a ledger is dynamodb:// or file:///")))
-            }
+            scheme => Err(given.invalid(format!(
+                "unknown scheme {scheme:?}; a ledger is dynamodb://, zookeeper:// or file:///"
+            ))),
         }
     }
 }
@@ -111,7 +119,7 @@ impl FromStr for StoreUrl {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let given = Given::parse(STORE_URL, text)?;
+        let given = Given::parse(STORE_URL, text, text)?;
         match given.url.scheme() {
             "s3" => {
                 given.needs(cfg!(feature = "s3"), "s3")?;
@@ -128,6 +136,7 @@ impl fmt::Display for LedgerUrl {
         match self {
             Self::Dynamo { table, endpoint } => write!(f, "dynamodb://{table}{}", Query(endpoint)),
             Self::Directory(directory) => f.write_str(&file_url(directory)),
+            Self::Zookeeper(ensemble) => ensemble.fmt(f),
             #[cfg(feature = "weak-s3-ledger")]
             Self::WeakS3(bucket) => bucket.fmt(f),
         }

@@ -15,6 +15,10 @@ pub mod dynamodb;
 pub mod memory;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
+#[cfg(feature = "zookeeper")]
+mod tree;
+#[cfg(feature = "zookeeper")]
+pub mod zookeeper;
 
 pub(crate) use canonical::canonical_object;
 
@@ -155,7 +159,7 @@ pub enum Change {
 impl Change {
     /// Returns the item after this change.
     ///
-    /// The specification that [`memory`] and [`sqlite`] run, and that `dynamodb` compiles to expressions.
+    /// The specification that [`memory`], [`sqlite`] and `zookeeper` run, and that `dynamodb` compiles to expressions.
     #[must_use]
     pub fn apply(&self, before: Option<Item>) -> Option<Item> {
         match self {

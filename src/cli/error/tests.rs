@@ -80,7 +80,7 @@ fn faults_of_the_ledger() {
       nothing was changed; run it again, or use a longer --deadline
     7 unavailable: doing it in dynamodb://table: talking to it: no usable answer: the root of it
       nothing was changed; check the network, then run it again
-    7 unavailable: doing it in dynamodb://table: talking to it: no credentials for the request yet: the root of it
+    7 unavailable: doing it in dynamodb://table: talking to it: the request could not be made yet: the root of it
       nothing was changed; run it again, or use a longer --deadline
     10 denied: doing it in dynamodb://table: talking to it: access denied: the root of it
       provide credentials that allow this: AWS_PROFILE, AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY, `aws sso login`, or a role
@@ -105,7 +105,7 @@ fn faults_of_the_ledger() {
       nothing was changed; run it again, or use a longer --deadline
     7 unavailable: doing it in file:///l: talking to it: no usable answer: the root of it
       nothing was changed; check the network, then run it again
-    7 unavailable: doing it in file:///l: talking to it: no credentials for the request yet: the root of it
+    7 unavailable: doing it in file:///l: talking to it: the request could not be made yet: the root of it
       nothing was changed; run it again, or use a longer --deadline
     10 denied: doing it in file:///l: talking to it: access denied: the root of it
       check the permissions of file:///l
@@ -135,7 +135,7 @@ fn faults_of_the_store() {
       nothing was changed; run it again, or use a longer --deadline
     7 unavailable: doing it in s3://bucket/blobs?endpoint=http://127.0.0.1:9: talking to it: no usable answer: the root of it
       nothing was changed; check that http://127.0.0.1:9 (`endpoint` in s3://bucket/blobs?endpoint=http://127.0.0.1:9) is correct and reachable
-    7 unavailable: doing it in s3://bucket/blobs?endpoint=http://127.0.0.1:9: talking to it: no credentials for the request yet: the root of it
+    7 unavailable: doing it in s3://bucket/blobs?endpoint=http://127.0.0.1:9: talking to it: the request could not be made yet: the root of it
       nothing was changed; run it again, or use a longer --deadline
     10 denied: doing it in s3://bucket/blobs?endpoint=http://127.0.0.1:9: talking to it: access denied: the root of it
       provide credentials that allow this: AWS_PROFILE, AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY, `aws sso login`, or a role

@@ -9,3 +9,5 @@ mod network;
 mod retries;
 mod slow;
 pub mod stalls;
+#[cfg(feature = "zookeeper")]
+mod zookeeper;

@@ -34,6 +34,18 @@ pub fn iam() -> String {
     address("SACKER_TEST_IAM", "evaluator of IAM policies")
 }
 
+/// The address of the one ZooKeeper server.
+#[cfg(feature = "zookeeper")]
+pub fn zookeeper() -> String {
+    address("SACKER_TEST_ZOOKEEPER", "ZooKeeper")
+}
+
+/// The addresses of the members of the ZooKeeper ensemble.
+#[cfg(feature = "zookeeper")]
+pub fn zookeeper_ensemble() -> String {
+    address("SACKER_TEST_ZOOKEEPER_ENSEMBLE", "ZooKeeper ensemble")
+}
+
 /// A client of an S3 server on this machine.
 pub async fn s3_client(endpoint: &str) -> aws_sdk_s3::Client {
     aws().s3(&at(endpoint.to_owned())).await.unwrap()

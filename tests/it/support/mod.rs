@@ -16,3 +16,5 @@ pub mod terraform;
 pub mod turns;
 pub mod wire;
 pub mod world;
+#[cfg(feature = "zookeeper")]
+pub mod zookeeper;

@@ -50,6 +50,15 @@ impl Tables {
         Self { table: Box::new(move || Arc::clone(&table) as Arc<dyn Table>), many: 12, _dir: None }
     }
 
+    /// Below a node of its own. Each handle has a session of its own.
+    #[cfg(feature = "zookeeper")]
+    pub async fn zookeeper() -> Self {
+        let root = format!("/{}", backends::unique("ledger"));
+        let table = move || sacker::table::zookeeper::ZookeeperTable::new(backends::zookeeper(), &root, None);
+        retry_policy().run("making a table", || async { table().create().await }).await.unwrap();
+        Self { table: Box::new(move || Arc::new(table())), many: 303, _dir: None }
+    }
+
     /// One in memory where others get their turn before, between and after the reads of a request, as a seed says.
     pub fn interleaved(seed: u64) -> Self {
         let table = Arc::new(super::turns::Interleaved::new(Arc::new(MemoryTable::new()), seed));

@@ -193,6 +193,13 @@ mod dynamodb {
     for_concurrent!(crate::support::world::Tables::dynamodb().await);
 }
 
+#[cfg(feature = "zookeeper")]
+mod zookeeper {
+    for_sequential!(crate::support::world::Tables::zookeeper().await);
+    for_tables!(crate::support::world::Tables::zookeeper().await);
+    for_concurrent!(crate::support::world::Tables::zookeeper().await);
+}
+
 #[cfg(feature = "weak-s3-ledger")]
 mod weak_s3 {
     for_sequential!(crate::support::world::Weak::new().await);

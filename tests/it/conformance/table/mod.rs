@@ -43,11 +43,34 @@ async fn dynamodb() -> Fresh {
     fresh
 }
 
+#[cfg(feature = "zookeeper")]
+async fn zookeeper_at(servers: String) -> Fresh {
+    let root = format!("/{}", backends::unique("table"));
+    let table = sacker::table::zookeeper::ZookeeperTable::new(servers, root, None);
+    let fresh = Fresh::new(table, None);
+    fresh.table.create().await.unwrap();
+    fresh
+}
+
+#[cfg(feature = "zookeeper")]
+async fn zookeeper() -> Fresh {
+    zookeeper_at(backends::zookeeper()).await
+}
+
+#[cfg(feature = "zookeeper")]
+async fn zookeeper_ensemble() -> Fresh {
+    zookeeper_at(backends::zookeeper_ensemble()).await
+}
+
 macro_rules! conformance {
     ($($of:ident::$case:ident)*) => {
         conformance!(@ memory $($of::$case)*);
         conformance!(@ sqlite $($of::$case)*);
         conformance!(@ dynamodb $($of::$case)*);
+        #[cfg(feature = "zookeeper")]
+        conformance!(@ zookeeper $($of::$case)*);
+        #[cfg(feature = "zookeeper")]
+        conformance!(@ zookeeper_ensemble $($of::$case)*);
     };
     (@ $back_end:ident $($of:ident::$case:ident)*) => {
         mod $back_end {

@@ -12,6 +12,8 @@ mod copying;
 mod making;
 mod moves;
 mod releases;
+#[cfg(feature = "zookeeper")]
+mod zookeeper;
 
 use crate::support::{
     audit::{Audited, audit},
@@ -30,6 +32,8 @@ use std::{fs, os::unix::process::ExitStatusExt, process::Stdio};
 enum Place {
     Embedded,
     Servers,
+    #[cfg(feature = "zookeeper")]
+    Zookeeper,
 }
 
 const PLACES: [Place; 2] = [Place::Embedded, Place::Servers];
@@ -44,6 +48,8 @@ impl World {
         let sandbox = match place {
             Place::Embedded => Sandbox::new(),
             Place::Servers => servers::sandbox(),
+            #[cfg(feature = "zookeeper")]
+            Place::Zookeeper => crate::support::zookeeper::sandbox(),
         };
         sandbox.ok(&["init"]);
         Self { place, sandbox }
@@ -90,6 +96,8 @@ impl World {
                     let client = aws.dynamodb(&backends::at(backends::dynamodb())).await.unwrap();
                     Box::new(DynamoTable::new(client, name))
                 }
+                #[cfg(feature = "zookeeper")]
+                Place::Zookeeper => Box::new(zookeeper::table(&self.sandbox)),
             };
             audit(&*table, package).await
         })

@@ -6,13 +6,17 @@
 //! | `s3://BUCKET[/PREFIX][?region=R&endpoint=URL]` | only with the feature `weak-s3-ledger` | an S3 bucket | `s3` |
 //! | `zookeeper://HOST:PORT,…/ROOT[?user=U&password_file=PATH]` | a node of a ZooKeeper ensemble | | `zookeeper` |
 //! | `file:///DIR` | the embedded ledger | a directory | `sqlite`, for the ledger |
+//! | `git+file:///REPO[#REF]` | a ref of a git repository of this machine | | `git` |
+//! | `git+https://…[#REF]`, `git+ssh://…[#REF]` | a ref of a remote git repository | | `git` |
 //!
 //! A URL of a back end whose feature this build lacks is refused, and the error names the feature. Credentials are
-//! never part of a URL: they come from AWS's standard configuration, and a user's password from a file.
+//! never part of a URL: they come from AWS's standard configuration, from git's, or a user's password from a file.
 
 mod bucket;
+mod directory;
 mod ensemble;
 mod error;
+mod git;
 mod given;
 mod open;
 mod url;
@@ -20,6 +24,7 @@ mod url;
 pub use bucket::Bucket;
 pub use ensemble::Ensemble;
 pub use error::Error;
+pub use git::{DEFAULT_REF, GitPlace, GitRepository};
 pub use open::{Uploading, open_ledger, open_store};
 pub use url::{LedgerUrl, StoreUrl};
 

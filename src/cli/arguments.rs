@@ -73,7 +73,7 @@ pub(super) struct Global {
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
     #[arg(long, global = true, value_name = "URL")]
-    #[arg(help = "The ledger: dynamodb://TABLE[?region=R&endpoint=URL] or file:///DIR")]
+    #[arg(help = "The ledger: dynamodb://TABLE[?region=R&endpoint=URL], git+URL[#REF] or file:///DIR")]
     pub ledger: Option<String>,
     #[arg(long, global = true, value_name = "URL")]
     #[arg(help = "The store: s3://BUCKET[/PREFIX][?region=R&endpoint=URL] or file:///DIR")]

@@ -67,6 +67,10 @@ impl Context<'_> {
             .retry_policy(self.retry_policy.clone())
             .temporary_directory(self.environment.temporary())
             .observer(Arc::clone(&self.observer));
+        let builder = match self.environment.cache() {
+            Some(cache) => builder.cache_directory(cache),
+            None => builder,
+        };
         #[cfg(feature = "aws")]
         let builder = builder.aws(self.aws.clone());
         builder.build().await.map_err(|error| Failure::of_opening(&error, &self.places))

@@ -9,8 +9,8 @@ const CREDENTIALS: &str = "credentials don't belong in it; they come from AWS's 
 
 /// A URL that is being read.
 pub(super) struct Given<'a> {
-    what: &'static str,
-    text: &'a str,
+    pub(super) what: &'static str,
+    pub(super) text: &'a str,
     pub(super) url: Url,
 }
 

@@ -2,17 +2,18 @@
 
 #[cfg(any(feature = "s3", feature = "weak-s3-ledger"))]
 use super::bucket::Bucket;
-#[cfg(not(all(feature = "dynamodb", feature = "s3", feature = "sqlite", feature = "zookeeper")))]
 use super::error::Error;
+#[cfg(feature = "git")]
+use super::git::{GitPlace, GitRepository};
 use super::url::{LedgerUrl, StoreUrl};
 #[cfg(any(feature = "dynamodb", feature = "s3"))]
 use crate::aws::BUSY;
-#[cfg(any(feature = "dynamodb", feature = "sqlite", feature = "zookeeper"))]
-use crate::ledger::TableLedger;
 #[cfg(feature = "s3")]
 use crate::store::s3::S3Store;
 #[cfg(feature = "dynamodb")]
 use crate::table::dynamodb::DynamoTable;
+#[cfg(feature = "git")]
+use crate::table::git::GitTable;
 #[cfg(feature = "sqlite")]
 use crate::table::sqlite::SqliteTable;
 #[cfg(feature = "zookeeper")]
@@ -26,7 +27,11 @@ use crate::{
 };
 #[cfg(feature = "weak-s3-ledger")]
 use crate::{aws::S3Objects, ledger::WeakS3Ledger};
-use std::{num::NonZeroUsize, path::PathBuf, sync::Arc};
+use std::{
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 /// Settings of uploads in parts.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -68,19 +73,17 @@ pub async fn open_store(
     })
 }
 
-/// Opens a ledger, as [`open_store`] opens a store.
+/// Opens a ledger, as [`open_store`] opens a store. Clones of remote git repositories are in `cache`; without it, in a
+/// temporary folder for each.
 ///
 /// # Errors
 /// The errors of [`open_store`].
-#[cfg_attr(not(all(feature = "dynamodb", feature = "sqlite")), allow(unused_variables))]
-#[cfg_attr(
-    not(any(feature = "dynamodb", feature = "sqlite", feature = "zookeeper")),
-    allow(unreachable_code)
-)]
+#[allow(unused_variables, unreachable_code, reason = "a build with few back ends")]
 pub async fn open_ledger(
     ledger: &LedgerUrl,
     aws: &Aws,
     retry_policy: RetryPolicy,
+    cache: Option<&Path>,
 ) -> Result<Arc<dyn Ledger>, Fault> {
     Ok(match ledger {
         #[cfg(not(feature = "dynamodb"))]
@@ -89,14 +92,24 @@ pub async fn open_ledger(
         LedgerUrl::Dynamo { table, endpoint } => {
             let client = within(&retry_policy, || aws.dynamodb(endpoint)).await?;
             let table = DynamoTable::new(client, table.clone());
-            let ledger = TableLedger::new(Arc::new(table), retry_policy);
+            let ledger = crate::ledger::TableLedger::new(Arc::new(table), retry_policy);
             Arc::new(ledger.with_server_time(aws.dynamodb_time()))
         }
         #[cfg(not(feature = "sqlite"))]
         LedgerUrl::Directory(_) => return Err(not_built("ledger URL", ledger, "sqlite")),
         #[cfg(feature = "sqlite")]
         LedgerUrl::Directory(directory) => {
-            Arc::new(TableLedger::new(Arc::new(SqliteTable::open(directory)), retry_policy))
+            Arc::new(crate::ledger::TableLedger::new(Arc::new(SqliteTable::open(directory)), retry_policy))
+        }
+        #[cfg(not(feature = "git"))]
+        LedgerUrl::Git(_) => return Err(not_built("ledger URL", ledger, "git")),
+        #[cfg(feature = "git")]
+        LedgerUrl::Git(GitPlace { repository, reference }) => {
+            let table = match repository {
+                GitRepository::Directory(directory) => GitTable::local(directory, reference, cache),
+                GitRepository::Remote(url) => GitTable::remote(url, reference, cache)?,
+            };
+            Arc::new(crate::ledger::TableLedger::new(Arc::new(table), retry_policy))
         }
         #[cfg(not(feature = "zookeeper"))]
         LedgerUrl::Zookeeper(_) => return Err(not_built("ledger URL", ledger, "zookeeper")),
@@ -104,7 +117,7 @@ pub async fn open_ledger(
         LedgerUrl::Zookeeper(place) => {
             let login = place.user.as_ref().map(|(user, file)| Login::new(user, file));
             let table = ZookeeperTable::new(&place.servers, &place.root, login);
-            Arc::new(TableLedger::new(Arc::new(table), retry_policy))
+            Arc::new(crate::ledger::TableLedger::new(Arc::new(table), retry_policy))
         }
         #[cfg(feature = "weak-s3-ledger")]
         LedgerUrl::WeakS3(Bucket { bucket, prefix, endpoint }) => {
@@ -117,7 +130,7 @@ pub async fn open_ledger(
 
 /// Returns the fault of a back end that this build does not have, for a place that was not parsed from a URL; parsing
 /// its URL fails with the same error.
-#[cfg(not(all(feature = "dynamodb", feature = "s3", feature = "sqlite", feature = "zookeeper")))]
+#[allow(dead_code, reason = "a build with all back ends")]
 fn not_built(what: &'static str, url: &impl ToString, feature: &'static str) -> Fault {
     let source = Error::NotBuilt { what, url: url.to_string(), feature };
     Fault::new(FaultKind::Misconfigured, "opening the back end", source)

@@ -140,7 +140,7 @@ async fn a_back_end_that_is_not_built_is_refused_with_its_feature() {
         bucket.to_string().parse::<StoreUrl>().unwrap_err(),
     ];
     let opened = [
-        open_ledger(&table, &aws, retry_policy.clone()).await.unwrap_err(),
+        open_ledger(&table, &aws, retry_policy.clone(), None).await.unwrap_err(),
         open_store(&bucket, &aws, &retry_policy, uploading).await.unwrap_err(),
     ];
     for ((parsed, opened), feature) in parsed.iter().zip(&opened).zip(["`dynamodb`", "`s3`"]) {

@@ -2,15 +2,16 @@
 
 use super::{
     bucket::{Bucket, Query},
+    directory::file_url,
     ensemble::{self, Ensemble},
     error::Error,
+    git::{self, GitPlace},
     given::Given,
 };
 use crate::endpoint::Endpoint;
 #[cfg(not(feature = "weak-s3-ledger"))]
 use crate::endpoint::without_credentials;
 use std::{fmt, path::PathBuf, str::FromStr};
-use url::Url;
 
 const LEDGER_URL: &str = "ledger URL";
 const STORE_URL: &str = "store URL";
@@ -28,6 +29,8 @@ pub enum LedgerUrl {
     },
     /// In an embedded database in this directory, an absolute path.
     Directory(PathBuf),
+    /// In a git repository.
+    Git(GitPlace),
     /// Below a node of a ZooKeeper ensemble.
     Zookeeper(Ensemble),
     /// In JSON documents on S3; weakly consistent, for tests.
@@ -84,6 +87,9 @@ impl FromStr for LedgerUrl {
             super::given::needs(LEDGER_URL, text, cfg!(feature = "zookeeper"), "zookeeper")?;
             return Ok(Self::Zookeeper(ensemble));
         }
+        if text.starts_with(git::PREFIX) {
+            return Ok(Self::Git(GitPlace::parse(LEDGER_URL, text)?));
+        }
         let given = Given::parse(LEDGER_URL, text, text)?;
         match given.url.scheme() {
             "dynamodb" => {
@@ -109,7 +115,7 @@ impl FromStr for LedgerUrl {
             #[cfg(not(feature = "weak-s3-ledger"))]
             "s3" => Err(Error::WeakLedger { url: without_credentials(text) }),
             scheme => Err(given.invalid(format!(
-                "unknown scheme {scheme:?}; a ledger is dynamodb://, zookeeper:// or file:///"
+                "unknown scheme {scheme:?}; a ledger is dynamodb://, git+…, zookeeper:// or file:///"
             ))),
         }
     }
@@ -136,6 +142,7 @@ impl fmt::Display for LedgerUrl {
         match self {
             Self::Dynamo { table, endpoint } => write!(f, "dynamodb://{table}{}", Query(endpoint)),
             Self::Directory(directory) => f.write_str(&file_url(directory)),
+            Self::Git(place) => place.fmt(f),
             Self::Zookeeper(ensemble) => ensemble.fmt(f),
             #[cfg(feature = "weak-s3-ledger")]
             Self::WeakS3(bucket) => bucket.fmt(f),
@@ -150,15 +157,4 @@ impl fmt::Display for StoreUrl {
             Self::Directory(directory) => f.write_str(&file_url(directory)),
         }
     }
-}
-
-fn file_url(directory: &std::path::Path) -> String {
-    Url::from_directory_path(directory).map_or_else(
-        |()| directory.display().to_string(),
-        // The root's own slash stays.
-        |url| match url.as_str().trim_end_matches('/') {
-            "file:" => "file:///".to_owned(),
-            url => url.to_owned(),
-        },
-    )
 }

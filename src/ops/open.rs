@@ -30,6 +30,7 @@ pub struct ClientBuilder {
     aws: Option<Aws>,
     uploading: Uploading,
     temporary_directory: Option<PathBuf>,
+    cache_directory: Option<PathBuf>,
     observer: Arc<dyn Observer>,
     author: Option<Actor>,
 }
@@ -92,6 +93,7 @@ impl ClientBuilder {
             aws: None,
             uploading: Uploading::default(),
             temporary_directory: None,
+            cache_directory: None,
             observer: Arc::new(Silent),
             author: None,
         }
@@ -136,6 +138,12 @@ impl ClientBuilder {
         Self { temporary_directory: Some(directory.into()), ..self }
     }
 
+    /// Sets a directory for the clones of git ledgers, and for what was last known of each. By default, a clone is in a
+    /// temporary directory until the client is dropped.
+    pub fn cache_directory(self, directory: impl Into<PathBuf>) -> Self {
+        Self { cache_directory: Some(directory.into()), ..self }
+    }
+
     /// Sets a directory in which interrupted uploads are remembered, so that another process can resume them. By
     /// default only this client does.
     pub fn uploads_directory(mut self, directory: impl Into<PathBuf>) -> Self {
@@ -170,7 +178,8 @@ impl ClientBuilder {
             }
             StoreSource::Open(store) => store,
         };
-        let opening = location::open_ledger(&ledger, &aws, retry_policy.clone());
+        let opening =
+            location::open_ledger(&ledger, &aws, retry_policy.clone(), self.cache_directory.as_deref());
         let ledger = opening.await.map_err(ledger::Error::Fault)?;
         let scratch = self.temporary_directory.unwrap_or_else(std::env::temp_dir);
         let client = Client::new(ledger, store, retry_policy, scratch).with_observer(self.observer);

@@ -12,6 +12,8 @@
 mod canonical;
 #[cfg(feature = "dynamodb")]
 pub mod dynamodb;
+#[cfg(feature = "git")]
+pub mod git;
 pub mod memory;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
@@ -195,6 +197,23 @@ pub struct Action {
 pub struct Transaction {
     token: String,
     actions: Vec<Action>,
+    note: Option<Note>,
+}
+
+/// The description of a [`Transaction`] for people. A table that has a history for people shows it there, and others
+/// ignore it: nothing depends on it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Note {
+    /// The whole change in one line: "add app 2".
+    pub summary: String,
+    /// The parts of the change, one line each.
+    pub changes: Vec<String>,
+    /// The author's reason.
+    pub message: Option<String>,
+    /// The author.
+    pub actor: Option<String>,
+    /// The id of the operation, which is the same in all transactions of its attempts.
+    pub operation: Option<String>,
 }
 
 impl Transaction {
@@ -204,7 +223,7 @@ impl Transaction {
     /// it: correctness must never depend on it. Another transaction needs another token.
     #[must_use]
     pub fn new(token: String) -> Self {
-        Self { token, actions: Vec::new() }
+        Self { token, actions: Vec::new(), note: None }
     }
 
     /// Adds an action. A check of an item that already has an action is merged into that action's condition, since no
@@ -224,6 +243,18 @@ impl Transaction {
             (Change::Check, change) => existing.change = change,
             _ => panic!("two changes of {} in one transaction", action.key),
         }
+    }
+
+    /// Sets the description.
+    #[must_use]
+    pub fn with_note(self, note: Note) -> Self {
+        Self { note: Some(note), ..self }
+    }
+
+    /// Returns the description, if there is one.
+    #[must_use]
+    pub fn note(&self) -> Option<&Note> {
+        self.note.as_ref()
     }
 
     /// Returns the idempotency token.

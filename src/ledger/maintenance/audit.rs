@@ -33,7 +33,7 @@ use crate::{
         snapshot::Snapshot,
     },
     model::{OpId, PackageName},
-    table::{self, Action, Change, Condition, Key, Order, Query, TransactError, Transaction},
+    table::{self, Action, Change, Condition, Key, Note, Order, Query, TransactError, Transaction},
 };
 use count::Counted;
 use std::{
@@ -152,6 +152,8 @@ impl TableLedger {
         for action in actions {
             transaction.push(action);
         }
+        let summary = format!("repair {} items", transaction.actions().len());
+        let transaction = transaction.with_note(Note { summary, ..Note::default() });
         let unanswered = AtomicBool::new(false);
         let repaired = self.retry_policy().run("repairing the ledger", || async {
             match self.table().transact(&transaction).await {

@@ -7,6 +7,7 @@ pub(super) mod live;
 pub(super) mod log;
 mod meta;
 mod newer;
+mod note;
 mod numbers;
 mod record;
 mod records;
@@ -20,6 +21,7 @@ pub(super) use keys::{
 pub(super) use log::{START, after, chained, is_ahead, stamp, still_at};
 pub(super) use meta::{Meta, SCHEMA, check_schema};
 pub(super) use newer::{UNFINISHED_IMPORT, check_write, least, still_needs};
+pub(super) use note::described;
 pub(super) use record::{Record, encode};
 pub(super) use records::{
     BlobFields, BlobItem, BlobState, Head, KeyItem, PlanEntries, ReleaseEvent, ReleaseEventKind, Revision,

@@ -92,7 +92,7 @@ impl Snapshot {
         let used = self.used();
         let gap = used.iter().find(|used| !self.covers(&transaction, used));
         match gap {
-            None => Ok(Sealed(transaction)),
+            None => Ok(Sealed(schema::described(transaction))),
             Some(Used { key, fact, .. }) => Err(Gap { key: key.clone(), fact: fact.clone() }),
         }
     }

@@ -82,7 +82,7 @@ fn the_help_explains_every_option() {
     1|           The configuration file [default: ~/.sacker.json, which need not exist]
     1|
     1|       --ledger <URL>
-    1|           The ledger: dynamodb://TABLE[?region=R&endpoint=URL] or file:///DIR
+    1|           The ledger: dynamodb://TABLE[?region=R&endpoint=URL], git+URL[#REF] or file:///DIR
     1|
     1|       --store <URL>
     1|           The store: s3://BUCKET[/PREFIX][?region=R&endpoint=URL] or file:///DIR
@@ -211,8 +211,8 @@ fn each_command_has_its_help() {
     1|       --config <FILE>        The configuration file [default: ~/.sacker.json,
     1|                              which need not exist]
     1|       --ledger <URL>         The ledger:
-    1|                              dynamodb://TABLE[?region=R&endpoint=URL] or
-    1|                              file:///DIR
+    1|                              dynamodb://TABLE[?region=R&endpoint=URL],
+    1|                              git+URL[#REF] or file:///DIR
     1|       --store <URL>          The store:
     1|                              s3://BUCKET[/PREFIX][?region=R&endpoint=URL] or
     1|                              file:///DIR

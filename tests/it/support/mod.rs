@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod backends;
 pub mod faulty_table;
+pub mod git_http;
 pub mod iam;
 pub mod link;
 pub mod places;

@@ -3,11 +3,12 @@
 use super::backends;
 use sacker::{
     ledger::{AddRequest, Added, Author, Error, Ledger, Staged, TableLedger, TagRequest, UntagRequest},
+    location::DEFAULT_REF,
     model::{Address, Blob, Digest, Generation, Mode, Release, TagMove, Version},
     retry::{Cancellation, RetryPolicy},
     table::{
         Action, Change, Condition, Item, Key, Order, Query, Table, Transaction, dynamodb::DynamoTable,
-        memory::MemoryTable, sqlite::SqliteTable,
+        git::GitTable, memory::MemoryTable, sqlite::SqliteTable,
     },
 };
 use serde_json::Value;
@@ -39,6 +40,24 @@ impl Tables {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().to_owned();
         Self { table: Box::new(move || Arc::new(SqliteTable::open(&path))), many: 1203, _dir: Some(dir) }
+    }
+
+    /// Each handle is a table of its own, as another process would have.
+    pub async fn git() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().to_owned();
+        let open = move || GitTable::local(&path.join("ledger.git"), DEFAULT_REF, Some(&path));
+        open().create().await.unwrap();
+        Self { table: Box::new(move || Arc::new(open())), many: 120, _dir: Some(dir) }
+    }
+
+    /// One clone, as several processes of a machine share it.
+    pub async fn git_http() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let (url, path) = (super::git_http::repository(), dir.path().to_owned());
+        let open = move || GitTable::remote(&url, DEFAULT_REF, Some(&path)).unwrap();
+        open().create().await.unwrap();
+        Self { table: Box::new(move || Arc::new(open())), many: 12, _dir: Some(dir) }
     }
 
     pub async fn dynamodb() -> Self {

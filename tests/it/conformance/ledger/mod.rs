@@ -187,6 +187,17 @@ mod sqlite {
     for_concurrent!(crate::support::world::Tables::sqlite());
 }
 
+mod git {
+    for_sequential!(crate::support::world::Tables::git().await);
+    for_tables!(crate::support::world::Tables::git().await);
+    for_concurrent!(crate::support::world::Tables::git().await);
+}
+
+/// A part: what it adds to `git` is the fetching and pushing, which the suite of tables has in full.
+mod git_http {
+    for_concurrent!(crate::support::world::Tables::git_http().await);
+}
+
 mod dynamodb {
     for_sequential!(crate::support::world::Tables::dynamodb().await);
     for_tables!(crate::support::world::Tables::dynamodb().await);

@@ -3,13 +3,15 @@
 mod cases;
 mod conditions;
 mod only_dynamodb;
+mod only_git;
 mod only_sqlite;
 mod queries;
 
-use crate::support::backends;
+use crate::support::{backends, git_http};
+use sacker::location::DEFAULT_REF;
 use sacker::table::{
     Action, Change, Condition, Found, Item, Key, Table, TransactError, Transaction, dynamodb::DynamoTable,
-    memory::MemoryTable, sqlite::SqliteTable,
+    git::GitTable, memory::MemoryTable, sqlite::SqliteTable,
 };
 use serde_json::Value;
 use std::{collections::BTreeMap, sync::Arc};
@@ -34,6 +36,22 @@ async fn memory() -> Fresh {
 async fn sqlite() -> Fresh {
     let dir = tempfile::tempdir().unwrap();
     Fresh::new(SqliteTable::open(dir.path()), Some(dir))
+}
+
+async fn git() -> Fresh {
+    let dir = tempfile::tempdir().unwrap();
+    let table = GitTable::local(&dir.path().join("ledger.git"), DEFAULT_REF, Some(dir.path()));
+    let fresh = Fresh::new(table, Some(dir));
+    fresh.table.create().await.unwrap();
+    fresh
+}
+
+async fn git_http() -> Fresh {
+    let dir = tempfile::tempdir().unwrap();
+    let url = git_http::repository();
+    let fresh = Fresh::new(GitTable::remote(&url, DEFAULT_REF, Some(dir.path())).unwrap(), Some(dir));
+    fresh.table.create().await.unwrap();
+    fresh
 }
 
 async fn dynamodb() -> Fresh {
@@ -66,6 +84,8 @@ macro_rules! conformance {
     ($($of:ident::$case:ident)*) => {
         conformance!(@ memory $($of::$case)*);
         conformance!(@ sqlite $($of::$case)*);
+        conformance!(@ git $($of::$case)*);
+        conformance!(@ git_http $($of::$case)*);
         conformance!(@ dynamodb $($of::$case)*);
         #[cfg(feature = "zookeeper")]
         conformance!(@ zookeeper $($of::$case)*);

@@ -2,6 +2,7 @@
 
 use super::{
     item::{ExportItem, Positions, number, position, text},
+    past::PastEvents,
     plan::PARTIAL,
 };
 use crate::{
@@ -18,6 +19,8 @@ use futures_util::{
     StreamExt, TryStreamExt,
     stream::{self, BoxStream},
 };
+use std::sync::Arc;
+use tokio::sync::Mutex;
 
 /// The number of versions for which later events are looked for at once.
 const AT_ONCE: usize = 250;
@@ -34,6 +37,7 @@ struct Covered {
     package: PackageName,
     from: Positions,
     to: Positions,
+    past: Arc<Mutex<PastEvents>>,
 }
 
 /// Returns the positions that the heads of a package state.
@@ -111,7 +115,8 @@ impl TableLedger {
             }
             let heads: Vec<_> = keys.into_iter().zip([releases, tags]).collect();
             let heads = heads.into_iter().filter_map(|(key, head)| Some(Ok((key, head?))));
-            let covered = Covered { package, from, to };
+            let past = Arc::new(Mutex::new(PastEvents::new(package.clone(), to.releases.rev)));
+            let covered = Covered { package, from, to, past };
             let items = stream::iter(heads)
                 .chain(self.release_entries(covered.clone()))
                 .chain(self.changed(covered.clone()))
@@ -125,7 +130,7 @@ impl TableLedger {
 
     /// Lists the versions and the events of versions, by `rev`.
     fn release_entries(&self, covered: Covered) -> Items<'_> {
-        let Covered { package, from, to } = covered;
+        let Covered { package, from, to, past } = covered;
         let pk = schema::releases(&package);
         let version = |number| schema::version_key(&package, number).sk;
         let event = |rev| schema::release_event_key(&package, rev).sk;
@@ -140,14 +145,13 @@ impl TableLedger {
         } else {
             stream::empty().boxed()
         };
-        let rev = to.releases.rev;
         let versions = versions
             .try_chunks(AT_ONCE)
             .map_err(|error| error.1)
             .and_then(move |read| {
-                let package = package.clone();
+                let past = Arc::clone(&past);
                 async move {
-                    let as_of = self.versions_as_of(&package, read, rev).await?;
+                    let as_of = past.lock().await.restore(self, read).await?;
                     Ok::<_, Error>(stream::iter(as_of.into_iter().map(Ok::<_, Error>)))
                 }
             })
@@ -158,27 +162,27 @@ impl TableLedger {
 
     /// Lists the versions from before the export that events in it have changed.
     fn changed(&self, covered: Covered) -> Items<'_> {
-        let Covered { package, from, to } = covered;
+        let Covered { package, from, past, .. } = covered;
         if from.versions == 0 {
             return stream::empty().boxed();
         }
         let read = async move {
             // An interrupted import may have left out changes before that.
             let first = if from.is_partial { 1 } else { from.releases.rev + 1 };
-            let revs = (first, to.releases.rev);
-            let changed = self.changed_versions(&package, revs).await?;
+            let mut past = past.lock().await;
+            let changed = past.changed_from(self, first).await?;
             let before = changed.into_iter().filter(|version| version.get() <= from.versions);
             let keys: Vec<_> = before.map(|version| schema::version_key(&package, version.get())).collect();
             let items = self.read_each(&keys).await?;
             let found = keys.into_iter().zip(items).filter_map(|(key, item)| Some((key, item?))).collect();
-            let as_of = self.versions_as_of(&package, found, to.releases.rev).await?;
+            let as_of = past.restore(self, found).await?;
             Ok::<_, Error>(stream::iter(as_of.into_iter().map(Ok::<_, Error>)))
         };
         stream::once(read).try_flatten().boxed()
     }
 
     fn tag_entries(&self, covered: &Covered) -> Items<'_> {
-        let Covered { package, from, to } = covered;
+        let Covered { package, from, to, .. } = covered;
         if from.tags.rev >= to.tags.rev {
             return stream::empty().boxed();
         }
@@ -203,7 +207,7 @@ impl TableLedger {
         stream::iter(ranges)
             .flatten()
             .try_filter_map(move |(key, item)| {
-                let Covered { package, from, to } = covered.clone();
+                let Covered { package, from, to, .. } = covered.clone();
                 async move {
                     if key.sk == "H" || (key.sk.starts_with("K#") && is_of_later(text(&item, "entry"), &to)) {
                         return Ok(None);

@@ -13,7 +13,85 @@ use crate::{
     table::{Item, Key, Order},
 };
 use futures_util::{StreamExt, TryStreamExt};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The events of a package's versions, as far as an export has needed them. Each event is read once.
+#[derive(Debug)]
+pub(super) struct PastEvents {
+    package: PackageName,
+    /// The rev of the instant of the export.
+    rev: u64,
+    /// The highest rev that was read of the later events.
+    seen: u64,
+    /// The versions that later events are about.
+    changed: BTreeSet<Version>,
+    /// The events up to that instant, by version.
+    earlier: Option<BTreeMap<Version, Vec<ReleaseEvent>>>,
+}
+
+impl PastEvents {
+    pub fn new(package: PackageName, rev: u64) -> Self {
+        Self { package, rev, seen: rev, changed: BTreeSet::new(), earlier: None }
+    }
+
+    /// Returns the events up to the instant, by version. They never change.
+    async fn earlier(
+        &mut self,
+        ledger: &TableLedger,
+    ) -> Result<&BTreeMap<Version, Vec<ReleaseEvent>>, Error> {
+        let earlier = match self.earlier.take() {
+            Some(earlier) => earlier,
+            None => {
+                let mut earlier: BTreeMap<_, Vec<_>> = BTreeMap::new();
+                for (_, event) in ledger.release_events(&self.package, (1, self.rev)).await? {
+                    if let Some(version) = event.version {
+                        earlier.entry(version).or_default().push(event);
+                    }
+                }
+                earlier
+            }
+        };
+        Ok(self.earlier.insert(earlier))
+    }
+
+    /// Returns the versions that events from this rev up to the instant are about.
+    pub async fn changed_from(&mut self, ledger: &TableLedger, rev: u64) -> Result<BTreeSet<Version>, Error> {
+        if rev > self.rev {
+            return Ok(BTreeSet::new());
+        }
+        if self.earlier.is_none() && rev > 1 {
+            let events = ledger.release_events(&self.package, (rev, self.rev)).await?;
+            return Ok(events.into_iter().filter_map(|(_, event)| event.version).collect());
+        }
+        Ok(self.earlier(ledger).await?.keys().copied().collect())
+    }
+
+    /// Makes versions that were just read what they were at the instant.
+    pub async fn restore(
+        &mut self,
+        ledger: &TableLedger,
+        mut read: Vec<(Key, Item)>,
+    ) -> Result<Vec<(Key, Item)>, Error> {
+        // An event that changed one of them was committed before it was read.
+        for (rev, event) in ledger.release_events(&self.package, (self.seen + 1, Version::MAX)).await? {
+            self.seen = self.seen.max(rev);
+            self.changed.extend(event.version);
+        }
+        let changed = &self.changed;
+        let of = |item: &Item| Version::try_from(number(item, "n")).ok().filter(|it| changed.contains(it));
+        let touched: Vec<_> =
+            read.iter().enumerate().filter_map(|(at, (_, item))| Some((at, of(item)?))).collect();
+        if touched.is_empty() {
+            return Ok(read);
+        }
+        let earlier = self.earlier(ledger).await?;
+        for (at, version) in touched {
+            let (key, item) = &mut read[at];
+            restore(key, item, earlier.get(&version).map_or(&[], Vec::as_slice))?;
+        }
+        Ok(read)
+    }
+}
 
 impl TableLedger {
     /// Returns the events of versions with these revs.
@@ -21,45 +99,13 @@ impl TableLedger {
         &self,
         package: &PackageName,
         revs: (u64, u64),
-    ) -> Result<Vec<(Key, ReleaseEvent)>, Error> {
+    ) -> Result<Vec<(u64, ReleaseEvent)>, Error> {
         let key = |rev| schema::release_event_key(package, rev).sk;
         let events = self.pages(schema::releases(package), key(revs.0), key(revs.1), Order::Ascending);
         events
-            .and_then(|(key, item)| async move { Ok((key.clone(), decode(&key, &item)?)) })
+            .and_then(|(key, item)| async move { Ok((number(&item, "rev"), decode(&key, &item)?)) })
             .try_collect()
             .await
-    }
-
-    /// Returns the versions that events with these revs are about.
-    pub(super) async fn changed_versions(
-        &self,
-        package: &PackageName,
-        revs: (u64, u64),
-    ) -> Result<BTreeSet<Version>, Error> {
-        if revs.0 > revs.1 {
-            return Ok(BTreeSet::new());
-        }
-        let events = self.release_events(package, revs).await?;
-        Ok(events.into_iter().filter_map(|(_, event)| event.version).collect())
-    }
-
-    /// Returns versions as they were when the head of their log was at this rev.
-    pub(super) async fn versions_as_of(
-        &self,
-        package: &PackageName,
-        mut read: Vec<(Key, Item)>,
-        rev: u64,
-    ) -> Result<Vec<(Key, Item)>, Error> {
-        let later = self.changed_versions(package, (rev + 1, Version::MAX)).await?;
-        let touched = |item: &Item| later.iter().any(|version| version.get() == number(item, "n"));
-        if !read.iter().any(|(_, item)| touched(item)) {
-            return Ok(read);
-        }
-        let events = self.release_events(package, (1, rev)).await?;
-        for (key, item) in read.iter_mut().filter(|(_, item)| touched(item)) {
-            restore(key, item, &events)?;
-        }
-        Ok(read)
     }
 
     /// Returns a tag's item as it was when the head of its log was at this rev; `None` if there was none.
@@ -104,10 +150,10 @@ impl TableLedger {
 }
 
 /// Makes a version what these events, and no others, have made of it.
-fn restore(key: &Key, item: &mut Item, events: &[(Key, ReleaseEvent)]) -> Result<(), Error> {
+fn restore(key: &Key, item: &mut Item, events: &[ReleaseEvent]) -> Result<(), Error> {
     let version: VersionItem = decode(key, item)?;
     let (mut state, mut more) = (State::Active, Labels::default());
-    for (_, event) in events.iter().filter(|(_, event)| event.version == Some(version.n)) {
+    for event in events {
         match event.kind {
             ReleaseEventKind::Yank => state = State::Yanked,
             ReleaseEventKind::Unyank => state = State::Active,

@@ -4,6 +4,7 @@ mod adopt;
 mod adopt_claimed;
 mod around;
 mod copy;
+mod exporting;
 mod fsck;
 mod fsck_concurrent;
 mod fsck_repair;

@@ -142,7 +142,11 @@ impl Ledger for TableLedger {
     }
 
     async fn adopt(&self, seen: &Identity, epoch: u64) -> Result<Identity, Error> {
-        self.change_identity(seen, epoch).await
+        self.change_identity(seen, epoch, None).await
+    }
+
+    async fn raise(&self, seen: &Identity, epoch: u64) -> Result<Identity, Error> {
+        self.change_identity(seen, epoch, Some(seen.mark())).await
     }
 
     async fn blob_statuses(&self, addresses: &[Address]) -> Result<Vec<BlobStatus>, Error> {

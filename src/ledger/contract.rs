@@ -218,6 +218,16 @@ pub trait Ledger: sealed::Sealed + fmt::Debug + Send + Sync {
         Err(Refused::Unsupported.into())
     }
 
+    /// Does the same as [`adopt`](Self::adopt) for the owner of the store: what it was by then is kept as the
+    /// [`former_mark`](Identity::former_mark), so that the caller can also mark the store after an interruption.
+    ///
+    /// # Errors
+    /// [`Refused::Unsupported`] if the ledger can't.
+    async fn raise(&self, seen: &Identity, epoch: u64) -> Result<Identity, Error> {
+        let _ = (seen, epoch);
+        Err(Refused::Unsupported.into())
+    }
+
     /// Returns the status of these objects of its store, in their order. Any number of objects is allowed; each is read
     /// consistently, but all together are not one snapshot. Changes nothing.
     ///

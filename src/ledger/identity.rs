@@ -22,6 +22,9 @@ pub struct Identity {
     pub schema: u64,
     /// The location where the ledger was created, if the table is elsewhere: it is a copy, or was moved.
     pub copy_of: Option<String>,
+    /// The owner mark that this ledger had before an import raised its epoch. A store with that mark is its own: the
+    /// import was interrupted before it replaced the mark.
+    pub former_mark: Option<String>,
 }
 
 impl Identity {
@@ -57,6 +60,7 @@ impl TableLedger {
             epoch: meta.epoch,
             schema: meta.schema,
             copy_of: meta.home.filter(moved),
+            former_mark: meta.former_mark,
         })
     }
 
@@ -84,7 +88,8 @@ impl TableLedger {
             self.retry_policy().run("creating the ledger", || self.table().create()).await?;
             home = self.home().await?;
         }
-        let meta = Meta { schema: SCHEMA, ledger: self.new_id(), home, epoch: 0, rest: Item::new() };
+        let ledger = self.new_id();
+        let meta = Meta { schema: SCHEMA, ledger, home, epoch: 0, former_mark: None, rest: Item::new() };
         self.put_identity(seen, Condition::Absent, meta).await
     }
 
@@ -119,15 +124,21 @@ impl TableLedger {
         })
     }
 
-    /// Implements [`Ledger::adopt`](super::Ledger::adopt).
-    pub(super) async fn change_identity(&self, seen: &Identity, epoch: u64) -> Result<Identity, Error> {
+    /// Implements [`Ledger::adopt`](super::Ledger::adopt) and [`Ledger::raise`](super::Ledger::raise).
+    pub(super) async fn change_identity(
+        &self,
+        seen: &Identity,
+        epoch: u64,
+        former_mark: Option<String>,
+    ) -> Result<Identity, Error> {
         let key = schema::meta_key();
         let stored = self.read(vec![key.clone()]).await?;
         stored.check_writable([&key])?;
         let meta = match stored.get::<Meta>(&key)? {
             Some(meta) if meta.ledger == seen.id => {
                 let same = stored.unchanged::<Meta>(&key);
-                let meta = Meta { ledger: self.new_id(), home: self.home().await?, epoch, ..meta };
+                let (ledger, home) = (self.new_id(), self.home().await?);
+                let meta = Meta { ledger, home, epoch, former_mark, ..meta };
                 self.put_identity(&stored, same, meta).await?
             }
             Some(other) => other,

@@ -206,7 +206,7 @@ impl Ledger for WeakS3Ledger {
 
     async fn begin_add(&self, _: &AddRequest, _: Option<&Digest>) -> Result<Draft, Error> {
         let (_, id) = self.identity().await?;
-        let ledger = super::Identity { id, epoch: 0, schema: 1, copy_of: None };
+        let ledger = super::Identity { id, epoch: 0, schema: 1, copy_of: None, former_mark: None };
         let op = OpId::from(self.retry_policy.random());
         Ok(Draft::new(ledger, op, Snapshot::default()))
     }

@@ -91,7 +91,7 @@ impl Client {
             return Ok((identity, None));
         }
         let taken = said.max(stored.unwrap_or_default());
-        let identity = self.raise(identity, taken).await?;
+        let identity = self.raise(identity, taken, false).await?;
         reach("adopt-raised");
         let mark = identity.mark();
         let now = match &owner {
@@ -109,7 +109,13 @@ impl Client {
 
     /// Gives the ledger an id that no copy has, and an epoch above `taken` and above its own. Does nothing if an
     /// interrupted run has done so.
-    pub(super) async fn raise(&self, identity: Identity, taken: u64) -> Result<Identity, Error> {
+    /// With `owns_store`, the former mark is kept.
+    pub(super) async fn raise(
+        &self,
+        identity: Identity,
+        taken: u64,
+        owns_store: bool,
+    ) -> Result<Identity, Error> {
         let fits = |identity: &Identity| identity.copy_of.is_none() && identity.epoch > taken;
         if fits(&identity) {
             return Ok(identity);
@@ -120,7 +126,11 @@ impl Client {
             let why = "it holds a blob at a generation that no ledger can have given out";
             return Err(Fault::new(FaultKind::Corrupt, doing(), why).into());
         }
-        let raised = self.ledger.adopt(&identity, epoch).await?;
+        let raised = if owns_store {
+            self.ledger.raise(&identity, epoch).await?
+        } else {
+            self.ledger.adopt(&identity, epoch).await?
+        };
         if fits(&raised) {
             return Ok(raised);
         }

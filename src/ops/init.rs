@@ -62,7 +62,7 @@ impl Client {
             Ok(Some(identity)) => identity,
             // A ledger that can't know if it is a copy.
             Ok(None) | Err(ledger::Error::Refused(_)) => {
-                Identity { id: id.clone(), epoch: 0, schema: 1, copy_of: None }
+                Identity { id: id.clone(), epoch: 0, schema: 1, copy_of: None, former_mark: None }
             }
             Err(error) => return Err(error.into()),
         };

@@ -19,6 +19,9 @@ pub(in crate::ledger) struct Meta {
     /// The epoch of its store in which it adds: raised whenever it adopts a store.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub epoch: u64,
+    /// The owner mark that the ledger had before an import raised its epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub former_mark: Option<String>,
     /// The attributes that a newer release of this program wrote: kept whenever the item is written again.
     #[serde(flatten)]
     pub rest: Item,

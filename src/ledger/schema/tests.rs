@@ -253,7 +253,8 @@ proptest! {
         schema in number(), ledger in text(".{0,8}"), home in option::of(text(".{0,8}")), request in text(".{0,8}"), entry in text(".{0,8}"), unchanged: bool,
         moves in btree_map(text(".{1,8}"), number(), 0..3), op: u128, kept: bool, generation in number(), refs in number(),
     ) {
-        round_trips(&Meta { schema, ledger, home, epoch: refs, rest: rest(&schema) });
+        let former_mark = home.clone();
+        round_trips(&Meta { schema, ledger, home, epoch: refs, former_mark, rest: rest(&schema) });
         round_trips(&KeyItem { request, entry, unchanged, moves, op: OpId::from(op) });
         let state = if kept { BlobState::Kept } else { BlobState::Condemned };
         round_trips(&BlobItem { state, generation, refs, rest: rest(&refs) });

@@ -2,6 +2,7 @@
 
 use super::{differ::Behind, package::PackageImport};
 use crate::{
+    failpoint::reach,
     ledger::{Identity, Positions},
     model::PackageName,
     ops::{
@@ -169,16 +170,32 @@ impl Client {
             None => self.make().await?.1,
         };
         let owner = self.owner().await?;
-        self.check_owner(owner, &identity).await?;
+        let is_former = |mark: &String| identity.copy_of.is_none() && owner.as_ref() == Some(mark);
+        let identity = match identity.former_mark.clone().filter(is_former) {
+            // An interrupted import has raised the epoch.
+            Some(former) => self.replace_own_mark(&former, identity).await?,
+            None => {
+                self.check_owner(owner, &identity).await?;
+                identity
+            }
+        };
         if identity.epoch < epoch {
-            let before: Identity = identity.clone();
-            let raised = self.raise(identity, epoch - 1).await?;
-            let (from, to) = (before.mark(), raised.mark());
-            let replace = || self.store.replace_owner(&from, &to);
-            let owner = self.retry_policy.run("adopting the store", replace).await?;
-            self.must_own(Some(owner), Some(&raised))?;
+            let former = identity.mark();
+            let raised = self.raise(identity, epoch - 1, true).await?;
+            reach("import-raised");
+            self.replace_own_mark(&former, raised).await?;
+            reach("import-owned");
         }
         self.ledger.mark_import(true).await?;
         Ok(())
+    }
+
+    /// Marks the store, which has the former mark of this ledger, with the present one.
+    async fn replace_own_mark(&self, former: &str, identity: Identity) -> Result<Identity, Error> {
+        let mark = identity.mark();
+        let replace = || self.store.replace_owner(former, &mark);
+        let owner = self.retry_policy.run("marking the store", replace).await?;
+        self.must_own(Some(owner), Some(&identity))?;
+        Ok(identity)
     }
 }

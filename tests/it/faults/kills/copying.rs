@@ -95,3 +95,48 @@ fn each_step_of_a_copy() {
         ["copy", "--from-ledger", &ledger, "--from-store", &store].map(str::to_owned).into()
     });
 }
+
+/// A destination in an earlier epoch than its source first gets the source's epoch, and its store the new mark.
+#[test]
+fn each_step_of_raising_the_epoch() {
+    for place in PLACES {
+        let world = World::new(place);
+        let sandbox = &world.sandbox;
+        sandbox.write("f", "content");
+        let at = |name: &str| match place {
+            Place::Embedded => format!("file://{}", sandbox.path(name).display()),
+            Place::Servers => {
+                format!("dynamodb://{}?endpoint={}", backends::unique(name), backends::dynamodb())
+            }
+        };
+        let store_at = |name: &str| format!("file://{}", sandbox.path(name).display());
+        let on = |ledger: &str, store: &str, arguments: &[&str]| -> Vec<String> {
+            let all = [arguments, &["--ledger", ledger, "--store", store, "-q"]].concat();
+            all.into_iter().map(str::to_owned).collect()
+        };
+        // The source has adopted the store of another ledger, so it is in epoch 1.
+        let (former, source, shared) = (at("former"), at("source"), store_at("shared"));
+        sandbox.ok(&on(&former, &shared, &["init"]));
+        sandbox.ok(&on(&former, &shared, &["add", "app", "f"]));
+        sandbox.ok(&on(&source, &shared, &["init", "--adopt-store"]));
+        sandbox.ok(&on(&source, &shared, &["add", "app", "f"]));
+        for step in ["import-raised", "import-owned"] {
+            let (ledger, store) = (at(&format!("{step}-ledger")), store_at(&format!("{step}-store")));
+            sandbox.ok(&on(&ledger, &store, &["init"]));
+            let copy =
+                on(&ledger, &store, &["copy", "--from-ledger", &source, "--from-store", &shared, "--json"]);
+            world.killed_at(step, &copy.iter().map(String::as_str).collect::<Vec<_>>());
+            // The store of another ledger is not taken by the mark of this one.
+            let elsewhere =
+                on(&ledger, &shared, &["copy", "--from-ledger", &source, "--from-store", &shared]);
+            let refused = sandbox.run(&elsewhere);
+            assert!(refused.contains("belongs to another ledger"), "{step}: {refused}");
+            for _ in 0..2 {
+                sandbox.ok(&copy);
+            }
+            assert_eq!(sandbox.ok(&on(&ledger, &store, &["fsck", "--read-data"])), "", "{step}");
+            assert_eq!(sandbox.ok(&on(&ledger, &store, &["add", "app", "f"])), "2\n", "{step}");
+            assert_eq!(sandbox.ok(&on(&ledger, &store, &["fsck", "--read-data"])), "", "{step}");
+        }
+    }
+}

@@ -25,7 +25,7 @@ pub use bucket::Bucket;
 pub use ensemble::Ensemble;
 pub use error::Error;
 pub use git::{DEFAULT_REF, GitPlace, GitRepository};
-pub use open::{Uploading, open_ledger, open_store};
+pub use open::{Uploading, open_files, open_ledger, open_store, read_rows};
 pub use url::{LedgerUrl, StoreUrl};
 
 #[cfg(test)]

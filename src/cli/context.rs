@@ -7,11 +7,12 @@ use super::{
 use crate::{
     aws::Aws,
     ledger::Author,
-    location::{LedgerUrl, StoreUrl},
+    location::{self, LedgerUrl, StoreUrl},
     ops::{self, Client, ClientBuilder, Observer},
     retry::RetryPolicy,
-    store::unopened::Unopened,
+    store::{named::NamedFiles, unopened::Unopened},
 };
+use serde_json::{Map, Value};
 use std::{num::NonZeroUsize, path::PathBuf, sync::Arc};
 
 /// The context that a command runs in.
@@ -54,6 +55,18 @@ impl Context<'_> {
     /// Opens another ledger and its store.
     pub async fn client_of(&self, ledger: LedgerUrl, store: StoreUrl) -> Result<Client, Failure> {
         self.open(Client::builder(ledger, store)).await
+    }
+
+    /// Opens the files of another program.
+    pub async fn named_files(&self, url: &StoreUrl) -> Result<Arc<dyn NamedFiles>, Failure> {
+        let opened = location::open_files(url, &self.aws, &self.retry_policy).await;
+        opened.map_err(|fault| self.failed("importing")(ops::Error::Source(fault)))
+    }
+
+    /// Reads the table of another program.
+    pub async fn rows(&self, url: &LedgerUrl) -> Result<Vec<Map<String, Value>>, Failure> {
+        let read = location::read_rows(url, &self.aws, &self.retry_policy).await;
+        read.map_err(|fault| self.failed("importing")(ops::Error::Source(fault)))
     }
 
     /// Opens only the ledger, for commands that never use the store, which need not exist then.

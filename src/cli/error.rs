@@ -170,7 +170,7 @@ fn location(error: &ops::Error, places: &Places) -> Option<String> {
 fn said(error: &ops::Error) -> String {
     use ops::Error as E;
     match error {
-        E::Ledger(ledger::Error::Fault(fault)) | E::Store(fault) => said_by_fault(fault),
+        E::Ledger(ledger::Error::Fault(fault)) | E::Store(fault) | E::Source(fault) => said_by_fault(fault),
         E::Ledger(ledger::Error::Unknown { source, .. }) => {
             format!("the outcome is unknown: {}", said_by_fault(source))
         }

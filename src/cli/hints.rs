@@ -27,6 +27,7 @@ pub(super) fn of_operation(error: &ops::Error, places: &Places) -> Vec<String> {
     let hint = match error {
         E::Ledger(error) => return of_ledger(error, places),
         E::Store(fault) => return of_fault(fault, Side::Store, places),
+        E::Source(fault) => of_source(fault),
         E::Input { .. } => "give a readable regular file, or - for standard input".to_owned(),
         E::Changed(_) => "nothing was added; add it again when no process is writing to it".to_owned(),
         // A ledger with its own identity never gets that hint: to it, all of another ledger's blobs are garbage.
@@ -249,6 +250,25 @@ pub(super) fn of_fault(fault: &Fault, side: Side, places: &Places) -> Vec<String
         }
     };
     vec![hint]
+}
+
+/// Returns the hint for a failure of the source of an import.
+fn of_source(fault: &Fault) -> String {
+    if let Some(hint) = fault.remedy.map(str::to_owned).or_else(|| grants::hint(fault)) {
+        return hint;
+    }
+    let hint = match fault.kind {
+        FaultKind::Missing | FaultKind::Misconfigured => {
+            "check the name, the region and the endpoint of the source"
+        }
+        FaultKind::Denied => CREDENTIALS,
+        FaultKind::Disk | FaultKind::Full => "check the file and the local disk",
+        FaultKind::Corrupt | FaultKind::Unexpected => "-v shows the requests",
+        FaultKind::Throttled | FaultKind::Contended | FaultKind::Unsent | FaultKind::Unavailable => {
+            "what was imported stays; run it again to continue, or use a longer --deadline"
+        }
+    };
+    hint.to_owned()
 }
 
 /// Returns true for ENOLCK, for which the standard library has no kind, and for ENOTSUP and ENOSYS, which other file

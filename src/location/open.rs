@@ -9,9 +9,9 @@ use super::url::{LedgerUrl, StoreUrl};
 #[cfg(any(feature = "dynamodb", feature = "s3"))]
 use crate::aws::BUSY;
 #[cfg(feature = "s3")]
-use crate::store::s3::S3Store;
+use crate::store::s3::{S3Files, S3Store};
 #[cfg(feature = "dynamodb")]
-use crate::table::dynamodb::DynamoTable;
+use crate::table::dynamodb::{DynamoTable, rows};
 #[cfg(feature = "git")]
 use crate::table::git::GitTable;
 #[cfg(feature = "sqlite")]
@@ -23,10 +23,15 @@ use crate::{
     fault::{Fault, FaultKind},
     ledger::Ledger,
     retry::RetryPolicy,
-    store::{Store, directory::DirectoryStore},
+    store::{
+        Store,
+        directory::DirectoryStore,
+        named::{DirectoryFiles, NamedFiles},
+    },
 };
 #[cfg(feature = "weak-s3-ledger")]
 use crate::{aws::S3Objects, ledger::WeakS3Ledger};
+use serde_json::{Map, Value};
 use std::{
     num::NonZeroUsize,
     path::{Path, PathBuf},
@@ -126,6 +131,68 @@ pub async fn open_ledger(
             Arc::new(WeakS3Ledger::new(Arc::new(objects), retry_policy))
         }
     })
+}
+
+/// Opens the files of another program. Nothing is read.
+///
+/// # Errors
+/// The errors of [`open_store`]; [`FaultKind::Misconfigured`] for a store whose files have no names.
+#[cfg_attr(not(feature = "s3"), allow(unused_variables, clippy::unused_async))]
+pub async fn open_files(
+    files: &StoreUrl,
+    aws: &Aws,
+    retry_policy: &RetryPolicy,
+) -> Result<Arc<dyn NamedFiles>, Fault> {
+    Ok(match files {
+        #[cfg(not(feature = "s3"))]
+        StoreUrl::S3(_) => return Err(not_built("store URL", files, "s3")),
+        #[cfg(feature = "s3")]
+        StoreUrl::S3(Bucket { bucket, prefix, endpoint }) => {
+            let client = within(retry_policy, || aws.s3(endpoint)).await?;
+            Arc::new(S3Files::new(client, bucket, prefix))
+        }
+        StoreUrl::Directory(directory) => Arc::new(DirectoryFiles::new(directory.clone())),
+        #[allow(unreachable_patterns, reason = "a build without other stores")]
+        _ => {
+            let why = "only a directory or a bucket in S3 has files of other programs";
+            return Err(Fault::new(FaultKind::Misconfigured, format!("reading {files}"), why));
+        }
+    })
+}
+
+/// Reads all items of a table of another program, page by page.
+///
+/// # Errors
+/// The errors of [`open_ledger`] and those of the pages; [`FaultKind::Misconfigured`] for anything but a table in
+/// DynamoDB.
+#[cfg_attr(not(feature = "dynamodb"), allow(unused_variables, clippy::unused_async))]
+pub async fn read_rows(
+    table: &LedgerUrl,
+    aws: &Aws,
+    retry_policy: &RetryPolicy,
+) -> Result<Vec<Map<String, Value>>, Fault> {
+    match table {
+        #[cfg(not(feature = "dynamodb"))]
+        LedgerUrl::Dynamo { .. } => Err(not_built("ledger URL", table, "dynamodb")),
+        #[cfg(feature = "dynamodb")]
+        LedgerUrl::Dynamo { table, endpoint } => {
+            let client = within(retry_policy, || aws.dynamodb(endpoint)).await?;
+            let (mut all, mut after) = (Vec::new(), None);
+            let doing = format!("reading the table `{table}`");
+            loop {
+                let page = retry_policy.run(&doing, || rows(&client, table, after.clone())).await?;
+                all.extend(page.0);
+                after = page.1;
+                if after.is_none() {
+                    return Ok(all);
+                }
+            }
+        }
+        _ => {
+            let why = "only a table in DynamoDB has rows";
+            Err(Fault::new(FaultKind::Misconfigured, format!("reading {table}"), why))
+        }
+    }
 }
 
 /// Returns the fault of a back end that this build does not have, for a place that was not parsed from a URL; parsing

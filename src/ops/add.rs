@@ -33,7 +33,10 @@ pub struct AddInput {
 
 enum Bytes {
     File(PathBuf),
+    /// A file whose name and permission bits are not those of the version.
+    Unnamed(PathBuf),
     Stream(Box<dyn Read + Send>),
+    Spooled(NamedTempFile),
 }
 
 impl AddInput {
@@ -55,6 +58,16 @@ impl AddInput {
         Self::stream(io::Cursor::new(bytes.into()))
     }
 
+    /// The bytes of a regular file, without its name and permission bits.
+    pub(super) fn unnamed(path: impl Into<PathBuf>) -> Self {
+        Self { bytes: Bytes::Unnamed(path.into()), filename: None, mode: None }
+    }
+
+    /// The bytes of a temporary file, without a file name or permission bits.
+    pub(super) fn spooled(file: NamedTempFile) -> Self {
+        Self { bytes: Bytes::Spooled(file), filename: None, mode: None }
+    }
+
     /// Sets the file name to record; for a file, instead of its own.
     #[must_use]
     pub fn filename(self, name: FileName) -> Self {
@@ -72,7 +85,9 @@ impl fmt::Debug for Bytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => f.debug_tuple("File").field(path).finish(),
+            Self::Unnamed(path) => f.debug_tuple("Unnamed").field(path).finish(),
             Self::Stream(_) => f.write_str("Stream"),
+            Self::Spooled(file) => f.debug_tuple("Spooled").field(&file.path()).finish(),
         }
     }
 }
@@ -95,10 +110,15 @@ impl Client {
         check_tags(&request)?;
         let mut source = match bytes {
             Bytes::File(path) => Source::file(path, filename)?,
+            Bytes::Unnamed(path) => {
+                let filename_of_path = "unnamed".parse().ok();
+                Source { filename, mode: None, ..Source::file(path, filename_of_path)? }
+            }
             Bytes::Stream(stream) => {
                 let file = self.spool(stream, observer).await?;
                 Source::spooled(file, filename)?
             }
+            Bytes::Spooled(file) => Source::spooled(file, filename)?,
         };
         source.mode = mode.or(source.mode);
         let author = request.author.clone();

@@ -19,6 +19,9 @@ pub enum Error {
     /// The store failed. Nothing was changed in the ledger.
     #[error(transparent)]
     Store(#[from] Fault),
+    /// The source of an import from another program failed. What was imported before stays.
+    #[error(transparent)]
+    Source(Fault),
     /// A URL names no place that this build can open a ledger or store at. Nothing was opened.
     #[error(transparent)]
     Url(#[from] location::Error),

@@ -37,7 +37,7 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Ledger(error) => of_ledger(error),
-            Self::Store(fault) => of_fault(fault.kind),
+            Self::Store(fault) | Self::Source(fault) => of_fault(fault.kind),
             Self::TimedOut { .. } => ErrorKind::TimedOut,
             Self::Exists(_) => ErrorKind::Refused,
             Self::Lost { .. } | Self::Damaged { .. } | Self::NotCopied { .. } | Self::Export { .. } => {

@@ -43,7 +43,7 @@ pub use list::{Listed, Packages};
 pub use observer::{Observer, Phase, Silent};
 pub use open::ClientBuilder;
 pub use transfer::{
-    CopyReport, ExportLine, ExportReport, Foreign, ForeignVersion, HeadDiffers, ImportOptions, OnPackage,
-    PackageCopied, SavedHead,
+    CopyReport, ExportLine, ExportReport, FilesOptions, Foreign, ForeignVersion, HeadDiffers, ImportOptions,
+    OnPackage, Order, PackageCopied, Pattern, PythonTables, SavedHead,
 };
 pub use wait::{LAST_POLL, POLL, Wait};

@@ -11,6 +11,7 @@
 
 pub mod directory;
 pub mod memory;
+pub mod named;
 #[cfg(feature = "s3")]
 pub mod s3;
 pub mod unopened;

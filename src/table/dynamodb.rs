@@ -11,9 +11,11 @@ mod client;
 mod create;
 mod expression;
 mod grants;
+mod rows;
 mod settings;
 
 pub use client::DynamoTable;
+pub use rows::rows;
 
 use super::{Access, Item, Key, MAX_ACTIONS, Order, Page, Query, Table, TransactError, Transaction};
 use crate::{

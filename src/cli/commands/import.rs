@@ -1,10 +1,13 @@
 //! `import`: makes a ledger hold what an export holds.
 
-use super::shared::run_copy;
+use super::{
+    importers::{From, Importer},
+    shared::run_copy,
+};
 use crate::{
     cli::{
         context::Context,
-        error::{Failure, Kind},
+        error::Failure,
         json,
         options::{Change, jobs},
     },
@@ -19,20 +22,22 @@ use std::{
 ///
 /// The ledger must be empty, or hold an earlier state of the export. Run it again after an interruption: it writes only
 /// what is missing. Until it is done, the ledger refuses every other change.
+///
+/// With --from, imports what another program has stored: `-n` shows the number that each file would get. A package must
+/// be new, or have only versions from the same source.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
-    /// The file that `export` wrote; - for standard input
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
+    /// The file that `export` wrote; - for standard input. With --from, see there
+    #[arg(value_name = "SOURCE")]
+    source: PathBuf,
     /// Copy blobs that the store lacks from this directory, which `export --blobs` wrote
     #[arg(long, value_name = "DIR")]
     blobs: Option<PathBuf>,
     /// The program that wrote it
     #[arg(long, value_name = "PROGRAM", value_enum, default_value = "sacker")]
     from: From,
-    /// With --from python-sacker: the output of `aws dynamodb scan` of the table of tags
-    #[arg(long, value_name = "FILE")]
-    tags: Option<PathBuf>,
+    #[command(flatten)]
+    importer: Importer,
     /// Show what would change, but change nothing
     #[arg(short = 'n', long)]
     pub dry_run: bool,
@@ -41,22 +46,17 @@ pub(in crate::cli) struct Args {
     jobs: Option<NonZeroUsize>,
 }
 
-/// The program that wrote the data.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum From {
-    /// `sacker export`
-    Sacker,
-    /// The original sacker: the file is the output of `aws dynamodb scan` of its table, and --blobs has its objects
-    PythonSacker,
-}
-
 pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result<(), Failure> {
-    let Args { file, blobs, from, tags, dry_run, jobs } = args;
-    if from == From::PythonSacker {
-        return of_python_sacker(&file, tags.as_deref(), blobs, dry_run, context).await;
-    }
-    if tags.is_some() {
-        return Err(Failure::new(Kind::Invalid, "--tags is only for --from python-sacker"));
+    let Args { source: file, blobs, from, importer, dry_run, jobs } = args;
+    importer.check(from)?;
+    if from != From::Sacker {
+        let foreign = importer.read(from, &file, blobs, context).await?;
+        let place = if from == From::PythonSacker {
+            "the original sacker".to_owned()
+        } else {
+            file.display().to_string()
+        };
+        return add(&foreign, &place, dry_run, jobs, context).await;
     }
     let client = context.client_with(jobs).await?;
     let options = ImportOptions::new().blobs(blobs).dry_run(dry_run);
@@ -76,25 +76,18 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
     run_copy(context, &doing, dry_run, json::Totals::Import, import).await
 }
 
-async fn of_python_sacker(
-    table: &Path,
-    tags: Option<&Path>,
-    objects: Option<PathBuf>,
+async fn add(
+    foreign: &Foreign,
+    place: &str,
     dry_run: bool,
+    jobs: Option<NonZeroUsize>,
     context: &mut Context<'_>,
 ) -> Result<(), Failure> {
-    let doing = format!("importing {}", table.display());
-    let Some(objects) = objects else {
-        return Err(Failure::new(
-            Kind::Invalid,
-            "--from python-sacker needs --blobs, the directory with its objects",
-        ));
-    };
-    let foreign = Foreign::of_python_sacker(table, tags, &objects).map_err(context.failed(&doing))?;
-    let client = context.client().await?;
-    let message = "imported from the original sacker".parse().ok();
+    let client = context.client_with(jobs).await?;
+    let message = format!("imported from {place}").parse().ok();
     let author = context.author(Change { key: None, message }).await?;
+    let doing = format!("importing from {place}");
     let import =
-        async |on_package: OnPackage<'_>| client.import_foreign(&foreign, &author, dry_run, on_package).await;
+        async |on_package: OnPackage<'_>| client.import_foreign(foreign, &author, dry_run, on_package).await;
     run_copy(context, &doing, dry_run, json::Totals::Import, import).await
 }

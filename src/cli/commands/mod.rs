@@ -13,6 +13,7 @@ pub(super) mod fsck;
 pub(super) mod gc;
 pub(super) mod history;
 pub(super) mod import;
+mod importers;
 pub(super) mod info;
 pub(super) mod init;
 pub(super) mod label;

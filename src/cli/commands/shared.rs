@@ -111,7 +111,11 @@ fn print_copied(copied: &PackageCopied, output: &mut Output) -> Result<(), Failu
     if output.json {
         return output.object(&json::CopiedLine::of(copied));
     }
-    let PackageCopied { package, versions, events, .. } = copied;
+    let PackageCopied { package, versions, events, numbering, .. } = copied;
     let (versions, events) = (render::counted(*versions, "version"), render::counted(*events, "event"));
-    output.line(format!("{package}: {versions}, {events}"))
+    output.line(format!("{package}: {versions}, {events}"))?;
+    for (version, name) in numbering {
+        output.line(format!("  {version} <- {}", render::escaped(name)))?;
+    }
+    Ok(())
 }

@@ -1,7 +1,7 @@
 //! The lines of commands that move or verify a whole ledger.
 
 use crate::{
-    model::PackageName,
+    model::{PackageName, Version},
     ops::{CopyReport, PackageCopied, SavedHead},
 };
 use serde::Serialize;
@@ -32,12 +32,23 @@ pub(in crate::cli) struct CopiedLine<'a> {
     events: u64,
     blobs: u64,
     bytes: u64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    numbering: Vec<NumberedFile<'a>>,
+}
+
+/// A file and the number that it would get.
+#[derive(Debug, Serialize)]
+struct NumberedFile<'a> {
+    version: Version,
+    source: &'a str,
 }
 
 impl<'a> CopiedLine<'a> {
     pub fn of(copied: &'a PackageCopied) -> Self {
-        let PackageCopied { package, versions, events, blobs, bytes } = copied;
-        Self { package, versions: *versions, events: *events, blobs: *blobs, bytes: *bytes }
+        let PackageCopied { package, versions, events, blobs, bytes, numbering } = copied;
+        let numbered = |(version, source): &'a (_, String)| NumberedFile { version: *version, source };
+        let numbering = numbering.iter().map(numbered).collect();
+        Self { package, versions: *versions, events: *events, blobs: *blobs, bytes: *bytes, numbering }
     }
 }
 

@@ -4,7 +4,7 @@ use super::{differ::Behind, package::PackageImport};
 use crate::{
     failpoint::reach,
     ledger::{Identity, Positions},
-    model::PackageName,
+    model::{PackageName, Version},
     ops::{
         client::Client,
         error::Error,
@@ -29,6 +29,15 @@ pub struct PackageCopied {
     pub blobs: u64,
     /// Their size in bytes.
     pub bytes: u64,
+    /// The files that get these numbers, if an import of another program would add them.
+    pub numbering: Vec<(Version, String)>,
+}
+
+impl PackageCopied {
+    /// A package in which nothing is new.
+    pub(super) fn nothing(package: PackageName) -> Self {
+        Self { package, versions: 0, events: 0, blobs: 0, bytes: 0, numbering: Vec::new() }
+    }
 }
 
 /// Totals of a copy or an import.
@@ -78,7 +87,7 @@ impl Behind {
         let versions = self.source.versions.saturating_sub(self.present.versions);
         let entries = |of: &Positions| of.releases.rev + of.tags.rev;
         let events = entries(&self.source).saturating_sub(entries(&self.present) + versions);
-        PackageCopied { package: self.package.clone(), versions, events, blobs: 0, bytes: 0 }
+        PackageCopied { versions, events, ..PackageCopied::nothing(self.package.clone()) }
     }
 }
 

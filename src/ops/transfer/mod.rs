@@ -11,10 +11,9 @@ mod foreign;
 mod heads;
 mod import;
 mod package;
-mod python;
 
 pub use copy::{CopyReport, OnPackage, PackageCopied};
 pub use export::{ExportLine, ExportReport};
-pub use foreign::{Foreign, ForeignVersion};
+pub use foreign::{FilesOptions, Foreign, ForeignVersion, Order, Pattern, PythonTables};
 pub use heads::{HeadDiffers, SavedHead};
 pub use import::ImportOptions;

@@ -23,6 +23,7 @@ mod faults;
 mod grants;
 mod journal;
 mod multipart;
+mod named;
 mod owner;
 mod payload;
 mod probe;
@@ -32,3 +33,4 @@ mod single;
 mod uploads;
 
 pub use client::S3Store;
+pub use named::S3Files;

@@ -71,7 +71,11 @@ pub(super) async fn get(
 }
 
 /// Streams a body of exactly `length` bytes; otherwise the stream ends with an error.
-fn exactly(body: ByteStream, length: u64, doing: String) -> stream::BoxStream<'static, Result<Bytes, Fault>> {
+pub(super) fn exactly(
+    body: ByteStream,
+    length: u64,
+    doing: String,
+) -> stream::BoxStream<'static, Result<Bytes, Fault>> {
     stream::try_unfold((body, length, doing), |(mut body, left, doing)| async move {
         match body.next().await {
             Some(Ok(bytes)) if bytes.len() as u64 <= left => {

@@ -21,12 +21,14 @@ mod history;
 #[cfg(feature = "failpoints")]
 mod hosts;
 mod identity;
+mod importers;
 mod list;
 mod lost_answers;
 mod network;
 mod processes;
 mod protect;
 mod python_sacker;
+mod python_tables;
 mod requests;
 mod rollback;
 mod schema;

@@ -43,7 +43,7 @@ fn objects(output: &[u8]) -> Vec<Value> {
 }
 
 /// Commands in an order in which each has output, with the schema of that output.
-const COMMANDS: [(&str, &[&str]); 52] = [
+const COMMANDS: [(&str, &[&str]); 53] = [
     ("init", &["init"]),
     ("init", &["init"]),
     ("version", &["add", "app", "one", "--label", "commit=1f3", "-m", "first", "--key", "k"]),
@@ -92,6 +92,7 @@ const COMMANDS: [(&str, &[&str]); 52] = [
     ("export", &["export", "-o", "export"]),
     ("copied", &["import", "export", "-n"]),
     ("copied", &["import", "export"]),
+    ("copied", &["import", "--from", "files", ".", "--pattern", "app-{version}", "--package", "new", "-n"]),
     ("breach", &["fsck", "--read-data"]),
     ("finding", &["doctor", "--probe"]),
     ("garbage", &["gc"]),
@@ -119,6 +120,7 @@ fn sandbox() -> Sandbox {
     for name in ["one", "two", "three"] {
         sandbox.write(name, name);
     }
+    sandbox.write("app-1.0", "one");
     // What is deleted is to be left over, so its bytes are no other version's.
     sandbox.write("two", "only app 2 and web 1 have this");
     sandbox.write(
@@ -206,7 +208,8 @@ fn what_is_printed_is_as_described() {
 /// The schemas are strict: otherwise the test above would find nothing.
 #[test]
 fn the_descriptions_are_strict() {
-    const OPTIONAL: [(&str, &str); 6] = [
+    const OPTIONAL: [(&str, &str); 7] = [
+        ("copied", "numbering"),
         ("version", "rev"),
         ("version", "new"),
         ("tag", "protection"),

@@ -52,6 +52,23 @@ fn an_export_is_imported() {
     assert!(piped.starts_with("exit 0"), "{piped}");
 }
 
+/// The shell lines of `docs/migration.md`.
+#[test]
+fn blobs_travel_in_a_tar() {
+    let sandbox = sandbox();
+    sandbox.ok_shell("tar -cf export.tar export blobs && rm -r export blobs && tar -xf export.tar");
+    says(
+        &sandbox.run(&elsewhere(&sandbox, &["import", "export", "--blobs", "blobs"])),
+        0,
+        &["copied 3 blobs"],
+    );
+    assert_eq!(sandbox.ok(&elsewhere(&sandbox, &["fsck", "--read-data", "-q"])), "");
+    let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/migration.md")).unwrap();
+    for line in ["tar -cf export.tar export blobs", "tar -xf export.tar"] {
+        assert!(page.contains(line), "{line}");
+    }
+}
+
 #[test]
 fn an_export_that_is_not_whole_changes_nothing() {
     let sandbox = sandbox();

@@ -11,6 +11,7 @@ mod fsck_repair;
 mod fsck_tags;
 mod fsck_violations;
 mod gc;
+mod importing;
 mod listing;
 pub mod owner;
 mod race;

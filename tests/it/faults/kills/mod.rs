@@ -9,6 +9,7 @@
 mod adopting;
 mod collecting;
 mod copying;
+mod importing;
 mod making;
 mod moves;
 mod releases;

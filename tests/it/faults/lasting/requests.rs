@@ -1,6 +1,6 @@
 //! Every operation, with a scene to run it in.
 
-use crate::support::world::{of, version};
+use crate::support::world::{of, retry_policy, version};
 use futures_util::{StreamExt, TryStreamExt};
 use sacker::{
     ledger::{
@@ -8,15 +8,15 @@ use sacker::{
         TableLedger, TagRequest, UntagRequest,
     },
     model::{Labels, Plan, Protection, ReleaseChange, Spec, TagName, Timestamp, Version},
-    ops::{AddInput, Client, Download, Error, Fsck, GcOptions, SavedHead, Target},
+    ops::{AddInput, Client, Download, Error, FilesOptions, Foreign, Fsck, GcOptions, SavedHead, Target},
     retry::{Cancellation, RetryPolicy},
-    store::memory::MemoryStore,
+    store::{memory::MemoryStore, named::DirectoryFiles},
     table::memory::MemoryTable,
 };
 use std::{io, path::Path, sync::Arc, time::Duration};
 
 /// Every operation, and the number of runs of tries that it makes at the same time.
-pub const OPERATIONS: [(&str, usize); 34] = [
+pub const OPERATIONS: [(&str, usize); 35] = [
     ("add", 2),
     ("add --tag", 2),
     ("add --if-changed", 2),
@@ -52,6 +52,7 @@ pub const OPERATIONS: [(&str, usize); 34] = [
     ("audit verify", 2),
     ("copy", 8),
     ("copy --from-ledger", 8),
+    ("import --from", 2),
 ];
 
 pub fn author() -> Author {
@@ -155,6 +156,13 @@ pub async fn perform(name: &str, client: &Client, dir: &Path) -> Result<(), Erro
         }
         "fsck" => client.fsck(Fsck::default(), &mut |violation| panic!("{violation:?}")).await.map(drop),
         "init" => client.init().await.map(drop),
+        other => move_data(other, client, dir).await,
+    }
+}
+
+/// Does an operation that reads or writes whole packages.
+async fn move_data(name: &str, client: &Client, dir: &Path) -> Result<(), Error> {
+    match name {
         "export" => client.export(None).try_collect::<Vec<_>>().await.map(drop),
         "audit" => client.heads(None, &mut |_| ()).await.map(drop),
         "audit verify" => {
@@ -168,6 +176,12 @@ pub async fn perform(name: &str, client: &Client, dir: &Path) -> Result<(), Erro
             client.copy_from(&source, false, &mut |_| ()).await.map(drop)
         }
         "copy --from-ledger" => elsewhere().copy_from(client, false, &mut |_| ()).await.map(drop),
+        "import --from" => {
+            let options = FilesOptions::new("{version}".parse().unwrap()).package(Some(of("imported")));
+            let files = Arc::new(DirectoryFiles::new(dir));
+            let foreign = Foreign::of_files(files, &options, &retry_policy()).await.unwrap();
+            client.import_foreign(&foreign, &author(), false, &mut |_| ()).await.map(drop)
+        }
         other => panic!("there is no {other}"),
     }
 }

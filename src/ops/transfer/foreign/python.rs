@@ -1,41 +1,62 @@
-//! The tables of the original sacker, written in Python, as `aws dynamodb scan` prints them.
+//! The tables of the original sacker, written in Python: as they are in DynamoDB, or as `aws dynamodb scan` prints them.
 //!
 //! `TABLE` has an item for each version: `package_name`, `version`, `basename`, `sha`, `mode`, `metadata`. `TABLE-tags`
-//! has one for each tag: `package_name`, `tag`, `version`. The objects are named by their sha.
+//! has one for each tag: `package_name`, `tag`, `version`. The objects are named by their sha. No attribute has a time.
 
-use super::foreign::{Foreign, ForeignVersion};
+use super::{
+    contents::{Foreign, ForeignVersion},
+    numbering::MOST,
+};
 use crate::{
     model::{Digest, FileName, Labels, Mode, PackageName, TagName, Version},
     ops::error::Error,
+    store::named::NamedFiles,
 };
 use serde_json::{Map, Value};
-use std::{collections::btree_map::Entry, path::Path};
+use std::{collections::btree_map::Entry, path::Path, sync::Arc};
 
-/// The most numbers of a package, given or not: a higher number is no version of that program.
-const MOST: u64 = 1_000_000;
+/// The attributes of a version that are carried.
+const OF_VERSION: [&str; 6] = ["package_name", "version", "basename", "sha", "mode", "metadata"];
 
-impl Foreign {
-    /// Reads the two tables, each from the output of `aws dynamodb scan`; the objects are files in a directory.
+/// The items of the two tables.
+#[derive(Debug, Clone, Default)]
+pub struct PythonTables {
+    /// The items of the table of versions.
+    pub versions: Vec<Map<String, Value>>,
+    /// The items of the table of tags.
+    pub tags: Vec<Map<String, Value>>,
+}
+
+impl PythonTables {
+    /// Reads the items of a table from the output of `aws dynamodb scan`.
     ///
     /// # Errors
     /// [`Error::Input`] for a file that is not such an output.
-    pub fn of_python_sacker(table: &Path, tags: Option<&Path>, objects: &Path) -> Result<Self, Error> {
-        let mut foreign = Self::default();
-        for item in items(table)? {
-            if let Err(why) = foreign.take_version(&item, objects) {
+    pub fn read(path: &Path) -> Result<Vec<Map<String, Value>>, Error> {
+        items(path)
+    }
+}
+
+impl Foreign {
+    /// Makes a version of each item of the table of versions. The objects are files that are named by their sha.
+    #[must_use]
+    pub fn of_python_sacker(tables: PythonTables, objects: Arc<dyn NamedFiles>) -> Self {
+        let mut foreign = Self::new(objects);
+        for item in tables.versions {
+            if let Err(why) = foreign.take_version(&item) {
                 foreign.differences.push(format!("a version is left out: {why}: {}", Value::Object(item)));
             }
         }
-        for item in tags.map(items).transpose()?.unwrap_or_default() {
+        for item in tables.tags {
             if let Err(why) = foreign.take_tag(&item) {
                 foreign.differences.push(format!("a tag is left out: {why}: {}", Value::Object(item)));
             }
         }
         foreign.note_gaps();
-        Ok(foreign)
+        foreign
     }
 
-    fn take_version(&mut self, item: &Map<String, Value>, objects: &Path) -> Result<(), String> {
+    fn take_version(&mut self, item: &Map<String, Value>) -> Result<(), String> {
         let package: PackageName = parsed(item, "package_name")?;
         let version: Version = parsed(item, "version")?;
         if version.get() > MOST {
@@ -60,9 +81,12 @@ impl Foreign {
                 Err(error) => differs(format!("the metadata {name} is not carried: {error}")),
             }
         }
-        let file = objects.join(sha256.as_str());
-        let mode = mode.and_then(|(_, mode)| mode);
-        let foreign = ForeignVersion { file, sha256: Some(sha256), filename, mode, labels };
+        for name in item.keys().filter(|name| !OF_VERSION.contains(&name.as_str())) {
+            differs(format!("the attribute {name} is not carried"));
+        }
+        let (name, mode) = (sha256.to_string(), mode.and_then(|(_, mode)| mode));
+        let foreign =
+            ForeignVersion { sha256: Some(sha256), filename, mode, labels, ..ForeignVersion::new(name) };
         match self.packages.entry(package).or_default().entry(version) {
             Entry::Vacant(free) => {
                 free.insert(foreign);
@@ -81,19 +105,6 @@ impl Foreign {
         }
         self.tags.entry(package).or_default().insert(tag, version);
         Ok(())
-    }
-
-    fn note_gaps(&mut self) {
-        for (package, versions) in &self.packages {
-            let last = versions.keys().next_back().map_or(0, |last| last.get());
-            let missing = last - versions.len() as u64;
-            if missing > 0 {
-                let what = format!(
-                    "{package}: {missing} of {last} numbers have no version; they become deleted versions"
-                );
-                self.differences.push(what);
-            }
-        }
     }
 }
 

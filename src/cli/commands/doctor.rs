@@ -9,6 +9,7 @@ use crate::{
         places::Side,
         render,
     },
+    location::{Ensemble, LedgerUrl},
     model::PackageName,
     ops::{Doctor, ErrorKind, Finding, Verdict},
 };
@@ -87,11 +88,14 @@ fn configuration(context: &Context<'_>) -> Vec<Finding> {
 async fn identity(context: &Context<'_>) -> Finding {
     const NAME: &str = "identity";
     let Some(at) = context.places.endpoint(Side::Either) else {
-        return Finding::new(
-            NAME,
-            Verdict::Ok,
-            "no credentials are needed: the ledger and the store are files",
-        );
+        let identity = match &context.places.ledger {
+            LedgerUrl::Zookeeper(Ensemble { user: Some((user, _)), .. }) => {
+                format!("the user {user} of the ledger")
+            }
+            LedgerUrl::Zookeeper(_) => "nobody: the URL of the ledger names no user".to_owned(),
+            _ => "no credentials are needed: the ledger and the store are files".to_owned(),
+        };
+        return Finding::new(NAME, Verdict::Ok, identity);
     };
     let key = context.aws.access_key_id().await;
     let key = key.map_or_else(String::new, |key| format!(" (access key {key})"));

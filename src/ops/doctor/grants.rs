@@ -8,8 +8,8 @@ pub(super) fn of_ledger(grants: &[Grant], package: Option<&PackageName>, probe: 
     for grant in grants {
         found.add(finding(grant));
     }
-    // Nothing was tried on a ledger without permissions.
-    if grants.is_empty() {
+    // Elsewhere nothing was tried, or one permission to write is for all packages.
+    if !grants.iter().any(|grant| grant.action.starts_with("dynamodb:")) {
         return;
     }
     let name = "grant:dynamodb:writes";
@@ -33,7 +33,8 @@ pub(super) fn of_store(grants: &[Grant], found: &Findings) {
 /// Returns the finding of a permission. A permission that is missing is no defect: it depends on the role.
 fn finding(grant: &Grant) -> Finding {
     let roles = roles_granting([(grant.action, grant.resource.as_str())]).join(", ");
-    let on = format!("{} on {} (for: {roles})", grant.action, grant.resource);
+    let roles = if roles.is_empty() { roles } else { format!(" (for: {roles})") };
+    let on = format!("{} on {}{roles}", grant.action, grant.resource);
     let (verdict, detail) = match &grant.state {
         GrantState::Granted => (Verdict::Ok, format!("{on} is allowed")),
         GrantState::Denied(_) => (Verdict::Ok, format!("{on} is not allowed")),

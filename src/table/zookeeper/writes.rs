@@ -174,7 +174,7 @@ async fn confirm(table: &ZookeeperTable, client: &Client, seen: &Seen, doing: &s
     let answer = table.session.answer(client, multi.commit()).await;
     judge(answer, doing).map_err(|failure| match failure {
         Failure::Fault(fault) => Failure::Fault(faults::unsent(fault)),
-        failure => failure,
+        Failure::Overtaken => Failure::Overtaken,
     })
 }
 

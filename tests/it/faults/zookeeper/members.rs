@@ -32,8 +32,8 @@ async fn write(
     stop: &AtomicBool,
     acknowledged: &AtomicUsize,
 ) -> Done {
-    // Shorter than an election can take, so that some end without an answer.
-    let ledger = ledger(servers, root, Duration::from_secs(2));
+    // An election takes a second or two.
+    let ledger = ledger(servers, root, Duration::from_secs(8));
     let mut done = Done::default();
     for number in 0.. {
         if stop.load(Ordering::SeqCst) {

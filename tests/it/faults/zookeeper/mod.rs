@@ -1,6 +1,7 @@
 //! The ledger in ZooKeeper under faults: members that are killed, connections that break after a change was sent, and
 //! each error that a server reports.
 
+mod commands;
 mod cuts;
 mod errors;
 mod histories;

@@ -46,6 +46,22 @@ module "sacker" {
   bucket_name = var.bucket_name
 }
 
+# The policies of people, pipelines and hosts, and their roles if you want, are those of the module `modules/roles`:
+# uncomment it, and name who may assume each role.
+#
+# module "roles" {
+#   source = "../../modules/roles"
+#
+#   table_arn  = module.sacker.table_arn
+#   bucket_arn = module.sacker.bucket_arn
+#   packages   = ["app", "web/*"]
+#
+#   roles = {
+#     publisher = { principals = ["arn:aws:iam::111122223333:role/ci"] }
+#     reader    = { instance_profile = true }
+#   }
+# }
+
 output "sacker_json" {
   description = "Content for ~/.sacker.json."
   value       = module.sacker.sacker_json

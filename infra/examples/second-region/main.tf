@@ -1,5 +1,6 @@
 # Disaster recovery in a second region: the blobs are replicated there, and each backup of the table is copied there. The
-# README says how to go on in the second region when the first is lost.
+# README describes how to resume in the second region when the first is lost. The roles of people and pipelines are those of
+# the module `modules/roles`: use it a second time, for the table and the bucket of the second region.
 
 terraform {
   required_version = ">= 1.5"

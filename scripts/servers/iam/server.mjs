@@ -1,5 +1,5 @@
 // Evaluates IAM policies for the tests: POST {"policies", "boundary"?, "resource_policy"?, "requests"}, and the answer says
-// of each request "Allowed", "ImplicitlyDenied" or "ExplicitlyDenied".
+// of each request "Allowed", "ImplicitlyDenied" or "ExplicitlyDenied". The resource policy of a role is its trust policy.
 import { createServer } from 'node:http'
 import { runSimulation } from '@cloud-copilot/iam-simulate'
 
@@ -11,19 +11,29 @@ const keyPolicy = {
   Statement: [{ Effect: 'Allow', Principal: { AWS: `arn:aws:iam::${account}:root` }, Action: 'kms:*', Resource: '*' }],
 }
 
-/** Returns the verdict on one request: {"action", "resource", "context"}. */
+/**
+ * Returns a trust policy or a context with a tag in the place of each claim of a token (HOST:aud, HOST:sub): the evaluator's
+ * data lack the claims as keys, and judge the conditions on tags in the same way.
+ */
+function withTags(value) {
+  const text = JSON.stringify(value ?? null)
+  return JSON.parse(text.replace(/"([\w.-]+):(aud|sub)":/g, (_, host, claim) => `"aws:PrincipalTag/${host}-${claim}":`)) ?? undefined
+}
+
+/** Returns the verdict on one request: {"action", "resource", "context", "principal"?}. */
 async function verdict({ policies, boundary, resource_policy: resourcePolicy }, request) {
+  const ofToken = request.action === 'sts:AssumeRoleWithWebIdentity'
   const named = (policy, at) => ({ name: `policy ${at}`, policy })
   const simulation = {
     request: {
-      principal: `arn:aws:iam::${account}:role/tester`,
+      principal: request.principal ?? `arn:aws:iam::${account}:role/tester`,
       action: request.action,
       resource: { resource: request.resource, accountId: account },
-      contextVariables: request.context,
+      contextVariables: ofToken ? withTags(request.context) : request.context,
     },
     identityPolicies: policies.map(named),
     permissionBoundaryPolicies: boundary && [named(boundary, 0)],
-    resourcePolicy: request.action.startsWith('kms:') ? keyPolicy : resourcePolicy,
+    resourcePolicy: request.action.startsWith('kms:') ? keyPolicy : ofToken ? withTags(resourcePolicy) : resourcePolicy,
     serviceControlPolicies: [],
     resourceControlPolicies: [],
   }

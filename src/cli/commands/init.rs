@@ -7,6 +7,9 @@ use crate::{
 };
 
 /// Create the ledger and the store with safe settings, or check existing ones
+///
+/// The settings are those of the Terraform module in infra/ with its defaults; of an existing table or bucket, each one that
+/// is missing is named, and none is changed. The module also has options: replication, backups, logs, alarms, a KMS key.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     /// Make this ledger the owner of another ledger's store, as after a restore; the other is refused from then on

@@ -3,7 +3,7 @@
 use super::{
     client::S3Store,
     faults::{code, status},
-    settings::{ABORT_DAYS, NONCURRENT_DAYS, is_unknown, tls_only},
+    settings::{ABORT_DAYS, Encryption, NONCURRENT_DAYS, is_unknown, tls_only, whole},
 };
 use crate::{
     aws::{fault, is_expired},
@@ -132,12 +132,25 @@ async fn settle(store: &S3Store) -> Result<(), Fault> {
 
     // Over plain HTTP the policy would deny every request.
     if !store.is_plain().await {
-        let region = client.config().region().map_or("", AsRef::as_ref);
-        let request = client.put_bucket_policy().bucket(bucket).policy(tls_only(region, bucket));
-        let answer = request.send().instrument(debug_span!("s3.PutBucketPolicy"));
-        settled(store, "the policy that refuses requests without TLS", answer.await)?;
+        refuse(store).await?;
     }
     Ok(())
+}
+
+/// Makes the policy that denies requests without TLS or with an old one, and objects with another encryption.
+async fn refuse(store: &S3Store) -> Result<(), Fault> {
+    let (client, bucket) = (&store.client, store.bucket.as_str());
+    let region = client.config().region().map_or("", AsRef::as_ref);
+    let put = async |policy: String| {
+        let request = client.put_bucket_policy().bucket(bucket).policy(policy);
+        request.send().instrument(debug_span!("s3.PutBucketPolicy")).await
+    };
+    let mut answer = put(whole(region, bucket, &Encryption::of_s3())).await;
+    // MinIO has the condition of the first statement only.
+    if answer.as_ref().is_err_and(|error| code(error) == "MalformedPolicy") {
+        answer = put(tls_only(region, bucket)).await;
+    }
+    settled(store, "the policy that refuses requests without TLS", answer)
 }
 
 /// Makes S3 abort uploads that were never completed, and remove object versions that were deleted long ago.

@@ -21,6 +21,8 @@ use aws_sdk_dynamodb::{
 use std::sync::atomic::Ordering;
 use tracing::{Instrument, debug, debug_span};
 
+/// The number of past days to which a table can be restored: the most that DynamoDB has.
+const RECOVERY_DAYS: i32 = 35;
 const KEYS: [(&str, KeyType); 2] = [("pk", KeyType::Hash), ("sk", KeyType::Range)];
 
 /// Makes one step towards an existing table. While DynamoDB is still working on it, the result is a transient fault.
@@ -118,7 +120,10 @@ async fn make(table: &DynamoTable, doing: &str) -> Result<(), Fault> {
 }
 
 async fn make_restorable(table: &DynamoTable, doing: &str) -> Result<(), Fault> {
-    let enabled = PointInTimeRecoverySpecification::builder().point_in_time_recovery_enabled(true).build();
+    let enabled = PointInTimeRecoverySpecification::builder()
+        .point_in_time_recovery_enabled(true)
+        .recovery_period_in_days(RECOVERY_DAYS)
+        .build();
     let enabled = enabled.map_err(|error| Fault::new(FaultKind::Unexpected, doing, error))?;
     let request = table.client.update_continuous_backups().table_name(&table.name);
     let request = request.point_in_time_recovery_specification(enabled).customize();

@@ -81,6 +81,7 @@ pub(super) async fn look(table: &DynamoTable) -> Result<Vec<Setting>, Fault> {
     let expiry = expiry(table, &doing).await?;
     let replicas = replicas(&description);
     let key = encryption(&description);
+    let (recovery, days) = recovery(table, &doing).await?;
     let on_demand = description.billing_mode_summary.as_ref().and_then(|found| found.billing_mode.as_ref())
         == Some(&BillingMode::PayPerRequest);
     // DynamoDB Local has no deletion protection, and leaves it out.
@@ -89,7 +90,7 @@ pub(super) async fn look(table: &DynamoTable) -> Result<Vec<Setting>, Fault> {
         setting(table, &KEYS, state(keys.is_none()), keys),
         setting(table, &ON_DEMAND, state(on_demand), (!on_demand).then(|| "provisioned".to_owned())),
         setting(table, &DELETION_PROTECTION, protection, None),
-        setting(table, &RECOVERY, recovery(table, &doing).await?, None),
+        setting(table, &RECOVERY, recovery, days),
         expiry,
         setting(table, &ONE_REGION, state(replicas.is_none()), replicas),
         setting(table, &KEY_AVAILABLE, key.0, key.1),
@@ -143,17 +144,20 @@ async fn expiry(table: &DynamoTable, doing: &str) -> Result<Setting, Fault> {
     Ok(setting(table, &NO_EXPIRY, state(attribute.is_none()), attribute))
 }
 
-async fn recovery(table: &DynamoTable, doing: &str) -> Result<SettingState, Fault> {
+/// Returns the state of the recovery, and the days that it reaches back, for people.
+async fn recovery(table: &DynamoTable, doing: &str) -> Result<(SettingState, Option<String>), Fault> {
     let request = table.client.describe_continuous_backups().table_name(&table.name).customize();
     let sent = request.config_override(aws::dynamodb_control()).send();
     let answer = sent.instrument(debug_span!("dynamodb.DescribeContinuousBackups", table = table.name)).await;
     let described = match answer {
         Ok(answer) => answer.continuous_backups_description,
-        Err(error) => return unseen(error, doing, "dynamodb:DescribeContinuousBackups"),
+        Err(error) => return Ok((unseen(error, doing, "dynamodb:DescribeContinuousBackups")?, None)),
     };
-    let status =
-        described.and_then(|found| found.point_in_time_recovery_description?.point_in_time_recovery_status);
-    Ok(state(status == Some(PointInTimeRecoveryStatus::Enabled)))
+    let found = described.and_then(|found| found.point_in_time_recovery_description);
+    let is_on = found.as_ref().and_then(|found| found.point_in_time_recovery_status.as_ref())
+        == Some(&PointInTimeRecoveryStatus::Enabled);
+    let days = found.filter(|_| is_on).and_then(|found| found.recovery_period_in_days);
+    Ok((state(is_on), days.map(|days| format!("{days} days"))))
 }
 
 /// Returns the state of a setting that could not be read.

@@ -1,6 +1,7 @@
 //! `doctor`: what it says of a sound set-up, and of one with a single defect.
 
 mod clouds;
+mod module;
 mod settings;
 
 use crate::support::{

@@ -38,6 +38,22 @@ pub fn documents(variables: &[(&str, Value)]) -> Vec<Value> {
     variables.iter().map(|(name, _)| parsed(name)).collect()
 }
 
+/// Renders the trust policies of the roles, by role.
+pub fn trust(variables: &Value) -> Value {
+    let roles = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/infra/modules/roles"));
+    let dir = tempfile::tempdir().unwrap();
+    for file in ["trust.tf", "variables.tf"] {
+        fs::copy(roles.join(file), dir.path().join(file)).unwrap();
+    }
+    let root = json!({ "output": { "trust": { "value": "${local.trust}" } } });
+    fs::write(dir.path().join("main.tf.json"), root.to_string()).unwrap();
+    fs::write(dir.path().join("terraform.tfvars.json"), variables.to_string()).unwrap();
+    let outputs = apply(dir.path(), &["init", "-backend=false"]);
+    let policies = outputs["trust"]["value"].as_object().unwrap().iter();
+    let parsed = |text: &Value| serde_json::from_str::<Value>(text.as_str().unwrap()).unwrap();
+    policies.map(|(role, text)| (role.clone(), parsed(text))).collect()
+}
+
 /// Renders the policy of the bucket in `infra/bucket.tf` for the bucket with this ARN.
 pub fn bucket_policy(arn: &str) -> Value {
     let infra = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/infra"));
@@ -57,7 +73,36 @@ pub fn bucket_policy(arn: &str) -> Value {
     }
     fs::write(dir.path().join("main.tf"), root).unwrap();
     fs::write(dir.path().join("terraform.tfvars"), "bucket_name = \"acme-blobs\"\n").unwrap();
-    // Where a plugin folder has the provider, nothing is downloaded; as in `scripts/check-infra`.
+    let begin = init();
+    let begin: Vec<_> = begin.iter().map(String::as_str).collect();
+    let policy = apply(dir.path(), &begin)["policy"]["value"].as_str().unwrap().to_owned();
+    serde_json::from_str(&policy).unwrap()
+}
+
+/// Plans the module in `infra/` with these variables and no account: the planned resources, by type.
+pub fn planned(variables: &Value) -> serde_json::Map<String, Value> {
+    let dir = tempfile::tempdir().unwrap();
+    copy(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/infra")), dir.path());
+    let provider = json!({ "provider": { "aws": {
+        "region": "eu-west-1", "access_key": "none", "secret_key": "none", "skip_credentials_validation": true,
+        "skip_requesting_account_id": true, "skip_metadata_api_check": true,
+    } } });
+    fs::write(dir.path().join("provider.tf.json"), provider.to_string()).unwrap();
+    fs::write(dir.path().join("terraform.tfvars.json"), variables.to_string()).unwrap();
+    let begin = init();
+    let begin: Vec<_> = begin.iter().map(String::as_str).collect();
+    run(dir.path(), &[&begin[..], &["-input=false", "-no-color"]].concat());
+    run(dir.path(), &["plan", "-out=plan", "-input=false", "-no-color"]);
+    let shown = run(dir.path(), &["show", "-json", "-no-color", "plan"]);
+    let shown: Value = serde_json::from_slice(&shown.stdout).unwrap();
+    let resources = shown["planned_values"]["root_module"]["resources"].as_array().unwrap().iter();
+    let of = |resource: &Value| (resource["type"].as_str().unwrap().to_owned(), resource["values"].clone());
+    resources.filter(|resource| resource["mode"] == "managed").map(of).collect()
+}
+
+/// Returns the command that initialises a folder. Where a plugin folder has the provider, nothing is downloaded; as in
+/// `scripts/check-infra`.
+fn init() -> Vec<String> {
     let named = std::env::var("TF_PLUGIN_DIR").ok();
     let folders = named.into_iter().chain(["/opt/tf-plugins".to_owned()]);
     let has = |folder: &String| {
@@ -65,9 +110,7 @@ pub fn bucket_policy(arn: &str) -> Value {
         hosts.into_iter().any(|host| host.path().join("hashicorp/aws").is_dir())
     };
     let plugins = folders.into_iter().find(has).map(|folder| format!("-plugin-dir={folder}"));
-    let init: Vec<_> = ["init"].into_iter().chain(plugins.as_deref()).collect();
-    let policy = apply(dir.path(), &init)["policy"]["value"].as_str().unwrap().to_owned();
-    serde_json::from_str(&policy).unwrap()
+    ["init".to_owned()].into_iter().chain(plugins).collect()
 }
 
 /// Initialises and applies a folder, and returns its outputs. Nothing is created that is not in the folder.

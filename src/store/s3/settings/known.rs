@@ -105,6 +105,19 @@ pub(in crate::store::s3) const TLS_ONLY: Known = Known {
     minio: true,
 };
 
+pub(in crate::store::s3) const LATEST_TLS: Known = Known {
+    name: "bucket_latest_tls",
+    title: "the policy that refuses TLS before 1.2",
+    severity: Severity::Minor,
+    minio: false,
+    ..TLS_ONLY
+};
+pub(in crate::store::s3) const ONE_ENCRYPTION: Known = Known {
+    name: "bucket_one_encryption",
+    title: "the policy that refuses objects with another encryption than the bucket's",
+    ..LATEST_TLS
+};
+
 /// The result of reading a setting.
 pub(in crate::store::s3) enum Seen<T> {
     There(T),

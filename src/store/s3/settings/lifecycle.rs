@@ -14,6 +14,13 @@ pub(super) fn aborts(rules: &[LifecycleRule]) -> bool {
     enabled(rules).filter_map(days).min().is_some_and(|days| days >= ABORT_DAYS)
 }
 
+/// Returns true if old versions of objects are removed, and the delete markers that they leave.
+pub(super) fn expires(rules: &[LifecycleRule]) -> bool {
+    let marker = |rule: &LifecycleRule| rule.expiration.as_ref()?.expired_object_delete_marker;
+    enabled(rules).any(|rule| rule.noncurrent_version_expiration.is_some())
+        && enabled(rules).any(|rule| marker(rule) == Some(true))
+}
+
 /// Returns true if a rule removes current versions of objects, or moves them to where they can't be read at once. A
 /// rule for a prefix that has nothing in common with the store's is harmless; a rule that a filter restricts in another
 /// way may apply to any blob.
@@ -37,7 +44,9 @@ pub(super) fn takes_blobs(rule: &LifecycleRule, prefix: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use aws_sdk_s3::types::{LifecycleExpiration, LifecycleRuleFilter, Transition};
+    use aws_sdk_s3::types::{
+        LifecycleExpiration, LifecycleRuleFilter, NoncurrentVersionExpiration, Transition,
+    };
 
     #[test]
     fn uploads_that_may_still_be_running_are_not_to_be_aborted() {
@@ -53,6 +62,17 @@ mod tests {
         assert!(aborts(&[rule(30, ExpirationStatus::Enabled), rule(1, ExpirationStatus::Disabled)]));
         assert!(!aborts(&[rule(30, ExpirationStatus::Enabled), rule(7, ExpirationStatus::Enabled)]));
         assert!(!aborts(&[rule(30, ExpirationStatus::Disabled)]));
+    }
+
+    #[test]
+    fn old_versions_are_removed_with_their_markers() {
+        let old = NoncurrentVersionExpiration::builder().noncurrent_days(30).build();
+        let marker = LifecycleExpiration::builder().expired_object_delete_marker(true).build();
+        let rule = || LifecycleRule::builder().status(ExpirationStatus::Enabled);
+        let of_versions = rule().noncurrent_version_expiration(old).build().unwrap();
+        let of_markers = rule().expiration(marker).build().unwrap();
+        assert!(!expires(std::slice::from_ref(&of_versions)) && !expires(std::slice::from_ref(&of_markers)));
+        assert!(expires(&[of_versions, of_markers]));
     }
 
     #[test]

@@ -2,13 +2,14 @@
 
 use super::{
     known::{ABORT_DAYS, NONCURRENT_DAYS},
-    policy::tls_only,
+    policy::{Encryption, tls_only, whole},
 };
 use crate::store::s3::client::S3Store;
 use serde_json::json;
 
-/// Returns the shell command that turns a setting on.
-pub(super) fn repair(store: &S3Store, name: &str, server: &str) -> String {
+/// Returns the shell command that turns a setting on. Without the encryption of the bucket, its policy is only about
+/// TLS.
+pub(super) fn repair(store: &S3Store, name: &str, encryption: Option<&Encryption>, server: &str) -> String {
     let bucket = &store.bucket;
     let call = match name {
         "bucket_versioning" => "put-bucket-versioning --versioning-configuration Status=Enabled".to_owned(),
@@ -37,9 +38,15 @@ pub(super) fn repair(store: &S3Store, name: &str, server: &str) -> String {
             let rules = json!({ "Rules": [abort, expire] });
             format!("put-bucket-lifecycle-configuration --lifecycle-configuration '{rules}'")
         }
+        // It replaces all existing statements, too.
         _ => {
             let region = store.client.config().region().map_or("", AsRef::as_ref);
-            format!("put-bucket-policy --policy '{}'", tls_only(region, bucket))
+            let policy = match encryption {
+                Some(encryption) => whole(region, bucket, encryption),
+                None if name == "bucket_tls_only" => tls_only(region, bucket),
+                None => whole(region, bucket, &Encryption::of_s3()),
+            };
+            format!("put-bucket-policy --policy '{policy}'")
         }
     };
     format!("aws s3api {call} --bucket {bucket}{server}")

@@ -6,6 +6,7 @@ mod messages;
 mod removal;
 mod rows;
 mod tls;
+mod trust;
 mod variants;
 
 use crate::support::{

@@ -3,7 +3,7 @@
 use super::{column::Place, document};
 use crate::support::{
     backends,
-    iam::{BUCKET, Policies, ask::Setting, guard::name},
+    iam::{Ask, BUCKET, Policies, ask::Setting, guard::name},
     link::{Certificate, Link, Shape},
     servers, terraform,
 };
@@ -25,6 +25,27 @@ fn of_init(runtime: &Runtime) -> Value {
         client.get_bucket_policy().bucket(&bucket).send().await.unwrap().policy.unwrap()
     });
     serde_json::from_str(&policy.replace(&format!("arn:aws:s3:::{bucket}"), BUCKET)).unwrap()
+}
+
+/// `init` makes the same policy, except on MinIO, which lacks these conditions.
+#[test]
+fn a_bucket_of_the_module_denies_old_tls_and_other_encryptions() {
+    let policies = Policies {
+        resource: Some(terraform::bucket_policy(BUCKET)),
+        ..Policies::of(&document("plain", "publisher"))
+    };
+    let object = format!("{BUCKET}/{}/sha256/00", crate::support::iam::PREFIX);
+    for (action, key, value, expected) in [
+        ("s3:GetObject", "s3:TlsVersion", "1.2", true),
+        ("s3:GetObject", "s3:TlsVersion", "1.3", true),
+        ("s3:GetObject", "s3:TlsVersion", "1.1", false),
+        ("s3:PutObject", "s3:TlsVersion", "1.2", true),
+        ("s3:PutObject", "s3:x-amz-server-side-encryption", "AES256", true),
+        ("s3:PutObject", "s3:x-amz-server-side-encryption", "aws:kms", false),
+    ] {
+        let ask = Ask::new(action, &object).with("aws:SecureTransport", ["true"]).with(key, [value]);
+        assert_eq!(policies.allow(&[ask]), [expected], "{action} with {key} {value}");
+    }
 }
 
 #[test]

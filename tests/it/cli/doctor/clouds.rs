@@ -83,6 +83,18 @@ impl Cloud {
         Self { sandbox, table, bucket, dynamodb, s3, runtime, policies, _link: link }
     }
 
+    /// Removes a statement of the policy of the bucket.
+    pub fn without_statements(&self, sid: &str) {
+        for policy in self.policies.lock().unwrap().values_mut() {
+            let mut without: serde_json::Value = serde_json::from_str(policy).unwrap();
+            let statements = without["Statement"].as_array_mut().unwrap();
+            let before = statements.len();
+            statements.retain(|statement| statement["Sid"] != sid);
+            assert_eq!(statements.len() + 1, before, "{policy} has no {sid}");
+            *policy = without.to_string();
+        }
+    }
+
     /// Makes another table with the same keys and no settings, which holds the ledger's identity: as a restore
     /// leaves it.
     pub fn restored(&self) -> String {

@@ -88,7 +88,9 @@ async fn break_bucket(cloud: &Cloud, name: &str) {
             let rule = LifecycleRule::builder().id("tidy").status(ExpirationStatus::Enabled).filter(all);
             rules(&[abort, expire], Some(rule.expiration(days).build().unwrap())).await;
         }
-        "bucket_tls_only" => cloud.policies.lock().unwrap().clear(),
+        "bucket_tls_only" => cloud.without_statements("TlsOnly"),
+        "bucket_latest_tls" => cloud.without_statements("LatestTlsOnly"),
+        "bucket_one_encryption" => cloud.without_statements("NoOtherEncryption"),
         "bucket_replication" => {
             let to = Destination::builder().bucket("arn:aws:s3:::elsewhere").build().unwrap();
             let rule = ReplicationRule::builder().status(ReplicationRuleStatus::Disabled).destination(to);
@@ -107,7 +109,13 @@ fn a_set_up_by_init_has_no_defect() {
     let (code, lines) = examine(&cloud.sandbox, &[]);
     assert_eq!((code, defects(&lines)), (0, vec![]), "{lines:?}");
     assert_eq!(find(&lines, "table_point_in_time_recovery")["status"], "ok");
-    assert_eq!(find(&lines, "bucket_tls_only")["status"], "ok");
+    for name in ["bucket_tls_only", "bucket_latest_tls", "bucket_one_encryption"] {
+        assert_eq!(find(&lines, name)["status"], "ok");
+    }
+    let detail = |name| find(&lines, name)["detail"].as_str().unwrap();
+    assert!(detail("table_point_in_time_recovery").ends_with(": on (35 days)"));
+    assert!(detail("bucket_expire_old_versions").ends_with(": on (after 30 days)"));
+    assert!(detail("bucket_encryption").ends_with(": on (AES256)"));
     assert_eq!(find(&lines, "identity")["status"], "ok");
     let (code, lines) = examine(&cloud.sandbox, &["--probe"]);
     let server = find(&lines, "server");
@@ -130,6 +138,8 @@ fn each_setting_that_is_broken_is_named_by_itself() {
         ("bucket_expire_old_versions", 0),
         ("bucket_keeps_blobs", 8),
         ("bucket_tls_only", 8),
+        ("bucket_latest_tls", 0),
+        ("bucket_one_encryption", 0),
         ("bucket_replication", 0),
     ] {
         let cloud = Cloud::new();
@@ -143,6 +153,7 @@ fn each_setting_that_is_broken_is_named_by_itself() {
         let status = if code == 8 { "fail" } else { "warn" };
         let (found, lines) = examine(&cloud.sandbox, &[]);
         assert_eq!((found, defects(&lines)), (code, vec![format!("{status} {name}")]), "{lines:?}");
+        println!("{name} broken: exit {found}, {}", find(&lines, name));
         let repair = find(&lines, name)["repair"].as_str();
         assert!(repair.is_some_and(|repair| repair.starts_with("aws ")), "{name}: {repair:?}");
     }

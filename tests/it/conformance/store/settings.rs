@@ -41,6 +41,8 @@ async fn a_new_bucket_has_every_setting() {
             on("bucket_keeps_blobs"),
             // It would shut out every client over plain HTTP, as this test is.
             ("bucket_tls_only", &SettingState::NotSupported, None),
+            ("bucket_latest_tls", &SettingState::NotSupported, None),
+            ("bucket_one_encryption", &SettingState::NotSupported, None),
         ]
     );
 }
@@ -76,7 +78,10 @@ async fn what_may_not_be_seen_of_a_bucket_is_not_known() {
     let server = Server::new(|_, _| error(403, "AccessDenied"));
     for setting in server.store().await.settings().await.unwrap() {
         match (setting.name, setting.state) {
-            ("bucket_tls_only", SettingState::NotSupported) => {}
+            (
+                "bucket_tls_only" | "bucket_latest_tls" | "bucket_one_encryption",
+                SettingState::NotSupported,
+            ) => {}
             (name, SettingState::NotKnown(why)) => {
                 assert!(why.starts_with("s3:Get") && why.contains("AccessDenied"), "{name}: {why}");
             }
@@ -161,6 +166,8 @@ async fn what_minio_lacks_is_not_reported_as_off() {
             ("bucket_expire_old_versions", SettingState::On),
             ("bucket_keeps_blobs", SettingState::On),
             lacks("bucket_tls_only"),
+            lacks("bucket_latest_tls"),
+            lacks("bucket_one_encryption"),
         ]
     );
 }

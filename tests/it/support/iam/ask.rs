@@ -10,6 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Ask {
     pub action: String,
     pub resource: String,
+    /// Somebody else than the role whose policies are judged, such as a provider of identities.
+    pub principal: Option<String>,
     pub context: BTreeMap<String, Vec<String>>,
 }
 
@@ -27,10 +29,15 @@ pub struct Setting {
 
 impl Ask {
     pub fn new(action: &str, resource: impl Into<String>) -> Self {
-        Self { action: action.to_owned(), resource: resource.into(), context: BTreeMap::new() }
+        Self {
+            action: action.to_owned(),
+            resource: resource.into(),
+            principal: None,
+            context: BTreeMap::new(),
+        }
     }
 
-    fn with(mut self, key: &str, values: impl IntoIterator<Item = impl Into<String>>) -> Self {
+    pub fn with(mut self, key: &str, values: impl IntoIterator<Item = impl Into<String>>) -> Self {
         let values: Vec<String> = values.into_iter().map(Into::into).collect();
         if !values.is_empty() {
             self.context.insert(key.to_owned(), values);
@@ -38,8 +45,9 @@ impl Ask {
         self
     }
 
-    pub fn is_of_s3(&self) -> bool {
-        self.action.starts_with("s3:")
+    /// Returns true if the resource may have a policy of its own: it is a bucket, an object or a role.
+    pub fn has_resource_policy(&self) -> bool {
+        self.action.starts_with("s3:") || self.action.starts_with("sts:")
     }
 
     pub fn keys(&self) -> &[String] {
@@ -53,7 +61,11 @@ impl Ask {
             (key.clone(), value)
         };
         let context: Map<_, _> = self.context.iter().map(value).collect();
-        json!({ "action": self.action, "resource": self.resource, "context": context })
+        let mut ask = json!({ "action": self.action, "resource": self.resource, "context": context });
+        if let Some(principal) = &self.principal {
+            ask["principal"] = json!(principal);
+        }
+        ask
     }
 
     /// The action, and kinds instead of names: what policies that grant packages, blobs and the owner keep apart.

@@ -20,7 +20,7 @@ pub const FORBIDDEN: &str = "ExplicitlyDenied";
 pub struct Policies {
     /// The policies of the role.
     pub role: Vec<Value>,
-    /// The policy of the bucket or key.
+    /// The policy of the bucket, or the trust policy of the role that is assumed.
     pub resource: Option<Value>,
     pub boundary: Option<Value>,
 }
@@ -36,12 +36,12 @@ impl Policies {
     }
 
     /// Returns the verdict on each request: [`ALLOWED`], [`FORBIDDEN`], or another word if no policy allows it. The policy
-    /// of the resource is that of the bucket.
+    /// of the resource is that of the bucket, or of the role that is assumed.
     pub fn judge(&self, asks: &[Ask]) -> Vec<String> {
-        if self.resource.is_some() && !asks.iter().all(Ask::is_of_s3) {
+        if self.resource.is_some() && !asks.iter().all(Ask::has_resource_policy) {
             let others = Self { resource: None, ..self.clone() };
             let one = |ask: &Ask| {
-                let policies = if ask.is_of_s3() { self } else { &others };
+                let policies = if ask.has_resource_policy() { self } else { &others };
                 policies.judge(std::slice::from_ref(ask)).remove(0)
             };
             return asks.iter().map(one).collect();

@@ -23,6 +23,8 @@ pub enum GrantState {
     Denied(String),
     /// No request has shown it, for this reason.
     NotKnown(String),
+    /// It was not tried: the permission is for requests that write, and only [`Trial::Reads`] was asked for.
+    NotTried,
 }
 
 /// The extent to which permissions are tried.

@@ -12,6 +12,7 @@ use crate::{
     model::{PackageName, Trial},
 };
 use findings::Findings;
+use sides::Owner;
 use std::time::Duration;
 
 /// The time by which an examination may exceed the deadline, so that the error of a last try is reported.
@@ -35,7 +36,7 @@ impl Doctor {
     }
 
     /// Also sends requests that write: ones that the store's server must refuse, ones that write the same owner again,
-    /// and ones under a condition that can't hold.
+    /// and ones under a condition that can't hold, to learn the permissions to write and delete.
     #[must_use]
     pub fn probe(self, probe: bool) -> Self {
         Self { probe, ..self }
@@ -83,17 +84,19 @@ impl Client {
         &self,
         options: &Doctor,
         identity: Seen<Option<Identity>>,
-        owner: Seen<Option<String>>,
+        owner: Seen<Owner>,
         found: &Findings,
     ) {
         let own = match (&identity, &owner) {
-            (Some(identity), Some(owner)) => self.examine_owner(identity.as_ref(), owner.as_deref(), found),
+            (Some(identity), Some(Owner::Known(owner))) => {
+                self.examine_owner(identity.as_ref(), owner.as_deref(), found)
+            }
             _ => false,
         };
         let probed = if let (Some(Some(identity)), true) = (&identity, options.probe && own) {
             self.examine_server(identity, found).await
         } else {
-            sides::note_unprobed(options.probe, found);
+            sides::note_unprobed(options.probe, matches!(owner, Some(Owner::Known(_))), found);
             false
         };
         let trial = |allowed| if options.probe && allowed { Trial::Writes } else { Trial::Reads };
@@ -107,7 +110,7 @@ impl Client {
         if owner.is_some() {
             let tried = self.retry_policy.run("trying the permissions", || self.store.grants(trial(probed)));
             match tried.await {
-                Ok(grants) => grants::of_store(&grants, found),
+                Ok(grants) => grants::of_store(&grants, options.probe, found),
                 Err(fault) => found.failed("store_grants", &Error::Store(fault)),
             }
         }

@@ -171,7 +171,7 @@ pub trait Store: fmt::Debug + Send + Sync {
     }
 
     /// Tries which permissions the credentials have, with requests that change nothing. With [`Trial::Writes`], the
-    /// server must have passed [`probe`](Self::probe): another one may obey a request that should be refused. Empty
+    /// server must not have failed [`probe`](Self::probe): such a server may obey a request that should be refused. Empty
     /// for a store without permissions.
     async fn grants(&self, trial: Trial) -> Result<Vec<Grant>, Fault> {
         let _ = trial;

@@ -16,8 +16,9 @@ use crate::{
 
 /// Examine the set-up: configuration, table, bucket, clocks and permissions; changes nothing
 ///
-/// Prints a line for each fact: ok, warn, fail, or unknown if it may not be seen; and the command that repairs it.
-/// Exits with 8 if something must be repaired, else with 10 or 7 if the ledger or the store can't be read.
+/// Prints a line for each fact: ok; warn or fail, with the command that repairs it; or unknown if it may not be seen or was
+/// not tried, with the command that finds it out. Exits with 8 if something must be repaired, else with 10 or 7 if the ledger
+/// or the store can't be read.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     /// Also test the store's server, and the permissions to write, with writes that change nothing
@@ -111,7 +112,8 @@ async fn identity(context: &Context<'_>) -> Finding {
 
 fn line(finding: &Finding) -> String {
     let detail = render::escaped(&finding.detail);
-    let repair = finding.repair.as_deref().map(|repair| format!("; to repair: {}", render::escaped(repair)));
+    let aim = if finding.verdict == Verdict::Unknown { "to find out" } else { "to repair" };
+    let repair = finding.repair.as_deref().map(|repair| format!("; {aim}: {}", render::escaped(repair)));
     format!(
         "{:<7}  {}  {detail}{}",
         finding.verdict,

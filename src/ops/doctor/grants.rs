@@ -3,10 +3,13 @@
 use super::findings::{Finding, Findings, Verdict};
 use crate::model::{Grant, GrantState, PackageName, roles_granting};
 
+/// The command that tries the permissions to write.
+pub(super) const PROBE: &str = "sacker doctor --probe";
+
 /// Adds a finding for each permission on the ledger.
 pub(super) fn of_ledger(grants: &[Grant], package: Option<&PackageName>, probe: bool, found: &Findings) {
     for grant in grants {
-        found.add(finding(grant));
+        found.add(finding(grant, probe));
     }
     // Elsewhere nothing was tried, or one permission to write is for all packages.
     if !grants.iter().any(|grant| grant.action.starts_with("dynamodb:")) {
@@ -15,7 +18,7 @@ pub(super) fn of_ledger(grants: &[Grant], package: Option<&PackageName>, probe: 
     let name = "grant:dynamodb:writes";
     if !probe {
         let detail = "the permissions to write are tried only with --probe";
-        found.add(Finding::new(name, Verdict::Unknown, detail).repair("sacker doctor --probe"));
+        found.add(Finding::new(name, Verdict::Unknown, detail).repair(PROBE));
     } else if package.is_none() {
         let detail = "the permissions to write are tried for a package only with --package";
         found
@@ -24,14 +27,14 @@ pub(super) fn of_ledger(grants: &[Grant], package: Option<&PackageName>, probe: 
 }
 
 /// Adds a finding for each permission on the store.
-pub(super) fn of_store(grants: &[Grant], found: &Findings) {
+pub(super) fn of_store(grants: &[Grant], probe: bool, found: &Findings) {
     for grant in grants {
-        found.add(finding(grant));
+        found.add(finding(grant, probe));
     }
 }
 
 /// Returns the finding of a permission. A permission that is missing is no defect: it depends on the role.
-fn finding(grant: &Grant) -> Finding {
+fn finding(grant: &Grant, probe: bool) -> Finding {
     let roles = roles_granting([(grant.action, grant.resource.as_str())]).join(", ");
     let roles = if roles.is_empty() { roles } else { format!(" (for: {roles})") };
     let on = format!("{} on {}{roles}", grant.action, grant.resource);
@@ -39,6 +42,12 @@ fn finding(grant: &Grant) -> Finding {
         GrantState::Granted => (Verdict::Ok, format!("{on} is allowed")),
         GrantState::Denied(_) => (Verdict::Ok, format!("{on} is not allowed")),
         GrantState::NotKnown(why) => (Verdict::Unknown, format!("{on} is unknown: {why}")),
+        GrantState::NotTried if probe => (
+            Verdict::Unknown,
+            format!("{on} is unknown: without a test of the server, nothing is written to it"),
+        ),
+        GrantState::NotTried => (Verdict::Unknown, format!("{on} is unknown: it is tried only with --probe")),
     };
-    Finding::new(format!("grant:{}:{}", grant.action, grant.resource), verdict, detail)
+    let found = Finding::new(format!("grant:{}:{}", grant.action, grant.resource), verdict, detail);
+    if grant.state == GrantState::NotTried && !probe { found.repair(PROBE) } else { found }
 }

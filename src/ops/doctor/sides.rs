@@ -1,10 +1,13 @@
 //! The examination of the ledger and of the store, each by itself, and of the relation between the two.
 
-use super::findings::{Finding, Findings, Verdict};
+use super::{
+    findings::{Finding, Findings, Verdict},
+    grants::PROBE,
+};
 use crate::{
     fault::FaultKind,
     ledger::{self, CLOCKS_DIFFER, Identity},
-    model::Timestamp,
+    model::{GrantState, Timestamp, Trial},
     ops::{client::Client, error::Error, kind::ErrorKind},
 };
 use std::time::{Duration, Instant};
@@ -15,6 +18,15 @@ const SLOW: Duration = Duration::from_millis(500);
 const REFUSED: Duration = Duration::from_mins(5);
 
 const INIT: &str = "sacker init";
+
+/// The owner of a store that can be used.
+#[derive(Debug)]
+pub(super) enum Owner {
+    /// The store states this owner, or none.
+    Known(Option<String>),
+    /// The credentials may not read it: the roles that only download need not.
+    Hidden,
+}
 
 impl Client {
     /// Examines the ledger; returns its identity, if it could be read.
@@ -62,18 +74,23 @@ impl Client {
         Some(identity)
     }
 
-    /// Examines the store; returns its owner, if it could be read.
-    pub(super) async fn examine_store(&self, found: &Findings) -> Option<Option<String>> {
+    /// Examines the store; returns its owner, if the store can be used.
+    pub(super) async fn examine_store(&self, found: &Findings) -> Option<Owner> {
         let owner = match self.owner().await {
-            Ok(owner) => owner,
+            Ok(owner) => Owner::Known(owner),
             Err(error) => {
-                found.add(unreadable("store", &error));
-                return None;
+                if error.kind() != ErrorKind::Denied || !self.may_use_store().await {
+                    found.add(unreadable("store", &error));
+                    return None;
+                }
+                let finding = Finding::of_error("store_owner", &error);
+                found.add(Finding { verdict: Verdict::Unknown, kind: None, ..finding });
+                Owner::Hidden
             }
         };
         found.ok("store", format!("{} can be read", self.store.describe()));
         let began = Instant::now();
-        if self.owner().await.is_ok() {
+        if matches!(owner, Owner::Known(_)) && self.owner().await.is_ok() {
             found.add(round_trip("store_round_trip", began.elapsed()));
         }
         found.clock("store_clock", self.store.time(), Timestamp::now());
@@ -83,6 +100,12 @@ impl Client {
             Err(fault) => found.add(unseen("bucket_settings", &Error::Store(fault))),
         }
         Some(owner)
+    }
+
+    /// Returns true if the credentials have some permission on the store.
+    async fn may_use_store(&self) -> bool {
+        let tried = self.retry_policy.run("trying the permissions", || self.store.grants(Trial::Reads));
+        tried.await.is_ok_and(|grants| grants.iter().any(|grant| grant.state == GrantState::Granted))
     }
 
     /// Compares the store's owner with the ledger; returns true if the store is the ledger's own.
@@ -131,12 +154,12 @@ impl Client {
 }
 
 /// Notes that the store's server was not tested.
-pub(super) fn note_unprobed(wanted: bool, found: &Findings) {
+pub(super) fn note_unprobed(wanted: bool, knows_owner: bool, found: &Findings) {
     let server = |detail| Finding::new("server", Verdict::Unknown, detail);
-    found.add(if wanted {
-        server("the store's server was not tested: the store does not belong to this ledger")
-    } else {
-        server("the store's server is tested only with --probe").repair("sacker doctor --probe")
+    found.add(match (wanted, knows_owner) {
+        (true, true) => server("the store's server was not tested: the store does not belong to this ledger"),
+        (true, false) => server("the store's server was not tested: the owner of the store can't be read"),
+        (false, _) => server("the store's server is tested only with --probe").repair(PROBE),
     });
 }
 

@@ -38,11 +38,10 @@ pub(super) async fn grants(store: &S3Store, trial: Trial) -> Result<Vec<Grant>, 
     };
     let answer = client.list_multipart_uploads().bucket(bucket).prefix(&store.prefix).max_uploads(1).send();
     let uploads = judged(store, answer.instrument(debug_span!("s3.ListMultipartUploads")).await, &[])?;
-    let (put, abort) = match trial {
-        Trial::Reads => (untried(), untried()),
+    let [put, abort, delete] = match trial {
+        Trial::Reads => [const { GrantState::NotTried }; 3],
         Trial::Writes => writes(store, &blob).await?,
     };
-    let delete = "no request that changes nothing needs it".to_owned();
     let grant = |action, resource: &str, state| Grant { action, resource: resource.to_owned(), state };
     Ok(vec![
         grant("s3:ListBucket", bucket, list),
@@ -51,16 +50,14 @@ pub(super) async fn grants(store: &S3Store, trial: Trial) -> Result<Vec<Grant>, 
         grant("s3:ListBucketMultipartUploads", bucket, uploads),
         grant("s3:PutObject", &blobs, put),
         grant("s3:AbortMultipartUpload", &blobs, abort),
-        grant("s3:DeleteObject", &blobs, GrantState::NotKnown(delete)),
+        grant("s3:DeleteObject", &blobs, delete),
     ])
 }
 
-fn untried() -> GrantState {
-    GrantState::NotKnown("only requests that read were tried".to_owned())
-}
-
-/// Tries to replace an object that does not exist, and to abort an upload that does not exist.
-async fn writes(store: &S3Store, blob: &str) -> Result<(GrantState, GrantState), Fault> {
+/// Tries to replace and to delete an object that does not exist, and to abort an upload that does not exist. On a server
+/// that ignores the conditions, the first would make an empty object: the last removes it, and so does a collection, since
+/// no version has this hash.
+async fn writes(store: &S3Store, blob: &str) -> Result<[GrantState; 3], Fault> {
     let (client, bucket) = (&store.client, store.bucket.as_str());
     let request =
         client.put_object().bucket(bucket).key(blob).if_match("\"0\"").body(ByteStream::from_static(b""));
@@ -68,7 +65,11 @@ async fn writes(store: &S3Store, blob: &str) -> Result<(GrantState, GrantState),
     let put = judged(store, answer, &[404, 412])?;
     let request = client.abort_multipart_upload().bucket(bucket).key(blob).upload_id(NOTHING);
     let answer = request.send().instrument(debug_span!("s3.AbortMultipartUpload", key = blob)).await;
-    Ok((put, judged(store, answer, &[404])?))
+    let abort = judged(store, answer, &[404])?;
+    // With `*`, S3 wants no permission but this one, and answers 404 or 412.
+    let request = client.delete_object().bucket(bucket).key(blob).if_match("*");
+    let answer = request.send().instrument(debug_span!("s3.DeleteObject", key = blob)).await;
+    Ok([put, abort, judged(store, answer, &[404, 412])?])
 }
 
 /// Returns the meaning of an answer: a success, or an error with one of these statuses, means that the request was

@@ -84,6 +84,15 @@ fn the_server_is_tested_with_probe_alone() {
     sandbox.ok(&["init", "-q"]);
     let (code, lines) = examine(&sandbox, &[]);
     assert_eq!((code, find(&lines, "server")["status"].as_str()), (0, Some("unknown")));
+    for action in ["s3:PutObject", "s3:AbortMultipartUpload", "s3:DeleteObject"] {
+        let name = format!("grant:{action}:blobs/sha256/*");
+        assert_eq!(find(&lines, &name)["repair"], "sacker doctor --probe");
+        assert_eq!(find(&lines, &name)["status"], "unknown");
+    }
+    let shown = sandbox.run(&["doctor"]);
+    let unknown: Vec<_> = shown.lines().filter(|line| line.starts_with("1| unknown")).collect();
+    assert!(unknown.len() >= 5 && unknown.iter().all(|line| !line.contains("to repair")), "{shown}");
+    assert!(shown.contains("it is tried only with --probe; to find out: sacker doctor --probe"), "{shown}");
     let (code, lines) = examine(&sandbox, &["--probe", "--package", "app"]);
     assert_eq!(code, 0, "{lines:?}");
     for name in ["server_if_none_match", "server_checksum_sha256", "server_complete_if_none_match"] {
@@ -97,8 +106,10 @@ fn the_server_is_tested_with_probe_alone() {
         let grant = find(&lines, &format!("grant:{action}:{on}"));
         assert!(grant["detail"].as_str().unwrap().ends_with("is allowed"), "{grant}");
     }
-    let put = find(&lines, "grant:s3:PutObject:blobs/sha256/*");
-    assert!(put["detail"].as_str().unwrap().ends_with("is allowed"), "{put}");
+    for action in ["s3:PutObject", "s3:AbortMultipartUpload", "s3:DeleteObject"] {
+        let grant = find(&lines, &format!("grant:{action}:blobs/sha256/*"));
+        assert!(grant["detail"].as_str().unwrap().ends_with("is allowed"), "{grant}");
+    }
     // Nothing was left behind.
     assert_eq!(sandbox.ok(&["list"]), "");
     assert_eq!(sandbox.ok(&["fsck"]), "");

@@ -80,7 +80,7 @@ impl Place {
     /// Makes the state that a command needs, and returns its line.
     fn prepare(&self, row: &Row) -> String {
         self.freshen();
-        let mut number = String::new();
+        let (mut number, mut other) = (String::new(), String::new());
         for line in row.before {
             let said = self.administer(&line.replace("{n}", &number));
             if line.starts_with("add") {
@@ -97,8 +97,10 @@ impl Place {
                 self.administer("add other large");
             }
             Scene::Abandoned => self.abandon(),
+            Scene::Other => other = self.make_other(true),
+            Scene::Empty => other = self.make_other(false),
         }
-        row.line.replace("{n}", &number)
+        row.line.replace("{n}", &number).replace("{other}", &other)
     }
 
     /// Runs a command as the guard's role, and checks that it changed nothing if it was denied.
@@ -111,15 +113,47 @@ impl Place {
         self.guard.set(Some(policies));
         let output = self.run(&line);
         let cell = self.judged(row, &output);
-        if !cell.allowed {
+        if !cell.allowed || line.starts_with("doctor") {
             let after = self.items();
             let changed = before.symmetric_difference(&after);
-            // Who may update blobs but not delete objects condemns the garbage, which the collector then removes.
-            let condemned = |item: &&String| line.starts_with("gc --delete") && item.contains(": \"B#");
-            let changed: Vec<_> = changed.filter(|item| !condemned(item)).collect();
+            // Who may update blobs but not delete objects condemns the garbage, which the collector then removes. Who may
+            // write the ledger but not the store begins to import.
+            let begun = match row.scene {
+                Scene::Other => ["\"M\"", ": \"B#"].as_slice(),
+                _ if line.starts_with("gc --delete") => &[": \"B#"],
+                _ => &[],
+            };
+            let changed: Vec<_> =
+                changed.filter(|item| !begun.iter().any(|kind| item.contains(kind))).collect();
             assert!(changed.is_empty(), "`{line}` was denied and changed {changed:?}: {}", cell.said);
         }
+        match row.scene {
+            // An import that was begun is completed, entries of no package are removed, and a lost object is stored again.
+            Scene::Other if !cell.allowed => drop(self.administer(&line)),
+            Scene::Ghosts if !cell.allowed => drop(self.administer("fsck --repair")),
+            Scene::Lost => drop(self.administer("add lost lost")),
+            _ => {}
+        }
         cell
+    }
+
+    /// Makes another ledger and store, if they are to be filled, and exports them: they hold all that this one holds, and one
+    /// more package. Returns the beginning of their addresses.
+    fn make_other(&self, filled: bool) -> String {
+        let (name, package) = (backends::unique("other"), backends::unique("web/incoming"));
+        let address = format!("file://{}/", self.sandbox.path(&name).display());
+        if filled {
+            let at = format!("--ledger {address}ledger --store {address}store");
+            let [from_ledger, from_store] =
+                ["SACKER_LEDGER", "SACKER_STORE"].map(|name| self.sandbox.variable(name));
+            let copy = format!("copy --from-ledger {from_ledger} --from-store {from_store}");
+            for line in [copy, format!("add {package} fresh --tag live")] {
+                self.administer(&format!("{line} {at}"));
+            }
+            std::fs::remove_file(self.sandbox.path("incoming")).ok();
+            self.administer(&format!("export -o incoming --blobs incoming-blobs {at}"));
+        }
+        address
     }
 
     fn fresh_cell(&self, row: &'static Row, policies: &Policies) -> Cell {

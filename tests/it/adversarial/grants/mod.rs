@@ -2,6 +2,7 @@
 //! evaluator of IAM policies whether the role may do what the command asks for.
 
 mod column;
+mod doctor;
 mod messages;
 mod removal;
 mod rows;
@@ -114,6 +115,9 @@ fn every_command_is_run_as_every_role() {
             let place = Place::new();
             let cells = column(&place, &role.policies());
             cells.iter().filter(|cell| !cell.allowed).for_each(messages::hint_is_true);
+            for cell in cells.iter().filter(|cell| cell.row.line.starts_with("doctor")) {
+                doctor::report_is_true(role, cell, cell.row.line.contains("--probe"));
+            }
             removal::each_statement_counts(role, &place, &cells);
             cells
         };

@@ -20,7 +20,9 @@ struct Asked<'a> {
 impl<'a> Asked<'a> {
     fn new(cells: &'a [Cell]) -> Self {
         let mut by_shape = BTreeMap::<_, (Ask, Vec<_>)>::new();
-        for cell in cells.iter().filter(|cell| cell.allowed) {
+        // `doctor` asks for more than its role has.
+        let counts = |cell: &&Cell| cell.allowed && !cell.row.line.starts_with("doctor");
+        for cell in cells.iter().filter(counts) {
             for ask in &cell.asks {
                 by_shape.entry(ask.shape()).or_insert_with(|| (ask.clone(), vec![])).1.push(cell);
             }
@@ -78,12 +80,12 @@ pub fn each_statement_counts(role: &Role, place: &Place, cells: &[Cell]) {
         let changed = asked.changed(&without);
         assert!(!changed.is_empty(), "{}: no command needs the statement {name}", role.title);
         let policies = Policies::of(&without);
-        let denied = changed.iter().filter(|cell| cell.row.scene != Scene::New);
-        assert!(
-            denied.map(|cell| place.cell(cell.row, &policies)).any(|cell| !cell.allowed),
-            "{}: without the statement {name}, every command still runs",
-            role.title
-        );
+        let cells = changed.iter().filter(|cell| cell.row.scene != Scene::New);
+        let denied = cells.map(|cell| place.cell(cell.row, &policies)).find(|cell| !cell.allowed);
+        let denied = denied.unwrap_or_else(|| {
+            panic!("{}: without the statement {name}, every command still runs", role.title)
+        });
+        println!("{}: without the statement {name}, `{}` is denied", role.title, denied.row.line);
     }
     let idle: Vec<_> = without_each_word(&document)
         .into_iter()

@@ -5,7 +5,8 @@
 pub struct Row {
     /// Its name in the table of the page; none if it is not there.
     pub name: Option<&'static str>,
-    /// `{n}` is the version that the line before it added.
+    /// `{n}` is the version that the line before it added; `{ledger}` and `{store}` are those with IAM, `{other}` is the
+    /// address of the other ledger and store.
     pub line: &'static str,
     /// The lines that an administrator runs before it, so that there is something to do each time.
     pub before: &'static [&'static str],
@@ -31,6 +32,10 @@ pub enum Scene {
     Overtaken,
     /// The bucket has an upload that nobody finished for years.
     Abandoned,
+    /// Another ledger and store, without IAM, hold what this one holds and one more package, and were exported to `incoming`.
+    Other,
+    /// Another ledger and store, without IAM, do not exist yet.
+    Empty,
 }
 
 const fn row(name: &'static str, line: &'static str) -> Row {
@@ -42,7 +47,7 @@ const fn after(name: &'static str, line: &'static str, before: &'static [&'stati
 }
 
 /// Each `fresh` has other bytes. The packages of publisher and promoter are `app` and `web/*`.
-pub const ROWS: [Row; 41] = [
+pub const ROWS: [Row; 46] = [
     row("list -l", "list -l"),
     row("versions", "versions app"),
     row("tags", "tags app"),
@@ -75,6 +80,17 @@ pub const ROWS: [Row; 41] = [
     Row { scene: Scene::Ghosts, ..row("fsck --repair", "fsck --repair") },
     row("audit", "audit"),
     row("export", "export"),
+    Row { scene: Scene::Other, ..row("import", "import incoming --blobs incoming-blobs") },
+    Row { scene: Scene::Other, ..row("copy", "copy --from-ledger {other}ledger --from-store {other}store") },
+    Row {
+        scene: Scene::Empty,
+        ..row(
+            "copy` to another ledger `",
+            "copy --ledger {other}ledger --store {other}store --from-ledger {ledger} --from-store {store}",
+        )
+    },
+    row("doctor", "doctor"),
+    row("doctor --probe", "doctor --probe --package app"),
     row("init", "init"),
     Row { scene: Scene::New, ..row("init` of a new table and bucket `", "init") },
     // Each pattern of packages counts.

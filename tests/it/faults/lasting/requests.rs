@@ -3,12 +3,16 @@
 use crate::support::world::{of, retry_policy, version};
 use futures_util::{StreamExt, TryStreamExt};
 use sacker::{
+    fault::{Fault, FaultKind},
     ledger::{
         AddRequest, ApplyRequest, Author, ChangeRequest, PackageQuery, ProtectRequest, RollbackRequest,
         TableLedger, TagRequest, UntagRequest,
     },
     model::{Labels, Plan, Protection, ReleaseChange, Spec, TagName, Timestamp, Version},
-    ops::{AddInput, Client, Download, Error, FilesOptions, Foreign, Fsck, GcOptions, SavedHead, Target},
+    ops::{
+        AddInput, Client, Doctor, Download, Error, ErrorKind, FilesOptions, Foreign, Fsck, GcOptions,
+        SavedHead, Target, Verdict,
+    },
     retry::{Cancellation, RetryPolicy},
     store::{memory::MemoryStore, named::DirectoryFiles},
     table::memory::MemoryTable,
@@ -16,7 +20,7 @@ use sacker::{
 use std::{io, path::Path, sync::Arc, time::Duration};
 
 /// Every operation, and the number of runs of tries that it makes at the same time.
-pub const OPERATIONS: [(&str, usize); 35] = [
+pub const OPERATIONS: [(&str, usize); 37] = [
     ("add", 2),
     ("add --tag", 2),
     ("add --if-changed", 2),
@@ -53,6 +57,8 @@ pub const OPERATIONS: [(&str, usize); 35] = [
     ("copy", 8),
     ("copy --from-ledger", 8),
     ("import --from", 2),
+    ("doctor", 2),
+    ("doctor --probe", 2),
 ];
 
 pub fn author() -> Author {
@@ -101,6 +107,19 @@ fn elsewhere() -> Client {
     let retry_policy = RetryPolicy::seeded(Duration::from_mins(1), Cancellation::new(), 3);
     let ledger = TableLedger::new(Arc::new(MemoryTable::new()), retry_policy.clone());
     Client::new(Arc::new(ledger), Arc::new(MemoryStore::new()), retry_policy, std::env::temp_dir())
+}
+
+/// Examines a set-up. A finding is no error: the first failure is returned as one.
+async fn examine(client: &Client, probe: bool) -> Result<(), Error> {
+    let report = client.doctor(&Doctor::new().probe(probe).package(Some(of("app")))).await;
+    let failed = report.findings.iter().find(|finding| finding.verdict == Verdict::Fail);
+    let Some(failed) = failed else { return Ok(()) };
+    let kind = match failed.kind {
+        Some(ErrorKind::Unavailable) if failed.detail.contains("too many requests") => FaultKind::Throttled,
+        Some(ErrorKind::Unavailable) => FaultKind::Unavailable,
+        _ => FaultKind::Unexpected,
+    };
+    Err(Error::Store(Fault::new(kind, "examining the set-up", failed.detail.clone())))
 }
 
 /// Does an operation to the scene that [`prepare`] has made.
@@ -175,6 +194,8 @@ async fn move_data(name: &str, client: &Client, dir: &Path) -> Result<(), Error>
             prepare(&source, dir).await;
             client.copy_from(&source, false, &mut |_| ()).await.map(drop)
         }
+        "doctor" => examine(client, false).await,
+        "doctor --probe" => examine(client, true).await,
         "copy --from-ledger" => elsewhere().copy_from(client, false, &mut |_| ()).await.map(drop),
         "import --from" => {
             let options = FilesOptions::new("{version}".parse().unwrap()).package(Some(of("imported")));

@@ -3,9 +3,9 @@
 use async_trait::async_trait;
 use sacker::{
     fault::{Fault, FaultKind},
-    model::{Address, Created},
+    model::{Address, Created, Grant, Setting, Trial},
     store::{Body, Content, Listing, Put, PutError, Sending, Stat, Store},
-    table::{Item, Key, Page, Query, Table, TransactError, Transaction},
+    table::{Access, Item, Key, Page, Query, Table, TransactError, Transaction},
 };
 use std::{
     fmt,
@@ -144,6 +144,16 @@ impl Table for Under<dyn Table> {
         self.fault_schedule.send(Place::Table, true, self.inner.create()).await
     }
 
+    async fn settings(&self) -> Result<Vec<Setting>, Fault> {
+        self.fault_schedule.read(Place::Table, self.inner.settings()).await
+    }
+
+    async fn grants(&self, accesses: &[(Access, Key)]) -> Result<Vec<Grant>, Fault> {
+        let writes = [Access::Put, Access::Update, Access::Check];
+        let changes = accesses.iter().any(|(access, _)| writes.contains(access));
+        self.fault_schedule.send(Place::Table, changes, self.inner.grants(accesses)).await
+    }
+
     async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, Fault> {
         self.fault_schedule.read(Place::Table, self.inner.get_many(keys)).await
     }
@@ -173,6 +183,18 @@ impl Store for Under<dyn Store> {
 
     async fn create(&self) -> Result<Created, Fault> {
         self.fault_schedule.send(Place::Store, true, self.inner.create()).await
+    }
+
+    async fn settings(&self) -> Result<Vec<Setting>, Fault> {
+        self.fault_schedule.read(Place::Store, self.inner.settings()).await
+    }
+
+    async fn probe(&self, owner: &str) -> Result<Vec<Setting>, Fault> {
+        self.fault_schedule.send(Place::Store, true, self.inner.probe(owner)).await
+    }
+
+    async fn grants(&self, trial: Trial) -> Result<Vec<Grant>, Fault> {
+        self.fault_schedule.send(Place::Store, trial == Trial::Writes, self.inner.grants(trial)).await
     }
 
     async fn owner(&self) -> Result<Option<String>, Fault> {

@@ -153,9 +153,12 @@ impl Guard {
         (std::mem::take(&mut state.seen), std::mem::take(&mut state.denied))
     }
 
-    /// Returns a command line with the addresses of the proxies.
+    /// Returns a command line with the addresses of the proxies, unless it names a ledger itself.
     pub fn line(&self, line: &str) -> Vec<String> {
-        line.split(' ').map(str::to_owned).chain(self.flags.iter().cloned()).collect()
+        let [_, ledger, _, store] = &self.flags;
+        let words = line.split(' ').map(|word| word.replace("{ledger}", ledger).replace("{store}", store));
+        let flags = self.flags.iter().filter(|_| !line.contains(" --ledger ")).cloned();
+        words.chain(flags).collect()
     }
 }
 

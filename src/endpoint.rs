@@ -1,5 +1,8 @@
 //! Addresses of services, and the removal of credentials from them.
 
+mod postgres;
+
+pub use postgres::{PostgresHost, PostgresPlace, PostgresTls};
 use url::Url;
 
 /// Settings of one service that take precedence over the standard configuration.

@@ -56,6 +56,7 @@
 //! | `s3` | yes | stores in S3: `s3://BUCKET` |
 //! | `sqlite` | yes | the embedded ledger: `file:///DIR`, with a bundled SQLite |
 //! | `zookeeper` | no | ledgers in ZooKeeper: `zookeeper://HOST:PORT/ROOT` |
+//! | `postgres` | no | the ledger in PostgreSQL: `postgres://USER@HOST/DB` |
 //! | `aws` | by `dynamodb` and `s3` | what these two share; it does nothing alone |
 //!
 //! A store in a directory is always there. A library that publishes to AWS needs `default-features = false, features =

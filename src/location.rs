@@ -3,6 +3,7 @@
 //! | URL | as a ledger | as a store | cargo feature |
 //! |---|---|---|---|
 //! | `dynamodb://TABLE[?region=R&endpoint=URL]` | a DynamoDB table | | `dynamodb` |
+//! | `postgres://USER@HOST[:PORT][,…]/DB[?table=T&sslmode=M]` | a PostgreSQL table | | `postgres` |
 //! | `s3://BUCKET[/PREFIX][?region=R&endpoint=URL]` | only with the feature `weak-s3-ledger` | an S3 bucket | `s3` |
 //! | `zookeeper://HOST:PORT,…/ROOT[?user=U&password_file=PATH]` | a node of a ZooKeeper ensemble | | `zookeeper` |
 //! | `file:///DIR` | the embedded ledger | a directory | `sqlite`, for the ledger |
@@ -10,7 +11,8 @@
 //! | `git+https://…[#REF]`, `git+ssh://…[#REF]` | a ref of a remote git repository | | `git` |
 //!
 //! A URL of a back end whose feature this build lacks is refused, and the error names the feature. Credentials are
-//! never part of a URL: they come from AWS's standard configuration, from git's, or a user's password from a file.
+//! never part of a URL: they come from AWS's standard configuration, from git's or PostgreSQL's, or a user's
+//! password from a file.
 
 mod bucket;
 mod directory;
@@ -21,6 +23,7 @@ mod given;
 mod open;
 mod url;
 
+pub use crate::endpoint::{PostgresHost, PostgresPlace, PostgresTls};
 pub use bucket::Bucket;
 pub use ensemble::Ensemble;
 pub use error::Error;

@@ -37,7 +37,10 @@ impl Places {
     pub fn endpoint(&self, side: Side) -> Option<&Endpoint> {
         let ledger = match &self.ledger {
             LedgerUrl::Dynamo { endpoint, .. } => Some(endpoint),
-            LedgerUrl::Directory(_) | LedgerUrl::Git(_) | LedgerUrl::Zookeeper(_) => None,
+            LedgerUrl::Directory(_)
+            | LedgerUrl::Git(_)
+            | LedgerUrl::Postgres(_)
+            | LedgerUrl::Zookeeper(_) => None,
             #[cfg(feature = "weak-s3-ledger")]
             LedgerUrl::WeakS3(Bucket { endpoint, .. }) => Some(endpoint),
         };

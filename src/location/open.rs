@@ -14,6 +14,8 @@ use crate::store::s3::{S3Files, S3Store};
 use crate::table::dynamodb::{DynamoTable, rows};
 #[cfg(feature = "git")]
 use crate::table::git::GitTable;
+#[cfg(feature = "postgres")]
+use crate::table::postgres::{PostgresTable, Standard};
 #[cfg(feature = "sqlite")]
 use crate::table::sqlite::SqliteTable;
 #[cfg(feature = "zookeeper")]
@@ -99,6 +101,15 @@ pub async fn open_ledger(
             let table = DynamoTable::new(client, table.clone());
             let ledger = crate::ledger::TableLedger::new(Arc::new(table), retry_policy);
             Arc::new(ledger.with_server_time(aws.dynamodb_time()))
+        }
+        #[cfg(not(feature = "postgres"))]
+        LedgerUrl::Postgres(_) => return Err(not_built("ledger URL", ledger, "postgres")),
+        #[cfg(feature = "postgres")]
+        LedgerUrl::Postgres(place) => {
+            let table = PostgresTable::new(place.clone(), Standard::of_process());
+            let time = table.server_time();
+            let ledger = crate::ledger::TableLedger::new(Arc::new(table), retry_policy);
+            Arc::new(ledger.with_server_time(time))
         }
         #[cfg(not(feature = "sqlite"))]
         LedgerUrl::Directory(_) => return Err(not_built("ledger URL", ledger, "sqlite")),

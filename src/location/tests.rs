@@ -84,6 +84,28 @@ fn a_password_is_never_shown() {
     }
 }
 
+#[cfg(feature = "postgres")]
+#[test]
+fn a_table_in_postgresql_is_read_and_printed() {
+    let text = "postgres://ann@db1,db2:5433/acme?table=releases.ledger&sslmode=verify-full";
+    let ledger: LedgerUrl = text.parse().unwrap();
+    assert_eq!(ledger.to_string(), text);
+    assert_eq!(text.replace("postgres:", "postgresql:").parse(), Ok(ledger));
+    for url in
+        ["postgres://ann:secret@db/acme", "postgres://ann@db/acme?password=secret", "postgres://secret@@/x"]
+    {
+        let error = url.parse::<LedgerUrl>().unwrap_err();
+        assert!(!why(&error).contains("secret"), "{error}");
+    }
+}
+
+#[cfg(not(feature = "postgres"))]
+#[test]
+fn a_table_in_postgresql_names_its_feature() {
+    let error = "postgres://ann:secret@db/acme".parse::<LedgerUrl>().unwrap_err();
+    assert!(why(&error).contains("`postgres`") && !why(&error).contains("secret"), "{error}");
+}
+
 #[cfg(not(feature = "weak-s3-ledger"))]
 #[test]
 fn a_ledger_on_s3_is_refused_by_name() {

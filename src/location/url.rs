@@ -8,9 +8,7 @@ use super::{
     git::{self, GitPlace},
     given::Given,
 };
-use crate::endpoint::Endpoint;
-#[cfg(not(feature = "weak-s3-ledger"))]
-use crate::endpoint::without_credentials;
+use crate::endpoint::{Endpoint, PostgresPlace, without_credentials};
 use std::{fmt, path::PathBuf, str::FromStr};
 
 const LEDGER_URL: &str = "ledger URL";
@@ -27,6 +25,8 @@ pub enum LedgerUrl {
         /// Settings that win over the standard configuration.
         endpoint: Endpoint,
     },
+    /// In a table of a PostgreSQL database.
+    Postgres(PostgresPlace),
     /// In an embedded database in this directory, an absolute path.
     Directory(PathBuf),
     /// In a git repository.
@@ -82,6 +82,9 @@ impl FromStr for LedgerUrl {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
+        if let Some(place) = postgres(text) {
+            return place;
+        }
         if text.starts_with(ensemble::SCHEME) {
             let ensemble = Ensemble::parse(LEDGER_URL, text)?;
             super::given::needs(LEDGER_URL, text, cfg!(feature = "zookeeper"), "zookeeper")?;
@@ -115,7 +118,7 @@ impl FromStr for LedgerUrl {
             #[cfg(not(feature = "weak-s3-ledger"))]
             "s3" => Err(Error::WeakLedger { url: without_credentials(text) }),
             scheme => Err(given.invalid(format!(
-                "unknown scheme {scheme:?}; a ledger is dynamodb://, git+…, zookeeper:// or file:///"
+                "unknown scheme {scheme:?}; a ledger is dynamodb://, git+…, postgres://, zookeeper:// or file:///"
             ))),
         }
     }
@@ -141,6 +144,7 @@ impl fmt::Display for LedgerUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Dynamo { table, endpoint } => write!(f, "dynamodb://{table}{}", Query(endpoint)),
+            Self::Postgres(place) => place.fmt(f),
             Self::Directory(directory) => f.write_str(&file_url(directory)),
             Self::Git(place) => place.fmt(f),
             Self::Zookeeper(ensemble) => ensemble.fmt(f),
@@ -157,4 +161,20 @@ impl fmt::Display for StoreUrl {
             Self::Directory(directory) => f.write_str(&file_url(directory)),
         }
     }
+}
+
+/// Reads a URL of PostgreSQL, which may name several hosts; `None` for a URL of anything else.
+fn postgres(text: &str) -> Option<Result<LedgerUrl, Error>> {
+    let rest = text.strip_prefix("postgres://").or_else(|| text.strip_prefix("postgresql://"))?;
+    // libpq would take a password as a parameter.
+    let shown = match text.split_once('?') {
+        Some((place, parameters)) if parameters.to_ascii_lowercase().contains("pass") => place,
+        _ => text,
+    };
+    let url = without_credentials(shown);
+    if cfg!(not(feature = "postgres")) {
+        return Some(Err(Error::NotBuilt { what: LEDGER_URL, url, feature: "postgres" }));
+    }
+    let invalid = |why| Error::Invalid { what: LEDGER_URL, url, why };
+    Some(PostgresPlace::parse(rest).map(LedgerUrl::Postgres).map_err(invalid))
 }

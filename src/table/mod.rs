@@ -15,6 +15,8 @@ pub mod dynamodb;
 #[cfg(feature = "git")]
 pub mod git;
 pub mod memory;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 #[cfg(feature = "zookeeper")]

@@ -11,6 +11,8 @@ mod faults;
 mod large;
 mod layers;
 mod operations;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod properties;
 mod protocol_models;
 mod releases;

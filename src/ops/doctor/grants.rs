@@ -11,7 +11,7 @@ pub(super) fn of_ledger(grants: &[Grant], package: Option<&PackageName>, probe: 
     for grant in grants {
         found.add(finding(grant, probe));
     }
-    // Elsewhere nothing was tried, or one permission to write is for all packages.
+    // Elsewhere nothing was tried, one permission to write is for all packages, or the grants are known without a trial.
     if !grants.iter().any(|grant| grant.action.starts_with("dynamodb:")) {
         return;
     }

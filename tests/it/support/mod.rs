@@ -7,6 +7,8 @@ pub mod git_http;
 pub mod iam;
 pub mod link;
 pub mod places;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 pub mod proxy;
 pub mod rewriting;
 pub mod sandbox;

@@ -38,11 +38,21 @@ pub fn s3(_: &Sandbox, name: &str) -> Place {
     aws(format!("s3://{}/blobs?endpoint={}", &bucket[..bucket.len().min(63)], backends::s3()))
 }
 
+/// A table of its own, over TLS.
+#[cfg(feature = "postgres")]
+pub fn postgres(_: &Sandbox, name: &str) -> Place {
+    let cluster = super::postgres::shared();
+    let url = cluster.place(&super::postgres::name(name)).to_string();
+    Place { url, variables: cluster.variables() }
+}
+
 /// Gives each of these tests a module for each ledger, in which it has this ledger's function as `LEDGER`.
 macro_rules! on_each_ledger {
     ($($test:ident)*) => {
         on_each_ledger!(@ directory $($test)*);
         on_each_ledger!(@ dynamodb $($test)*);
+        #[cfg(feature = "postgres")]
+        on_each_ledger!(@ postgres $($test)*);
     };
     (@ $ledger:ident $($test:ident)*) => {
         mod $ledger {
@@ -64,6 +74,10 @@ macro_rules! on_each_pair {
         on_each_pair!(@ $test directory_and_s3 directory s3);
         on_each_pair!(@ $test dynamodb_and_directory dynamodb directory);
         on_each_pair!(@ $test dynamodb_and_s3 dynamodb s3);
+        #[cfg(feature = "postgres")]
+        on_each_pair!(@ $test postgres_and_directory postgres directory);
+        #[cfg(feature = "postgres")]
+        on_each_pair!(@ $test postgres_and_s3 postgres s3);
     };
     (@ $test:ident $name:ident $ledger:ident $store:ident) => {
         #[test]

@@ -78,6 +78,13 @@ impl Tables {
         Self { table: Box::new(move || Arc::new(table())), many: 303, _dir: None }
     }
 
+    #[cfg(feature = "postgres")]
+    pub async fn postgres() -> Self {
+        let table = Arc::new(super::postgres::shared().table(&super::postgres::name("ledger")));
+        retry_policy().run("making a table", || table.create()).await.unwrap();
+        Self { table: Box::new(move || Arc::clone(&table) as Arc<dyn Table>), many: 1203, _dir: None }
+    }
+
     /// One in memory where others get their turn before, between and after the reads of a request, as a seed says.
     pub fn interleaved(seed: u64) -> Self {
         let table = Arc::new(super::turns::Interleaved::new(Arc::new(MemoryTable::new()), seed));

@@ -211,6 +211,13 @@ mod zookeeper {
     for_concurrent!(crate::support::world::Tables::zookeeper().await);
 }
 
+#[cfg(feature = "postgres")]
+mod postgres {
+    for_sequential!(crate::support::world::Tables::postgres().await);
+    for_tables!(crate::support::world::Tables::postgres().await);
+    for_concurrent!(crate::support::world::Tables::postgres().await);
+}
+
 #[cfg(feature = "weak-s3-ledger")]
 mod weak_s3 {
     for_sequential!(crate::support::world::Weak::new().await);

@@ -70,6 +70,14 @@ async fn zookeeper_at(servers: String) -> Fresh {
     fresh
 }
 
+#[cfg(feature = "postgres")]
+async fn postgres() -> Fresh {
+    let table = crate::support::postgres::shared().table(&crate::support::postgres::name("table"));
+    let fresh = Fresh::new(table, None);
+    fresh.table.create().await.unwrap();
+    fresh
+}
+
 #[cfg(feature = "zookeeper")]
 async fn zookeeper() -> Fresh {
     zookeeper_at(backends::zookeeper()).await
@@ -91,6 +99,8 @@ macro_rules! conformance {
         conformance!(@ zookeeper $($of::$case)*);
         #[cfg(feature = "zookeeper")]
         conformance!(@ zookeeper_ensemble $($of::$case)*);
+        #[cfg(feature = "postgres")]
+        conformance!(@ postgres $($of::$case)*);
     };
     (@ $back_end:ident $($of:ident::$case:ident)*) => {
         mod $back_end {

@@ -57,3 +57,40 @@ fn a_store_goes_over_to_another_ledger() {
     2| note: nothing to adopt: the store already belongs to this ledger
     ");
 }
+
+/// As in a second region, when the first is lost: a copy of the ledger, and one of the store that lags it.
+#[test]
+fn a_store_that_lags_its_ledger_is_named_and_catches_up() {
+    let sandbox = Sandbox::with_app();
+    let copied = |from: &std::path::Path, to: &str| {
+        let done =
+            std::process::Command::new("cp").arg("-R").arg(from).arg(sandbox.path(to)).status().unwrap();
+        assert!(done.success());
+    };
+    copied(&sandbox.data().join("ledger"), "restored");
+    copied(&sandbox.data().join("store"), "copy");
+    // The blob of the third version has not arrived.
+    let info: serde_json::Value = serde_json::from_str(&sandbox.ok(&["info", "app", "3", "--json"])).unwrap();
+    let sha256 = info["sha256"].as_str().unwrap().to_owned();
+    let late = format!("sha256/{sha256}");
+    std::fs::rename(sandbox.path("copy").join(&late), sandbox.path("late")).unwrap();
+
+    let url = |name: &str| format!("file://{}", sandbox.path(name).display());
+    let there = [url("restored"), url("copy")];
+    let on = |arguments: &[&str]| {
+        sandbox.run(&[arguments, &["-q", "--ledger", &there[0], "--store", &there[1]]].concat())
+    };
+    let fsck = on(&["fsck"]);
+    assert!(
+        fsck.starts_with("exit 8")
+            && fsck.matches("missing ").count() == 1
+            && fsck.contains(&format!("missing  {sha256}")),
+        "{fsck}"
+    );
+    assert!(on(&["download", "app", "live", "-o", "first"]).starts_with("exit 0"));
+    let download = on(&["download", "app", "3", "-o", "third"]);
+    assert!(download.starts_with("exit 8") && !sandbox.path("third").exists(), "{download}");
+    std::fs::rename(sandbox.path("late"), sandbox.path("copy").join(&late)).unwrap();
+    assert_eq!(on(&["fsck", "--read-data"]).trim_end(), "exit 0");
+    assert_eq!(on(&["add", "app", "one.txt"]).trim_end(), "exit 0\n1| 4");
+}

@@ -64,13 +64,13 @@ fn statement_on_puts(arn: &str, sid: &str, key: &str, value: &str) -> Value {
     })
 }
 
-fn policy(statements: Vec<Value>) -> String {
+fn policy(statements: &[Value]) -> String {
     json!({ "Version": "2012-10-17", "Statement": statements }).to_string()
 }
 
 /// Returns the bucket policy that denies requests without TLS, and no others.
 pub(in crate::store::s3) fn tls_only(region: &str, bucket: &str) -> String {
-    policy(vec![statement_on_tls(&arn(region, bucket))])
+    policy(&[statement_on_tls(&arn(region, bucket))])
 }
 
 /// Returns the bucket policy that denies requests without TLS or with an old one, and objects that name another
@@ -84,7 +84,8 @@ pub(in crate::store::s3) fn whole(region: &str, bucket: &str, encryption: &Encry
     });
     let one_encryption = statement_on_puts(&arn, "NoOtherEncryption", ALGORITHM, &encryption.algorithm);
     let one_key = encryption.key.as_ref().map(|key| statement_on_puts(&arn, "NoOtherKey", KEY, key));
-    policy([statement_on_tls(&arn), latest_tls, one_encryption].into_iter().chain(one_key).collect())
+    let statements = [statement_on_tls(&arn), latest_tls, one_encryption];
+    policy(&statements.into_iter().chain(one_key).collect::<Vec<_>>())
 }
 
 /// Returns true if a statement of a policy denies something under this operator of conditions, for a value of this key

@@ -33,6 +33,12 @@ pub fn dynamodb(_: &Sandbox, name: &str) -> Place {
     aws(format!("dynamodb://{}?endpoint={}", backends::unique(name), backends::dynamodb()))
 }
 
+#[cfg(feature = "zookeeper")]
+pub fn zookeeper(_: &Sandbox, name: &str) -> Place {
+    let url = format!("zookeeper://{}/{}", backends::zookeeper(), backends::unique(name));
+    Place { url, variables: Vec::new() }
+}
+
 pub fn s3(_: &Sandbox, name: &str) -> Place {
     let bucket = backends::unique(name);
     aws(format!("s3://{}/blobs?endpoint={}", &bucket[..bucket.len().min(63)], backends::s3()))
@@ -53,6 +59,8 @@ macro_rules! on_each_ledger {
         on_each_ledger!(@ dynamodb $($test)*);
         #[cfg(feature = "postgres")]
         on_each_ledger!(@ postgres $($test)*);
+        #[cfg(feature = "zookeeper")]
+        on_each_ledger!(@ zookeeper $($test)*);
     };
     (@ $ledger:ident $($test:ident)*) => {
         mod $ledger {
@@ -78,6 +86,10 @@ macro_rules! on_each_pair {
         on_each_pair!(@ $test postgres_and_directory postgres directory);
         #[cfg(feature = "postgres")]
         on_each_pair!(@ $test postgres_and_s3 postgres s3);
+        #[cfg(feature = "zookeeper")]
+        on_each_pair!(@ $test zookeeper_and_directory zookeeper directory);
+        #[cfg(feature = "zookeeper")]
+        on_each_pair!(@ $test zookeeper_and_s3 zookeeper s3);
     };
     (@ $test:ident $name:ident $ledger:ident $store:ident) => {
         #[test]

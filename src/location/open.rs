@@ -125,6 +125,7 @@ pub async fn open_ledger(
                 GitRepository::Directory(directory) => GitTable::local(directory, reference, cache),
                 GitRepository::Remote(url) => GitTable::remote(url, reference, cache)?,
             };
+            let table = table.named(ledger.to_string());
             Arc::new(crate::ledger::TableLedger::new(Arc::new(table), retry_policy))
         }
         #[cfg(not(feature = "zookeeper"))]

@@ -98,6 +98,12 @@ impl GitTable {
         Ok(Self::new(Place::Remote(remote), url, reference, objects))
     }
 
+    /// Sets the URL that is shown.
+    #[must_use]
+    pub fn named(self, url: String) -> Self {
+        Self { url, ..self }
+    }
+
     fn new(place: Place, url: &str, reference: &str, objects: Objects) -> Self {
         let url = format!("git+{url}#{reference}");
         Self { place, url, reference: reference.to_owned(), objects: Mutex::new(objects) }
@@ -359,11 +365,7 @@ impl Table for GitTable {
     async fn home(&self) -> Result<Option<String>, Fault> {
         Ok(match &self.place {
             Place::Local(local) => local.home(&self.reference),
-            Place::Remote(_) => {
-                let url = self.url.trim_start_matches("git+");
-                let url = url.split('#').next().unwrap_or(url);
-                Some(clone::home(url, &self.reference))
-            }
+            Place::Remote(remote) => Some(remote.home()),
         })
     }
 

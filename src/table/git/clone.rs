@@ -31,6 +31,7 @@ const HOOK: &str =
 /// A remote repository with its clone.
 #[derive(Debug)]
 pub(super) struct Remote {
+    url: String,
     folder: PathBuf,
     reference: String,
     /// For what only reads the clone: a file that it lacks is missing there.
@@ -60,6 +61,7 @@ impl Remote {
             .with("remote.ledger.promisor=true".to_owned())
             .with("remote.ledger.partialCloneFilter=blob:none".to_owned());
         Self {
+            url: url.to_owned(),
             folder,
             reference: reference.to_owned(),
             git,
@@ -73,6 +75,11 @@ impl Remote {
 
     fn git_dir(&self) -> PathBuf {
         self.folder.join("clone.git")
+    }
+
+    /// Returns an identity that differs in a copy elsewhere.
+    pub fn home(&self) -> String {
+        home(&self.url, &self.reference)
     }
 
     pub fn missing(doing: &str, reference: &str) -> Fault {
@@ -131,7 +138,6 @@ impl Remote {
         let refspec = format!("{}:{KNOWN}", self.reference);
         let mut arguments = vec![
             "fetch",
-            "--quiet",
             "--no-tags",
             "--no-write-fetch-head",
             "--no-auto-gc",
@@ -153,7 +159,7 @@ impl Remote {
         match known {
             None if is_gone => Ok(false),
             Some(known) if is_gone => Err(rewritten(doing, &known, None, &self.folder)),
-            Some(known) if output.stderr.contains("non-fast-forward") => {
+            Some(known) if output.stderr.contains("[rejected]") => {
                 let tip = self.advertised(doing).await;
                 Err(rewritten(doing, &known, Some(&tip), &self.folder))
             }
@@ -240,7 +246,7 @@ fn remote_lines(stderr: &str) -> String {
 }
 
 /// Returns an identity that differs in a copy elsewhere: the host and the path of a URL, the same for https and ssh.
-pub(super) fn home(url: &str, reference: &str) -> String {
+fn home(url: &str, reference: &str) -> String {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
     let host = host.rsplit('@').next().unwrap_or(host);

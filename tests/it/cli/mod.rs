@@ -15,6 +15,7 @@ mod drill;
 #[cfg(feature = "failpoints")]
 mod errno;
 mod everywhere;
+mod git;
 mod global_options;
 mod help;
 mod history;

@@ -2,7 +2,7 @@
 //!
 //! A new back end is a function here, and a name in [`on_each_ledger`] or [`on_each_pair`].
 
-use super::{backends, sandbox::Sandbox};
+use super::{backends, git_http, sandbox::Sandbox};
 use std::env;
 
 /// A fresh ledger or store.
@@ -27,6 +27,15 @@ fn aws(url: String) -> Place {
 pub fn directory(sandbox: &Sandbox, name: &str) -> Place {
     let url = format!("file://{}", sandbox.path(name).display());
     Place { url, variables: Vec::new() }
+}
+
+pub fn git(sandbox: &Sandbox, name: &str) -> Place {
+    let url = format!("git+file://{}.git", sandbox.path(name).display());
+    Place { url, variables: Vec::new() }
+}
+
+pub fn git_http(_: &Sandbox, _: &str) -> Place {
+    Place { url: format!("git+{}", git_http::repository()), variables: Vec::new() }
 }
 
 pub fn dynamodb(_: &Sandbox, name: &str) -> Place {
@@ -61,6 +70,7 @@ macro_rules! on_each_ledger {
         on_each_ledger!(@ postgres $($test)*);
         #[cfg(feature = "zookeeper")]
         on_each_ledger!(@ zookeeper $($test)*);
+        on_each_ledger!(@ git $($test)*);
     };
     (@ $ledger:ident $($test:ident)*) => {
         mod $ledger {
@@ -90,6 +100,9 @@ macro_rules! on_each_pair {
         on_each_pair!(@ $test zookeeper_and_directory zookeeper directory);
         #[cfg(feature = "zookeeper")]
         on_each_pair!(@ $test zookeeper_and_s3 zookeeper s3);
+        on_each_pair!(@ $test git_and_directory git directory);
+        on_each_pair!(@ $test git_and_s3 git s3);
+        on_each_pair!(@ $test git_http_and_directory git_http directory);
     };
     (@ $test:ident $name:ident $ledger:ident $store:ident) => {
         #[test]

@@ -46,7 +46,7 @@ fn killed_and_repeated(arguments: impl Fn(&Sandbox) -> Vec<String>) {
             let store = format!("file://{}", sandbox.path(&format!("store-{number}")).display());
             let ledger = match place {
                 Place::Embedded => format!("file://{}", sandbox.path(&format!("ledger-{number}")).display()),
-                Place::Servers => {
+                Place::Servers | Place::Git => {
                     format!("dynamodb://{}?endpoint={}", backends::unique("copy"), backends::dynamodb())
                 }
             };

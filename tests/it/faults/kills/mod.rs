@@ -24,7 +24,8 @@ use crate::support::{
 };
 use sacker::{
     aws::Aws,
-    table::{Table, dynamodb::DynamoTable, sqlite::SqliteTable},
+    location::DEFAULT_REF,
+    table::{Table, dynamodb::DynamoTable, git::GitTable, sqlite::SqliteTable},
 };
 use std::{fs, os::unix::process::ExitStatusExt, process::Stdio};
 
@@ -35,9 +36,13 @@ enum Place {
     Servers,
     #[cfg(feature = "zookeeper")]
     Zookeeper,
+    Git,
 }
 
 const PLACES: [Place; 2] = [Place::Embedded, Place::Servers];
+
+/// With the ledger that differs only in its commits.
+const EVERYWHERE: [Place; 3] = [Place::Embedded, Place::Servers, Place::Git];
 
 struct World {
     place: Place,
@@ -51,6 +56,12 @@ impl World {
             Place::Servers => servers::sandbox(),
             #[cfg(feature = "zookeeper")]
             Place::Zookeeper => crate::support::zookeeper::sandbox(),
+            Place::Git => {
+                let sandbox = Sandbox::new();
+                let home = sandbox.home().display().to_string();
+                let sandbox = sandbox.set("SACKER_LEDGER", format!("git+file://{home}/ledger.git"));
+                sandbox.set("SACKER_STORE", format!("file://{home}/store"))
+            }
         };
         sandbox.ok(&["init"]);
         Self { place, sandbox }
@@ -90,6 +101,7 @@ impl World {
         runtime.block_on(async {
             let table: Box<dyn Table> = match self.place {
                 Place::Embedded => Box::new(SqliteTable::open(&self.sandbox.data().join("ledger"))),
+                Place::Git => Box::new(GitTable::local(&self.sandbox.path("ledger.git"), DEFAULT_REF, None)),
                 Place::Servers => {
                     let url = self.sandbox.variable("SACKER_LEDGER");
                     let name = url.trim_start_matches("dynamodb://").split('?').next().unwrap();
@@ -160,6 +172,20 @@ fn each_step_of_an_embedded_add() {
 }
 
 #[test]
+fn each_step_of_an_add_to_git() {
+    let steps = [
+        "add-owned",
+        "add-staged",
+        "add-uploaded",
+        "commit-planned",
+        "git-made",
+        "git-moved",
+        "commit-answered",
+    ];
+    each_step_of_add(Place::Git, 1 << 20, &steps);
+}
+
+#[test]
 fn each_step_of_an_add_to_servers() {
     let steps = [
         "add-hashed",
@@ -196,9 +222,10 @@ fn a_killed_upload_is_resumed() {
 
 #[test]
 fn each_step_of_moving_and_removing_a_tag() {
-    for place in PLACES {
+    for place in EVERYWHERE {
         let world = World::new(place);
         let steps: &[&str] = match place {
+            Place::Git => &["commit-planned", "git-made", "git-moved", "commit-answered"],
             Place::Embedded => &["commit-planned", "sqlite-written", "commit-answered"],
             Place::Servers => &["commit-planned", "commit-answered"],
         };

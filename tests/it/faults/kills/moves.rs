@@ -1,11 +1,11 @@
 //! Rollback and protection of a tag, and plans over several packages.
 
-use super::{PLACES, Place, World};
+use super::{EVERYWHERE, Place, World};
 
 fn steps(place: Place) -> &'static [&'static str] {
     match place {
         Place::Embedded => &["commit-planned", "sqlite-written", "commit-answered"],
-        Place::Servers => &["commit-planned", "commit-answered"],
+        Place::Servers | Place::Git => &["commit-planned", "commit-answered"],
     }
 }
 
@@ -33,7 +33,7 @@ fn moved(world: &World, package: &str, moves: usize) {
 
 #[test]
 fn each_step_of_putting_back_and_protecting() {
-    for place in PLACES {
+    for place in EVERYWHERE {
         let world = World::new(place);
         for step in steps(place) {
             two(&world, step);
@@ -57,7 +57,7 @@ fn each_step_of_putting_back_and_protecting() {
 
 #[test]
 fn each_step_of_a_plan_and_of_taking_it_back() {
-    for place in PLACES {
+    for place in EVERYWHERE {
         let world = World::new(place);
         for step in steps(place) {
             let packages = ["a", "b", "c"].map(|name| format!("{name}-{step}"));

@@ -1,13 +1,15 @@
 //! Taking versions back.
 
-use super::{PLACES, Place, World};
+use super::{EVERYWHERE, Place, World};
 
 fn steps(place: Place) -> &'static [&'static str] {
     match place {
         Place::Embedded => {
             &["change-tags-read", "commit-planned", "sqlite-written", "commit-answered", "change-done"]
         }
-        Place::Servers => &["change-tags-read", "commit-planned", "commit-answered", "change-done"],
+        Place::Servers | Place::Git => {
+            &["change-tags-read", "commit-planned", "commit-answered", "change-done"]
+        }
     }
 }
 
@@ -27,7 +29,7 @@ fn changed(world: &World, package: &str, events: u64) {
 
 #[test]
 fn each_step_of_yanking_and_unyanking() {
-    for place in PLACES {
+    for place in EVERYWHERE {
         let world = World::new(place);
         for step in steps(place) {
             two(&world, step);
@@ -49,7 +51,7 @@ fn each_step_of_yanking_and_unyanking() {
 
 #[test]
 fn each_step_of_deleting() {
-    for place in PLACES {
+    for place in EVERYWHERE {
         let world = World::new(place);
         for step in steps(place) {
             two(&world, step);
@@ -70,7 +72,7 @@ fn each_step_of_deleting() {
 
 #[test]
 fn each_step_of_labelling() {
-    for place in PLACES {
+    for place in EVERYWHERE {
         let world = World::new(place);
         for step in steps(place) {
             two(&world, step);

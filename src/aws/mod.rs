@@ -16,6 +16,8 @@ mod fault;
 mod http;
 #[cfg(feature = "weak-s3-ledger")]
 mod objects;
+#[cfg(feature = "azure")]
+mod other;
 mod permissions;
 mod proxies;
 mod refusal;

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     fault::{Fault, FaultKind},
     ledger::{self, Conflict, Failed, NotFound, Refused},
-    location::{self, Bucket, StoreUrl},
+    location::{self, Bucket, Container, StoreUrl},
     model::{PackageName, Protection},
     ops,
 };
@@ -286,6 +286,10 @@ fn io_kind(fault: &Fault) -> Option<io::ErrorKind> {
 fn of_another_ledger(store: &StoreUrl) -> String {
     let own = match store {
         StoreUrl::S3(Bucket { bucket, .. }) => format!("another prefix, such as s3://{bucket}/OTHER"),
+        StoreUrl::Azure(Container { account, container, .. }) => {
+            format!("another prefix, such as azure://{account}/{container}/OTHER")
+        }
+        StoreUrl::Hdfs(_) => "another folder".to_owned(),
         StoreUrl::Directory(_) => "another directory".to_owned(),
     };
     format!("use the ledger that the store belongs to, or give this ledger its own store: {own}")

@@ -46,7 +46,7 @@ impl Places {
         };
         let store = match &self.store {
             StoreUrl::S3(Bucket { endpoint, .. }) => Some(endpoint),
-            StoreUrl::Directory(_) => None,
+            StoreUrl::Azure(_) | StoreUrl::Hdfs(_) | StoreUrl::Directory(_) => None,
         };
         match side {
             Side::Ledger => ledger,

@@ -1,6 +1,6 @@
 //! Reading the parts of a URL.
 
-use super::{bucket::Bucket, error::Error};
+use super::{bucket::Bucket, container::Container, error::Error, folder::Folder};
 use crate::endpoint::{Endpoint, has_credentials, without_credentials};
 use std::path::{Component, PathBuf};
 use url::Url;
@@ -34,7 +34,7 @@ impl<'a> Given<'a> {
         if given.url.fragment().is_some() {
             return Err(given.invalid("`#` begins a fragment, which it can't have"));
         }
-        if given.url.port().is_some() {
+        if given.url.port().is_some() && given.url.scheme() != "hdfs" {
             return Err(given.invalid("it can't have a port; say `?endpoint=http://HOST:PORT`"));
         }
         Ok(given)
@@ -98,8 +98,13 @@ impl<'a> Given<'a> {
         if !(3..=63).contains(&bucket.len()) || !bucket.bytes().all(plain) {
             return Err(self.invalid("a bucket's name is 3 to 63 of a-z 0-9 . -"));
         }
-        let prefix = self.url.path();
-        let prefix = prefix.strip_prefix('/').unwrap_or(prefix);
+        let prefix = self.prefix(self.url.path())?;
+        Ok(Bucket { bucket, prefix, endpoint: self.endpoint()? })
+    }
+
+    /// Reads the prefix of every name.
+    fn prefix(&self, path: &str) -> Result<String, Error> {
+        let prefix = path.strip_prefix('/').unwrap_or(path);
         let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
         let plain = |b: u8| b.is_ascii_alphanumeric() || b"._-/".contains(&b);
         if !prefix.bytes().all(plain) || prefix.len() > 512 {
@@ -108,7 +113,48 @@ impl<'a> Given<'a> {
         if !prefix.is_empty() && prefix.split('/').any(|segment| matches!(segment, "" | "." | "..")) {
             return Err(self.invalid("its prefix has an empty, `.` or `..` segment"));
         }
-        Ok(Bucket { bucket, prefix: prefix.to_owned(), endpoint: self.endpoint()? })
+        Ok(prefix.to_owned())
+    }
+
+    pub(super) fn container(&self) -> Result<Container, Error> {
+        let account = self.host("a storage account")?;
+        let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+        if !(3..=24).contains(&account.len()) || !account.bytes().all(plain) {
+            return Err(self.invalid("a storage account's name is 3 to 24 of a-z 0-9"));
+        }
+        let path = self.url.path().strip_prefix('/').unwrap_or_default();
+        let (container, prefix) = path.split_once('/').unwrap_or((path, ""));
+        let plain = |b: u8| plain(b) || b == b'-';
+        if !(3..=63).contains(&container.len()) || !container.bytes().all(plain) {
+            return Err(
+                self.invalid("it names no container: azure://ACCOUNT/CONTAINER, of 3 to 63 of a-z 0-9 -")
+            );
+        }
+        let prefix = self.prefix(prefix)?;
+        let endpoint = self.endpoint()?;
+        if endpoint.region.is_some() {
+            return Err(self.invalid("unknown parameter \"region\"; known is endpoint"));
+        }
+        Ok(Container { account, container: container.to_owned(), prefix, endpoint: endpoint.url })
+    }
+
+    pub(super) fn folder(&self) -> Result<Folder, Error> {
+        let host = self.host("a NameNode")?;
+        if let Some((name, _)) = self.url.query_pairs().next() {
+            return Err(self.invalid(format!("unknown parameter {name:?}; a folder has none")));
+        }
+        let path = self.url.path().trim_end_matches('/');
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"._-/=+@,".contains(&b);
+        if path.is_empty() || !path.bytes().all(plain) || path.len() > 1024 {
+            return Err(
+                self.invalid("it names no folder: hdfs://NAMENODE/FOLDER, of A-Z a-z 0-9 . _ - = + @ , /")
+            );
+        }
+        if path[1..].split('/').any(|segment| matches!(segment, "" | "." | "..")) {
+            return Err(self.invalid("its path has an empty, `.` or `..` segment"));
+        }
+        let namenode = self.url.port().map_or_else(|| host.clone(), |port| format!("{host}:{port}"));
+        Ok(Folder { namenode, path: path.to_owned() })
     }
 
     pub(super) fn directory(&self) -> Result<PathBuf, Error> {

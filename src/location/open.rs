@@ -2,12 +2,20 @@
 
 #[cfg(any(feature = "s3", feature = "weak-s3-ledger"))]
 use super::bucket::Bucket;
+#[cfg(feature = "azure")]
+use super::container::Container;
 use super::error::Error;
+#[cfg(feature = "hdfs")]
+use super::folder::Folder;
 #[cfg(feature = "git")]
 use super::git::{GitPlace, GitRepository};
 use super::url::{LedgerUrl, StoreUrl};
 #[cfg(any(feature = "dynamodb", feature = "s3"))]
 use crate::aws::BUSY;
+#[cfg(feature = "azure")]
+use crate::store::azure::AzureStore;
+#[cfg(feature = "hdfs")]
+use crate::store::hdfs::HdfsStore;
 #[cfg(feature = "s3")]
 use crate::store::s3::{S3Files, S3Store};
 #[cfg(feature = "dynamodb")]
@@ -76,6 +84,20 @@ pub async fn open_store(
                 None => store,
             })
         }
+        #[cfg(not(feature = "azure"))]
+        StoreUrl::Azure(_) => return Err(not_built("store URL", store, "azure")),
+        #[cfg(feature = "azure")]
+        StoreUrl::Azure(Container { account, container, prefix, endpoint }) => {
+            let store = AzureStore::new(aws, account, container, prefix, endpoint.as_deref()).await?;
+            Arc::new(match uploading.jobs {
+                Some(jobs) => store.with_jobs(jobs),
+                None => store,
+            })
+        }
+        #[cfg(not(feature = "hdfs"))]
+        StoreUrl::Hdfs(_) => return Err(not_built("store URL", store, "hdfs")),
+        #[cfg(feature = "hdfs")]
+        StoreUrl::Hdfs(Folder { namenode, path }) => Arc::new(HdfsStore::new(namenode, path)?),
         StoreUrl::Directory(directory) => Arc::new(DirectoryStore::new(directory.clone())),
     })
 }

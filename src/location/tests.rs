@@ -60,6 +60,78 @@ fn invalid_urls_are_explained() {
     }
 }
 
+#[cfg(feature = "hdfs")]
+#[test]
+fn urls_of_hdfs_are_parsed() {
+    for (url, namenode, path) in [
+        ("hdfs://namenode:8020/data/sacker", "namenode:8020", "/data/sacker"),
+        ("hdfs://logical/a/", "logical", "/a"),
+    ] {
+        let store: StoreUrl = url.parse().unwrap();
+        let folder = Folder { namenode: namenode.to_owned(), path: path.to_owned() };
+        assert_eq!(store, StoreUrl::Hdfs(folder));
+        assert_eq!(store.to_string().parse(), Ok(store));
+    }
+    for (url, wrong) in [
+        ("hdfs:///a", "it does not name a NameNode"),
+        ("hdfs://namenode/", "it names no folder"),
+        ("hdfs://namenode/a//b", "empty, `.` or `..` segment"),
+        ("hdfs://namenode/a?user=x", "unknown parameter \"user\""),
+        ("hdfs://ann@namenode/a", "credentials"),
+    ] {
+        let error = url.parse::<StoreUrl>().expect_err(url);
+        assert!(why(&error).contains(wrong), "{url}: {error}");
+    }
+}
+
+#[cfg(feature = "azure")]
+#[test]
+fn urls_of_azure_are_parsed() {
+    for (url, prefix, endpoint) in [
+        ("azure://account/container", "", None),
+        ("azure://account/container/a/b/", "a/b", None),
+        ("azure://account/container/a?endpoint=http://127.0.0.1:10000", "a", Some("http://127.0.0.1:10000")),
+    ] {
+        let store: StoreUrl = url.parse().unwrap();
+        let container = Container {
+            account: "account".to_owned(),
+            container: "container".to_owned(),
+            prefix: prefix.to_owned(),
+            endpoint: endpoint.map(str::to_owned),
+        };
+        assert_eq!(store, StoreUrl::Azure(container));
+        assert_eq!(store.to_string().parse(), Ok(store));
+    }
+    for (url, wrong) in [
+        ("azure://my-account/container", "a storage account's name is"),
+        ("azure://account", "it names no container"),
+        ("azure://account/Container", "it names no container"),
+        ("azure://account/container?region=x", "unknown parameter \"region\""),
+        ("azure://account:key@x/container", "credentials"),
+    ] {
+        let error = url.parse::<StoreUrl>().expect_err(url);
+        assert!(why(&error).contains(wrong), "{url}: {error}");
+    }
+}
+
+#[cfg(not(all(feature = "azure", feature = "hdfs")))]
+#[test]
+fn a_store_that_is_not_built_names_its_feature() {
+    for (url, feature, is_built) in [
+        ("azure://account/container", "`azure`", cfg!(feature = "azure")),
+        ("hdfs://namenode/folder", "`hdfs`", cfg!(feature = "hdfs")),
+    ] {
+        let error = url.parse::<StoreUrl>().err().filter(|_| !is_built);
+        assert!(is_built || why(&error.unwrap()).contains(feature), "{url}");
+    }
+}
+
+#[test]
+fn a_store_on_google_cloud_is_refused_with_the_reason() {
+    let error = "gs://bucket".parse::<StoreUrl>().unwrap_err();
+    assert!(why(&error).contains("no store on Google Cloud Storage"), "{error}");
+}
+
 #[test]
 fn a_password_is_never_shown() {
     for url in [

@@ -2,9 +2,11 @@
 
 use super::{
     bucket::{Bucket, Query},
+    container::Container,
     directory::file_url,
     ensemble::{self, Ensemble},
     error::Error,
+    folder::Folder,
     git::{self, GitPlace},
     given::Given,
 };
@@ -44,6 +46,10 @@ pub enum LedgerUrl {
 pub enum StoreUrl {
     /// In an S3 bucket.
     S3(Bucket),
+    /// In a container of Azure Blob Storage.
+    Azure(Container),
+    /// In a folder in HDFS.
+    Hdfs(Folder),
     /// In this directory, an absolute path.
     Directory(PathBuf),
 }
@@ -134,8 +140,20 @@ impl FromStr for StoreUrl {
                 given.needs(cfg!(feature = "s3"), "s3")?;
                 Ok(Self::S3(given.bucket()?))
             }
+            "azure" => {
+                given.needs(cfg!(feature = "azure"), "azure")?;
+                Ok(Self::Azure(given.container()?))
+            }
+            "hdfs" => {
+                given.needs(cfg!(feature = "hdfs"), "hdfs")?;
+                Ok(Self::Hdfs(given.folder()?))
+            }
             "file" => Ok(Self::Directory(given.directory()?)),
-            scheme => Err(given.invalid(format!("unknown scheme {scheme:?}; a store is s3:// or file:///"))),
+            "gs" => Err(given
+                .invalid("there is no store on Google Cloud Storage yet, as no server to test it was found")),
+            scheme => Err(given.invalid(format!(
+                "unknown scheme {scheme:?}; a store is s3://, azure://, hdfs:// or file:///"
+            ))),
         }
     }
 }
@@ -158,6 +176,8 @@ impl fmt::Display for StoreUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::S3(bucket) => bucket.fmt(f),
+            Self::Azure(container) => container.fmt(f),
+            Self::Hdfs(folder) => folder.fmt(f),
             Self::Directory(directory) => f.write_str(&file_url(directory)),
         }
     }

@@ -35,10 +35,10 @@ const SLICE: usize = 128 << 10;
 
 /// The assumed maximum of a body that the system buffers: 4 MiB, Linux's default limit (`tcp_wmem`). Up to there, the
 /// pace at which a body is taken does not show the connection's speed.
-pub(super) const BUFFERED: u64 = 4 << 20;
+pub(in crate::store) const BUFFERED: u64 = 4 << 20;
 
 /// Returns the range of a part. Part 0 of a blob that is sent at once is the whole blob.
-pub(super) fn part_range(content: &Content, index: usize) -> Range<u64> {
+pub(in crate::store) fn part_range(content: &Content, index: usize) -> Range<u64> {
     let part_size = part_size(content.size());
     let start = part_size * index as u64;
     start..(start + part_size).min(content.size())
@@ -53,14 +53,14 @@ const FIRST: u64 = BUFFER as u64;
 struct FileChanged;
 
 /// Returns true if an attempt to send failed because the body did not match its checksum.
-pub(super) fn did_not_match(error: &(dyn Error + 'static)) -> bool {
+pub(in crate::store) fn did_not_match(error: &(dyn Error + 'static)) -> bool {
     iter::successors(Some(error), |error| (*error).source()).any(<dyn Error>::is::<FileChanged>)
 }
 
 /// Returns a part of a file as a request's body, which the SDK can send again. The body fails before its last bytes
 /// if the file no longer has the bytes that were hashed: then no server has received all of them, not even one that
 /// ignores checksums.
-pub(super) fn body(
+pub(in crate::store) fn body(
     content: &Content,
     index: usize,
     buffers: &Buffers,
@@ -104,14 +104,14 @@ fn each(file: &mut File, range: &Range<u64>, mut bytes: impl FnMut(&[u8])) -> io
 }
 
 /// Returns the sha256 of a range of a file. Blocks.
-pub(super) fn sha256(path: &Path, range: &Range<u64>) -> io::Result<Digest> {
+pub(in crate::store) fn sha256(path: &Path, range: &Range<u64>) -> io::Result<Digest> {
     let mut sha256 = Sha256::new();
     each(&mut File::open(path)?, range, |bytes| sha256.update(bytes))?;
     Ok(sha256.finish())
 }
 
 /// Returns true if a part of the file still has the size and checksum of the hashing pass. Blocks.
-pub(super) fn part_is_unchanged(content: &Content, index: usize) -> io::Result<bool> {
+pub(in crate::store) fn part_is_unchanged(content: &Content, index: usize) -> io::Result<bool> {
     let range = part_range(content, index);
     let mut file = File::open(content.path())?;
     if file.metadata()?.len() != content.size() {
@@ -126,7 +126,7 @@ pub(super) fn part_is_unchanged(content: &Content, index: usize) -> io::Result<b
 /// Buffers of [`BUFFER`] bytes that are reused after they are sent: a new buffer costs a page fault for each 4 KiB.
 /// There are never more than were in use at once.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Buffers(Arc<Mutex<Vec<Vec<u8>>>>);
+pub(in crate::store) struct Buffers(Arc<Mutex<Vec<Vec<u8>>>>);
 
 impl Buffers {
     fn free(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
@@ -164,7 +164,7 @@ impl Drop for Filled {
 
 /// Counts the bytes of a body, which may be sent several times: each byte is reported once. Clones share the count.
 #[derive(Debug, Clone)]
-pub(super) struct Count {
+pub(in crate::store) struct Count {
     progress: ProgressSender,
     furthest: Arc<AtomicU64>,
     flow: Option<Flow>,

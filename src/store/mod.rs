@@ -9,13 +9,19 @@
 //! [`RetryPolicy`](crate::retry::RetryPolicy) makes the attempt (see [`retry::part`](crate::retry::part)). The layout
 //! under a store's prefix: `OWNER`, and `sha256/<hex>` (generation 0) or `sha256/<hex>.<generation>` for each blob.
 
+#[cfg(feature = "azure")]
+pub mod azure;
 pub mod directory;
+#[cfg(feature = "hdfs")]
+pub mod hdfs;
 pub mod memory;
 pub mod named;
 #[cfg(feature = "s3")]
 pub mod s3;
 pub mod unopened;
 
+#[cfg(any(feature = "azure", feature = "s3"))]
+mod body;
 mod content;
 mod files;
 mod sending;

@@ -21,7 +21,7 @@ const LAYERS: [(&str, &[&str]); 15] = [
     ("retry", &["fault"]),
     ("aws", &["clock", "endpoint", "fault", "model", "retry"]),
     ("table", &["aws", "clock", "endpoint", "fault", "model", "retry"]),
-    ("store", &["aws", "fault", "model", "retry"]),
+    ("store", &["aws", "clock", "fault", "model", "retry"]),
     ("ledger", &["aws", "clock", "fault", "model", "retry", "table"]),
     ("ops", &["aws", "fault", "ledger", "location", "model", "retry", "store"]),
     ("location", &["aws", "endpoint", "fault", "ledger", "retry", "store", "table"]),

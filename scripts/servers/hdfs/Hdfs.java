@@ -12,8 +12,8 @@ import org.apache.hadoop.metrics2.lib.DefaultMetricsSystem;
  * prints the NameNode's address.
  *
  * Hdfs DIR both                     a NameNode and a DataNode in one process
- * Hdfs DIR namenode                 a NameNode alone; commands from its input are carried out: see `obey`
- * Hdfs DIR standby                  a NameNode that never becomes active
+ * Hdfs DIR namenode [REPLICATION]   a NameNode alone; commands from its input are carried out: see `obey`
+ * Hdfs DIR standby [REPLICATION]    a NameNode that never becomes active
  * Hdfs DIR datanode ADDRESS [FULL]  a DataNode of the NameNode at ADDRESS; with FULL it has no space
  */
 public final class Hdfs {
@@ -32,7 +32,7 @@ public final class Hdfs {
             }
             return;
         }
-        NameNode name = nameNode(dir, role.equals("standby"));
+        NameNode name = nameNode(dir, role.equals("standby"), args.length > 2 ? args[2] : "1");
         String address = "127.0.0.1:" + name.getNameNodeAddress().getPort();
         if (role.equals("both")) {
             dataNode(dir, address, false);
@@ -49,15 +49,16 @@ public final class Hdfs {
         Configuration conf = new Configuration();
         conf.set("fs.defaultFS", "hdfs://" + address);
         conf.set("dfs.namenode.rpc-bind-host", "127.0.0.1");
-        conf.set("dfs.replication", "1");
         // A write with a dead DataNode in its pipeline continues with the others.
         conf.set("dfs.client.block.write.replace-datanode-on-failure.policy", "NEVER");
         conf.set("hadoop.security.group.mapping", "org.apache.hadoop.security.JniBasedUnixGroupsMappingWithFallback");
         return conf;
     }
 
-    private static NameNode nameNode(String dir, boolean standby) throws Exception {
+    private static NameNode nameNode(String dir, boolean standby, String replication)
+            throws Exception {
         Configuration conf = loopback(ANY);
+        conf.set("dfs.replication", replication);
         conf.set("dfs.namenode.rpc-address", ANY);
         conf.set("dfs.namenode.http-address", ANY);
         conf.set("dfs.namenode.name.dir", new File(dir, "name").toURI().toString());

@@ -13,7 +13,6 @@
 //! 403](https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html) for an object that does not exist.
 
 mod api;
-mod body;
 mod bucket;
 mod changed;
 mod client;
@@ -32,5 +31,6 @@ mod settings;
 mod single;
 mod uploads;
 
+use super::body;
 pub use client::S3Store;
 pub use named::S3Files;

@@ -157,7 +157,7 @@ fn a_configuration_that_is_wrong_says_how() {
     ");
     assert_snapshot!(sandbox.run(&["--ledger", "file:///l", "list", "--store", "http://x"]), @r#"
     exit 2
-    2| error: --store: store URL "http://x": unknown scheme "http"; a store is s3:// or file:///
+    2| error: --store: store URL "http://x": unknown scheme "http"; a store is s3://, azure://, hdfs:// or file:///
     "#);
     assert_snapshot!(sandbox.run(&["list", "--ledger", "dynamo://eu-west-1/t", "--store", "file:///s"]), @r#"
     exit 2

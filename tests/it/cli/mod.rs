@@ -36,6 +36,8 @@ mod schema;
 mod servers;
 mod show;
 mod signals;
+#[cfg(any(feature = "azure", feature = "hdfs"))]
+pub mod stores;
 mod streams;
 mod tag;
 mod transfer;

@@ -1,7 +1,11 @@
 //! Faults: lost and late messages, bad networks, kills, outages, and servers that stop.
 
 mod ambiguity;
+#[cfg(feature = "azure")]
+mod azure;
 mod durability;
+#[cfg(feature = "hdfs")]
+mod hdfs;
 #[cfg(feature = "failpoints")]
 mod kills;
 mod lasting;

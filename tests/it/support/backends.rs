@@ -51,7 +51,7 @@ pub async fn s3_client(endpoint: &str) -> aws_sdk_s3::Client {
     aws().s3(&at(endpoint.to_owned())).await.unwrap()
 }
 
-fn address(variable: &str, server: &str) -> String {
+pub fn address(variable: &str, server: &str) -> String {
     env::var(variable).unwrap_or_else(|_| {
         panic!("no {server}: run the tests with `scripts/test`, which installs and starts it")
     })

@@ -1,9 +1,13 @@
 //! Shared parts of the tests: back ends, servers, networks, sandboxes, and audits.
 
 pub mod audit;
+#[cfg(feature = "azure")]
+pub mod azure;
 pub mod backends;
 pub mod faulty_table;
 pub mod git_http;
+#[cfg(feature = "hdfs")]
+pub mod hdfs;
 pub mod iam;
 pub mod link;
 pub mod places;

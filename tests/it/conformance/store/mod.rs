@@ -1,8 +1,12 @@
 //! The guarantees of every store, tested on every store.
 
 mod again;
+#[cfg(feature = "azure")]
+mod azure;
 mod cases;
 mod directory;
+#[cfg(feature = "hdfs")]
+mod hdfs;
 mod memory;
 mod owner;
 mod probe;

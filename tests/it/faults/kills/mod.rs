@@ -13,6 +13,8 @@ mod importing;
 mod making;
 mod moves;
 mod releases;
+#[cfg(any(feature = "azure", feature = "hdfs"))]
+mod stores;
 #[cfg(feature = "zookeeper")]
 mod zookeeper;
 
@@ -139,7 +141,10 @@ impl World {
 }
 
 fn each_step_of_add(place: Place, size: usize, steps: &[&str]) {
-    let world = World::new(place);
+    each_step_of_add_in(&World::new(place), size, steps);
+}
+
+fn each_step_of_add_in(world: &World, size: usize, steps: &[&str]) {
     for step in steps {
         world.file("f", size);
         let add = ["add", *step, "f", "--tag", "live", "--key", "k"];

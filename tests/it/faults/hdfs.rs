@@ -1,0 +1,229 @@
+//! Faults of HDFS, on clusters of the tests' own: processes that are killed or stopped, and a `NameNode` that refuses.
+
+use super::stalls::timed;
+use crate::support::{
+    backends,
+    hdfs::{Cluster, Kind, namenode},
+    link::{Link, Shape, Stall},
+    sandbox::Sandbox,
+};
+use sacker::{
+    fault::{Fault, FaultKind},
+    model::{Address, Sha256},
+    store::{Content, Put, PutError, Sent, Store, hdfs::HdfsStore},
+};
+use std::{
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+use tempfile::TempDir;
+
+const DEADLINE: &str = "--deadline=2s";
+
+/// Far more than the deadline, for a busy machine, and less than the 20 s that a call may stand still without one.
+const LONG: Duration = Duration::from_secs(18);
+
+fn content(dir: &TempDir, size: usize) -> (Content, Address) {
+    let mut bytes = vec![0; size];
+    fastrand::fill(&mut bytes);
+    let path = dir.path().join(size.to_string());
+    std::fs::write(&path, bytes).unwrap();
+    let content = Content::hash(&path, &|_| ()).unwrap();
+    let at = Address { sha256: content.sha256().clone(), generation: 0 };
+    (content, at)
+}
+
+async fn made(address: &str, path: &str) -> HdfsStore {
+    let store = HdfsStore::new(address, path).unwrap();
+    store.create().await.unwrap();
+    store
+}
+
+async fn put(store: &HdfsStore, at: &Address, content: &Content) -> Result<Put, Fault> {
+    store.put(at, content, false, &|_| ()).await.map_err(|error| match error {
+        PutError::Fault(fault) => fault,
+        PutError::Changed(path) => panic!("{} changed", path.display()),
+    })
+}
+
+/// Puts a blob and calls `event` once 8 MiB were sent.
+async fn put_with(
+    store: &HdfsStore,
+    at: &Address,
+    content: &Content,
+    event: impl FnOnce() + Send,
+) -> Result<Put, PutError> {
+    let (sent, event) = (AtomicU64::new(0), Mutex::new(Some(event)));
+    let count = |reported| {
+        if let Sent::Now(bytes) = reported
+            && sent.fetch_add(bytes, Relaxed) + bytes >= 8 << 20
+            && let Some(event) = event.lock().unwrap().take()
+        {
+            event();
+        }
+    };
+    let result = store.put(at, content, false, &count).await;
+    assert!(event.into_inner().unwrap().is_none(), "nothing happened: {result:?}");
+    result
+}
+
+async fn holds(store: &HdfsStore, at: &Address, size: u64) -> bool {
+    use futures_util::TryStreamExt;
+    let body = store.get(at, 0..size, None).await.unwrap().unwrap();
+    let mut sha256 = Sha256::new();
+    let chunks: Vec<_> = body.stream.try_collect().await.unwrap();
+    chunks.iter().for_each(|chunk: &bytes::Bytes| sha256.update(chunk));
+    sha256.finish() == at.sha256
+}
+
+/// The only `DataNode` dies: the put fails, nothing is under the address, and with another one it succeeds.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_put_whose_only_datanode_dies_leaves_nothing() {
+    let mut cluster = Cluster::start(Kind::Active, 1, false);
+    let dir = tempfile::tempdir().unwrap();
+    let (content, at) = content(&dir, 40 << 20);
+    let store = made(&cluster.address, "/store").await;
+    match put_with(&store, &at, &content, || cluster.kill_datanode()).await {
+        Err(PutError::Fault(fault)) => assert_eq!(fault.kind, FaultKind::Unavailable, "{fault:?}"),
+        result => panic!("{result:?}"),
+    }
+    assert_eq!(store.stat(&at).await.unwrap(), None);
+    cluster.add_datanode(false);
+    assert_eq!(put(&store, &at, &content).await.unwrap(), Put::Stored);
+    assert!(holds(&store, &at, content.size()).await);
+}
+
+/// One of two `DataNode`s of each block dies: the put continues with the other, or fails and can be repeated. A stopped
+/// one is a dead one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_put_survives_one_of_its_datanodes() {
+    for stops in [false, true] {
+        let mut cluster = Cluster::start(Kind::Active, 3, false);
+        let dir = tempfile::tempdir().unwrap();
+        let (content, at) = content(&dir, 200 << 20);
+        let store = made(&cluster.address, "/store").await;
+        let event = || if stops { cluster.stop_datanode() } else { cluster.kill_datanode() };
+        let first = put_with(&store, &at, &content, event).await;
+        println!("stopped {stops}: {first:?}");
+        match first {
+            Ok(put) => assert_eq!(put, Put::Stored),
+            Err(PutError::Fault(fault)) => {
+                assert_eq!(fault.kind, FaultKind::Unavailable, "{fault:?}");
+                assert_eq!(store.stat(&at).await.unwrap(), None);
+            }
+            Err(error) => panic!("{error:?}"),
+        }
+        if stops {
+            cluster.kill_datanode();
+        }
+        let mut again = put(&store, &at, &content).await;
+        for _ in 0..10 {
+            // The NameNode may still count on the one that died.
+            if again.is_ok() {
+                break;
+            }
+            again = put(&store, &at, &content).await;
+        }
+        again.unwrap();
+        assert!(holds(&store, &at, content.size()).await);
+    }
+}
+
+fn sandbox(address: &str, path: &str) -> Sandbox {
+    let sandbox = Sandbox::new();
+    let ledger = format!("file://{}/ledger", sandbox.home().display());
+    sandbox.set("SACKER_LEDGER", ledger).set("SACKER_STORE", format!("hdfs://{address}{path}"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_namenode_that_refuses_or_is_away_is_explained() {
+    let mut cluster = Cluster::start(Kind::Active, 1, false);
+    let dir = tempfile::tempdir().unwrap();
+    let (content, at) = content(&dir, 2 << 20);
+    let store = made(&cluster.address, "/store").await;
+    let home = sandbox(&cluster.address, "/command");
+    home.ok(&["init"]);
+    home.write("f", vec![7; 1 << 20]);
+    let fails = |code: u8, with: &str| {
+        let said = home.run(&["add", "app", "f", DEADLINE]);
+        assert!(said.starts_with(&format!("exit {code}\n")) && said.contains(with), "{said}");
+    };
+
+    cluster.command("safemode enter");
+    let fault = put(&store, &at, &content).await.unwrap_err();
+    assert_eq!(fault.kind, FaultKind::Unavailable, "{fault:?}");
+    assert!(fault.remedy.unwrap().contains("safe mode"), "{fault:?}");
+    fails(7, "hint: the NameNode is in safe mode");
+    cluster.command("safemode leave");
+
+    // Less than a block.
+    cluster.command("quota /store 9223372036854775807 1048576");
+    cluster.command("quota /command 9223372036854775807 1048576");
+    let fault = put(&store, &at, &content).await.unwrap_err();
+    assert_eq!(fault.kind, FaultKind::Full, "{fault:?}");
+    let quota = store.settings().await.unwrap().pop().unwrap();
+    assert!(quota.found.unwrap().contains("of 1048576 bytes"));
+    fails(7, "hint: the quota of the folder is used up");
+    assert_eq!(store.uploads(None).await.unwrap().uploads, [], "the temporary file is removed");
+    cluster.command("quota /store 9223372036854775807 1073741824");
+    cluster.command("quota /command 9223372036854775807 1073741824");
+    assert_eq!(put(&store, &at, &content).await.unwrap(), Put::Stored);
+    assert_eq!(home.ok(&["add", "app", "f"]), "1\n");
+
+    cluster.kill_namenode();
+    let fault = put(&store, &at, &content).await.unwrap_err();
+    assert_eq!(fault.kind, FaultKind::Unavailable, "{fault:?}");
+    let (code, took) = timed(&home, &["download", "app", "1", "-o", "x", DEADLINE]);
+    assert_eq!(code, Some(7));
+    assert!(took < LONG, "{took:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_without_space_is_full() {
+    let cluster = Cluster::start(Kind::Active, 1, true);
+    let dir = tempfile::tempdir().unwrap();
+    let (content, at) = content(&dir, 2 << 20);
+    let store = made(&cluster.address, "/store").await;
+    let fault = put(&store, &at, &content).await.unwrap_err();
+    assert_eq!(fault.kind, FaultKind::Full, "{fault:?}");
+    assert!(fault.remedy.unwrap().contains("space"), "{fault:?}");
+    assert_eq!(store.stat(&at).await.unwrap(), None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_namenode_that_is_not_active_is_named() {
+    let cluster = Cluster::start(Kind::Standby, 0, false);
+    let store = HdfsStore::new(&cluster.address, "/store").unwrap();
+    let fault = store.create().await.unwrap_err();
+    assert_eq!(fault.kind, FaultKind::Unavailable, "{fault:?}");
+    assert!(fault.remedy.unwrap().contains("no NameNode is active"), "{fault:?}");
+}
+
+/// Each command ends by its deadline while a connection to the `NameNode` stands still from some byte on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_namenode_that_stalls_is_given_up() {
+    let path = format!("/{}", backends::unique("stalls"));
+    let direct = sandbox(&namenode(), &path);
+    direct.ok(&["init"]);
+    direct.write("f", vec![7; 3 << 20]);
+    direct.write("g", vec![8; 3 << 20]);
+    assert_eq!(direct.ok(&["add", "app", "f"]), "1\n");
+    for after in [0, 500, 1500, 3000] {
+        for arguments in
+            [["add", "app", "g", DEADLINE].as_slice(), &["download", "app", "1", "-o", "x", DEADLINE]]
+        {
+            let stall = Some(Stall { after, lasts: None });
+            let link = Link::start(&namenode(), Shape { stall, ..Shape::default() }).await;
+            let address = link.address.to_string();
+            let store = format!("--store=hdfs://{address}{path}");
+            let (code, took) = timed(&direct, &[arguments, &[store.as_str()]].concat());
+            assert!(took < LONG, "{after} {arguments:?}: {took:?}");
+            assert!(matches!(code, Some(0 | 7)), "{after} {arguments:?}: {code:?}");
+            assert!(after > 0 || code == Some(7), "{arguments:?}");
+            let _ = std::fs::remove_file(direct.path("x"));
+        }
+    }
+}

@@ -46,7 +46,7 @@ fn killed_and_repeated(arguments: impl Fn(&Sandbox) -> Vec<String>) {
             let store = format!("file://{}", sandbox.path(&format!("store-{number}")).display());
             let ledger = match place {
                 Place::Embedded => format!("file://{}", sandbox.path(&format!("ledger-{number}")).display()),
-                Place::Servers | Place::Git => {
+                _ => {
                     format!("dynamodb://{}?endpoint={}", backends::unique("copy"), backends::dynamodb())
                 }
             };
@@ -105,7 +105,7 @@ fn each_step_of_raising_the_epoch() {
         sandbox.write("f", "content");
         let at = |name: &str| match place {
             Place::Embedded => format!("file://{}", sandbox.path(name).display()),
-            Place::Servers => {
+            _ => {
                 format!("dynamodb://{}?endpoint={}", backends::unique(name), backends::dynamodb())
             }
         };

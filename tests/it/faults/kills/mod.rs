@@ -229,10 +229,12 @@ fn a_killed_upload_is_resumed() {
 fn each_step_of_moving_and_removing_a_tag() {
     for place in EVERYWHERE {
         let world = World::new(place);
-        let steps: &[&str] = match place {
-            Place::Git => &["commit-planned", "git-made", "git-moved", "commit-answered"],
-            Place::Embedded => &["commit-planned", "sqlite-written", "commit-answered"],
-            Place::Servers => &["commit-planned", "commit-answered"],
+        let steps: &[&str] = if place == Place::Git {
+            &["commit-planned", "git-made", "git-moved", "commit-answered"]
+        } else if place == Place::Embedded {
+            &["commit-planned", "sqlite-written", "commit-answered"]
+        } else {
+            &["commit-planned", "commit-answered"]
         };
         for step in steps {
             world.file("f", 10);

@@ -7,9 +7,7 @@ fn steps(place: Place) -> &'static [&'static str] {
         Place::Embedded => {
             &["change-tags-read", "commit-planned", "sqlite-written", "commit-answered", "change-done"]
         }
-        Place::Servers | Place::Git => {
-            &["change-tags-read", "commit-planned", "commit-answered", "change-done"]
-        }
+        _ => &["change-tags-read", "commit-planned", "commit-answered", "change-done"],
     }
 }
 

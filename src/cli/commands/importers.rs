@@ -21,11 +21,11 @@ use std::{
 pub(super) enum From {
     /// `sacker export`
     Sacker,
-    /// Any program: SOURCE is a directory or s3://BUCKET/PREFIX with files whose names fit --pattern
+    /// Any program: SOURCE is a directory or `s3://BUCKET/PREFIX` with files whose names fit --pattern
     Files,
     /// `oras` or `skopeo`: SOURCE is an OCI image layout; each tag is an artifact with one layer
     OciLayout,
-    /// The original sacker: SOURCE is dynamodb://TABLE, or the output of `aws dynamodb scan`; --blobs has its objects
+    /// The original sacker: SOURCE is `dynamodb://TABLE`, or the output of `aws dynamodb scan`; --blobs has its objects
     PythonSacker,
 }
 
@@ -52,7 +52,7 @@ pub(super) struct Importer {
     /// With --from files or oci-layout: number the versions in this order [default: number if all are, or else version]
     #[arg(long, value_name = "ORDER", value_enum)]
     order: Option<By>,
-    /// With --from python-sacker: the table of tags, as a file or a URL [default: dynamodb://TABLE-tags with a URL]
+    /// With --from python-sacker: the table of tags, as a file or a URL [default: `dynamodb://TABLE-tags` with a URL]
     #[arg(long, value_name = "SOURCE")]
     tags: Option<PathBuf>,
 }
@@ -131,9 +131,7 @@ impl Importer {
                     invalid("--from python-sacker needs --blobs, the directory or s3:// URL of its objects")
                 })?;
                 let objects = named_files(&objects, context).await?;
-                let mut tables = PythonTables::default();
-                (tables.versions, tables.tags) = (versions, tags);
-                Ok(Foreign::of_python_sacker(tables, objects))
+                Ok(Foreign::of_python_sacker(PythonTables { versions, tags }, objects))
             }
             From::Sacker | From::Files => {
                 let pattern = pattern.ok_or_else(|| invalid("--from files needs --pattern"))?;

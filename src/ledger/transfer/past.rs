@@ -39,17 +39,16 @@ impl PastEvents {
         &mut self,
         ledger: &TableLedger,
     ) -> Result<&BTreeMap<Version, Vec<ReleaseEvent>>, Error> {
-        let earlier = match self.earlier.take() {
-            Some(earlier) => earlier,
-            None => {
-                let mut earlier: BTreeMap<_, Vec<_>> = BTreeMap::new();
-                for (_, event) in ledger.release_events(&self.package, (1, self.rev)).await? {
-                    if let Some(version) = event.version {
-                        earlier.entry(version).or_default().push(event);
-                    }
+        let earlier = if let Some(earlier) = self.earlier.take() {
+            earlier
+        } else {
+            let mut earlier: BTreeMap<_, Vec<_>> = BTreeMap::new();
+            for (_, event) in ledger.release_events(&self.package, (1, self.rev)).await? {
+                if let Some(version) = event.version {
+                    earlier.entry(version).or_default().push(event);
                 }
-                earlier
             }
+            earlier
         };
         Ok(self.earlier.insert(earlier))
     }

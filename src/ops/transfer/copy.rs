@@ -180,13 +180,12 @@ impl Client {
         };
         let owner = self.owner().await?;
         let is_former = |mark: &String| identity.copy_of.is_none() && owner.as_ref() == Some(mark);
-        let identity = match identity.former_mark.clone().filter(is_former) {
+        let identity = if let Some(former) = identity.former_mark.clone().filter(is_former) {
             // An interrupted import has raised the epoch.
-            Some(former) => self.replace_own_mark(&former, identity).await?,
-            None => {
-                self.check_owner(owner, &identity).await?;
-                identity
-            }
+            self.replace_own_mark(&former, identity).await?
+        } else {
+            self.check_owner(owner, &identity).await?;
+            identity
         };
         if identity.epoch < epoch {
             let former = identity.mark();

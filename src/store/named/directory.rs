@@ -61,7 +61,7 @@ impl NamedFiles for DirectoryFiles {
                 }
                 path.push(part);
                 let metadata = found(fs::symlink_metadata(&path)).map_err(|error| failed(&path, error))?;
-                if !metadata.is_some_and(|it| !it.is_symlink()) {
+                if metadata.is_none_or(|it| it.is_symlink()) {
                     return Ok(None);
                 }
             }

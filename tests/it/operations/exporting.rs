@@ -63,7 +63,7 @@ impl Table for Counted {
 /// More versions than are looked at together.
 const MANY: u64 = 800;
 
-async fn yank(ledger: &dyn Ledger, numbers: impl Iterator<Item = u64>, change: ReleaseChange) {
+async fn yank(ledger: &dyn Ledger, numbers: impl Iterator<Item = u64>, change: &ReleaseChange) {
     for number in numbers {
         let request = ChangeRequest::new(of("app"), version(number), change.clone()).author(author(None));
         ledger.change(&request).await.unwrap();
@@ -77,7 +77,7 @@ async fn each_event_is_read_once_by_an_export() {
         site.add("app", &(number % 50).to_string()).await;
     }
     let quiet = site.ledger();
-    yank(&*quiet, 1..=300, ReleaseChange::Yank).await;
+    yank(&*quiet, 1..=300, &ReleaseChange::Yank).await;
     let before: Vec<_> = quiet.export(&of("app"), &Positions::default()).try_collect().await.unwrap();
     let table = Arc::new(Counted { inner: site.table(), events: AtomicUsize::new(0) });
     let ledger = TableLedger::new(
@@ -88,8 +88,8 @@ async fn each_event_is_read_once_by_an_export() {
     let mut items = ledger.export(&package, &start);
     let mut exported = vec![items.next().await.unwrap().unwrap()];
     // From here on, everything is later than the heads that were read.
-    yank(&*quiet, 301..=MANY, ReleaseChange::Yank).await;
-    yank(&*quiet, 1..=300, ReleaseChange::Unyank).await;
+    yank(&*quiet, 301..=MANY, &ReleaseChange::Yank).await;
+    yank(&*quiet, 1..=300, &ReleaseChange::Unyank).await;
     exported.extend(items.try_collect::<Vec<_>>().await.unwrap());
     let lines = |items: &[ExportItem]| items.iter().map(ExportItem::to_line).collect::<Vec<_>>();
     assert_eq!(lines(&exported), lines(&before));

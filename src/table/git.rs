@@ -6,7 +6,7 @@
 //! is asked each time. The program `git` does all of it, with the user's own credentials.
 //!
 //! - `command`, `failure`: running git, and the meaning of what it says
-//! - `paths`, `objects`, `walk`: the files of items, and reading them
+//! - `paths`, `objects`, `walk`, `view`: the files of items, and reading them
 //! - `commit`: making a transaction's commit
 //! - `local`, `clone`: the two kinds of repositories; `lock`, `packing` and `seen` are what they need
 
@@ -21,6 +21,7 @@ mod output;
 mod packing;
 mod paths;
 mod seen;
+mod view;
 mod walk;
 
 use super::{
@@ -34,14 +35,15 @@ use async_trait::async_trait;
 use clone::Remote;
 use failure::Moved;
 use local::Local;
-use objects::{Objects, Oid, Tip};
+use objects::{Objects, Tip};
 use seen::Seen;
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
 };
-use tokio::sync::{Mutex, MutexGuard};
-use walk::{Found, Range, Walk};
+use tokio::sync::Mutex;
+use view::{Commit, View};
+use walk::{Range, Walk};
 
 /// The number of times that a transaction is judged in one attempt, each on a newer commit than before.
 const JUDGED: u32 = 16;
@@ -278,82 +280,6 @@ enum Judged {
     NothingToDo,
     Refused(TransactError),
     Lost,
-}
-
-/// The newest commit at some instant after the request for it.
-struct View<'a> {
-    table: &'a GitTable,
-    doing: &'a str,
-    objects: MutexGuard<'a, Objects>,
-    tip: Tip,
-}
-
-impl View<'_> {
-    fn commit(&mut self) -> Commit<'_> {
-        self.table.commit(self.doing, &mut self.objects, &self.tip)
-    }
-}
-
-/// A reader of the items of one commit.
-struct Commit<'a> {
-    walk: Walk<'a>,
-    /// The remote that has the files that are missing here.
-    remote: Option<&'a Remote>,
-}
-
-impl Commit<'_> {
-    async fn items(&mut self, keys: &[Key]) -> Result<Vec<Option<Item>>, Fault> {
-        let mut oids = Vec::with_capacity(keys.len());
-        for key in keys {
-            oids.push(self.walk.item(key).await?);
-        }
-        let present: Vec<_> = oids.iter().flatten().cloned().collect();
-        let mut items = self.contents(&present).await?.into_iter();
-        Ok(oids.into_iter().map(|oid| oid.and_then(|_| items.next())).collect())
-    }
-
-    /// Returns a page of what was found, of which one more than its limit.
-    async fn page(&mut self, mut found: Vec<Found>, limit: usize) -> Result<Page<Key>, Fault> {
-        let more = found.len() > limit;
-        found.truncate(limit);
-        let oids: Vec<_> = found.iter().map(|found| found.oid.clone()).collect();
-        let items = self.contents(&oids).await?;
-        let items: Vec<_> = found.into_iter().map(|found| found.key).zip(items).collect();
-        let last = items.last().map(|(key, _)| key.clone());
-        Ok(Page { items, next: last.filter(|_| more) })
-    }
-
-    /// Returns the items in these files.
-    async fn contents(&mut self, oids: &[Oid]) -> Result<Vec<Item>, Fault> {
-        let Walk { objects, doing, .. } = &mut self.walk;
-        let (mut read, mut missing) = (Vec::with_capacity(oids.len()), Vec::new());
-        for oid in oids {
-            let content = objects.file(doing, oid).await?;
-            if content.is_none() {
-                missing.push(oid.clone());
-            }
-            read.push(content);
-        }
-        if let (Some(remote), false) = (self.remote, missing.is_empty()) {
-            missing.sort();
-            missing.dedup();
-            remote.fetch_files(doing, &missing).await?;
-        }
-        let mut items = Vec::with_capacity(oids.len());
-        for (oid, content) in oids.iter().zip(read) {
-            let content = match content {
-                Some(content) => Some(content),
-                None => objects.file(doing, oid).await?,
-            };
-            let damaged =
-                |why: String| Fault::new(FaultKind::Corrupt, *doing, format!("the file {oid} {why}"));
-            let content = content.ok_or_else(|| damaged("is missing".to_owned()))?;
-            items.push(
-                serde_json::from_slice(&content).map_err(|error| damaged(format!("is no item: {error}")))?,
-            );
-        }
-        Ok(items)
-    }
 }
 
 #[async_trait]

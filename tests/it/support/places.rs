@@ -61,6 +61,19 @@ pub fn postgres(_: &Sandbox, name: &str) -> Place {
     Place { url, variables: cluster.variables() }
 }
 
+/// A folder of its own.
+#[cfg(feature = "hdfs")]
+pub fn hdfs(_: &Sandbox, name: &str) -> Place {
+    Place { url: format!("{}/{}", super::hdfs::namenode(), backends::unique(name)), variables: Vec::new() }
+}
+
+/// A container of its own.
+#[cfg(feature = "azure")]
+pub fn azure(_: &Sandbox, _: &str) -> Place {
+    let url = super::azure::Container::unmade().url();
+    Place { url, variables: vec![("AZURE_STORAGE_ACCOUNT_KEY", super::azure::key())] }
+}
+
 /// Gives each of these tests a module for each ledger, in which it has this ledger's function as `LEDGER`.
 macro_rules! on_each_ledger {
     ($($test:ident)*) => {
@@ -103,6 +116,16 @@ macro_rules! on_each_pair {
         on_each_pair!(@ $test git_and_directory git directory);
         on_each_pair!(@ $test git_and_s3 git s3);
         on_each_pair!(@ $test git_http_and_directory git_http directory);
+        #[cfg(feature = "azure")]
+        on_each_pair!(@ $test directory_and_azure directory azure);
+        #[cfg(feature = "azure")]
+        on_each_pair!(@ $test dynamodb_and_azure dynamodb azure);
+        #[cfg(feature = "hdfs")]
+        on_each_pair!(@ $test directory_and_hdfs directory hdfs);
+        #[cfg(all(feature = "hdfs", feature = "zookeeper"))]
+        on_each_pair!(@ $test zookeeper_and_hdfs zookeeper hdfs);
+        #[cfg(all(feature = "azure", feature = "postgres"))]
+        on_each_pair!(@ $test postgres_and_azure postgres azure);
     };
     (@ $test:ident $name:ident $ledger:ident $store:ident) => {
         #[test]

@@ -7,7 +7,7 @@ mod only_git;
 mod only_sqlite;
 mod queries;
 
-use crate::support::{backends, git_http};
+use crate::support::backends;
 use sacker::location::DEFAULT_REF;
 use sacker::table::{
     Action, Change, Condition, Found, Item, Key, Table, TransactError, Transaction, dynamodb::DynamoTable,
@@ -48,7 +48,7 @@ async fn git() -> Fresh {
 
 async fn git_http() -> Fresh {
     let dir = tempfile::tempdir().unwrap();
-    let url = git_http::repository();
+    let url = crate::support::git_http::repository();
     let fresh = Fresh::new(GitTable::remote(&url, DEFAULT_REF, Some(dir.path())).unwrap(), Some(dir));
     fresh.table.create().await.unwrap();
     fresh

@@ -55,9 +55,12 @@
 //! | `dynamodb` | yes | ledgers in DynamoDB: `dynamodb://TABLE` |
 //! | `s3` | yes | stores in S3: `s3://BUCKET` |
 //! | `sqlite` | yes | the embedded ledger: `file:///DIR`, with a bundled SQLite |
+//! | `git` | yes | ledgers in git repositories: `git+https://HOST/REPO` |
+//! | `postgres` | no | ledgers in PostgreSQL: `postgres://USER@HOST/DB` |
 //! | `zookeeper` | no | ledgers in ZooKeeper: `zookeeper://HOST:PORT/ROOT` |
-//! | `postgres` | no | the ledger in PostgreSQL: `postgres://USER@HOST/DB` |
-//! | `aws` | by `dynamodb` and `s3` | what these two share; it does nothing alone |
+//! | `azure` | no | stores in Azure Blob Storage: `azure://ACCOUNT/CONTAINER` |
+//! | `hdfs` | no | stores in HDFS: `hdfs://NAMENODE/PATH` |
+//! | `aws` | by `dynamodb`, `s3` and `azure` | what these share; it does nothing alone |
 //!
 //! A store in a directory is always there. A library that publishes to AWS needs `default-features = false, features =
 //! ["dynamodb", "s3"]`; with `features = ["sqlite"]` alone no AWS crate is built. `weak-s3-ledger`, `failpoints` and

@@ -73,10 +73,14 @@ pub(super) struct Global {
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
     #[arg(long, global = true, value_name = "URL")]
-    #[arg(help = "The ledger: dynamodb://TABLE[?region=R&endpoint=URL], git+URL[#REF] or file:///DIR")]
+    #[arg(
+        help = "The ledger: dynamodb://TABLE[?region=R&endpoint=URL], git+URL[#REF], postgres://USER@HOST/DB, zookeeper://HOST:PORT/ROOT or file:///DIR"
+    )]
     pub ledger: Option<String>,
     #[arg(long, global = true, value_name = "URL")]
-    #[arg(help = "The store: s3://BUCKET[/PREFIX][?region=R&endpoint=URL] or file:///DIR")]
+    #[arg(
+        help = "The store: s3://BUCKET[/PREFIX][?region=R&endpoint=URL], azure://ACCOUNT/CONTAINER, hdfs://NAMENODE/PATH or file:///DIR"
+    )]
     pub store: Option<String>,
     /// Print one JSON object per line, including errors
     #[arg(long, global = true)]

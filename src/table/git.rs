@@ -87,13 +87,12 @@ impl GitTable {
     /// # Errors
     /// [`FaultKind::Disk`] if there is no place for the clone.
     pub fn remote(url: &str, reference: &str, cache: Option<&Path>) -> Result<Self, Fault> {
-        let (folder, temporary): (PathBuf, _) = match cache {
-            Some(cache) => (clone::folder(cache, url, reference), None),
-            None => {
-                let made = tempfile::Builder::new().prefix("sacker-git-").tempdir();
-                let made = made.map_err(|error| Fault::new(FaultKind::Disk, "making a clone", error))?;
-                (made.path().to_owned(), Some(made))
-            }
+        let (folder, temporary): (PathBuf, _) = if let Some(cache) = cache {
+            (clone::folder(cache, url, reference), None)
+        } else {
+            let made = tempfile::Builder::new().prefix("sacker-git-").tempdir();
+            let made = made.map_err(|error| Fault::new(FaultKind::Disk, "making a clone", error))?;
+            (made.path().to_owned(), Some(made))
         };
         let remote = Remote::new(url, reference, folder, temporary);
         let objects = Objects::of(remote.git.clone());
@@ -151,7 +150,7 @@ impl GitTable {
         let mut objects = self.objects.lock().await;
         let tip = self.newest(doing, &mut objects).await?.ok_or_else(|| self.missing(doing))?;
         self.check(doing, &mut objects, &tip).await?;
-        Ok(View { table: self, doing, objects, tip })
+        Ok(View { remote: self.remote_place(), doing, objects, tip })
     }
 
     /// Refuses a commit that is none of a ledger.
@@ -172,11 +171,14 @@ impl GitTable {
 
     /// Returns a reader of a commit of the ledger.
     fn commit<'a>(&'a self, doing: &'a str, objects: &'a mut Objects, tip: &'a Tip) -> Commit<'a> {
-        let remote = match &self.place {
+        Commit { walk: Walk { objects, doing, root: &tip.tree }, remote: self.remote_place() }
+    }
+
+    fn remote_place(&self) -> Option<&Remote> {
+        match &self.place {
             Place::Local(_) => None,
             Place::Remote(remote) => Some(remote),
-        };
-        Commit { walk: Walk { objects, doing, root: &tip.tree }, remote }
+        }
     }
 
     /// Makes one judgement of a transaction, on this commit, and tries to commit it. The writers' lock is held.

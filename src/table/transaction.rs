@@ -1,6 +1,6 @@
 //! Transactions: conditions and changes of items, all or none.
 
-use super::{Change, Condition, Item, Key};
+use super::item::{Change, Condition, Item, Key};
 use crate::fault::Fault;
 
 /// A condition and a change of one item.

@@ -64,7 +64,9 @@ public final class Hdfs {
         conf.set("dfs.namenode.name.dir", new File(dir, "name").toURI().toString());
         // All is gone when it ends: nothing needs to be flushed to the disk for that.
         conf.set("dfs.namenode.edits.noeditlogchannelflush", "true");
+        // A DataNode that died is noticed after 12 seconds.
         conf.set("dfs.namenode.heartbeat.recheck-interval", "1000");
+        conf.set("dfs.heartbeat.interval", "1");
         conf.set("dfs.namenode.handler.count", "4");
         conf.set("dfs.namenode.service.handler.count", "2");
         if (standby) {

@@ -15,7 +15,7 @@ import org.apache.zookeeper.server.quorum.QuorumPeerMain;
 
 /**
  * Starts ZooKeeper on loopback only, on ports that the kernel picks, and prints its address: one server, or with a
- * number an ensemble of so many in one process. Its own main needs a port that is known to be free beforehand.
+ * number an ensemble of that number in one process. Its own main needs a port that is known to be free beforehand.
  */
 public final class Loopback {
     private static final int TICK = 500; // ms; a session lives for 2 to 20 of them

@@ -78,7 +78,11 @@ fn other(action: &Action) -> Option<String> {
 }
 
 fn labels(labels: &Item) -> String {
-    labels.iter().map(|(name, value)| format!(" {name}={}", value.as_str().unwrap_or("?"))).collect()
+    let mut text = String::new();
+    for (name, value) in labels {
+        text.extend([" ", name, "=", value.as_str().unwrap_or("?")]);
+    }
+    text
 }
 
 fn text<'a>(item: &'a Item, name: &str) -> Option<&'a str> {

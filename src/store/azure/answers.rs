@@ -6,7 +6,11 @@ use crate::{
     store::Stat,
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use aws_smithy_types::{DateTime, byte_stream::ByteStream, date_time::Format};
+use aws_smithy_types::{
+    DateTime,
+    byte_stream::{AggregatedBytes, ByteStream},
+    date_time::Format,
+};
 use bytes::Bytes;
 
 const CREDENTIALS: &str =
@@ -42,7 +46,7 @@ impl Answer {
         let code = self.header("x-ms-error-code").unwrap_or_default().to_owned();
         // The text is for people: without it the code is enough.
         let body = ByteStream::new(self.0.take_body()).collect().await;
-        let body = body.map(|body| body.into_bytes()).unwrap_or_default();
+        let body = body.map(AggregatedBytes::into_bytes).unwrap_or_default();
         let text = String::from_utf8_lossy(&body);
         let between = |begin: &str, end: &str| {
             Some(text.split_once(begin)?.1.split_once(end)?.0.lines().next()?.trim().to_owned())
@@ -69,7 +73,8 @@ impl Answer {
     /// Reads the whole body.
     pub async fn bytes(mut self, doing: impl Fn() -> String) -> Result<Bytes, Fault> {
         let body = ByteStream::new(self.0.take_body()).collect().await;
-        body.map(|body| body.into_bytes()).map_err(|error| Fault::new(FaultKind::Unavailable, doing(), error))
+        body.map(AggregatedBytes::into_bytes)
+            .map_err(|error| Fault::new(FaultKind::Unavailable, doing(), error))
     }
 
     pub fn stream(mut self) -> ByteStream {
@@ -111,6 +116,10 @@ impl Refusal {
             "AccountBeingCreated" | "ContainerBeingDeleted" => (FaultKind::Throttled, None),
             "BlobImmutableDueToPolicy" | "BlobImmutableDueToLegalHold" => (FaultKind::Denied, Some(LEASE)),
             code if code.starts_with("Lease") => (FaultKind::Denied, Some(LEASE)),
+            // Azurite has the code of a lacking permission.
+            _ if self.text.starts_with("Server failed to authenticate") => {
+                (FaultKind::Denied, Some(CREDENTIALS))
+            }
             "AuthorizationPermissionMismatch" | "AuthorizationFailure" | "InsufficientAccountPermissions" => {
                 (FaultKind::Denied, Some(PERMISSIONS))
             }

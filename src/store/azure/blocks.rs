@@ -164,10 +164,11 @@ impl Transfer<'_> {
     /// Makes the blob of its blocks, if it is still as it was found. Returns false if not, or if the blocks are gone.
     async fn commit(&self, (header, value): (&'static str, &str)) -> Result<bool, Fault> {
         let doing = || self.doing();
-        let crcs = self.content.part_crcs().iter().enumerate();
-        let blocks: String =
-            crcs.map(|(index, crc)| format!("<Uncommitted>{}</Uncommitted>", name(index, *crc))).collect();
-        let list = format!("<?xml version=\"1.0\" encoding=\"utf-8\"?><BlockList>{blocks}</BlockList>");
+        let mut list = "<?xml version=\"1.0\" encoding=\"utf-8\"?><BlockList>".to_owned();
+        for (index, crc) in self.content.part_crcs().iter().enumerate() {
+            list.extend(["<Uncommitted>", &name(index, *crc), "</Uncommitted>"]);
+        }
+        list.push_str("</BlockList>");
         let (length, crc) = (list.len() as u64, crc_fast::checksum(Crc64Nvme, list.as_bytes()));
         let request =
             self.store.request("PutBlockList", "PUT", self.path, "comp=blocklist").header(header, value);

@@ -1,7 +1,6 @@
 //! Requests to the service.
 
 use super::{
-    AzureStore,
     answers::{Answer, Refusal},
     credentials::Credentials,
 };
@@ -10,6 +9,7 @@ use crate::{
     clock::ServerTime,
     fault::{Fault, FaultKind},
     retry::Limit,
+    store::body,
 };
 use aws_smithy_runtime_api::client::{
     http::{HttpConnector, SharedHttpConnector},
@@ -69,15 +69,6 @@ impl Service {
     }
 
     /// Begins a request for a path in the account. `query` needs no escapes.
-    fn request(&self, name: &'static str, method: &'static str, path: &str, query: &str) -> Request<'_> {
-        let mark = if query.is_empty() { "" } else { "?" };
-        let uri = format!("{}/{path}{mark}{query}", self.address);
-        let builder = http::Request::builder().method(method).uri(uri).header("x-ms-version", VERSION);
-        Request { service: self, name, path: path.to_owned(), builder, body: SdkBody::empty() }
-    }
-}
-
-impl AzureStore {
     pub(super) fn request(
         &self,
         name: &'static str,
@@ -85,7 +76,10 @@ impl AzureStore {
         path: &str,
         query: &str,
     ) -> Request<'_> {
-        self.service.request(name, method, path, query)
+        let mark = if query.is_empty() { "" } else { "?" };
+        let uri = format!("{}/{path}{mark}{query}", self.address);
+        let builder = http::Request::builder().method(method).uri(uri).header("x-ms-version", VERSION);
+        Request { service: self, name, path: path.to_owned(), builder, body: SdkBody::empty() }
     }
 }
 
@@ -105,8 +99,8 @@ impl Request<'_> {
 
     /// Sets the body and its checksum.
     pub fn body(self, body: SdkBody, length: u64, crc: u64) -> Self {
-        let length = length.to_string();
-        let sized = self.maybe("content-length", (length != "0").then_some(&length));
+        // Azure refuses an upload without the length, also of nothing.
+        let sized = self.header("content-length", length.to_string());
         Self { body, ..sized.header("x-ms-content-crc64", encoded(crc)) }
     }
 
@@ -118,17 +112,18 @@ impl Request<'_> {
         let mut request = HttpRequest::new(body);
         let limit = Limit::here();
         let quiet = limit.as_ref().map_or(CREDENTIALS, |limit| limit.quiet(CREDENTIALS));
-        match timeout_at(Instant::now() + quiet, service.credentials.sign(head, &mut request)).await {
-            Ok(signed) => signed.map_err(|fault| Fault { doing: doing(), ..fault })?,
-            Err(_) => {
-                let why = "the source of the credentials did not answer";
-                return Err(Fault::new(FaultKind::Unsent, doing(), why));
-            }
-        }
+        let signing = service.credentials.sign(head, &mut request);
+        let Ok(signed) = timeout_at(Instant::now() + quiet, signing).await else {
+            let why = "the source of the credentials did not answer";
+            return Err(Fault::new(FaultKind::Unsent, doing(), why));
+        };
+        signed.map_err(|fault| Fault { doing: doing(), ..fault })?;
         let span = debug_span!("azure", name, path);
         match service.connector.call(request).instrument(span).await {
             Ok(answer) => Ok(Answer::new(answer)),
-            Err(error) if error.is_user() => Err(Fault::new(FaultKind::Misconfigured, doing(), error)),
+            Err(error) if error.is_user() && !body::did_not_match(&error) => {
+                Err(Fault::new(FaultKind::Misconfigured, doing(), error))
+            }
             Err(error) => Err(Fault::new(FaultKind::Unavailable, doing(), error)),
         }
     }

@@ -9,6 +9,7 @@ use crate::{
     fault::{Fault, FaultKind},
     store::{Content, Put, PutError, body, sending::ProgressSender},
 };
+use aws_smithy_types::body::SdkBody;
 
 /// Puts a blob with one `Put Blob`, unless it exists; checks first if it is expected to exist.
 pub(super) async fn put(
@@ -23,11 +24,16 @@ pub(super) async fn put(
     let mut found = if expected { look(store, path, content, &progress).await? } else { Found::Nothing };
     for _ in 0..ROUNDS {
         let Some((name, value)) = found.condition() else { return Ok(Put::Present) };
-        let sent = body::body(content, 0, &body::Buffers::default(), count.clone())
-            .map_err(|error| unreadable(content, error))?;
+        let sent = if content.size() == 0 {
+            // A body of unknown length would be sent in chunks, which Azure refuses.
+            SdkBody::empty()
+        } else {
+            let sent = body::body(content, 0, &body::Buffers::default(), count.clone());
+            sent.map_err(|error| unreadable(content, error))?.into_inner()
+        };
         let request = store.request("PutBlob", "PUT", path, "").header("x-ms-blob-type", "BlockBlob");
         let request = request.header(name, value).header(CHECKSUM, encoded(content.crc()));
-        match request.body(sent.into_inner(), content.size(), content.crc()).ok(doing).await {
+        match request.body(sent, content.size(), content.crc()).ok(doing).await {
             Ok(Ok(_)) => {
                 return Ok(if matches!(found, Found::Nothing) { Put::Stored } else { Put::Replaced });
             }

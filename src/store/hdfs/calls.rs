@@ -29,24 +29,27 @@ impl Bound {
     }
 
     /// Waits for a call. Bytes that moved before extend the limit of the attempt.
-    pub async fn call<T>(
+    pub fn call<T>(
         &mut self,
         doing: impl Fn() -> String,
         call: impl Future<Output = Result<T, HdfsError>>,
-    ) -> Result<T, Fault> {
-        let began = Instant::now();
-        let quiet = began + self.quiet;
-        let end = self.limit.as_ref().map(|limit| limit.end(self.moved, Duration::ZERO));
+    ) -> impl Future<Output = Result<T, Fault>> {
         // On the heap: a call's state is large.
-        match timeout_at(end.map_or(quiet, |end| end.min(quiet)), Box::pin(call)).await {
-            Ok(Ok(value)) => {
-                self.moved = Some(Instant::now());
-                Ok(value)
-            }
-            Ok(Err(error)) => Err(fault(doing(), error)),
-            Err(_) => {
-                let why = format!("nothing moved for {} s", began.elapsed().as_secs());
-                Err(Fault::new(FaultKind::Unavailable, doing(), why))
+        let call = Box::pin(call);
+        async move {
+            let began = Instant::now();
+            let quiet = began + self.quiet;
+            let end = self.limit.as_ref().map(|limit| limit.end(self.moved, Duration::ZERO));
+            match timeout_at(end.map_or(quiet, |end| end.min(quiet)), call).await {
+                Ok(Ok(value)) => {
+                    self.moved = Some(Instant::now());
+                    Ok(value)
+                }
+                Ok(Err(error)) => Err(fault(doing(), error)),
+                Err(_) => {
+                    let why = format!("nothing moved for {} s", began.elapsed().as_secs());
+                    Err(Fault::new(FaultKind::Unavailable, doing(), why))
+                }
             }
         }
     }
@@ -61,23 +64,23 @@ pub(super) fn found<T>(result: Result<T, Fault>) -> Result<Option<T>, Fault> {
     }
 }
 
-impl HdfsStore {
-    /// Waits for one call.
-    pub(super) async fn call<T>(
-        &self,
-        doing: impl Fn() -> String,
-        call: impl Future<Output = Result<T, HdfsError>>,
-    ) -> Result<T, Fault> {
-        Bound::here().call(doing, call).await
-    }
+/// Waits for one call.
+pub(super) fn call<T>(
+    doing: impl Fn() -> String,
+    call: impl Future<Output = Result<T, HdfsError>>,
+) -> impl Future<Output = Result<T, Fault>> {
+    let call = Box::pin(call);
+    async move { Bound::here().call(doing, call).await }
+}
 
+impl HdfsStore {
     /// Returns the status of a file or folder; `None` if it does not exist.
     pub(super) async fn status(
         &self,
         path: &str,
         doing: impl Fn() -> String,
     ) -> Result<Option<FileStatus>, Fault> {
-        found(self.call(doing, self.client.get_file_info(path)).await)
+        found(call(doing, self.client.get_file_info(path)).await)
     }
 
     /// Returns the status of the store's folder. Its absence is a fault.
@@ -89,6 +92,6 @@ impl HdfsStore {
     /// Creates a folder of the store with the mode of the store's own folder: who may write there, may write here.
     pub(super) async fn make_folder(&self, path: &str, doing: impl Fn() -> String) -> Result<(), Fault> {
         let mode = u32::from(self.root_status(&doing).await?.permission) & 0o1777;
-        self.call(doing, self.client.mkdirs(path, mode, true)).await
+        call(doing, self.client.mkdirs(path, mode, true)).await
     }
 }

@@ -10,8 +10,7 @@ const QUOTA: &str =
     "the quota of the folder is used up: see `hdfs dfs -count -q`, run `sacker gc --delete`, or raise it";
 const FULL: &str =
     "no DataNode has space: see `hdfs dfsadmin -report`, run `sacker gc --delete`, or add some";
-const DATANODES: &str =
-    "the DataNodes can't be reached: see `hdfs dfsadmin -report`; a client connects to each of them";
+const DATANODES: &str = "the DataNodes can't be reached, or have no space: see `hdfs dfsadmin -report`; a client connects to each of them";
 const NO_PERMISSION: &str =
     "check the user (HADOOP_USER_NAME, or the Kerberos ticket), and the permissions with `hdfs dfs -ls -d`";
 const KERBEROS: &str =

@@ -2,7 +2,8 @@
 
 use super::{
     HdfsStore,
-    calls::{Bound, found},
+    calls::{Bound, call, found},
+    cursors::Cursor,
     read::stat,
 };
 use crate::{
@@ -10,55 +11,16 @@ use crate::{
     model::Address,
     store::{Listing, Stat},
 };
-use hdfs_native::client::{FileStatus, ListStatusIterator};
-use std::{
-    collections::{HashMap, VecDeque},
-    fmt,
-    sync::{Mutex, PoisonError},
-};
+use hdfs_native::client::FileStatus;
+use std::collections::VecDeque;
 
 const PAGE: usize = 1000;
-
-/// The most listings that are remembered.
-const CURSORS: usize = 64;
-
-/// The listings that ended a page, by their prefix and position: the client can't begin within a folder.
-#[derive(Default)]
-pub(super) struct Cursors(Mutex<HashMap<(String, String), Cursor>>);
-
-impl fmt::Debug for Cursors {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Cursors")
-    }
-}
-
-impl Cursors {
-    fn take(&self, prefix: &str, after: &str) -> Option<Cursor> {
-        let mut cursors = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        cursors.remove(&(prefix.to_owned(), after.to_owned()))
-    }
-
-    fn keep(&self, prefix: &str, after: &str, cursor: Cursor) {
-        let mut cursors = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if cursors.len() >= CURSORS {
-            cursors.clear();
-        }
-        cursors.insert((prefix.to_owned(), after.to_owned()), cursor);
-    }
-}
-
-/// A position in a listing.
-struct Cursor {
-    /// The folders after the open one.
-    shards: VecDeque<String>,
-    open: Option<ListStatusIterator>,
-}
 
 impl Cursor {
     /// Begins a listing after a name. What comes before it in its folder is still to be skipped.
     async fn new(store: &HdfsStore, prefix: &str, after: Option<&str>) -> Result<Self, Fault> {
         let doing = || store.doing("listing the blobs");
-        let listed = store.call(doing, store.client.list_status(&store.path("sha256"), false)).await;
+        let listed = call(doing, store.client.list_status(&store.path("sha256"), false)).await;
         let Some(listed) = found(listed)? else {
             store.root_status(doing).await?;
             return Ok(Self { shards: VecDeque::new(), open: None });

@@ -5,7 +5,7 @@
 
 use super::{
     HdfsStore,
-    calls::found,
+    calls::{call, found},
     temporary::{remove, small},
 };
 use crate::{
@@ -29,15 +29,15 @@ fn number(name: &str) -> Option<u64> {
 /// Returns the present owner, and the number of its file.
 pub(super) async fn read(store: &HdfsStore) -> Result<Option<(String, u64)>, Fault> {
     let doing = || store.doing("reading the owner");
-    let listed = store.call(doing, store.client.list_status(store.folder(), false)).await;
+    let listed = call(doing, store.client.list_status(store.folder(), false)).await;
     let files = listed?.into_iter().filter(|status| !status.isdir);
     let last = files.filter_map(|status| number(status.path.rsplit('/').next()?)).max();
     let Some(last) = last else { return Ok(None) };
     let path = store.path(name(last));
     let gone = || Fault::new(FaultKind::Unavailable, doing(), "its file was removed");
-    let reader = found(store.call(doing, store.client.read(&path)).await)?.ok_or_else(gone)?;
+    let reader = found(call(doing, store.client.read(&path)).await)?.ok_or_else(gone)?;
     let length = reader.file_length().min(usize::try_from(OWNER_MOST).unwrap_or(usize::MAX));
-    let owner = store.call(doing, reader.read_range(0, length)).await?;
+    let owner = call(doing, reader.read_range(0, length)).await?;
     Ok(Some((String::from_utf8_lossy(&owner).trim_end().to_owned(), last)))
 }
 
@@ -75,7 +75,7 @@ async fn become_owner(
     number: u64,
     doing: impl Fn() -> String,
 ) -> Result<(), Fault> {
-    let renamed = store.call(doing, store.client.rename(complete, &store.path(name(number)), false)).await;
+    let renamed = call(doing, store.client.rename(complete, &store.path(name(number)), false)).await;
     match renamed {
         Ok(()) => Ok(()),
         Err(fault) => {

@@ -2,7 +2,7 @@
 
 use super::{
     HdfsStore,
-    calls::found,
+    calls::{call, found},
     read::contents,
     temporary::{self, Temporary},
 };
@@ -61,12 +61,12 @@ async fn named(
     target: &str,
     doing: impl Fn() -> String,
 ) -> Result<(), Fault> {
-    let renamed = store.call(&doing, store.client.rename(complete, target, true)).await;
+    let renamed = call(&doing, store.client.rename(complete, target, true)).await;
     if found(renamed)?.is_some() {
         return Ok(());
     }
     store.make_folder(shard, &doing).await?;
-    let renamed = store.call(&doing, store.client.rename(complete, target, true)).await;
+    let renamed = call(&doing, store.client.rename(complete, target, true)).await;
     // A collector may have removed the file, which took too long: nothing is there, and it can be sent again.
     let gone = || Fault::new(FaultKind::Unavailable, doing(), "the temporary file was removed");
     found(renamed)?.ok_or_else(gone)
@@ -86,7 +86,7 @@ async fn holds(
     let doing = || store.doing(format_args!("comparing {path}"));
     let mut sha256 = Sha256::new();
     if size > 0 {
-        let opened = store.call(doing, store.client.read(path)).await;
+        let opened = call(doing, store.client.read(path)).await;
         // It was removed or replaced meanwhile.
         let Some(reader) = found(opened)?.filter(|reader| reader.file_length() as u64 == size) else {
             return Ok(false);

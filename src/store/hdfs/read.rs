@@ -2,7 +2,7 @@
 
 use super::{
     HdfsStore,
-    calls::{Bound, found},
+    calls::{Bound, call, found},
 };
 use crate::{
     fault::{Fault, FaultKind},
@@ -56,7 +56,7 @@ pub(super) async fn get(
         if range.end > size {
             return Err(out_of_range(doing(), range.end, size));
         }
-        let opened = found(store.call(doing, store.client.read(&path)).await)?;
+        let opened = found(call(doing, store.client.read(&path)).await)?;
         let after = store.status(&path, doing).await?;
         // What was opened between two equal states is in that state.
         if let Some(reader) = opened

@@ -1,7 +1,9 @@
 //! The settings of the store's folder, and a test of the server's properties that the store relies on.
 
 use super::{
-    HdfsStore, owner,
+    HdfsStore,
+    calls::call,
+    owner,
     temporary::{remove, small},
 };
 use crate::{
@@ -41,7 +43,7 @@ pub(super) async fn settings(store: &HdfsStore) -> Result<Vec<Setting>, Fault> {
 /// Judges the replication by a file that is there: the cluster's default decides.
 async fn replication(store: &HdfsStore) -> Result<Setting, Fault> {
     let doing = || store.doing("reading the replication");
-    let listed = store.call(doing, store.client.list_status(store.folder(), false)).await?;
+    let listed = call(doing, store.client.list_status(store.folder(), false)).await?;
     let owner = listed.into_iter().find(|status: &FileStatus| status.path.ends_with("/OWNER"));
     let copies = owner.and_then(|owner| owner.replication);
     let state = match copies {
@@ -59,7 +61,7 @@ async fn replication(store: &HdfsStore) -> Result<Setting, Fault> {
 
 async fn quota(store: &HdfsStore) -> Result<Setting, Fault> {
     let doing = || store.doing("reading the quota");
-    let summary = store.call(doing, store.client.get_content_summary(store.folder())).await?;
+    let summary = call(doing, store.client.get_content_summary(store.folder())).await?;
     let names = summary.file_count + summary.directory_count;
     let quotas = [(names, summary.quota, "names"), (summary.space_consumed, summary.space_quota, "bytes")];
     // Without a quota it is -1.
@@ -127,9 +129,9 @@ fn property(name: &'static str, state: SettingState) -> Setting {
 async fn properties(store: &HdfsStore, first: &str, second: &str) -> Result<[bool; 3], Fault> {
     let doing = || store.doing("testing the server");
     let options = hdfs_native::WriteOptions::default().create_parent(false);
-    let created = refused(store.call(doing, store.client.create(first, &options)).await)?;
-    let renamed = refused(store.call(doing, store.client.rename(first, second, false)).await)?;
-    let replaced = store.call(doing, store.client.rename(first, second, true)).await;
+    let created = refused(call(doing, store.client.create(first, &options)).await)?;
+    let renamed = refused(call(doing, store.client.rename(first, second, false)).await)?;
+    let replaced = call(doing, store.client.rename(first, second, true)).await;
     let gone = store.status(first, doing).await?.is_none();
     Ok([created, renamed, replaced.is_ok() && gone])
 }

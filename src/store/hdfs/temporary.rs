@@ -2,7 +2,7 @@
 
 use super::{
     HdfsStore,
-    calls::{Bound, found},
+    calls::{Bound, call, found},
     read::stat,
 };
 use crate::{
@@ -22,7 +22,8 @@ pub(super) const BLOCK: u64 = 128 << 20;
 pub(super) struct Temporary<'a> {
     store: &'a HdfsStore,
     pub path: String,
-    writer: FileWriter,
+    /// On the heap: it is large.
+    writer: Box<FileWriter>,
     written: u64,
     bound: Bound,
 }
@@ -33,14 +34,14 @@ impl<'a> Temporary<'a> {
         let path = store.path(format_args!("tmp/{}", Uuid::new_v4()));
         let options = WriteOptions::default().permission(0o444).create_parent(false).block_size(BLOCK);
         let mut bound = Bound::here();
-        let writer = match found(bound.call(&doing, store.client.create(&path, &options)).await)? {
-            Some(writer) => writer,
-            None => {
-                store.make_folder(&store.path("tmp"), &doing).await?;
-                bound.call(&doing, store.client.create(&path, &options)).await?
-            }
+        let created = found(bound.call(&doing, store.client.create(&path, &options)).await)?;
+        let writer = if let Some(writer) = created {
+            writer
+        } else {
+            store.make_folder(&store.path("tmp"), &doing).await?;
+            bound.call(&doing, store.client.create(&path, &options)).await?
         };
-        Ok(Self { store, path, writer, written: 0, bound })
+        Ok(Self { store, path, writer: Box::new(writer), written: 0, bound })
     }
 
     /// Writes bytes. Each block is synchronized at its end: the last call of all would not do that for earlier ones.
@@ -95,7 +96,7 @@ impl<'a> Temporary<'a> {
 /// Removes a file that is of no use any more. A failure does not stop the command: `gc` removes the file later.
 pub(super) async fn remove(store: &HdfsStore, path: &str) {
     let doing = || store.doing(format_args!("removing the temporary file {path}"));
-    if let Err(error) = store.call(doing, store.client.delete(path, false)).await {
+    if let Err(error) = call(doing, store.client.delete(path, false)).await {
         warn!(%error, source = %error.source, "can't remove a temporary file");
     }
 }
@@ -119,7 +120,7 @@ pub(super) async fn small(
 /// Returns all files in `tmp/`: at most one for each killed process, which is few enough for one page.
 pub(super) async fn all(store: &HdfsStore) -> Result<Uploads, Fault> {
     let doing = || store.doing("listing temporary files");
-    let listed = found(store.call(doing, store.client.list_status(&store.path("tmp"), false)).await)?;
+    let listed = found(call(doing, store.client.list_status(&store.path("tmp"), false)).await)?;
     let upload = |status: &hdfs_native::client::FileStatus| {
         let id = status.path.rsplit('/').next().unwrap_or_default().to_owned();
         Upload { name: format!("tmp/{id}"), id, since: stat(status).modified }
@@ -145,5 +146,5 @@ pub(super) async fn last_written(store: &HdfsStore, id: &str) -> Result<Option<T
 /// Removes a file in `tmp/`. A process that still writes it gets an error, and nothing appears under an address.
 pub(super) async fn abort(store: &HdfsStore, id: &str) -> Result<(), Fault> {
     let doing = || store.doing(format_args!("removing the temporary file {id}"));
-    store.call(doing, store.client.delete(&path(store, id, doing)?, false)).await.map(drop)
+    call(doing, store.client.delete(&path(store, id, doing)?, false)).await.map(drop)
 }

@@ -190,7 +190,7 @@ impl Remote {
             "--stdin",
             "ledger",
         ];
-        let wanted = missing.iter().map(|oid| format!("{oid}\n")).collect::<String>();
+        let wanted = missing.iter().flat_map(|oid| [oid.as_str(), "\n"]).collect::<String>();
         self.asking.ok(doing, &arguments, wanted.as_bytes()).await.map(drop)
     }
 

@@ -48,7 +48,12 @@ impl Local {
         Some(format!("git:{}#{reference}", path.display()))
     }
 
+    /// Waits for the writers before this one. There must be a repository.
     pub async fn lock(&self, doing: &str) -> Result<Locked, Fault> {
+        if !self.git_dir().join("objects").is_dir() {
+            let source = "there is no git repository";
+            return Err(Fault { remedy: Some(RECREATE), ..Fault::new(FaultKind::Missing, doing, source) });
+        }
         lock(&self.git_dir().join("sacker.lock"), doing).await
     }
 

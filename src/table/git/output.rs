@@ -6,7 +6,7 @@ pub(super) struct Output {
     /// `None` if a signal ended it.
     pub code: Option<i32>,
     pub stdout: Vec<u8>,
-    /// What git and the server say.
+    /// The messages of git and of the server.
     pub stderr: String,
 }
 

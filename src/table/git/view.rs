@@ -1,7 +1,6 @@
 //! Reading the items of one commit.
 
 use super::{
-    GitTable,
     clone::Remote,
     objects::{Objects, Oid, Tip},
     walk::{Found, Walk},
@@ -14,7 +13,8 @@ use tokio::sync::MutexGuard;
 
 /// The newest commit at some instant after the request for it.
 pub(super) struct View<'a> {
-    pub(super) table: &'a GitTable,
+    /// The remote that has the files that are missing here.
+    pub(super) remote: Option<&'a Remote>,
     pub(super) doing: &'a str,
     pub(super) objects: MutexGuard<'a, Objects>,
     pub(super) tip: Tip,
@@ -22,7 +22,8 @@ pub(super) struct View<'a> {
 
 impl View<'_> {
     pub(super) fn commit(&mut self) -> Commit<'_> {
-        self.table.commit(self.doing, &mut self.objects, &self.tip)
+        let Self { remote, doing, objects, tip } = self;
+        Commit { walk: Walk { objects, doing, root: &tip.tree }, remote: *remote }
     }
 }
 

@@ -3,7 +3,6 @@
 use super::{
     PostgresTable,
     fault::{Stage, fault, silent, standby},
-    session::Lease,
 };
 use crate::{
     fault::{Fault, FaultKind},
@@ -38,12 +37,8 @@ impl PostgresTable {
             return Err(silent(doing, Stage::Reading, ANSWER.as_secs()));
         };
         let rows = answer.map_err(|error| fault(doing, Stage::Reading, &error));
-        self.release(lease, doing, rows)
-    }
-
-    /// Returns the rows, and the connection for other requests unless it leads to a standby.
-    fn release(&self, lease: Lease, doing: &str, rows: Result<Vec<Row>, Fault>) -> Result<Vec<Row>, Fault> {
         if let Ok(rows) = &rows {
+            // A connection that leads to a standby is not used again.
             check_primary(rows, doing)?;
         }
         lease.finish();

@@ -53,7 +53,7 @@ pub(super) async fn transact(table: &ZookeeperTable, transaction: &Transaction) 
     Err(Fault::new(FaultKind::Contended, doing, source).into())
 }
 
-/// What a transaction is decided on: it holds as long as the stripes have these versions.
+/// The state that a transaction is decided on: it holds as long as the stripes have these versions.
 struct Seen {
     versions: Versions,
     items: HashMap<Key, Option<Item>>,

@@ -161,7 +161,7 @@ fn a_configuration_that_is_wrong_says_how() {
     "#);
     assert_snapshot!(sandbox.run(&["list", "--ledger", "dynamo://eu-west-1/t", "--store", "file:///s"]), @r#"
     exit 2
-    2| error: --ledger: ledger URL "dynamo://eu-west-1/t": unknown scheme "dynamo"; a ledger is dynamodb://, git+… or file:///
+    2| error: --ledger: ledger URL "dynamo://eu-west-1/t": unknown scheme "dynamo"; a ledger is dynamodb://, git+…, postgres://, zookeeper:// or file:///
     "#);
     assert_snapshot!(sandbox.run(&["list", "--ledger", "file://relative", "--store", "file:///s"]), @r#"
     exit 2

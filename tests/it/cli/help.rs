@@ -82,10 +82,12 @@ fn the_help_explains_every_option() {
     1|           The configuration file [default: ~/.sacker.json, which need not exist]
     1|
     1|       --ledger <URL>
-    1|           The ledger: dynamodb://TABLE[?region=R&endpoint=URL], git+URL[#REF] or file:///DIR
+    1|           The ledger: dynamodb://TABLE[?region=R&endpoint=URL], git+URL[#REF],
+    1|           postgres://USER@HOST/DB, zookeeper://HOST:PORT/ROOT or file:///DIR
     1|
     1|       --store <URL>
-    1|           The store: s3://BUCKET[/PREFIX][?region=R&endpoint=URL] or file:///DIR
+    1|           The store: s3://BUCKET[/PREFIX][?region=R&endpoint=URL],
+    1|           azure://ACCOUNT/CONTAINER, hdfs://NAMENODE/PATH or file:///DIR
     1|
     1|       --json
     1|           Print one JSON object per line, including errors
@@ -212,9 +214,11 @@ fn each_command_has_its_help() {
     1|                              which need not exist]
     1|       --ledger <URL>         The ledger:
     1|                              dynamodb://TABLE[?region=R&endpoint=URL],
-    1|                              git+URL[#REF] or file:///DIR
+    1|                              git+URL[#REF], postgres://USER@HOST/DB,
+    1|                              zookeeper://HOST:PORT/ROOT or file:///DIR
     1|       --store <URL>          The store:
-    1|                              s3://BUCKET[/PREFIX][?region=R&endpoint=URL] or
+    1|                              s3://BUCKET[/PREFIX][?region=R&endpoint=URL],
+    1|                              azure://ACCOUNT/CONTAINER, hdfs://NAMENODE/PATH or
     1|                              file:///DIR
     1|       --json                 Print one JSON object per line, including errors
     1|   -q, --quiet                Print no progress, notices or warnings; only errors
@@ -284,10 +288,12 @@ fn the_help_of_apply_ends_with_the_form_of_a_plan() {
     1|           The configuration file [default: ~/.sacker.json, which need not exist]
     1|
     1|       --ledger <URL>
-    1|           The ledger: dynamodb://TABLE[?region=R&endpoint=URL] or file:///DIR
+    1|           The ledger: dynamodb://TABLE[?region=R&endpoint=URL], git+URL[#REF],
+    1|           postgres://USER@HOST/DB, zookeeper://HOST:PORT/ROOT or file:///DIR
     1|
     1|       --store <URL>
-    1|           The store: s3://BUCKET[/PREFIX][?region=R&endpoint=URL] or file:///DIR
+    1|           The store: s3://BUCKET[/PREFIX][?region=R&endpoint=URL],
+    1|           azure://ACCOUNT/CONTAINER, hdfs://NAMENODE/PATH or file:///DIR
     1|
     1|       --json
     1|           Print one JSON object per line, including errors

@@ -294,9 +294,9 @@ fn the_tags_of_an_image_layout_become_versions() {
         let mut layout = Layout::default();
         let [one, two, three] = ["one", "two", "three"].map(|it| layer(&source, it, "app.tgz"));
         layout.tag(&source, "v1.10", std::slice::from_ref(&two));
-        layout.tag(&source, "v1.9", &[one.clone()]);
-        layout.tag(&source, "stable", &[two.clone()]);
-        layout.tag(&source, "latest", &[two.clone()]);
+        layout.tag(&source, "v1.9", std::slice::from_ref(&one));
+        layout.tag(&source, "stable", std::slice::from_ref(&two));
+        layout.tag(&source, "latest", std::slice::from_ref(&two));
         layout.tag(&source, "edge", &[three]);
         layout.tag(&source, "v2.0", &[layer(&source, "bad title", "../x")]);
         layout.tag(&source, "v2.1", &[one, two]);

@@ -96,7 +96,7 @@ impl Drop for Server {
     }
 }
 
-/// What the writers were told.
+/// The answers that the writers got.
 #[derive(Default)]
 struct Outcomes {
     /// The versions that were added, each with the content.
@@ -235,7 +235,7 @@ async fn read(ledger: &dyn Ledger, history: &History) {
     }
 }
 
-/// Compares what is there with what the writers were told.
+/// Compares what is there with the answers that the writers got.
 async fn judge(outcomes: Outcomes, ledger: &dyn Ledger, table: &dyn Table) {
     assert_eq!(outcomes.wrong, Vec::<String>::new());
     let audited = audit(table, "app").await;

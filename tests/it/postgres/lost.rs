@@ -120,7 +120,7 @@ impl Scene {
         direct.ok(&add);
         let store = direct.variable("SACKER_STORE").to_owned();
         let proxy = Proxy::new(&cluster, at, fate, times).await;
-        place.hosts[0].name = "127.0.0.1".to_owned();
+        "127.0.0.1".clone_into(&mut place.hosts[0].name);
         place.hosts[0].port = proxy.port;
         place.tls = Some(PostgresTls::Disable);
         let sandbox = direct.set("SACKER_LEDGER", place.to_string()).set("SACKER_STORE", store);

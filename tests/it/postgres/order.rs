@@ -19,7 +19,7 @@ pub struct Seen {
     pub began: u64,
     pub ended: u64,
     pub number: u64,
-    /// What the register held.
+    /// The value that the register held.
     pub value: u64,
     pub is_write: bool,
 }

@@ -64,7 +64,7 @@ fn ok(said: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn grants_tell_readers_from_writers() {
+async fn grants_distinguish_readers_and_writers() {
     let roles = Roles::new(&["Roles"]).await;
     for arguments in
         [&["list"][..], &["info", "app", "live"], &["history", "app"], &["download", "app", "1", "-o", "-"]]
@@ -82,7 +82,7 @@ async fn grants_tell_readers_from_writers() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn row_security_tells_publishers_from_promoters() {
+async fn row_security_distinguishes_publishers_and_promoters() {
     let roles = Roles::new(&["Roles", "Row security"]).await;
     ok(&roles.run("publisher", &["add", "app", "g"]).await);
     ok(&roles.run("publisher", &["yank", "app", "2"]).await);

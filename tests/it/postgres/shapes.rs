@@ -117,7 +117,7 @@ async fn a_commit_waits_for_the_disk_whatever_the_default_is() {
     drop(table);
 }
 
-/// Whoever edits by hand takes no lock: what they changed since it was judged is not overwritten.
+/// An edit by hand takes no lock: its change after the judgement is not overwritten.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_edit_by_hand_is_not_overwritten_unseen() {
     let cluster = shared();

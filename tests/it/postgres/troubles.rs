@@ -1,10 +1,10 @@
-//! What goes wrong with a server: the exit code of the contract, and a hint.
+//! Troubles with a server: the exit code of the contract, and a hint.
 
 use crate::support::postgres::{Cluster, name, shared};
 use sacker::location::{PostgresHost, PostgresPlace, PostgresTls};
 use std::{fs, os::unix::fs::PermissionsExt};
 
-/// What a command prints there: its exit code, its error and its hint.
+/// The output of a command there: its exit code, its error and its hint.
 fn said(cluster: &Cluster, place: &PostgresPlace, variables: &[(&str, &str)]) -> String {
     let mut sandbox = cluster.sandbox_at(place);
     for (name, value) in variables {

@@ -97,7 +97,7 @@ fn send(head: &http::request::Parts, bytes: &[u8]) -> u16 {
     let target = head.uri.path_and_query().unwrap().as_str();
     let mut text = format!("{} {target} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n", head.method);
     for (name, value) in &head.headers {
-        text += &format!("{name}: {}\r\n", value.to_str().unwrap());
+        text.extend([name.as_str(), ": ", value.to_str().unwrap(), "\r\n"]);
     }
     if bytes.is_empty() {
         text += "content-length: 0\r\n";

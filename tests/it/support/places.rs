@@ -64,7 +64,10 @@ pub fn postgres(_: &Sandbox, name: &str) -> Place {
 /// A folder of its own.
 #[cfg(feature = "hdfs")]
 pub fn hdfs(_: &Sandbox, name: &str) -> Place {
-    Place { url: format!("{}/{}", super::hdfs::namenode(), backends::unique(name)), variables: Vec::new() }
+    Place {
+        url: format!("hdfs://{}/{}", super::hdfs::namenode(), backends::unique(name)),
+        variables: Vec::new(),
+    }
 }
 
 /// A container of its own.

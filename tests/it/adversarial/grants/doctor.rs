@@ -76,9 +76,10 @@ pub fn report_is_true(role: &Role, cell: &Cell, probe: bool) {
     let reads_owner = !["reader", "promoter"].contains(&role.title);
     let unknown: Vec<_> =
         lines.iter().filter(|line| line.allowed.is_none()).map(|line| line.action).collect();
-    let expected: &[&str] = match probe && reads_owner {
-        true => &[],
-        false => &["s3:PutObject", "s3:AbortMultipartUpload", "s3:DeleteObject"],
+    let expected: &[&str] = if probe && reads_owner {
+        &[]
+    } else {
+        &["s3:PutObject", "s3:AbortMultipartUpload", "s3:DeleteObject"]
     };
     assert_eq!(unknown, expected, "{}: {}", role.title, cell.said);
     assert_eq!(of("dynamodb:", false), 0);

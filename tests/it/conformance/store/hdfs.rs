@@ -52,8 +52,8 @@ impl Folder {
         let path = format!("{}/{name}", self.path);
         let options = WriteOptions::default().overwrite(true);
         let mut writer = self.client.create(&path, &options).await.unwrap();
-        writer.write_bytes(bytes.into()).await.unwrap();
-        writer.close().await.unwrap();
+        Box::pin(writer.write_bytes(bytes.into())).await.unwrap();
+        Box::pin(writer.close()).await.unwrap();
     }
 }
 
@@ -65,7 +65,7 @@ impl Bench for Folder {
 
     async fn plant(&self, name: &str, bytes: Vec<u8>) {
         let shard = name.get(..2).unwrap_or(name);
-        self.write(&format!("sha256/{shard}/{name}"), bytes).await;
+        Box::pin(self.write(&format!("sha256/{shard}/{name}"), bytes)).await;
     }
 
     async fn plant_leftovers(&self) -> Vec<String> {
@@ -88,7 +88,8 @@ async fn a_folder_is_made_once_and_private() {
     let status = folder.client.get_file_info(&folder.path).await.unwrap();
     assert_eq!((status.isdir, status.permission), (true, 0o700));
     assert_eq!(store.create().await.unwrap(), Created::Present);
-    let content = hash(&Files::new().with(b"bytes"));
+    let files = Files::new();
+    let content = hash(&files.with(b"bytes"));
     assert_eq!(put(&store, &content).await.unwrap(), Put::Stored);
     for (path, mode) in
         [("tmp".to_owned(), 0o700), (format!("sha256/{}", &content.sha256().as_str()[..2]), 0o700)]
@@ -123,7 +124,7 @@ async fn a_missing_folder_is_not_a_missing_blob() {
 async fn a_killed_put_is_an_upload_that_can_be_removed() {
     let (folder, files) = (Folder::new().await, Files::new());
     let store = folder.hdfs();
-    folder.write("tmp/left", b"half".to_vec()).await;
+    Box::pin(folder.write("tmp/left", b"half".to_vec())).await;
     let uploads = store.uploads(None).await.unwrap().uploads;
     assert_eq!(uploads.iter().map(|upload| upload.name.as_str()).collect::<Vec<_>>(), ["tmp/left"]);
     assert!(store.last_written(&uploads[0]).await.unwrap().unwrap() >= uploads[0].since);

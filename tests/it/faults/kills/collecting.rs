@@ -16,14 +16,13 @@ impl World {
     fn objects(&self) -> BTreeSet<String> {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         runtime.block_on(async {
-            let store: Box<dyn Store> = match self.place {
-                Place::Embedded => Box::new(DirectoryStore::new(self.sandbox.data().join("store"))),
-                _ => {
-                    let url = self.sandbox.variable("SACKER_STORE");
-                    let bucket = url.trim_start_matches("s3://").split('/').next().unwrap();
-                    let client = backends::aws().s3(&backends::at(backends::s3())).await.unwrap();
-                    Box::new(S3Store::new(client, bucket, "blobs", None))
-                }
+            let store: Box<dyn Store> = if matches!(self.place, Place::Embedded) {
+                Box::new(DirectoryStore::new(self.sandbox.data().join("store")))
+            } else {
+                let url = self.sandbox.variable("SACKER_STORE");
+                let bucket = url.trim_start_matches("s3://").split('/').next().unwrap();
+                let client = backends::aws().s3(&backends::at(backends::s3())).await.unwrap();
+                Box::new(S3Store::new(client, bucket, "blobs", None))
             };
             let (mut objects, mut after) = (BTreeSet::new(), None);
             loop {

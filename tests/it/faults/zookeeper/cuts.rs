@@ -5,7 +5,7 @@ use crate::support::{
     zookeeper::{self, Cut, Cuts},
 };
 
-/// Whether a connection breaks before a change arrives or after, the change is made once.
+/// A change is made once, also if a connection breaks before it arrives or after.
 #[test]
 fn a_change_is_made_once_on_a_link_that_breaks() {
     for cut in [Cut::Before, Cut::After] {

@@ -218,7 +218,7 @@ fn an_expired_session_is_replaced() {
 }
 
 #[tokio::test]
-async fn the_home_tells_a_copy() {
+async fn the_home_of_a_copy_differs() {
     let root = format!("/{}", backends::unique("home"));
     let one = table(&backends::zookeeper(), &root);
     assert_eq!(one.home().await.unwrap(), None);

@@ -77,11 +77,11 @@ async fn client(
     table: Arc<dyn Table>,
     id: usize,
     tester: Arc<Mutex<Tester>>,
-    mut seed: fastrand::Rng,
+    mut random: fastrand::Rng,
 ) -> usize {
     let (mut seen, mut made) = (0, 0);
     for _ in 0..8 {
-        let operation = match seed.u8(0..4) {
+        let operation = match random.u8(0..4) {
             0 | 1 => Operation::Swap(seen),
             2 => Operation::Both,
             _ => Operation::Second,
@@ -138,8 +138,8 @@ async fn history(servers: &[String], round: u64) -> Option<(usize, bool)> {
         .map(|id| {
             // Each on one member, of which some lag behind.
             let table: Arc<dyn Table> = Arc::new(table(&servers[id % servers.len()], &root));
-            let seed = fastrand::Rng::with_seed(round * 16 + id as u64);
-            tokio::spawn(client(table, id, tester.clone(), seed))
+            let random = fastrand::Rng::with_seed(round * 16 + id as u64);
+            tokio::spawn(client(table, id, tester.clone(), random))
         })
         .collect();
     let mut made = 0;

@@ -18,7 +18,7 @@ use std::{
 const WRITERS: usize = 4;
 const KILLS: usize = 6;
 
-/// What one writer did: the keys of its changes, with the answer of each that had one.
+/// The work of one writer: the keys of its changes, with the answer of each that had one.
 #[derive(Default)]
 struct Done {
     added: Vec<(String, Option<u64>)>,

@@ -2,7 +2,9 @@
 
 use crate::support::sandbox::eventually;
 use std::{
-    env, fs,
+    env,
+    fmt::Write as _,
+    fs,
     io::{Read, Write},
     net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
@@ -26,18 +28,19 @@ impl Ensemble {
         let ports: Vec<_> = held.iter().map(|socket| socket.local_addr().unwrap().port()).collect();
         drop(held);
         let dir = tempfile::tempdir().unwrap();
-        let list: String = (0..size)
-            .map(|n| format!("server.{}=127.0.0.1:{}:{}\n", n + 1, ports[size + n], ports[2 * size + n]))
-            .collect();
+        let mut list = String::new();
         for n in 0..size {
+            let (quorum, election) = (ports[size + n], ports[2 * size + n]);
+            writeln!(list, "server.{}=127.0.0.1:{quorum}:{election}", n + 1).unwrap();
+        }
+        for (n, port) in ports.iter().enumerate().take(size) {
             let data = dir.path().join(format!("{n}/data"));
             fs::create_dir_all(&data).unwrap();
             fs::write(data.join("myid"), (n + 1).to_string()).unwrap();
             let config = format!(
-                "tickTime=500\ninitLimit=40\nsyncLimit=20\nmaxClientCnxns=0\ndataDir={}\nclientPort={}\n\
+                "tickTime=500\ninitLimit=40\nsyncLimit=20\nmaxClientCnxns=0\ndataDir={}\nclientPort={port}\n\
                  clientPortAddress=127.0.0.1\n{list}",
                 data.display(),
-                ports[n]
             );
             fs::write(dir.path().join(format!("{n}/zoo.cfg")), config).unwrap();
         }

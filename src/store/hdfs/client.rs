@@ -30,8 +30,8 @@ impl HdfsStore {
     /// a cluster without Kerberos, `HADOOP_USER_NAME` or that of the system.
     ///
     /// # Errors
-    /// [`FaultKind::Misconfigured`] if Hadoop's configuration can't be read, and [`FaultKind::Denied`] without
-    /// credentials.
+    /// [`FaultKind::Misconfigured`](crate::fault::FaultKind) if Hadoop's configuration can't be read, and
+    /// [`FaultKind::Denied`](crate::fault::FaultKind) without credentials.
     pub fn new(namenode: &str, path: &str) -> Result<Self, Fault> {
         Self::with(namenode, path, |builder| builder)
     }

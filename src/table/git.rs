@@ -26,6 +26,7 @@ mod walk;
 
 use super::{
     Created, Item, Key, MAX_ACTIONS, Page, Query, Setting, Table, TransactError, Transaction, decide,
+    tree::Range,
 };
 use crate::{
     failpoint::reach,
@@ -43,7 +44,7 @@ use std::{
 };
 use tokio::sync::Mutex;
 use view::{Commit, View};
-use walk::{Range, Walk};
+use walk::Walk;
 
 /// The number of times that a transaction is judged in one attempt, each on a newer commit than before.
 const JUDGED: u32 = 16;
@@ -347,13 +348,12 @@ impl Table for GitTable {
     }
 
     async fn query(&self, query: &Query) -> Result<Page<String>, Fault> {
-        let Query { pk, from, to, order, limit, after } = query.clone();
-        let range = Range { from, to, order, after };
-        let limit = limit as usize;
+        let limit = query.limit as usize;
         let doing = self.reading();
         let mut view = self.view(&doing).await?;
+        let Some(range) = Range::of(query) else { return Ok(Page { items: Vec::new(), next: None }) };
         let mut commit = view.commit();
-        let found = commit.walk.range(&pk, &range, limit.saturating_add(1)).await?;
+        let found = commit.walk.range(&query.pk, &range, query.order, limit.saturating_add(1)).await?;
         let Page { items, next } = commit.page(found, limit).await?;
         let items = items.into_iter().map(|(key, item)| (key.sk, item)).collect();
         Ok(Page { items, next: next.map(|next| next.sk) })

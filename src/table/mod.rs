@@ -21,7 +21,7 @@ pub mod postgres;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 mod transaction;
-#[cfg(feature = "zookeeper")]
+#[cfg(any(feature = "git", feature = "zookeeper"))]
 mod tree;
 #[cfg(feature = "zookeeper")]
 pub mod zookeeper;

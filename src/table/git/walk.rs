@@ -2,50 +2,22 @@
 
 use super::{
     objects::{Entry, EntryKind, Objects, Oid},
-    paths::{self, Part},
+    paths,
 };
 use crate::{
     fault::{Fault, FaultKind},
-    table::{Key, Order},
+    table::{
+        Key, Order,
+        tree::{Child, Range},
+    },
 };
-use std::{cmp::Ordering, sync::Arc};
+use std::sync::Arc;
 
 /// The place of an item in the repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Found {
     pub key: Key,
     pub oid: Oid,
-}
-
-/// A range of sort keys, and the position after which it begins.
-#[derive(Debug, Clone)]
-pub(super) struct Range {
-    pub from: String,
-    pub to: String,
-    pub order: Order,
-    pub after: Option<String>,
-}
-
-impl Range {
-    fn holds(&self, sk: &[u8]) -> bool {
-        let is_after = self.after.as_ref().is_none_or(|after| match self.order {
-            Order::Ascending => sk > after.as_bytes(),
-            Order::Descending => sk < after.as_bytes(),
-        });
-        is_after && sk >= self.from.as_bytes() && sk <= self.to.as_bytes()
-    }
-
-    /// Returns true if a sort key with this beginning may be in the range.
-    fn may_hold(&self, beginning: &[u8]) -> bool {
-        let reaches = |low: &str| beginning >= low.as_bytes() || low.as_bytes().starts_with(beginning);
-        let (mut low, mut high) = (self.from.as_str(), self.to.as_str());
-        match (&self.after, self.order) {
-            (Some(after), Order::Ascending) => low = low.max(after),
-            (Some(after), Order::Descending) => high = high.min(after),
-            (None, _) => {}
-        }
-        reaches(low) && beginning <= high.as_bytes()
-    }
 }
 
 /// A reader of the tree of one commit.
@@ -59,7 +31,7 @@ pub(super) struct Walk<'a> {
 /// A place that is still to be walked.
 enum Node {
     Stripes { oid: Oid, digits: String },
-    Keys { oid: Oid, pk: Arc<str>, beginning: Vec<u8>, depth: usize },
+    Keys { oid: Oid, pk: Arc<str>, prefix: Vec<u8> },
     Item(Found),
 }
 
@@ -95,12 +67,18 @@ impl Walk<'_> {
     }
 
     /// Returns the items of a range, at most `limit` of them.
-    pub async fn range(&mut self, pk: &str, range: &Range, limit: usize) -> Result<Vec<Found>, Fault> {
+    pub async fn range(
+        &mut self,
+        pk: &str,
+        range: &Range,
+        order: Order,
+        limit: usize,
+    ) -> Result<Vec<Found>, Fault> {
         match self.entry(&paths::of_partition(pk)).await? {
             None => Ok(Vec::new()),
             Some(Entry { kind: EntryKind::Tree, oid, .. }) => {
-                let keys = Node::Keys { oid, pk: pk.into(), beginning: Vec::new(), depth: 0 };
-                self.walk(vec![keys], None, Some(range), limit).await
+                let keys = Node::Keys { oid, pk: pk.into(), prefix: Vec::new() };
+                self.walk(vec![keys], None, Some(range), order, limit).await
             }
             Some(other) => Err(self.strange(&other.name)),
         }
@@ -112,7 +90,7 @@ impl Walk<'_> {
             None => Ok(Vec::new()),
             Some(entry) => {
                 let stripes = Node::Stripes { oid: entry.oid, digits: String::new() };
-                self.walk(vec![stripes], after, None, limit).await
+                self.walk(vec![stripes], after, None, Order::Ascending, limit).await
             }
         }
     }
@@ -123,6 +101,7 @@ impl Walk<'_> {
         mut nodes: Vec<Node>,
         after: Option<&Key>,
         range: Option<&Range>,
+        order: Order,
         limit: usize,
     ) -> Result<Vec<Found>, Fault> {
         let mut found = Vec::new();
@@ -135,15 +114,10 @@ impl Walk<'_> {
                     }
                 }
                 Node::Stripes { oid, digits } => nodes.extend(self.below(&oid, &digits, after).await?),
-                Node::Keys { oid, pk, beginning, depth } => {
-                    let rest = after.filter(|after| *after.pk == *pk).map(|after| Range {
-                        from: String::new(),
-                        to: "\u{10FFFF}".to_owned(),
-                        order: Order::Ascending,
-                        after: Some(after.sk.clone()),
-                    });
+                Node::Keys { oid, pk, prefix } => {
+                    let rest = after.filter(|after| *after.pk == *pk).map(|after| Range::after(&after.sk));
                     let range = range.or(rest.as_ref());
-                    nodes.extend(self.keys(&oid, &pk, &beginning, depth, range).await?);
+                    nodes.extend(self.keys(&oid, &pk, &prefix, range, order).await?);
                 }
             }
         }
@@ -173,7 +147,7 @@ impl Walk<'_> {
             let pk = paths::partition(&entry.name, digits).ok_or_else(|| self.strange(&entry.name))?;
             let is_passed = after.is_some_and(|after| Some(digits) == start.as_deref() && pk < after.pk);
             if !is_passed {
-                let keys = Node::Keys { oid, pk: pk.as_str().into(), beginning: Vec::new(), depth: 0 };
+                let keys = Node::Keys { oid, pk: pk.as_str().into(), prefix: Vec::new() };
                 nodes.push((pk, keys));
             }
         }
@@ -186,40 +160,35 @@ impl Walk<'_> {
         &mut self,
         oid: &str,
         pk: &Arc<str>,
-        beginning: &[u8],
-        depth: usize,
+        prefix: &[u8],
         range: Option<&Range>,
+        order: Order,
     ) -> Result<Vec<Node>, Fault> {
         let tree = self.objects.tree(self.doing, oid).await?;
-        let mut nodes = Vec::new();
+        let mut children = Vec::new();
         for entry in tree.iter() {
-            let part = paths::part(&entry.name, depth).ok_or_else(|| self.strange(&entry.name))?;
-            let (Part::Folder(end) | Part::Item(end)) = &part;
-            let key = [beginning, end].concat();
-            let oid = entry.oid.clone();
-            match (part, entry.kind) {
-                (Part::Folder(_), EntryKind::Tree) => {
-                    if range.is_none_or(|range| range.may_hold(&key)) {
-                        let node =
-                            Node::Keys { oid, pk: Arc::clone(pk), beginning: key.clone(), depth: depth + 1 };
-                        nodes.push((key, true, node));
-                    }
-                }
-                (Part::Item(_), EntryKind::File) => {
-                    if range.is_none_or(|range| range.holds(&key)) {
-                        let sk = String::from_utf8(key.clone()).map_err(|_| self.strange(&entry.name))?;
-                        nodes.push((key, false, Node::Item(Found { key: Key::new(&**pk, sk), oid })));
-                    }
-                }
-                _ => return Err(self.strange(&entry.name)),
+            let strange = || self.strange(&entry.name);
+            let child = Child::new(prefix, &entry.name).ok_or_else(strange)?;
+            let kind = if child.is_folder { EntryKind::Tree } else { EntryKind::File };
+            if entry.kind != kind {
+                return Err(strange());
+            }
+            if range.is_none_or(|range| range.meets(&child)) {
+                children.push((child, entry));
             }
         }
-        let descending = range.is_some_and(|range| range.order == Order::Descending);
-        // An item comes before the longer ones that begin as it does.
-        nodes.sort_by(|(one, folder, _), (other, other_folder, _)| {
-            let order: Ordering = (one, folder).cmp(&(other, other_folder));
-            if descending { order } else { order.reverse() }
-        });
-        Ok(nodes.into_iter().map(|(_, _, node)| node).collect())
+        children.sort_by(|(one, _), (other, _)| one.cmp(other));
+        if order == Order::Ascending {
+            children.reverse();
+        }
+        let node = |(child, entry): (Child, &Entry)| {
+            let oid = entry.oid.clone();
+            if child.is_folder {
+                return Ok(Node::Keys { oid, pk: Arc::clone(pk), prefix: child.key });
+            }
+            let sk = String::from_utf8(child.key).map_err(|_| self.strange(&entry.name))?;
+            Ok(Node::Item(Found { key: Key::new(&**pk, sk), oid }))
+        };
+        children.into_iter().map(node).collect()
     }
 }

@@ -24,6 +24,8 @@ pub mod unopened;
 mod body;
 mod content;
 mod files;
+#[cfg(any(feature = "azure", feature = "s3"))]
+mod received;
 mod sending;
 
 pub use content::{Content, HASHED_AT_ONCE, PART_SIZE, Progress, part_size, part_size_from};

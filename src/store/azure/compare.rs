@@ -1,16 +1,13 @@
 //! Compares the blob under a path with a content, and a file with its checksums.
 
-use super::{
-    AzureStore,
-    read::{exactly, head},
-    requests::encoded,
-};
+use super::{AzureStore, read::head, requests::encoded};
 use crate::{
     blocking::threaded,
     fault::{Fault, FaultKind},
     model::Sha256,
     store::{
         Content, PutError, Sent, body,
+        received::exactly,
         sending::{ProgressSender, replaced_while_read},
     },
 };

@@ -4,17 +4,9 @@ use super::{AzureStore, answers::Answer};
 use crate::{
     fault::{Fault, FaultKind},
     model::Address,
-    store::{
-        Body, Stat,
-        sending::{out_of_range, replaced_while_read},
-    },
+    store::{Body, Stat, received::ranged, sending::replaced_while_read},
 };
-use aws_smithy_types::byte_stream::ByteStream;
-use bytes::Bytes;
-use futures_util::{
-    StreamExt,
-    stream::{self, BoxStream},
-};
+use futures_util::{StreamExt, stream};
 use std::ops::Range;
 
 /// Returns the properties of a blob; `None` if there is no such blob.
@@ -37,7 +29,7 @@ pub(super) async fn stat(store: &AzureStore, at: &Address) -> Result<Option<Stat
 }
 
 fn incomplete(doing: String) -> Fault {
-    Fault::new(FaultKind::Unexpected, doing, "an answer without a size, a range or an etag")
+    Fault::new(FaultKind::Unexpected, doing, "an answer without a size or an etag")
 }
 
 pub(super) async fn get(
@@ -66,37 +58,6 @@ pub(super) async fn get(
             }
             Err(refusal) => return Err(refusal.fault(doing)),
         };
-    // `bytes 0-9/100`. Azure omits bytes beyond the end of a blob without an error.
-    let span = answer.header("content-range").and_then(|text| {
-        let (span, size) = text.strip_prefix("bytes ")?.split_once('/')?;
-        Some((span.to_owned(), size.parse::<u64>().ok()?))
-    });
-    let ((span, size), etag) = span.zip(answer.etag()).ok_or_else(|| incomplete(doing()))?;
-    if range.end > size {
-        return Err(out_of_range(doing(), range.end, size));
-    }
-    if span != format!("{}-{}", range.start, range.end - 1) {
-        let why = format!("a range other than the requested one: {span}");
-        return Err(Fault::new(FaultKind::Unexpected, doing(), why));
-    }
-    Ok(Some(Body { etag, size, stream: exactly(answer.stream(), range.end - range.start, doing()) }))
-}
-
-/// Streams a body of exactly `length` bytes; otherwise the stream ends with an error.
-pub(super) fn exactly(
-    body: ByteStream,
-    length: u64,
-    doing: String,
-) -> BoxStream<'static, Result<Bytes, Fault>> {
-    stream::try_unfold((body, length, doing), async |(mut body, left, doing)| match body.next().await {
-        Some(Ok(bytes)) if bytes.len() as u64 <= left => {
-            let left = left - bytes.len() as u64;
-            Ok(Some((bytes, (body, left, doing))))
-        }
-        Some(Ok(_)) => Err(Fault::new(FaultKind::Unexpected, doing, "more bytes than requested")),
-        Some(Err(error)) => Err(Fault::new(FaultKind::Unavailable, doing, error)),
-        None if left > 0 => Err(Fault::new(FaultKind::Unavailable, doing, "the answer was cut short")),
-        None => Ok(None),
-    })
-    .boxed()
+    let (content_range, etag) = (answer.header("content-range").map(str::to_owned), answer.etag());
+    ranged(&range, content_range.as_deref(), etag, answer.stream(), doing()).map(Some)
 }

@@ -3,7 +3,6 @@
 use super::{
     encoding::stat,
     faults::{code, status},
-    range::exactly,
 };
 use crate::{
     aws::fault,
@@ -11,6 +10,7 @@ use crate::{
     store::{
         Body,
         named::{NamedBytes, NamedFile, NamedFiles, NamedPage},
+        received::exactly,
         sending::replaced_while_read,
     },
 };

@@ -8,15 +8,9 @@ use crate::{
     aws::fault,
     fault::{Fault, FaultKind},
     model::Address,
-    store::{
-        Body,
-        sending::{out_of_range, replaced_while_read},
-    },
+    store::{Body, received::ranged, sending::replaced_while_read},
 };
 use aws_sdk_s3::config::ResponseChecksumValidation;
-use aws_smithy_types::byte_stream::ByteStream;
-use bytes::Bytes;
-use futures_util::{StreamExt, stream};
 use std::ops::Range;
 use tracing::{Instrument, debug_span};
 
@@ -51,42 +45,5 @@ pub(super) async fn get(
         }
         Err(error) => return Err(fault(doing, error)),
     };
-    // `bytes 0-9/100`. S3 omits bytes beyond the end of an object without an error.
-    let span = answer.content_range.as_deref().and_then(|text| {
-        let (span, size) = text.strip_prefix("bytes ")?.split_once('/')?;
-        Some((span.to_owned(), size.parse::<u64>().ok()?))
-    });
-    let (Some((span, size)), Some(etag)) = (span, answer.e_tag) else {
-        let why = "an answer without a range or without an etag";
-        return Err(Fault::new(FaultKind::Unexpected, doing, why));
-    };
-    if range.end > size {
-        return Err(out_of_range(doing, range.end, size));
-    }
-    if span != format!("{}-{}", range.start, range.end - 1) {
-        let why = format!("a range other than the requested one: {span}");
-        return Err(Fault::new(FaultKind::Unexpected, doing, why));
-    }
-    Ok(Some(Body { etag, size, stream: exactly(answer.body, range.end - range.start, doing) }))
-}
-
-/// Streams a body of exactly `length` bytes; otherwise the stream ends with an error.
-pub(super) fn exactly(
-    body: ByteStream,
-    length: u64,
-    doing: String,
-) -> stream::BoxStream<'static, Result<Bytes, Fault>> {
-    stream::try_unfold((body, length, doing), |(mut body, left, doing)| async move {
-        match body.next().await {
-            Some(Ok(bytes)) if bytes.len() as u64 <= left => {
-                let left = left - bytes.len() as u64;
-                Ok(Some((bytes, (body, left, doing))))
-            }
-            Some(Ok(_)) => Err(Fault::new(FaultKind::Unexpected, doing, "more bytes than requested")),
-            Some(Err(error)) => Err(Fault::new(FaultKind::Unavailable, doing, error)),
-            None if left > 0 => Err(Fault::new(FaultKind::Unavailable, doing, "the answer was cut short")),
-            None => Ok(None),
-        }
-    })
-    .boxed()
+    ranged(&range, answer.content_range.as_deref(), answer.e_tag, answer.body, doing).map(Some)
 }

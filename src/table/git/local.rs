@@ -10,11 +10,15 @@ use super::{
     seen::Seen,
 };
 use crate::{
+    blocking::threaded,
     durable,
     fault::{Fault, FaultKind},
     model::{Created, Setting, SettingState, Severity},
 };
-use std::path::PathBuf;
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 const RECREATE: &str = "run `sacker init` to create it, or check the path and the ref";
 
@@ -70,12 +74,23 @@ impl Local {
         self.seen.as_ref().map_or(Ok(()), |seen| seen.check_absent(doing))
     }
 
-    /// Moves the ref from one commit to another.
+    /// Moves the ref from one commit to another, durably.
+    ///
+    /// Git flushes the files that it writes, but not their directories: the pack must have its name before the ref
+    /// leads to it, and the ref before the change is acknowledged.
     pub async fn advance(&self, doing: &str, reference: &str, from: &str, to: &Oid) -> Result<Moved, Fault> {
+        let git_dir = self.git_dir();
+        let disk = |error| Fault::new(FaultKind::Disk, doing, error);
+        flush(git_dir.join("objects/pack")).await.map_err(disk)?;
         let output = self.git.run(doing, &["update-ref", reference, to, from], b"").await?;
         match failure::updated(&output) {
             Moved::Unknown => Err(failure::of(doing, &output)),
             Moved::Done => {
+                for directory in Path::new(reference).ancestors().skip(1) {
+                    // The change is visible; if it lasts is not known.
+                    let unknown = |error| Fault::new(FaultKind::Unavailable, doing, error);
+                    flush(git_dir.join(directory)).await.map_err(unknown)?;
+                }
                 if let Some(seen) = &self.seen {
                     seen.remember(to);
                 }
@@ -136,6 +151,15 @@ impl Local {
         }
         Ok(settings)
     }
+}
+
+/// Flushes a directory. A format of refs that has none in this place keeps its files elsewhere.
+async fn flush(directory: PathBuf) -> io::Result<()> {
+    threaded(move || match durable::flush_directory(&directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        flushed => flushed,
+    })
+    .await
 }
 
 /// A setting of a repository that other machines push to.

@@ -72,3 +72,20 @@ fn nothing_has_a_name_before_it_is_flushed_nor_is_done_before_the_name_is() {
         assert_eq!(named(&sandbox, &arguments), [target]);
     }
 }
+
+/// Git flushes what it writes; the directories are flushed here: that of the pack before the ref leads to it, and those
+/// of the ref before the change is acknowledged.
+#[test]
+fn a_change_in_git_has_its_names_before_it_is_acknowledged() {
+    let sandbox = Sandbox::new();
+    let ledger = sandbox.path("ledger.git");
+    let sandbox = sandbox.set("SACKER_LEDGER", format!("git+file://{}", ledger.display()));
+    let store = format!("file://{}", sandbox.path("store").display());
+    let sandbox = sandbox.set("SACKER_STORE", store);
+    sandbox.write("f", "x");
+    sandbox.ok(&["init"]);
+    sandbox.ok(&["add", "app", "f"]);
+    let path = |name: &str| Step::Flushed(ledger.join(name).display().to_string());
+    let expected = ["objects/pack", "refs/sacker", "refs", ""].map(path);
+    assert_eq!(steps(&sandbox, &["tag", "app", "1", "live"]), expected);
+}

@@ -87,8 +87,12 @@ impl Transfer<'_> {
     /// Returns the sizes of the blocks that were sent before and not committed, by name.
     async fn there(&self) -> Result<HashMap<String, u64>, Fault> {
         let doing = || self.doing();
-        let request =
-            self.store.request("GetBlockList", "GET", self.path, "comp=blocklist&blocklisttype=uncommitted");
+        let request = self.store.service.request(
+            "GetBlockList",
+            "GET",
+            self.path,
+            "comp=blocklist&blocklisttype=uncommitted",
+        );
         let answer = match request.ok(doing).await? {
             Ok(answer) => answer,
             Err(refusal) if refusal.is_missing() => return Ok(HashMap::new()),
@@ -149,7 +153,8 @@ impl Transfer<'_> {
         let sent = body::body(self.content, index, &self.buffers, count)
             .map_err(|error| Failed(unreadable(self.content, error)))?;
         let id: String = url::form_urlencoded::byte_serialize(name(index, crc).as_bytes()).collect();
-        let request = self.store.request("PutBlock", "PUT", self.path, &format!("comp=block&blockid={id}"));
+        let request =
+            self.store.service.request("PutBlock", "PUT", self.path, &format!("comp=block&blockid={id}"));
         let fault = match request.body(sent.into_inner(), size, crc).ok(doing).await {
             Ok(Ok(_)) => return Ok(()),
             Ok(Err(refusal)) => refusal.fault(doing),
@@ -170,8 +175,11 @@ impl Transfer<'_> {
         }
         list.push_str("</BlockList>");
         let (length, crc) = (list.len() as u64, crc_fast::checksum(Crc64Nvme, list.as_bytes()));
-        let request =
-            self.store.request("PutBlockList", "PUT", self.path, "comp=blocklist").header(header, value);
+        let request = self
+            .store
+            .service
+            .request("PutBlockList", "PUT", self.path, "comp=blocklist")
+            .header(header, value);
         let request = request.header(CHECKSUM, encoded(self.content.crc()));
         match request.body(SdkBody::from(list), length, crc).ok(doing).await? {
             Ok(_) => Ok(true),

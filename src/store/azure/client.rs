@@ -1,6 +1,6 @@
 //! The client: where the store is, and how its requests are made.
 
-use super::requests::{Request, Service};
+use super::requests::Service;
 use crate::{aws::Aws, clock::ServerTime, fault::Fault, model::Address};
 use std::{fmt, num::NonZeroUsize};
 
@@ -89,16 +89,5 @@ impl AzureStore {
 
     pub(super) fn blob(&self, at: &Address) -> String {
         self.path(format_args!("sha256/{at}"))
-    }
-
-    /// Begins a request for a path in the account.
-    pub(super) fn request(
-        &self,
-        name: &'static str,
-        method: &'static str,
-        path: &str,
-        query: &str,
-    ) -> Request<'_> {
-        self.service.request(name, method, path, query)
     }
 }

@@ -63,7 +63,7 @@ pub(super) async fn look(
     }
     debug!(path, "a blob has not the expected checksum, and is read");
     let mut sha256 = Sha256::new();
-    let request = store.request("GetBlob", "GET", path, "").header("if-match", &etag);
+    let request = store.service.request("GetBlob", "GET", path, "").header("if-match", &etag);
     let answer = match request.ok(doing).await? {
         Ok(answer) => answer,
         Err(refusal) if refusal.is_missing() => return Ok(Found::Nothing),

@@ -13,13 +13,13 @@ pub(super) async fn create(store: &AzureStore) -> Result<Created, Fault> {
     let doing = || store.doing("creating the container");
     // Credentials that may not create containers can use an existing one.
     let query = "restype=container";
-    let there = store.request("GetContainerProperties", "HEAD", &store.container, query);
+    let there = store.service.request("GetContainerProperties", "HEAD", &store.container, query);
     match there.ok(doing).await? {
         Ok(_) => return Ok(Created::Present),
         Err(refusal) if refusal.status == 404 => {}
         Err(refusal) => return Err(refusal.fault(doing)),
     }
-    match store.request("CreateContainer", "PUT", &store.container, query).ok(doing).await? {
+    match store.service.request("CreateContainer", "PUT", &store.container, query).ok(doing).await? {
         Ok(_) => Ok(Created::Made),
         Err(refusal) if refusal.code == "ContainerAlreadyExists" => Ok(Created::Present),
         Err(refusal) => Err(refusal.fault(doing)),
@@ -28,7 +28,7 @@ pub(super) async fn create(store: &AzureStore) -> Result<Created, Fault> {
 
 pub(super) async fn delete(store: &AzureStore, at: &Address) -> Result<(), Fault> {
     let doing = || store.doing(format_args!("deleting the blob {at}"));
-    let request = store.request("DeleteBlob", "DELETE", &store.blob(at), "");
+    let request = store.service.request("DeleteBlob", "DELETE", &store.blob(at), "");
     match request.header("x-ms-delete-snapshots", "include").ok(doing).await? {
         Ok(_) => Ok(()),
         Err(refusal) if refusal.is_missing() => Ok(()),
@@ -72,7 +72,7 @@ pub(super) async fn page(store: &AzureStore, digits: &str, after: Option<&str>) 
     let marker = after.map(|after| format!("&marker={}", escaped(after))).unwrap_or_default();
     let prefix = escaped(&prefix);
     let query = format!("restype=container&comp=list&maxresults=1000&prefix={prefix}{marker}");
-    let request = store.request("ListBlobs", "GET", &store.container, &query);
+    let request = store.service.request("ListBlobs", "GET", &store.container, &query);
     let answer = request.ok(doing).await?.map_err(|refusal| refusal.fault(doing))?;
     let text = answer.bytes(doing).await?;
     let unexpected = |error: quick_xml::DeError| Fault::new(FaultKind::Unexpected, doing(), error);

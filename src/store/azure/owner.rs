@@ -11,7 +11,7 @@ use crc_fast::CrcAlgorithm::Crc64Nvme;
 /// Returns the owner and the blob's etag, if the blob exists.
 pub(super) async fn read(store: &AzureStore) -> Result<Option<(String, String)>, Fault> {
     let doing = || store.doing("reading the owner");
-    let answer = match store.request("GetBlob", "GET", &store.path("OWNER"), "").ok(doing).await? {
+    let answer = match store.service.request("GetBlob", "GET", &store.path("OWNER"), "").ok(doing).await? {
         Ok(answer) => answer,
         Err(refusal) if refusal.is_missing() => return Ok(None),
         Err(refusal) => return Err(refusal.fault(doing)),
@@ -49,7 +49,7 @@ async fn write(
 ) -> Result<String, Fault> {
     let doing = || store.doing("writing the owner");
     let crc = crc_fast::checksum(Crc64Nvme, owner.as_bytes());
-    let request = store.request("PutBlob", "PUT", &store.path("OWNER"), "").header(name, value);
+    let request = store.service.request("PutBlob", "PUT", &store.path("OWNER"), "").header(name, value);
     let request = request.header("x-ms-blob-type", "BlockBlob");
     match request.body(SdkBody::from(owner), owner.len() as u64, crc).ok(doing).await? {
         Ok(_) => Ok(owner.to_owned()),

@@ -15,7 +15,7 @@ pub(super) async fn head(
     path: &str,
     doing: impl Fn() -> String,
 ) -> Result<Option<Answer>, Fault> {
-    match store.request("GetBlobProperties", "HEAD", path, "").ok(&doing).await? {
+    match store.service.request("GetBlobProperties", "HEAD", path, "").ok(&doing).await? {
         Ok(answer) => Ok(Some(answer)),
         Err(refusal) if refusal.is_missing() => Ok(None),
         Err(refusal) => Err(refusal.fault(doing)),
@@ -47,7 +47,7 @@ pub(super) async fn get(
         }
         return Ok(Some(Body { etag, size: stat.size, stream: stream::empty().boxed() }));
     }
-    let request = store.request("GetBlob", "GET", &store.blob(at), "").maybe("if-match", expected);
+    let request = store.service.request("GetBlob", "GET", &store.blob(at), "").maybe("if-match", expected);
     let answer =
         match request.header("range", format!("bytes={}-{}", range.start, range.end - 1)).ok(doing).await? {
             Ok(answer) => answer,

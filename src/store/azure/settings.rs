@@ -15,7 +15,8 @@ fn setting(name: &'static str, title: impl Into<String>, state: SettingState) ->
 /// Returns the settings of the container and its account. Versioning and redundancy are not shown by this service.
 pub(super) async fn settings(store: &AzureStore) -> Result<Vec<Setting>, Fault> {
     let doing = || store.doing("reading the settings");
-    let request = store.request("GetContainerProperties", "HEAD", &store.container, "restype=container");
+    let request =
+        store.service.request("GetContainerProperties", "HEAD", &store.container, "restype=container");
     let (name, title) = ("container_private", format!("the container {} is private", store.container));
     let private = match request.ok(doing).await? {
         Ok(answer) => {
@@ -33,7 +34,8 @@ pub(super) async fn settings(store: &AzureStore) -> Result<Vec<Setting>, Fault> 
 async fn soft_delete(store: &AzureStore) -> Result<Setting, Fault> {
     let doing = || store.doing("reading the settings of the account");
     let (name, title) = ("account_soft_delete", "deleted blobs of the account can be restored");
-    let request = store.request("GetBlobServiceProperties", "GET", "", "restype=service&comp=properties");
+    let request =
+        store.service.request("GetBlobServiceProperties", "GET", "", "restype=service&comp=properties");
     let answer = match request.ok(doing).await? {
         Ok(answer) => answer,
         Err(refusal) => return Ok(setting(name, title, not_known(refusal.fault(doing))?)),
@@ -82,8 +84,10 @@ pub(super) async fn probe(store: &AzureStore, owner: &str) -> Result<Vec<Setting
         (IF_MATCH, ("if-match", "\"0x0\""), right),
         (CHECKSUM, ("if-match", etag.as_str()), !right),
     ] {
-        let request =
-            store.request("PutBlob", "PUT", &store.path("OWNER"), "").header(condition.0, condition.1);
+        let request = store
+            .service
+            .request("PutBlob", "PUT", &store.path("OWNER"), "")
+            .header(condition.0, condition.1);
         let request = request.header("x-ms-blob-type", "BlockBlob");
         let answer = request.body(SdkBody::from(owner), owner.len() as u64, crc).ok(doing).await?;
         let state = match answer {

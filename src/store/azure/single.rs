@@ -31,7 +31,7 @@ pub(super) async fn put(
             let sent = body::body(content, 0, &body::Buffers::default(), count.clone());
             sent.map_err(|error| unreadable(content, error))?.into_inner()
         };
-        let request = store.request("PutBlob", "PUT", path, "").header("x-ms-blob-type", "BlockBlob");
+        let request = store.service.request("PutBlob", "PUT", path, "").header("x-ms-blob-type", "BlockBlob");
         let request = request.header(name, value).header(CHECKSUM, encoded(content.crc()));
         match request.body(sent, content.size(), content.crc()).ok(doing).await {
             Ok(Ok(_)) => {

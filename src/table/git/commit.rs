@@ -2,7 +2,7 @@
 
 use super::{
     command::Git,
-    objects::{Oid, Tip},
+    objects::{Oid, Tip, is_oid},
     paths,
 };
 use crate::{
@@ -88,7 +88,7 @@ async fn import(git: &Git, doing: &str, mut input: String) -> Result<Oid, Fault>
     let _ = write!(input, "get-mark :1\nreset {NEW}\n\ndone\n");
     let output = git.ok(doing, &["fast-import", "--quiet", "--date-format=raw"], input.as_bytes()).await?;
     let oid = output.line();
-    if matches!(oid.len(), 40 | 64) && oid.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+    if is_oid(&oid) {
         return Ok(oid);
     }
     Err(Fault::new(FaultKind::Unexpected, doing, format!("git names the new commit {oid:?}")))

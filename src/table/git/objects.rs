@@ -19,6 +19,11 @@ const TREES: usize = 4096;
 /// The name of an object: 40 or 64 hexadecimal digits.
 pub(super) type Oid = String;
 
+/// Returns true for a text that has the form of an object's name.
+pub(super) fn is_oid(text: &str) -> bool {
+    matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 /// The commit that a ref is on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Tip {

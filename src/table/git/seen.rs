@@ -1,6 +1,9 @@
 //! The last tip that this machine knew, in a file of the cache: a history that was rewritten since is noticed.
 
-use super::{command::Git, objects::Oid};
+use super::{
+    command::Git,
+    objects::{Oid, is_oid},
+};
 use crate::{
     durable,
     fault::{Fault, FaultKind},
@@ -30,9 +33,8 @@ impl Seen {
         last.or_else(|| {
             let text = fs::read_to_string(&self.file).ok()?;
             let oid = text.trim();
-            let is_one = matches!(oid.len(), 40 | 64) && oid.bytes().all(|byte| byte.is_ascii_hexdigit());
             // A file that was half written says nothing.
-            is_one.then(|| oid.to_owned())
+            is_oid(oid).then(|| oid.to_owned())
         })
     }
 

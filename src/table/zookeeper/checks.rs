@@ -16,15 +16,14 @@ pub(super) async fn settings(table: &ZookeeperTable) -> Result<Vec<Setting>, Fau
     let doing = format!("checking the settings of the ledger in `{}`", table.paths.root());
     let client = table.session.client(&doing).await?;
     let root = table.paths.root();
-    let answer = table.session.answer(&client, client.get_acl(root)).await;
-    let (state, found) = match answer.ok_or_else(|| faults::no_answer(&doing))? {
+    let (state, found) = match table.session.answer(&client, &doing, client.get_acl(root)).await? {
         Ok((acls, _)) => {
             let open: Vec<_> = acls.iter().filter(|acl| is_open(acl)).map(shown).collect();
             let state = if open.is_empty() { SettingState::On } else { SettingState::Off };
             (state, (!open.is_empty()).then(|| open.join(", ")))
         }
         Err(Error::NoAuth) => (SettingState::NotKnown("the user may not read the node".to_owned()), None),
-        Err(error) => return Err(faults::reading(&doing, error)),
+        Err(error) => return Err(faults::of(&doing, error)),
     };
     let repair = (state == SettingState::Off).then(|| {
         let user = table.session.login().map_or("USER", |login| login.user());
@@ -86,11 +85,10 @@ async fn attempt(table: &ZookeeperTable, writes: bool, key: &Key) -> Result<(), 
     } else {
         multi.add_check_version(&stripe, NO_VERSION)
     };
-    built.map_err(|error| faults::reading(&doing, error))?;
-    let answer = table.session.answer(&client, multi.commit()).await;
-    match answer.ok_or_else(|| faults::no_answer(&doing))? {
+    built.map_err(|error| faults::of(&doing, error))?;
+    match table.session.answer(&client, &doing, multi.commit()).await? {
         Err(MultiWriteError::OperationFailed { source: Error::BadVersion, .. }) => Ok(()),
-        Err(error) => Err(faults::reading(&doing, error.into())),
+        Err(error) => Err(faults::of(&doing, error.into())),
         Ok(_) => Err(Fault::new(FaultKind::Unexpected, doing, "a node had a version that none reaches")),
     }
 }

@@ -6,8 +6,8 @@ use zookeeper_client::Error;
 const RAISE_QUOTA: &str =
     "nothing was changed; raise the quota of the ledger's node (`listquota`, `setquota`), then run it again";
 
-/// Returns the fault of a read, or of a request that was not sent.
-pub(super) fn reading(doing: &str, error: Error) -> Fault {
+/// Returns the fault of a request.
+pub(super) fn of(doing: &str, error: Error) -> Fault {
     let kind = match &error {
         Error::NoAuth | Error::AuthFailed | Error::InvalidAcl => FaultKind::Denied,
         Error::NoNode => FaultKind::Missing,
@@ -33,11 +33,6 @@ pub(super) fn unsent(fault: Fault) -> Fault {
     }
 }
 
-/// Returns the fault of a change that was sent.
-pub(super) fn sent(doing: &str, error: Error) -> Fault {
-    reading(doing, error)
-}
-
 /// Returns the fault of a request that had no answer in time.
 pub(super) fn no_answer(doing: &str) -> Fault {
     Fault::new(FaultKind::Unavailable, doing, "the server did not answer in time")
@@ -59,8 +54,8 @@ mod tests {
             Error::UnexpectedError("an answer to nothing".to_owned()),
             Error::UnexpectedErrorCode(-1000),
         ] {
-            assert!(sent("x", error.clone()).kind.is_ambiguous(), "{error}");
-            let before = unsent(reading("x", error.clone())).kind;
+            assert!(of("x", error.clone()).kind.is_ambiguous(), "{error}");
+            let before = unsent(of("x", error.clone())).kind;
             assert_eq!(before, FaultKind::Unsent, "{error}");
         }
     }
@@ -75,7 +70,7 @@ mod tests {
             (Error::NotReadOnly, FaultKind::Unsent),
             (Error::NoNode, FaultKind::Missing),
         ] {
-            assert_eq!(sent("x", error).kind, expected);
+            assert_eq!(of("x", error).kind, expected);
         }
     }
 }

@@ -17,11 +17,11 @@ pub(super) async fn create(table: &ZookeeperTable) -> Result<Created, Fault> {
     let doing = format!("creating the ledger in `{}`", table.paths.root());
     let client = table.session.client(&doing).await?;
     for path in table.paths.above_root() {
-        match answer(table, &client, client.create(path, b"", &table.session.node()), &doing).await? {
+        match table.session.answer(&client, &doing, client.create(path, b"", &table.session.node())).await? {
             Ok(_) | Err(Error::NodeExists) => {}
             // The node may be there, and its parent may not be written to.
             Err(Error::NoAuth) if stat(table, &client, path, &doing).await?.is_some() => {}
-            Err(error) => return Err(faults::reading(&doing, error)),
+            Err(error) => return Err(faults::of(&doing, error)),
         }
     }
     let there = match read(table, &client, &doing).await? {
@@ -39,16 +39,16 @@ pub(super) async fn create(table: &ZookeeperTable) -> Result<Created, Fault> {
         None => multi.add_create(root, LAYOUT.as_bytes(), &node),
     };
     let stripe = |stripe| multi.add_create(&table.paths.stripe(stripe), b"", &node);
-    built.and((0..STRIPES).try_for_each(stripe)).map_err(|error| faults::reading(&doing, error))?;
+    built.and((0..STRIPES).try_for_each(stripe)).map_err(|error| faults::of(&doing, error))?;
     reach("zookeeper-root-decided");
-    match answer(table, &client, multi.commit(), &doing).await? {
+    match table.session.answer(&client, &doing, multi.commit()).await? {
         Ok(_) => Ok(Created::Made),
         // Another client was faster.
         Err(MultiWriteError::OperationFailed {
             source: Error::NodeExists | Error::BadVersion | Error::NoNode,
             ..
         }) => Err(Fault::new(FaultKind::Contended, doing, "it is being created")),
-        Err(error) => Err(faults::reading(&doing, error.into())),
+        Err(error) => Err(faults::of(&doing, error.into())),
     }
 }
 
@@ -67,10 +67,10 @@ async fn read(
     client: &Client,
     doing: &str,
 ) -> Result<Option<(Vec<u8>, Stat)>, Fault> {
-    match answer(table, client, client.get_data(table.paths.root()), doing).await? {
+    match table.session.answer(client, doing, client.get_data(table.paths.root())).await? {
         Ok(found) => Ok(Some(found)),
         Err(Error::NoNode) => Ok(None),
-        Err(error) => Err(faults::reading(doing, error)),
+        Err(error) => Err(faults::of(doing, error)),
     }
 }
 
@@ -80,15 +80,6 @@ async fn stat(
     path: &str,
     doing: &str,
 ) -> Result<Option<Stat>, Fault> {
-    let found = answer(table, client, client.check_stat(path), doing).await?;
-    found.map_err(|error| faults::reading(doing, error))
-}
-
-async fn answer<T>(
-    table: &ZookeeperTable,
-    client: &Client,
-    sent: impl Future<Output = T>,
-    doing: &str,
-) -> Result<T, Fault> {
-    table.session.answer(client, sent).await.ok_or_else(|| faults::no_answer(doing))
+    let found = table.session.answer(client, doing, client.check_stat(path)).await?;
+    found.map_err(|error| faults::of(doing, error))
 }

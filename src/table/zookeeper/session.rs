@@ -69,13 +69,18 @@ impl Session {
         }
         let connecting = within(Box::pin(connector.connect(&self.servers))).await;
         let client = connecting.ok_or_else(|| faults::no_answer(doing))?;
-        let client = client.map_err(|error| faults::reading(doing, error))?;
+        let client = client.map_err(|error| faults::of(doing, error))?;
         *open = Some(client.clone());
         Ok(client)
     }
 
     /// Waits for answers of a client. If there are none in time, the session is given up: its connection may be dead.
-    pub(super) async fn answer<T>(&self, client: &Client, answer: impl Future<Output = T>) -> Option<T> {
+    pub(super) async fn answer<T>(
+        &self,
+        client: &Client,
+        doing: &str,
+        answer: impl Future<Output = T>,
+    ) -> Result<T, Fault> {
         let answer = within(answer).await;
         if answer.is_none() {
             let mut open = self.open.lock().await;
@@ -83,7 +88,7 @@ impl Session {
                 *open = None;
             }
         }
-        answer
+        answer.ok_or_else(|| faults::no_answer(doing))
     }
 }
 

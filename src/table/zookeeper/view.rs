@@ -66,6 +66,19 @@ pub(super) fn barrier(client: &Client, paths: &Paths) -> impl Future<Output = Re
     }
 }
 
+/// Reads nodes after a barrier, in one round trip.
+async fn newest(
+    table: &ZookeeperTable,
+    client: &Client,
+    paths: &[String],
+    doing: &str,
+) -> Result<Vec<Node>, Fault> {
+    let sent = join(barrier(client, &table.paths), nodes(client, paths));
+    let (barrier, nodes) = table.session.answer(client, doing, sent).await?;
+    barrier.map_err(|error| faults::of(doing, error))?;
+    nodes.map_err(|error| faults::of(doing, error))
+}
+
 /// Reads items, each consistently.
 pub(super) async fn get_many(table: &ZookeeperTable, keys: &[Key]) -> Result<Vec<Option<Item>>, Fault> {
     if keys.is_empty() {
@@ -74,11 +87,7 @@ pub(super) async fn get_many(table: &ZookeeperTable, keys: &[Key]) -> Result<Vec
     let doing = table.reading();
     let client = table.session.client(&doing).await?;
     let paths: Vec<_> = keys.iter().map(|key| table.paths.item(key)).collect();
-    let sent = join(barrier(&client, &table.paths), nodes(&client, &paths));
-    let (barrier, nodes) =
-        table.session.answer(&client, sent).await.ok_or_else(|| faults::no_answer(&doing))?;
-    barrier.map_err(|error| faults::reading(&doing, error))?;
-    let nodes = nodes.map_err(|error| faults::reading(&doing, error))?;
+    let nodes = newest(table, &client, &paths, &doing).await?;
     keys.iter().zip(nodes).map(|(key, node)| item(&doing, key, node)).collect()
 }
 
@@ -95,11 +104,7 @@ pub(super) async fn get_transact(table: &ZookeeperTable, keys: &[Key]) -> Result
     let paths: Vec<_> = guards.iter().cloned().chain(items).chain(guards.iter().cloned()).collect();
     for _ in 0..TRIES {
         let client = table.session.client(&doing).await?;
-        let sent = join(barrier(&client, &table.paths), nodes(&client, &paths));
-        let (barrier, nodes) =
-            table.session.answer(&client, sent).await.ok_or_else(|| faults::no_answer(&doing))?;
-        barrier.map_err(|error| faults::reading(&doing, error))?;
-        let mut nodes = nodes.map_err(|error| faults::reading(&doing, error))?;
+        let mut nodes = newest(table, &client, &paths, &doing).await?;
         let after = versions(&doing, &stripes, &nodes.split_off(guards.len() + keys.len()))?;
         let items = nodes.split_off(guards.len());
         if versions(&doing, &stripes, &nodes)? == after {

@@ -71,17 +71,15 @@ impl Walk {
         let barrier = view::barrier(&client, &table.paths);
         let limit = limit.clamp(1, PAGE) as usize;
         let walked = self.keys(table, &client, limit, &doing).await;
-        let barrier = table.session.answer(&client, barrier).await;
-        let barrier = barrier.ok_or_else(|| faults::no_answer(&doing))?;
-        barrier.map_err(|error| faults::reading(&doing, error))?;
+        let barrier = table.session.answer(&client, &doing, barrier).await?;
+        barrier.map_err(|error| faults::of(&doing, error))?;
         let mut keys = walked?;
         let more = keys.len() > limit;
         keys.truncate(limit);
         let next = keys.last().cloned().filter(|_| more);
         let paths: Vec<_> = keys.iter().map(|key| table.paths.item(key)).collect();
-        let answer = table.session.answer(&client, view::nodes(&client, &paths)).await;
-        let nodes = answer.ok_or_else(|| faults::no_answer(&doing))?;
-        let nodes = nodes.map_err(|error| faults::reading(&doing, error))?;
+        let nodes = table.session.answer(&client, &doing, view::nodes(&client, &paths)).await?;
+        let nodes = nodes.map_err(|error| faults::of(&doing, error))?;
         let mut items: Vec<(Key, Item)> = Vec::new();
         for (key, node) in keys.into_iter().zip(nodes) {
             // An item that was removed meanwhile is left out.
@@ -121,9 +119,8 @@ impl Walk {
                 .count();
             let folders = self.rest.split_off(self.rest.len() - folders);
             let paths = folders.iter().map(|folder| path(table, folder)).collect::<Vec<_>>();
-            let answer = table.session.answer(client, children(client, &paths)).await;
-            let listed = answer.ok_or_else(|| faults::no_answer(doing))?;
-            let listed = listed.map_err(|error| faults::reading(doing, error))?;
+            let listed = table.session.answer(client, doing, children(client, &paths)).await?;
+            let listed = listed.map_err(|error| faults::of(doing, error))?;
             for ((folder, path), names) in folders.into_iter().zip(paths).zip(listed) {
                 self.visit(&folder, &path, &names);
             }

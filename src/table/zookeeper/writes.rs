@@ -78,9 +78,8 @@ impl Seen {
         let mut paths: Vec<_> = stripes.iter().map(|stripe| table.paths.stripe(*stripe)).collect();
         paths.extend(actions.iter().map(|action| table.paths.item(&action.key)));
         paths.extend(folders.iter().cloned());
-        let answer = table.session.answer(client, view::nodes(client, &paths)).await;
-        let nodes = answer.ok_or_else(|| faults::no_answer(doing))?;
-        let mut nodes = nodes.map_err(|error| faults::reading(doing, error))?;
+        let nodes = table.session.answer(client, doing, view::nodes(client, &paths)).await?;
+        let mut nodes = nodes.map_err(|error| faults::of(doing, error))?;
         let above = nodes.split_off(stripes.len() + actions.len());
         let items = nodes.split_off(stripes.len()).into_iter();
         let item = |(key, node): (&Key, view::Node)| Ok((key.clone(), view::item(doing, key, node)?));
@@ -151,7 +150,7 @@ async fn change(
         }
         Ok(())
     })();
-    built.map_err(|error| Failure::Fault(faults::reading(doing, error)))?;
+    built.map_err(|error| Failure::Fault(faults::of(doing, error)))?;
     if size > MOST_BYTES {
         let source = format!("a transaction of {size} bytes; ZooKeeper takes at most {MOST_BYTES}");
         let fault = Fault::new(FaultKind::Misconfigured, doing, source);
@@ -160,7 +159,7 @@ async fn change(
     reach("zookeeper-decided");
     let sent = multi.commit();
     reach("zookeeper-sent");
-    let answer = table.session.answer(client, sent).await;
+    let answer = table.session.answer(client, doing, sent).await;
     judge(answer, doing)
 }
 
@@ -169,24 +168,23 @@ async fn confirm(table: &ZookeeperTable, client: &Client, seen: &Seen, doing: &s
     let mut multi = client.new_multi_writer();
     for (stripe, version) in &seen.versions {
         let added = multi.add_check_version(&table.paths.stripe(*stripe), *version);
-        added.map_err(|error| Failure::Fault(faults::reading(doing, error)))?;
+        added.map_err(|error| Failure::Fault(faults::of(doing, error)))?;
     }
-    let answer = table.session.answer(client, multi.commit()).await;
+    let answer = table.session.answer(client, doing, multi.commit()).await;
     judge(answer, doing).map_err(|failure| match failure {
         Failure::Fault(fault) => Failure::Fault(faults::unsent(fault)),
         Failure::Overtaken => Failure::Overtaken,
     })
 }
 
-fn judge<T>(answer: Option<Result<T, MultiWriteError>>, doing: &str) -> Result<(), Failure> {
-    match answer {
-        Some(Ok(_)) => Ok(()),
+fn judge<T>(answer: Result<Result<T, MultiWriteError>, Fault>, doing: &str) -> Result<(), Failure> {
+    match answer.map_err(Failure::Fault)? {
+        Ok(_) => Ok(()),
         // The stripe; or a node that was made or removed by hand.
-        Some(Err(MultiWriteError::OperationFailed {
+        Err(MultiWriteError::OperationFailed {
             source: Error::BadVersion | Error::NodeExists | Error::NoNode | Error::NotEmpty,
             ..
-        })) => Err(Failure::Overtaken),
-        Some(Err(error)) => Err(Failure::Fault(faults::sent(doing, error.into()))),
-        None => Err(Failure::Fault(faults::no_answer(doing))),
+        }) => Err(Failure::Overtaken),
+        Err(error) => Err(Failure::Fault(faults::of(doing, error.into()))),
     }
 }

@@ -53,7 +53,12 @@ impl Store for HdfsStore {
 
     async fn stat(&self, at: &Address) -> Result<Option<Stat>, Fault> {
         let doing = || self.doing(format_args!("checking for the blob {at}"));
-        Ok(self.status(&self.blob(at).1, doing).await?.map(|status| read::stat(&status)))
+        let found = self.status(&self.blob(at).1, doing).await?;
+        if found.is_none() {
+            // Without its folder the store is not empty, but missing.
+            self.root_status(doing).await?;
+        }
+        Ok(found.map(|status| read::stat(&status)))
     }
 
     async fn put(
@@ -73,7 +78,10 @@ impl Store for HdfsStore {
 
     async fn delete(&self, at: &Address) -> Result<(), Fault> {
         let doing = || self.doing(format_args!("deleting the blob {at}"));
-        call(doing, self.client.delete(&self.blob(at).1, false)).await.map(drop)
+        if !call(doing, self.client.delete(&self.blob(at).1, false)).await? {
+            self.root_status(doing).await?;
+        }
+        Ok(())
     }
 
     async fn list(&self, after: Option<&str>) -> Result<Listing, Fault> {

@@ -5,7 +5,7 @@ use crate::support::{
     sandbox::Sandbox,
 };
 use sacker::location::DEFAULT_REF;
-use std::{path::PathBuf, process::Stdio};
+use std::path::PathBuf;
 
 fn sandbox(ledger: &str) -> Sandbox {
     let sandbox = Sandbox::new();
@@ -69,22 +69,7 @@ fn sixteen_processes_add_at_once() {
         std::mem::forget(server);
         (sandbox, repository)
     }] {
-        let children: Vec<_> = (0..16)
-            .map(|n| {
-                sandbox.write(&format!("f{n}"), format!("content {n}\n"));
-                let file = format!("f{n}");
-                let mut command = sandbox.command(&["add", "app", &file, "--deadline", "4m"]);
-                command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
-            })
-            .collect();
-        let mut versions = Vec::new();
-        for child in children {
-            let output = child.wait_with_output().unwrap();
-            assert!(output.status.success(), "{}", sandbox.shown(&output));
-            versions.push(String::from_utf8(output.stdout).unwrap().trim().parse::<u32>().unwrap());
-        }
-        versions.sort_unstable();
-        assert_eq!(versions, (1..=16).collect::<Vec<_>>());
+        sandbox.add_at_once(16, &["--deadline", "4m"]);
         assert_eq!(sandbox.ok(&["fsck", "--read-data"]), "");
         let log = git(&repository, &["log", "--format=%s", DEFAULT_REF]);
         assert_eq!(log.lines().filter(|line| line.starts_with("add app ")).count(), 16);

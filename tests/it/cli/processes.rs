@@ -8,21 +8,7 @@ use std::{collections::BTreeSet, io::Write, process::Stdio};
 fn processes_that_add_at_once_all_succeed() {
     const PROCESSES: usize = 24;
     let sandbox = Sandbox::new();
-    let children: Vec<_> = (0..PROCESSES)
-        .map(|n| {
-            let name = format!("f{n}");
-            sandbox.write(&name, format!("content {n}"));
-            let mut command = sandbox.command(&["add", "app", &name, "-q", "--tag", "live"]);
-            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
-        })
-        .collect();
-    let mut versions = BTreeSet::new();
-    for child in children {
-        let output = child.wait_with_output().unwrap();
-        assert!(output.status.success(), "{}", sandbox.shown(&output));
-        versions.insert(String::from_utf8(output.stdout).unwrap().trim().parse::<usize>().unwrap());
-    }
-    assert_eq!(versions, (1..=PROCESSES).collect());
+    sandbox.add_at_once(PROCESSES, &["-q", "--tag", "live"]);
     let listed = sandbox.ok(&["versions", "app", "--json"]);
     let names: BTreeSet<_> = listed
         .lines()

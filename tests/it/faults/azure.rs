@@ -3,40 +3,19 @@
 use super::stalls::timed;
 use crate::support::{
     azure::{ACCOUNT, Container, azurite, key, variables},
+    blobs,
     link::{Link, Shape, Stall},
     proxy::http::Message,
     rewriting::{guarding, rewriting},
     sandbox::Sandbox,
 };
-use sacker::{
-    fault::{Fault, FaultKind},
-    model::{Address, SettingState},
-    store::{Content, Put, PutError, Store, azure::AzureStore},
-};
+use sacker::{fault::FaultKind, model::SettingState, store::Store};
 use std::{net::TcpListener, time::Duration};
-use tempfile::TempDir;
 
 const DEADLINE: &str = "--deadline=2s";
 
 /// Far more than the deadline, for a busy machine, and less than the 20 s that a request may stand still without one.
 const LONG: Duration = Duration::from_secs(18);
-
-fn content(dir: &TempDir, size: usize) -> (Content, Address) {
-    let mut bytes = vec![0; size];
-    fastrand::fill(&mut bytes);
-    let path = dir.path().join(size.to_string());
-    std::fs::write(&path, bytes).unwrap();
-    let content = Content::hash(&path, &|_| ()).unwrap();
-    let at = Address { sha256: content.sha256().clone(), generation: 0 };
-    (content, at)
-}
-
-async fn put(store: &AzureStore, at: &Address, content: &Content) -> Result<Put, Fault> {
-    store.put(at, content, false, &|_| ()).await.map_err(|error| match error {
-        PutError::Fault(fault) => fault,
-        PutError::Changed(path) => panic!("{} changed", path.display()),
-    })
-}
 
 fn refusal(status: &str, code: &str) -> Message {
     let body = format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>no</Message></Error>");
@@ -70,8 +49,8 @@ async fn refusals_of_the_service_have_their_kinds() {
         let url = guarding(&azurite(), gate, |_, _| {});
         let store = container.store_at(&url, &key()).await;
         for size in [1000, 17 << 20] {
-            let (content, at) = content(&dir, size);
-            let fault = put(&store, &at, &content).await.unwrap_err();
+            let (content, at) = blobs::random(&dir, size);
+            let fault = blobs::put(&store, &at, &content).await.unwrap_err();
             assert_eq!(fault.kind, kind, "{code}: {fault:?}");
             assert_eq!(store.stat(&at).await.unwrap(), None);
         }

@@ -2,13 +2,13 @@
 
 use super::stalls::timed;
 use crate::support::{
-    backends,
+    backends, blobs,
     hdfs::{Cluster, Kind, namenode},
     link::{Link, Shape, Stall},
     sandbox::Sandbox,
 };
 use sacker::{
-    fault::{Fault, FaultKind},
+    fault::FaultKind,
     model::{Address, Sha256},
     store::{Content, Put, PutError, Sent, Store, hdfs::HdfsStore},
 };
@@ -19,34 +19,16 @@ use std::{
     },
     time::Duration,
 };
-use tempfile::TempDir;
 
 const DEADLINE: &str = "--deadline=2s";
 
 /// Far more than the deadline, for a busy machine, and less than the 20 s that a call may stand still without one.
 const LONG: Duration = Duration::from_secs(18);
 
-fn content(dir: &TempDir, size: usize) -> (Content, Address) {
-    let mut bytes = vec![0; size];
-    fastrand::fill(&mut bytes);
-    let path = dir.path().join(size.to_string());
-    std::fs::write(&path, bytes).unwrap();
-    let content = Content::hash(&path, &|_| ()).unwrap();
-    let at = Address { sha256: content.sha256().clone(), generation: 0 };
-    (content, at)
-}
-
 async fn made(address: &str, path: &str) -> HdfsStore {
     let store = HdfsStore::new(address, path).unwrap();
     store.create().await.unwrap();
     store
-}
-
-async fn put(store: &HdfsStore, at: &Address, content: &Content) -> Result<Put, Fault> {
-    store.put(at, content, false, &|_| ()).await.map_err(|error| match error {
-        PutError::Fault(fault) => fault,
-        PutError::Changed(path) => panic!("{} changed", path.display()),
-    })
 }
 
 /// Puts a blob and calls `event` once 8 MiB were sent.
@@ -84,7 +66,7 @@ async fn holds(store: &HdfsStore, at: &Address, size: u64) -> bool {
 /// Repeats a put until the `NameNode` no longer counts on a `DataNode` that died.
 async fn put_in_time(store: &HdfsStore, at: &Address, content: &Content) -> Put {
     for _ in 0..60 {
-        match put(store, at, content).await {
+        match blobs::put(store, at, content).await {
             Ok(put) => return put,
             Err(fault) => assert_eq!(fault.kind, FaultKind::Unavailable, "{fault:?}"),
         }
@@ -98,7 +80,7 @@ async fn put_in_time(store: &HdfsStore, at: &Address, content: &Content) -> Put 
 async fn a_put_whose_only_datanode_dies_leaves_nothing() {
     let mut cluster = Cluster::start(Kind::Active, 1, false);
     let dir = tempfile::tempdir().unwrap();
-    let (content, at) = content(&dir, 40 << 20);
+    let (content, at) = blobs::random(&dir, 40 << 20);
     let store = made(&cluster.address, "/store").await;
     match put_with(&store, &at, &content, || cluster.kill_datanode()).await {
         Err(PutError::Fault(fault)) => assert_eq!(fault.kind, FaultKind::Unavailable, "{fault:?}"),
@@ -117,7 +99,7 @@ async fn a_put_survives_one_of_its_datanodes() {
     for stops in [false, true] {
         let mut cluster = Cluster::start(Kind::Active, 3, false);
         let dir = tempfile::tempdir().unwrap();
-        let (content, at) = content(&dir, 200 << 20);
+        let (content, at) = blobs::random(&dir, 200 << 20);
         let store = made(&cluster.address, "/store").await;
         let event = || if stops { cluster.stop_datanode() } else { cluster.kill_datanode() };
         let first = put_with(&store, &at, &content, event).await;
@@ -148,7 +130,7 @@ fn sandbox(address: &str, path: &str) -> Sandbox {
 async fn a_namenode_that_refuses_or_is_away_is_explained() {
     let mut cluster = Cluster::start(Kind::Active, 1, false);
     let dir = tempfile::tempdir().unwrap();
-    let (content, at) = content(&dir, 2 << 20);
+    let (content, at) = blobs::random(&dir, 2 << 20);
     let store = made(&cluster.address, "/store").await;
     let home = sandbox(&cluster.address, "/command");
     home.ok(&["init"]);
@@ -159,7 +141,7 @@ async fn a_namenode_that_refuses_or_is_away_is_explained() {
     };
 
     cluster.command("safemode enter");
-    let fault = put(&store, &at, &content).await.unwrap_err();
+    let fault = blobs::put(&store, &at, &content).await.unwrap_err();
     assert_eq!(fault.kind, FaultKind::Unavailable, "{fault:?}");
     assert!(fault.remedy.unwrap().contains("safe mode"), "{fault:?}");
     fails(7, "hint: the NameNode is in safe mode");
@@ -168,7 +150,7 @@ async fn a_namenode_that_refuses_or_is_away_is_explained() {
     // Less than a block.
     cluster.command("quota /store 9223372036854775807 1048576");
     cluster.command("quota /command 9223372036854775807 1048576");
-    let fault = put(&store, &at, &content).await.unwrap_err();
+    let fault = blobs::put(&store, &at, &content).await.unwrap_err();
     assert_eq!(fault.kind, FaultKind::Full, "{fault:?}");
     let quota = store.settings().await.unwrap().pop().unwrap();
     assert!(quota.found.unwrap().contains("of 1048576 bytes"));
@@ -176,11 +158,11 @@ async fn a_namenode_that_refuses_or_is_away_is_explained() {
     assert_eq!(store.uploads(None).await.unwrap().uploads, [], "the temporary file is removed");
     cluster.command("quota /store 9223372036854775807 1073741824");
     cluster.command("quota /command 9223372036854775807 1073741824");
-    assert_eq!(put(&store, &at, &content).await.unwrap(), Put::Stored);
+    assert_eq!(blobs::put(&store, &at, &content).await.unwrap(), Put::Stored);
     assert_eq!(home.ok(&["add", "app", "f"]), "1\n");
 
     cluster.kill_namenode();
-    let fault = put(&store, &at, &content).await.unwrap_err();
+    let fault = blobs::put(&store, &at, &content).await.unwrap_err();
     assert_eq!(fault.kind, FaultKind::Unavailable, "{fault:?}");
     let (code, took) = timed(&home, &["download", "app", "1", "-o", "x", DEADLINE]);
     assert_eq!(code, Some(7));
@@ -191,9 +173,9 @@ async fn a_namenode_that_refuses_or_is_away_is_explained() {
 async fn a_cluster_without_space_says_so() {
     let cluster = Cluster::start(Kind::Active, 1, true);
     let dir = tempfile::tempdir().unwrap();
-    let (content, at) = content(&dir, 2 << 20);
+    let (content, at) = blobs::random(&dir, 2 << 20);
     let store = made(&cluster.address, "/store").await;
-    let fault = put(&store, &at, &content).await.unwrap_err();
+    let fault = blobs::put(&store, &at, &content).await.unwrap_err();
     // The client leaves a DataNode out that refused, so the NameNode no longer knows why there is none.
     assert!(matches!(fault.kind, FaultKind::Full | FaultKind::Unavailable), "{fault:?}");
     assert!(fault.remedy.unwrap().contains("space"), "{fault:?}");

@@ -4,7 +4,6 @@ use crate::support::{
     audit::audit,
     postgres::{name, sandbox, shared},
 };
-use std::{collections::BTreeSet, process::Stdio};
 
 #[test]
 fn every_command_works() {
@@ -98,21 +97,7 @@ async fn processes_that_add_at_once_all_succeed() {
     const PROCESSES: usize = 16;
     let (cluster, sandbox) = (shared(), sandbox());
     sandbox.ok(&["init"]);
-    let children: Vec<_> = (0..PROCESSES)
-        .map(|n| {
-            let file = format!("f{n}");
-            sandbox.write(&file, format!("content {n}"));
-            let mut command = sandbox.command(&["add", "app", &file, "-q", "--tag", "live"]);
-            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
-        })
-        .collect();
-    let mut versions = BTreeSet::new();
-    for child in children {
-        let output = child.wait_with_output().unwrap();
-        assert!(output.status.success(), "{}", sandbox.shown(&output));
-        versions.insert(String::from_utf8(output.stdout).unwrap().trim().parse::<usize>().unwrap());
-    }
-    assert_eq!(versions, (1..=PROCESSES).collect());
+    sandbox.add_at_once(PROCESSES, &["-q", "--tag", "live"]);
     let url = sandbox.variable("SACKER_LEDGER");
     let table = url.split_once("table=").unwrap().1.split('&').next().unwrap();
     let audited = audit(&cluster.table(table), "app").await;

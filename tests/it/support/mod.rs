@@ -4,6 +4,8 @@ pub mod audit;
 #[cfg(feature = "azure")]
 pub mod azure;
 pub mod backends;
+#[cfg(any(feature = "azure", feature = "hdfs"))]
+pub mod blobs;
 pub mod faulty_table;
 pub mod git_http;
 #[cfg(feature = "hdfs")]

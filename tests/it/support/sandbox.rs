@@ -1,6 +1,7 @@
 //! A home of its own for each test, and running the program in it.
 
 use std::{
+    collections::BTreeSet,
     ffi::OsStr,
     fs,
     io::Write,
@@ -136,6 +137,26 @@ impl Sandbox {
         let output = self.command(arguments).output().unwrap();
         assert!(output.status.success(), "{}", self.shown(&output));
         String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Adds files to `app` by this number of processes at once, with these options. All must succeed, with numbers
+    /// that follow each other.
+    pub fn add_at_once(&self, processes: usize, options: &[&str]) {
+        let children: Vec<_> = (0..processes)
+            .map(|n| {
+                let name = format!("f{n}");
+                self.write(&name, format!("content {n}"));
+                let mut command = self.command(&[&["add", "app", &name], options].concat());
+                command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+            })
+            .collect();
+        let mut versions = BTreeSet::new();
+        for child in children {
+            let output = child.wait_with_output().unwrap();
+            assert!(output.status.success(), "{}", self.shown(&output));
+            versions.insert(String::from_utf8(output.stdout).unwrap().trim().parse::<usize>().unwrap());
+        }
+        assert_eq!(versions, (1..=processes).collect());
     }
 
     /// Runs a script that must succeed.

@@ -1,12 +1,15 @@
 //! The store in Azure Blob Storage: Azurite, over the wire.
 
-use super::{Bench, Files, address, again::RetryingStore, conformance, hash, holds, kind, list, put};
+use super::{
+    Bench, Files, a_store_is_missing, address, again::RetryingStore, conformance, hash, holds, kind, list,
+    put,
+};
 use crate::support::azure::{Container, PREFIX};
 use async_trait::async_trait;
 use sacker::{
     fault::FaultKind,
-    model::{Address, Created, SettingState},
-    store::{PART_SIZE, Put, PutError, Sent, Store, azure::AzureStore},
+    model::{Created, SettingState},
+    store::{PART_SIZE, Put, Sent, Store, azure::AzureStore},
 };
 use std::{
     fs,
@@ -62,22 +65,7 @@ async fn a_container_is_made_once_and_private() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_missing_container_is_not_a_missing_blob() {
-    let (container, files) = (Container::unmade(), Files::new());
-    let store = container.store().await;
-    let at: Address = "0".repeat(64).parse().unwrap();
-    assert_eq!(kind(store.stat(&at).await), FaultKind::Missing);
-    assert_eq!(kind(store.get(&at, 0..1, None).await), FaultKind::Missing);
-    assert_eq!(kind(store.get(&at, 0..0, None).await), FaultKind::Missing);
-    assert_eq!(kind(store.delete(&at).await), FaultKind::Missing);
-    assert_eq!(kind(store.list(None).await), FaultKind::Missing);
-    assert_eq!(kind(store.owner().await), FaultKind::Missing);
-    assert_eq!(kind(store.claim("ledger").await), FaultKind::Missing);
-    for size in [1, PART_SIZE + 1] {
-        match put(&store, &hash(&files.random(size))).await {
-            Err(PutError::Fault(fault)) => assert_eq!(fault.kind, FaultKind::Missing),
-            result => panic!("{result:?}"),
-        }
-    }
+    a_store_is_missing(&Container::unmade().store().await).await;
 }
 
 /// As another program may have copied them there: unknown is not damaged.

@@ -284,3 +284,22 @@ pub async fn creating_is_idempotent(bench: &dyn Bench) {
     store.create().await.unwrap();
     assert_eq!(store.create().await.unwrap(), Created::Present);
 }
+
+/// Without its bucket, container or folder, a store is missing, and not empty.
+pub async fn a_store_is_missing(store: &dyn Store) {
+    let files = Files::new();
+    let at: Address = "0".repeat(64).parse().unwrap();
+    assert_eq!(kind(store.stat(&at).await), FaultKind::Missing);
+    assert_eq!(kind(store.get(&at, 0..1, None).await), FaultKind::Missing);
+    assert_eq!(kind(store.get(&at, 0..0, None).await), FaultKind::Missing);
+    assert_eq!(kind(store.delete(&at).await), FaultKind::Missing);
+    assert_eq!(kind(store.list(None).await), FaultKind::Missing);
+    assert_eq!(kind(store.owner().await), FaultKind::Missing);
+    assert_eq!(kind(store.claim("ledger").await), FaultKind::Missing);
+    for size in [1, PART_SIZE + 1] {
+        match put(store, &hash(&files.random(size))).await {
+            Err(PutError::Fault(fault)) => assert_eq!(fault.kind, FaultKind::Missing),
+            result => panic!("{result:?}"),
+        }
+    }
+}

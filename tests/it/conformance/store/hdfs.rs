@@ -1,12 +1,15 @@
 //! The store in HDFS: a real `NameNode` and `DataNode`.
 
-use super::{Bench, Files, address, again::RetryingStore, conformance, hash, holds, kind, list, put};
+use super::{
+    Bench, Files, a_store_is_missing, address, again::RetryingStore, conformance, hash, holds, kind, list,
+    put,
+};
 use crate::support::{backends, hdfs::namenode};
 use async_trait::async_trait;
 use hdfs_native::{Client, ClientBuilder, HdfsError, WriteOptions};
 use sacker::{
     fault::FaultKind,
-    model::{Address, Created, SettingState},
+    model::{Created, SettingState},
     store::{Put, PutError, Store, hdfs::HdfsStore},
 };
 use std::sync::Arc;
@@ -104,17 +107,9 @@ async fn a_folder_is_made_once_and_private() {
 
 #[tokio::test]
 async fn a_missing_folder_is_not_a_missing_blob() {
-    let (folder, files) = (Folder::unmade(), Files::new());
+    let folder = Folder::unmade();
     let store = folder.hdfs();
-    let at: Address = "0".repeat(64).parse().unwrap();
-    assert_eq!(kind(store.get(&at, 0..1, None).await), FaultKind::Missing);
-    assert_eq!(kind(store.list(None).await), FaultKind::Missing);
-    assert_eq!(kind(store.owner().await), FaultKind::Missing);
-    assert_eq!(kind(store.claim("ledger").await), FaultKind::Missing);
-    match put(&store, &hash(&files.random(1))).await {
-        Err(PutError::Fault(fault)) => assert_eq!(fault.kind, FaultKind::Missing),
-        result => panic!("{result:?}"),
-    }
+    a_store_is_missing(&store).await;
     folder.client.mkdirs(&folder.path, 0o755, true).await.unwrap();
     assert_eq!(list(&store).await[0].objects, []);
     assert_eq!(store.owner().await.unwrap(), None);

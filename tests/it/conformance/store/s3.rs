@@ -4,14 +4,15 @@ mod uploads;
 
 use uploads::counted;
 
-use super::{Bench, Files, address, again::RetryingStore, conformance, hash, holds, kind, list, put};
+use super::{
+    Bench, Files, a_store_is_missing, address, again::RetryingStore, conformance, hash, holds, list, put,
+};
 use crate::support::backends;
 use async_trait::async_trait;
 use aws_sdk_s3::{Client, config::retry::RetryConfig, primitives::ByteStream};
 use sacker::{
-    fault::FaultKind,
-    model::{Address, Created},
-    store::{PART_SIZE, Put, PutError, Sent, Store, s3::S3Store},
+    model::Created,
+    store::{PART_SIZE, Put, Sent, Store, s3::S3Store},
 };
 use std::{
     fs,
@@ -205,20 +206,5 @@ async fn an_existing_bucket_is_not_changed() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_missing_bucket_is_not_a_missing_blob() {
-    let (bucket, files) = (Bucket::unmade().await, Files::new());
-    let store = bucket.s3();
-    let at: Address = "0".repeat(64).parse().unwrap();
-    assert_eq!(kind(store.stat(&at).await), FaultKind::Missing);
-    assert_eq!(kind(store.get(&at, 0..1, None).await), FaultKind::Missing);
-    assert_eq!(kind(store.get(&at, 0..0, None).await), FaultKind::Missing);
-    assert_eq!(kind(store.delete(&at).await), FaultKind::Missing);
-    assert_eq!(kind(store.list(None).await), FaultKind::Missing);
-    assert_eq!(kind(store.owner().await), FaultKind::Missing);
-    assert_eq!(kind(store.claim("ledger").await), FaultKind::Missing);
-    for size in [1, PART_SIZE + 1] {
-        match put(&store, &hash(&files.random(size))).await {
-            Err(PutError::Fault(fault)) => assert_eq!(fault.kind, FaultKind::Missing),
-            result => panic!("{result:?}"),
-        }
-    }
+    a_store_is_missing(&Bucket::unmade().await.s3()).await;
 }

@@ -213,7 +213,11 @@ fn each_step_of_an_add_in_parts() {
 
 #[test]
 fn a_killed_upload_is_resumed() {
-    let world = World::new(Place::Servers);
+    an_upload_is_resumed(&World::new(Place::Servers));
+}
+
+/// Kills an upload in parts in its middle, and repeats it.
+fn an_upload_is_resumed(world: &World) {
     world.file("f", 41 << 20);
     let add = ["add", "app", "f", "-j", "1"];
     // In pieces of 128 KiB: two parts of 8 MiB are there by then, and the third is not.
@@ -222,6 +226,27 @@ fn a_killed_upload_is_resumed() {
     let note = "2| note: resuming an interrupted transfer: 16.0 MiB were transferred before";
     assert!(said.lines().any(|line| line == note), "{said}");
     world.holds_once("app", "f", 0);
+    world.is_sound();
+}
+
+/// Kills a move and a removal of a tag at each step. The world must be new.
+fn each_step_of_moving(world: &World, steps: &[&str]) {
+    for step in steps {
+        world.file("f", 10);
+        world.sandbox.ok(&["add", *step, "f"]);
+        let tag = ["tag", *step, "1", "live", "--expect", "none", "--key", "t"];
+        world.killed_at(step, &tag);
+        for _ in 0..2 {
+            assert_eq!(world.sandbox.ok(&tag), "live: none -> 1\n", "{step}");
+        }
+        world.holds_once(step, "f", 1);
+        let untag = ["untag", *step, "live", "--expect", "1", "--key", "u"];
+        world.killed_at(step, &untag);
+        for _ in 0..2 {
+            assert_eq!(world.sandbox.ok(&untag), "live: 1 -> none\n", "{step}");
+        }
+        world.holds_once(step, "f", 2);
+    }
     world.is_sound();
 }
 
@@ -236,23 +261,7 @@ fn each_step_of_moving_and_removing_a_tag() {
         } else {
             &["commit-planned", "commit-answered"]
         };
-        for step in steps {
-            world.file("f", 10);
-            world.sandbox.ok(&["add", *step, "f"]);
-            let tag = ["tag", *step, "1", "live", "--expect", "none", "--key", "t"];
-            world.killed_at(step, &tag);
-            for _ in 0..2 {
-                assert_eq!(world.sandbox.ok(&tag), "live: none -> 1\n", "{step}");
-            }
-            world.holds_once(step, "f", 1);
-            let untag = ["untag", *step, "live", "--expect", "1", "--key", "u"];
-            world.killed_at(step, &untag);
-            for _ in 0..2 {
-                assert_eq!(world.sandbox.ok(&untag), "live: 1 -> none\n", "{step}");
-            }
-            world.holds_once(step, "f", 2);
-        }
-        world.is_sound();
+        each_step_of_moving(&world, steps);
     }
 }
 

@@ -1,6 +1,6 @@
 //! The steps of an addition to a store in HDFS or on Azure.
 
-use super::{Place, World, each_step_of_add_in};
+use super::{Place, World, an_upload_is_resumed, each_step_of_add_in};
 use crate::{cli::stores, support::sandbox::Sandbox};
 
 /// A world on the embedded ledger, whose store is elsewhere.
@@ -87,14 +87,5 @@ fn each_step_of_an_add_to_azure_in_blocks() {
 #[cfg(feature = "azure")]
 #[test]
 fn a_killed_upload_to_azure_is_resumed() {
-    let world = world(stores::azure());
-    world.file("f", 41 << 20);
-    let add = ["add", "app", "f", "-j", "1"];
-    // In pieces of 128 KiB: two blocks of 8 MiB are there by then, and the third is not.
-    world.killed_after(160, "add-sending", &add);
-    let said = world.sandbox.shown(&world.sandbox.command(&add).output().unwrap());
-    let note = "2| note: resuming an interrupted transfer: 16.0 MiB were transferred before";
-    assert!(said.lines().any(|line| line == note), "{said}");
-    world.holds_once("app", "f", 0);
-    world.is_sound();
+    an_upload_is_resumed(&world(stores::azure()));
 }

@@ -1,6 +1,6 @@
 //! Kills around each step of a ledger in ZooKeeper.
 
-use super::{Place, World, each_step_of_add};
+use super::{Place, World, each_step_of_add, each_step_of_moving};
 use crate::support::{sandbox::Sandbox, zookeeper};
 use sacker::table::zookeeper::ZookeeperTable;
 
@@ -30,23 +30,8 @@ fn each_step_of_an_add() {
 #[test]
 fn each_step_of_moving_and_removing_a_tag() {
     let world = World::new(Place::Zookeeper);
-    for step in ["commit-planned", "zookeeper-decided", "zookeeper-sent", "commit-answered"] {
-        world.file("f", 10);
-        world.sandbox.ok(&["add", step, "f"]);
-        let tag = ["tag", step, "1", "live", "--expect", "none", "--key", "t"];
-        world.killed_at(step, &tag);
-        for _ in 0..2 {
-            assert_eq!(world.sandbox.ok(&tag), "live: none -> 1\n", "{step}");
-        }
-        world.holds_once(step, "f", 1);
-        let untag = ["untag", step, "live", "--expect", "1", "--key", "u"];
-        world.killed_at(step, &untag);
-        for _ in 0..2 {
-            assert_eq!(world.sandbox.ok(&untag), "live: 1 -> none\n", "{step}");
-        }
-        world.holds_once(step, "f", 2);
-    }
-    world.is_sound();
+    let steps = ["commit-planned", "zookeeper-decided", "zookeeper-sent", "commit-answered"];
+    each_step_of_moving(&world, &steps);
 }
 
 #[test]

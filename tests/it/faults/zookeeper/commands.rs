@@ -1,7 +1,6 @@
 //! Copies, adoption and `doctor` on ledgers in ZooKeeper, and many processes at once.
 
 use crate::support::{backends, sandbox::Sandbox, zookeeper};
-use std::{collections::BTreeSet, process::Stdio};
 
 fn prepare(sandbox: &Sandbox) {
     sandbox.write("one", "one\n");
@@ -51,23 +50,8 @@ fn a_ledger_is_copied_adopted_and_examined() {
 
 #[test]
 fn sixteen_processes_add_at_once() {
-    const PROCESSES: usize = 16;
     let sandbox = zookeeper::sandbox();
     sandbox.ok(&["init"]);
-    let children: Vec<_> = (0..PROCESSES)
-        .map(|n| {
-            let name = format!("f{n}");
-            sandbox.write(&name, format!("content {n}"));
-            let mut command = sandbox.command(&["add", "app", &name, "-q", "--tag", "live"]);
-            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
-        })
-        .collect();
-    let mut versions = BTreeSet::new();
-    for child in children {
-        let output = child.wait_with_output().unwrap();
-        assert!(output.status.success(), "{}", sandbox.shown(&output));
-        versions.insert(String::from_utf8(output.stdout).unwrap().trim().parse::<usize>().unwrap());
-    }
-    assert_eq!(versions, (1..=PROCESSES).collect());
+    sandbox.add_at_once(16, &["-q", "--tag", "live"]);
     assert_eq!(sandbox.ok(&["fsck", "--read-data"]), "");
 }

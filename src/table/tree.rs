@@ -1,9 +1,9 @@
 //! The mapping of items to leaves in a tree of named nodes, for tables that are kept in one.
 //!
-//! A partition is a folder below one of a fixed number of *stripes*, chosen by a hash of its key. In the partition, the
-//! sort key is split at bytes 2, 9 and 15: each part but the last names a folder, and the last one a leaf. So a folder
-//! of numbers without gaps has at most 1,000 children, and the order of the keys is the order of the folders: a range,
-//! in either order, is found in a few of them.
+//! A partition is a folder below one of a fixed number of *stripes*, which its table chooses by a hash of its key. In
+//! the partition, the sort key is split at bytes 2, 9 and 15: each part but the last names a folder, and the last one a
+//! leaf. So a folder of numbers without gaps has at most 1,000 children, and the order of the keys is the order of the
+//! folders: a range, in either order, is found in a few of them.
 //!
 //! ```text
 //! P#app, V#0000000000001042   →   P#app/V#/0000000/000001/042.json
@@ -14,19 +14,12 @@
 
 use super::Query;
 use crate::table::Order;
-use sha2::{Digest, Sha256};
 
 /// The ends of the parts of a sort key that name folders.
 const SPLITS: [usize; 3] = [2, 9, 15];
 
 /// The end of the name of each leaf. No folder's name contains a `.`.
 const LEAF: &str = ".json";
-
-/// Returns the stripe of a partition, below `stripes`.
-pub(super) fn stripe(pk: &str, stripes: u16) -> u16 {
-    let hash = Sha256::digest(pk);
-    u16::from_be_bytes([hash[0], hash[1]]) % stripes
-}
 
 /// Returns a name that stands for these bytes: letters, digits and some signs are themselves, others `%` with two
 /// hexadecimal digits.
@@ -187,14 +180,6 @@ mod tests {
         }
         assert!(child("V#", "0000000").unwrap().is_folder);
         assert!(!child("V#0000000000000", "12345.json").unwrap().is_folder);
-    }
-
-    #[test]
-    fn partitions_are_spread_over_all_stripes() {
-        let used: std::collections::BTreeSet<_> = (0..2000).map(|n| stripe(&format!("P#{n}"), 256)).collect();
-        assert_eq!((used.len(), used.last()), (256, Some(&255)));
-        // Stored ledgers depend on it.
-        assert_eq!([stripe("M", 1024), stripe("P#app", 1024)], [242, 633]);
     }
 
     /// All sort keys that a walk through the tree of these keys finds in a range, in order.

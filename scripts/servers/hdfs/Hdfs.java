@@ -1,7 +1,12 @@
 import java.io.BufferedReader;
 import java.io.File;
 import java.io.InputStreamReader;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.ha.HAServiceProtocol.RequestSource;
+import org.apache.hadoop.ha.HAServiceProtocol.StateChangeRequestInfo;
 import org.apache.hadoop.hdfs.protocol.HdfsConstants.SafeModeAction;
 import org.apache.hadoop.hdfs.server.datanode.DataNode;
 import org.apache.hadoop.hdfs.server.namenode.NameNode;
@@ -13,8 +18,10 @@ import org.apache.hadoop.metrics2.lib.DefaultMetricsSystem;
  *
  * Hdfs DIR both                     a NameNode and a DataNode in one process
  * Hdfs DIR namenode [REPLICATION]   a NameNode alone; commands from its input are carried out: see `obey`
- * Hdfs DIR standby [REPLICATION]    a NameNode that never becomes active
- * Hdfs DIR datanode ADDRESS [FULL]  a DataNode of the NameNode at ADDRESS; with FULL it has no space
+ * Hdfs DIR standby [REPLICATION]    a NameNode of two, in standby, which makes DIR
+ * Hdfs DIR second [REPLICATION]     the other one of that DIR, in standby too
+ * Hdfs DIR datanode ADDRESS [FULL]  a DataNode of the NameNode at ADDRESS, or of two at ADDRESS,ADDRESS; with FULL it has no
+ *                                   space
  */
 public final class Hdfs {
     private static final String ANY = "127.0.0.1:0";
@@ -32,7 +39,7 @@ public final class Hdfs {
             }
             return;
         }
-        NameNode name = nameNode(dir, role.equals("standby"), args.length > 2 ? args[2] : "1");
+        NameNode name = nameNode(dir, role, args.length > 2 ? args[2] : "1");
         String address = "127.0.0.1:" + name.getNameNodeAddress().getPort();
         if (role.equals("both")) {
             dataNode(dir, address, false);
@@ -55,13 +62,14 @@ public final class Hdfs {
         return conf;
     }
 
-    private static NameNode nameNode(String dir, boolean standby, String replication)
-            throws Exception {
+    private static NameNode nameNode(String dir, String role, String replication) throws Exception {
+        boolean second = role.equals("second");
         Configuration conf = loopback(ANY);
         conf.set("dfs.replication", replication);
         conf.set("dfs.namenode.rpc-address", ANY);
         conf.set("dfs.namenode.http-address", ANY);
-        conf.set("dfs.namenode.name.dir", new File(dir, "name").toURI().toString());
+        File own = new File(dir, second ? "second" : "name");
+        conf.set("dfs.namenode.name.dir", own.toURI().toString());
         // All is gone when it ends: nothing needs to be flushed to the disk for that.
         conf.set("dfs.namenode.edits.noeditlogchannelflush", "true");
         // A DataNode that died is noticed after 12 seconds.
@@ -69,23 +77,46 @@ public final class Hdfs {
         conf.set("dfs.heartbeat.interval", "1");
         conf.set("dfs.namenode.handler.count", "4");
         conf.set("dfs.namenode.service.handler.count", "2");
-        if (standby) {
+        if (second || role.equals("standby")) {
+            String[] ids = second ? new String[] {"two", "one"} : new String[] {"one", "two"};
             conf.set("dfs.nameservices", "name");
             conf.set("dfs.ha.namenodes.name", "one,two");
-            conf.set("dfs.ha.namenode.id", "one");
-            conf.set("dfs.namenode.rpc-address.name.one", ANY);
-            conf.set("dfs.namenode.rpc-address.name.two", "127.0.0.1:1");
-            conf.set("dfs.namenode.http-address.name.one", ANY);
-            conf.set("dfs.namenode.http-address.name.two", "127.0.0.1:1");
+            conf.set("dfs.ha.namenode.id", ids[0]);
+            // Nothing is asked of the other one: what it wrote is in the shared folder.
+            for (String kind : new String[] {"rpc", "http"}) {
+                conf.set("dfs.namenode." + kind + "-address.name." + ids[0], ANY);
+                conf.set("dfs.namenode." + kind + "-address.name." + ids[1], "127.0.0.1:1");
+            }
             conf.set("dfs.namenode.shared.edits.dir", new File(dir, "shared").toURI().toString());
+            conf.set("dfs.ha.standby.checkpoints", "false");
             new File(dir, "shared").mkdirs();
         }
-        NameNode.format(conf);
+        if (second) {
+            copy(new File(dir, "name/current").toPath(), new File(own, "current").toPath());
+        } else {
+            NameNode.format(conf);
+        }
         return new NameNode(conf);
     }
 
+    private static void copy(Path from, Path to) throws Exception {
+        Files.createDirectories(to);
+        try (DirectoryStream<Path> files = Files.newDirectoryStream(from)) {
+            for (Path file : files) {
+                Files.copy(file, to.resolve(file.getFileName()));
+            }
+        }
+    }
+
     private static DataNode dataNode(String dir, String address, boolean full) throws Exception {
-        Configuration conf = loopback(address);
+        String[] addresses = address.split(",");
+        Configuration conf = loopback(addresses[0]);
+        if (addresses.length > 1) {
+            conf.set("dfs.nameservices", "name");
+            conf.set("dfs.ha.namenodes.name", "one,two");
+            conf.set("dfs.namenode.rpc-address.name.one", addresses[0]);
+            conf.set("dfs.namenode.rpc-address.name.two", addresses[1]);
+        }
         conf.set("dfs.datanode.address", ANY);
         conf.set("dfs.datanode.http.address", ANY);
         conf.set("dfs.datanode.ipc.address", ANY);
@@ -103,10 +134,12 @@ public final class Hdfs {
         return data;
     }
 
-    /** Carries out `safemode enter|leave` or `quota FOLDER NAMES BYTES`. */
+    /** Carries out `active`, `safemode enter|leave` or `quota FOLDER NAMES BYTES`. */
     private static String obey(NameNode name, String[] words) {
         try {
-            if (words[0].equals("safemode")) {
+            if (words[0].equals("active")) {
+                name.getRpcServer().transitionToActive(new StateChangeRequestInfo(RequestSource.REQUEST_BY_USER));
+            } else if (words[0].equals("safemode")) {
                 boolean enter = words[1].equals("enter");
                 SafeModeAction action = enter ? SafeModeAction.SAFEMODE_ENTER : SafeModeAction.SAFEMODE_LEAVE;
                 name.getRpcServer().setSafeMode(action, false);

@@ -47,7 +47,7 @@ impl Bound {
                 }
                 Ok(Err(error)) => Err(fault(doing(), error)),
                 Err(_) => {
-                    let why = format!("nothing moved for {} s", began.elapsed().as_secs());
+                    let why = format!("no answer within {:.1} s", began.elapsed().as_secs_f64());
                     Err(Fault::new(FaultKind::Unavailable, doing(), why))
                 }
             }

@@ -7,6 +7,8 @@ use std::io;
 const INSTALL: &str = "install git 2.36 or later where PATH leads to it";
 const OWNER: &str =
     "git trusts only the repositories of this user: see `safe.directory` in `git help config`";
+const HOST_KEY: &str =
+    "compare the key of the server with one that its operator published, and add it to `~/.ssh/known_hosts`";
 const LOGIN: &str =
     "check git's credentials for it: a credential helper or an ssh agent, since nothing is asked for here";
 
@@ -23,8 +25,9 @@ pub(super) fn of_start(doing: &str, error: io::Error) -> Fault {
 }
 
 /// Phrases of git, of its transports and of forges, in the order in which they count.
-const PHRASES: [(&[&str], FaultKind, Option<&str>); 8] = [
+const PHRASES: [(&[&str], FaultKind, Option<&str>); 9] = [
     (&["dubious ownership"], FaultKind::Denied, Some(OWNER)),
+    (&["Host key verification failed"], FaultKind::Denied, Some(HOST_KEY)),
     (
         &[
             "Authentication failed",
@@ -34,7 +37,6 @@ const PHRASES: [(&[&str], FaultKind, Option<&str>); 8] = [
             "Permission denied (",
             "returned error: 401",
             "returned error: 403",
-            "Host key verification failed",
             "Access denied",
             "access denied",
             "not authorized",
@@ -108,7 +110,16 @@ pub(super) fn of(doing: &str, output: &Output) -> Fault {
 /// Returns the lines that explain a failure, in one line.
 pub(super) fn said(output: &Output) -> String {
     let text = without_secrets(&output.stderr);
-    let noise = ["hint: ", "To ", "From ", "error: failed to push some refs", "Pushing to "];
+    let noise = [
+        "hint: ",
+        "To ",
+        "From ",
+        "error: failed to push some refs",
+        "Pushing to ",
+        // Of each failure over ssh, whatever its cause.
+        "Please make sure you have the correct access rights",
+        "and the repository exists.",
+    ];
     let lines: Vec<_> = text
         .lines()
         .map(str::trim)

@@ -2,6 +2,7 @@
 
 use crate::support::{
     git_http::{Fault, Server, git, hook},
+    git_ssh,
     sandbox::Sandbox,
 };
 use sacker::location::DEFAULT_REF;
@@ -31,6 +32,15 @@ fn there() -> (Sandbox, Server, PathBuf) {
     let sandbox = sandbox(&format!("git+{url}"));
     sandbox.ok(&["init", "-q"]);
     (sandbox, server, repository)
+}
+
+/// A sandbox on a repository of the server over ssh.
+fn over_ssh() -> (Sandbox, git_ssh::Repository) {
+    let repository = git_ssh::Repository::new();
+    let (variable, value) = git_ssh::command();
+    let sandbox = sandbox(&repository.url).set(variable, value);
+    sandbox.ok(&["init", "-q"]);
+    (sandbox, repository)
 }
 
 #[test]
@@ -64,7 +74,8 @@ fn the_log_of_the_ref_is_a_history_for_people() {
 
 #[test]
 fn sixteen_processes_add_at_once() {
-    for (sandbox, repository) in [here(), {
+    let by_ssh = over_ssh();
+    for (sandbox, repository) in [here(), (by_ssh.0, by_ssh.1.path), {
         let (sandbox, server, repository) = there();
         std::mem::forget(server);
         (sandbox, repository)
@@ -100,6 +111,34 @@ fn an_addition_whose_answer_is_lost_is_found() {
     assert_eq!(sandbox.ok(&["fsck"]), "");
     let log = git(&repository, &["log", "--format=%s", DEFAULT_REF]);
     assert_eq!(log.lines().filter(|line| *line == "add app 2").count(), 1, "{log}");
+}
+
+#[test]
+fn an_addition_whose_connection_breaks_after_the_push_is_found() {
+    let (sandbox, repository) = over_ssh();
+    sandbox.ok(&["add", "app", "f"]);
+    repository.cut_next_push();
+    sandbox.write("g", "other\n");
+    assert_eq!(sandbox.ok(&["add", "app", "g", "-q"]), "2\n");
+    assert!(repository.was_cut());
+    assert_eq!(sandbox.ok(&["fsck"]), "");
+    let log = git(&repository.path, &["log", "--format=%s", DEFAULT_REF]);
+    assert_eq!(log.lines().filter(|line| *line == "add app 2").count(), 1, "{log}");
+}
+
+#[test]
+fn what_ssh_refuses_is_explained() {
+    let (sandbox, _) = over_ssh();
+    for ((variable, value), said, hint) in [
+        (git_ssh::command_without_key(), "Permission denied (publickey)", "hint: check git's credentials"),
+        (git_ssh::command_of_a_stranger(), "Host key verification failed", "add it to `~/.ssh/known_hosts`"),
+    ] {
+        let output = sandbox.command(&["list"]).env(variable, value).output().unwrap();
+        let shown = sandbox.shown(&output);
+        assert!(shown.starts_with("exit 10\n") && shown.contains(said) && shown.contains(hint), "{shown}");
+    }
+    let missing = sandbox.run(&["list", "--ledger", &format!("{}x", git_ssh::Repository::new().url)]);
+    assert!(missing.starts_with("exit 2\n") && missing.contains("it does not exist"), "{missing}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::stalls::timed;
 use crate::support::{
     backends, blobs,
-    hdfs::{Cluster, Kind, namenode},
+    hdfs::{Cluster, Kind, Pair, namenode},
     link::{Link, Shape, Stall},
     sandbox::Sandbox,
 };
@@ -13,6 +13,7 @@ use sacker::{
     store::{Content, Put, PutError, Sent, Store, hdfs::HdfsStore},
 };
 use std::{
+    process::Stdio,
     sync::{
         Mutex,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -189,6 +190,34 @@ async fn a_namenode_that_is_not_active_is_named() {
     let fault = store.create().await.unwrap_err();
     assert_eq!(fault.kind, FaultKind::Unavailable, "{fault:?}");
     assert!(fault.remedy.unwrap().contains("no NameNode is active"), "{fault:?}");
+}
+
+/// While an upload runs, the active one of two dies, and the other one takes its place.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_logical_name_leads_to_the_active_namenode() {
+    let mut pair = Pair::start();
+    let home =
+        sandbox(Pair::NAME, "/store").set("HADOOP_CONF_DIR", pair.configuration().display().to_string());
+    home.ok(&["init", "-q"]);
+    home.write("f", vec![7; 3 << 20]);
+    home.write("g", vec![8; 3 << 20]);
+    home.write("h", vec![9; 3 << 20]);
+    assert_eq!(home.ok(&["add", "app", "f"]), "1\n");
+
+    pair.kill_active();
+    let said = home.run(&["add", "app", "g", DEADLINE]);
+    assert!(said.starts_with("exit 7\n") && said.contains("hint: nothing was changed"), "{said}");
+    let waiting =
+        home.command(&["add", "app", "h", "--deadline", "2m"]).stdout(Stdio::piped()).spawn().unwrap();
+    pair.fail_over();
+    assert_eq!(String::from_utf8(waiting.wait_with_output().unwrap().stdout).unwrap(), "2\n");
+
+    assert_eq!(home.ok(&["add", "app", "g"]), "3\n");
+    for (version, content) in [("1", 7), ("2", 9), ("3", 8)] {
+        home.ok(&["download", "app", version, "-o", "x", "-f"]);
+        assert!(std::fs::read(home.path("x")).unwrap() == vec![content; 3 << 20], "{version}");
+    }
+    assert_eq!(home.ok(&["fsck", "--read-data"]), "");
 }
 
 /// Each command ends by its deadline while a connection to the `NameNode` stands still from some byte on.

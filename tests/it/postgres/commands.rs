@@ -23,7 +23,7 @@ fn every_command_works() {
     assert_eq!(ok(&["rollback", "app", "live"]), "live: 2 -> 1\n");
     assert_eq!(ok(&["tag", "app", "2", "canary"]), "canary: none -> 2\n");
     assert_eq!(ok(&["untag", "app", "canary"]), "canary: 2 -> none\n");
-    assert_eq!(ok(&["tags", "app"]), "latest 2\nlive 1\n");
+    assert_eq!(ok(&["tags", "app"]), "TAG     VERSION\nlatest        2\nlive          1\n");
     assert!(ok(&["history", "app"]).lines().count() >= 5);
     assert!(ok(&["info", "app", "live"]).contains("version: 1\n"));
     ok(&["download", "app", "live", "-o", "got"]);
@@ -66,7 +66,7 @@ fn a_ledger_there_is_exported_copied_and_adopted() {
     on_copy(&["init"]);
     on_copy(&["copy", "--from-ledger", &ledger, "--from-store", &blobs]);
     assert_eq!(on_copy(&["fsck", "--read-data"]), "");
-    assert_eq!(on_copy(&["tags", "app"]), "latest 1\nlive 1\n");
+    assert_eq!(on_copy(&["tags", "app"]), "TAG     VERSION\nlatest        1\nlive          1\n");
     // Another ledger than the store's own.
     let refused = sandbox.run(&["--ledger", &copy, "add", "app", "one"]);
     assert!(refused.starts_with("exit 2\n") && refused.contains("belongs to another ledger"), "{refused}");

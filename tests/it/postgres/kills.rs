@@ -57,7 +57,11 @@ async fn each_step_of_changes() {
         let apply = ["apply", "plan", "--key", &key];
         killed_at(&sandbox, step, &apply);
         assert_eq!(sandbox.ok(&apply), sandbox.ok(&apply), "{step}");
-        assert_eq!(sandbox.ok(&["tags", "other"]), "latest 1\nlive 1\n", "{step}");
+        assert_eq!(
+            sandbox.ok(&["tags", "other"]),
+            "TAG     VERSION\nlatest        1\nlive          1\n",
+            "{step}"
+        );
     }
     assert_eq!(sandbox.ok(&["fsck", "--read-data"]), "");
 }

@@ -49,6 +49,17 @@ impl Process {
         Self { commands: child.stdin.take().unwrap(), child, lines }
     }
 
+    /// Carries out a command.
+    fn obey(&mut self, command: &str) {
+        writeln!(self.commands, "{command}").unwrap();
+        assert_eq!(self.line(), "done", "{command}");
+    }
+
+    /// The address of a `NameNode` that has started.
+    fn address(&self) -> String {
+        self.line().rsplit("hdfs://").next().unwrap().to_owned()
+    }
+
     fn line(&self) -> String {
         self.lines.recv_timeout(Duration::from_mins(3)).expect("the server ends or says nothing")
     }
@@ -84,8 +95,7 @@ impl Cluster {
         // As many replicas as can be, but one.
         let replication = datanodes.saturating_sub(1).max(1).to_string();
         let namenode = Process::start(&dir.path().join("name"), &[role, &replication]);
-        let line = namenode.line();
-        let address = line.rsplit("hdfs://").next().unwrap().to_owned();
+        let address = namenode.address();
         let mut cluster = Self { namenode, datanodes: Vec::new(), started: 0, address, dir };
         for _ in 0..datanodes {
             cluster.add_datanode(full);
@@ -105,8 +115,7 @@ impl Cluster {
 
     /// Carries out a command: `safemode enter|leave`, or `quota FOLDER NAMES BYTES`.
     pub fn command(&mut self, command: &str) {
-        writeln!(self.namenode.commands, "{command}").unwrap();
-        assert_eq!(self.namenode.line(), "done", "{command}");
+        self.namenode.obey(command);
     }
 
     /// Stops a `DataNode` with a signal: it keeps its connections, and answers nothing.
@@ -125,5 +134,59 @@ impl Cluster {
     /// Kills a `DataNode` with signal 9.
     pub fn kill_datanode(&mut self) {
         drop(self.datanodes.pop().expect("there is none any more"));
+    }
+}
+
+/// Two `NameNode`s of one cluster, of which at most one is active, and a `DataNode`.
+pub struct Pair {
+    one: Process,
+    two: Process,
+    _datanode: Process,
+    dir: TempDir,
+}
+
+impl Pair {
+    /// The logical name of the two in the configuration of the clients.
+    pub const NAME: &str = "releases";
+
+    /// Starts them: the first one is active.
+    pub fn start() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let name = dir.path().join("name");
+        let mut one = Process::start(&name, &["standby"]);
+        let first = one.address();
+        let two = Process::start(&name, &["second"]);
+        let second = two.address();
+        one.obey("active");
+        let datanode = Process::start(&dir.path().join("data"), &["datanode", &format!("{first},{second}")]);
+        assert!(datanode.line().starts_with("joined"));
+        let property = |name: &str, value: &str| {
+            format!("<property><name>{name}</name><value>{value}</value></property>\n")
+        };
+        let properties = [
+            property("dfs.nameservices", Self::NAME),
+            property("dfs.ha.namenodes.releases", "one,two"),
+            property("dfs.namenode.rpc-address.releases.one", &first),
+            property("dfs.namenode.rpc-address.releases.two", &second),
+        ];
+        let file = dir.path().join("hdfs-site.xml");
+        std::fs::write(file, format!("<configuration>\n{}</configuration>\n", properties.concat())).unwrap();
+        Self { one, two, _datanode: datanode, dir }
+    }
+
+    /// The folder of the clients' configuration.
+    pub fn configuration(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Kills the active one with signal 9.
+    pub fn kill_active(&mut self) {
+        self.one.child.kill().unwrap();
+        self.one.child.wait().unwrap();
+    }
+
+    /// Makes the other one active.
+    pub fn fail_over(&mut self) {
+        self.two.obey("active");
     }
 }

@@ -8,6 +8,7 @@ pub mod backends;
 pub mod blobs;
 pub mod faulty_table;
 pub mod git_http;
+pub mod git_ssh;
 #[cfg(feature = "hdfs")]
 pub mod hdfs;
 pub mod iam;

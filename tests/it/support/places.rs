@@ -2,7 +2,7 @@
 //!
 //! A new back end is a function here, and a name in [`on_each_ledger`] or [`on_each_pair`].
 
-use super::{backends, git_http, sandbox::Sandbox};
+use super::{backends, git_http, git_ssh, sandbox::Sandbox};
 use std::env;
 
 /// A fresh ledger or store.
@@ -36,6 +36,10 @@ pub fn git(sandbox: &Sandbox, name: &str) -> Place {
 
 pub fn git_http(_: &Sandbox, _: &str) -> Place {
     Place { url: format!("git+{}", git_http::repository()), variables: Vec::new() }
+}
+
+pub fn git_ssh(_: &Sandbox, _: &str) -> Place {
+    Place { url: git_ssh::Repository::new().url, variables: vec![git_ssh::command()] }
 }
 
 pub fn dynamodb(_: &Sandbox, name: &str) -> Place {
@@ -119,6 +123,7 @@ macro_rules! on_each_pair {
         on_each_pair!(@ $test git_and_directory git directory);
         on_each_pair!(@ $test git_and_s3 git s3);
         on_each_pair!(@ $test git_http_and_directory git_http directory);
+        on_each_pair!(@ $test git_ssh_and_directory git_ssh directory);
         #[cfg(feature = "azure")]
         on_each_pair!(@ $test directory_and_azure directory azure);
         #[cfg(feature = "azure")]

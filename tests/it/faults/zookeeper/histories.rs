@@ -11,7 +11,7 @@ use stateright::semantics::{ConsistencyTester, LinearizabilityTester, Sequential
 use std::{
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -78,6 +78,7 @@ async fn client(
     id: usize,
     tester: Arc<Mutex<Tester>>,
     mut random: fastrand::Rng,
+    answered: Arc<AtomicUsize>,
 ) -> usize {
     let (mut seen, mut made) = (0, 0);
     for _ in 0..8 {
@@ -124,13 +125,15 @@ async fn client(
             (Outcome::Swapped, _) => unreachable!("only a swap is made"),
         };
         tester.lock().unwrap().on_return(id, outcome).unwrap();
+        answered.fetch_add(1, Ordering::SeqCst);
         made += 1;
     }
     made
 }
 
 /// Returns the number of operations and the judgement; `None` if the root could not be made, as between two leaders.
-async fn history(servers: &[String], round: u64) -> Option<(usize, bool)> {
+/// Each operation that has an answer is counted in `answered` as well, at once.
+async fn history(servers: &[String], round: u64, answered: &Arc<AtomicUsize>) -> Option<(usize, bool)> {
     let root = format!("/{}", backends::unique("history"));
     table(&servers.join(","), &root).create().await.ok()?;
     let tester = Arc::new(Mutex::new(Tester::new(Pair(0))));
@@ -139,7 +142,7 @@ async fn history(servers: &[String], round: u64) -> Option<(usize, bool)> {
             // Each on one member, of which some lag behind.
             let table: Arc<dyn Table> = Arc::new(table(&servers[id % servers.len()], &root));
             let random = fastrand::Rng::with_seed(round * 16 + id as u64);
-            tokio::spawn(client(table, id, tester.clone(), random))
+            tokio::spawn(client(table, id, tester.clone(), random, answered.clone()))
         })
         .collect();
     let mut made = 0;
@@ -155,7 +158,7 @@ async fn histories_on_an_ensemble_are_linearizable() {
     let servers: Vec<_> = backends::zookeeper_ensemble().split(',').map(str::to_owned).collect();
     let mut total = 0;
     for round in 0..40 {
-        let (made, consistent) = history(&servers, round).await.unwrap();
+        let (made, consistent) = history(&servers, round, &Arc::default()).await.unwrap();
         assert!(consistent, "round {round}");
         total += made;
     }
@@ -166,12 +169,18 @@ async fn histories_on_an_ensemble_are_linearizable() {
 async fn histories_stay_linearizable_while_the_leader_is_killed() {
     let mut ensemble = tokio::task::spawn_blocking(|| Ensemble::start(3)).await.unwrap();
     let all = ensemble.servers();
-    let stop = Arc::new(AtomicBool::new(false));
+    let (stop, answered) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let killing = tokio::task::spawn_blocking({
-        let stop = stop.clone();
+        let (stop, answered) = (stop.clone(), answered.clone());
         move || {
-            let mut kills = 0;
+            let (mut kills, mut next) = (0, 0);
             while !stop.load(Ordering::SeqCst) {
+                // On a slow machine an ensemble that is always electing would answer nothing.
+                if answered.load(Ordering::SeqCst) < next {
+                    std::thread::sleep(Duration::from_millis(10));
+                    continue;
+                }
+                next = answered.load(Ordering::SeqCst) + 24;
                 let leader = ensemble.leader();
                 ensemble.kill(leader);
                 ensemble.leader();
@@ -185,7 +194,7 @@ async fn histories_stay_linearizable_while_the_leader_is_killed() {
     let (mut total, mut rounds) = (0, 0);
     while rounds < 25 {
         let servers = [all.clone()];
-        let Some((made, consistent)) = history(&servers, 1000 + rounds).await else { continue };
+        let Some((made, consistent)) = history(&servers, 1000 + rounds, &answered).await else { continue };
         assert!(consistent, "round {rounds}");
         (total, rounds) = (total + made, rounds + 1);
     }

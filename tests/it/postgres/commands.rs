@@ -43,7 +43,7 @@ fn every_command_works() {
     ok(&["delete", "app", "2"]);
     assert_eq!(ok(&["gc", "--min-age", "0s", "--delete"]).lines().count(), 1);
     assert_eq!(ok(&["fsck", "--read-data"]), "");
-    ok(&["audit", "app"]);
+    ok(&["audit"]);
     let doctor = ok(&["doctor", "--probe"]);
     for part in ["server_fsync", "server_synchronous_standby", "table_logged", "grant:INSERT"] {
         assert!(doctor.contains(part), "{part} in {doctor}");

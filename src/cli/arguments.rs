@@ -2,7 +2,7 @@
 
 use super::{
     commands::{
-        add, apply, audit, completions, copy, delete, doctor, download, export, fsck, gc, history, import,
+        add, apply, audit, check, completions, copy, delete, doctor, download, export, fsck, gc, history, import,
         info, init, label, list, protect, rollback, tag, tags, unprotect, untag, unyank, versions, wait,
         yank,
     },
@@ -20,7 +20,8 @@ Exit codes:
     4  not_found: no such package, version or tag
     5  conflict: an expectation failed, the key was used for another change, or
        contention lasted past the deadline; nothing was changed
-    6  refused: the tag is protected, or the version yanked, deleted or tagged
+    6  refused: the tag is protected, a gate is closed, or the version is yanked,
+       deleted or tagged
     7  unavailable: the back end was unreachable or throttling past the
        deadline; nothing was changed
     8  integrity: a blob or the ledger is damaged
@@ -114,6 +115,7 @@ pub(super) enum Command {
     Apply(apply::Args),
     History(history::Args),
     Wait(wait::Args),
+    Check(check::Args),
     Protect(protect::Args),
     Unprotect(unprotect::Args),
     Yank(yank::Args),
@@ -157,6 +159,7 @@ impl Command {
             | Self::Info(_)
             | Self::History(_)
             | Self::Wait(_)
+            | Self::Check(_)
             | Self::Download(_)
             | Self::Doctor(_)
             | Self::Audit(_)

@@ -6,9 +6,9 @@ use super::{
 };
 use crate::{
     fault::{Fault, FaultKind},
-    ledger::{self, Conflict, Failed, NotFound, Refused},
+    ledger::{self, Conflict, Failed, GateFailure, NotFound, Refused},
     location::{self, Bucket, Container, StoreUrl},
-    model::{PackageName, Protection},
+    model::{PackageName, Protection, TagName, Version},
     ops,
 };
 use std::{io, path::Path};
@@ -141,10 +141,10 @@ fn of_refusal(error: &Refused) -> String {
             format!("nothing was changed; `sacker info {package} {version}` shows its labels")
         }
         Refused::Protected { package, tag, protection } => match protection {
-            Protection::Confirm => {
+            Protection::Confirm | Protection::ConfirmGates => {
                 format!("nothing was changed; to confirm the move, add `--confirm {tag}`, or `confirm` in a plan")
             }
-            Protection::WriteOnce => {
+            Protection::WriteOnce | Protection::WriteOnceGates | Protection::Gates => {
                 format!("nothing was changed; to move it anyway, run `sacker unprotect {package} {tag}` first")
             }
             Protection::Other(_) => {
@@ -157,8 +157,8 @@ fn of_refusal(error: &Refused) -> String {
         Refused::Rollback { package, tag, .. } => {
             format!("nothing was changed; `sacker history {package} {tag}` shows its moves")
         }
-        Refused::Gates { package, version, .. } => {
-            format!("nothing was changed; `sacker info {package} {version}` shows the version")
+        Refused::Gates { package, tag, version, failed, no_override } => {
+            of_gates(package, tag, *version, failed, *no_override)
         }
         Refused::UncertainTime(uncertain) => {
             let (package, tag) = (&uncertain.package, &uncertain.tag);
@@ -175,6 +175,28 @@ fn of_refusal(error: &Refused) -> String {
         Refused::Collected(_) => "use a new ledger and a new store as the destination".to_owned(),
         _ => "nothing was changed".to_owned(),
     }
+}
+
+fn of_gates(
+    package: &PackageName,
+    tag: &TagName,
+    version: Version,
+    failed: &[GateFailure],
+    no_override: bool,
+) -> String {
+    if no_override {
+        return format!(
+            "nothing was changed; `sacker check {package} {version} {tag}` shows the gates; only `sacker unprotect \
+             {package} {tag}` removes them"
+        );
+    }
+    if failed.iter().all(|failure| failure.standing) {
+        return format!(
+            "nothing was changed; `sacker check {package} {version} {tag}` shows the gates; `--override WHY` passes \
+             them, and is recorded"
+        );
+    }
+    format!("nothing was changed; `sacker info {package} {version}` shows the version")
 }
 
 fn of_not_found(error: &NotFound) -> String {

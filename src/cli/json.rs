@@ -1,8 +1,11 @@
 //! Output for programs: one JSON object per line. Field names are never removed once released.
 
+mod tags;
 mod totals;
 mod transfer;
 
+pub(super) use tags::{CheckLine, TagLine};
+use tags::{GateLine, gate_lines};
 pub(super) use totals::{Totals, TotalsLine};
 pub(super) use transfer::{CopiedLine, CopyTotals, HeadLine};
 
@@ -10,8 +13,8 @@ use super::{error::Failure, render::unsafe_for_terminal};
 use crate::{
     ledger::{Repair, Violation},
     model::{
-        Created, Event, Labels, PackageName, PackageSummary, Protection, Release, Setting, SettingState,
-        State, TagMove, TagName, Version,
+        Created, Event, Gates, Labels, Override, PackageName, PackageSummary, Protection, Release, Setting, SettingState,
+        State, TagName, Version,
     },
     ops::{Downloaded, Finding, Garbage, InitReport, Verdict},
 };
@@ -36,6 +39,9 @@ pub(super) struct VersionLine<'a> {
     /// The revision at which the tag was last changed, if the version was found by a tag.
     #[serde(skip_serializing_if = "Option::is_none")]
     rev: Option<u64>,
+    /// For a single version only: the standing gates of the package's tags, if there are any.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    gates: Vec<GateLine<'a>>,
     /// For `add` only: true if this operation created the version.
     #[serde(skip_serializing_if = "Option::is_none")]
     new: Option<bool>,
@@ -57,57 +63,8 @@ impl<'a> VersionLine<'a> {
             added_by: release.added_by.as_str(),
             tags: &release.tags,
             rev: release.rev,
+            gates: gate_lines(&release.gates),
             new,
-        }
-    }
-}
-
-/// A tag, or a move of a tag.
-#[derive(Debug, Serialize)]
-pub(super) struct TagLine<'a> {
-    package: &'a PackageName,
-    tag: &'a str,
-    version: Option<Version>,
-    previous: Option<Version>,
-    kind: Option<String>,
-    rev: Option<u64>,
-    moved_at: Option<String>,
-    moved_by: Option<&'a str>,
-    message: Option<&'a str>,
-    /// The tag's protection, if it is protected.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    protection: Option<Protection>,
-}
-
-impl<'a> TagLine<'a> {
-    pub fn of(moved: &'a TagMove) -> Self {
-        Self {
-            package: &moved.package,
-            tag: TagName::as_str(&moved.tag),
-            version: moved.version,
-            previous: moved.previous,
-            kind: Some(moved.kind.to_string()),
-            rev: Some(moved.rev),
-            moved_at: Some(moved.moved_at.to_string()),
-            moved_by: Some(moved.moved_by.as_str()),
-            message: moved.message.as_ref().map(AsRef::as_ref),
-            protection: moved.protection,
-        }
-    }
-
-    /// Returns the line of `latest`, which has no moves of its own.
-    pub fn latest(package: &'a PackageName, version: Version) -> Self {
-        Self {
-            package,
-            tag: "latest",
-            version: Some(version),
-            previous: None,
-            kind: None,
-            rev: None,
-            moved_at: None,
-            moved_by: None,
-            message: None,
-            protection: None,
         }
     }
 }
@@ -122,6 +79,15 @@ pub(super) struct EventLine<'a> {
     previous: Option<Version>,
     labels: &'a Labels,
     protection: Option<Protection>,
+    /// The tag's standing gates, if it has some.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gates: Option<&'a Gates>,
+    /// True if these can't be overridden.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    no_override: bool,
+    /// The standing gates that a move passed over, and the reason.
+    #[serde(rename = "override", skip_serializing_if = "Option::is_none")]
+    overridden: Option<&'a Override>,
     message: Option<&'a str>,
     /// The log that `rev` counts in.
     log: &'static str,
@@ -140,6 +106,9 @@ impl<'a> EventLine<'a> {
             previous: event.previous,
             labels: &event.labels,
             protection: event.protection,
+            gates: Some(&event.gates).filter(|gates| !gates.is_empty()),
+            no_override: event.no_override,
+            overridden: event.overridden.as_ref(),
             message: event.message.as_ref().map(AsRef::as_ref),
             log: if event.kind.is_of_tags() { "tags" } else { "releases" },
             rev: event.rev,

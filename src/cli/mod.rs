@@ -201,6 +201,7 @@ async fn dispatch(command: Command, context: &mut Context<'_>) -> Result<(), Fai
         Command::Rollback(arguments) => commands::rollback::run(arguments, context).await,
         Command::Apply(arguments) => commands::apply::run(arguments, context).await,
         Command::History(arguments) => commands::history::run(arguments, context).await,
+        Command::Check(arguments) => commands::check::run(arguments, context).await,
         Command::Wait(arguments) => commands::wait::run(arguments, context).await,
         Command::Protect(arguments) => commands::protect::run(arguments, context).await,
         Command::Unprotect(arguments) => commands::unprotect::run(arguments, context).await,

@@ -1,6 +1,9 @@
 //! Output for people: tables, sizes, times, and text that is safe for a terminal.
 
-use crate::model::{Digest, Event, EventKind, PackageSummary, Release, Timestamp, Version};
+use crate::model::{
+    Digest, Event, EventKind, GateCheck, Gates, Override, PackageSummary, Protection, Release, TagMove, Timestamp,
+    Version,
+};
 use std::{borrow::Cow, fmt::Write, io, os::unix::ffi::OsStrExt, path::Path};
 
 /// The form of a sha256 in a table.
@@ -61,6 +64,49 @@ pub(super) fn tags_table<'a>(rows: impl Iterator<Item = (&'a str, Version)> + Cl
     std::iter::once(header).chain(rows.map(|(tag, version)| format!("{tag:width$}  {version:>7}"))).collect()
 }
 
+/// Renders the tags with their protection: the columns of `tags -l`.
+pub(super) fn protections_table(latest: Option<Version>, tags: &[TagMove]) -> Vec<String> {
+    let width = tags.iter().map(|tag| tag.tag.as_str().len()).chain(["latest".len()]).max().unwrap_or_default();
+    let row = |tag: &str, version: String, protection: String| {
+        format!("{tag:width$}  {version:>7}  {protection}").trim_end().to_owned()
+    };
+    let header = row("TAG", "VERSION".to_owned(), "PROTECTION".to_owned());
+    let latest = latest.map(|version| row("latest", version.to_string(), String::new()));
+    let others = tags.iter().filter_map(|tag| {
+        let protection = tag.protection.map(|it| protection(it, &tag.gates, tag.no_override));
+        Some(row(tag.tag.as_str(), tag.version?.to_string(), protection.unwrap_or_default()))
+    });
+    std::iter::once(header).chain(latest).chain(others).collect()
+}
+
+/// Renders a protection with its gates: `confirm, gates soak:canary=2h, was:canary, no override`.
+pub(super) fn protection(protection: Protection, gates: &Gates, no_override: bool) -> String {
+    let mut text = protection.without_gates().map(|kind| kind.to_string()).unwrap_or_default();
+    if protection.has_gates() {
+        let between = if text.is_empty() { "" } else { ", " };
+        let _ = write!(text, "{between}gates {}", escaped(&gates.to_string()));
+    }
+    if no_override {
+        text.push_str(", no override");
+    }
+    text
+}
+
+/// Renders the result of a gate: `closed  soak:canary=2h  canary was never on it`.
+pub(super) fn check(check: &GateCheck) -> String {
+    let GateCheck { gate, found, passed, .. } = check;
+    let result = if *passed { "open" } else { "closed" };
+    format!("{result:6}  {}  {}", escaped(&gate.to_string()), escaped(found))
+}
+
+/// Renders what a move has passed over.
+fn overridden(overridden: Option<&Override>) -> String {
+    overridden.map_or_else(String::new, |Override { why, gates }| {
+        let why = why.as_str().replace(['\n', '\t'], " ");
+        format!(" (override of {}: {})", escaped(&gates.to_string()), escaped(&why))
+    })
+}
+
 /// Renders a version as `key: value` lines. Absent values are left out.
 pub(super) fn info(release: &Release) -> Vec<String> {
     let mut lines = vec![
@@ -94,6 +140,11 @@ pub(super) fn info(release: &Release) -> Vec<String> {
     if let Some(rev) = release.rev {
         line("rev", rev.to_string());
     }
+    for gates in &release.gates {
+        for one in &gates.checks {
+            line(&format!("gate.{}", gates.tag), check(one));
+        }
+    }
     lines
 }
 
@@ -113,7 +164,9 @@ pub(super) fn history_row(event: &Event) -> String {
     let log = if event.kind.is_of_tags() { 't' } else { 'r' };
     let version = |version: Option<Version>| version.map_or_else(String::new, |version| version.to_string());
     let what = match (&event.tag, event.kind, event.protection) {
-        (Some(tag), EventKind::Protect, Some(protection)) => format!("{tag}: {protection}"),
+        (Some(tag), EventKind::Protect, Some(protection)) => {
+            format!("{tag}: {}", self::protection(protection, &event.gates, event.no_override))
+        }
         (Some(tag), EventKind::Unprotect, _) => tag.to_string(),
         (tag, EventKind::OtherOfReleases(_) | EventKind::OtherOfTags(_), _) => {
             let of = tag.as_ref().map_or_else(|| version(event.version), ToString::to_string);
@@ -129,8 +182,9 @@ pub(super) fn history_row(event: &Event) -> String {
     let message = event.message.as_ref().map_or_else(String::new, |message| {
         format!(": {}", escaped(&message.as_str().replace(['\n', '\t'], " ")))
     });
+    let over = overridden(event.overridden.as_ref());
     let (at, rev) = (seconds(event.at), format!("{log}{}", event.rev));
-    format!("{at:20}  {rev:>5}  {:9}  {what:24}  {}{message}", event.kind, escaped(event.by.as_str()))
+    format!("{at:20}  {rev:>5}  {:9}  {what:24}  {}{message}{over}", event.kind, escaped(event.by.as_str()))
 }
 
 /// Renders a size in binary units: `1.5 MiB`.

@@ -1,7 +1,8 @@
 //! The implementation of [`Ledger`] over a table.
 
 use super::{
-    AddRequest, Added, ApplyRequest, AuditReport, BlobStatus, ChangeRequest, Changed, Draft, Error,
+    AddRequest, Added, ApplyRequest, AuditReport, BlobStatus, ChangeRequest, Changed, CheckReport,
+    CheckRequest, Draft, Error,
     ExportItem, Identity, ImportBatch, Importing, Ledger, OnProgress, OnViolation, PackageQuery, Positions,
     ProtectRequest, RollbackRequest, Staged, TableLedger, TagRequest, UntagRequest, contract::sealed::Sealed,
     schema,
@@ -122,6 +123,10 @@ impl Ledger for TableLedger {
     async fn protect(&self, request: &ProtectRequest) -> Result<TagMove, Error> {
         Error::check_author(&request.author)?;
         self.commit(request, &request.author).await
+    }
+
+    async fn check(&self, request: &CheckRequest) -> Result<CheckReport, Error> {
+        self.check_gates(request).await
     }
 
     fn history(&self, package: &PackageName, tag: Option<&TagName>) -> BoxStream<'_, Result<Event, Error>> {

@@ -1,8 +1,8 @@
 //! The interface of a ledger, and its guarantees.
 
 use super::{
-    AddRequest, Added, ApplyRequest, AuditReport, BlobStatus, ChangeRequest, Changed, Draft, Error,
-    ExportItem, Identity, ImportBatch, Importing, OnProgress, OnViolation, PackageQuery, Positions,
+    AddRequest, Added, ApplyRequest, AuditReport, BlobStatus, ChangeRequest, Changed, CheckReport,
+    CheckRequest, Draft, Error, ExportItem, Identity, ImportBatch, Importing, OnProgress, OnViolation, PackageQuery, Positions,
     ProtectRequest, Refused, RollbackRequest, Staged, TagRequest, UntagRequest,
 };
 #[cfg(doc)]
@@ -114,15 +114,20 @@ pub trait Ledger: sealed::Sealed + fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// [`Conflict`] if an expectation is not met, the key was used for another request, or other writers won every race
-    /// until the deadline; [`Error::Interrupted`]; [`Error::Unknown`].
+    /// until the deadline; [`Refused`] if a tag is protected, or the version does not pass its standing gates;
+    /// [`Error::Interrupted`]; [`Error::Unknown`].
     async fn add(&self, request: &AddRequest, blob: &Blob, draft: &mut Draft) -> Result<Added, Error>;
 
     /// Moves a tag to the version that a spec resolves to at the commit. If the tag is on that version already, changes
     /// nothing and returns `previous` equal to `version`.
     ///
+    /// The version must pass the gates of the request and, unless the tag is on it already, the standing gates of the
+    /// tag: both hold at the commit. With [`overriding`](TagRequest::overriding), the move passes over the standing
+    /// gates that are closed, and its entry records them with the reason.
+    ///
     /// # Errors
-    /// [`NotFound`] for the package, version, or the spec's tag; [`Refused`] if the version is not active or the tag is
-    /// protected; [`Conflict`] if the expectation is not met; [`Error::Interrupted`]; [`Error::Unknown`].
+    /// [`NotFound`] for the package, version, or the spec's tag; [`Refused`] if the version is not active or does not
+    /// pass a gate, or the tag is protected; [`Conflict`] if the expectation is not met; [`Error::Interrupted`]; [`Error::Unknown`].
     async fn tag(&self, request: &TagRequest) -> Result<TagMove, Error>;
 
     /// Removes a tag from its version. If the tag is on no version already, changes nothing and returns no `previous`.
@@ -133,6 +138,7 @@ pub trait Ledger: sealed::Sealed + fmt::Debug + Send + Sync {
 
     /// Moves a tag back to its previous version: the version of its event `back`. A repeated rollback goes one step
     /// further back; it never alternates between two versions. If the tag is on the target already, changes nothing.
+    /// Standing gates are not checked: the version passed them, or they were overridden, when the tag was put on it.
     ///
     /// # Errors
     /// [`NotFound::Tag`]; [`NotFound::Past`] if the tag has no earlier version, or was never on the given one;
@@ -148,7 +154,8 @@ pub trait Ledger: sealed::Sealed + fmt::Debug + Send + Sync {
     /// checks that it is still there.
     ///
     /// With `undo`, moves each tag back to its version before one and the same application of the plan, provided that
-    /// all tags are still where that application put them.
+    /// all tags are still where that application put them. The moves obey standing gates as [`tag`](Self::tag) does,
+    /// and their undo passes them as [`rollback`](Self::rollback) does.
     ///
     /// # Errors
     /// [`Error::Moves`] names every move that can't be made, and the reason; for a plan of one move, that move's own
@@ -168,12 +175,24 @@ pub trait Ledger: sealed::Sealed + fmt::Debug + Send + Sync {
         Err(Refused::Unsupported.into())
     }
 
+    /// Returns whether a tag could be moved to a version now, gate by gate. Changes nothing. What is read is not one
+    /// snapshot: the move itself checks its gates again, in its own transaction.
+    ///
+    /// # Errors
+    /// [`NotFound`]; [`Refused::NotActive`]; [`Refused::Protected`] if the tag is write-once and on another version. A
+    /// gate that is closed is not an error: see [`CheckReport::refusal`].
+    async fn check(&self, request: &CheckRequest) -> Result<CheckReport, Error> {
+        let _ = request;
+        Err(Refused::Unsupported.into())
+    }
+
     /// Protects a tag, or removes its protection; recorded as an event of its own. Idempotent: if the protection is as
-    /// requested already, changes nothing.
+    /// requested already, changes nothing. Standing gates, and that they can't be overridden, are added to what the tag
+    /// has; only the removal of all protection takes them away.
     ///
     /// # Errors
     /// [`NotFound::Package`]; [`NotFound::Tag`] if there is no protection to remove; [`Refused::Protected`] if the tag
-    /// has another protection; [`Conflict`]; [`Error::Interrupted`]; [`Error::Unknown`].
+    /// has another protection; [`Refused::TooManyGates`]; [`Conflict`]; [`Error::Interrupted`]; [`Error::Unknown`].
     async fn protect(&self, request: &ProtectRequest) -> Result<TagMove, Error> {
         let _ = request;
         Err(Refused::Unsupported.into())

@@ -32,10 +32,10 @@ pub use maintenance::{
     audit::{AuditReport, Invariant, NeededBlob, OnProgress, OnViolation, Repair, Violation},
     condemn::BlobStatus,
 };
-pub use outcomes::{Added, Changed, Draft, Staged};
+pub use outcomes::{Added, Changed, CheckReport, Draft, Staged};
 pub(crate) use requests::Authored;
 pub use requests::{
-    AddRequest, ApplyRequest, Author, ChangeRequest, MAX_TAGS, PackageQuery, ProtectRequest, RollbackRequest,
+    AddRequest, ApplyRequest, Author, ChangeRequest, CheckRequest, MAX_TAGS, PackageQuery, ProtectRequest, RollbackRequest,
     TagRequest, UntagRequest,
 };
 pub use table_ledger::TableLedger;

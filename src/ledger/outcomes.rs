@@ -1,7 +1,11 @@
 //! Results of requests to a ledger.
 
-use super::{identity::Identity, snapshot::Snapshot};
-use crate::model::{Generation, OpId, Release, State};
+use super::{
+    error::{Error, GateFailure, Refused},
+    identity::Identity,
+    snapshot::Snapshot,
+};
+use crate::model::{GateCheck, Generation, OpId, PackageName, Protection, Release, State, TagName, Version};
 
 /// An addition that has begun, with the items that were read for it. See [`Ledger::begin_add`](super::Ledger::begin_add).
 #[derive(Debug, Clone)]
@@ -67,4 +71,39 @@ pub struct Changed {
     pub release: Release,
     /// The state before the change; equal to the present state if the change did not affect it.
     pub previous: State,
+}
+
+/// The answer to the question whether a tag could be moved to a version, as of the reads that it was made from: a move
+/// checks all of it again in its own transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CheckReport {
+    /// The package.
+    pub package: PackageName,
+    /// The tag.
+    pub tag: TagName,
+    /// The version that the spec means.
+    pub version: Version,
+    /// True if the tag is on that version already: then a move changes nothing, and need not pass standing gates.
+    pub in_place: bool,
+    /// The protection of the tag. A move may have to be confirmed.
+    pub protection: Option<Protection>,
+    /// True if the standing gates can't be overridden.
+    pub no_override: bool,
+    /// Each gate, with the result.
+    pub checks: Vec<GateCheck>,
+}
+
+impl CheckReport {
+    /// Returns the refusal that a move without an override would get for its gates, if any.
+    #[must_use]
+    pub fn refusal(&self) -> Option<Error> {
+        let counts = |check: &&GateCheck| !check.passed && !(check.standing && self.in_place);
+        let failed: Vec<_> = self.checks.iter().filter(counts).cloned().map(GateFailure::from).collect();
+        let no_override = self.no_override && failed.iter().any(|failure| failure.standing);
+        let (package, tag, version) = (self.package.clone(), self.tag.clone(), self.version);
+        let refused = Refused::Gates { package, tag, version, failed, no_override };
+        let is_refused = matches!(&refused, Refused::Gates { failed, .. } if !failed.is_empty());
+        is_refused.then(|| refused.into())
+    }
 }

@@ -3,13 +3,17 @@
 //! Each has a `new` that takes what it needs, and a method for each option. A later release may add options.
 
 mod author;
+mod check;
+mod protect;
 
 pub use author::Author;
 pub(crate) use author::Authored;
+pub use check::CheckRequest;
+pub use protect::ProtectRequest;
 
 use crate::model::{
-    Expectation, Gate, IdempotencyKey, Invalid, Labels, Message, PackageName, Plan, Protection,
-    ReleaseChange, Spec, TagName, Version,
+    Expectation, Gate, IdempotencyKey, Invalid, Labels, Message, PackageName, Plan, ReleaseChange, Spec,
+    TagName, Version,
 };
 
 /// A selection of packages. The default selects all.
@@ -60,6 +64,8 @@ pub struct AddRequest {
     pub expect_latest: Option<Expectation>,
     /// The tags whose move is confirmed, as a protection may require.
     pub confirm: Vec<TagName>,
+    /// Passes the standing gates of the tags, for this reason.
+    pub overriding: Option<Message>,
 }
 
 /// The most tags that one addition can set.
@@ -77,6 +83,7 @@ impl AddRequest {
             if_changed: false,
             expect_latest: None,
             confirm: Vec::new(),
+            overriding: None,
         }
     }
 
@@ -145,6 +152,8 @@ pub struct TagRequest {
     pub expect: Option<Expectation>,
     /// Move it only if all of this is true of that version.
     pub require: Vec<Gate>,
+    /// Passes the standing gates of the tag, for this reason. The entry records it, with the gates that were closed.
+    pub overriding: Option<Message>,
     /// Confirms the move, where the tag is protected so that its moves need that.
     pub confirm: bool,
     /// The author of the move.
@@ -161,6 +170,7 @@ impl TagRequest {
             tag,
             expect: None,
             require: Vec::new(),
+            overriding: None,
             confirm: false,
             author: Author::default(),
         }
@@ -256,28 +266,6 @@ impl ApplyRequest {
     }
 }
 
-/// A tag to be protected.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct ProtectRequest {
-    /// The package.
-    pub package: PackageName,
-    /// The tag. It need not be on a version, nor ever have been.
-    pub tag: TagName,
-    /// The protection; `None` takes it away.
-    pub protection: Option<Protection>,
-    /// The author of the change.
-    pub author: Author,
-}
-
-impl ProtectRequest {
-    /// Gives `tag` of `package` this protection; `None` takes its protection away.
-    #[must_use]
-    pub fn new(package: PackageName, tag: TagName, protection: impl Into<Option<Protection>>) -> Self {
-        Self { package, tag, protection: protection.into(), author: Author::default() }
-    }
-}
-
 /// A version to be changed.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -299,6 +287,21 @@ impl ChangeRequest {
         Self { package, version, change, author: Author::default() }
     }
 }
+
+macro_rules! passes_gates {
+    ($($request:ty),+) => {$(
+        impl $request {
+            /// Passes the standing gates that are closed, for this reason, which is recorded with them. Gates of the
+            /// request itself must be passed all the same.
+            #[must_use]
+            pub fn override_gates(self, why: Message) -> Self {
+                Self { overriding: Some(why), ..self }
+            }
+        }
+    )+};
+}
+
+passes_gates!(AddRequest, TagRequest);
 
 macro_rules! moves_a_tag {
     ($($request:ty),+) => {$(

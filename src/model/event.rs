@@ -1,6 +1,6 @@
 //! The events of a package.
 
-use super::{Actor, Labels, Message, PackageName, Protection, TagName, Timestamp, Version, Word};
+use super::{Actor, Gates, Labels, Message, Override, PackageName, Protection, TagName, Timestamp, Version, Word};
 use std::fmt;
 
 /// One entry of a package's history.
@@ -20,6 +20,12 @@ pub struct Event {
     pub labels: Labels,
     /// The protection of the tag after it.
     pub protection: Option<Protection>,
+    /// The standing gates of the tag after it.
+    pub gates: Gates,
+    /// True if the standing gates can't be overridden.
+    pub no_override: bool,
+    /// The standing gates that it passed over, if it did.
+    pub overridden: Option<Override>,
     /// The revision in its log: the releases of the package, and its tags, each have a log of their own.
     pub rev: u64,
     /// The time, by the clock of its author.

@@ -30,7 +30,7 @@ pub(crate) use blob::epoch;
 pub use blob::{Address, Blob, FileName, Generation, Mode, first_generation};
 pub use digest::{Digest, Sha256};
 pub use event::{Event, EventKind};
-pub use gate::Gate;
+pub use gate::{Gate, GateCheck, Gates, Override, TagGates};
 pub use grant::{Grant, GrantState, Trial};
 pub use invalid::Invalid;
 pub use key::{IdempotencyKey, OpId};

@@ -10,14 +10,14 @@ use std::{collections::BTreeSet, fmt, marker::PhantomData, str::FromStr};
 
 /// An atomic set of moves of tags.
 ///
-/// Its JSON, in which only `message`, `expect`, `require` and `confirm` can be left out:
+/// Its JSON, in which only `message`, `expect`, `require`, `confirm` and `override` can be left out:
 ///
 /// ```
 /// let plan: sacker::model::Plan = r#"{
 ///     "message": "release 7",
 ///     "moves": [
 ///         {"package": "web", "tag": "live", "to": "canary", "expect": 41, "require": ["age:2h"]},
-///         {"package": "api", "tag": "live", "to": 12, "expect": "none", "confirm": "live"},
+///         {"package": "api", "tag": "live", "to": 12, "expect": "none", "confirm": "live", "override": "urgent"},
 ///         {"package": "old", "tag": "live", "to": null}
 ///     ]
 /// }"#.parse()?;
@@ -50,6 +50,9 @@ pub struct PlannedMove {
     /// The tag's name again, if its protection requires confirmation.
     #[serde(default)]
     pub confirm: Option<TagName>,
+    /// Passes the standing gates of the tag, for this reason.
+    #[serde(default, rename = "override")]
+    pub overriding: Option<Message>,
 }
 
 impl Plan {
@@ -59,20 +62,23 @@ impl Plan {
     /// Creates a plan of these moves.
     ///
     /// # Errors
-    /// No move; a tag moved twice; a gate on a tag that is removed; more than [`Plan::MAX_PACKAGES`] packages.
+    /// No move; a tag moved twice; a gate or an override on a tag that is removed; more than [`Plan::MAX_PACKAGES`] packages.
     pub fn new(message: Option<Message>, moves: Vec<PlannedMove>) -> Result<Self, Invalid> {
         if moves.is_empty() {
             return Err(Invalid::new("list", "moves", "is empty"));
         }
         let invalid = |given: &str, rule: &str| Err(Invalid::new("the move of", given, rule));
         let (mut tags, mut packages) = (BTreeSet::new(), BTreeSet::new());
-        for PlannedMove { package, tag, to, require, confirm, .. } in &moves {
+        for PlannedMove { package, tag, to, require, confirm, overriding, .. } in &moves {
             let given = format!("{package} {tag}");
             if !tags.insert((package, tag)) {
                 return invalid(&given, "appears twice; a plan moves a tag once");
             }
             if to.is_none() && !require.is_empty() {
                 return invalid(&given, "has `require`, but no version to require it of: `to` is null");
+            }
+            if to.is_none() && overriding.is_some() {
+                return invalid(&given, "has `override`, but no gate to pass: `to` is null");
             }
             if confirm.as_ref().is_some_and(|confirm| confirm != tag) {
                 return invalid(&given, "has another tag's name as `confirm`");

@@ -1,6 +1,6 @@
 //! Versions of packages and their state.
 
-use super::{Actor, Blob, Labels, Message, PackageName, Timestamp, Version, Word, words};
+use super::{Actor, Blob, Labels, Message, PackageName, TagGates, Timestamp, Version, Word, words};
 
 /// The state of a version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -56,4 +56,7 @@ pub struct Release {
     /// The revision of the tag's last change, if the version was resolved from a tag. It grows with every change of the
     /// tag, so a deployer can refuse an instruction that is older than one it has seen (a fencing token).
     pub rev: Option<u64>,
+    /// The standing gates of each tag of the package that has some, for this version as it was read. Only of a single
+    /// version: empty in a list of versions.
+    pub gates: Vec<TagGates>,
 }

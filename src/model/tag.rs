@@ -1,6 +1,6 @@
 //! Tags and their changes.
 
-use super::{Actor, Message, PackageName, TagName, Timestamp, Version, Word, words};
+use super::{Actor, Gates, Message, Override, PackageName, TagName, Timestamp, Version, Word, words};
 
 /// The kind of a change of a tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -55,6 +55,12 @@ pub struct TagMove {
     pub message: Option<Message>,
     /// The protection after the change.
     pub protection: Option<Protection>,
+    /// The standing gates after the change. Not empty if and only if the protection has gates.
+    pub gates: Gates,
+    /// True if the standing gates can't be overridden.
+    pub no_override: bool,
+    /// The standing gates that this change passed over, if it did.
+    pub overridden: Option<Override>,
 }
 
 /// Protection of a tag against accidental moves. Anyone who can move a tag can also remove its protection.
@@ -64,12 +70,54 @@ pub enum Protection {
     WriteOnce,
     /// A move must repeat the name of the tag.
     Confirm,
+    /// A move forward must pass the standing gates of the tag.
+    Gates,
+    /// Both [`WriteOnce`](Self::WriteOnce) and [`Gates`](Self::Gates).
+    WriteOnceGates,
+    /// Both [`Confirm`](Self::Confirm) and [`Gates`](Self::Gates).
+    ConfirmGates,
     /// A protection that a newer release of this program added. This release neither moves such a tag nor removes the
     /// protection.
     Other(Word),
 }
 
-words!(Protection { WriteOnce: "write-once", Confirm: "confirm" });
+words!(Protection {
+    WriteOnce: "write-once",
+    Confirm: "confirm",
+    Gates: "gates",
+    WriteOnceGates: "write-once-gates",
+    ConfirmGates: "confirm-gates",
+});
+
+impl Protection {
+    /// Returns true if the tag has standing gates.
+    #[must_use]
+    pub fn has_gates(self) -> bool {
+        matches!(self, Self::Gates | Self::WriteOnceGates | Self::ConfirmGates)
+    }
+
+    /// Returns the protection without the gates: write-once, confirm, or none.
+    #[must_use]
+    pub fn without_gates(self) -> Option<Self> {
+        match self {
+            Self::Gates => None,
+            Self::WriteOnceGates => Some(Self::WriteOnce),
+            Self::ConfirmGates => Some(Self::Confirm),
+            other => Some(other),
+        }
+    }
+
+    /// Returns the protection that has gates in addition to `other`.
+    #[must_use]
+    pub fn gates_and(other: Option<Self>) -> Self {
+        match other {
+            None | Some(Self::Gates) => Self::Gates,
+            Some(Self::WriteOnce | Self::WriteOnceGates) => Self::WriteOnceGates,
+            Some(Self::Confirm | Self::ConfirmGates) => Self::ConfirmGates,
+            Some(Self::Other(word)) => Self::Other(word),
+        }
+    }
+}
 
 /// The tags of a package that are on a version.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use super::{client::Client, error::Error};
 use crate::{
     ledger::{
-        ApplyRequest, ChangeRequest, Changed, ProtectRequest, RollbackRequest, TagRequest, UntagRequest,
+        ApplyRequest, ChangeRequest, Changed, CheckReport, CheckRequest, ProtectRequest, RollbackRequest, TagRequest, UntagRequest,
     },
     model::{Event, PackageName, Release, Spec, TagMove, TagName, Tagged},
 };
@@ -115,6 +115,18 @@ impl Client {
     /// The errors of [`Ledger::preview`](crate::ledger::Ledger::preview).
     pub async fn preview(&self, request: &ApplyRequest) -> Result<Vec<TagMove>, Error> {
         Ok(self.ledger.preview(&self.signed(request)).await?)
+    }
+
+    /// Returns whether a tag could be moved to a version now, gate by gate.
+    ///
+    /// # Cancellation
+    /// Changes nothing; may be dropped at any time.
+    ///
+    /// # Errors
+    /// The errors of [`Ledger::check`](crate::ledger::Ledger::check). A closed gate is not one of them: see
+    /// [`CheckReport::refusal`].
+    pub async fn check(&self, request: &CheckRequest) -> Result<CheckReport, Error> {
+        Ok(self.ledger.check(request).await?)
     }
 
     /// Protects a tag, or takes its protection away.

@@ -8,7 +8,7 @@ use crate::{
         options::{Change, jobs},
     },
     ledger::AddRequest,
-    model::{Expectation, FileName, Labels, PackageName, TagName},
+    model::{Expectation, FileName, Labels, Message, PackageName, TagName},
     ops::AddInput,
     store::HASHED_AT_ONCE,
 };
@@ -44,6 +44,9 @@ pub(in crate::cli) struct Args {
     /// Confirm the move of this tag, as `protect --confirm` requires; repeatable
     #[arg(long, value_name = "TAG")]
     confirm: Vec<TagName>,
+    /// Pass the standing gates of the tags, for this reason, which is recorded with the gates that were closed
+    #[arg(long = "override", value_name = "WHY", requires = "tags")]
+    overriding: Option<Message>,
     /// Transfer this many parts of a large file at once, 1 to 64 [default: adaptive, up to 32]
     #[arg(short, long, value_name = "N", value_parser = jobs)]
     jobs: Option<NonZeroUsize>,
@@ -59,8 +62,19 @@ impl Args {
 }
 
 pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result<(), Failure> {
-    let Args { package, file, tags, labels, filename, if_changed, expect_latest, confirm, jobs, change } =
-        args;
+    let Args {
+        package,
+        file,
+        tags,
+        labels,
+        filename,
+        if_changed,
+        expect_latest,
+        confirm,
+        overriding,
+        jobs,
+        change,
+    } = args;
     let labels = Labels::parse(labels.iter().map(String::as_str))
         .map_err(|invalid| Failure::new(Kind::Invalid, format!("--label: {invalid}")))?;
     let stdin = file == Path::new("-");
@@ -72,7 +86,8 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
         Some(actor) => client.with_late_actor(actor),
         None => client,
     };
-    let request = AddRequest { package, author, labels, tags, if_changed, expect_latest, confirm };
+    let request = 
+        AddRequest { package, author, labels, tags, if_changed, expect_latest, confirm, overriding };
     let input = if stdin { AddInput::stream(std::io::stdin()) } else { AddInput::file(file) };
     let input = match filename {
         Some(filename) => input.filename(filename),

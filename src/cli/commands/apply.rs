@@ -43,13 +43,13 @@ const PLAN: &str = r#"A plan:
 
 package, tag and to are required. to is a SPEC, or null to remove the tag;
 every SPEC is resolved against the state before the plan. expect (a version,
-or "none"), require and confirm work like the options of `tag`.
+or "none"), require, override and confirm work like the options of `tag`.
 
 A plan has at most 25 packages, and at most 100 items in its transaction: 1
 for each package, 2 for each move, 1 more for a move to anything but another
-tag or null, and 1 for --key. So a plan can move one tag in each of 25
-packages; with --key in 24, or in 25 if one of them is moved to another tag.
---undo counts each move as 3."#;
+tag or null, 1 more for an override of a move to a tag or latest, and 1 for
+--key. So a plan can move one tag in each of 25 packages; with --key in 24, or
+in 25 if one of them is moved to another tag. --undo counts each move as 3."#;
 
 /// The largest accepted plan, in bytes; no valid plan is larger.
 const LARGEST: u64 = 1 << 20;

@@ -3,6 +3,7 @@
 pub(super) mod add;
 pub(super) mod apply;
 pub(super) mod audit;
+pub(super) mod check;
 pub(super) mod completions;
 pub(super) mod copy;
 pub(super) mod delete;

@@ -3,7 +3,7 @@
 use crate::{
     cli::{context::Context, error::Failure, options::Change},
     ledger::TagRequest,
-    model::{Expectation, Gate, PackageName, Spec, TagName},
+    model::{Expectation, Gate, Message, PackageName, Spec, TagName},
 };
 
 /// Move a tag to a version; resolving SPEC and moving the tag is one atomic step
@@ -21,9 +21,12 @@ pub(in crate::cli) struct Args {
     /// Move the tag only if it is on N; none: only if it is on no version
     #[arg(long, value_name = "N|none")]
     expect: Option<Expectation>,
-    /// Move the tag only if the version meets this: label:NAME=VALUE, tag:TAG or age:2h; repeatable
+    /// Move the tag only if the version meets this: label:NAME=VALUE, tag:TAG, age:2h, soak:TAG=2h (TAG stood on it for 2h in total) or was:TAG; repeatable
     #[arg(long, value_name = "GATE")]
     require: Vec<Gate>,
+    /// Pass the standing gates of the tag, for this reason, which is recorded with the gates that were closed
+    #[arg(long = "override", value_name = "WHY")]
+    overriding: Option<Message>,
     /// Confirm the move by repeating the tag's name, as `protect --confirm` requires
     #[arg(long, value_name = "TAG")]
     confirm: Option<TagName>,
@@ -32,12 +35,16 @@ pub(in crate::cli) struct Args {
 }
 
 pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result<(), Failure> {
-    let Args { package, spec, tag, expect, require, confirm, change } = args;
+    let Args { package, spec, tag, expect, require, overriding, confirm, change } = args;
     let confirm = super::shared::confirmed(&tag, confirm.as_ref())?;
     let client = context.ledger().await?;
     let author = context.author(change).await?;
     let doing = format!("moving the tag {tag} of {package} to {spec}");
-    let request = TagRequest { package, spec, tag, expect, require, confirm, author };
+    let overrides = overriding.is_some();
+    let request = TagRequest { package, spec, tag, expect, require, overriding, confirm, author };
     let moved = client.tag(&request).await.map_err(context.failed(&doing))?;
+    if overrides && moved.overridden.is_none() {
+        context.notices.note("no standing gate was closed, so nothing was overridden");
+    }
     super::shared::show_move(&moved, context)
 }

@@ -11,10 +11,13 @@ pub(in crate::cli) struct Args {
     /// The package
     #[arg(value_name = "PACKAGE")]
     package: PackageName,
+    /// Also show the protection and the gates of each tag
+    #[arg(short, long)]
+    long: bool,
 }
 
 pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result<(), Failure> {
-    let Args { package } = args;
+    let Args { package, long } = args;
     let client = context.ledger().await?;
     let doing = format!("listing the tags of {package}");
     let tagged = client.tags(&package).await.map_err(context.failed(&doing))?;
@@ -24,6 +27,12 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
         }
         for tag in &tagged.tags {
             context.output.object(&json::TagLine::of(tag))?;
+        }
+        return Ok(());
+    }
+    if long {
+        for row in render::protections_table(tagged.latest, &tagged.tags) {
+            context.output.line(row)?;
         }
         return Ok(());
     }

@@ -11,5 +11,5 @@ pub(in crate::cli) struct Args {
 }
 
 pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result<(), Failure> {
-    protect(args.of, None, context).await
+    protect(args.of, None, Vec::new(), false, context).await
 }

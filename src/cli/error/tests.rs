@@ -251,7 +251,18 @@ fn what_the_ledger_answers_of_a_tag() {
     };
     let back = |to, nearest| Refused::Rollback { package: app(), tag: live(), to, nearest };
     let yanked = Some((version(2), State::Yanked));
-    let gate = |gate: &str, found: &str| GateFailure { gate: gate.parse().unwrap(), found: found.to_owned() };
+    let gate = |gate: &str, found: &str| GateFailure {
+        gate: gate.parse().unwrap(),
+        found: found.to_owned(),
+        standing: false,
+    };
+    let standing = |no_override| Refused::Gates {
+        package: app(),
+        tag: live(),
+        version: version(3),
+        failed: vec![GateFailure { standing: true, ..gate("was:canary", "canary was never on it") }],
+        no_override,
+    };
     let answers: Vec<ledger::Error> = vec![
         NotFound::Past { package: app(), tag: live(), steps: 1 }.into(),
         NotFound::Past { package: app(), tag: live(), steps: 3 }.into(),
@@ -272,8 +283,11 @@ fn what_the_ledger_answers_of_a_tag() {
                 gate("label:tests=passed", "it has no label tests"),
                 gate("age:90m", "it was added 5s ago"),
             ],
+            no_override: false,
         }
         .into(),
+        standing(false).into(),
+        standing(true).into(),
     ];
     assert_snapshot!(all(answers.into_iter().map(ops::Error::Ledger), &cloud()), @"
     4 not_found: doing it in dynamodb://table: app live was on no version before
@@ -300,6 +314,10 @@ fn what_the_ledger_answers_of_a_tag() {
       nothing was changed; `sacker history app live` shows its moves
     6 refused: doing it in dynamodb://table: app 3 does not pass label:tests=passed (it has no label tests), age:1h 30m (it was added 5s ago)
       nothing was changed; `sacker info app 3` shows the version
+    6 refused: doing it in dynamodb://table: app 3 does not pass was:canary (canary was never on it)
+      nothing was changed; `sacker check app 3 live` shows the gates; `--override WHY` passes them, and is recorded
+    6 refused: doing it in dynamodb://table: app 3 does not pass was:canary (canary was never on it); live allows no override
+      nothing was changed; `sacker check app 3 live` shows the gates; only `sacker unprotect app live` removes them
     ");
 }
 

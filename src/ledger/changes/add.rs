@@ -1,6 +1,9 @@
 //! Adding a version.
 
-use super::tags::log::{Allowed, RollbackLink, TagLog, allow};
+use super::tags::{
+    gates::Forward,
+    log::{Allowed, RollbackLink, TagLog, allow},
+};
 use crate::{
     ledger::{
         AddRequest, Conflict, Error, Refused, Staged,
@@ -12,7 +15,8 @@ use crate::{
             self, BlobItem, BlobState, Head, PlanEntries, START, TagEvent, TagItem, VersionItem, chained,
             encode, stamp, still_at,
         },
-        snapshot::{Shown, Snapshot},
+        reads::gates::Candidate,
+        snapshot::{Lookup, Shown, Snapshot},
     },
     model::{
         Blob, Digest, Generation, Labels, PackageName, State, TagName, Version, epoch, first_generation,
@@ -83,8 +87,33 @@ impl Addition<'_> {
         Ok(blob.filter(|blob| seen.fits(&key, &keepable(blob))))
     }
 
-    fn allow<'s>(&'s self, tag: &'s TagName, seen: &Snapshot) -> Result<Allowed<'s>, Error> {
-        allow(&self.request.package, tag, self.request.confirm.contains(tag), seen)
+    /// Checks that all these tags may be moved to a version: first the gates of all, then each protection.
+    fn allow<'s>(
+        &'s self,
+        tags: &[&'s TagName],
+        candidate: Candidate<'_>,
+        seen: &Snapshot,
+        context: &Context<'_>,
+    ) -> Result<Lookup<Vec<Allowed<'s>>>, Error> {
+        let package = &self.request.package;
+        let (mut passed, mut missing) = (Vec::new(), BTreeSet::new());
+        for tag in tags {
+            let before: Option<TagItem> = seen.get(&schema::tag_key(package, tag))?;
+            let overriding = self.request.overriding.as_ref();
+            let before = before.as_ref();
+            let forward = Forward { package, tag, before, candidate, require: &[], overriding };
+            match forward.pass(seen, context)? {
+                Lookup::Ready(one) => passed.push(one),
+                Lookup::Missing(keys) => missing.extend(keys),
+            }
+        }
+        if !missing.is_empty() {
+            return Ok(Lookup::Missing(missing.into_iter().collect()));
+        }
+        let confirmed = |tag| self.request.confirm.contains(tag);
+        let each = tags.iter().zip(passed);
+        let allowed = each.map(|(tag, passed)| allow(package, tag, confirmed(tag), passed, seen));
+        allowed.collect::<Result<_, _>>().map(Lookup::Ready)
     }
 
     /// Returns the plan for a `latest` that has this blob already: only the tags move.
@@ -112,11 +141,19 @@ impl Addition<'_> {
         let mut entries = TagLog::open(package, seen, context)?;
         let heads = vec![(self.log(), head.rev), entries.seen_head()];
         let (slot, number) = (entries.first_slot(), entries.seen_rev() + 1);
+        let mut moved = Vec::new();
         for tag in tags {
             let before: Option<TagItem> = seen.get(&schema::tag_key(package, tag))?;
             if before.and_then(|before| before.version) != Some(latest) {
-                entries.put(self.allow(tag, seen)?, Some((latest, blob_of(head)?)), RollbackLink::Previous);
+                moved.push(tag);
             }
+        }
+        let allowed = match self.allow(&moved, Candidate::Existing(latest), seen, context)? {
+            Lookup::Ready(allowed) => allowed,
+            Lookup::Missing(keys) => return Ok(Step::Read(keys)),
+        };
+        for allowed in allowed {
+            entries.put(allowed, Some((latest, blob_of(head)?)), RollbackLink::Previous);
         }
         let mut actions = entries.close();
         if actions.is_empty() {
@@ -147,7 +184,7 @@ impl Addition<'_> {
         head: Option<&Head>,
         seen: &Snapshot,
         context: &Context<'_>,
-    ) -> Result<Proposal<Outcome>, Error> {
+    ) -> Result<Step<Outcome>, Error> {
         let package = &self.request.package;
         let seen_rev = head.map_or(0, |head| head.rev);
         let number = head.map_or(0, |head| head.n) + 1;
@@ -194,18 +231,19 @@ impl Addition<'_> {
         if !tags.is_empty() {
             let mut entries = TagLog::open(package, seen, context)?;
             heads.push(entries.seen_head());
-            for tag in tags {
-                entries.put(
-                    self.allow(tag, seen)?,
-                    Some((version, item.blob.clone())),
-                    RollbackLink::Previous,
-                );
+            let tags: Vec<_> = tags.into_iter().collect();
+            let allowed = match self.allow(&tags, Candidate::New(version, &item.labels), seen, context)? {
+                Lookup::Ready(allowed) => allowed,
+                Lookup::Missing(keys) => return Ok(Step::Read(keys)),
+            };
+            for allowed in allowed {
+                entries.put(allowed, Some((version, item.blob.clone())), RollbackLink::Previous);
             }
             actions.extend(entries.close());
         }
         let outcome = Outcome::Made(Box::new(item));
         let (entry, unchanged, moves) = (slot.clone(), false, PlanEntries::new());
-        Ok(Proposal { actions, heads, slot, number, entry, unchanged, moves, outcome })
+        Ok(Step::Commit(Proposal { actions, heads, slot, number, entry, unchanged, moves, outcome }))
     }
 }
 
@@ -260,7 +298,7 @@ impl Operation for Addition<'_> {
             return self.plan_unchanged(latest, head, seen, context);
         }
         match self.stored(seen)? {
-            Some(blob) => self.plan_version(blob, head.as_ref(), seen, context).map(Step::Commit),
+            Some(blob) => self.plan_version(blob, head.as_ref(), seen, context),
             None => Ok(Step::Done(Outcome::Stage(self.needed(seen)?))),
         }
     }

@@ -128,7 +128,7 @@ impl<O: Operation> Commit<'_, O> {
             };
             // Items that are present stay as they were read, perhaps at one instant with others.
             let keys: Vec<_> = keys.into_iter().filter(|key| !snapshot.contains(key)).collect();
-            let items = self.ledger.table().get_many(&keys).await?;
+            let items = self.ledger.get_items(&keys).await?;
             snapshot.more(keys.into_iter().zip(items));
         }
     }

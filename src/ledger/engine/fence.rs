@@ -9,7 +9,7 @@ use crate::{
         },
         snapshot::{Snapshot, coverage::Sealed},
     },
-    model::{Labels, OpId, TagKind},
+    model::{Gates, Labels, OpId, TagKind},
     table::{Action, Change, Condition, Item, Transaction},
 };
 
@@ -66,6 +66,10 @@ impl TableLedger {
                 version: None,
                 back: None,
                 protection: None,
+                gates: Gates::default(),
+                no_override: false,
+                overridden: None,
+                top: None,
                 moves: PlanEntries::new(),
                 led_by: PlanEntries::new(),
                 who,

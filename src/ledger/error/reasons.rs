@@ -2,7 +2,7 @@
 
 use super::uncertain::UncertainTime;
 use crate::model::{
-    Actor, Address, Expectation, Gate, PackageName, Protection, State, TagKind, TagName, Timestamp, Version,
+    Actor, Address, Expectation, Gate, GateCheck, PackageName, Protection, State, TagKind, TagName, Timestamp, Version,
 };
 
 /// An object that does not exist.
@@ -217,7 +217,7 @@ pub enum Refused {
         nearest: Option<Version>,
     },
     /// The version does not pass a gate.
-    #[error("{package} {version} does not pass {}", shut(failed))]
+    #[error("{package} {version} does not pass {}{}", shut(failed), if *no_override { format!("; {tag} allows no override") } else { String::new() })]
     Gates {
         /// The package.
         package: PackageName,
@@ -227,6 +227,18 @@ pub enum Refused {
         version: Version,
         /// The gates that failed.
         failed: Vec<GateFailure>,
+        /// True if a standing gate failed that the tag does not allow to be overridden.
+        no_override: bool,
+    },
+    /// The tag can't have these standing gates in addition to its own.
+    #[error("{package} {tag} can't take these gates: {why}")]
+    TooManyGates {
+        /// The package.
+        package: PackageName,
+        /// The tag.
+        tag: TagName,
+        /// The reason.
+        why: String,
     },
     /// The version that a tag was on at a time is not certain.
     #[error("{0}")]
@@ -270,10 +282,19 @@ pub struct GateFailure {
     pub gate: Gate,
     /// The value that was found instead, for people.
     pub found: String,
+    /// True for a gate that is kept with the tag; else the request named it.
+    pub standing: bool,
+}
+
+impl From<GateCheck> for GateFailure {
+    fn from(check: GateCheck) -> Self {
+        let GateCheck { gate, standing, found, .. } = check;
+        Self { gate, found, standing }
+    }
 }
 
 fn shut(failed: &[GateFailure]) -> String {
-    let each = |GateFailure { gate, found }: &GateFailure| format!("{gate} ({found})");
+    let each = |GateFailure { gate, found, .. }: &GateFailure| format!("{gate} ({found})");
     failed.iter().map(each).collect::<Vec<_>>().join(", ")
 }
 

@@ -7,6 +7,7 @@ use crate::{
         error::no_version,
         schema::{
             self, Head, TagHead, TagItem, VersionItem, decode,
+            gated::{self, Gated},
             live::{Live, live},
         },
     },
@@ -106,7 +107,7 @@ impl TableLedger {
     ) -> Result<Release, Error> {
         let (head, tag_head) = heads(package);
         // For a number all reads are made at once; any other spec must be resolved first.
-        let (item, names, rev) = match spec {
+        let (item, names, rev, gated) = match spec {
             Spec::Version(version) => self.read_version_and_names(package, *version).await?,
             Spec::Past(..) | Spec::At(..) => {
                 let version = self.version_then(package, spec).await?;
@@ -120,24 +121,29 @@ impl TableLedger {
                 let at = item.and_then(|item| Some((item.version?, item.set)));
                 let (version, rev) =
                     at.ok_or_else(|| NotFound::Tag { package: package.clone(), tag: tag.clone() })?;
-                let live = self.live_tags(package, seen.get(&tag_head)?);
+                let tag_head: Option<TagHead> = seen.get(&tag_head)?;
+                let gated = gated_tags(tag_head.as_ref());
+                let live = self.live_tags(package, tag_head);
                 let (item, mut live) = try_join(self.read_version(package, version), live).await?;
                 // The tag may have moved between the reads, and it is the one that was requested.
                 live.insert(tag.to_string(), version);
-                (item, by_version(latest, &live), Some(rev))
+                (item, by_version(latest, &live), Some(rev), gated)
             }
             Spec::Latest => {
                 let seen = self.read(vec![head.clone(), tag_head.clone()]).await?;
                 let latest = head_of(package, seen.get(&head)?)?.latest;
                 let version = latest.ok_or_else(|| NotFound::Latest(package.clone()))?;
-                let live = self.live_tags(package, seen.get(&tag_head)?);
+                let tag_head: Option<TagHead> = seen.get(&tag_head)?;
+                let gated = gated_tags(tag_head.as_ref());
+                let live = self.live_tags(package, tag_head);
                 let (item, live) = try_join(self.read_version(package, version), live).await?;
-                (item, by_version(latest, &live), None)
+                (item, by_version(latest, &live), None, gated)
             }
         };
         let mut release = item.into_release(package);
         release.tags = names.get(&release.version).cloned().unwrap_or_default();
         release.rev = rev;
+        release.gates = self.gates_of(package, release.version, gated).await?;
         Ok(release)
     }
 
@@ -212,14 +218,16 @@ impl TableLedger {
         &self,
         package: &PackageName,
         version: Version,
-    ) -> Result<(VersionItem, Names, Option<u64>), Error> {
+    ) -> Result<(VersionItem, Names, Option<u64>, Gated), Error> {
         let (head, tag_head) = heads(package);
         let key = schema::version_key(package, version.get());
         let seen = self.read(vec![key.clone(), head.clone(), tag_head.clone()]).await?;
         let item = existing_version(seen.get(&key)?, package, version)?;
         let latest = head_of(package, seen.get(&head)?)?.latest;
-        let live = self.live_tags(package, seen.get(&tag_head)?).await?;
-        Ok((item, by_version(latest, &live), None))
+        let tag_head: Option<TagHead> = seen.get(&tag_head)?;
+        let gated = gated_tags(tag_head.as_ref());
+        let live = self.live_tags(package, tag_head).await?;
+        Ok((item, by_version(latest, &live), None, gated))
     }
 
     pub(in crate::ledger) fn list_versions(
@@ -326,6 +334,11 @@ fn moves(
 ) -> Result<Vec<TagMove>, Error> {
     let on = |item: &Result<TagItem, Error>| item.as_ref().map_or(true, |item| item.version.is_some());
     items.into_iter().filter(on).map(|item| item.map(|item| item.into_move(package))).collect()
+}
+
+/// Returns the tags that have standing gates.
+fn gated_tags(head: Option<&TagHead>) -> Gated {
+    head.map(|head| gated::gated(&head.rest)).unwrap_or_default()
 }
 
 /// Returns a version that exists and is readable.

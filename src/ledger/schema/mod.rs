@@ -3,6 +3,7 @@
 //! This is the whole schema (`ARCHITECTURE.md` has a table of it).
 
 mod keys;
+pub(super) mod gated;
 pub(super) mod live;
 pub(super) mod log;
 mod meta;
@@ -12,6 +13,7 @@ mod numbers;
 mod record;
 mod records;
 mod strict;
+mod tag_records;
 
 pub(super) use keys::{
     ANY_RELEASE_EVENT, ANY_TAG, ANY_TAG_EVENT, ANY_VERSION, DIRECTORIES, HIGHEST, blob_key, directory,
@@ -24,10 +26,11 @@ pub(super) use newer::{UNFINISHED_IMPORT, check_write, least, still_needs};
 pub(super) use note::described;
 pub(super) use record::{Record, encode};
 pub(super) use records::{
-    BlobFields, BlobItem, BlobState, Head, KeyItem, PlanEntries, ReleaseEvent, ReleaseEventKind, Revision,
-    TagEvent, TagHead, TagItem, VersionItem,
+    BlobFields, BlobItem, BlobState, Head, KeyItem, PlanEntries, ReleaseEvent, ReleaseEventKind, Revision, TagHead,
+    VersionItem,
 };
 pub(super) use strict::decode;
+pub(super) use tag_records::{TagEvent, TagItem};
 
 #[cfg(test)]
 mod tests;

@@ -1,13 +1,13 @@
 //! The records of packages, and their attributes.
 
 use super::{
-    numbers::{number, number_if_any, revision, time, time_if_any},
+    numbers::{number, revision, time, time_if_any},
     record::{Record, encode},
 };
 use crate::{
     model::{
         Actor, Address, Blob, Digest, FileName, Generation, Labels, Message, Mode, OpId, PackageName,
-        Protection, Release, State, TagKind, TagMove, TagName, Timestamp, Version, Word, words,
+        Release, State, Timestamp, Version, Word, words,
     },
     table::Item,
 };
@@ -141,75 +141,8 @@ pub(in crate::ledger) enum ReleaseEventKind {
 
 words!(ReleaseEventKind { Yank: "yank", Unyank: "unyank", Delete: "delete", Label: "label", Fence: "fence" });
 
-/// The present state of a tag: a copy of its last event, and of the blob that it is on.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(in crate::ledger) struct TagItem {
-    pub tag: TagName,
-    /// The version; absent in a tombstone.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub version: Option<Version>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub blob: Option<BlobFields>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub previous: Option<Version>,
-    pub kind: TagKind,
-    /// The rev of its last event.
-    #[serde(deserialize_with = "number")]
-    pub set: u64,
-    /// The `back` of that event.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "number_if_any")]
-    pub back: Option<u64>,
-    pub who: Actor,
-    #[serde(deserialize_with = "time")]
-    pub when: Timestamp,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub message: Option<Message>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub protection: Option<Protection>,
-    /// The attributes that a newer release of this program wrote: kept whenever the item is written again.
-    #[serde(flatten)]
-    pub rest: Item,
-}
-
 /// The entry of each move of a plan: its rev in its package's tag log, by package and tag with a space between.
 pub(in crate::ledger) type PlanEntries = BTreeMap<String, u64>;
-
-/// An event of a package's tags.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(in crate::ledger) struct TagEvent {
-    pub kind: TagKind,
-    /// Absent in a fence.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tag: Option<TagName>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub previous: Option<Version>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub version: Option<Version>,
-    /// The rev of the event whose version a rollback would restore.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "number_if_any")]
-    pub back: Option<u64>,
-    /// The tag's protection after the event.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub protection: Option<Protection>,
-    /// The entries of all moves of a plan, in its first entry.
-    #[serde(default, skip_serializing_if = "PlanEntries::is_empty")]
-    pub moves: PlanEntries,
-    /// The package and rev of a plan's first entry, in all others.
-    #[serde(default, skip_serializing_if = "PlanEntries::is_empty")]
-    pub led_by: PlanEntries,
-    pub who: Actor,
-    #[serde(deserialize_with = "time")]
-    pub when: Timestamp,
-    /// The writer's clock, as in a version.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "time_if_any")]
-    pub clock: Option<Timestamp>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub message: Option<Message>,
-    pub op: OpId,
-    #[serde(deserialize_with = "revision")]
-    pub rev: u64,
-    pub chain: String,
-}
 
 /// The outcome of the operation with an idempotency key.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -263,11 +196,8 @@ macro_rules! records {
 
 records! {
     Head: ["rev"];
-    // The rev of the event that it is a copy of.
-    TagItem: ["set"];
     VersionItem: ["state", "more_labels"];
     ReleaseEvent: [];
-    TagEvent: [];
     KeyItem: [];
     BlobItem: ["state", "gen", "refs", "needs"];
 }
@@ -326,60 +256,7 @@ impl VersionItem {
             added_by: self.who,
             tags: Vec::new(),
             rev: None,
+            gates: Vec::new(),
         }
-    }
-}
-
-impl TagItem {
-    pub(in crate::ledger) fn into_move(self, package: &PackageName) -> TagMove {
-        TagMove {
-            package: package.clone(),
-            tag: self.tag,
-            version: self.version,
-            previous: self.previous,
-            kind: self.kind,
-            rev: self.set,
-            moved_at: self.when,
-            moved_by: self.who,
-            message: self.message,
-            protection: self.protection,
-        }
-    }
-}
-
-impl TagEvent {
-    /// Returns the item of the tag whose last event this is. `rest` are the attributes that a newer release wrote in
-    /// that item.
-    pub(in crate::ledger) fn into_item(self, tag: TagName, blob: Option<BlobFields>, rest: Item) -> TagItem {
-        TagItem {
-            tag,
-            version: self.version,
-            blob,
-            previous: self.previous,
-            kind: self.kind,
-            set: self.rev,
-            back: self.back,
-            who: self.who,
-            when: self.when,
-            message: self.message,
-            protection: self.protection,
-            rest,
-        }
-    }
-
-    /// Returns the change of a tag that the event records; `None` for an event of no tag.
-    pub(in crate::ledger) fn into_move(self, package: &PackageName) -> Option<TagMove> {
-        Some(TagMove {
-            package: package.clone(),
-            tag: self.tag?,
-            version: self.version,
-            previous: self.previous,
-            kind: self.kind,
-            rev: self.rev,
-            moved_at: self.when,
-            moved_by: self.who,
-            message: self.message,
-            protection: self.protection,
-        })
     }
 }

@@ -90,7 +90,29 @@ fn state() -> impl Strategy<Value = State> {
 }
 
 fn protection() -> impl Strategy<Value = Protection> {
-    prop_oneof![Just(Protection::WriteOnce), Just(Protection::Confirm)]
+    prop_oneof![
+        Just(Protection::WriteOnce),
+        Just(Protection::Confirm),
+        Just(Protection::Gates),
+        Just(Protection::WriteOnceGates),
+        Just(Protection::ConfirmGates)
+    ]
+}
+
+fn gates() -> impl Strategy<Value = Gates> {
+    let gate = prop_oneof![
+        Just("tag:canary"),
+        Just("was:canary"),
+        Just("soak:canary=2h 30m"),
+        Just("age:1d"),
+        Just("label:tests=passed")
+    ];
+    proptest::collection::vec(gate, 0..4)
+        .prop_map(|gates| Gates::new(gates.iter().map(|gate| gate.parse().unwrap())).unwrap())
+}
+
+fn overridden() -> impl Strategy<Value = Override> {
+    (of(".{1,8}"), gates()).prop_map(|(why, gates)| Override { why, gates })
 }
 
 fn kind() -> impl Strategy<Value = TagKind> {
@@ -224,6 +246,7 @@ proptest! {
         kind in kind(), tag in option::of(tag()), previous in option::of(version()), version in option::of(version()),
         back in option::of(number()), was in option::of(state()), labels in labels(), at in entry(),
         protection in option::of(protection()), moves in btree_map(text(".{1,8}"), number(), 0..3), clock in clock(),
+        (gates, no_override, overridden, top) in (gates(), any::<bool>(), option::of(overridden()), option::of(number())),
     ) {
         let (who, when, message, op, rev, chain) = at;
         round_trips(&ReleaseEvent {
@@ -231,8 +254,8 @@ proptest! {
             chain: chain.clone(),
         });
         round_trips(&TagEvent {
-            kind, tag, previous, version, back, protection, led_by: moves.clone(), moves, who, when, clock, message, op, rev,
-            chain,
+            kind, tag, previous, version, back, protection, gates, no_override, overridden, top, led_by: moves.clone(),
+            moves, who, when, clock, message, op, rev, chain,
         });
     }
 
@@ -240,11 +263,13 @@ proptest! {
     fn tags_round_trip(
         tag in tag(), version in option::of(version()), blob in option::of(blob()), previous in option::of(version()),
         kind in kind(), set in number(), back in option::of(number()), at in entry(),
-        protection in option::of(protection()),
+        protection in option::of(protection()), (gates, no_override, top) in (gates(), any::<bool>(), option::of(number())),
     ) {
         let (who, when, message, ..) = at;
+        let top = top.map(|version| tag_records::Top { set, version });
         round_trips(&TagItem {
-            tag, version, blob, previous, kind, set, back, who, when, message, protection, rest: rest(&set),
+            tag, version, blob, previous, kind, set, back, who, when, message, protection, gates, no_override, top,
+            rest: rest(&set),
         });
     }
 
@@ -272,7 +297,8 @@ proptest! {
             "schema": 1, "ledger": "x", "n": 1, "latest": 1, "rev": 1, "when": 1, "chain": "", "sha256": "0".repeat(64),
             "gen": 0, "size": 1, "filename": "a", "mode": 420, "labels": {"a": "b"}, "more_labels": {}, "state": "active",
             "who": "me", "message": "m", "op": "0".repeat(32), "kind": "move", "tag": "live", "version": 1, "set": 1,
-            "previous": 1, "back": 1, "protection": "p", "request": "r", "entry": "V#1", "unchanged": true, "refs": 1,
+            "previous": 1, "back": 1, "protection": "p", "gates": ["age:1h"], "no_override": true, "top": 1,
+            "override": {"why": "w", "gates": ["age:1h"]}, "request": "r", "entry": "V#1", "unchanged": true, "refs": 1,
             "blob": { "sha256": "0".repeat(64), "gen": 0, "size": 1 },
         });
         let Value::Object(mut item) = all else { unreachable!() };

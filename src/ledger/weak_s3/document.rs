@@ -6,7 +6,7 @@ use crate::{
         schema::{BlobFields, TagItem, VersionItem, after},
     },
     model::{
-        Digest, Expectation, IdempotencyKey, PackageName, Release, Spec, TagKind, TagName, Timestamp, Version,
+        Digest, Expectation, Gates, IdempotencyKey, PackageName, Release, Spec, TagKind, TagName, Timestamp, Version,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -102,6 +102,9 @@ impl Document {
             when: after(Timestamp::now(), last),
             message: author.message.clone(),
             protection: None,
+            gates: Gates::default(),
+            no_override: false,
+            top: None,
             rest: crate::table::Item::new(),
         };
         self.rev += 1;

@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use futures_util::TryStreamExt;
 use sacker::{
     fault::Fault,
-    ledger::{ChangeRequest, Ledger, PackageQuery, ProtectRequest, TableLedger},
+    ledger::{ChangeRequest, CheckRequest, Ledger, PackageQuery, ProtectRequest, TableLedger, TagRequest},
     model::{Created, Labels, Protection, ReleaseChange},
     ops::{Fsck, Wait},
     table::{Change, Item, Key, Page, Query, Table, TransactError, Transaction},
@@ -110,6 +110,14 @@ async fn publish_or_promote(ledger: &dyn Ledger, command: &str) {
             for spec in ["1", "live", "latest"] {
                 ledger.tag(&tagging("app", spec, "canary")).await.unwrap();
             }
+            let gates = ["label:tests=passed", "soak:canary=100d", "was:beta"].map(of);
+            let request = ProtectRequest::new(of("app"), of("gated"), None).author(author(None));
+            let request = gates.into_iter().fold(request, ProtectRequest::require);
+            ledger.protect(&request).await.unwrap();
+            for spec in ["1", "live", "latest"] {
+                let request = TagRequest::override_gates(tagging("app", spec, "gated"), of("urgent"));
+                ledger.tag(&request).await.unwrap();
+            }
         }
         "untag" => drop(ledger.untag(&untagging("app", "live")).await.unwrap()),
         "rollback" => {
@@ -156,6 +164,12 @@ async fn asked(site: &Site, command: &str) -> Asked {
             }
         }
         "versions" => drop(ledger.versions(&of("app")).try_collect::<Vec<_>>().await.unwrap()),
+        "check" => {
+            let request = CheckRequest::new(of("app"), of("latest"), of("live"));
+            let gates = ["label:tests=passed", "soak:live=1h", "was:live"].map(of);
+            let request = gates.into_iter().fold(request, CheckRequest::require);
+            ledger.check(&request).await.unwrap();
+        }
         "tags" => drop(ledger.tags(&of("app")).await.unwrap()),
         "list -l" => {
             let query = PackageQuery::default();
@@ -237,6 +251,7 @@ async fn the_actions_of_dynamodb_are_those_that_are_documented() {
         "info",
         "versions",
         "tags",
+        "check",
         "list -l",
         "add",
         "add --tag",

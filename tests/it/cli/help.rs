@@ -38,7 +38,9 @@ fn the_help_lists_every_command() {
     1|                first
     1|   wait         Wait until a version exists, or a tag has moved; then show it as
     1|                `info` does
-    1|   protect      Protect a tag from accidental moves
+    1|   check        Show whether a tag could be moved to a version now, gate by gate;
+    1|                changes nothing
+    1|   protect      Protect a tag from accidental moves, or keep gates with it
     1|   unprotect    Remove the protection of a tag
     1|   yank         Withdraw a version from latest; it can still be downloaded by its
     1|                number
@@ -125,7 +127,8 @@ fn the_help_explains_every_exit_code_and_the_environment() {
     1|     4  not_found: no such package, version or tag
     1|     5  conflict: an expectation failed, the key was used for another change, or
     1|        contention lasted past the deadline; nothing was changed
-    1|     6  refused: the tag is protected, or the version yanked, deleted or tagged
+    1|     6  refused: the tag is protected, a gate is closed, or the version is yanked,
+    1|        deleted or tagged
     1|     7  unavailable: the back end was unreachable or throttling past the
     1|        deadline; nothing was changed
     1|     8  integrity: a blob or the ledger is damaged
@@ -326,13 +329,13 @@ fn the_help_of_apply_ends_with_the_form_of_a_plan() {
     1|
     1| package, tag and to are required. to is a SPEC, or null to remove the tag;
     1| every SPEC is resolved against the state before the plan. expect (a version,
-    1| or "none"), require and confirm work like the options of `tag`.
+    1| or "none"), require, override and confirm work like the options of `tag`.
     1|
     1| A plan has at most 25 packages, and at most 100 items in its transaction: 1
     1| for each package, 2 for each move, 1 more for a move to anything but another
-    1| tag or null, and 1 for --key. So a plan can move one tag in each of 25
-    1| packages; with --key in 24, or in 25 if one of them is moved to another tag.
-    1| --undo counts each move as 3.
+    1| tag or null, 1 more for an override of a move to a tag or latest, and 1 for
+    1| --key. So a plan can move one tag in each of 25 packages; with --key in 24, or
+    1| in 25 if one of them is moved to another tag. --undo counts each move as 3.
     "#);
 }
 

@@ -8,6 +8,7 @@ mod adopt;
 mod apply;
 mod change;
 mod clocks;
+mod check;
 mod configuration;
 mod doctor;
 mod download;

@@ -160,9 +160,9 @@ fn protection_is_changed_only_by_taking_it_away_first() {
     assert_snapshot!(sandbox.run(&["protect", "app", "live"]), @"
     exit 2
     2| error: the following required arguments were not provided:
-    2|   <--write-once|--confirm>
+    2|   <--write-once|--confirm|--require <GATE>>
     2|
-    2| Usage: sacker protect <--write-once|--confirm> <PACKAGE> <TAG>
+    2| Usage: sacker protect <--write-once|--confirm|--require <GATE>> <PACKAGE> <TAG>
     2|
     2| For more information, try '--help'.
     ");
@@ -170,7 +170,7 @@ fn protection_is_changed_only_by_taking_it_away_first() {
     exit 2
     2| error: the argument '--confirm' cannot be used with '--write-once'
     2|
-    2| Usage: sacker protect <--write-once|--confirm> <PACKAGE> <TAG>
+    2| Usage: sacker protect <--write-once|--confirm|--require <GATE>> <PACKAGE> <TAG>
     2|
     2| For more information, try '--help'.
     ");
@@ -224,13 +224,17 @@ fn a_tag_moves_only_through_open_gates() {
         "age:-2h",
         "age:2h ago",
         "size:2",
+        "soak:canary",
+        "soak:canary=",
+        "soak:latest=2h",
+        "was:",
     ] {
         let shown = sandbox.run(&["tag", "app", "2", "live", "--require", gate]);
         assert!(shown.starts_with("exit 2\n"), "{shown}");
     }
     assert_snapshot!(sandbox.run(&["tag", "app", "2", "live", "--require", "tests=passed"]), @r#"
     exit 2
-    2| error: invalid value 'tests=passed' for '--require <GATE>': gate "tests=passed" is not like label:NAME=VALUE, tag:TAG or age:2h
+    2| error: invalid value 'tests=passed' for '--require <GATE>': gate "tests=passed" is not like label:NAME=VALUE, tag:TAG, age:2h, soak:TAG=2h or was:TAG
     2|
     2| For more information, try '--help'.
     "#);

@@ -43,7 +43,7 @@ fn objects(output: &[u8]) -> Vec<Value> {
 }
 
 /// Commands in an order in which each has output, with the schema of that output.
-const COMMANDS: [(&str, &[&str]); 53] = [
+const COMMANDS: [(&str, &[&str]); 59] = [
     ("init", &["init"]),
     ("init", &["init"]),
     ("version", &["add", "app", "one", "--label", "commit=1f3", "-m", "first", "--key", "k"]),
@@ -73,6 +73,12 @@ const COMMANDS: [(&str, &[&str]); 53] = [
     ("tag", &["tag", "app", "1", "v1"]),
     ("tag", &["tags", "app"]),
     ("tag", &["unprotect", "app", "live"]),
+    ("tag", &["protect", "app", "gated", "--require", "tag:canary", "--require", "was:live", "--no-override"]),
+    ("tag", &["protect", "app", "next", "--require", "soak:live=1h"]),
+    ("tag", &["tag", "app", "3", "next", "--override", "now"]),
+    ("tag", &["tags", "app", "-l"]),
+    ("version", &["info", "app", "3"]),
+    ("check", &["check", "app", "3", "gated", "--require", "age:0s", "--require", "tag:live"]),
     ("tag", &["apply", "plan", "-n"]),
     ("tag", &["apply", "plan"]),
     ("tag", &["apply", "plan", "--undo"]),
@@ -100,7 +106,7 @@ const COMMANDS: [(&str, &[&str]); 53] = [
 ];
 
 /// Commands that fail, with the exit code.
-const FAILURES: [(i32, &[&str]); 12] = [
+const FAILURES: [(i32, &[&str]); 13] = [
     (2, &["tag", "app", "0", "live"]),
     (2, &["nonsense"]),
     (2, &["apply", "nosuch"]),
@@ -112,6 +118,7 @@ const FAILURES: [(i32, &[&str]); 12] = [
     (5, &["apply", "plan", "--undo"]),
     (6, &["tag", "app", "3", "v1"]),
     (6, &["delete", "app", "1"]),
+    (6, &["tag", "app", "1", "gated"]),
     (6, &["tag", "app", "1", "live", "--require", "tag:canary", "--require", "age:2h"]),
 ];
 

@@ -104,6 +104,13 @@ async fn what_each_command_costs() {
     m.costs("`rollback app live`", &["rollback", "app", "live"]);
     m.costs("`protect app live --confirm`", &["protect", "app", "live", "--confirm"]);
     m.costs("`unprotect app live`", &["unprotect", "app", "live"]);
+    m.costs("`protect app live --require was:canary`", &["protect", "app", "live", "--require", "was:canary"]);
+    m.costs("`check app 2 live`", &["check", "app", "2", "live"]);
+    let over = ["tag", "app", "1", "live", "--override", "urgent"];
+    m.costs("`tag app 1 live --override WHY`, a gate on the past of a tag", &over);
+    m.costs("`tag app canary live`, a gate on `canary`", &["tag", "app", "canary", "live"]);
+    m.costs("`info app 2`, a tag with a gate", &["info", "app", "2"]);
+    m.sandbox.ok(&["unprotect", "app", "live"]);
     m.costs("`untag app canary`", &["untag", "app", "canary"]);
     m.costs("`info app 2`", &["info", "app", "2"]);
     m.costs("`info app live`", &["info", "app", "live"]);

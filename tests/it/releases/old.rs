@@ -51,6 +51,29 @@ fn alternate(shared: &Shared) {
     }
 }
 
+/// The earlier release does not know standing gates: it refuses to move such a tag, and does not ignore them.
+#[test]
+fn an_earlier_release_moves_no_tag_with_standing_gates() {
+    let shared = Shared::embedded();
+    for name in ["one", "two"] {
+        shared.sandbox.write(name, name);
+    }
+    let new = |arguments: &[&str]| shared.run(arguments);
+    let old = |arguments: &[&str]| shared.run_other(self::old(), arguments);
+    new(&["add", "app", "one", "--tag", "live", "--tag", "other"]).ok();
+    new(&["add", "app", "two"]).ok();
+    new(&["protect", "app", "live", "--require", "was:other"]).ok();
+    old(&["tag", "app", "2", "live"]).refused(8, "unknown variant `gates`");
+    new(&["tag", "app", "2", "live"]).refused(6, "was:other");
+    // It moves another tag, and its entries have no `top`: this release reads the log to its beginning.
+    old(&["tag", "app", "2", "other"]).ok();
+    old(&["tag", "app", "1", "other"]).ok();
+    new(&["tag", "app", "2", "live"]).ok();
+    new(&["tag", "app", "2", "other", "--require", "soak:live=1h"]).refused(6, "are missing");
+    new(&["fsck", "--repair"]);
+    assert_eq!(new(&["fsck"]).ok(), "");
+}
+
 #[test]
 fn both_releases_alternate_on_an_embedded_ledger() {
     alternate(&Shared::embedded());

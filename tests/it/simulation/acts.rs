@@ -1,21 +1,21 @@
 //! The requests of clients: drawn from a seed, made through the operations that the command line uses.
 
-use super::network::BASE;
+mod drawing;
+
 use sacker::{
     ledger::{
         self, AddRequest, ApplyRequest, Author, ChangeRequest, Conflict, ProtectRequest, RollbackRequest,
         TagRequest, UntagRequest,
     },
     model::{
-        Expectation, FileName, Gate, IdempotencyKey, Labels, Moment, Plan, PlannedMove, Protection, Release,
-        ReleaseChange, Spec, State, TagMove, TagName, Timestamp,
+        Expectation, FileName, Gate, IdempotencyKey, Labels, Message, Plan, PlannedMove, Protection, Release,
+        ReleaseChange, Spec, State, TagMove, TagName,
     },
     ops::{AddInput, Client, Error},
 };
 use std::{path::PathBuf, time::Duration};
 
 pub const PACKAGES: [&str; 2] = ["app", "lib"];
-const TAGS: [&str; 2] = ["live", "canary"];
 pub const YEAR: Duration = Duration::from_hours(365 * 24);
 
 /// A request for one package.
@@ -29,6 +29,7 @@ pub enum Act {
         tags: Vec<TagName>,
         if_changed: bool,
         expect: Option<Expectation>,
+        overriding: Option<Message>,
         confirm: bool,
     },
     Tag {
@@ -36,6 +37,7 @@ pub enum Act {
         tag: TagName,
         expect: Option<Expectation>,
         require: Vec<Gate>,
+        overriding: Option<Message>,
         confirm: bool,
     },
     /// To the version before, or to this one.
@@ -50,7 +52,12 @@ pub enum Act {
         moves: Vec<PlannedMove>,
         undo: bool,
     },
-    Protect(TagName, Option<Protection>),
+    Protect {
+        tag: TagName,
+        protection: Option<Protection>,
+        require: Vec<Gate>,
+        no_override: bool,
+    },
     Untag {
         tag: TagName,
         expect: Option<Expectation>,
@@ -98,148 +105,7 @@ pub enum Reply {
     Wrong(String),
 }
 
-fn version_or_none(random: &mut fastrand::Rng) -> Expectation {
-    match random.u64(0..5) {
-        0 => Expectation::None,
-        number => Expectation::Version(number.try_into().unwrap()),
-    }
-}
-
-fn sometimes<T>(random: &mut fastrand::Rng, make: impl FnOnce(&mut fastrand::Rng) -> T) -> Option<T> {
-    (random.u8(0..4) == 0).then(|| make(random))
-}
-
-fn tag(random: &mut fastrand::Rng) -> TagName {
-    random.choice(TAGS).unwrap().parse().unwrap()
-}
-
-fn spec(random: &mut fastrand::Rng) -> Spec {
-    match random.u64(0..9) {
-        0 | 1 => Spec::Latest,
-        2 | 3 => Spec::Tag(tag(random)),
-        7 => Spec::Past(tag(random), random.u16(1..3)),
-        8 => {
-            let year = u64::try_from(YEAR.as_millis()).unwrap();
-            let about = random.choice([BASE - year, BASE, BASE, BASE + year]).unwrap();
-            let at = Timestamp::from_millis(about + random.u64(0..60_000));
-            Spec::At(tag(random), Moment::Time(at))
-        }
-        number => Spec::Version((number - 3).try_into().unwrap()),
-    }
-}
-
-/// Labels of which some have the same name and another value, and one that no other request has.
-fn labels(random: &mut fastrand::Rng, id: &str) -> Labels {
-    let mut pairs = vec![format!("of-{}=yes", id.replace('.', "-"))];
-    for name in ["tests", "scan"] {
-        pairs.extend(sometimes(random, |random| {
-            format!("{name}={}", random.choice(["passed", "passed", "failed"]).unwrap())
-        }));
-    }
-    if pairs.len() > 1 && random.bool() {
-        pairs.remove(0);
-    }
-    Labels::parse(pairs.iter().map(String::as_str)).unwrap()
-}
-
-fn gates(random: &mut fastrand::Rng) -> Vec<Gate> {
-    let mut gates = Vec::new();
-    gates.extend(sometimes(random, tag).map(Gate::Tag));
-    if random.u8(0..6) == 0 {
-        let gate = ["label:tests=passed", "label:scan=passed", "age:1s", "age:20s", "age:100d"];
-        gates.push(random.choice(gate).unwrap().parse().unwrap());
-    }
-    gates
-}
-
-fn plan(random: &mut fastrand::Rng) -> Vec<PlannedMove> {
-    let all = PACKAGES.iter().flat_map(|package| TAGS.map(|tag| (*package, tag.parse::<TagName>().unwrap())));
-    let mut moves: Vec<_> = all
-        .map(|(package, tag)| PlannedMove {
-            package: package.parse().unwrap(),
-            tag,
-            to: Some(Spec::Latest),
-            expect: None,
-            require: Vec::new(),
-            confirm: None,
-        })
-        .collect();
-    // Mostly the same few plans, so that some are there to be taken back.
-    if random.bool() {
-        let first = moves[0].clone();
-        moves.retain(|_| random.bool());
-        for it in &mut moves {
-            it.to = (random.u8(0..6) > 0).then(|| spec(random));
-            if random.u8(0..8) == 0 {
-                it.expect = Some(version_or_none(random));
-            }
-            if it.to.is_some() && random.u8(0..8) == 0 {
-                it.require = gates(random);
-            }
-            it.confirm = sometimes(random, |_| it.tag.clone());
-        }
-        if moves.is_empty() {
-            moves.push(first);
-        }
-    }
-    moves
-}
-
 impl Act {
-    /// `id` is of the request alone.
-    pub fn draw(random: &mut fastrand::Rng, blobs: usize, id: &str) -> Self {
-        let confirm = random.u8(0..3) == 0;
-        match random.u8(0..28) {
-            0..=6 => {
-                let both = random.u8(0..8) == 0;
-                let mut tags = sometimes(random, tag).into_iter().collect::<Vec<_>>();
-                if both {
-                    tags = TAGS.map(|tag| tag.parse().unwrap()).to_vec();
-                }
-                let if_changed = random.u8(0..4) == 0;
-                let expect = if random.u8(0..6) == 0 { Some(version_or_none(random)) } else { None };
-                let labels = sometimes(random, |random| labels(random, id)).unwrap_or_default();
-                let filename = sometimes(random, |_| format!("file of {id}").parse().unwrap());
-                Self::Add {
-                    blob: random.usize(0..blobs),
-                    filename,
-                    labels,
-                    tags,
-                    if_changed,
-                    expect,
-                    confirm,
-                }
-            }
-            7..=10 => {
-                let expect = sometimes(random, version_or_none);
-                let require = gates(random);
-                Self::Tag { spec: spec(random), tag: tag(random), expect, require, confirm }
-            }
-            20 | 21 => {
-                let to = sometimes(random, |random| random.u64(1..4));
-                let expect = if random.u8(0..8) == 0 { Some(version_or_none(random)) } else { None };
-                Self::Rollback { tag: tag(random), to, expect, confirm }
-            }
-            22..=24 => Self::Apply { moves: plan(random), undo: random.u8(0..3) == 0 },
-            25 => {
-                let how = [None, None, Some(Protection::WriteOnce), Some(Protection::Confirm)];
-                Self::Protect(tag(random), random.choice(how).unwrap())
-            }
-            11 => Self::Untag { tag: tag(random), expect: sometimes(random, version_or_none), confirm },
-            change @ (12..=16 | 26) => {
-                let change = match change {
-                    12 => ReleaseChange::Yank,
-                    13 => ReleaseChange::Unyank,
-                    14 | 26 => ReleaseChange::Label(labels(random, id)),
-                    _ => ReleaseChange::Delete,
-                };
-                Self::Change(random.u64(1..5), change)
-            }
-            27 => Self::Info(random.u64(1..5)),
-            _ => Self::Read(spec(random)),
-        }
-    }
-
     /// A number for what kind of act it is, below [`Act::KINDS`].
     pub fn kind(&self) -> u32 {
         match self {
@@ -247,7 +113,7 @@ impl Act {
             Self::Tag { .. } => 1,
             Self::Rollback { .. } => 2,
             Self::Apply { .. } => 3,
-            Self::Protect(..) => 4,
+            Self::Protect { .. } => 4,
             Self::Untag { .. } => 5,
             Self::Change(_, ReleaseChange::Yank) => 6,
             Self::Change(_, ReleaseChange::Unyank) => 7,
@@ -312,7 +178,7 @@ impl Request {
             Act::Info(version) => {
                 let spec = Spec::Version(version.try_into().unwrap());
                 let release = client.ledger().release(&package, &spec).await?;
-                Ok(Answer::Info(Box::new(Release { tags: Vec::new(), ..release })))
+                Ok(Answer::Info(Box::new(Release { tags: Vec::new(), gates: Vec::new(), ..release })))
             }
             change => self.try_change(change, client, blobs).await,
         }
@@ -321,11 +187,12 @@ impl Request {
     async fn try_change(&self, act: Act, client: &Client, blobs: &[PathBuf]) -> Result<Answer, Error> {
         let (package, author) = (self.package.parse().unwrap(), self.author());
         Ok(match act {
-            Act::Add { blob, filename, labels, tags, if_changed, expect, confirm } => {
+            Act::Add { blob, filename, labels, tags, if_changed, expect, overriding, confirm } => {
                 let confirm = if confirm { tags.clone() } else { Vec::new() };
                 let request = AddRequest::new(package).author(author).labels(labels).tags(tags);
                 let mut request = request.if_changed(if_changed);
                 (request.expect_latest, request.confirm) = (expect, confirm);
+                request.overriding = overriding;
                 let input = AddInput::file(&blobs[blob]);
                 let input = match filename {
                     Some(filename) => input.filename(filename),
@@ -334,9 +201,9 @@ impl Request {
                 let (release, new) = client.add(request, input).await?;
                 Answer::Added { version: release.version.get(), new }
             }
-            Act::Tag { spec, tag, expect, require, confirm } => {
+            Act::Tag { spec, tag, expect, require, overriding, confirm } => {
                 let mut request = TagRequest::new(package, spec, tag).confirm(confirm).author(author);
-                (request.expect, request.require) = (expect, require);
+                (request.expect, request.require, request.overriding) = (expect, require, overriding);
                 Answer::Moved(Box::new(client.tag(&request).await?))
             }
             Act::Rollback { tag, to, expect, confirm } => {
@@ -348,8 +215,9 @@ impl Request {
                 let plan = Plan::new(None, moves).unwrap();
                 Answer::Applied(client.apply(&ApplyRequest::new(plan).undo(undo).author(author)).await?)
             }
-            Act::Protect(tag, protection) => {
-                let request = ProtectRequest::new(package, tag, protection).author(author);
+            Act::Protect { tag, protection, require, no_override } => {
+                let mut request = ProtectRequest::new(package, tag, protection).author(author);
+                (request.require, request.no_override) = (require, no_override);
                 Answer::Moved(Box::new(client.protect(&request).await?))
             }
             Act::Untag { tag, expect, confirm } => {

@@ -43,6 +43,8 @@ pub enum Mutant {
     NoActiveCheck,
     /// A tag is overwritten by a client that has not read it, under a head that is not checked.
     NoTagRevision,
+    /// The gates that are kept with a tag are not seen.
+    NoStandingGates,
     /// The store's 409 is read as "it is there".
     ConflictMeansPresent,
     /// The collector deletes, and condemns afterwards.
@@ -69,7 +71,7 @@ impl Mutant {
         matches!(self, Self::NoOwnerCheck | Self::NoEpochOfOwner)
     }
 
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::NoGeneration,
         Self::UnconditionalKeep,
         Self::NoRevision,
@@ -83,6 +85,7 @@ impl Mutant {
         Self::NoTagCheck,
         Self::NoActiveCheck,
         Self::NoTagRevision,
+        Self::NoStandingGates,
         Self::ConflictMeansPresent,
         Self::DeletesBeforeCondemning,
         Self::CollectorIgnoresRefs,
@@ -125,6 +128,20 @@ fn is_fence(transaction: &Transaction) -> bool {
     transaction.actions().iter().filter_map(kind).any(|kind| kind == "fence")
 }
 
+/// A tag as if it had no gates.
+fn without_gates(mut item: Item) -> Item {
+    item.retain(|name, _| !["gates", "no_override"].contains(&name.as_str()));
+    match item.get("protection").and_then(Value::as_str) {
+        Some("gates") => drop(item.remove("protection")),
+        Some(word) => {
+            let word = word.trim_end_matches("-gates").to_owned();
+            item.insert("protection".to_owned(), word.into());
+        }
+        None => {}
+    }
+    item
+}
+
 impl Mutated {
     /// `before` is shared by all clients: what is stale is so for each of them.
     pub fn new(
@@ -152,6 +169,7 @@ impl Mutated {
                 item
             }),
             Mutant::NoKeys if key.sk.starts_with("K#") => None,
+            Mutant::NoStandingGates if key.sk.starts_with("t#") => item.map(without_gates),
             Mutant::NoGeneration if is_blob(key) => item.filter(|item| item["state"] == "kept"),
             _ => item,
         }
@@ -169,7 +187,8 @@ impl Mutated {
             Mutant::UnconditionalKeep | Mutant::NoGeneration => is_blob(&action.key),
             _ => false,
         };
-        if free || self.mutant == Mutant::NoTagRevision && action.key.sk.starts_with("t#") {
+        let tag = matches!(self.mutant, Mutant::NoTagRevision | Mutant::NoStandingGates);
+        if free || tag && action.key.sk.starts_with("t#") {
             action.condition = Condition::Always;
         }
     }

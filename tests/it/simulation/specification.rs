@@ -13,14 +13,14 @@ use super::{
 };
 use sacker::{
     model::{
-        Expectation, Labels, PlannedMove, Protection, Release, ReleaseChange, State, TagKind, TagMove,
-        TagName, Timestamp,
+        Expectation, Gate, Gates, Labels, Override, PlannedMove, Protection, Release, ReleaseChange, State,
+        TagKind, TagMove, TagName, Timestamp,
     },
     table::Item,
 };
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A file that can be added.
 #[derive(Debug, Clone)]
@@ -85,6 +85,17 @@ struct Version {
     item: Item,
 }
 
+/// The protection of a tag, with its gates by their text.
+#[derive(Debug, Clone, PartialEq, Default)]
+struct Standing {
+    protection: Option<Protection>,
+    gates: BTreeSet<String>,
+    no_override: bool,
+}
+
+/// The reason for an override, and the gates that were closed.
+type Overridden = (String, BTreeSet<String>);
+
 #[derive(Debug, Clone)]
 struct Event {
     tag: TagName,
@@ -92,7 +103,8 @@ struct Event {
     version: Option<u64>,
     previous: Option<u64>,
     back: Option<u64>,
-    protection: Option<Protection>,
+    standing: Standing,
+    overridden: Option<Overridden>,
     /// The plan that it was a move of.
     plan: Option<usize>,
     who: String,
@@ -185,7 +197,8 @@ pub struct Put {
     kind: TagKind,
     pub version: Option<u64>,
     pub back: Option<u64>,
-    protection: Option<Protection>,
+    standing: Standing,
+    overridden: Option<Overridden>,
 }
 
 /// The point from which a request is looked at.
@@ -298,8 +311,18 @@ fn shown(package: &str, rev: u64, event: &Event) -> TagMove {
         moved_at: Timestamp::from_millis(event.when),
         moved_by: event.who.parse().unwrap(),
         message: event.message.as_ref().map(|message| message.parse().unwrap()),
-        protection: event.protection,
+        protection: event.standing.protection,
+        gates: Gates::new(parsed(&event.standing.gates)).unwrap(),
+        no_override: event.standing.no_override,
+        overridden: event.overridden.as_ref().map(|(why, gates)| Override {
+            why: why.parse().unwrap(),
+            gates: Gates::new(parsed(gates)).unwrap(),
+        }),
     }
+}
+
+fn parsed(gates: &BTreeSet<String>) -> impl Iterator<Item = Gate> {
+    gates.iter().map(|gate| gate.parse().unwrap())
 }
 
 /// A version as it is shown, but for the tags on it.
@@ -326,6 +349,7 @@ fn release(package: &str, version: &Version) -> Release {
         added_by: text("who").unwrap().parse().unwrap(),
         tags: Vec::new(),
         rev: None,
+        gates: Vec::new(),
     }
 }
 
@@ -339,8 +363,16 @@ fn asked(request: &Request, files: &[File]) -> (String, String) {
         Act::Rollback { tag, to: None, .. } => (tags, format!("rollback {tag}")),
         Act::Rollback { tag, to: Some(to), .. } => (tags, format!("rollback {tag} --to {to}")),
         Act::Untag { tag, .. } => (tags, format!("untag {tag}")),
-        Act::Protect(tag, None) => (tags, format!("unprotect {tag}")),
-        Act::Protect(tag, Some(protection)) => (tags, format!("protect {tag} --{protection}")),
+        Act::Protect { tag, protection: None, require, .. } if require.is_empty() => {
+            (tags, format!("unprotect {tag}"))
+        }
+        Act::Protect { tag, protection, require, no_override } => {
+            let kind = protection.map(|protection| format!(" --{protection}")).unwrap_or_default();
+            let gates: BTreeSet<_> = require.iter().map(|gate| format!(" --require {gate}")).collect();
+            let gates: String = gates.into_iter().collect();
+            let last = if *no_override { " --no-override" } else { "" };
+            (tags, format!("protect {tag}{kind}{gates}{last}"))
+        }
         Act::Apply { moves, undo } => {
             let line = |it: &PlannedMove| {
                 let to = it.to.as_ref().map_or("none".to_owned(), ToString::to_string);

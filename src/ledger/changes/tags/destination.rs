@@ -1,16 +1,19 @@
 //! The target of a move, and whether the move is allowed. Pure: over what was read.
 
-use super::log::{Allowed, RollbackLink, allow};
+use super::{
+    gates::{Forward, Passed},
+    log::{Allowed, RollbackLink, allow},
+};
 use crate::{
     ledger::{
         Conflict, Error, NotFound, Refused, TableLedger,
         engine::operation::Context,
         error::no_version,
-        reads::past::back_by,
+        reads::{gates::Candidate, past::back_by},
         schema::{self, BlobFields, TagEvent, TagItem, VersionItem},
         snapshot::{Lookup, Snapshot},
     },
-    model::{Expectation, Gate, PackageName, Spec, State, TagKind, TagName, Version},
+    model::{Expectation, Gate, Message, PackageName, Spec, State, TagKind, TagName, Version},
     table::{Action, Change, Condition, Key},
 };
 
@@ -25,6 +28,8 @@ pub(in crate::ledger) struct Move {
     pub to: Destination,
     pub expect: Option<Expectation>,
     pub require: Vec<Gate>,
+    /// The reason for passing over standing gates.
+    pub overriding: Option<Message>,
     pub confirmed: bool,
 }
 
@@ -82,8 +87,8 @@ impl Move {
             Destination::Off | Destination::Back => Vec::new(),
         });
         keys.extend(self.require.iter().filter_map(|gate| match gate {
-            Gate::Tag(tag) => Some(schema::tag_key(package, tag)),
-            Gate::Label { .. } | Gate::Age(_) => None,
+            Gate::Tag(tag) | Gate::Soak { tag, .. } | Gate::Was(tag) => Some(schema::tag_key(package, tag)),
+            Gate::Label { .. } | Gate::Age(_) | Gate::Other(_) => None,
         }));
         keys
     }
@@ -104,12 +109,15 @@ impl Move {
             Destination::Spec(spec) => !matches!(spec, Spec::Version(_)),
             Destination::Fixed(..) | Destination::Off | Destination::Back | Destination::Earlier(..) => false,
         };
-        promotes || self.require.iter().any(|gate| matches!(gate, Gate::Tag(_)))
+        promotes || self.require.iter().any(|gate| matches!(gate, Gate::Tag(_) | Gate::Soak { .. } | Gate::Was(_)))
     }
 
     /// Returns the maximum number of its actions in a transaction, in addition to the head of the package's tags.
     pub(in crate::ledger) fn actions(&self) -> usize {
         match self.to {
+            // A label that is passed over is checked in the version's item.
+            Destination::Spec(Spec::Tag(_)) if self.overriding.is_some() => 3,
+            Destination::Spec(Spec::Latest) if self.overriding.is_some() => 4,
             Destination::Spec(Spec::Tag(_)) | Destination::Off => 2,
             _ => 3,
         }
@@ -288,6 +296,33 @@ impl Move {
     }
 }
 
+impl Move {
+    /// Checks the gates of the move for a version. A move back passes the standing gates, and has none of its own.
+    fn gates(
+        &self,
+        before: Option<&TagItem>,
+        version: Version,
+        seen: &Snapshot,
+        context: &Context<'_>,
+    ) -> Result<Lookup<Passed>, Error> {
+        match self.to {
+            Destination::Off | Destination::Back | Destination::Earlier(..) => {
+                return Ok(Lookup::Ready(Passed::back()));
+            }
+            Destination::Spec(_) | Destination::Fixed(..) => {}
+        }
+        let forward = Forward {
+            package: &self.package,
+            tag: &self.tag,
+            before,
+            candidate: Candidate::Existing(version),
+            require: &self.require,
+            overriding: self.overriding.as_ref(),
+        };
+        forward.pass(seen, context)
+    }
+}
+
 /// The decision for one tag.
 pub(in crate::ledger) enum Decision<'a> {
     /// The tag stays where it is, as long as this check holds.
@@ -313,8 +348,8 @@ impl Move {
         if let (Some(before), Some(version)) = (&before, self.fixed())
             && before.version == Some(version)
         {
-            return Ok(match self.gates(version, seen, context)? {
-                Lookup::Ready(()) => Lookup::Ready(Decision::Stay(Box::new(before.clone()), None)),
+            return Ok(match self.gates(Some(before), version, seen, context)? {
+                Lookup::Ready(_) => Lookup::Ready(Decision::Stay(Box::new(before.clone()), None)),
                 Lookup::Missing(keys) => Lookup::Missing(keys),
             });
         }
@@ -323,16 +358,18 @@ impl Move {
             Lookup::Missing(keys) => return Ok(Lookup::Missing(keys)),
         };
         let version = target.as_ref().map(|target| target.version);
-        if let Some(version) = version
-            && let Lookup::Missing(keys) = self.gates(version, seen, context)?
-        {
-            return Ok(Lookup::Missing(keys));
-        }
+        let passed = match version {
+            None => Passed::back(),
+            Some(version) => match self.gates(before.as_ref(), version, seen, context)? {
+                Lookup::Ready(passed) => passed,
+                Lookup::Missing(keys) => return Ok(Lookup::Missing(keys)),
+            },
+        };
         if let Some(before) = before.filter(|before| before.version == version) {
             let check = target.and_then(|target| target.check);
             return Ok(Lookup::Ready(Decision::Stay(Box::new(before), check)));
         }
-        let allowed = Box::new(allow(package, tag, self.confirmed, seen)?);
+        let allowed = Box::new(allow(package, tag, self.confirmed, passed, seen)?);
         Ok(Lookup::Ready(match target {
             Some(target) => Decision::Put(allowed, Box::new(target)),
             None => Decision::TakeOff(allowed, RollbackLink::Previous),

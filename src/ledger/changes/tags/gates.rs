@@ -1,89 +1,109 @@
-//! The gates of a move. Pure: over what was read.
+//! The gates of a move: those of the request, and those that are kept with the tag. Pure: over what was read.
 
-use super::destination::Move;
 use crate::{
     ledger::{
         Error, GateFailure, Refused,
-        clock::Now,
         engine::operation::Context,
-        error::no_version,
-        schema::{self, TagItem, is_ahead},
-        snapshot::{FixedVersion, Lookup, Snapshot},
+        reads::gates::{Candidate, check},
+        schema::{self, TagItem},
+        snapshot::{Lookup, Snapshot},
     },
-    model::{Gate, Length, Version},
+    model::{Gate, GateCheck, Gates, Message, Override, PackageName, Protection, TagName},
+    table::{Action, Change, Condition},
 };
-use std::time::Duration;
 
-impl Move {
-    /// Checks the gates for a version. The value of a label or an age, once read, is permanent; a tag's version follows
-    /// from the head.
-    pub(super) fn gates(
-        &self,
-        version: Version,
-        seen: &Snapshot,
-        context: &Context<'_>,
-    ) -> Result<Lookup<()>, Error> {
-        if self.require.is_empty() {
-            return Ok(Lookup::Ready(()));
-        }
-        let package = &self.package;
-        let key = schema::version_key(package, version.get());
-        if !seen.contains(&key) {
-            return Ok(Lookup::Missing(vec![key]));
-        }
-        let item = seen.version(&key)?.ok_or_else(|| no_version(package, version, None))?;
-        let mut failed = Vec::new();
-        for gate in &self.require {
-            let found = match gate {
-                Gate::Label { name, value } => match seen.label(&key, name)? {
-                    Some(actual) if actual == *value => continue,
-                    Some(actual) => format!("it has {name}={actual}"),
-                    None => format!("it has no label {name}"),
-                },
-                Gate::Tag(tag) => {
-                    let actual: Option<TagItem> = seen.get(&schema::tag_key(package, tag))?;
-                    match actual.and_then(|actual| actual.version) {
-                        Some(actual) if actual == version => continue,
-                        Some(actual) => format!("{tag} is on {actual}"),
-                        None => format!("{tag} is on no version"),
-                    }
-                }
-                Gate::Age(least) => {
-                    let seconds = |age: Duration| Length::from(Duration::from_secs(age.as_secs()));
-                    match age(&item, context.now) {
-                        Ok(age) if age >= least.as_duration() => continue,
-                        Ok(age) => format!("it was added {} ago", seconds(age)),
-                        Err(unknown) => unknown,
-                    }
-                }
-            };
-            failed.push(GateFailure { gate: gate.clone(), found });
-        }
-        if failed.is_empty() {
-            return Ok(Lookup::Ready(()));
-        }
-        let (package, tag) = (package.clone(), self.tag.clone());
-        Err(Refused::Gates { package, tag, version, failed }.into())
+/// The proof that the standing gates of a tag were checked for a move, or that the move need not pass them.
+#[derive(Debug)]
+pub(in crate::ledger) struct Passed {
+    /// The standing gates that the move passes over.
+    pub overridden: Option<Override>,
+    /// The check that the version still lacks the labels whose gates are passed over.
+    pub pin: Option<Action>,
+}
+
+impl Passed {
+    /// The proof for a change that moves a tag back or takes it off. The version that a tag goes back to passed the
+    /// gates when the tag was put on it.
+    pub(in crate::ledger) fn back() -> Self {
+        Self { overridden: None, pin: None }
     }
 }
 
-/// Returns the age of a version as a gate counts it, or the reason why it is not known.
-fn age(item: &FixedVersion, now: Now) -> Result<Duration, String> {
-    let added = match item.clock {
-        None => item.when,
-        // That clock was corrected by the server, as this one is.
-        Some(clock) if now.of_server => clock,
-        Some(clock) => {
-            let when = item.when;
-            return Err(format!(
-                "its age is not known: it was recorded at {when} by a clock that showed {clock}, and one of them is wrong"
-            ));
+/// A move forward of a tag, whose gates are to be checked.
+pub(in crate::ledger) struct Forward<'a> {
+    pub package: &'a PackageName,
+    pub tag: &'a TagName,
+    /// The tag as it is.
+    pub before: Option<&'a TagItem>,
+    pub candidate: Candidate<'a>,
+    /// The gates of the request, which can't be overridden.
+    pub require: &'a [Gate],
+    /// The reason for passing over standing gates.
+    pub overriding: Option<&'a Message>,
+}
+
+impl Forward<'_> {
+    /// Checks the gates of the request, and the standing gates if the tag is not on the version already.
+    ///
+    /// # Errors
+    /// [`Refused::Gates`], which names every gate that failed.
+    pub(in crate::ledger) fn pass(
+        &self,
+        seen: &Snapshot,
+        context: &Context<'_>,
+    ) -> Result<Lookup<Passed>, Error> {
+        let Self { package, tag, before, candidate, require, overriding } = *self;
+        let version = candidate.version();
+        let moved = before.filter(|before| before.version != Some(version));
+        let standing = standing(package, moved)?;
+        let asked = require.iter().map(|gate| (gate, false));
+        let kept = standing.iter().filter(|gate| !require.contains(gate)).map(|gate| (gate, true));
+        let checks = match check(package, candidate, kept.chain(asked), seen, context.now)? {
+            Lookup::Ready(checks) => checks,
+            Lookup::Missing(keys) => return Ok(Lookup::Missing(keys)),
+        };
+        let failed: Vec<_> = checks.into_iter().filter(|check| !check.passed).collect();
+        let no_override = moved.is_some_and(|moved| moved.no_override);
+        let may_override = overriding.is_some() && !no_override;
+        let (over, failed): (Vec<_>, Vec<_>) =
+            failed.into_iter().partition(|check| check.standing && may_override);
+        if !failed.is_empty() {
+            let no_override = no_override && failed.iter().any(|check| check.standing);
+            let failed = failed.into_iter().map(GateFailure::from).collect();
+            let (package, tag) = (package.clone(), tag.clone());
+            return Err(Refused::Gates { package, tag, version, failed, no_override }.into());
         }
-    };
-    if is_ahead(added, now.at) {
-        return Err(format!(
-            "its age is not known: it is recorded at {added}, later than now, so a clock is or was wrong"
-        ));
+        let pin = self.pin(&over, seen);
+        let gates: Gates = over.into_iter().map(|check| check.gate).collect();
+        let overridden =
+            overriding.filter(|_| !gates.is_empty()).map(|why| Override { why: why.clone(), gates });
+        Ok(Lookup::Ready(Passed { overridden, pin }))
     }
-    Ok(now.at.since(added))
+
+    /// Returns the check that the labels of an existing version are as they were read, if a gate for one that it lacks
+    /// is passed over.
+    fn pin(&self, over: &[GateCheck], seen: &Snapshot) -> Option<Action> {
+        let Candidate::Existing(version) = self.candidate else { return None };
+        let of_label = |check: &GateCheck| matches!(check.gate, Gate::Label { .. });
+        let key = schema::version_key(self.package, version.get());
+        let item = over.iter().any(of_label).then(|| seen.item(&key))??;
+        let condition = Condition::same("more_labels", item);
+        Some(Action { key, condition, change: Change::Check })
+    }
+}
+
+/// Returns the standing gates of a tag.
+///
+/// # Errors
+/// [`Error::Damaged`] if its protection says that it has gates and there are none, or the reverse.
+fn standing(package: &PackageName, before: Option<&TagItem>) -> Result<Gates, Error> {
+    let Some(before) = before else { return Ok(Gates::default()) };
+    let unknown = matches!(before.protection, Some(Protection::Other(_)));
+    if !unknown && before.protection.is_some_and(Protection::has_gates) == before.gates.is_empty() {
+        return Err(Error::Damaged {
+            what: format!("the ledger's item {}", schema::tag_key(package, &before.tag)),
+            why: "its protection and its gates contradict each other".to_owned(),
+        });
+    }
+    Ok(before.gates.clone())
 }

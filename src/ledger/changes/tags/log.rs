@@ -1,5 +1,6 @@
 //! Appending entries to a package's tag log, as part of a transaction; and reading one back.
 
+use super::gates::Passed;
 use crate::{
     ledger::{
         Author, Error, Refused,
@@ -8,12 +9,12 @@ use crate::{
             operation::{Context, OutcomeRef},
         },
         schema::{
-            self, BlobFields, PlanEntries, START, TagEvent, TagHead, TagItem, chained, encode, stamp,
+            self, BlobFields, PlanEntries, START, TagEvent, TagHead, TagItem, chained, encode, gated, stamp,
             still_at,
         },
         snapshot::{Lookup, Snapshot},
     },
-    model::{PackageName, Protection, TagKind, TagMove, TagName, Timestamp, Version, Word},
+    model::{Gates, Override, PackageName, Protection, TagKind, TagMove, TagName, Timestamp, Version, Word},
     table::{Action, Change, Condition, Item, Key},
 };
 use std::collections::BTreeSet;
@@ -22,6 +23,7 @@ use std::collections::BTreeSet;
 pub(in crate::ledger) struct Allowed<'a> {
     tag: &'a TagName,
     before: Option<TagItem>,
+    passed: Passed,
 }
 
 /// Checks that a tag may be moved.
@@ -32,18 +34,21 @@ pub(in crate::ledger) fn allow<'a>(
     package: &PackageName,
     tag: &'a TagName,
     confirmed: bool,
+    passed: Passed,
     seen: &Snapshot,
 ) -> Result<Allowed<'a>, Error> {
     let before: Option<TagItem> = seen.get(&schema::tag_key(package, tag))?;
     let protection = before.as_ref().and_then(|before| {
         before.protection.filter(|protection| match protection {
-            Protection::WriteOnce => before.version.is_some(),
-            Protection::Confirm => !confirmed,
+            Protection::WriteOnce | Protection::WriteOnceGates => before.version.is_some(),
+            Protection::Confirm | Protection::ConfirmGates => !confirmed,
+            // A move has passed the gates.
+            Protection::Gates => false,
             Protection::Other(_) => true,
         })
     });
     match protection {
-        None => Ok(Allowed { tag, before }),
+        None => Ok(Allowed { tag, before, passed }),
         Some(Protection::Other(word)) => Err(unknown_protection(package, tag, word)),
         Some(protection) => {
             Err(Refused::Protected { package: package.clone(), tag: tag.clone(), protection }.into())
@@ -77,7 +82,27 @@ struct Entry<'a> {
     kind: TagKind,
     target: Option<(Version, BlobFields)>,
     back: Option<u64>,
-    protection: Option<Protection>,
+    standing: Standing,
+    overridden: Option<Override>,
+    top: Option<u64>,
+}
+
+/// The protection of a tag, with its gates.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(in crate::ledger) struct Standing {
+    pub protection: Option<Protection>,
+    pub gates: Gates,
+    pub no_override: bool,
+}
+
+impl Standing {
+    pub fn of(item: Option<&TagItem>) -> Self {
+        item.map_or_else(Self::default, |item| Self {
+            protection: item.protection,
+            gates: item.gates.clone(),
+            no_override: item.no_override,
+        })
+    }
 }
 
 /// Changes of one package's tags under one head, to be committed together.
@@ -145,7 +170,8 @@ impl<'a> TagLog<'a> {
         target: Option<(Version, BlobFields)>,
         link: RollbackLink,
     ) -> TagMove {
-        let Allowed { tag, before } = allowed;
+        let Allowed { tag, before, passed: Passed { overridden, pin } } = allowed;
+        self.actions.extend(pin);
         let (kind, back) = match link {
             RollbackLink::Previous if target.is_some() => {
                 (TagKind::Move, before.as_ref().map(|before| before.set))
@@ -153,8 +179,9 @@ impl<'a> TagLog<'a> {
             RollbackLink::Previous => (TagKind::Untag, before.as_ref().map(|before| before.set)),
             RollbackLink::From(back) => (TagKind::Rollback, back),
         };
-        let protection = before.as_ref().and_then(|before| before.protection);
-        self.append(Entry { tag, before, kind, target, back, protection })
+        let standing = Standing::of(before.as_ref());
+        let top = top_after(before.as_ref(), target.as_ref().map(|(version, _)| *version));
+        self.append(Entry { tag, before, kind, target, back, standing, overridden, top })
     }
 
     /// Changes the protection of a tag, and leaves the tag on its version.
@@ -162,16 +189,19 @@ impl<'a> TagLog<'a> {
         &mut self,
         tag: &'a TagName,
         before: Option<TagItem>,
-        protection: Option<Protection>,
+        standing: Standing,
     ) -> TagMove {
-        let kind = if protection.is_some() { TagKind::Protect } else { TagKind::Unprotect };
+        let kind = if standing.protection.is_some() { TagKind::Protect } else { TagKind::Unprotect };
         let target = before.as_ref().and_then(|before| before.version.zip(before.blob.clone()));
         let back = before.as_ref().and_then(|before| before.back);
-        self.append(Entry { tag, before, kind, target, back, protection })
+        let top = top_after(before.as_ref(), None);
+        self.append(Entry { tag, before, kind, target, back, standing, overridden: None, top })
     }
 
     fn append(&mut self, entry: Entry<'_>) -> TagMove {
-        let Entry { tag, before, kind, target, back, protection } = entry;
+        let Entry { tag, before, kind, target, back, standing, overridden, top } = entry;
+        let Standing { protection, gates, no_override } = standing;
+        gated::record(&mut self.rest, tag, protection);
         let author = self.context.author;
         self.rev += 1;
         let (when, clock) = stamp(self.context.now.at, self.when);
@@ -184,6 +214,10 @@ impl<'a> TagLog<'a> {
             version,
             back,
             protection,
+            gates,
+            no_override,
+            overridden,
+            top,
             led_by: if moves.is_empty() { self.led_by.clone() } else { PlanEntries::new() },
             moves,
             who: author.who(),
@@ -194,6 +228,7 @@ impl<'a> TagLog<'a> {
             rev: self.rev,
             chain: String::new(),
         };
+        let overridden = event.overridden.clone();
         let event_key = schema::tag_event_key(self.package, self.rev);
         let (entry, chain) = chained(&self.chain, &event_key, encode(&event));
         let rest = before.as_ref().map(|before| before.rest.clone()).unwrap_or_default();
@@ -203,8 +238,8 @@ impl<'a> TagLog<'a> {
             // from.
             Some(before) => {
                 let before = encode(before);
-                let same = ["set", "version", "back", "protection"].map(|it| Condition::same(it, &before));
-                Condition::All(same.into())
+                let same = ["set", "version", "back", "protection", "gates", "no_override", "top"];
+                Condition::All(same.map(|it| Condition::same(it, &before)).into())
             }
             None => Condition::Absent,
         };
@@ -212,7 +247,7 @@ impl<'a> TagLog<'a> {
         self.actions.push(put(schema::tag_key(self.package, tag), unmoved, encode(&item)));
         self.actions.push(put(event_key, Condition::Absent, entry));
         (self.chain, self.when) = (chain, Some(when));
-        item.into_move(self.package)
+        TagMove { overridden, ..item.into_move(self.package) }
     }
 
     /// Returns the actions: the advanced head and then the entries; or none, if none was appended.
@@ -231,6 +266,13 @@ impl<'a> TagLog<'a> {
         let key = schema::head_key(&schema::tags(self.package));
         Action { key, condition: still_at(self.seen_rev), change: Change::Check }
     }
+}
+
+/// Returns the highest version that a tag was on, after an event that puts it on this one; `None` if an older release
+/// has moved the tag, so that the highest version before is not known.
+fn top_after(before: Option<&TagItem>, version: Option<Version>) -> Option<u64> {
+    let so_far = before.map_or(Some(0), TagItem::top)?;
+    Some(version.map_or(so_far, |version| version.get().max(so_far)))
 }
 
 /// Returns the items that a change of tags depends on: the heads, these items, and those that its key refers to.
@@ -252,7 +294,7 @@ pub(super) fn reads(
 
 /// Returns the move of a tag that stays on its version.
 pub(super) fn stayed(of: TagMove) -> TagMove {
-    TagMove { previous: of.version, ..of }
+    TagMove { previous: of.version, overridden: None, ..of }
 }
 
 /// Returns the outcome that an entry records for one tag.

@@ -1,7 +1,7 @@
 //! Changes of tags.
 
 pub(in crate::ledger) mod destination;
-mod gates;
+pub(in crate::ledger) mod gates;
 pub(in crate::ledger) mod log;
 pub(in crate::ledger) mod moves;
 pub(in crate::ledger) mod one_move;

@@ -117,10 +117,11 @@ impl Operation for OneMove {
 impl TableLedger {
     /// Implements [`Ledger::tag`](crate::ledger::Ledger::tag).
     pub(in crate::ledger) async fn move_tag(&self, request: &TagRequest) -> Result<TagMove, Error> {
-        let TagRequest { package, spec, tag, expect, require, confirm, author } = request.clone();
+        let TagRequest { package, spec, tag, expect, require, overriding, confirm, author } = request.clone();
         let moved = async {
             let to = self.destination(&package, &spec).await.map_err(|error| error.unresolved(&author))?;
-            let the_move = Move { package: package.clone(), tag, to, expect, require, confirmed: confirm };
+            let package = package.clone();
+            let the_move = Move { package, tag, to, expect, require, overriding, confirmed: confirm };
             self.move_one(the_move, &author).await
         };
         match moved.await {
@@ -133,8 +134,8 @@ impl TableLedger {
     pub(in crate::ledger) async fn take_tag_off(&self, request: &UntagRequest) -> Result<TagMove, Error> {
         let UntagRequest { package, tag, expect, confirm, author } = request.clone();
         let spec = Spec::Tag(tag.clone());
-        let the_move =
-            Move { package, tag, to: Destination::Off, expect, require: Vec::new(), confirmed: confirm };
+        let (to, require, overriding) = (Destination::Off, Vec::new(), None);
+        let the_move = Move { package, tag, to, expect, require, overriding, confirmed: confirm };
         match self.move_one(the_move, &author).await {
             Ok(moved) => Ok(moved),
             Err(error) => Err(self.explain(&request.package, &spec, error).await),
@@ -153,8 +154,8 @@ impl TableLedger {
                     Destination::Earlier(version, found.map_err(|error| error.unresolved(&author))?)
                 }
             };
-            let (package, require) = (package.clone(), Vec::new());
-            let the_move = Move { package, tag, to, expect, require, confirmed: confirm };
+            let (package, require, overriding) = (package.clone(), Vec::new(), None);
+            let the_move = Move { package, tag, to, expect, require, overriding, confirmed: confirm };
             self.move_one(the_move, &author).await
         };
         match moved.await {

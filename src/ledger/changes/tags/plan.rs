@@ -57,6 +57,7 @@ impl TableLedger {
                 to,
                 expect: planned.expect,
                 require: planned.require.clone(),
+                overriding: planned.overriding.clone(),
                 confirmed: planned.confirm.as_ref() == Some(&planned.tag),
             });
         }

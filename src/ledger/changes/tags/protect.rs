@@ -1,6 +1,6 @@
 //! Protecting a tag, and removing its protection.
 
-use super::log::{TagLog, reads, recall_one, stayed, unknown_protection};
+use super::log::{Standing, TagLog, reads, recall_one, stayed, unknown_protection};
 use crate::{
     ledger::{
         Error, NotFound, ProtectRequest, Refused,
@@ -11,9 +11,39 @@ use crate::{
         schema::{self, PlanEntries, TagItem},
         snapshot::{Lookup, Snapshot},
     },
-    model::{PackageName, Protection, TagMove},
+    model::{Gates, PackageName, Protection, TagMove},
     table::Key,
 };
+
+impl ProtectRequest {
+    /// Returns the protection that a tag has after the request: it only ever adds to the present one.
+    fn joined(&self, current: &Standing) -> Result<Standing, Error> {
+        let (package, tag) = (&self.package, &self.tag);
+        let (had, wanted) = (base(current.protection), base(self.protection));
+        // Replacing one kind by another would silently weaken the protection.
+        if let (Some(_), Some(_), Some(protection)) = (had, wanted, current.protection)
+            && had != wanted
+        {
+            let (package, tag) = (package.clone(), tag.clone());
+            return Err(Refused::Protected { package, tag, protection }.into());
+        }
+        let gates = current.gates.with(self.require.iter().cloned()).map_err(|invalid| {
+            let (package, tag) = (package.clone(), tag.clone());
+            Refused::TooManyGates { package, tag, why: invalid.to_string() }
+        })?;
+        let kind = had.or(wanted);
+        if gates.is_empty() {
+            return Ok(Standing { protection: kind, gates, no_override: false });
+        }
+        let no_override = current.no_override || self.no_override;
+        Ok(Standing { protection: Some(Protection::gates_and(kind)), gates, no_override })
+    }
+}
+
+/// Returns the kind of a protection, apart from gates.
+fn base(protection: Option<Protection>) -> Option<Protection> {
+    protection.and_then(Protection::without_gates)
+}
 
 impl Operation for ProtectRequest {
     type Outcome = TagMove;
@@ -23,10 +53,19 @@ impl Operation for ProtectRequest {
     }
 
     fn request_text(&self) -> String {
-        match self.protection {
-            Some(protection) => format!("protect {} --{protection}", self.tag),
-            None => format!("unprotect {}", self.tag),
+        let tag = &self.tag;
+        let mut text = match self.protection {
+            Some(protection) => format!("protect {tag} --{protection}"),
+            None if self.require.is_empty() => format!("unprotect {tag}"),
+            None => format!("protect {tag}"),
+        };
+        for gate in &Gates::new(self.require.clone()).unwrap_or_default() {
+            text.extend([" --require ", &gate.to_string()]);
         }
+        if self.no_override {
+            text.push_str(" --no-override");
+        }
+        text
     }
 
     fn log(&self) -> String {
@@ -49,7 +88,7 @@ impl Operation for ProtectRequest {
     }
 
     fn plan(&self, seen: &Snapshot, context: &Context<'_>) -> Result<Step<TagMove>, Error> {
-        let Self { package, tag, protection, .. } = self;
+        let Self { package, tag, .. } = self;
         if !seen.has_package(package)? {
             return Err(NotFound::Package(package.clone()).into());
         }
@@ -57,14 +96,16 @@ impl Operation for ProtectRequest {
         if let Some(Protection::Other(word)) = before.as_ref().and_then(|before| before.protection) {
             return Err(unknown_protection(package, tag, word));
         }
-        if before.is_none() && protection.is_none() {
+        let removes = self.protection.is_none() && self.require.is_empty();
+        if before.is_none() && removes {
             return Err(NotFound::Tag { package: package.clone(), tag: tag.clone() }.into());
         }
         let mut entries = TagLog::open(package, seen, context)?;
         let heads = vec![entries.seen_head()];
-        let current = before.as_ref().and_then(|before| before.protection);
-        match (before, current) {
-            (Some(before), current) if current == *protection => {
+        let current = Standing::of(before.as_ref());
+        let wanted = if removes { Standing::default() } else { self.joined(&current)? };
+        match before {
+            Some(before) if current == wanted => {
                 let entry = schema::tag_event_key(package, before.set);
                 let outcome = stayed(before.into_move(package));
                 Ok(Step::Unchanged {
@@ -75,14 +116,9 @@ impl Operation for ProtectRequest {
                     checks: Vec::new(),
                 })
             }
-            // Replacing one kind by another would silently weaken the protection.
-            (_, Some(current)) if protection.is_some() => {
-                let (package, tag) = (package.clone(), tag.clone());
-                Err(Refused::Protected { package, tag, protection: current }.into())
-            }
-            (before, _) => {
+            before => {
                 let (slot, number) = (entries.first_slot(), entries.seen_rev() + 1);
-                let outcome = entries.protect(tag, before, *protection);
+                let outcome = entries.protect(tag, before, wanted);
                 let (actions, entry) = (entries.close(), slot.clone());
                 let (unchanged, moves) = (false, PlanEntries::new());
                 Ok(Step::Commit(Proposal { actions, heads, slot, number, entry, unchanged, moves, outcome }))
@@ -100,7 +136,17 @@ impl Operation for ProtectRequest {
             Lookup::Ready(found) => found,
             Lookup::Missing(keys) => return Ok(Step::Read(keys)),
         };
-        if found.tag == self.tag && found.protection == self.protection {
+        let is_removed = self.protection.is_none() && self.require.is_empty();
+        let is_as_wanted = match found.protection {
+            None => is_removed,
+            Some(protection) => {
+                let same = self.protection.is_none_or(|wanted| base(Some(wanted)) == base(Some(protection)));
+                let has = |gate| found.gates.iter().any(|it| it == gate);
+                let strict = !self.no_override || self.require.is_empty() || found.no_override;
+                !is_removed && same && self.require.iter().all(has) && strict
+            }
+        };
+        if found.tag == self.tag && is_as_wanted {
             return Ok(Step::Done(found));
         }
         Err(used_for(format!("{} {}", found.kind, found.tag), self, context))

@@ -2,6 +2,7 @@
 
 use super::{
     destination::{Decision, Move},
+    gates::Passed,
     log::{RollbackLink, allow, reads},
     moves::{all_or_failures, check_size, fingerprint},
     plan_entries::{self, append, leaders as led_by, name, packages, recall_plan},
@@ -120,7 +121,7 @@ fn decide<'a>(
     if event.op != leader.op {
         return Ok(Lookup::Ready(Decision::Stay(Box::new(item.clone()), None)));
     }
-    let allowed = || allow(package, tag, *confirmed, seen).map(Box::new);
+    let allowed = || allow(package, tag, *confirmed, Passed::back(), seen).map(Box::new);
     let before = match event.back {
         None => None,
         Some(rev) => {

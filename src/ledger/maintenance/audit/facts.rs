@@ -3,7 +3,7 @@
 
 use crate::{
     ledger::schema::{self, ReleaseEventKind, log},
-    model::{Labels, OpId, Protection, State, TagKind, Timestamp, Version},
+    model::{Gates, Labels, OpId, Protection, State, TagKind, Timestamp, Version},
     table::{Item, Key, canonical_object},
 };
 use serde_json::Value;
@@ -240,6 +240,17 @@ pub(super) struct TagFact {
     pub version: Option<Version>,
     pub back: Option<u64>,
     pub protection: Option<Protection>,
+    pub gates: Packed,
+    /// The highest version that its tag was on so far, as it says.
+    pub top: Option<u64>,
+}
+
+/// Packs the standing gates of a tag as text; none if it has none.
+pub(super) fn pack_gates(gates: &Gates, no_override: bool) -> Packed {
+    if gates.is_empty() && !no_override {
+        return None;
+    }
+    serde_json::to_string(&(gates, no_override)).ok().map(Into::into)
 }
 
 /// Returns true if an item needs a newer release to be written.

@@ -4,7 +4,7 @@
 //! `rev`: so the chain is checked as they pass, and only an entry that is out of order is kept whole.
 
 use super::{
-    facts::{Entry, Place, ReleaseFact, TagFact, Unfit, VersionFact, follows, is_spared, pack, pack_item},
+    facts::{Entry, Place, ReleaseFact, TagFact, Unfit, VersionFact, follows, is_spared, pack, pack_gates, pack_item},
     records::{Log, Releases, Tag, Tags, number_in},
     violation::{Invariant, OnProgress, UNKNOWN_ITEM},
     walk::{is_entry, number},
@@ -226,8 +226,9 @@ impl Tags {
         });
         let place = Place::of(&key.sk);
         log.push(Entry::new(place.clone(), event.rev, event.when, &event.op, &event.chain), item);
-        let TagEvent { rev, kind, previous, version, back, protection, .. } = event;
-        self.events.push(TagFact { place, rev, kind, tag, previous, version, back, protection });
+        let TagEvent { rev, kind, previous, version, back, protection, top, .. } = event;
+        let gates = pack_gates(&event.gates, event.no_override);
+        self.events.push(TagFact { place, rev, kind, tag, previous, version, back, protection, gates, top });
     }
 
     /// Returns the versions that tags are on.

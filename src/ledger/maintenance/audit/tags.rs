@@ -9,8 +9,8 @@ use super::{
     walk::{check_key_targets, compare_heads},
 };
 use crate::{
-    ledger::schema::{TagEvent, TagHead, TagItem, encode, live, still_at},
-    model::{State, TagKind, Version},
+    ledger::schema::{TagEvent, TagHead, TagItem, encode, gated, live, still_at},
+    model::{Protection, State, TagKind, Version},
     table::{Action, Change, Condition, Item, Key},
 };
 use serde::Deserialize;
@@ -45,6 +45,9 @@ pub(super) fn tags(package: &Package, states: &States<'_>, findings: &mut Findin
     if let Some(on) = live_tags(&last).filter(|_| head.is_none()) {
         rest.insert(live::LIVE.to_owned(), live::live_tags(walked.rev, on).into());
     }
+    if head.is_none() {
+        gated::store(&mut rest, &gated_tags(&last));
+    }
     let derived = walked
         .when
         .map(|when| encode(&TagHead { rev: walked.rev, chain: walked.chain.to_string(), when, rest }));
@@ -55,6 +58,7 @@ pub(super) fn tags(package: &Package, states: &States<'_>, findings: &mut Findin
             compare_heads(&head_key, head.rev, Some(&encode(&head)), derived, &walked, findings);
             if walked.sound && walked.rev == head.rev {
                 compare_live(&head_key, &head, &last, findings);
+                compare_gated(&head_key, &head, &last, findings);
             }
         }
         None => compare_heads(&head_key, 0, None, derived, &walked, findings),
@@ -70,7 +74,7 @@ fn go_through<'a>(tags: &'a Tags, findings: &mut Findings) -> Last<'a> {
     let mut last: Vec<Option<&TagFact>> = vec![None; tags.met];
     let rolled_back = |event: &&&TagFact| event.kind == TagKind::Rollback;
     let rolled_back: HashSet<_> = events.iter().filter(rolled_back).filter_map(|event| event.tag).collect();
-    let mut past = HashSet::new();
+    let (mut past, mut tops) = (HashSet::new(), vec![Some(0); tags.met]);
     for event in events {
         let key = &event.place.key(&tags.log.pk);
         if let TagKind::Other(word) = event.kind {
@@ -87,6 +91,13 @@ fn go_through<'a>(tags: &'a Tags, findings: &mut Findings) -> Last<'a> {
             findings.add(key, Invariant::Tag, "its previous version is not the one that the tag was on");
         }
         last[tag] = Some(event);
+        tops[tag] = match event.kind {
+            TagKind::Other(_) => None,
+            _ => tops[tag].map(|top: u64| event.version.map_or(top, |version| top.max(version.get()))),
+        };
+        if event.top.zip(tops[tag]).is_some_and(|(top, highest)| top != highest) {
+            findings.add(key, Invariant::Tag, "its highest version is not that of the tag's events");
+        }
         if rolled_back.contains(&tag) {
             past.insert((tag, event.version, event.back));
         }
@@ -118,6 +129,27 @@ fn compare_live(key: &Key, head: &TagHead, last: &Last<'_>, findings: &mut Findi
     }
 }
 
+/// Returns the tags that have standing gates by the last event of each.
+fn gated_tags(last: &Last<'_>) -> gated::Gated {
+    let has_gates = |event: &TagFact| event.protection.is_some_and(Protection::has_gates);
+    let with_gates = last.iter().filter(|(_, event)| has_gates(event));
+    with_gates.filter_map(|(sk, _)| sk.strip_prefix("t#")?.parse().ok()).collect()
+}
+
+/// Compares the tags with standing gates in a head with the last event of each.
+fn compare_gated(key: &Key, head: &TagHead, last: &Last<'_>, findings: &mut Findings) {
+    let correct = gated_tags(last);
+    let mut rest = head.rest.clone();
+    gated::store(&mut rest, &correct);
+    if rest.get(gated::GATED) == head.rest.get(gated::GATED) {
+        return;
+    }
+    let put = encode(&TagHead { rest, ..head.clone() });
+    let fix = vec![Action { key: key.clone(), condition: still_at(head.rev), change: Change::Put(put) }];
+    let what = "its list of tags with gates does not match the events";
+    findings.repairable(key, Invariant::Tag, what, Some(fix));
+}
+
 /// Returns true if an event of a tag can follow the previous one. `restores` is true if an earlier event has its
 /// version and `back`.
 fn follows(event: &TagFact, before: Option<&TagFact>, restores: bool) -> bool {
@@ -140,12 +172,15 @@ fn follows(event: &TagFact, before: Option<&TagFact>, restores: bool) -> bool {
         }
         TagKind::Fence | TagKind::Other(_) => false,
     };
+    let gates = before.and_then(|it| it.gates.as_ref());
     let protects = match event.kind {
         TagKind::Protect => event.protection.is_some(),
         TagKind::Unprotect => event.protection.is_none() && protected.is_some(),
-        _ => event.protection == protected,
+        _ => event.protection == protected && event.gates.as_ref() == gates,
     };
-    event.previous == was && continues && protects
+    let unknown = matches!(event.protection, Some(Protection::Other(_)));
+    let has_gates = event.protection.is_some_and(Protection::has_gates);
+    event.previous == was && continues && protects && (unknown || has_gates == event.gates.is_some())
 }
 
 /// Compares a tag with its last event.

@@ -123,6 +123,7 @@ fn moving(tag: &str, to: Destination) -> Move {
         to,
         expect: None,
         require: Vec::new(),
+        overriding: None,
         confirmed: false,
     }
 }
@@ -306,10 +307,21 @@ async fn moves_are_held_to_what_they_cover() {
         package: of("app"),
         tag: of("live"),
         protection: Some(Protection::Confirm),
+        require: vec![of("label:scan=passed"), of("tag:beta"), of("was:beta"), of("soak:beta=1h")],
+        no_override: false,
         author: author(None),
     };
-    let unprotect = ProtectRequest { protection: None, ..protect.clone() };
+    let unprotect = ProtectRequest { protection: None, require: Vec::new(), ..protect.clone() };
     world.holds(protect, &all).await;
+    // A gate that is passed over is still closed at the commit: for a label, the version's item is checked, too.
+    let over = |to: &str| {
+        let to = Destination::Spec(of(to));
+        Move { overriding: Some(of("urgent")), confirmed: true, ..moving("live", to) }
+    };
+    for spec in ["3", "canary"] {
+        world.holds(OneMove::new(over(spec), author(None)), &all).await;
+    }
+    world.holds(OneMove::new(over("latest"), author(None)), &[A_VERSION, ELSEWHERE]).await;
     world.holds(unprotect, &all).await;
 }
 

@@ -47,7 +47,7 @@ const fn after(name: &'static str, line: &'static str, before: &'static [&'stati
 }
 
 /// Each `fresh` has other bytes. The packages of publisher and promoter are `app` and `web/*`.
-pub const ROWS: [Row; 46] = [
+pub const ROWS: [Row; 49] = [
     row("list -l", "list -l"),
     row("versions", "versions app"),
     row("tags", "tags app"),
@@ -67,6 +67,17 @@ pub const ROWS: [Row; 46] = [
     after("apply", "apply plan", &["tag app 1 planned"]),
     after("apply --undo", "apply plan --undo", &["tag app 1 planned", "apply plan"]),
     after("protect", "protect app kept --confirm", &["unprotect app kept"]),
+    after(
+        "protect --require",
+        "protect app gated --require tag:live --require was:canary",
+        &["protect app gated --confirm", "unprotect app gated"],
+    ),
+    row("check", "check app live staging --require tag:live --require was:live --require soak:live=0s"),
+    after(
+        "tag --override",
+        "tag app 1 hurried --override urgent",
+        &["tag app 2 hurried --override reset", "protect app hurried --require soak:live=100d --require was:old"],
+    ),
     after("unprotect", "unprotect app kept", &["protect app kept --confirm"]),
     row("label", "label app 1 tests=passed"),
     after("yank", "yank app 3", &["unyank app 3"]),

@@ -19,6 +19,7 @@ pub mod plans;
 mod reading;
 mod resuming;
 pub mod rollback;
+mod standing;
 pub mod steps;
 mod tagging;
 mod times;
@@ -102,6 +103,12 @@ macro_rules! for_tables {
             guards::protection_is_an_event
             guards::gates_are_conditions_of_the_move
             guards::gates_in_a_plan
+            standing::every_move_forward_must_pass
+            standing::a_new_version_passes_gates_for_its_labels_alone
+            standing::an_override_is_recorded
+            standing::no_override_is_kept_until_all_protection_goes
+            standing::a_version_that_was_overwritten_keeps_its_credit
+            standing::a_check_changes_nothing
             history::history_is_newest_first
             history::what_is_not_there_has_no_history
             history::a_long_history_comes_page_by_page

@@ -1,7 +1,7 @@
 //! The outcome of a request.
 
 use super::{
-    Act, Answer, Change, Event, Outcome, Package, Put, RollbackLink, Step, Verdict, View, World, event_sk,
+    Act, Answer, Change, Event, Outcome, Package, Put, RollbackLink, Standing, Step, Verdict, View, World, event_sk,
     is_met, labels_after, pairs, release, shown, state_after, version_sk,
 };
 use crate::simulation::acts::Request;
@@ -19,12 +19,12 @@ impl World<'_> {
         let none = Package::default();
         let of = self.packages.get(name).unwrap_or(&none);
         match &request.act {
-            Act::Add { .. } => Self::judge_add(name, of, &request.act),
-            Act::Tag { spec, tag, expect, require, confirm } => {
+            Act::Add { .. } => Self::judge_add(name, of, &request.act, view),
+            Act::Tag { spec, tag, expect, require, overriding, confirm } => {
                 is_met(*expect, of.on(tag))?;
                 let version = of.active(of.named(spec, view)?)?;
-                require.iter().all(|gate| of.is_open(gate, version, view)).then_some(())?;
-                Some(self.one(of.step(name, tag, (Some(version), RollbackLink::Previous), *confirm)?))
+                let over = of.pass(tag, version, (require, overriding.as_ref()), view)?;
+                Some(self.one(of.step(name, tag, (Some(version), RollbackLink::Previous), over, *confirm)?))
             }
             Act::Rollback { tag, to, expect, confirm } => {
                 let event = match to {
@@ -42,15 +42,16 @@ impl World<'_> {
                     name,
                     tag,
                     (Some(version), RollbackLink::From(event.back)),
+                    None,
                     *confirm,
                 )?))
             }
             Act::Untag { tag, expect, confirm } => {
                 of.last(tag)?;
                 is_met(*expect, of.on(tag))?;
-                Some(self.one(of.step(name, tag, (None, RollbackLink::Previous), *confirm)?))
+                Some(self.one(of.step(name, tag, (None, RollbackLink::Previous), None, *confirm)?))
             }
-            Act::Protect(tag, protection) => self.judge_protect(name, of, tag, *protection),
+            Act::Protect { .. } => self.judge_protect(name, of, &request.act),
             Act::Apply { moves, undo } => {
                 let steps = if *undo { self.undone(moves) } else { self.planned(moves, view) }?;
                 if steps.iter().any(|step| step.put.is_some()) {
@@ -74,15 +75,24 @@ impl World<'_> {
         }
     }
 
-    fn judge_add(name: &str, of: &Package, act: &Act) -> Option<Verdict> {
-        let Act::Add { blob, filename, labels, tags, if_changed, expect, confirm } = act else { return None };
+    fn judge_add(name: &str, of: &Package, act: &Act, view: View) -> Option<Verdict> {
+        let Act::Add { blob, filename, labels, tags, if_changed, expect, overriding, confirm } = act else {
+            return None;
+        };
         is_met(*expect, of.latest())?;
         let mut tags = tags.clone();
         tags.sort_by(|one, other| one.as_str().cmp(other.as_str()));
         let same = |latest: &u64| of.version(*latest).is_some_and(|version| version.file == *blob);
         let there = of.latest().filter(|latest| *if_changed && same(latest));
         let version = there.unwrap_or(of.versions.len() as u64 + 1);
-        let step = |tag| of.step(name, tag, (Some(version), RollbackLink::Previous), *confirm);
+        let step = |tag| {
+            let why = overriding.as_ref();
+            let over = match there {
+                Some(version) => of.pass(tag, version, (&[], why), view)?,
+                None => of.pass_new(tag, &pairs(labels), why)?,
+            };
+            of.step(name, tag, (Some(version), RollbackLink::Previous), over, *confirm)
+        };
         let mut steps = tags.iter().map(step).collect::<Option<Vec<_>>>()?;
         let Some(latest) = there else {
             let (file, labels) = (*blob, pairs(labels));
@@ -101,25 +111,45 @@ impl World<'_> {
         &self,
         name: &str,
         of: &Package,
-        tag: &TagName,
-        protection: Option<Protection>,
+        act: &Act,
     ) -> Option<Verdict> {
+        let Act::Protect { tag, protection, require, no_override } = act else { return None };
         let last = of.last(tag);
-        if of.versions.is_empty() || last.is_none() && protection.is_none() {
+        let removes = protection.is_none() && require.is_empty();
+        if of.versions.is_empty() || last.is_none() && removes {
             return None;
         }
-        let there = last.and_then(|(_, event)| event.protection);
+        let there = of.standing(tag);
+        let kind = |protection: Option<Protection>| match protection {
+            Some(Protection::WriteOnce | Protection::WriteOnceGates) => "write-once",
+            Some(Protection::Confirm | Protection::ConfirmGates) => "confirm",
+            _ => "",
+        };
+        let (had, asked) = (kind(there.protection), kind(*protection));
+        if !had.is_empty() && !asked.is_empty() && had != asked {
+            return None;
+        }
+        let mut gates = there.gates.clone();
+        gates.extend(require.iter().map(ToString::to_string));
+        let is = match (if had.is_empty() { asked } else { had }, gates.is_empty()) {
+            ("", true) => None,
+            ("", false) => Some(Protection::Gates),
+            ("confirm", true) => Some(Protection::Confirm),
+            ("confirm", false) => Some(Protection::ConfirmGates),
+            (_, true) => Some(Protection::WriteOnce),
+            (_, false) => Some(Protection::WriteOnceGates),
+        };
+        let no_override = !gates.is_empty() && (there.no_override || *no_override);
+        let standing = Standing { protection: is, gates, no_override };
+        let standing = if removes { Standing::default() } else { standing };
         let step = |put| Step { package: name.to_owned(), tag: tag.clone(), put };
-        if last.is_some() && there == protection {
+        if last.is_some() && there == standing {
             return Some(self.one(step(None)));
         }
-        if there.is_some() && protection.is_some() {
-            return None;
-        }
-        let kind = if protection.is_some() { TagKind::Protect } else { TagKind::Unprotect };
+        let kind = if removes { TagKind::Unprotect } else { TagKind::Protect };
         let back = last.and_then(|(_, event)| event.back);
         let version = last.and_then(|(_, event)| event.version);
-        Some(self.one(step(Some(Put { kind, version, back, protection }))))
+        Some(self.one(step(Some(Put { kind, version, back, standing, overridden: None }))))
     }
 
     fn judge_change(of: &Package, number: u64, change: &ReleaseChange) -> Option<Verdict> {
@@ -162,9 +192,11 @@ impl World<'_> {
                 None => of.last(&it.tag).map(|_| None)?,
                 Some(spec) => Some(of.active(of.named(spec, view)?)?),
             };
-            let open = |version| it.require.iter().all(|gate| of.is_open(gate, version, view));
-            version.is_none_or(open).then_some(())?;
-            of.step(name, &it.tag, (version, RollbackLink::Previous), it.confirm.is_some())
+            let over = match version {
+                None => None,
+                Some(version) => of.pass(&it.tag, version, (&it.require, it.overriding.as_ref()), view)?,
+            };
+            of.step(name, &it.tag, (version, RollbackLink::Previous), over, it.confirm.is_some())
         };
         moves.iter().map(step).collect()
     }
@@ -192,7 +224,7 @@ impl World<'_> {
                 of.active(version)?;
             }
             let back = before.and_then(|before| before.back);
-            of.step(name, &it.tag, (version, RollbackLink::From(back)), it.confirm.is_some())
+            of.step(name, &it.tag, (version, RollbackLink::From(back)), None, it.confirm.is_some())
         };
         moves.iter().map(step).collect()
     }

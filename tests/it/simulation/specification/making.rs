@@ -1,7 +1,8 @@
 //! The items that a change makes.
 
 use super::{
-    Answer, Blob, Change, Commit, EPOCH, Event, File, HOME, Log, Outcome, Put, Step, Version, World, asked,
+    Answer, Blob, Change, Commit, EPOCH, Event, File, HOME, Log, Outcome, Overridden, Put, Standing, Step,
+    Version, World, asked,
     blob_of, blob_sk, clock, event_sk, item, labels_after, pairs, shown, state_after, version_sk,
 };
 use crate::simulation::acts::Request;
@@ -12,6 +13,21 @@ use sacker::{
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
+
+impl Standing {
+    /// The attributes of an entry or a tag.
+    fn attributes(&self) -> Item {
+        let Self { protection, gates, no_override } = self;
+        let mut attributes = item(json!({ "protection": protection.map(|it| it.to_string()) }));
+        if !gates.is_empty() {
+            attributes.insert("gates".to_owned(), json!(gates));
+        }
+        if *no_override {
+            attributes.insert("no_override".to_owned(), json!(true));
+        }
+        attributes
+    }
+}
 
 impl World<'_> {
     fn put(&mut self, pk: impl Into<String>, sk: impl Into<String>, item: Item) {
@@ -202,16 +218,19 @@ impl World<'_> {
         let previous = of.on(tag);
         let mut entry = item(json!({
             "kind": put.kind.to_string(), "tag": tag.as_str(), "previous": previous, "version": put.version,
-            "back": put.back, "protection": put.protection.map(|it| it.to_string()), "who": commit.who,
-            "when": when, "clock": clock(when, commit.now), "message": commit.message, "op": commit.op, "rev": rev,
+            "back": put.back, "top": of.top(tag, put.version), "who": commit.who, "when": when, "clock": clock(when, commit.now), "message": commit.message, "op": commit.op, "rev": rev,
         }));
         entry.extend(item(more));
+        entry.extend(put.standing.attributes());
+        let why = |(why, gates): &Overridden| json!({ "why": why, "gates": gates });
+        entry.extend(item(json!({ "override": put.overridden.as_ref().map(why) })));
         let blob = put.version.map(|version| blob_of(&of.version(version).expect("it is there").item));
-        let stands = item(json!({
+        let mut stands = item(json!({
             "tag": tag.as_str(), "version": put.version, "blob": blob, "previous": previous,
             "kind": put.kind.to_string(), "set": rev, "back": put.back, "who": commit.who, "when": when,
-            "message": commit.message, "protection": put.protection.map(|it| it.to_string()),
+            "message": commit.message, "top": { "set": rev, "version": of.top(tag, put.version) },
         }));
+        stands.extend(put.standing.attributes());
         let (pk, sk) = (format!("T#{name}"), event_sk('E', rev));
         let entry = of.tags.append(&pk, &sk, entry, commit.tick);
         let event = Event {
@@ -220,7 +239,8 @@ impl World<'_> {
             version: put.version,
             previous,
             back: put.back,
-            protection: put.protection,
+            standing: put.standing.clone(),
+            overridden: put.overridden.clone(),
             plan,
             who: commit.who.to_owned(),
             when,
@@ -270,6 +290,13 @@ impl World<'_> {
         let live = named.into_iter().filter_map(|tag| Some((tag.as_str(), of.on(tag)?)));
         let live: BTreeMap<_, _> = live.collect();
         let mut head = item(json!({ "rev": rev, "chain": chain, "when": when }));
+        let mut gated: Vec<_> = of.events.values().map(|event| event.tag.as_str()).collect();
+        gated.sort_unstable();
+        gated.dedup();
+        gated.retain(|tag| !of.standing(&tag.parse().unwrap()).gates.is_empty());
+        if !gated.is_empty() {
+            head.insert("gated".to_owned(), json!(gated));
+        }
         head.insert("live".to_owned(), json!({ "rev": rev, "count": live.len(), "on": live }));
         self.put(format!("T#{name}"), "H", head);
     }

@@ -2,7 +2,7 @@
 
 use super::{RollbackLink, *};
 use sacker::{
-    model::{Gate, Moment, Protection, Spec, State, TagKind, TagName},
+    model::{Gate, Message, Moment, Protection, Spec, State, TagKind, TagName},
     table::Item,
 };
 use serde_json::Value;
@@ -87,10 +87,12 @@ impl Package {
 
     pub(super) fn may_move(&self, tag: &TagName, confirmed: bool) -> Option<()> {
         let (_, last) = self.last(tag).unzip();
-        let may = match last.and_then(|last| last.protection) {
-            None => true,
-            Some(Protection::WriteOnce) => last.is_none_or(|last| last.version.is_none()),
-            Some(Protection::Confirm) => confirmed,
+        let may = match last.and_then(|last| last.standing.protection) {
+            None | Some(Protection::Gates) => true,
+            Some(Protection::WriteOnce | Protection::WriteOnceGates) => {
+                last.is_none_or(|last| last.version.is_none())
+            }
+            Some(Protection::Confirm | Protection::ConfirmGates) => confirmed,
             Some(Protection::Other(_)) => false,
         };
         may.then_some(())
@@ -103,6 +105,13 @@ impl Package {
             Gate::Label { name, value } => {
                 version.labels.get(name).or_else(|| version.more_labels.get(name)) == Some(value)
             }
+            Gate::Was(tag) => {
+                self.events.values().any(|event| event.tag == *tag && event.version == Some(number))
+            }
+            Gate::Soak { tag, least } => {
+                u128::from(self.stood(tag, number, view.now)) >= least.as_duration().as_millis()
+            }
+            Gate::Other(gate) => unreachable!("no request has {gate}"),
             Gate::Age(least) => {
                 let when = version.item["when"].as_u64().unwrap();
                 let known = !version.item.contains_key("clock") && !is_ahead(when, view.now);
@@ -111,12 +120,87 @@ impl Package {
         }
     }
 
+    /// The protection of a tag, with its gates.
+    pub(super) fn standing(&self, tag: &TagName) -> Standing {
+        self.last(tag).map(|(_, event)| event.standing.clone()).unwrap_or_default()
+    }
+
+    /// The highest version that a tag was on, once it is on this one.
+    pub(super) fn top(&self, tag: &TagName, version: Option<u64>) -> u64 {
+        let of_tag = self.events.values().filter(|event| event.tag == *tag);
+        of_tag.filter_map(|event| event.version).chain(version).max().unwrap_or_default()
+    }
+
+    /// The gates that a tag must pass to be put on a version: what it overrides, unless it may not be put there.
+    pub(super) fn pass(
+        &self,
+        tag: &TagName,
+        number: u64,
+        (require, why): (&[Gate], Option<&Message>),
+        view: View,
+    ) -> Option<Option<Overridden>> {
+        require.iter().all(|gate| self.is_open(gate, number, view)).then_some(())?;
+        if self.on(tag) == Some(number) {
+            return Some(None);
+        }
+        let Standing { gates, no_override, .. } = self.standing(tag);
+        let closed = |gate: &String| !self.is_open(&gate.parse().unwrap(), number, view);
+        let closed: BTreeSet<_> = gates.into_iter().filter(closed).collect();
+        match why {
+            _ if closed.is_empty() => Some(None),
+            Some(why) if !no_override => Some(Some((why.to_string(), closed))),
+            _ => None,
+        }
+    }
+
+    /// The same for a version that is being added now, with these labels.
+    pub(super) fn pass_new(
+        &self,
+        tag: &TagName,
+        labels: &BTreeMap<String, String>,
+        why: Option<&Message>,
+    ) -> Option<Option<Overridden>> {
+        let Standing { gates, no_override, .. } = self.standing(tag);
+        let is_closed = |gate: &String| match gate.parse().unwrap() {
+            Gate::Label { name, value } => labels.get(&name) != Some(&value),
+            Gate::Age(least) | Gate::Soak { least, .. } => !least.as_duration().is_zero(),
+            _ => true,
+        };
+        let closed: BTreeSet<_> = gates.into_iter().filter(is_closed).collect();
+        match why {
+            _ if closed.is_empty() => Some(None),
+            Some(why) if !no_override => Some(Some((why.to_string(), closed))),
+            _ => None,
+        }
+    }
+
+    /// The time that a tag stood on a version, in milliseconds.
+    fn stood(&self, tag: &TagName, number: u64, now: u64) -> u64 {
+        let known = |rev: u64, event: &Event| {
+            let time = self.tags.times[usize::try_from(rev).unwrap() - 1];
+            (time.clock.is_none() && !is_ahead(event.when, now)).then_some(event.when)
+        };
+        let of_tag: Vec<_> = self.events.iter().filter(|(_, event)| event.tag == *tag).collect();
+        let (mut total, mut end, mut earliest) = (0, Some(now), now);
+        for (rev, event) in of_tag.into_iter().rev() {
+            let begin = known(*rev, event).map(|at| at.min(earliest));
+            if event.version == Some(number) {
+                total += begin.zip(end).map_or(0, |(begin, end)| end.saturating_sub(begin));
+            }
+            (end, earliest) = (begin, begin.unwrap_or(earliest));
+        }
+        // The last event's time may be too late: then it stood there longer than that.
+        let last = self.last(tag).filter(|(_, event)| event.version == Some(number) && !is_ahead(event.when, now));
+        total.max(last.map_or(0, |(_, event)| now.saturating_sub(event.when)))
+    }
+
     /// Puts a tag on a version or takes it off, unless it is so already.
     pub(super) fn step(
         &self,
         package: &str,
         tag: &TagName,
         to: (Option<u64>, RollbackLink),
+        overridden: Option<Overridden>,
         confirmed: bool,
     ) -> Option<Step> {
         let (version, link) = to;
@@ -131,7 +215,7 @@ impl Package {
             RollbackLink::Previous if version.is_some() => (TagKind::Move, last.map(|(rev, _)| rev)),
             RollbackLink::Previous => (TagKind::Untag, last.map(|(rev, _)| rev)),
         };
-        let protection = last.and_then(|(_, event)| event.protection);
-        Some(step(Some(Put { kind, version, back, protection })))
+        let standing = self.standing(tag);
+        Some(step(Some(Put { kind, version, back, standing, overridden })))
     }
 }

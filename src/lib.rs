@@ -109,13 +109,14 @@ pub mod store;
 pub mod table;
 
 pub use ledger::{
-    AddRequest, ApplyRequest, Author, ChangeRequest, CheckReport, CheckRequest, PackageQuery, ProtectRequest, RollbackRequest,
-    TagRequest, UntagRequest,
+    AddRequest, ApplyRequest, Author, ChangeRequest, CheckReport, CheckRequest, PackageQuery, ProtectRequest,
+    RollbackRequest, TagRequest, UntagRequest,
 };
 pub use location::{LedgerUrl, StoreUrl};
 pub use model::{
-    Actor, Digest, Event, Expectation, FileName, Gate, GateCheck, Gates, IdempotencyKey, Labels, Message, Override, PackageName, Plan,
-    Protection, Release, ReleaseChange, Spec, TagGates, TagMove, TagName, Version,
+    Actor, Digest, Event, Expectation, FileName, Gate, GateCheck, Gates, IdempotencyKey, Labels, Message,
+    Override, PackageName, Plan, Protection, Release, ReleaseChange, Spec, TagGates, TagMove, TagName,
+    Version,
 };
 pub use ops::{
     AddInput, Client, ClientBuilder, Download, Downloaded, Error, ErrorKind, Fsck, FsckReport, GcOptions,

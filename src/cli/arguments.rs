@@ -2,9 +2,9 @@
 
 use super::{
     commands::{
-        add, apply, audit, check, completions, copy, delete, doctor, download, export, fsck, gc, history, import,
-        info, init, label, list, protect, rollback, tag, tags, unprotect, untag, unyank, versions, wait,
-        yank,
+        add, apply, audit, check, completions, copy, delete, doctor, download, export, fsck, gc, history,
+        import, info, init, label, list, protect, rollback, tag, tags, unprotect, untag, unyank, versions,
+        wait, yank,
     },
     options::duration,
 };
@@ -20,8 +20,8 @@ Exit codes:
     4  not_found: no such package, version or tag
     5  conflict: an expectation failed, the key was used for another change, or
        contention lasted past the deadline; nothing was changed
-    6  refused: the tag is protected, a gate is closed, or the version is yanked,
-       deleted or tagged
+    6  refused: the tag is protected, a gate is closed, or the version is
+       yanked, deleted or tagged
     7  unavailable: the back end was unreachable or throttling past the
        deadline; nothing was changed
     8  integrity: a blob or the ledger is damaged

@@ -13,8 +13,8 @@ use super::{error::Failure, render::unsafe_for_terminal};
 use crate::{
     ledger::{Repair, Violation},
     model::{
-        Created, Event, Gates, Labels, Override, PackageName, PackageSummary, Protection, Release, Setting, SettingState,
-        State, TagName, Version,
+        Created, Event, Gates, Labels, Override, PackageName, PackageSummary, Protection, Release, Setting,
+        SettingState, State, TagName, Version,
     },
     ops::{Downloaded, Finding, Garbage, InitReport, Verdict},
 };

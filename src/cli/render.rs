@@ -1,8 +1,8 @@
 //! Output for people: tables, sizes, times, and text that is safe for a terminal.
 
 use crate::model::{
-    Digest, Event, EventKind, GateCheck, Gates, Override, PackageSummary, Protection, Release, TagMove, Timestamp,
-    Version,
+    Digest, Event, EventKind, GateCheck, Gates, Override, PackageSummary, Protection, Release, TagMove,
+    Timestamp, Version,
 };
 use std::{borrow::Cow, fmt::Write, io, os::unix::ffi::OsStrExt, path::Path};
 
@@ -66,7 +66,8 @@ pub(super) fn tags_table<'a>(rows: impl Iterator<Item = (&'a str, Version)> + Cl
 
 /// Renders the tags with their protection: the columns of `tags -l`.
 pub(super) fn protections_table(latest: Option<Version>, tags: &[TagMove]) -> Vec<String> {
-    let width = tags.iter().map(|tag| tag.tag.as_str().len()).chain(["latest".len()]).max().unwrap_or_default();
+    let width =
+        tags.iter().map(|tag| tag.tag.as_str().len()).chain(["latest".len()]).max().unwrap_or_default();
     let row = |tag: &str, version: String, protection: String| {
         format!("{tag:width$}  {version:>7}  {protection}").trim_end().to_owned()
     };

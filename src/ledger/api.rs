@@ -2,10 +2,9 @@
 
 use super::{
     AddRequest, Added, ApplyRequest, AuditReport, BlobStatus, ChangeRequest, Changed, CheckReport,
-    CheckRequest, Draft, Error,
-    ExportItem, Identity, ImportBatch, Importing, Ledger, OnProgress, OnViolation, PackageQuery, Positions,
-    ProtectRequest, RollbackRequest, Staged, TableLedger, TagRequest, UntagRequest, contract::sealed::Sealed,
-    schema,
+    CheckRequest, Draft, Error, ExportItem, Identity, ImportBatch, Importing, Ledger, OnProgress,
+    OnViolation, PackageQuery, Positions, ProtectRequest, RollbackRequest, Staged, TableLedger, TagRequest,
+    UntagRequest, contract::sealed::Sealed, schema,
 };
 use crate::model::{
     Address, Blob, Created, Digest, Event, Grant, PackageName, PackageSummary, Release, Setting, Spec,

@@ -2,8 +2,8 @@
 
 use super::{
     AddRequest, Added, ApplyRequest, AuditReport, BlobStatus, ChangeRequest, Changed, CheckReport,
-    CheckRequest, Draft, Error, ExportItem, Identity, ImportBatch, Importing, OnProgress, OnViolation, PackageQuery, Positions,
-    ProtectRequest, Refused, RollbackRequest, Staged, TagRequest, UntagRequest,
+    CheckRequest, Draft, Error, ExportItem, Identity, ImportBatch, Importing, OnProgress, OnViolation,
+    PackageQuery, Positions, ProtectRequest, Refused, RollbackRequest, Staged, TagRequest, UntagRequest,
 };
 #[cfg(doc)]
 use super::{Conflict, NotFound};

@@ -35,8 +35,8 @@ pub use maintenance::{
 pub use outcomes::{Added, Changed, CheckReport, Draft, Staged};
 pub(crate) use requests::Authored;
 pub use requests::{
-    AddRequest, ApplyRequest, Author, ChangeRequest, CheckRequest, MAX_TAGS, PackageQuery, ProtectRequest, RollbackRequest,
-    TagRequest, UntagRequest,
+    AddRequest, ApplyRequest, Author, ChangeRequest, CheckRequest, MAX_TAGS, PackageQuery, ProtectRequest,
+    RollbackRequest, TagRequest, UntagRequest,
 };
 pub use table_ledger::TableLedger;
 pub use transfer::{

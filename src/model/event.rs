@@ -1,6 +1,8 @@
 //! The events of a package.
 
-use super::{Actor, Gates, Labels, Message, Override, PackageName, Protection, TagName, Timestamp, Version, Word};
+use super::{
+    Actor, Gates, Labels, Message, Override, PackageName, Protection, TagName, Timestamp, Version, Word,
+};
 use std::fmt;
 
 /// One entry of a package's history.

@@ -58,8 +58,9 @@ impl FromStr for Gate {
             Some(("tag", tag)) => tag.parse().map(Self::Tag),
             Some(("age", length)) => length.parse().map(Self::Age),
             Some(("soak", pair)) => {
-                let (tag, least) =
-                    pair.split_once('=').ok_or_else(|| Invalid::new("gate", text, "is not like soak:canary=2h"))?;
+                let (tag, least) = pair
+                    .split_once('=')
+                    .ok_or_else(|| Invalid::new("gate", text, "is not like soak:canary=2h"))?;
                 Ok(Self::Soak { tag: tag.parse()?, least: least.parse()? })
             }
             Some(("was", tag)) => tag.parse().map(Self::Was),

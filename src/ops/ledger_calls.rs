@@ -3,7 +3,8 @@
 use super::{client::Client, error::Error};
 use crate::{
     ledger::{
-        ApplyRequest, ChangeRequest, Changed, CheckReport, CheckRequest, ProtectRequest, RollbackRequest, TagRequest, UntagRequest,
+        ApplyRequest, ChangeRequest, Changed, CheckReport, CheckRequest, ProtectRequest, RollbackRequest,
+        TagRequest, UntagRequest,
     },
     model::{Event, PackageName, Release, Spec, TagMove, TagName, Tagged},
 };

@@ -86,7 +86,7 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
         Some(actor) => client.with_late_actor(actor),
         None => client,
     };
-    let request = 
+    let request =
         AddRequest { package, author, labels, tags, if_changed, expect_latest, confirm, overriding };
     let input = if stdin { AddInput::stream(std::io::stdin()) } else { AddInput::file(file) };
     let input = match filename {

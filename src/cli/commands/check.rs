@@ -43,7 +43,9 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
         report.protection.and_then(Protection::without_gates) == Some(Protection::Confirm);
     let tag = &report.tag;
     if report.in_place {
-        context.notices.note(&format!("{tag} is on {} already, so a move would change nothing", report.version));
+        context
+            .notices
+            .note(&format!("{tag} is on {} already, so a move would change nothing", report.version));
     } else if needs_confirmation {
         context.notices.note(&format!("the move needs `--confirm {tag}`"));
     }

@@ -75,7 +75,9 @@ pub(super) async fn protect(
         let failure = context.failed(&doing)(error);
         match failure.kind {
             // The tag has another protection, and `--confirm` would not help.
-            Kind::Refused if request.require.is_empty() => Failure { hints: vec![unprotect_first(&request)], ..failure },
+            Kind::Refused if request.require.is_empty() => {
+                Failure { hints: vec![unprotect_first(&request)], ..failure }
+            }
             _ => failure,
         }
     })?;

@@ -11,11 +11,11 @@ use crate::{
             idempotency::{key_read, used_for},
             operation::{Context, Operation, OutcomeRef, Proposal, Step},
         },
+        reads::gates::Candidate,
         schema::{
             self, BlobItem, BlobState, Head, PlanEntries, START, TagEvent, TagItem, VersionItem, chained,
             encode, stamp, still_at,
         },
-        reads::gates::Candidate,
         snapshot::{Lookup, Shown, Snapshot},
     },
     model::{

@@ -4,12 +4,12 @@ use crate::{
     ledger::{
         Author, Error, TableLedger,
         schema::{
-            self, Head, PlanEntries, ReleaseEvent, ReleaseEventKind, START, TagEvent, TagHead, after,
-            chained, encode, live, stamp, still_at,
+            self, Head, ReleaseEvent, ReleaseEventKind, START, TagEvent, TagHead, after, chained, encode,
+            live, stamp, still_at,
         },
         snapshot::{Snapshot, coverage::Sealed},
     },
-    model::{Gates, Labels, OpId, TagKind},
+    model::{Labels, OpId},
     table::{Action, Change, Condition, Item, Transaction},
 };
 
@@ -59,27 +59,7 @@ impl TableLedger {
             let head: Option<TagHead> = seen.get(&key)?;
             let rev = head.as_ref().map_or(0, |head| head.rev);
             let (when, clock) = stamp(self.now().at, head.as_ref().map(|head| head.when));
-            let event = TagEvent {
-                kind: TagKind::Fence,
-                tag: None,
-                previous: None,
-                version: None,
-                back: None,
-                protection: None,
-                gates: Gates::default(),
-                no_override: false,
-                overridden: None,
-                top: None,
-                moves: PlanEntries::new(),
-                led_by: PlanEntries::new(),
-                who,
-                when,
-                clock,
-                message: None,
-                op,
-                rev: rev + 1,
-                chain: String::new(),
-            };
+            let event = TagEvent::fence(rev + 1, (who, op), when, clock);
             let previous = head.as_ref().map_or(START, |head| &head.chain);
             let entry_key = schema::fence_key(log, rev + 1);
             let (entry, chain) = chained(previous, &entry_key, encode(&event));

@@ -2,7 +2,8 @@
 
 use super::uncertain::UncertainTime;
 use crate::model::{
-    Actor, Address, Expectation, Gate, GateCheck, PackageName, Protection, State, TagKind, TagName, Timestamp, Version,
+    Actor, Address, Expectation, Gate, GateCheck, PackageName, Protection, State, TagKind, TagName,
+    Timestamp, Version,
 };
 
 /// An object that does not exist.

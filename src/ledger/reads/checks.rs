@@ -40,7 +40,9 @@ impl TableLedger {
                 let what = format!("the protection of the tag {tag} of {package}");
                 return Err(Error::unknown_word(&what, word.as_str(), "be enforced"));
             }
-            Some(protection @ (Protection::WriteOnce | Protection::WriteOnceGates)) if is_fixed && !in_place => {
+            Some(protection @ (Protection::WriteOnce | Protection::WriteOnceGates))
+                if is_fixed && !in_place =>
+            {
                 let (package, tag) = (package.clone(), tag.clone());
                 return Err(Refused::Protected { package, tag, protection }.into());
             }

@@ -16,7 +16,8 @@ impl TableLedger {
     /// Reads items once, in the order of their keys, each at an instant of its own.
     pub(in crate::ledger) async fn get_items(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, Fault> {
         let runs = runs(keys);
-        let single: Vec<_> = keys.iter().filter(|key| !runs.iter().any(|run| run.has(key))).cloned().collect();
+        let single: Vec<_> =
+            keys.iter().filter(|key| !runs.iter().any(|run| run.has(key))).cloned().collect();
         let mut items = BTreeMap::new();
         for found in try_join_all(runs.iter().map(|run| self.get_run(run))).await? {
             items.extend(found);

@@ -2,8 +2,8 @@
 //!
 //! This is the whole schema (`ARCHITECTURE.md` has a table of it).
 
-mod keys;
 pub(super) mod gated;
+mod keys;
 pub(super) mod live;
 pub(super) mod log;
 mod meta;
@@ -26,8 +26,8 @@ pub(super) use newer::{UNFINISHED_IMPORT, check_write, least, still_needs};
 pub(super) use note::described;
 pub(super) use record::{Record, encode};
 pub(super) use records::{
-    BlobFields, BlobItem, BlobState, Head, KeyItem, PlanEntries, ReleaseEvent, ReleaseEventKind, Revision, TagHead,
-    VersionItem,
+    BlobFields, BlobItem, BlobState, Head, KeyItem, PlanEntries, ReleaseEvent, ReleaseEventKind, Revision,
+    TagHead, VersionItem,
 };
 pub(super) use strict::decode;
 pub(super) use tag_records::{TagEvent, TagItem};

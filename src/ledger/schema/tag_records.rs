@@ -146,6 +146,36 @@ impl TagItem {
 }
 
 impl TagEvent {
+    /// Creates the event of a fence, which is of no tag.
+    pub(in crate::ledger) fn fence(
+        rev: u64,
+        (who, op): (Actor, OpId),
+        when: Timestamp,
+        clock: Option<Timestamp>,
+    ) -> Self {
+        Self {
+            kind: TagKind::Fence,
+            tag: None,
+            previous: None,
+            version: None,
+            back: None,
+            protection: None,
+            gates: Gates::default(),
+            no_override: false,
+            overridden: None,
+            top: None,
+            moves: PlanEntries::new(),
+            led_by: PlanEntries::new(),
+            who,
+            when,
+            clock,
+            message: None,
+            op,
+            rev,
+            chain: String::new(),
+        }
+    }
+
     /// Returns the item of the tag whose last event this is. `rest` are the attributes that a newer release wrote in
     /// that item.
     pub(in crate::ledger) fn into_item(self, tag: TagName, blob: Option<BlobFields>, rest: Item) -> TagItem {

@@ -6,7 +6,8 @@ use crate::{
         schema::{BlobFields, TagItem, VersionItem, after},
     },
     model::{
-        Digest, Expectation, Gates, IdempotencyKey, PackageName, Release, Spec, TagKind, TagName, Timestamp, Version,
+        Digest, Expectation, Gates, IdempotencyKey, PackageName, Release, Spec, TagKind, TagName, Timestamp,
+        Version,
     },
 };
 use serde::{Deserialize, Serialize};

@@ -261,7 +261,7 @@ fn a_plan_that_makes_no_sense_is_refused_before_anything_is_sent() {
     "#);
     assert_snapshot!(plan(r#"{"package": "web", "tag": "live", "too": 1}"#), @r#"
     exit 2
-    2| error: reading the plan bad.json: JSON at "line 1, column 50" can't be read: unknown field `too`, expected one of `package`, `tag`, `to`, `expect`, `require`, `confirm`
+    2| error: reading the plan bad.json: JSON at "line 1, column 50" can't be read: unknown field `too`, expected one of `package`, `tag`, `to`, `expect`, `require`, `confirm`, `override`
     2| hint: nothing was changed; `sacker apply --help` shows a plan
     "#);
     assert_snapshot!(plan(r#"{"package": "web", "tag": "live", "to": 1, "expect": null}"#), @r#"

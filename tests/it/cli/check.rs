@@ -47,7 +47,9 @@ fn a_check_has_a_line_for_each_gate_and_exits_as_the_move_would() {
     assert_eq!(gates[2], "gate.live: closed  was:canary  canary was never on it");
     assert_eq!(gates.len(), 3);
     sandbox.ok(&["yank", "app", "3", "-q"]);
-    assert!(sandbox.run(&["check", "app", "3", "live", "-q"]).contains("app 3 is yanked and can't be tagged"));
+    assert!(
+        sandbox.run(&["check", "app", "3", "live", "-q"]).contains("app 3 is yanked and can't be tagged")
+    );
     assert!(sandbox.run(&["check", "app", "9", "live", "-q"]).starts_with("exit 4\n"));
 }
 
@@ -61,7 +63,10 @@ fn an_override_names_the_gates_in_the_history() {
     2| hint: nothing was changed; `sacker check app 3 live` shows the gates; `--override WHY` passes them, and is recorded
     ");
     assert_eq!(sandbox.ok(&["tag", "app", "2", "live", "-q"]), "live: 1 -> 2\n");
-    assert_eq!(sandbox.ok(&["tag", "app", "3", "live", "--override", "the site\nis down", "-q"]), "live: 2 -> 3\n");
+    assert_eq!(
+        sandbox.ok(&["tag", "app", "3", "live", "--override", "the site\nis down", "-q"]),
+        "live: 2 -> 3\n"
+    );
     let history = sandbox.ok(&["history", "app", "live"]);
     let last = history.lines().nth(1).unwrap();
     assert!(last.ends_with("tester@host (override of tag:canary, was:canary: the site is down)"), "{last}");

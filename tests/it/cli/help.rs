@@ -127,8 +127,8 @@ fn the_help_explains_every_exit_code_and_the_environment() {
     1|     4  not_found: no such package, version or tag
     1|     5  conflict: an expectation failed, the key was used for another change, or
     1|        contention lasted past the deadline; nothing was changed
-    1|     6  refused: the tag is protected, a gate is closed, or the version is yanked,
-    1|        deleted or tagged
+    1|     6  refused: the tag is protected, a gate is closed, or the version is
+    1|        yanked, deleted or tagged
     1|     7  unavailable: the back end was unreachable or throttling past the
     1|        deadline; nothing was changed
     1|     8  integrity: a blob or the ledger is damaged
@@ -204,6 +204,9 @@ fn each_command_has_its_help() {
     1|                                 if there is no latest
     1|       --confirm <TAG>           Confirm the move of this tag, as `protect
     1|                                 --confirm` requires; repeatable
+    1|       --override <WHY>          Pass the standing gates of the tags, for this
+    1|                                 reason, which is recorded with the gates that
+    1|                                 were closed
     1|   -j, --jobs <N>                Transfer this many parts of a large file at
     1|                                 once, 1 to 64 [default: adaptive, up to 32]
     1|       --key <KEY>               Idempotency key: repeating the change with the

@@ -73,12 +73,15 @@ const COMMANDS: [(&str, &[&str]); 59] = [
     ("tag", &["tag", "app", "1", "v1"]),
     ("tag", &["tags", "app"]),
     ("tag", &["unprotect", "app", "live"]),
-    ("tag", &["protect", "app", "gated", "--require", "tag:canary", "--require", "was:live", "--no-override"]),
+    (
+        "tag",
+        &["protect", "app", "gated", "--require", "tag:canary", "--require", "was:live", "--no-override"],
+    ),
     ("tag", &["protect", "app", "next", "--require", "soak:live=1h"]),
     ("tag", &["tag", "app", "3", "next", "--override", "now"]),
     ("tag", &["tags", "app", "-l"]),
     ("version", &["info", "app", "3"]),
-    ("check", &["check", "app", "3", "gated", "--require", "age:0s", "--require", "tag:live"]),
+    ("check", &["check", "app", "3", "next", "--require", "age:0s", "--require", "tag:live"]),
     ("tag", &["apply", "plan", "-n"]),
     ("tag", &["apply", "plan"]),
     ("tag", &["apply", "plan", "--undo"]),
@@ -215,11 +218,18 @@ fn what_is_printed_is_as_described() {
 /// The schemas are strict: otherwise the test above would find nothing.
 #[test]
 fn the_descriptions_are_strict() {
-    const OPTIONAL: [(&str, &str); 7] = [
+    const OPTIONAL: [(&str, &str); 14] = [
         ("copied", "numbering"),
         ("version", "rev"),
         ("version", "new"),
+        ("version", "gates"),
         ("tag", "protection"),
+        ("tag", "gates"),
+        ("tag", "no_override"),
+        ("tag", "override"),
+        ("event", "gates"),
+        ("event", "no_override"),
+        ("event", "override"),
         ("init", "adopted"),
         ("init", "former_owner"),
         ("init", "generation"),

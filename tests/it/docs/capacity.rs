@@ -104,7 +104,10 @@ async fn what_each_command_costs() {
     m.costs("`rollback app live`", &["rollback", "app", "live"]);
     m.costs("`protect app live --confirm`", &["protect", "app", "live", "--confirm"]);
     m.costs("`unprotect app live`", &["unprotect", "app", "live"]);
-    m.costs("`protect app live --require was:canary`", &["protect", "app", "live", "--require", "was:canary"]);
+    m.costs(
+        "`protect app live --require was:canary`",
+        &["protect", "app", "live", "--require", "was:canary"],
+    );
     m.costs("`check app 2 live`", &["check", "app", "2", "live"]);
     let over = ["tag", "app", "1", "live", "--override", "urgent"];
     m.costs("`tag app 1 live --override WHY`, a gate on the past of a tag", &over);

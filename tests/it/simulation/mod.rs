@@ -228,6 +228,7 @@ fn other(value: &Value) -> Value {
         Value::String(text) => json!(format!("{text}x")),
         Value::Number(number) => json!(number.as_u64().unwrap() + 1),
         Value::Bool(it) => json!(!it),
+        Value::Array(all) => json!([&all[..], &[json!("x")]].concat()),
         Value::Object(map) => {
             let mut map = map.clone();
             let (name, value) =

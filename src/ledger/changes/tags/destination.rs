@@ -109,7 +109,8 @@ impl Move {
             Destination::Spec(spec) => !matches!(spec, Spec::Version(_)),
             Destination::Fixed(..) | Destination::Off | Destination::Back | Destination::Earlier(..) => false,
         };
-        promotes || self.require.iter().any(|gate| matches!(gate, Gate::Tag(_) | Gate::Soak { .. } | Gate::Was(_)))
+        promotes
+            || self.require.iter().any(|gate| matches!(gate, Gate::Tag(_) | Gate::Soak { .. } | Gate::Was(_)))
     }
 
     /// Returns the maximum number of its actions in a transaction, in addition to the head of the package's tags.

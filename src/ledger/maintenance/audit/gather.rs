@@ -4,7 +4,10 @@
 //! `rev`: so the chain is checked as they pass, and only an entry that is out of order is kept whole.
 
 use super::{
-    facts::{Entry, Place, ReleaseFact, TagFact, Unfit, VersionFact, follows, is_spared, pack, pack_gates, pack_item},
+    facts::{
+        Entry, Place, ReleaseFact, TagFact, Unfit, VersionFact, follows, is_spared, pack, pack_gates,
+        pack_item,
+    },
     records::{Log, Releases, Tag, Tags, number_in},
     violation::{Invariant, OnProgress, UNKNOWN_ITEM},
     walk::{is_entry, number},

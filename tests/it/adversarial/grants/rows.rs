@@ -76,7 +76,10 @@ pub const ROWS: [Row; 49] = [
     after(
         "tag --override",
         "tag app 1 hurried --override urgent",
-        &["tag app 2 hurried --override reset", "protect app hurried --require soak:live=100d --require was:old"],
+        &[
+            "tag app 2 hurried --override reset",
+            "protect app hurried --require soak:live=100d --require was:old",
+        ],
     ),
     after("unprotect", "unprotect app kept", &["protect app kept --confirm"]),
     row("label", "label app 1 tests=passed"),

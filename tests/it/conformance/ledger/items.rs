@@ -89,13 +89,16 @@ pub async fn the_items_are_what_the_schema_says(world: &Tables) {
 
     let event = |rev: u64, other| with(with(entry(), json!({ "rev": rev, "tag": "live" })), other);
     let tags = [
-        ("E#0000000000000001", event(1, json!({ "kind": "move", "version": 1 }))),
+        ("E#0000000000000001", event(1, json!({ "kind": "move", "version": 1, "top": 1 }))),
         (
             "E#0000000000000002",
-            event(2, json!({ "kind": "move", "version": 2, "previous": 1, "back": 1, "message": "why" })),
+            event(
+                2,
+                json!({ "kind": "move", "version": 2, "previous": 1, "back": 1, "message": "why", "top": 2 }),
+            ),
         ),
-        ("E#0000000000000003", event(3, json!({ "kind": "untag", "previous": 2, "back": 2 }))),
-        ("E#0000000000000004", event(4, json!({ "kind": "move", "version": 2, "back": 3 }))),
+        ("E#0000000000000003", event(3, json!({ "kind": "untag", "previous": 2, "back": 2, "top": 2 }))),
+        ("E#0000000000000004", event(4, json!({ "kind": "move", "version": 2, "back": 3, "top": 2 }))),
         (
             "H",
             json!({ "rev": 4, "chain": 64, "when": true, "live": { "rev": 4, "count": 1, "on": { "live": 2 } } }),
@@ -109,7 +112,7 @@ pub async fn the_items_are_what_the_schema_says(world: &Tables) {
             "t#live",
             json!({
                 "tag": "live", "kind": "move", "version": 2, "set": 4, "back": 3, "blob": blob("two"),
-                "who": "someone@host", "when": true,
+                "who": "someone@host", "when": true, "top": { "set": 4, "version": 2 },
             }),
         ),
     ];

@@ -107,7 +107,8 @@ pub async fn an_override_is_recorded(world: &Tables) {
     tag(&*ledger, "app", "1", "live").await;
     tag(&*ledger, "app", "2", "canary").await;
     gate(&*ledger, "live", &["tag:canary", "label:tests=passed", "was:canary"]).await;
-    let over = |spec| TagRequest::override_gates(tagging("app", spec, "live").author(author(Some(spec))), why());
+    let over =
+        |spec| TagRequest::override_gates(tagging("app", spec, "live").author(author(Some(spec))), why());
     let moved = ledger.tag(&over("2")).await.unwrap();
     let overridden = moved.overridden.clone().unwrap();
     assert_eq!((overridden.why, overridden.gates.to_string()), (why(), "label:tests=passed".to_owned()));
@@ -188,7 +189,7 @@ pub async fn a_version_that_was_overwritten_keeps_its_credit(world: &Tables) {
     let asked = tagging("app", "2", "beta").require(of("soak:canary=100d")).require(of("was:live"));
     let shut = refused(&ledger.tag(&asked).await.unwrap_err()).0;
     let [shut] = &shut[..] else { panic!("{shut:?}") };
-    assert!(shut.starts_with("soak:canary=100d (canary was on it for "), "{shut}");
+    assert!(shut.starts_with("soak:canary=2400h (canary was on it for "), "{shut}");
     assert!(shut.ends_with(" are missing)"), "{shut}");
     audit(&*world.table(), "app").await;
 }
@@ -208,8 +209,12 @@ pub async fn a_check_changes_nothing(world: &Tables) {
     };
     let before = events(&*ledger, "live").await;
     let report = check("canary").await.unwrap();
-    let expected =
-        ["label:tests=passed true false", "tag:canary true true", "was:canary true true", "age:0s false true"];
+    let expected = [
+        "label:tests=passed true false",
+        "tag:canary true true",
+        "was:canary true true",
+        "age:0s false true",
+    ];
     assert_eq!(passed(&report), expected);
     let refusal = refused(&report.refusal().unwrap());
     assert_eq!(refusal, (vec!["label:tests=passed (it has no label tests)".to_owned()], false));

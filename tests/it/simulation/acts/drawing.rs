@@ -3,7 +3,8 @@
 use super::{Act, PACKAGES, YEAR};
 use crate::simulation::network::BASE;
 use sacker::model::{
-    Expectation, Gate, Labels, Message, Moment, PlannedMove, Protection, ReleaseChange, Spec, TagName, Timestamp,
+    Expectation, Gate, Labels, Message, Moment, PlannedMove, Protection, ReleaseChange, Spec, TagName,
+    Timestamp,
 };
 
 const TAGS: [&str; 2] = ["live", "canary"];
@@ -67,7 +68,8 @@ fn gates(random: &mut fastrand::Rng) -> Vec<Gate> {
 
 /// A gate on the past of a tag.
 fn of_the_past(random: &mut fastrand::Rng) -> Gate {
-    let gate = ["was:canary", "was:live", "soak:canary=1s", "soak:canary=10s", "soak:live=1s", "soak:canary=100d"];
+    let gate =
+        ["was:canary", "was:live", "soak:canary=1s", "soak:canary=10s", "soak:live=1s", "soak:canary=100d"];
     random.choice(gate).unwrap().parse().unwrap()
 }
 
@@ -81,7 +83,7 @@ fn standing(random: &mut fastrand::Rng) -> Vec<Gate> {
 }
 
 fn why(random: &mut fastrand::Rng) -> Option<Message> {
-    (random.u8(0..3) == 0).then(|| "it is urgent".parse().unwrap())
+    random.bool().then(|| "it is urgent".parse().unwrap())
 }
 
 fn plan(random: &mut fastrand::Rng) -> Vec<PlannedMove> {
@@ -97,6 +99,9 @@ fn plan(random: &mut fastrand::Rng) -> Vec<PlannedMove> {
             overriding: None,
         })
         .collect();
+    for it in &mut moves {
+        it.overriding = why(random);
+    }
     // Mostly the same few plans, so that some are there to be taken back.
     if random.bool() {
         let first = moves[0].clone();
@@ -159,7 +164,7 @@ impl Act {
             22..=24 => Self::Apply { moves: plan(random), undo: random.u8(0..3) == 0 },
             25 => {
                 let how = [None, None, Some(Protection::WriteOnce), Some(Protection::Confirm)];
-                let require = if random.bool() { standing(random) } else { Vec::new() };
+                let require = if random.u8(0..3) == 0 { standing(random) } else { Vec::new() };
                 let no_override = !require.is_empty() && random.u8(0..4) == 0;
                 let protection = random.choice(how).unwrap();
                 Self::Protect { tag: tag(random), protection, require, no_override }

@@ -1,8 +1,8 @@
 //! The outcome of a request.
 
 use super::{
-    Act, Answer, Change, Event, Outcome, Package, Put, RollbackLink, Standing, Step, Verdict, View, World, event_sk,
-    is_met, labels_after, pairs, release, shown, state_after, version_sk,
+    Act, Answer, Change, Event, Outcome, Package, Put, RollbackLink, Standing, Step, Verdict, View, World,
+    event_sk, is_met, labels_after, pairs, release, shown, state_after, version_sk,
 };
 use crate::simulation::acts::Request;
 use sacker::model::{PlannedMove, Protection, ReleaseChange, State, TagKind, TagMove, TagName};
@@ -107,12 +107,7 @@ impl World<'_> {
         Some(Verdict::Changes(Change::Retag { latest, steps }))
     }
 
-    fn judge_protect(
-        &self,
-        name: &str,
-        of: &Package,
-        act: &Act,
-    ) -> Option<Verdict> {
+    fn judge_protect(&self, name: &str, of: &Package, act: &Act) -> Option<Verdict> {
         let Act::Protect { tag, protection, require, no_override } = act else { return None };
         let last = of.last(tag);
         let removes = protection.is_none() && require.is_empty();
@@ -242,7 +237,7 @@ impl World<'_> {
     /// A tag that stays, as it is shown.
     pub(super) fn stayed(&self, step: &Step) -> TagMove {
         let (rev, event) = self.packages[&step.package].last(&step.tag).expect("what stays is there");
-        shown(&step.package, rev, &Event { previous: event.version, ..event.clone() })
+        shown(&step.package, rev, &Event { previous: event.version, overridden: None, ..event.clone() })
     }
 
     /// Returns the outcome that the key of a plan leads to, once its entries are made.

@@ -2,8 +2,8 @@
 
 use super::{
     Answer, Blob, Change, Commit, EPOCH, Event, File, HOME, Log, Outcome, Overridden, Put, Standing, Step,
-    Version, World, asked,
-    blob_of, blob_sk, clock, event_sk, item, labels_after, pairs, shown, state_after, version_sk,
+    Version, World, asked, blob_of, blob_sk, clock, event_sk, item, labels_after, pairs, shown, state_after,
+    version_sk,
 };
 use crate::simulation::acts::Request;
 use sacker::{

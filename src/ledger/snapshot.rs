@@ -96,6 +96,14 @@ impl Snapshot {
         self.read(items, false);
     }
 
+    /// Takes over the entries of tag logs that an earlier snapshot has read and this one has not: they never change.
+    pub(super) fn keep_entries(&mut self, earlier: Self) {
+        let is_kept = |key: &Key, seen: &Seen| schema::is_tag_entry(key) && seen.item.is_some();
+        let kept = earlier.items.into_iter().filter(|(key, seen)| is_kept(key, seen) && !self.contains(key));
+        let kept: Vec<_> = kept.map(|(key, seen)| (key, seen.item)).collect();
+        self.more(kept);
+    }
+
     fn read(&mut self, items: impl IntoIterator<Item = (Key, Option<Item>)>, one: bool) {
         let read = self.reads.len();
         self.reads.push(one);

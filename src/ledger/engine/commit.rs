@@ -181,13 +181,16 @@ impl<O: Operation> Commit<'_, O> {
         mut known: Option<Snapshot>,
         progress: &mut Progress<O::Outcome>,
     ) -> Result<ControlFlow<O::Outcome, Sent<O::Outcome>>, AttemptError> {
-        let (mut more, mut at_once) = (Vec::new(), self.operation.reads_at_once());
+        let (mut more, mut at_once, mut earlier) = (Vec::new(), self.operation.reads_at_once(), None);
         for _ in 0..MAX_READS {
             let whole = known.is_none() && (at_once || progress.pending.is_some());
             let mut snapshot = match known.take() {
                 Some(known) => known,
                 None => self.read(progress.pending.as_ref(), &more, at_once).await?,
             };
+            if let Some(earlier) = earlier.take() {
+                snapshot.keep_entries(earlier);
+            }
             if let Some(pending) = &progress.pending {
                 if let Some(outcome) = self.recognise(pending, &snapshot).await? {
                     return Ok(ControlFlow::Break(outcome));
@@ -207,14 +210,17 @@ impl<O: Operation> Commit<'_, O> {
             match self.check_covered(plan, snapshot, whole) {
                 Ok(checked) => return self.conclude(checked?, progress).await,
                 // The items that were read do not cover this plan: all are read again, at one instant.
-                Err(keys) => (more, at_once) = (keys, true),
+                Err((keys, read)) => {
+                    (more, at_once) = (keys, true);
+                    earlier = Some(*read);
+                }
             }
         }
         Err(AttemptError::Lost { carried: false })
     }
 
     /// Checks that a change covers all that it was decided on, and that an answer depends on what was true at one
-    /// instant; else returns the keys that must be read together with [`Operation::reads`].
+    /// instant; else returns the keys that must be read together with [`Operation::reads`], and what was read.
     ///
     /// If a change does not cover that although all was read at one instant (`whole`), the operation ends: see
     /// [`Sealed::or_stop`].
@@ -223,7 +229,7 @@ impl<O: Operation> Commit<'_, O> {
         plan: Result<Step<O::Outcome>, Error>,
         snapshot: Snapshot,
         whole: bool,
-    ) -> Result<Result<Checked<O::Outcome>, Error>, Vec<Key>> {
+    ) -> Result<Result<Checked<O::Outcome>, Error>, (Vec<Key>, Box<Snapshot>)> {
         let answer = match plan {
             Err(Error::Fault(fault)) => return Ok(Err(fault.into())),
             Ok(Step::Commit(proposal)) => {
@@ -232,7 +238,7 @@ impl<O: Operation> Commit<'_, O> {
                         Ok(Ok(Checked::Send(Box::new(Sent { proposal, transaction, snapshot }))))
                     }
                     Err(gap) if whole => Ok(Err(gap.stop())),
-                    Err(_) => Err(Vec::new()),
+                    Err(_) => Err((Vec::new(), Box::new(snapshot))),
                 };
             }
             Ok(Step::Done(outcome)) => Ok(Checked::Answer(outcome)),
@@ -243,7 +249,7 @@ impl<O: Operation> Commit<'_, O> {
         };
         match snapshot.torn() {
             // No operation reads more items at once than fit.
-            Some(keys) if self.keys(None, &keys).len() <= MAX_ACTIONS => Err(keys),
+            Some(keys) if self.keys(None, &keys).len() <= MAX_ACTIONS => Err((keys, Box::new(snapshot))),
             _ => Ok(answer),
         }
     }

@@ -231,7 +231,7 @@ pub enum Refused {
         /// True if a standing gate failed that the tag does not allow to be overridden.
         no_override: bool,
     },
-    /// The tag can't have these standing gates in addition to its own.
+    /// The tag can't have these standing gates: with its own they are too many, or too many tags have gates.
     #[error("{package} {tag} can't take these gates: {why}")]
     TooManyGates {
         /// The package.

@@ -1,4 +1,4 @@
-//! Whether a version passes the gates of tags, without a move.
+//! The gates of tags for a version, without a move.
 
 use super::gates::{Candidate, check};
 use crate::{

@@ -1,4 +1,4 @@
-//! Whether a version passes gates. Pure: over what was read.
+//! The result of gates for a version. Pure: over what was read.
 
 use super::stays::{MOST, Stays, Until, stays};
 use crate::{

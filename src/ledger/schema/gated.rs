@@ -14,6 +14,9 @@ use std::collections::BTreeSet;
 /// The name of the attribute in the head.
 pub(in crate::ledger) const GATED: &str = "gated";
 
+/// The maximum number of tags of a package that have standing gates, because each change of a tag writes the list.
+pub(in crate::ledger) const MOST: usize = 50;
+
 /// The tags that have standing gates.
 pub(in crate::ledger) type Gated = BTreeSet<TagName>;
 

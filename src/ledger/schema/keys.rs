@@ -74,6 +74,11 @@ pub(in crate::ledger) fn is_logged(key: &Key) -> bool {
     (key.pk.starts_with("P#") || key.pk.starts_with("T#")) && key.sk != "H" && !is_idempotency_key(key)
 }
 
+/// Returns true for an entry of a log of tags.
+pub(in crate::ledger) fn is_tag_entry(key: &Key) -> bool {
+    key.pk.starts_with("T#") && key.sk.starts_with("E#")
+}
+
 /// Returns the key of a blob's item. Each epoch counts a blob separately.
 pub(in crate::ledger) fn blob_key(sha256: &Digest, epoch: u64) -> Key {
     let sk = if epoch == 0 { "B".to_owned() } else { format!("B#{epoch:016}") };

@@ -58,6 +58,7 @@ fn tag_event(item: &Item, package: &str) -> Option<String> {
     let place = |name| number(item, name).map_or("none".to_owned(), |version| version.to_string());
     let (from, to) = (place("previous"), place("version"));
     Some(match text(item, "kind")? {
+        "move" if item.contains_key("override") => format!("tag {package} {tag}: {from} -> {to} (override)"),
         "move" => format!("tag {package} {tag}: {from} -> {to}"),
         kind @ ("rollback" | "untag") => format!("{kind} {package} {tag}: {from} -> {to}"),
         kind => format!("{kind} {package} {tag}"),
@@ -136,6 +137,10 @@ mod tests {
             ),
             (put("T#a", "E#1", json!({"kind": "untag", "tag": "t", "previous": 2})), "untag a t: 2 -> none"),
             (put("T#a", "E#1", json!({"kind": "protect", "tag": "t"})), "protect a t"),
+            (
+                put("T#a", "E#1", json!({"kind": "move", "tag": "t", "version": 1, "override": {}})),
+                "tag a t: none -> 1 (override)",
+            ),
             (put("T#a", "E#1", json!({"kind": "fence"})), "fence a"),
             (put("M", "M", json!({"schema": 1})), "identify the ledger"),
             (put("B#aa", "B", json!({"state": "condemned"})), "condemn the blob aa"),

@@ -12,14 +12,14 @@ use crate::{
     support::world::{author, edit, of, read, tag, tagging, untag, version},
 };
 use sacker::{
-    ledger::{Invariant, ProtectRequest, Repair},
+    ledger::{Invariant, ProtectRequest, Repair, TagRequest},
     model::Protection,
     ops::Fsck,
 };
 use serde_json::{Value, json};
 
 /// All that can happen to tags. The log of `app`: 1–3 moves, 4 rollback, 5 rollback `--to`, 6 untag, 7 rollback, 8
-/// protect, 9 a confirmed move, 10 unprotect, 11–12 a plan, 13–14 taken back.
+/// protect, 9 a confirmed move, 10 unprotect, 11–12 a plan, 13–14 taken back, 15 protect, 16 gates, 17 an override.
 async fn populate(site: &Site) {
     for content in ["one", "two", "three"] {
         site.add("app", content).await;
@@ -49,6 +49,11 @@ async fn populate(site: &Site) {
         it
     };
     ledger.protect(&unset).await.unwrap();
+    let gates =
+        ProtectRequest::new(of("app"), of("beta"), None).require(of("was:live")).require(of("age:9h"));
+    ledger.protect(&gates.author(author(None))).await.unwrap();
+    let over = TagRequest::override_gates(tagging("app", "2", "beta"), of("urgent"));
+    assert!(ledger.tag(&over).await.unwrap().overridden.is_some());
 }
 
 async fn sound(site: &Site) {
@@ -75,7 +80,7 @@ async fn all_that_can_happen_to_tags_is_sound_in_the_cloud() {
 
 #[tokio::test]
 async fn an_event_that_can_not_follow_the_one_before_is_named() {
-    let edits: [(u64, Value); 9] = [
+    let edits: [(u64, Value); 15] = [
         // A move goes back to where the tag was, and is one to a version.
         (2, json!({ "back": null })),
         (2, json!({ "version": null })),
@@ -88,6 +93,14 @@ async fn an_event_that_can_not_follow_the_one_before_is_named() {
         (8, json!({ "version": 1 })),
         (9, json!({ "protection": null })),
         (10, json!({ "protection": "confirm" })),
+        // So are gates, which come with a protection that has gates.
+        (16, json!({ "protection": "confirm" })),
+        (16, json!({ "gates": null })),
+        (17, json!({ "gates": ["age:9h"] })),
+        (17, json!({ "no_override": true })),
+        // The highest version so far is that of the tag's events.
+        (17, json!({ "top": 3 })),
+        (3, json!({ "top": 2 })),
     ];
     for (rev, changes) in edits {
         let site = Site::memory();
@@ -115,6 +128,40 @@ async fn protection_that_was_taken_away_by_hand_is_put_back() {
     let (checked, _) = fsck(&site, Fsck::new().repair(true).read_data(0)).await;
     assert_eq!((checked.violations, checked.repaired), (1, 1));
     assert_eq!(read(&*site.table(), "T#app", "t#v1").await, before);
+}
+
+#[tokio::test]
+async fn gates_that_were_taken_away_by_hand_are_put_back() {
+    for changes in [json!({ "gates": null }), json!({ "no_override": true }), json!({ "protection": null })] {
+        let site = Site::memory();
+        populate(&site).await;
+        let before = read(&*site.table(), "T#app", "t#beta").await;
+        edit(&*site.table(), "T#app", "t#beta", changes.clone()).await;
+        // Nothing passes until then, because protection and gates contradict each other, or a gate is closed.
+        site.ledger().tag(&tagging("app", "1", "beta")).await.unwrap_err();
+        let (_, found) = fsck(&site, ALL).await;
+        assert!(
+            matches!(&found[..], [one] if one.rule == Invariant::Tag && one.repair == Repair::Possible),
+            "{found:#?}"
+        );
+        fsck(&site, Fsck::new().repair(true).read_data(0)).await;
+        assert_eq!(read(&*site.table(), "T#app", "t#beta").await, before);
+    }
+}
+
+#[tokio::test]
+async fn tags_with_gates_in_a_head_that_are_others_are_repaired() {
+    let site = Site::memory();
+    populate(&site).await;
+    for said in [json!(["live"]), Value::Null, json!("beta")] {
+        edit(&*site.table(), "T#app", "H", json!({ "gated": said })).await;
+        let (_, violations) = fsck(&site, ALL).await;
+        let found: Vec<_> = violations.iter().map(|it| (it.rule, it.place.as_str(), it.repair)).collect();
+        assert_eq!(found, [(Invariant::Tag, "T#app/H", Repair::Possible)], "{said}");
+        fsck(&site, Fsck::new().repair(true).read_data(0)).await;
+        assert_eq!(read(&*site.table(), "T#app", "H").await.unwrap()["gated"], json!(["beta"]));
+        assert_eq!(fsck(&site, ALL).await.1, []);
+    }
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use crate::{
             idempotency::used_for,
             operation::{Context, Operation, OutcomeRef, Proposal, Step},
         },
-        schema::{self, PlanEntries, TagItem},
+        schema::{self, PlanEntries, TagHead, TagItem, gated},
         snapshot::{Lookup, Snapshot},
     },
     model::{Gates, PackageName, Protection, TagMove},
@@ -17,7 +17,7 @@ use crate::{
 
 impl ProtectRequest {
     /// Returns the protection that a tag has after the request: it only ever adds to the present one.
-    fn joined(&self, current: &Standing) -> Result<Standing, Error> {
+    fn joined(&self, current: &Standing, seen: &Snapshot) -> Result<Standing, Error> {
         let (package, tag) = (&self.package, &self.tag);
         let (had, wanted) = (base(current.protection), base(self.protection));
         // Replacing one kind by another would silently weaken the protection.
@@ -27,13 +27,20 @@ impl ProtectRequest {
             let (package, tag) = (package.clone(), tag.clone());
             return Err(Refused::Protected { package, tag, protection }.into());
         }
-        let gates = current.gates.with(self.require.iter().cloned()).map_err(|invalid| {
+        let too_many = |why: String| {
             let (package, tag) = (package.clone(), tag.clone());
-            Refused::TooManyGates { package, tag, why: invalid.to_string() }
-        })?;
+            Refused::TooManyGates { package, tag, why }
+        };
+        let gates = current.gates.with(self.require.iter().cloned());
+        let gates = gates.map_err(|invalid| too_many(invalid.to_string()))?;
         let kind = had.or(wanted);
         if gates.is_empty() {
             return Ok(Standing { protection: kind, gates, no_override: false });
+        }
+        let head: Option<TagHead> = seen.get(&schema::head_key(&schema::tags(package)))?;
+        let others = head.map(|head| gated::gated(&head.rest)).unwrap_or_default();
+        if others.len() >= gated::MOST && !others.contains(tag) {
+            return Err(too_many(format!("{} tags of the package have gates already", gated::MOST)).into());
         }
         let no_override = current.no_override || self.no_override;
         Ok(Standing { protection: Some(Protection::gates_and(kind)), gates, no_override })
@@ -103,7 +110,7 @@ impl Operation for ProtectRequest {
         let mut entries = TagLog::open(package, seen, context)?;
         let heads = vec![entries.seen_head()];
         let current = Standing::of(before.as_ref());
-        let wanted = if removes { Standing::default() } else { self.joined(&current)? };
+        let wanted = if removes { Standing::default() } else { self.joined(&current, seen)? };
         match before {
             Some(before) if current == wanted => {
                 let entry = schema::tag_event_key(package, before.set);

@@ -113,6 +113,7 @@ fn adding(package: &str) -> AddRequest {
         if_changed: false,
         expect_latest: None,
         confirm: Vec::new(),
+        overriding: None,
     }
 }
 

@@ -167,6 +167,12 @@ pub async fn no_override_is_kept_until_all_protection_goes(world: &Tables) {
     let many: Vec<_> = many.iter().map(String::as_str).collect();
     let error = ledger.protect(&gating("live", &many)).await.unwrap_err();
     assert!(matches!(error, Error::Refused(Refused::TooManyGates { .. })), "{error:?}");
+    for n in 0..50 {
+        gate(&*ledger, &format!("tag-{n}"), &["tag:canary"]).await;
+    }
+    let error = ledger.protect(&gating("tag-50", &["tag:canary"])).await.unwrap_err();
+    assert!(error.to_string().ends_with("50 tags of the package have gates already"), "{error}");
+    gate(&*ledger, "tag-49", &["tag:live"]).await;
     audit(&*world.table(), "app").await;
 }
 

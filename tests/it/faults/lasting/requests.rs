@@ -5,8 +5,8 @@ use futures_util::{StreamExt, TryStreamExt};
 use sacker::{
     fault::{Fault, FaultKind},
     ledger::{
-        AddRequest, ApplyRequest, Author, ChangeRequest, PackageQuery, ProtectRequest, RollbackRequest,
-        TableLedger, TagRequest, UntagRequest,
+        AddRequest, ApplyRequest, Author, ChangeRequest, CheckRequest, PackageQuery, ProtectRequest,
+        RollbackRequest, TableLedger, TagRequest, UntagRequest,
     },
     model::{Labels, Plan, Protection, ReleaseChange, Spec, TagName, Timestamp, Version},
     ops::{
@@ -20,7 +20,7 @@ use sacker::{
 use std::{io, path::Path, sync::Arc, time::Duration};
 
 /// Every operation, and the number of runs of tries that it makes at the same time.
-pub const OPERATIONS: [(&str, usize); 37] = [
+pub const OPERATIONS: [(&str, usize); 40] = [
     ("add", 2),
     ("add --tag", 2),
     ("add --if-changed", 2),
@@ -29,6 +29,9 @@ pub const OPERATIONS: [(&str, usize); 37] = [
     ("tag live~1", 1),
     ("tag live@", 1),
     ("tag --require", 1),
+    ("tag --override", 1),
+    ("protect --require", 1),
+    ("check", 1),
     ("untag", 1),
     ("rollback", 1),
     ("rollback --to", 2),
@@ -137,6 +140,15 @@ pub async fn perform(name: &str, client: &Client, dir: &Path) -> Result<(), Erro
             let request = tagging("live", "next").require(of("label:tests=passed"));
             client.tag(&request.require(of("tag:live")).require(of("age:1ms"))).await.map(drop)
         }
+        "tag --override" => {
+            let request = TagRequest::override_gates(tagging("2", "gated"), of("urgent"));
+            client.tag(&request).await.map(drop)
+        }
+        "protect --require" => {
+            let request = protection("live", None).require(of("was:canary")).no_override(true);
+            client.protect(&request).await.map(drop)
+        }
+        "check" => client.check(&CheckRequest::new(app, of("2"), of("gated"))).await.map(drop),
         "untag" => {
             let request = UntagRequest::new(of("app"), of("canary")).author(author());
             client.untag(&request).await.map(drop)
@@ -220,6 +232,8 @@ pub async fn prepare(client: &Client, dir: &Path) {
         client.tag(&tagging(spec, tag)).await.unwrap();
     }
     client.protect(&protection("pinned", Some(Protection::WriteOnce))).await.unwrap();
+    let gates = protection("gated", None).require(of("label:tests=passed")).require(of("soak:canary=1h"));
+    client.protect(&gates).await.unwrap();
     let lib = AddRequest::new(of("lib")).author(author());
     client.add(lib, AddInput::file(dir.join("1"))).await.unwrap();
     apply(client, false).await.unwrap();

@@ -322,7 +322,6 @@ async fn moves_are_held_to_what_they_cover() {
     for spec in ["3", "canary"] {
         world.holds(OneMove::new(over(spec), author(None)), &all).await;
     }
-    world.holds(OneMove::new(over("latest"), author(None)), &[A_VERSION, ELSEWHERE]).await;
     world.holds(unprotect, &all).await;
 }
 

@@ -18,6 +18,7 @@ use crate::{
 /// `apply --undo` need not. Protecting again adds to what the tag has; `unprotect` removes all of it. Anyone who can
 /// move a tag can also unprotect it.
 #[derive(Debug, clap::Args)]
+#[command(override_usage = "sacker protect [OPTIONS] <PACKAGE> <TAG>")]
 #[command(group = clap::ArgGroup::new("how").required(true).multiple(true))]
 pub(in crate::cli) struct Args {
     #[command(flatten)]

@@ -296,7 +296,7 @@ fn a_plan_that_makes_no_sense_is_refused_before_anything_is_sent() {
     "#);
     assert_snapshot!(plan(r#"{"package": "web", "tag": "live", "to": 1, "require": ["tests=passed"]}"#), @r#"
     exit 2
-    2| error: reading the plan bad.json: JSON at "line 1, column 82" can't be read: gate "tests=passed" is not like label:NAME=VALUE, tag:TAG or age:2h
+    2| error: reading the plan bad.json: JSON at "line 1, column 82" can't be read: gate "tests=passed" is not like label:NAME=VALUE, tag:TAG, age:2h, soak:TAG=2h or was:TAG
     2| hint: nothing was changed; `sacker apply --help` shows a plan
     "#);
 }

@@ -162,7 +162,7 @@ fn protection_is_changed_only_by_taking_it_away_first() {
     2| error: the following required arguments were not provided:
     2|   <--write-once|--confirm|--require <GATE>>
     2|
-    2| Usage: sacker protect <--write-once|--confirm|--require <GATE>> <PACKAGE> <TAG>
+    2| Usage: sacker protect [OPTIONS] <PACKAGE> <TAG>
     2|
     2| For more information, try '--help'.
     ");
@@ -170,7 +170,7 @@ fn protection_is_changed_only_by_taking_it_away_first() {
     exit 2
     2| error: the argument '--confirm' cannot be used with '--write-once'
     2|
-    2| Usage: sacker protect <--write-once|--confirm|--require <GATE>> <PACKAGE> <TAG>
+    2| Usage: sacker protect [OPTIONS] <PACKAGE> <TAG>
     2|
     2| For more information, try '--help'.
     ");

@@ -114,13 +114,14 @@ pub use ledger::{
 };
 pub use location::{LedgerUrl, StoreUrl};
 pub use model::{
-    Actor, Digest, Event, Expectation, FileName, Gate, GateCheck, Gates, IdempotencyKey, Labels, Message,
-    Override, PackageName, Plan, Protection, Release, ReleaseChange, Spec, TagGates, TagMove, TagName,
-    Version,
+    Actor, Cursor, Digest, Event, Expectation, FileName, Gate, GateCheck, Gates, IdempotencyKey, Labels,
+    Message, Override, PackageName, PackageStatus, Plan, Protection, Release, ReleaseChange, Revs, Spec,
+    TagGates, TagMove, TagName, TagStatus, Version, VersionRange,
 };
 pub use ops::{
-    AddInput, Client, ClientBuilder, Download, Downloaded, Error, ErrorKind, Fsck, FsckReport, GcOptions,
-    Observer, Target, Wait,
+    AddInput, Client, ClientBuilder, Download, Downloaded, Error, ErrorKind, Found, Fsck, FsckReport,
+    GcOptions, Observer, RestoreRequest, Status, StatusQuery, Target, VersionQuery, Wait, Watch, WatchScope,
+    WatchedEvent,
 };
 pub use retry::{Cancellation, RetryPolicy};
 pub use store::Store;

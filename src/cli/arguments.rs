@@ -2,9 +2,9 @@
 
 use super::{
     commands::{
-        add, apply, audit, check, completions, copy, delete, doctor, download, export, fsck, gc, history,
-        import, info, init, label, list, protect, rollback, tag, tags, unprotect, untag, unyank, versions,
-        wait, yank,
+        add, apply, audit, changes, check, completions, copy, delete, doctor, download, export, find, fsck,
+        gc, history, import, info, init, label, list, protect, rollback, status, tag, tags, unprotect, untag,
+        unyank, versions, wait, watch, yank,
     },
     options::duration,
 };
@@ -107,6 +107,9 @@ pub(super) enum Command {
     Versions(versions::Args),
     Tags(tags::Args),
     Info(info::Args),
+    Status(status::Args),
+    Changes(changes::Args),
+    Find(find::Args),
     Add(add::Args),
     Download(download::Args),
     Tag(tag::Args),
@@ -116,6 +119,7 @@ pub(super) enum Command {
     History(history::Args),
     Wait(wait::Args),
     Check(check::Args),
+    Watch(watch::Args),
     Protect(protect::Args),
     Unprotect(unprotect::Args),
     Yank(yank::Args),
@@ -157,9 +161,13 @@ impl Command {
             | Self::Versions(_)
             | Self::Tags(_)
             | Self::Info(_)
+            | Self::Status(_)
+            | Self::Changes(_)
+            | Self::Find(_)
             | Self::History(_)
             | Self::Wait(_)
             | Self::Check(_)
+            | Self::Watch(_)
             | Self::Download(_)
             | Self::Doctor(_)
             | Self::Audit(_)
@@ -175,6 +183,8 @@ impl Command {
             Self::Download(_)
             | Self::List(_)
             | Self::Versions(_)
+            | Self::Status(_)
+            | Self::Find(_)
             | Self::History(_)
             | Self::Gc(_)
             | Self::Fsck(_)

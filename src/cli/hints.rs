@@ -58,6 +58,16 @@ pub(super) fn of_operation(error: &ops::Error, places: &Places) -> Vec<String> {
         E::NewerExport { .. } => {
             "nothing was changed; install the latest release of sacker on this machine".to_owned()
         }
+        E::NotRestorable { .. } => {
+            "no plan was printed; --tag and --prefix leave out what can't be put back, and \
+                                    `sacker unyank` makes a yanked version usable again"
+                .to_owned()
+        }
+        E::NeedsSplit { .. } => {
+            "--split prints several plans: each is atomic by itself, all together are not; or use \
+                                 --prefix or --tag to restore less"
+                .to_owned()
+        }
         E::TimedOut { package, spec, .. } => {
             format!("use a longer --timeout; `sacker info {package} {spec}` shows the present version")
         }
@@ -213,6 +223,10 @@ fn of_not_found(error: &NotFound) -> String {
             format!("`sacker history {package} {tag}` shows its moves")
         }
         NotFound::Tag { package, .. } => format!("`sacker tags {package}` lists its tags"),
+        NotFound::Revision { package, .. } => format!(
+            "this ledger may be an older copy than the one that was followed; `sacker history {package}` shows its \
+             revisions"
+        ),
     }
 }
 

@@ -1,13 +1,17 @@
 //! Output for programs: one JSON object per line. Field names are never removed once released.
 
+mod status;
 mod tags;
 mod totals;
 mod transfer;
+mod watch;
 
+pub(super) use status::{PlanLine, StatusLine};
 pub(super) use tags::{CheckLine, TagLine};
 use tags::{GateLine, gate_lines};
 pub(super) use totals::{Totals, TotalsLine};
 pub(super) use transfer::{CopiedLine, CopyTotals, HeadLine};
+pub(super) use watch::WatchLine;
 
 use super::{error::Failure, render::unsafe_for_terminal};
 use crate::{

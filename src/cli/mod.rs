@@ -72,7 +72,8 @@ fn run(arguments: Vec<OsString>, environment: Environment) -> u8 {
     };
     let notices = Arc::new(Notices::new(format, global.quiet, global.verbose > 0));
     trace::start(global.verbose, Arc::clone(&notices));
-    let mut output = Output::new(global.json);
+    let terminal = std::io::stdout().is_terminal();
+    let mut output = Output::new(global.json, colored(global.color, &environment, terminal));
     let changes = command.changes();
     let mut done = execute(&global, command, environment, &notices, &mut output);
     // Output printed before a failure is shown, too.
@@ -194,6 +195,9 @@ async fn dispatch(command: Command, context: &mut Context<'_>) -> Result<(), Fai
         Command::Versions(arguments) => commands::versions::run(arguments, context).await,
         Command::Tags(arguments) => commands::tags::run(arguments, context).await,
         Command::Info(arguments) => commands::info::run(arguments, context).await,
+        Command::Status(arguments) => commands::status::run(arguments, context).await,
+        Command::Changes(arguments) => commands::changes::run(arguments, context).await,
+        Command::Find(arguments) => commands::find::run(arguments, context).await,
         Command::Add(arguments) => commands::add::run(arguments, context).await,
         Command::Download(arguments) => commands::download::run(arguments, context).await,
         Command::Tag(arguments) => commands::tag::run(arguments, context).await,
@@ -203,6 +207,7 @@ async fn dispatch(command: Command, context: &mut Context<'_>) -> Result<(), Fai
         Command::History(arguments) => commands::history::run(arguments, context).await,
         Command::Check(arguments) => commands::check::run(arguments, context).await,
         Command::Wait(arguments) => commands::wait::run(arguments, context).await,
+        Command::Watch(arguments) => commands::watch::run(arguments, context).await,
         Command::Protect(arguments) => commands::protect::run(arguments, context).await,
         Command::Unprotect(arguments) => commands::unprotect::run(arguments, context).await,
         Command::Yank(arguments) => commands::yank::run(arguments, context).await,

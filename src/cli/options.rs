@@ -29,6 +29,15 @@ pub(super) fn limit(text: &str) -> Result<usize, String> {
     }
 }
 
+/// Parses a prefix of package names; refuses one that no name can have, which would select nothing without an error.
+pub(super) fn prefix(text: &str) -> Result<String, String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
+    match text.chars().find(|c| !plain(*c)) {
+        Some(bad) => Err(format!("no package name contains {bad:?}; only A-Z a-z 0-9 . _ - / are allowed")),
+        None => Ok(text.to_owned()),
+    }
+}
+
 /// Parses a non-negative duration such as 90s, 2m or 1h 30m.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let parsed: jiff::SignedDuration =

@@ -14,15 +14,24 @@ use std::{
 pub(super) struct Output {
     /// True if data is printed as JSON.
     pub json: bool,
+    /// True if text for people is colored.
+    pub colored: bool,
     terminal: bool,
     buffer: BufWriter<Stdout>,
 }
 
 impl Output {
-    pub fn new(json: bool) -> Self {
+    pub fn new(json: bool, colored: bool) -> Self {
         let stdout = io::stdout();
         // The handle's own buffer is flushed at every line, at the cost of one system call each.
-        Self { json, terminal: stdout.is_terminal(), buffer: BufWriter::with_capacity(1 << 16, stdout) }
+        let terminal = stdout.is_terminal();
+        Self { json, colored, terminal, buffer: BufWriter::with_capacity(1 << 16, stdout) }
+    }
+
+    /// Returns the number of columns of the terminal; `None` if standard output is none.
+    pub fn columns(&self) -> Option<usize> {
+        let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+        Some(usize::from(size.ws_col)).filter(|columns| self.terminal && *columns > 0)
     }
 
     /// Returns true if standard output is a terminal.

@@ -1,9 +1,16 @@
 //! Output for people: tables, sizes, times, and text that is safe for a terminal.
 
+mod found;
+mod status;
+
+pub(super) use found::{changes_header, changes_row, found_header, found_row};
+pub(super) use status::StatusTable;
+
 use crate::model::{
     Digest, Event, EventKind, GateCheck, Gates, Override, PackageSummary, Protection, Release, TagMove,
     Timestamp, Version,
 };
+
 use std::{borrow::Cow, fmt::Write, io, os::unix::ffi::OsStrExt, path::Path};
 
 /// The form of a sha256 in a table.

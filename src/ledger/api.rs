@@ -7,8 +7,8 @@ use super::{
     UntagRequest, contract::sealed::Sealed, schema,
 };
 use crate::model::{
-    Address, Blob, Created, Digest, Event, Grant, PackageName, PackageSummary, Release, Setting, Spec,
-    TagMove, TagName, Tagged, Timestamp, Trial, Version,
+    Address, Blob, Created, Digest, Event, Grant, Moment, PackageName, PackageStatus, PackageSummary,
+    Release, Revs, Setting, Spec, TagMove, TagName, Tagged, Timestamp, Trial, Version, VersionRange,
 };
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
@@ -51,7 +51,36 @@ impl Ledger for TableLedger {
     }
 
     fn versions(&self, package: &PackageName) -> BoxStream<'_, Result<Release, Error>> {
-        self.list_versions(package)
+        self.list_versions(package, VersionRange::ALL)
+    }
+
+    fn versions_in(
+        &self,
+        package: &PackageName,
+        range: VersionRange,
+    ) -> BoxStream<'_, Result<Release, Error>> {
+        self.list_versions(package, range)
+    }
+
+    async fn time_of(&self, moment: Moment) -> Result<Timestamp, Error> {
+        self.read_time(moment).await
+    }
+
+    async fn status(
+        &self,
+        packages: &[PackageName],
+        tags: &[TagName],
+        at: Option<Timestamp>,
+    ) -> Result<Vec<PackageStatus>, Error> {
+        self.read_statuses(packages, tags, at).await
+    }
+
+    async fn revs(&self, packages: &[PackageName]) -> Result<Vec<Revs>, Error> {
+        self.read_revs(packages).await
+    }
+
+    fn events(&self, package: &PackageName, after: Revs) -> BoxStream<'_, Result<Event, Error>> {
+        self.read_events(package, after)
     }
 
     async fn tags(&self, package: &PackageName) -> Result<Tagged, Error> {

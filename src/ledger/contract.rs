@@ -8,12 +8,12 @@ use super::{
 #[cfg(doc)]
 use super::{Conflict, NotFound};
 use crate::model::{
-    Address, Blob, Created, Digest, Event, Grant, PackageName, PackageSummary, Release, Setting, Spec,
-    TagMove, TagName, Tagged, Timestamp, Trial, Version,
+    Address, Blob, Created, Digest, Event, Grant, Moment, PackageName, PackageStatus, PackageSummary,
+    Release, Revs, Setting, Spec, TagMove, TagName, Tagged, Timestamp, Trial, Version, VersionRange,
 };
 use async_trait::async_trait;
 use futures_util::{
-    StreamExt,
+    StreamExt, TryStreamExt,
     stream::{self, BoxStream},
 };
 use std::fmt;
@@ -70,6 +70,61 @@ pub trait Ledger: sealed::Sealed + fmt::Debug + Send + Sync {
     /// Lists every version of a package, newest first, including deleted ones. Yields [`NotFound::Package`] if there is
     /// no such package.
     fn versions(&self, package: &PackageName) -> BoxStream<'_, Result<Release, Error>>;
+
+    /// Does the same as [`versions`](Self::versions) for the versions in a range, and reads no others.
+    fn versions_in(
+        &self,
+        package: &PackageName,
+        range: VersionRange,
+    ) -> BoxStream<'_, Result<Release, Error>> {
+        let is_in = move |release: &Release| std::future::ready(range.contains(release.version));
+        self.versions(package).try_filter(is_in).boxed()
+    }
+
+    /// Returns the point in time that a moment means now, by the server's clock if the ledger has a server.
+    async fn time_of(&self, moment: Moment) -> Result<Timestamp, Error> {
+        Ok(moment.as_of(self.server_time().unwrap_or_else(Timestamp::now)))
+    }
+
+    /// Returns the tags of each of these packages, by the names of the packages, which must be in order; packages that
+    /// do not exist are left out. With `tags`, only those. The tags of one package are as of one instant, as long as the
+    /// head of its tags names them (about 300 live tags); different packages may be of different instants.
+    ///
+    /// With `at`, returns the tags as they were at that time, by the times in the logs.
+    ///
+    /// # Errors
+    /// [`Refused::UncertainTime`] if a clock was wrong around that time, and a tag has moved since;
+    /// [`Refused::Unsupported`] if the ledger keeps no logs.
+    async fn status(
+        &self,
+        packages: &[PackageName],
+        tags: &[TagName],
+        at: Option<Timestamp>,
+    ) -> Result<Vec<PackageStatus>, Error> {
+        let _ = (packages, tags, at);
+        Err(Refused::Unsupported.into())
+    }
+
+    /// Returns the revisions at the ends of the logs of these packages, in their order; 0 for a log without entries,
+    /// also of a package that does not exist.
+    ///
+    /// # Errors
+    /// [`Refused::Unsupported`] if the ledger keeps no logs.
+    async fn revs(&self, packages: &[PackageName]) -> Result<Vec<Revs>, Error> {
+        let _ = packages;
+        Err(Refused::Unsupported.into())
+    }
+
+    /// Lists the entries after a position in the logs of a package, oldest first: all up to one instant, none left out.
+    /// The two logs are merged by the recorded times; each is in the order of its revisions, which are checked to be
+    /// dense. A package that does not exist has no entries.
+    ///
+    /// Yields [`NotFound::Revision`] if a log is shorter than the position, [`Error::Damaged`] if an entry is missing,
+    /// and [`Refused::Unsupported`] if the ledger keeps no logs.
+    fn events(&self, package: &PackageName, after: Revs) -> BoxStream<'_, Result<Event, Error>> {
+        let _ = (package, after);
+        stream::once(async { Err(Refused::Unsupported.into()) }).boxed()
+    }
 
     /// Returns the tags of a package that are on a version.
     ///

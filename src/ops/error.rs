@@ -1,5 +1,6 @@
 //! Failures of operations.
 
+use super::obstacle::Obstacle;
 use crate::{
     fault::{Fault, FaultKind},
     ledger, location,
@@ -75,6 +76,22 @@ pub enum Error {
         spec: Spec,
         /// The version that it meant at the last look.
         found: Option<Version>,
+    },
+    /// Some tags can't be put back to where they were. No plan was made.
+    #[error("{} can't be put back:{}", tags(obstacles.len()), obstacles.iter().map(|it| format!("\n{it}")).collect::<String>())]
+    NotRestorable {
+        /// The tags, with the reasons.
+        obstacles: Vec<Obstacle>,
+    },
+    /// One plan can't hold all moves. No plan was made.
+    #[error(
+        "{packages} packages have changed; one plan moves at most 25 packages and 100 items, so this takes {plans} plans"
+    )]
+    NeedsSplit {
+        /// The packages with tags to be moved.
+        packages: usize,
+        /// The plans that hold all moves.
+        plans: usize,
     },
     /// The file to be written exists and is a different one.
     #[error("{0} exists and is different")]
@@ -187,4 +204,8 @@ impl Retryable for Error {
             _ => RetryHint::Never,
         }
     }
+}
+
+fn tags(count: usize) -> String {
+    if count == 1 { "1 tag".to_owned() } else { format!("{count} tags") }
 }

@@ -39,7 +39,7 @@ impl Error {
             Self::Ledger(error) => of_ledger(error),
             Self::Store(fault) | Self::Source(fault) => of_fault(fault.kind),
             Self::TimedOut { .. } => ErrorKind::TimedOut,
-            Self::Exists(_) => ErrorKind::Refused,
+            Self::Exists(_) | Self::NotRestorable { .. } => ErrorKind::Refused,
             Self::Lost { .. } | Self::Damaged { .. } | Self::NotCopied { .. } | Self::Export { .. } => {
                 ErrorKind::Integrity
             }
@@ -48,6 +48,7 @@ impl Error {
             | Self::Input { .. }
             | Self::Changed(_)
             | Self::Tags(_)
+            | Self::NeedsSplit { .. }
             | Self::NotOwner { .. }
             | Self::SameLedger { .. }
             | Self::NewerExport { .. }

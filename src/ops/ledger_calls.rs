@@ -1,6 +1,6 @@
 //! The operations for which the ledger alone is enough: each is one call of it.
 
-use super::{client::Client, error::Error};
+use super::{client::Client, error::Error, find::VersionQuery};
 use crate::{
     ledger::{
         ApplyRequest, ChangeRequest, Changed, CheckReport, CheckRequest, ProtectRequest, RollbackRequest,
@@ -30,14 +30,8 @@ impl Client {
         package: &PackageName,
         sha256: Option<String>,
     ) -> BoxStream<'_, Result<Release, Error>> {
-        self.ledger
-            .versions(package)
-            .try_filter(move |release| {
-                let digest = release.blob.address.sha256.as_str();
-                std::future::ready(sha256.as_deref().is_none_or(|prefix| digest.starts_with(prefix)))
-            })
-            .err_into()
-            .boxed()
+        let query = VersionQuery { sha256, ..VersionQuery::new() };
+        self.find_versions(package, &query)
     }
 
     /// Returns `latest`, and the tags of a package that are on a version.

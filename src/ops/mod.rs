@@ -11,6 +11,7 @@ mod doctor;
 mod download;
 mod error;
 mod fetch;
+mod find;
 mod fsck;
 mod gc;
 mod init;
@@ -21,29 +22,38 @@ mod listing;
 mod memory;
 mod mode;
 mod observer;
+mod obstacle;
 mod open;
 mod partial;
 mod present;
+mod restore;
 mod runs;
 mod spool;
+mod status;
 mod transfer;
 mod upload;
 mod wait;
+mod watch;
 
 pub use add::AddInput;
 pub use client::{Client, LateActor};
 pub use doctor::{Doctor, DoctorReport, Finding, Verdict};
 pub use download::{Download, Downloaded, Target};
 pub use error::Error;
+pub use find::{Changes, Found, VersionQuery};
 pub use fsck::{Fsck, FsckReport};
 pub use gc::{Garbage, GcOptions};
 pub use init::{Adopted, InitReport};
 pub use kind::ErrorKind;
 pub use list::{Listed, Packages};
 pub use observer::{Observer, Phase, Silent};
+pub use obstacle::Obstacle;
 pub use open::ClientBuilder;
+pub use restore::RestoreRequest;
+pub use status::{Status, StatusQuery};
 pub use transfer::{
     CopyReport, ExportLine, ExportReport, FilesOptions, Foreign, ForeignVersion, HeadDiffers, ImportOptions,
     OnPackage, Order, PackageCopied, Pattern, PythonTables, SavedHead,
 };
 pub use wait::{LAST_POLL, POLL, Wait};
+pub use watch::{Watch, WatchScope, WatchedEvent};

@@ -17,7 +17,7 @@ use futures_util::{StreamExt, TryStreamExt};
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     /// Show only names that begin with this prefix
-    #[arg(long, value_name = "PREFIX", default_value = "", hide_default_value = true, value_parser = prefix)]
+    #[arg(long, value_name = "PREFIX", default_value = "", hide_default_value = true, value_parser = crate::cli::options::prefix)]
     prefix: String,
     /// Show only names after this one, which need not exist
     #[arg(long, value_name = "NAME")]
@@ -30,15 +30,6 @@ pub(in crate::cli) struct Args {
     /// Packages to which access is denied are named on stderr; the others are listed, and the exit code is 10.
     #[arg(short, long)]
     long: bool,
-}
-
-/// Parses a prefix; refuses one that no name can have, which would list nothing without an error.
-fn prefix(text: &str) -> Result<String, String> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
-    match text.chars().find(|c| !plain(*c)) {
-        Some(bad) => Err(format!("no package name contains {bad:?}; only A-Z a-z 0-9 . _ - / are allowed")),
-        None => Ok(text.to_owned()),
-    }
 }
 
 pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result<(), Failure> {

@@ -9,10 +9,75 @@ use crate::{
         output::Output,
         render,
     },
-    ledger::ChangeRequest,
-    model::{PackageName, ReleaseChange, TagMove, TagName, Version},
-    ops::{self, CopyReport, OnPackage, PackageCopied},
+    fault::FaultKind,
+    ledger::{self, ChangeRequest},
+    model::{Labels, Moment, PackageName, ReleaseChange, State, TagMove, TagName, Version},
+    ops::{self, CopyReport, OnPackage, PackageCopied, VersionQuery},
 };
+
+/// The options that select versions.
+#[derive(Debug, clap::Args)]
+pub(super) struct VersionFilter {
+    /// Show only versions with this label; repeated: with all of them
+    #[arg(long = "label", value_name = "NAME=VALUE")]
+    labels: Vec<String>,
+    /// Show only versions in this state: active, yanked or deleted
+    #[arg(long, value_name = "STATE", value_parser = state)]
+    state: Option<State>,
+    /// Show only versions added at this time or later: '2h ago', 2026-05-01T10:00:00Z
+    #[arg(long, value_name = "TIME")]
+    since: Option<Moment>,
+}
+
+impl VersionFilter {
+    /// Returns the query of these options.
+    ///
+    /// # Errors
+    /// A label that is none.
+    pub fn query(self) -> Result<VersionQuery, Failure> {
+        let labels = Labels::parse(self.labels.iter().map(String::as_str));
+        let mut query = VersionQuery::new()
+            .labels(labels.map_err(|invalid| Failure::new(Kind::Invalid, invalid.to_string()))?);
+        (query.state, query.since) = (self.state, self.since);
+        Ok(query)
+    }
+}
+
+fn state(text: &str) -> Result<State, String> {
+    match text {
+        "active" => Ok(State::Active),
+        "yanked" => Ok(State::Yanked),
+        "deleted" => Ok(State::Deleted),
+        _ => Err("must be active, yanked or deleted".to_owned()),
+    }
+}
+
+/// The packages that could not be read.
+#[derive(Debug, Default)]
+pub(super) struct Unreadable {
+    count: u64,
+    first: Option<ledger::Error>,
+}
+
+impl Unreadable {
+    /// Reports a package that can't be read.
+    pub fn note(&mut self, package: &PackageName, error: ledger::Error, context: &Context<'_>) {
+        let denied = matches!(&error, ledger::Error::Fault(fault) if fault.kind == FaultKind::Denied);
+        let why = if denied { "access is denied".to_owned() } else { error.to_string() };
+        context.notices.warn(&format!("the package {package} is left out: {why}"));
+        self.count += 1;
+        self.first.get_or_insert(error);
+    }
+
+    /// Returns the failure of a command that had to leave out packages, if there were any.
+    pub fn end(self, doing: &str, context: &Context<'_>) -> Result<(), Failure> {
+        let Some(first) = self.first else { return Ok(()) };
+        let failure = Failure::of_operation(&ops::Error::Ledger(first), doing, &context.places);
+        let message =
+            format!("{doing}: {} left out; the others are printed", render::counted(self.count, "package"));
+        Err(Failure { message, ..failure })
+    }
+}
 
 /// The arguments of every command that changes a version.
 #[derive(Debug, clap::Args)]

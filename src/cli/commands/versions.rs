@@ -2,12 +2,13 @@
 
 use crate::{
     cli::{
+        commands::shared::VersionFilter,
         context::Context,
         error::Failure,
         json,
         render::{self, Digests},
     },
-    model::PackageName,
+    model::{PackageName, VersionRange},
 };
 use futures_util::TryStreamExt;
 
@@ -17,6 +18,11 @@ pub(in crate::cli) struct Args {
     /// The package
     #[arg(value_name = "PACKAGE")]
     package: PackageName,
+    /// Show only versions in this range, both ends included: 41..57, 41.., ..57
+    #[arg(value_name = "RANGE")]
+    range: Option<VersionRange>,
+    #[command(flatten)]
+    filter: VersionFilter,
     /// Show at most this many
     #[arg(long, value_name = "N", value_parser = crate::cli::options::limit)]
     limit: Option<usize>,
@@ -34,11 +40,13 @@ fn digits(text: &str) -> Result<String, String> {
 }
 
 pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result<(), Failure> {
-    let Args { package, limit, sha256 } = args;
+    let Args { package, range, filter, limit, sha256 } = args;
+    let mut query = filter.query()?;
+    (query.range, query.sha256) = (range.unwrap_or_default(), sha256);
     let client = context.ledger().await?;
     let digests = if context.output.is_terminal() { Digests::Short } else { Digests::Whole };
     let doing = format!("listing the versions of {package}");
-    let mut versions = client.versions(&package, sha256);
+    let mut versions = client.find_versions(&package, &query);
     let mut left = limit.unwrap_or(usize::MAX);
     let mut header = !context.output.json;
     while left > 0 {

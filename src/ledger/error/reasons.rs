@@ -69,6 +69,16 @@ pub enum NotFound {
         /// The version.
         version: Version,
     },
+    /// A log of the package is shorter than that.
+    #[error("{package} has no revision {rev}: the log ends at {last}")]
+    Revision {
+        /// The package.
+        package: PackageName,
+        /// The revision, with the letter of its log: `t7`, `r3`.
+        rev: String,
+        /// The last revision of the log.
+        last: String,
+    },
     /// The package has versions, but none that is active.
     #[error("{0} has no active version, so it has no latest")]
     Latest(PackageName),

@@ -169,7 +169,7 @@ fn lost_head(log: &str) -> Error {
     }
 }
 
-fn addition(item: VersionItem, package: &PackageName) -> Event {
+pub(super) fn addition(item: VersionItem, package: &PackageName) -> Event {
     Event {
         package: package.clone(),
         kind: EventKind::Add,
@@ -188,7 +188,7 @@ fn addition(item: VersionItem, package: &PackageName) -> Event {
     }
 }
 
-fn release_event(event: ReleaseEvent, package: &PackageName) -> Event {
+pub(super) fn release_event(event: ReleaseEvent, package: &PackageName) -> Event {
     Event {
         package: package.clone(),
         kind: match event.kind {
@@ -214,7 +214,7 @@ fn release_event(event: ReleaseEvent, package: &PackageName) -> Event {
     }
 }
 
-fn tag_event(event: TagEvent, package: &PackageName) -> Event {
+pub(super) fn tag_event(event: TagEvent, package: &PackageName) -> Event {
     Event {
         package: package.clone(),
         kind: match event.kind {

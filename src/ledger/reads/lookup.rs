@@ -13,7 +13,7 @@ use crate::{
     },
     model::{
         Address, Blob, PackageName, PackageSummary, Release, ReleaseChange, Spec, State, TagMove, TagName,
-        Tagged, Version,
+        Tagged, Version, VersionRange,
     },
     table::{Key, Order, Query},
 };
@@ -189,7 +189,10 @@ impl TableLedger {
     }
 
     /// Lists all tags by name, including those on no version.
-    fn all_tags(&self, package: &PackageName) -> impl Stream<Item = Result<TagItem, Error>> + Send {
+    pub(super) fn all_tags(
+        &self,
+        package: &PackageName,
+    ) -> impl Stream<Item = Result<TagItem, Error>> + Send {
         let (from, to) = schema::ANY_TAG;
         self.pages(schema::tags(package), from.to_owned(), to.to_owned(), Order::Ascending)
             .map(|row| row.and_then(|(key, item)| decode(&key, &item)))
@@ -233,10 +236,14 @@ impl TableLedger {
     pub(in crate::ledger) fn list_versions(
         &self,
         package: &PackageName,
+        range: VersionRange,
     ) -> BoxStream<'_, Result<Release, Error>> {
-        let (from, to) = schema::ANY_VERSION;
         let package = package.clone();
-        let rows = self.pages(schema::releases(&package), from.to_owned(), to.to_owned(), Order::Descending);
+        let key = |version: Version| schema::version_key(&package, version.get()).sk;
+        let (lowest, highest) = schema::ANY_VERSION;
+        let from = range.first.map_or_else(|| lowest.to_owned(), key);
+        let to = range.last.map_or_else(|| highest.to_owned(), key);
+        let rows = self.pages(schema::releases(&package), from, to, Order::Descending);
         let mut rows = rows.peekable();
         stream::once(async move {
             let (tags, _) = join(self.tags_by_version(&package), Pin::new(&mut rows).peek()).await;

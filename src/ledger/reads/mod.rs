@@ -2,11 +2,14 @@
 
 mod checks;
 mod entries;
+mod events;
 mod explain;
 pub(super) mod gates;
 mod history;
 mod lookup;
 pub(super) mod pages;
 pub(super) mod past;
+mod status;
+mod status_then;
 mod stays;
 mod times;

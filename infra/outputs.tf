@@ -32,6 +32,11 @@ output "table_arn" {
   value       = aws_dynamodb_table.ledger.arn
 }
 
+output "stream_arn" {
+  description = "ARN of the table's stream, for modules/events. Null without a stream."
+  value       = var.stream ? aws_dynamodb_table.ledger.stream_arn : null
+}
+
 output "bucket_name" {
   description = "Name of the bucket."
   value       = aws_s3_bucket.store.bucket

@@ -180,6 +180,12 @@ variable "contributor_insights" {
   default     = false
 }
 
+variable "stream" {
+  description = "Whether the table has a stream of its changes, which modules/events needs."
+  type        = bool
+  default     = false
+}
+
 variable "replication" {
   description = "Bucket in another region or account to which new blobs are copied; null for none. It must be versioned. Its owner's account is needed only if that is another one. With time_control, S3 promises 15 minutes, and publishes the delay. Deletions are not copied."
   type = object({

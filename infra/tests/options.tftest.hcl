@@ -58,7 +58,7 @@ run "defaults" {
   }
 
   assert {
-    condition     = length(aws_dynamodb_table.ledger.on_demand_throughput) == 0 && length(aws_dynamodb_resource_policy.ledger) == 0 && length(aws_dynamodb_contributor_insights.ledger) == 0
+    condition     = length(aws_dynamodb_table.ledger.on_demand_throughput) == 0 && length(aws_dynamodb_resource_policy.ledger) == 0 && length(aws_dynamodb_contributor_insights.ledger) == 0 && !aws_dynamodb_table.ledger.stream_enabled && output.stream_arn == null
     error_message = "Options of the table are off."
   }
 
@@ -237,6 +237,19 @@ run "contributor_insights" {
   assert {
     condition     = aws_dynamodb_contributor_insights.ledger[0].table_name == "sacker"
     error_message = "The table has them."
+  }
+}
+
+run "stream" {
+  command = plan
+
+  variables {
+    stream = true
+  }
+
+  assert {
+    condition     = aws_dynamodb_table.ledger.stream_enabled && aws_dynamodb_table.ledger.stream_view_type == "NEW_IMAGE"
+    error_message = "The table has a stream of new items."
   }
 }
 

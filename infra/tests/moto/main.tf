@@ -40,7 +40,9 @@ provider "aws" {
   endpoints {
     cloudwatch = var.endpoint
     dynamodb   = var.endpoint
+    events     = var.endpoint
     iam        = var.endpoint
+    pipes      = var.endpoint
     s3         = var.endpoint
     sts        = var.endpoint
   }
@@ -86,9 +88,18 @@ module "sacker" {
   access_logging              = { bucket = aws_s3_bucket.other["logs"].bucket }
   replication                 = { bucket_arn = aws_s3_bucket.other["copy"].arn }
   alarm_actions               = ["arn:aws:sns:eu-west-1:123456789012:pager"]
+  stream                      = true
   tags                        = { application = "sacker" }
 
   depends_on = [aws_s3_bucket_versioning.copy, aws_s3_bucket_policy.logs]
+}
+
+# moto keeps the pipe, but delivers nothing.
+module "events" {
+  source = "../../modules/events"
+
+  name       = var.name
+  stream_arn = module.sacker.stream_arn
 }
 
 output "ledger_url" {

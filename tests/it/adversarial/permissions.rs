@@ -17,8 +17,8 @@ use futures_util::TryStreamExt;
 use sacker::{
     fault::Fault,
     ledger::{ChangeRequest, CheckRequest, Ledger, PackageQuery, ProtectRequest, TableLedger, TagRequest},
-    model::{Created, Labels, Protection, ReleaseChange},
-    ops::{Fsck, Wait},
+    model::{Created, Labels, Moment, Protection, ReleaseChange, Timestamp},
+    ops::{Fsck, StatusQuery, VersionQuery, Wait, Watch, WatchScope},
     table::{Change, Item, Key, Page, Query, Table, TransactError, Transaction},
 };
 use std::{
@@ -175,6 +175,29 @@ async fn asked(site: &Site, command: &str) -> Asked {
             let query = PackageQuery::default();
             drop(client.list_long(&query, 9).try_collect::<Vec<_>>().await.unwrap());
         }
+        "status" => {
+            // Also as of a time before the last change, from the log.
+            for at in [None, Some(Timestamp::from_millis(1))] {
+                let query = match at {
+                    Some(at) => StatusQuery::new().at(Moment::Time(at)),
+                    None => StatusQuery::new(),
+                };
+                drop(client.status(&query).try_collect::<Vec<_>>().await.unwrap());
+            }
+        }
+        "changes" => {
+            let changes = client.changes(&of("app"), &of("1"), &of("live")).await.unwrap();
+            drop(changes.versions.try_collect::<Vec<_>>().await.unwrap());
+        }
+        "find" => drop(client.find("", &VersionQuery::new()).try_collect::<Vec<_>>().await.unwrap()),
+        "watch" => {
+            let watch = Watch::new(WatchScope::Package(of("app"))).once(true);
+            drop(client.watch(watch).try_collect::<Vec<_>>().await.unwrap());
+        }
+        "watch --prefix" => {
+            let watch = Watch::new(WatchScope::Prefix("a".to_owned())).once(true);
+            drop(client.watch(watch).try_collect::<Vec<_>>().await.unwrap());
+        }
         "history" => drop(ledger.history(&of("app"), None).try_collect::<Vec<_>>().await.unwrap()),
         "wait" => {
             let (package, spec) = (of("app"), of("live"));
@@ -260,8 +283,13 @@ async fn the_actions_of_dynamodb_are_those_that_are_documented() {
         "rollback",
         "apply",
         "protect, unprotect",
+        "status",
+        "changes",
+        "find",
         "history",
         "wait",
+        "watch",
+        "watch --prefix",
         "label",
         "yank, unyank",
         "delete",

@@ -58,6 +58,20 @@ const STEPS: &[Step] = &[
     step("tag app 2 canary"),
     step("history app"),
     step("history app live --limit 2 --json"),
+    step("status"),
+    step("status --json --tag live"),
+    step("status --drift canary:live"),
+    step("status --at 0s-ago --prefix app --json"),
+    step("status --at 2020-01-01T00:00:00Z --plan --prefix zoo --json"),
+    step("versions app 2.. --label commit=2a7 --state active"),
+    step("changes app 1..latest"),
+    step("changes app canary..live --json"),
+    failing("changes app live..never", 4),
+    step("find --label commit=2a7 --json"),
+    step("watch app live --after-rev 1 --once"),
+    step("watch app --after-rev t0,r0 --once"),
+    step("watch --prefix zoo --cursor cursor --once"),
+    failing("watch app --after-rev t99 --once", 4),
     step("protect app live --confirm"),
     failing("tag app 3 live", 6),
     step("unprotect app live"),
@@ -136,6 +150,8 @@ fn output(sandbox: &Sandbox, places: &[(String, places::Place)], step: &Step) ->
     let arguments: Vec<_> = step
         .line
         .split(' ')
+        // A moment has a space in it.
+        .map(|word| if word == "0s-ago" { "0s ago" } else { word })
         .map(|word| places.iter().find(|(name, _)| name == word).map_or(word, |(_, place)| &place.url))
         .collect();
     let output = sandbox.command(&arguments).output().unwrap();

@@ -25,6 +25,11 @@ fn the_help_lists_every_command() {
     1|   versions     List the versions of a package, newest first
     1|   tags         List the tags of a package: latest first, then by name
     1|   info         Show everything recorded about a version
+    1|   status       Show the tags of many packages: versions, since when, by whom,
+    1|                and how far behind latest
+    1|   changes      List the versions between two specs, newest first: what a deploy
+    1|                from A to B contains
+    1|   find         Find versions of all packages by their labels, state or age
     1|   add          Store a file as the next version of a package; prints the version
     1|                number
     1|   download     Download the file of a version and verify it; prints its path
@@ -38,6 +43,8 @@ fn the_help_lists_every_command() {
     1|                first
     1|   wait         Wait until a version exists, or a tag has moved; then show it as
     1|                `info` does
+    1|   watch        Print the events of packages as lines of JSON, as they happen:
+    1|                none left out, none twice
     1|   check        Show whether a tag could be moved to a version now, gate by gate;
     1|                changes nothing
     1|   protect      Protect a tag from accidental moves, or keep gates with it

@@ -37,6 +37,7 @@ mod schema;
 mod servers;
 mod show;
 mod signals;
+mod status;
 #[cfg(any(feature = "azure", feature = "hdfs"))]
 pub mod stores;
 mod streams;
@@ -46,3 +47,4 @@ mod trouble;
 mod usage;
 mod users;
 mod wait;
+mod watch;

@@ -43,7 +43,7 @@ fn objects(output: &[u8]) -> Vec<Value> {
 }
 
 /// Commands in an order in which each has output, with the schema of that output.
-const COMMANDS: [(&str, &[&str]); 59] = [
+const COMMANDS: [(&str, &[&str]); 71] = [
     ("init", &["init"]),
     ("init", &["init"]),
     ("version", &["add", "app", "one", "--label", "commit=1f3", "-m", "first", "--key", "k"]),
@@ -95,6 +95,18 @@ const COMMANDS: [(&str, &[&str]); 59] = [
     ("summary", &["list", "-l"]),
     ("event", &["history", "app"]),
     ("event", &["history", "app", "live", "--limit", "1"]),
+    ("status", &["status"]),
+    ("status", &["status", "--tag", "live", "--at", "0s ago"]),
+    ("status", &["status", "--drift", "live:v1"]),
+    ("status", &["status", "--drift", "live:never"]),
+    ("plan", &["status", "--prefix", "web", "--at", "2020-01-01T00:00:00Z", "--plan"]),
+    ("plan", &["status", "--at", "2020-01-01T00:00:00Z", "--plan", "--tag", "live", "--confirm", "live"]),
+    ("version", &["versions", "app", "1..2", "--state", "active"]),
+    ("version", &["changes", "app", "1..latest"]),
+    ("version", &["changes", "app", "latest..1"]),
+    ("version", &["find", "--label", "commit=1f3"]),
+    ("watch", &["watch", "app", "--after-rev", "t0,r0", "--once"]),
+    ("watch", &["watch", "app", "live", "--after-rev", "0", "--once"]),
     ("head", &["audit"]),
     ("head", &["audit", "verify", "heads"]),
     ("export", &["export", "--blobs", "blobs"]),
@@ -218,7 +230,7 @@ fn what_is_printed_is_as_described() {
 /// The schemas are strict: otherwise the test above would find nothing.
 #[test]
 fn the_descriptions_are_strict() {
-    const OPTIONAL: [(&str, &str); 14] = [
+    const OPTIONAL: [(&str, &str); 16] = [
         ("copied", "numbering"),
         ("version", "rev"),
         ("version", "new"),
@@ -230,6 +242,8 @@ fn the_descriptions_are_strict() {
         ("event", "gates"),
         ("event", "no_override"),
         ("event", "override"),
+        ("status", "now"),
+        ("plan", "message"),
         ("init", "adopted"),
         ("init", "former_owner"),
         ("init", "generation"),

@@ -141,6 +141,18 @@ async fn what_each_command_costs() {
     m.add((0..23).map(|number| format!("package-{number:02}")), 8).await;
     m.costs("`list`, 50 packages", &["list"]);
     m.costs("`list -l`, 50 packages", &["list", "-l"]);
+    m.costs("`status`, 50 packages, 25 live tags", &["status", "--tag", "live"]);
+    m.costs("`status --at`, nothing moved since", &["status", "--tag", "live", "--at", "0s ago"]);
+    m.costs(
+        "`status --at`, all 25 tags moved since",
+        &["status", "--tag", "live", "--at", "2020-01-01T00:00:00Z"],
+    );
+    m.costs("`find`, 50 packages, 103 versions", &["find", "--label", "commit=3f2a91c"]);
+    m.costs("`versions many 41..50`", &["versions", "many", "41..50"]);
+    m.costs("`changes many 41..latest`", &["changes", "many", "41..latest"]);
+    m.costs("`watch app`, nothing new", &["watch", "app", "--once"]);
+    m.costs("`watch many`, 50 new events", &["watch", "many", "--after-rev", "t0,r0", "--once"]);
+    m.costs("`watch --prefix`, 50 packages, nothing new", &["watch", "--prefix", "", "--once"]);
     m.costs("`gc`, 102 blobs", &["gc", "--min-age", "0s"]);
     m.costs("`fsck`, 103 versions", &["fsck"]);
     lost_race(&mut m).await;

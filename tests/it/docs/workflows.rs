@@ -11,6 +11,7 @@ use crate::support::{
 use std::{fmt::Write as _, fs, os::unix::fs::symlink, path::Path};
 
 mod tuesday;
+mod webhook;
 
 /// The name of a home in the pages.
 const HOME: &str = "/home/ann";
@@ -174,7 +175,15 @@ fn two_engineers(ledger: Make) {
     check("two-engineers.md", ledger, |_| {});
 }
 
-on_each_ledger! { promote rollback release ci two_engineers }
+fn watch(ledger: Make) {
+    check("watch.md", ledger, webhook::prepare);
+}
+
+fn incident(ledger: Make) {
+    check("status.md", ledger, |_| {});
+}
+
+on_each_ledger! { watch incident promote rollback release ci two_engineers }
 
 /// Its week is made by a clock of its own, which only the embedded ledger has.
 #[test]

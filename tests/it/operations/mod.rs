@@ -13,12 +13,14 @@ mod fsck_violations;
 mod gc;
 mod importing;
 mod listing;
+mod overview;
 pub mod owner;
 mod race;
 mod reading;
 mod resume;
 mod transfers;
 mod uploads;
+mod watching;
 
 use crate::support::{
     backends,

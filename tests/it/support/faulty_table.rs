@@ -42,6 +42,7 @@ pub struct Faulty {
     script: Mutex<Box<Script>>,
     rival: Mutex<Option<Rival>>,
     torn: Mutex<Option<usize>>,
+    torn_later: Mutex<Option<usize>>,
     unreachable: AtomicBool,
     sent: Mutex<Vec<Transaction>>,
     late: Mutex<Vec<Transaction>>,
@@ -72,6 +73,7 @@ impl Faulty {
             script: Mutex::new(Box::new(script)),
             rival: Mutex::default(),
             torn: Mutex::default(),
+            torn_later: Mutex::default(),
             unreachable: AtomicBool::new(false),
             sent: Mutex::default(),
             late: Mutex::default(),
@@ -90,6 +92,11 @@ impl Faulty {
     /// Lets the rival come between the items of the next [`Table::get_many`], after `after` of them.
     pub fn tear_next_read(&self, after: usize) {
         *self.torn.lock().unwrap() = Some(after);
+    }
+
+    /// Does the same for the read after the next one.
+    pub fn tear_read_after_next(&self, after: usize) {
+        *self.torn_later.lock().unwrap() = Some(after);
     }
 
     async fn rival(&self, key: &Key) {
@@ -149,7 +156,9 @@ impl Table for Faulty {
 
     async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, Fault> {
         self.reach().await?;
-        let torn = self.torn.lock().unwrap().take().filter(|torn| *torn < keys.len());
+        let later = self.torn_later.lock().unwrap().take();
+        let torn = std::mem::replace(&mut *self.torn.lock().unwrap(), later);
+        let torn = torn.filter(|torn| *torn < keys.len());
         let Some(torn) = torn else { return self.inner.get_many(keys).await };
         let mut items = self.inner.get_many(&keys[..torn]).await?;
         self.rival(&keys[torn]).await;

@@ -47,13 +47,18 @@ const fn after(name: &'static str, line: &'static str, before: &'static [&'stati
 }
 
 /// Each `fresh` has other bytes. The packages of publisher and promoter are `app` and `web/*`.
-pub const ROWS: [Row; 49] = [
+pub const ROWS: [Row; 54] = [
     row("list -l", "list -l"),
     row("versions", "versions app"),
     row("tags", "tags app"),
     row("info", "info app live"),
+    row("status", "status --prefix app"),
+    row("changes", "changes app 1..2"),
+    row("find", "find --prefix app --state active"),
     row("history", "history app"),
     row("wait", "wait app live"),
+    row("watch", "watch app --after-rev t0,r0 --once"),
+    row("watch --prefix", "watch --prefix app --once"),
     row("download", "download app live -o copy -f"),
     row("download` of another package `", "download other 1 -o copy -f"),
     row("add", "add app fresh"),

@@ -9,6 +9,7 @@ mod blobs;
 pub mod changing;
 mod changing_races;
 mod concurrent;
+mod events;
 mod guards;
 mod history;
 mod items;
@@ -20,6 +21,7 @@ mod reading;
 mod resuming;
 pub mod rollback;
 mod standing;
+mod status;
 pub mod steps;
 mod tagging;
 mod times;
@@ -98,6 +100,8 @@ macro_rules! for_tables {
             changing::a_repeated_change_gives_the_first_outcome
             changing::a_change_is_resumed
             changing::messages_of_changes_are_kept
+            events::events_continue_after_any_position
+            events::a_missing_entry_ends_the_events
             guards::write_once_stays
             guards::confirm_needs_the_name_again
             guards::protection_is_an_event
@@ -138,6 +142,10 @@ macro_rules! for_tables {
             items::states_are_respected
             items::a_protected_tag_is_left_alone
             items::a_head_that_only_a_fence_made_is_no_package
+            status::a_status_shows_each_tag_with_its_last_move
+            status::a_status_needs_no_list_in_the_head
+            status::a_status_of_the_past_comes_from_the_log
+            status::a_status_of_the_past_agrees_with_each_spec
             times::the_server_corrects_a_wrong_clock
             times::one_wrong_clock_shuts_no_gate_where_the_server_states_the_time
             times::no_gate_opens_early_after_a_clock_was_behind

@@ -8,10 +8,10 @@ use sacker::{
         AddRequest, ApplyRequest, Author, ChangeRequest, CheckRequest, PackageQuery, ProtectRequest,
         RollbackRequest, TableLedger, TagRequest, UntagRequest,
     },
-    model::{Labels, Plan, Protection, ReleaseChange, Spec, TagName, Timestamp, Version},
+    model::{Labels, Moment, Plan, Protection, ReleaseChange, Spec, TagName, Timestamp, Version},
     ops::{
         AddInput, Client, Doctor, Download, Error, ErrorKind, FilesOptions, Foreign, Fsck, GcOptions,
-        SavedHead, Target, Verdict,
+        RestoreRequest, SavedHead, StatusQuery, Target, Verdict, VersionQuery, Watch, WatchScope,
     },
     retry::{Cancellation, RetryPolicy},
     store::{memory::MemoryStore, named::DirectoryFiles},
@@ -20,7 +20,7 @@ use sacker::{
 use std::{io, path::Path, sync::Arc, time::Duration};
 
 /// Every operation, and the number of runs of tries that it makes at the same time.
-pub const OPERATIONS: [(&str, usize); 40] = [
+pub const OPERATIONS: [(&str, usize); 46] = [
     ("add", 2),
     ("add --tag", 2),
     ("add --if-changed", 2),
@@ -49,6 +49,12 @@ pub const OPERATIONS: [(&str, usize); 40] = [
     ("list", 4),
     ("list -l", 4),
     ("history", 3),
+    ("status", 4),
+    ("status --at", 1),
+    ("status --plan", 1),
+    ("changes", 2),
+    ("find", 4),
+    ("watch --once", 1),
     ("download", 1),
     ("gc", 2),
     ("fsck", 2),
@@ -103,6 +109,11 @@ pub async fn rollback(client: &Client, to: Option<Version>) -> Result<(), Error>
 
 pub async fn apply(client: &Client, undo: bool) -> Result<(), Error> {
     client.apply(&ApplyRequest::new(plan()).undo(undo).author(author())).await.map(drop)
+}
+
+/// Selects the tags of now, as of the past.
+fn then() -> StatusQuery {
+    StatusQuery::new().at(Moment::Time(Timestamp::now()))
 }
 
 /// Returns a client of an empty ledger and store without faults.
@@ -177,6 +188,21 @@ pub async fn perform(name: &str, client: &Client, dir: &Path) -> Result<(), Erro
         "list" => client.list(&all).try_collect::<Vec<_>>().await.map(drop),
         "list -l" => client.list_long(&all, 100).try_collect::<Vec<_>>().await.map(drop),
         "history" => client.history(&app, None).try_collect::<Vec<_>>().await.map(drop),
+        "status" => client.status(&StatusQuery::new()).try_collect::<Vec<_>>().await.map(drop),
+        "status --at" => client.status(&then()).try_collect::<Vec<_>>().await.map(drop),
+        "status --plan" => {
+            let at = Moment::Time(Timestamp::now());
+            client.plan_restore(&RestoreRequest::new(StatusQuery::new(), at)).await.map(drop)
+        }
+        "changes" => {
+            let changes = client.changes(&app, &of("1"), &of("latest")).await?;
+            changes.versions.try_collect::<Vec<_>>().await.map(drop)
+        }
+        "find" => client.find("", &VersionQuery::new()).try_collect::<Vec<_>>().await.map(drop),
+        "watch --once" => {
+            let watch = Watch::new(WatchScope::Package(app)).once(true);
+            client.watch(watch).try_collect::<Vec<_>>().await.map(drop)
+        }
         "download" => {
             let target = Target::Stream(Box::new(io::sink()));
             client.download(Download::new(app, of("live"), target)).await.map(drop)

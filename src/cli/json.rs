@@ -1,25 +1,22 @@
 //! Output for programs: one JSON object per line. Field names are never removed once released.
 
+mod event;
 mod status;
 mod tags;
 mod totals;
 mod transfer;
-mod watch;
 
+pub(super) use event::{EventLine, WatchLine};
 pub(super) use status::{PlanLine, StatusLine};
 pub(super) use tags::{CheckLine, TagLine};
 use tags::{GateLine, gate_lines};
 pub(super) use totals::{Totals, TotalsLine};
 pub(super) use transfer::{CopiedLine, CopyTotals, HeadLine};
-pub(super) use watch::WatchLine;
 
 use super::{error::Failure, render::unsafe_for_terminal};
 use crate::{
     ledger::{Repair, Violation},
-    model::{
-        Created, Event, Gates, Labels, Override, PackageName, PackageSummary, Protection, Release, Setting,
-        SettingState, State, TagName, Version,
-    },
+    model::{Created, Labels, PackageName, PackageSummary, Release, Setting, SettingState, State, Version},
     ops::{Downloaded, Finding, Garbage, InitReport, Verdict},
 };
 use serde::Serialize;
@@ -69,55 +66,6 @@ impl<'a> VersionLine<'a> {
             rev: release.rev,
             gates: gate_lines(&release.gates),
             new,
-        }
-    }
-}
-
-/// An entry of a package's history.
-#[derive(Debug, Serialize)]
-pub(super) struct EventLine<'a> {
-    package: &'a PackageName,
-    kind: String,
-    tag: Option<&'a str>,
-    version: Option<Version>,
-    previous: Option<Version>,
-    labels: &'a Labels,
-    protection: Option<Protection>,
-    /// The tag's standing gates, if it has some.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    gates: Option<&'a Gates>,
-    /// True if these can't be overridden.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    no_override: bool,
-    /// The standing gates that a move passed over, and the reason.
-    #[serde(rename = "override", skip_serializing_if = "Option::is_none")]
-    overridden: Option<&'a Override>,
-    message: Option<&'a str>,
-    /// The log that `rev` counts in.
-    log: &'static str,
-    rev: u64,
-    at: String,
-    by: &'a str,
-}
-
-impl<'a> EventLine<'a> {
-    pub fn of(event: &'a Event) -> Self {
-        Self {
-            package: &event.package,
-            kind: event.kind.to_string(),
-            tag: event.tag.as_ref().map(TagName::as_str),
-            version: event.version,
-            previous: event.previous,
-            labels: &event.labels,
-            protection: event.protection,
-            gates: Some(&event.gates).filter(|gates| !gates.is_empty()),
-            no_override: event.no_override,
-            overridden: event.overridden.as_ref(),
-            message: event.message.as_ref().map(AsRef::as_ref),
-            log: if event.kind.is_of_tags() { "tags" } else { "releases" },
-            rev: event.rev,
-            at: event.at.to_string(),
-            by: event.by.as_str(),
         }
     }
 }

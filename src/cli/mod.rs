@@ -22,6 +22,7 @@ mod places;
 mod progress;
 mod render;
 mod run;
+mod tables;
 mod trace;
 
 use crate::{

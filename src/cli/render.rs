@@ -1,16 +1,9 @@
 //! Output for people: tables, sizes, times, and text that is safe for a terminal.
 
-mod found;
-mod status;
-
-pub(super) use found::{changes_header, changes_row, found_header, found_row};
-pub(super) use status::StatusTable;
-
 use crate::model::{
     Digest, Event, EventKind, GateCheck, Gates, Override, PackageSummary, Protection, Release, TagMove,
     Timestamp, Version,
 };
-
 use std::{borrow::Cow, fmt::Write, io, os::unix::ffi::OsStrExt, path::Path};
 
 /// The form of a sha256 in a table.
@@ -218,7 +211,7 @@ pub(super) fn counted(count: u64, what: &str) -> String {
 }
 
 /// Renders a time to the second.
-fn seconds(at: Timestamp) -> String {
+pub(super) fn seconds(at: Timestamp) -> String {
     let at = at.to_string();
     at.split_once('.').map_or(at.clone(), |(seconds, _)| format!("{seconds}Z"))
 }

@@ -87,7 +87,7 @@ impl Client {
             return Err(Error::NotRestorable { obstacles });
         }
         let message: Message = format!("as of {at}").parse()?;
-        let parts = split(moves);
+        let parts = split(&moves);
         if parts.len() > 1 && !request.split {
             let packages = parts.iter().flatten().map(|it| &it.package);
             let packages = packages.collect::<std::collections::BTreeSet<_>>().len();
@@ -131,11 +131,11 @@ fn move_back(status: &PackageStatus, tag: &TagStatus, now: &TagNow, confirm: &[T
 
 /// Splits moves, which are ordered by package, so that each part fits in one transaction. The moves of a package stay
 /// together unless they alone are too many.
-fn split(moves: Vec<PlannedMove>) -> Vec<Vec<PlannedMove>> {
+fn split(moves: &[PlannedMove]) -> Vec<Vec<PlannedMove>> {
     let items =
         |moves: &[PlannedMove]| moves.iter().map(|it| 2 + usize::from(it.to.is_some())).sum::<usize>();
-    let (mut parts, mut part, mut packages): (Vec<Vec<_>>, Vec<PlannedMove>, usize) = Default::default();
-    let mut used = 0;
+    let (mut parts, mut part) = (Vec::new(), Vec::new());
+    let (mut packages, mut used) = (0, 0);
     for of_package in moves.chunk_by(|one, other| one.package == other.package) {
         let needs = 1 + items(of_package);
         if !part.is_empty() && (packages == Plan::MAX_PACKAGES || used + needs > MOST_ITEMS) {
@@ -176,7 +176,7 @@ mod tests {
     }
 
     fn sizes(moves: Vec<PlannedMove>) -> Vec<usize> {
-        split(moves).iter().map(Vec::len).collect()
+        split(&moves).iter().map(Vec::len).collect()
     }
 
     #[test]

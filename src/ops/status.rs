@@ -4,7 +4,7 @@ use super::{client::Client, error::Error};
 use crate::{
     fault::FaultKind,
     ledger::{self, PackageQuery, Refused},
-    model::{Moment, PackageName, PackageStatus, TagName},
+    model::{Moment, PackageName, PackageStatus, TagName, Timestamp},
 };
 use futures_util::{
     StreamExt, TryStreamExt,
@@ -112,7 +112,7 @@ impl Client {
         &self,
         names: Vec<PackageName>,
         tags: &[TagName],
-        at: Option<crate::model::Timestamp>,
+        at: Option<Timestamp>,
     ) -> Result<Vec<Status>, ledger::Error> {
         let each = names.into_iter().map(|package| async move {
             match self.ledger.status(std::slice::from_ref(&package), tags, at).await {
@@ -131,8 +131,9 @@ impl Client {
 pub(super) fn is_of_one(error: &ledger::Error) -> bool {
     match error {
         ledger::Error::Fault(fault) => fault.kind == FaultKind::Denied,
-        ledger::Error::Refused(Refused::UncertainTime(_)) => true,
-        ledger::Error::Damaged { .. } | ledger::Error::Newer { .. } => true,
+        ledger::Error::Refused(Refused::UncertainTime(_))
+        | ledger::Error::Damaged { .. }
+        | ledger::Error::Newer { .. } => true,
         _ => false,
     }
 }

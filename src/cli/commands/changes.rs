@@ -1,7 +1,7 @@
 //! `changes`: lists the versions between two specs.
 
 use crate::{
-    cli::{context::Context, error::Failure, json, render},
+    cli::{context::Context, error::Failure, json, tables},
     model::{Invalid, PackageName, Spec},
 };
 use futures_util::TryStreamExt;
@@ -59,13 +59,13 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
         let next = context.output.wait(changes.versions.try_next()).await?;
         let next = next.map_err(context.failed(&doing))?;
         if std::mem::take(&mut header) {
-            context.output.line(render::changes_header())?;
+            context.output.line(tables::changes_header())?;
         }
         let Some(release) = next else { return Ok(()) };
         if context.output.json {
             context.output.object(&json::VersionLine::of(&release, None))?;
         } else {
-            context.output.line(render::changes_row(&release))?;
+            context.output.line(tables::changes_row(&release))?;
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::{
         commands::shared::{Unreadable, VersionFilter},
         context::Context,
         error::Failure,
-        json, render,
+        json, tables,
     },
     ops::Found,
 };
@@ -39,7 +39,7 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
     while left > 0 {
         let next = context.output.wait(found.try_next()).await?.map_err(context.failed(DOING))?;
         if std::mem::take(&mut header) {
-            context.output.line(render::found_header())?;
+            context.output.line(tables::found_header())?;
         }
         match next {
             None => break,
@@ -48,7 +48,7 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
                 if context.output.json {
                     context.output.object(&json::VersionLine::of(&release, None))?;
                 } else {
-                    context.output.line(render::found_row(&release))?;
+                    context.output.line(tables::found_row(&release))?;
                 }
                 left -= 1;
             }

@@ -1,8 +1,14 @@
 //! `status`: shows the tags of many packages.
 
 use crate::{
-    cli::{commands::shared::Unreadable, context::Context, error::Failure, json, render::StatusTable},
-    model::{Invalid, Moment, PackageStatus, TagName},
+    cli::{
+        commands::shared::Unreadable,
+        context::Context,
+        error::Failure,
+        json,
+        tables::{self, StatusTable},
+    },
+    model::{Invalid, Moment, PackageStatus, Plan, TagName},
     ops::{Client, RestoreRequest, Status, StatusQuery},
 };
 use futures_util::TryStreamExt;
@@ -130,12 +136,12 @@ async fn print_plans(
         if context.output.json || request.split {
             context.output.object(&line)?;
         } else {
-            for line in line.lines() {
+            for line in tables::plan(&line) {
                 context.output.line(line)?;
             }
         }
     }
-    let removed = plans.iter().flat_map(|plan| plan.moves()).filter(|it| it.to.is_none()).count();
+    let removed = plans.iter().flat_map(Plan::moves).filter(|it| it.to.is_none()).count();
     if plans.is_empty() {
         context.notices.note("there is nothing to restore: the tags are where they were");
     }

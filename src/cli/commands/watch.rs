@@ -39,7 +39,7 @@ pub(in crate::cli) struct Args {
     prefix: Option<String>,
     /// Begin after this revision of the package: 7 or t7 of its tags, r3 of its versions, t7,r3 of both, or a cursor;
     /// 0 is the beginning of the log
-    #[arg(long, value_name = "REV", requires = "package", conflicts_with = "cursor")]
+    #[arg(long, value_name = "REV", conflicts_with_all = ["cursor", "prefix"])]
     after_rev: Option<After>,
     /// Begin after the cursors in this file, to which the consumer appends the cursor of each event that it has
     /// processed; if there is no such file, it is made, with the cursors of now
@@ -105,7 +105,7 @@ fn given(after: After, scope: &WatchScope) -> Result<Cursor, Failure> {
     let (package, of_tag) = match scope {
         WatchScope::Package(package) => (package, false),
         WatchScope::Tag(package, _) => (package, true),
-        WatchScope::Prefix(_) => unreachable!("--after-rev requires a package"),
+        WatchScope::Prefix(_) => unreachable!("--after-rev conflicts with --prefix"),
     };
     let invalid = |why: String| Err(Failure::new(Kind::Invalid, why));
     match after.package {

@@ -69,12 +69,13 @@ impl<'a> StatusLine<'a> {
 /// A plan, as `apply` reads it.
 #[derive(Debug, Serialize)]
 pub(in crate::cli) struct PlanLine<'a> {
-    message: Option<&'a str>,
-    moves: Vec<PlannedLine<'a>>,
+    pub message: Option<&'a str>,
+    pub moves: Vec<PlannedLine<'a>>,
 }
 
+/// A move of a plan.
 #[derive(Debug, Serialize)]
-struct PlannedLine<'a> {
+pub(in crate::cli) struct PlannedLine<'a> {
     package: &'a PackageName,
     tag: &'a str,
     to: Option<Value>,
@@ -90,20 +91,6 @@ impl<'a> PlanLine<'a> {
             message: plan.message().map(AsRef::as_ref),
             moves: plan.moves().iter().map(PlannedLine::of).collect(),
         }
-    }
-
-    /// Returns the plan for people, with a line for each move.
-    pub fn lines(&self) -> Vec<String> {
-        let message = self
-            .message
-            .map_or_else(String::new, |message| format!("\"message\": {}, ", super::line(&message)));
-        let mut lines = vec![format!("{{{message}\"moves\": [")];
-        for (at, it) in self.moves.iter().enumerate() {
-            let comma = if at + 1 < self.moves.len() { "," } else { "" };
-            lines.push(format!("  {}{comma}", super::line(it)));
-        }
-        lines.push("]}".to_owned());
-        lines
     }
 }
 

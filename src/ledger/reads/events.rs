@@ -169,12 +169,7 @@ impl Log {
     }
 
     /// Checks that the entries follow each other, from the one after `after` up to `rev`.
-    fn dense<'a>(
-        self,
-        events: BoxStream<'a, Result<Event, Error>>,
-        after: u64,
-        rev: u64,
-    ) -> Ordered<'a, Event> {
+    fn dense(self, events: BoxStream<'_, Result<Event, Error>>, after: u64, rev: u64) -> Ordered<'_, Event> {
         stream::try_unfold((events, after, self), move |(mut events, last, log)| async move {
             match events.try_next().await? {
                 Some(event) if event.rev == last + 1 => Ok(Some((event, (events, last + 1, log)))),

@@ -133,13 +133,20 @@ impl TableLedger {
         then: Option<Then>,
         now: TagNow,
     ) -> Result<Option<TagStatus>, Error> {
-        let then = then.unwrap_or_else(|| Then { version: None, moved: true, rev: 0, ..Then::of_item(item) });
+        let then = then.unwrap_or_else(|| Then {
+            version: None,
+            moved: true,
+            rev: 0,
+            protection: None,
+            ..Then::of_item(item)
+        });
         if then.version.is_none() && now.version.is_none() {
             return Ok(None);
         }
-        let (since, by) = match then.moved || then.version.is_none() {
-            true => (then.when, then.who),
-            false => self.last_move(package, &item.tag, then.rev, (then.when, then.who)).await?,
+        let (since, by) = if then.moved || then.version.is_none() {
+            (then.when, then.who)
+        } else {
+            self.last_move(package, &item.tag, then.rev, (then.when, then.who)).await?
         };
         Ok(Some(TagStatus {
             tag: item.tag.clone(),

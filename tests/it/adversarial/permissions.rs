@@ -18,7 +18,7 @@ use sacker::{
     fault::Fault,
     ledger::{ChangeRequest, CheckRequest, Ledger, PackageQuery, ProtectRequest, TableLedger, TagRequest},
     model::{Created, Labels, Moment, Protection, ReleaseChange, Timestamp},
-    ops::{Fsck, StatusQuery, VersionQuery, Wait, Watch, WatchScope},
+    ops::{Client, Fsck, StatusQuery, VersionQuery, Wait, Watch, WatchScope},
     table::{Change, Item, Key, Page, Query, Table, TransactError, Transaction},
 };
 use std::{
@@ -175,29 +175,6 @@ async fn asked(site: &Site, command: &str) -> Asked {
             let query = PackageQuery::default();
             drop(client.list_long(&query, 9).try_collect::<Vec<_>>().await.unwrap());
         }
-        "status" => {
-            // Also as of a time before the last change, from the log.
-            for at in [None, Some(Timestamp::from_millis(1))] {
-                let query = match at {
-                    Some(at) => StatusQuery::new().at(Moment::Time(at)),
-                    None => StatusQuery::new(),
-                };
-                drop(client.status(&query).try_collect::<Vec<_>>().await.unwrap());
-            }
-        }
-        "changes" => {
-            let changes = client.changes(&of("app"), &of("1"), &of("live")).await.unwrap();
-            drop(changes.versions.try_collect::<Vec<_>>().await.unwrap());
-        }
-        "find" => drop(client.find("", &VersionQuery::new()).try_collect::<Vec<_>>().await.unwrap()),
-        "watch" => {
-            let watch = Watch::new(WatchScope::Package(of("app"))).once(true);
-            drop(client.watch(watch).try_collect::<Vec<_>>().await.unwrap());
-        }
-        "watch --prefix" => {
-            let watch = Watch::new(WatchScope::Prefix("a".to_owned())).once(true);
-            drop(client.watch(watch).try_collect::<Vec<_>>().await.unwrap());
-        }
         "history" => drop(ledger.history(&of("app"), None).try_collect::<Vec<_>>().await.unwrap()),
         "wait" => {
             let (package, spec) = (of("app"), of("live"));
@@ -227,9 +204,40 @@ async fn asked(site: &Site, command: &str) -> Asked {
         "import, copy" => {
             client.copy_from(&self::site("").await.client(), false, &mut |_| ()).await.map(|_| ()).unwrap();
         }
+        "status" | "changes" | "find" | "watch" | "watch --prefix" => look(&client, command).await,
         other => publish_or_promote(&*ledger, other).await,
     }
     witness.asked.lock().unwrap().clone()
+}
+
+/// Runs a command that reads many packages, or the logs of one.
+async fn look(client: &Client, command: &str) {
+    match command {
+        "status" => {
+            // Also as of a time before the last change, from the log.
+            for at in [None, Some(Timestamp::from_millis(1))] {
+                let query = match at {
+                    Some(at) => StatusQuery::new().at(Moment::Time(at)),
+                    None => StatusQuery::new(),
+                };
+                drop(client.status(&query).try_collect::<Vec<_>>().await.unwrap());
+            }
+        }
+        "changes" => {
+            let changes = client.changes(&of("app"), &of("1"), &of("live")).await.unwrap();
+            drop(changes.versions.try_collect::<Vec<_>>().await.unwrap());
+        }
+        "find" => drop(client.find("", &VersionQuery::new()).try_collect::<Vec<_>>().await.unwrap()),
+        "watch" => {
+            let watch = Watch::new(WatchScope::Package(of("app"))).once(true);
+            drop(client.watch(watch).try_collect::<Vec<_>>().await.unwrap());
+        }
+        "watch --prefix" => {
+            let watch = Watch::new(WatchScope::Prefix("a".to_owned())).once(true);
+            drop(client.watch(watch).try_collect::<Vec<_>>().await.unwrap());
+        }
+        other => panic!("{other}"),
+    }
 }
 
 /// The package `app` of two versions, `live` on the second unless the first is to be taken away, and a blob too many.

@@ -99,7 +99,7 @@ const COMMANDS: [(&str, &[&str]); 71] = [
     ("status", &["status", "--tag", "live", "--at", "0s ago"]),
     ("status", &["status", "--drift", "live:v1"]),
     ("status", &["status", "--drift", "live:never"]),
-    ("plan", &["status", "--prefix", "web", "--at", "2020-01-01T00:00:00Z", "--plan"]),
+    ("plan", &["status", "--prefix", "app", "--tag", "live", "--at", "2020-01-01T00:00:00Z", "--plan"]),
     ("plan", &["status", "--at", "2020-01-01T00:00:00Z", "--plan", "--tag", "live", "--confirm", "live"]),
     ("version", &["versions", "app", "1..2", "--state", "active"]),
     ("version", &["changes", "app", "1..latest"]),

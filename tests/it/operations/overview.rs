@@ -8,7 +8,7 @@ use crate::support::{
 use futures_util::TryStreamExt;
 use sacker::{
     ledger::{ApplyRequest, ChangeRequest, Ledger, ProtectRequest, TableLedger},
-    model::{Labels, Moment, Protection, ReleaseChange, State, TagName, Timestamp},
+    model::{Labels, Moment, Protection, ReleaseChange, State, TagName, Timestamp, Version},
     ops::{Client, Error, ErrorKind, Found, RestoreRequest, Status, StatusQuery, VersionQuery},
     store::memory::MemoryStore,
     table::memory::MemoryTable,
@@ -23,7 +23,7 @@ async fn positions(client: &Client, query: &StatusQuery) -> Vec<String> {
     let statuses: Vec<Status> = client.status(query).try_collect().await.unwrap();
     let lines = statuses.into_iter().flat_map(|status| match status {
         Status::Package(status) => {
-            let on = |tag: &sacker::model::TagStatus| tag.version.map(|version| version.get());
+            let on = |tag: &sacker::model::TagStatus| tag.version.map(Version::get);
             let line =
                 |tag: &sacker::model::TagStatus| Some(format!("{} {} {}", status.package, tag.tag, on(tag)?));
             status.tags.iter().filter_map(line).collect::<Vec<_>>()

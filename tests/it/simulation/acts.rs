@@ -2,6 +2,7 @@
 
 mod drawing;
 
+use super::overview;
 use sacker::{
     ledger::{
         self, AddRequest, ApplyRequest, Author, ChangeRequest, Conflict, ProtectRequest, RollbackRequest,
@@ -16,6 +17,7 @@ use sacker::{
 use std::{path::PathBuf, time::Duration};
 
 pub const PACKAGES: [&str; 2] = ["app", "lib"];
+pub const TAGS: [&str; 2] = ["live", "canary"];
 pub const YEAR: Duration = Duration::from_hours(365 * 24);
 
 /// A request for one package.
@@ -68,6 +70,8 @@ pub enum Act {
     Read(Spec),
     /// All of a version.
     Info(u64),
+    /// All tags of the package.
+    Status,
 }
 
 /// The answer that the caller got.
@@ -88,6 +92,8 @@ pub enum Answer {
     Read(u64, String),
     /// Without the tags on it, which are read apart.
     Info(Box<Release>),
+    /// A line for each tag that is on a version.
+    Status(Vec<String>),
     /// Refused: it is not there, not as expected, or not allowed.
     Refused,
 }
@@ -119,14 +125,14 @@ impl Act {
             Self::Change(_, ReleaseChange::Unyank) => 7,
             Self::Change(_, ReleaseChange::Delete) => 8,
             Self::Change(_, ReleaseChange::Label(_)) => 9,
-            Self::Read(_) | Self::Info(_) => 10,
+            Self::Read(_) | Self::Info(_) | Self::Status => 10,
         }
     }
 
     pub const KINDS: u32 = 11;
 
     pub fn only_reads(&self) -> bool {
-        matches!(self, Self::Read(_) | Self::Info(_))
+        matches!(self, Self::Read(_) | Self::Info(_) | Self::Status)
     }
 }
 
@@ -180,6 +186,7 @@ impl Request {
                 let release = client.ledger().release(&package, &spec).await?;
                 Ok(Answer::Info(Box::new(Release { tags: Vec::new(), gates: Vec::new(), ..release })))
             }
+            Act::Status => Ok(Answer::Status(overview::status(client, &package).await?)),
             change => self.try_change(change, client, blobs).await,
         }
     }
@@ -230,7 +237,7 @@ impl Request {
                 let changed = client.change(&request.author(author)).await?;
                 Answer::Changed { was: changed.previous, is: changed.release.state }
             }
-            Act::Read(_) | Act::Info(_) => unreachable!("they change nothing"),
+            Act::Read(_) | Act::Info(_) | Act::Status => unreachable!("they change nothing"),
         })
     }
 }

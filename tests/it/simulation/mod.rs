@@ -34,6 +34,7 @@ mod history;
 mod mutants;
 mod network;
 mod objects;
+mod overview;
 mod recorder;
 mod run;
 mod shape;

@@ -394,6 +394,6 @@ fn asked(request: &Request, files: &[File]) -> (String, String) {
             };
             (releases, what)
         }
-        Act::Read(_) | Act::Info(_) => unreachable!("what is read has no key"),
+        Act::Read(_) | Act::Info(_) | Act::Status => unreachable!("what is read has no key"),
     }
 }

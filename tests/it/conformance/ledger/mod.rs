@@ -146,6 +146,7 @@ macro_rules! for_tables {
             status::a_status_needs_no_list_in_the_head
             status::a_status_of_the_past_comes_from_the_log
             status::a_status_of_the_past_agrees_with_each_spec
+            status::a_status_of_an_uncertain_time_is_refused
             times::the_server_corrects_a_wrong_clock
             times::one_wrong_clock_shuts_no_gate_where_the_server_states_the_time
             times::no_gate_opens_early_after_a_clock_was_behind

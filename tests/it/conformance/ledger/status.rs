@@ -5,7 +5,7 @@ use crate::support::world::{
     Tables, World, add, adding, author, edit, of, retry_policy, tag, tagging, try_add, untag,
 };
 use sacker::{
-    ledger::{Error, Ledger, NotFound, ProtectRequest, TableLedger},
+    ledger::{Error, Ledger, NotFound, ProtectRequest, Refused, TableLedger},
     model::{Moment, PackageName, PackageStatus, Protection, ReleaseChange, Spec, State, TagName, Timestamp},
     table::Table,
 };
@@ -158,4 +158,27 @@ pub async fn a_status_of_the_past_agrees_with_each_spec(world: &Tables) {
             assert_eq!(found[0].tag(&name).and_then(|tag| tag.version), one, "{name} at {at}");
         }
     }
+}
+
+/// The rules of `live@{…}` hold: no version is guessed where a clock was wrong.
+pub async fn a_status_of_an_uncertain_time_is_refused(world: &Tables) {
+    const YEAR: u64 = 365 * 24 * 3600 * 1000;
+    let timed = Timed::new(world.table());
+    for content in ["one", "two"] {
+        add(timed.at(1000), "app", content).await;
+    }
+    tag(timed.at(2000), "app", "1", "live").await;
+    tag(timed.at(2000), "app", "1", "canary").await;
+    tag(timed.at(YEAR), "app", "2", "live").await;
+    tag(timed.at(3000), "app", "1", "live").await;
+    let ledger = timed.at(4000);
+    for at in [2500, YEAR + 5] {
+        let moment = Moment::Time(Timestamp::from_millis(at));
+        let one = ledger.position(&of("app"), &Spec::At(of("live"), moment)).await;
+        let all = ledger.status(&[of("app")], &[of("live")], Some(Timestamp::from_millis(at))).await;
+        let uncertain =
+            |error: Option<Error>| matches!(error, Some(Error::Refused(Refused::UncertainTime(_))));
+        assert_eq!((uncertain(one.err()), uncertain(all.err())), (true, true), "{at}");
+    }
+    assert_eq!(status(ledger, "app", &["canary"], Some(2500)).await, ["canary 1 r2 now 1 active"]);
 }

@@ -1,13 +1,11 @@
 //! Drawing requests from a seed.
 
-use super::{Act, PACKAGES, YEAR};
+use super::{Act, PACKAGES, TAGS, YEAR};
 use crate::simulation::network::BASE;
 use sacker::model::{
     Expectation, Gate, Labels, Message, Moment, PlannedMove, Protection, ReleaseChange, Spec, TagName,
     Timestamp,
 };
-
-const TAGS: [&str; 2] = ["live", "canary"];
 
 fn version_or_none(random: &mut fastrand::Rng) -> Expectation {
     match random.u64(0..5) {
@@ -180,6 +178,11 @@ impl Act {
                 Self::Change(random.u64(1..5), change)
             }
             27 => Self::Info(random.u64(1..5)),
+            19 => {
+                // As long as a read, so that the seeds of other requests stay as they are.
+                let _ = spec(random);
+                Self::Status
+            }
             _ => Self::Read(spec(random)),
         }
     }

@@ -67,6 +67,7 @@ impl World<'_> {
                 let address = format!("{}.{}", self.files[version.file].sha256, version.item["gen"]);
                 Some(Verdict::Stays(Answer::Read(number, address), Outcome::default()))
             }
+            Act::Status => Some(Verdict::Stays(Answer::Status(of.status()), Outcome::default())),
             Act::Info(number) => {
                 let version = of.version(*number).filter(|version| version.state != State::Deleted)?;
                 let answer = Answer::Info(Box::new(release(name, version)));

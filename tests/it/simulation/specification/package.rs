@@ -1,6 +1,7 @@
 //! One package: the ends of its logs, and the resolution of specs and gates in it.
 
 use super::{RollbackLink, *};
+use crate::simulation::{acts::TAGS, overview};
 use sacker::{
     model::{Gate, Message, Moment, Protection, Spec, State, TagKind, TagName},
     table::Item,
@@ -40,6 +41,20 @@ impl Package {
     /// The last event of a tag.
     pub(super) fn last(&self, tag: &TagName) -> Option<(u64, &Event)> {
         self.events.iter().rev().find(|(_, event)| event.tag == *tag).map(|(rev, event)| (*rev, event))
+    }
+
+    /// A line for each tag that is on a version, by name. The time and the author are those of its last move.
+    pub(super) fn status(&self) -> Vec<String> {
+        let mut tags = TAGS.map(|tag| tag.parse::<TagName>().unwrap());
+        tags.sort_by(|one, other| one.as_str().cmp(other.as_str()));
+        let line = |tag: &TagName| {
+            let (rev, last) = self.last(tag)?;
+            let version = last.version?;
+            let moves = |event: &&Event| event.tag == *tag && event.previous != event.version;
+            let moved = self.events.values().rev().find(moves)?;
+            Some(overview::line(tag, (version, rev), (moved.when, moved.who.as_str()), last.protection))
+        };
+        tags.iter().filter_map(line).collect()
     }
 
     pub(super) fn on(&self, tag: &TagName) -> Option<u64> {

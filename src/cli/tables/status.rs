@@ -1,7 +1,9 @@
 //! The table of `status`.
 
-use super::{escaped, seconds};
-use crate::model::{PackageStatus, State, TagName, TagStatus, Version};
+use crate::{
+    cli::render::{escaped, seconds},
+    model::{PackageStatus, State, TagName, TagStatus, Version},
+};
 use clap::builder::styling::{AnsiColor, Style};
 
 /// The widths of a table. Columns have fixed widths, so that a row can be printed as soon as it is read. On a terminal,
@@ -67,10 +69,8 @@ impl StatusTable {
         let fits = !self.cuts || left >= by.chars().count().min(3);
         let by = if fits { self.cut(by, left) } else { String::new() };
         let space = if by.is_empty() || marks.is_empty() { "" } else { " " };
-        let marks = match self.colored && !marks.is_empty() {
-            true => format!("{MARKED}{marks}{MARKED:#}"),
-            false => marks,
-        };
+        let marks =
+            if self.colored && !marks.is_empty() { format!("{MARKED}{marks}{MARKED:#}") } else { marks };
         let [wide, high] = [self.package, self.tag];
         let row = format!(
             "{package:wide$}  {tag:high$}  {version:>7}  {behind:>6}  {since:20}  {by}{space}{marks}"

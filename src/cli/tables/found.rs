@@ -1,7 +1,9 @@
 //! The tables of `changes` and `find`.
 
-use super::{escaped, seconds};
-use crate::model::Release;
+use crate::{
+    cli::render::{escaped, seconds},
+    model::Release,
+};
 
 pub(in crate::cli) fn changes_header() -> String {
     format!("{:>7}  {:7}  {:20}  BY: WHY", "VERSION", "STATE", "ADDED")

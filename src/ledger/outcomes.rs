@@ -98,7 +98,7 @@ impl CheckReport {
     /// Returns the refusal that a move without an override would get for its gates, if any.
     #[must_use]
     pub fn refusal(&self) -> Option<Error> {
-        let counts = |check: &&GateCheck| !check.passed && !(check.standing && self.in_place);
+        let counts = |check: &&GateCheck| !(check.passed || check.standing && self.in_place);
         let failed: Vec<_> = self.checks.iter().filter(counts).cloned().map(GateFailure::from).collect();
         let no_override = self.no_override && failed.iter().any(|failure| failure.standing);
         let (package, tag, version) = (self.package.clone(), self.tag.clone(), self.version);

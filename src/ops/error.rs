@@ -78,7 +78,7 @@ pub enum Error {
         found: Option<Version>,
     },
     /// Some tags can't be put back to where they were. No plan was made.
-    #[error("{} can't be put back:{}", tags(obstacles.len()), obstacles.iter().map(|it| format!("\n{it}")).collect::<String>())]
+    #[error("{} can't be put back:{}", tags(obstacles.len()), each_in_a_line(obstacles))]
     NotRestorable {
         /// The tags, with the reasons.
         obstacles: Vec<Obstacle>,
@@ -204,6 +204,10 @@ impl Retryable for Error {
             _ => RetryHint::Never,
         }
     }
+}
+
+fn each_in_a_line(obstacles: &[Obstacle]) -> String {
+    obstacles.iter().flat_map(|obstacle| ["\n".to_owned(), obstacle.to_string()]).collect()
 }
 
 fn tags(count: usize) -> String {

@@ -125,6 +125,7 @@ fn move_back(status: &PackageStatus, tag: &TagStatus, now: &TagNow, confirm: &[T
         to: tag.version.map(Spec::Version),
         expect: Some(now.version.map_or(Expectation::None, Expectation::Version)),
         require: Vec::new(),
+        overriding: None,
         confirm: Some(tag.tag.clone()).filter(|tag| confirm.contains(tag)),
     }
 }
@@ -171,23 +172,25 @@ mod tests {
             to: to.map(|to| Spec::Version(to.try_into().unwrap())),
             expect: None,
             require: Vec::new(),
+            overriding: None,
             confirm: None,
         }
     }
 
-    fn sizes(moves: Vec<PlannedMove>) -> Vec<usize> {
-        split(&moves).iter().map(Vec::len).collect()
+    fn sizes(moves: impl AsRef<[PlannedMove]>) -> Vec<usize> {
+        split(moves.as_ref()).iter().map(Vec::len).collect()
     }
 
     #[test]
     fn a_part_has_no_more_packages_and_items_than_a_transaction() {
-        let packages = |count: usize, to| (0..count).map(|it| one(&format!("p{it:03}"), 0, to)).collect();
+        let packages =
+            |count: usize, to| (0..count).map(|it| one(&format!("p{it:03}"), 0, to)).collect::<Vec<_>>();
         // 4 items for each package: 24 of them fit with a key.
         assert_eq!(sizes(packages(24, Some(1))), [24]);
         assert_eq!(sizes(packages(25, Some(1))), [24, 1]);
         // 3 items each: the number of packages is the limit.
         assert_eq!(sizes(packages(60, None)), [25, 25, 10]);
-        assert_eq!(sizes(Vec::new()), [0_usize; 0]);
+        assert_eq!(sizes([]), [0_usize; 0]);
     }
 
     #[test]

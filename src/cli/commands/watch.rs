@@ -172,8 +172,8 @@ fn write(path: &Path, cursors: &[Cursor]) -> io::Result<()> {
         _ => Path::new("."),
     };
     let mut file = tempfile::Builder::new().prefix(".sacker-").tempfile_in(folder)?;
-    let text: String = cursors.iter().map(|cursor| format!("{cursor}\n")).collect();
-    file.write_all(text.as_bytes())?;
+    let lines: Vec<_> = cursors.iter().map(ToString::to_string).collect();
+    file.write_all((lines.join("\n") + "\n").as_bytes())?;
     durable::flush(file.as_file(), path)?;
     durable::name(file, path, true).map_err(|error| error.error)?;
     durable::flush_directory(folder)

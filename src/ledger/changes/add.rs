@@ -141,14 +141,14 @@ impl Addition<'_> {
         let mut entries = TagLog::open(package, seen, context)?;
         let heads = vec![(self.log(), head.rev), entries.seen_head()];
         let (slot, number) = (entries.first_slot(), entries.seen_rev() + 1);
-        let mut moved = Vec::new();
+        let mut elsewhere = Vec::new();
         for tag in tags {
             let before: Option<TagItem> = seen.get(&schema::tag_key(package, tag))?;
             if before.and_then(|before| before.version) != Some(latest) {
-                moved.push(tag);
+                elsewhere.push(tag);
             }
         }
-        let allowed = match self.allow(&moved, Candidate::Existing(latest), seen, context)? {
+        let allowed = match self.allow(&elsewhere, Candidate::Existing(latest), seen, context)? {
             Lookup::Ready(allowed) => allowed,
             Lookup::Missing(keys) => return Ok(Step::Read(keys)),
         };

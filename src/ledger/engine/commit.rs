@@ -27,6 +27,9 @@ use std::{mem, ops::ControlFlow};
 use tokio::sync::Mutex;
 use tracing::instrument;
 
+/// The keys that must be read together with those of the operation, and what was read.
+type ReadAgain = (Vec<Key>, Box<Snapshot>);
+
 impl TableLedger {
     pub(in crate::ledger) async fn commit<O: Operation>(
         &self,
@@ -229,7 +232,7 @@ impl<O: Operation> Commit<'_, O> {
         plan: Result<Step<O::Outcome>, Error>,
         snapshot: Snapshot,
         whole: bool,
-    ) -> Result<Result<Checked<O::Outcome>, Error>, (Vec<Key>, Box<Snapshot>)> {
+    ) -> Result<Result<Checked<O::Outcome>, Error>, ReadAgain> {
         let answer = match plan {
             Err(Error::Fault(fault)) => return Ok(Err(fault.into())),
             Ok(Step::Commit(proposal)) => {

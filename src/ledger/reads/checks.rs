@@ -74,8 +74,8 @@ impl TableLedger {
         for tag in gated {
             let item: Option<TagItem> = seen.get(&schema::tag_key(package, &tag))?;
             let standing = item.map(|item| item.gates).unwrap_or_default();
-            let gates: Vec<_> = standing.iter().map(|gate| (gate, true)).collect();
-            let checks = self.check_each(package, version, &gates, &mut seen).await?;
+            let all_standing: Vec<_> = standing.iter().map(|gate| (gate, true)).collect();
+            let checks = self.check_each(package, version, &all_standing, &mut seen).await?;
             if !checks.is_empty() {
                 all.push(TagGates { tag, checks });
             }

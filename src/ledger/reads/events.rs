@@ -124,9 +124,9 @@ impl TableLedger {
             let middle = before + (later - before) / 2;
             let number = later.saturating_sub(step).max(middle);
             if self.rev_of(package, number).await? <= after {
-                before = number
+                before = number;
             } else {
-                later = number
+                later = number;
             }
             step *= 2;
         }

@@ -148,7 +148,7 @@ fn soaked(tag: &TagName, stays: &Stays, least: Duration) -> String {
     }
     let mut text = if was {
         // Rounded up, so that the sum of both is never less than required.
-        let lacking = seconds(least - Duration::from_secs(total.as_secs()));
+        let lacking = seconds(least.saturating_sub(Duration::from_secs(total.as_secs())));
         format!("{tag} was on it for {} in total, and {lacking} are missing", seconds(total))
     } else {
         format!("{tag} was never on it")

@@ -109,7 +109,7 @@ impl TableLedger {
         let to = schema::tag_event_key(package, last).sk;
         let log = schema::tags(package);
         let mut events = self.events::<TagEvent>(log, from.to_owned(), to, Order::Descending);
-        while !open.is_empty() && !(certain && open.values().all(|changed| !changed)) {
+        while !(open.is_empty() || certain && open.values().all(|changed| !changed)) {
             let Some(event) = events.try_next().await? else { break };
             certain |= event.clock.is_none();
             let Some((tag, changed)) = event.tag.as_ref().and_then(|tag| open.remove_entry(tag)) else {

@@ -45,8 +45,8 @@ async fn follow(client: &Client, kept: &mut Vec<Cursor>, most: usize) -> Vec<Wat
     events
 }
 
-async fn crowd(seed: u64) {
-    let world = Tables::interleaved(seed);
+async fn crowd(number: u64) {
+    let world = Tables::interleaved(number);
     let writers = (0..4_u64).map(|writer| {
         let ledger = world.ledger();
         async move {
@@ -60,7 +60,7 @@ async fn crowd(seed: u64) {
         }
     });
     let consumer = async {
-        let (client, mut random) = (client(world.ledger()), fastrand::Rng::with_seed(seed));
+        let (client, mut random) = (client(world.ledger()), fastrand::Rng::with_seed(number));
         let (mut kept, mut seen) = (Vec::new(), Vec::new());
         for _ in 0..40 {
             seen.extend(follow(&client, &mut kept, random.usize(1..9)).await);
@@ -76,7 +76,7 @@ async fn crowd(seed: u64) {
         ends.insert((package.clone(), false), (1..=revs.releases.unwrap()).collect::<Vec<_>>());
         ends.insert((package.clone(), true), (1..=revs.tags.unwrap()).collect());
     }
-    assert_eq!(by_log(&seen), ends, "seed {seed}");
+    assert_eq!(by_log(&seen), ends, "seed {number}");
 }
 
 #[tokio::test]

@@ -19,10 +19,10 @@ impl ProtectRequest {
     /// Returns the protection that a tag has after the request: it only ever adds to the present one.
     fn joined(&self, current: &Standing, seen: &Snapshot) -> Result<Standing, Error> {
         let (package, tag) = (&self.package, &self.tag);
-        let (had, wanted) = (base(current.protection), base(self.protection));
+        let (present, wanted) = (base(current.protection), base(self.protection));
         // Replacing one kind by another would silently weaken the protection.
-        if let (Some(_), Some(_), Some(protection)) = (had, wanted, current.protection)
-            && had != wanted
+        if let (Some(_), Some(_), Some(protection)) = (present, wanted, current.protection)
+            && present != wanted
         {
             let (package, tag) = (package.clone(), tag.clone());
             return Err(Refused::Protected { package, tag, protection }.into());
@@ -33,7 +33,7 @@ impl ProtectRequest {
         };
         let gates = current.gates.with(self.require.iter().cloned());
         let gates = gates.map_err(|invalid| too_many(invalid.to_string()))?;
-        let kind = had.or(wanted);
+        let kind = present.or(wanted);
         if gates.is_empty() {
             return Ok(Standing { protection: kind, gates, no_override: false });
         }

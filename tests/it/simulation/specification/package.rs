@@ -50,9 +50,14 @@ impl Package {
         let line = |tag: &TagName| {
             let (rev, last) = self.last(tag)?;
             let version = last.version?;
-            let moves = |event: &&Event| event.tag == *tag && event.previous != event.version;
-            let moved = self.events.values().rev().find(moves)?;
-            Some(overview::line(tag, (version, rev), (moved.when, moved.who.as_str()), last.protection))
+            let is_move = |event: &&Event| event.tag == *tag && event.previous != event.version;
+            let moved = self.events.values().rev().find(is_move)?;
+            Some(overview::line(
+                tag,
+                (version, rev),
+                (moved.when, moved.who.as_str()),
+                last.standing.protection,
+            ))
         };
         tags.iter().filter_map(line).collect()
     }

@@ -237,7 +237,7 @@ fn other(value: &Value) -> Value {
             map.insert(name, other(&value));
             Value::Object(map)
         }
-        other => panic!("no attribute is like {other}"),
+        Value::Null => panic!("no attribute is null"),
     }
 }
 

@@ -10,9 +10,12 @@ use sacker::{
     table::Table,
 };
 use serde_json::json;
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    fmt::Write,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 fn shown(status: &PackageStatus) -> Vec<String> {
@@ -20,11 +23,11 @@ fn shown(status: &PackageStatus) -> Vec<String> {
     let one = |tag: &sacker::model::TagStatus| {
         let mut text = format!("{} {} r{}", tag.tag, number(tag.version), tag.rev);
         if let Some(protection) = tag.protection {
-            text += &format!(" {protection}");
+            let _ = write!(text, " {protection}");
         }
         if let Some(now) = &tag.now {
             let state = now.state.map_or_else(String::new, |state| state.to_string());
-            text += &format!(" now {} {state}", number(now.version));
+            let _ = write!(text, " now {} {state}", number(now.version));
         }
         text.trim_end().to_owned()
     };

@@ -23,7 +23,7 @@ impl World<'_> {
             Act::Tag { spec, tag, expect, require, overriding, confirm } => {
                 is_met(*expect, of.on(tag))?;
                 let version = of.active(of.named(spec, view)?)?;
-                let over = of.pass(tag, version, (require, overriding.as_ref()), view)?;
+                let over = of.pass(tag, version, (require, overriding.as_ref()), view).ok()?;
                 Some(self.one(of.step(name, tag, (Some(version), RollbackLink::Previous), over, *confirm)?))
             }
             Act::Rollback { tag, to, expect, confirm } => {
@@ -89,8 +89,8 @@ impl World<'_> {
         let step = |tag| {
             let why = overriding.as_ref();
             let over = match there {
-                Some(version) => of.pass(tag, version, (&[], why), view)?,
-                None => of.pass_new(tag, &pairs(labels), why)?,
+                Some(version) => of.pass(tag, version, (&[], why), view).ok()?,
+                None => of.pass_new(tag, &pairs(labels), why).ok()?,
             };
             of.step(name, tag, (Some(version), RollbackLink::Previous), over, *confirm)
         };
@@ -190,7 +190,9 @@ impl World<'_> {
             };
             let over = match version {
                 None => None,
-                Some(version) => of.pass(&it.tag, version, (&it.require, it.overriding.as_ref()), view)?,
+                Some(version) => {
+                    of.pass(&it.tag, version, (&it.require, it.overriding.as_ref()), view).ok()?
+                }
             };
             of.step(name, &it.tag, (version, RollbackLink::Previous), over, it.confirm.is_some())
         };

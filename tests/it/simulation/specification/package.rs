@@ -8,6 +8,9 @@ use sacker::{
 };
 use serde_json::Value;
 
+/// A gate is closed, and nothing passes over it.
+pub(super) struct Shut;
+
 impl Log {
     /// The rev and the time of the next entry.
     pub(super) fn next(&self, now: u64) -> (u64, u64) {
@@ -158,18 +161,20 @@ impl Package {
         number: u64,
         (require, why): (&[Gate], Option<&Message>),
         view: View,
-    ) -> Option<Option<Overridden>> {
-        require.iter().all(|gate| self.is_open(gate, number, view)).then_some(())?;
+    ) -> Result<Option<Overridden>, Shut> {
+        if !require.iter().all(|gate| self.is_open(gate, number, view)) {
+            return Err(Shut);
+        }
         if self.on(tag) == Some(number) {
-            return Some(None);
+            return Ok(None);
         }
         let Standing { gates, no_override, .. } = self.standing(tag);
         let closed = |gate: &String| !self.is_open(&gate.parse().unwrap(), number, view);
         let closed: BTreeSet<_> = gates.into_iter().filter(closed).collect();
         match why {
-            _ if closed.is_empty() => Some(None),
-            Some(why) if !no_override => Some(Some((why.to_string(), closed))),
-            _ => None,
+            _ if closed.is_empty() => Ok(None),
+            Some(why) if !no_override => Ok(Some((why.to_string(), closed))),
+            _ => Err(Shut),
         }
     }
 
@@ -179,7 +184,7 @@ impl Package {
         tag: &TagName,
         labels: &BTreeMap<String, String>,
         why: Option<&Message>,
-    ) -> Option<Option<Overridden>> {
+    ) -> Result<Option<Overridden>, Shut> {
         let Standing { gates, no_override, .. } = self.standing(tag);
         let is_closed = |gate: &String| match gate.parse().unwrap() {
             Gate::Label { name, value } => labels.get(&name) != Some(&value),
@@ -188,9 +193,9 @@ impl Package {
         };
         let closed: BTreeSet<_> = gates.into_iter().filter(is_closed).collect();
         match why {
-            _ if closed.is_empty() => Some(None),
-            Some(why) if !no_override => Some(Some((why.to_string(), closed))),
-            _ => None,
+            _ if closed.is_empty() => Ok(None),
+            Some(why) if !no_override => Ok(Some((why.to_string(), closed))),
+            _ => Err(Shut),
         }
     }
 

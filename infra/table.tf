@@ -18,7 +18,7 @@ resource "aws_dynamodb_table" "ledger" {
   }
 
   # New items are all that modules/events needs; an entry of a log never changes but for its state and later labels.
-  stream_enabled   = var.stream
+  stream_enabled   = var.stream ? true : null
   stream_view_type = var.stream ? "NEW_IMAGE" : null
 
   # A restored copy is older than the store: `sacker init --adopt-store` makes the store its own (see the README).

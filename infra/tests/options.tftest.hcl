@@ -58,7 +58,7 @@ run "defaults" {
   }
 
   assert {
-    condition     = length(aws_dynamodb_table.ledger.on_demand_throughput) == 0 && length(aws_dynamodb_resource_policy.ledger) == 0 && length(aws_dynamodb_contributor_insights.ledger) == 0 && !aws_dynamodb_table.ledger.stream_enabled && output.stream_arn == null
+    condition     = length(aws_dynamodb_table.ledger.on_demand_throughput) == 0 && length(aws_dynamodb_resource_policy.ledger) == 0 && length(aws_dynamodb_contributor_insights.ledger) == 0 && aws_dynamodb_table.ledger.stream_enabled == null && output.stream_arn == null
     error_message = "Options of the table are off."
   }
 

@@ -86,22 +86,19 @@ pub trait Ledger: sealed::Sealed + fmt::Debug + Send + Sync {
         Ok(moment.as_of(self.server_time().unwrap_or_else(Timestamp::now)))
     }
 
-    /// Returns the tags of each of these packages, by the names of the packages, which must be in order; packages that
-    /// do not exist are left out. With `tags`, only those. The tags of one package are as of one instant, as long as the
-    /// head of its tags names them (about 300 live tags); different packages may be of different instants.
-    ///
-    /// With `at`, returns the tags as they were at that time, by the times in the logs.
+    /// Returns the tags (only `tags`, if there are any) of each of these packages, by the names of the packages, which
+    /// must be in order; packages that do not exist are left out. The tags of one package are as of one instant, up to
+    /// about 300 live tags; those of two packages may not be. With `at`, by the times in the logs, as they were then.
     ///
     /// # Errors
     /// [`Refused::UncertainTime`] if a clock was wrong around that time, and a tag has moved since;
     /// [`Refused::Unsupported`] if the ledger keeps no logs.
     async fn status(
         &self,
-        packages: &[PackageName],
-        tags: &[TagName],
-        at: Option<Timestamp>,
+        _packages: &[PackageName],
+        _tags: &[TagName],
+        _at: Option<Timestamp>,
     ) -> Result<Vec<PackageStatus>, Error> {
-        let _ = (packages, tags, at);
         Err(Refused::Unsupported.into())
     }
 
@@ -110,8 +107,7 @@ pub trait Ledger: sealed::Sealed + fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// [`Refused::Unsupported`] if the ledger keeps no logs.
-    async fn revs(&self, packages: &[PackageName]) -> Result<Vec<Revs>, Error> {
-        let _ = packages;
+    async fn revs(&self, _packages: &[PackageName]) -> Result<Vec<Revs>, Error> {
         Err(Refused::Unsupported.into())
     }
 
@@ -121,8 +117,7 @@ pub trait Ledger: sealed::Sealed + fmt::Debug + Send + Sync {
     ///
     /// Yields [`NotFound::Revision`] if a log is shorter than the position, [`Error::Damaged`] if an entry is missing,
     /// and [`Refused::Unsupported`] if the ledger keeps no logs.
-    fn events(&self, package: &PackageName, after: Revs) -> BoxStream<'_, Result<Event, Error>> {
-        let _ = (package, after);
+    fn events(&self, _package: &PackageName, _after: Revs) -> BoxStream<'_, Result<Event, Error>> {
         stream::once(async { Err(Refused::Unsupported.into()) }).boxed()
     }
 
@@ -209,8 +204,7 @@ pub trait Ledger: sealed::Sealed + fmt::Debug + Send + Sync {
     /// checks that it is still there.
     ///
     /// With `undo`, moves each tag back to its version before one and the same application of the plan, provided that
-    /// all tags are still where that application put them. The moves obey standing gates as [`tag`](Self::tag) does,
-    /// and their undo passes them as [`rollback`](Self::rollback) does.
+    /// all tags are still where that application put them. Moves obey standing gates; their undo passes them.
     ///
     /// # Errors
     /// [`Error::Moves`] names every move that can't be made, and the reason; for a plan of one move, that move's own

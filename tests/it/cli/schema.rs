@@ -230,7 +230,7 @@ fn what_is_printed_is_as_described() {
 /// The schemas are strict: otherwise the test above would find nothing.
 #[test]
 fn the_descriptions_are_strict() {
-    const OPTIONAL: [(&str, &str); 16] = [
+    const OPTIONAL: [(&str, &str); 19] = [
         ("copied", "numbering"),
         ("version", "rev"),
         ("version", "new"),
@@ -242,6 +242,9 @@ fn the_descriptions_are_strict() {
         ("event", "gates"),
         ("event", "no_override"),
         ("event", "override"),
+        ("watch", "gates"),
+        ("watch", "no_override"),
+        ("watch", "override"),
         ("status", "now"),
         ("plan", "message"),
         ("init", "adopted"),

@@ -104,15 +104,7 @@ async fn what_each_command_costs() {
     m.costs("`rollback app live`", &["rollback", "app", "live"]);
     m.costs("`protect app live --confirm`", &["protect", "app", "live", "--confirm"]);
     m.costs("`unprotect app live`", &["unprotect", "app", "live"]);
-    m.costs(
-        "`protect app live --require was:canary`",
-        &["protect", "app", "live", "--require", "was:canary"],
-    );
-    m.costs("`check app 2 live`", &["check", "app", "2", "live"]);
-    let over = ["tag", "app", "1", "live", "--override", "urgent"];
-    m.costs("`tag app 1 live --override WHY`, a gate on the past of a tag", &over);
-    m.costs("`tag app canary live`, a gate on `canary`", &["tag", "app", "canary", "live"]);
-    m.costs("`info app 2`, a tag with a gate", &["info", "app", "2"]);
+    gates(&mut m);
     m.sandbox.ok(&["unprotect", "app", "live"]);
     m.costs("`untag app canary`", &["untag", "app", "canary"]);
     m.costs("`info app 2`", &["info", "app", "2"]);
@@ -141,6 +133,28 @@ async fn what_each_command_costs() {
     m.add((0..23).map(|number| format!("package-{number:02}")), 8).await;
     m.costs("`list`, 50 packages", &["list"]);
     m.costs("`list -l`, 50 packages", &["list", "-l"]);
+    overviews(&mut m);
+    m.costs("`gc`, 102 blobs", &["gc", "--min-age", "0s"]);
+    m.costs("`fsck`, 103 versions", &["fsck"]);
+    lost_race(&mut m).await;
+    check("costs", &m.table);
+}
+
+/// Changes and reads of a tag with gates.
+fn gates(m: &mut Measuring) {
+    m.costs(
+        "`protect app live --require was:canary`",
+        &["protect", "app", "live", "--require", "was:canary"],
+    );
+    m.costs("`check app 2 live`", &["check", "app", "2", "live"]);
+    let over = ["tag", "app", "1", "live", "--override", "urgent"];
+    m.costs("`tag app 1 live --override WHY`, a gate on the past of a tag", &over);
+    m.costs("`tag app canary live`, a gate on `canary`", &["tag", "app", "canary", "live"]);
+    m.costs("`info app 2`, a tag with a gate", &["info", "app", "2"]);
+}
+
+/// Reads of many packages and versions.
+fn overviews(m: &mut Measuring) {
     m.costs("`status`, 50 packages, 25 live tags", &["status", "--tag", "live"]);
     m.costs("`status --at`, nothing moved since", &["status", "--tag", "live", "--at", "0s ago"]);
     m.costs(
@@ -153,10 +167,6 @@ async fn what_each_command_costs() {
     m.costs("`watch app`, nothing new", &["watch", "app", "--once"]);
     m.costs("`watch many`, 50 new events", &["watch", "many", "--after-rev", "t0,r0", "--once"]);
     m.costs("`watch --prefix`, 50 packages, nothing new", &["watch", "--prefix", "", "--once"]);
-    m.costs("`gc`, 102 blobs", &["gc", "--min-age", "0s"]);
-    m.costs("`fsck`, 103 versions", &["fsck"]);
-    lost_race(&mut m).await;
-    check("costs", &m.table);
 }
 
 /// An addition whose transaction comes second, once: from its commit on.

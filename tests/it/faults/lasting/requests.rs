@@ -138,7 +138,7 @@ async fn examine(client: &Client, probe: bool) -> Result<(), Error> {
 
 /// Does an operation to the scene that [`prepare`] has made.
 pub async fn perform(name: &str, client: &Client, dir: &Path) -> Result<(), Error> {
-    let (app, all) = (of("app"), PackageQuery::default());
+    let app = of("app");
     match name {
         "add" => add(client, &dir.join("new"), Vec::new(), false).await,
         "add --tag" => add(client, &dir.join("new"), vec![of("live")], false).await,
@@ -182,6 +182,24 @@ pub async fn perform(name: &str, client: &Client, dir: &Path) -> Result<(), Erro
             let labels = Labels::parse(["scan=passed"]).unwrap();
             client.change(&change(1, ReleaseChange::Label(labels))).await.map(drop)
         }
+        "download" => {
+            let target = Target::Stream(Box::new(io::sink()));
+            client.download(Download::new(app, of("live"), target)).await.map(drop)
+        }
+        "gc" => {
+            let collect = GcOptions::new().delete(true).min_age(Duration::ZERO).now(Timestamp::now());
+            client.gc(collect).collect::<Vec<_>>().await.into_iter().try_for_each(|found| found.map(drop))
+        }
+        "fsck" => client.fsck(Fsck::default(), &mut |violation| panic!("{violation:?}")).await.map(drop),
+        "init" => client.init().await.map(drop),
+        other => read(other, client, dir).await,
+    }
+}
+
+/// Does an operation that only reads.
+async fn read(name: &str, client: &Client, dir: &Path) -> Result<(), Error> {
+    let (app, all) = (of("app"), PackageQuery::default());
+    match name {
         "info" => client.info(&app, &of::<Spec>("live")).await.map(drop),
         "versions" => client.versions(&app, None).try_collect::<Vec<_>>().await.map(drop),
         "tags" => client.tags(&app).await.map(drop),
@@ -203,16 +221,6 @@ pub async fn perform(name: &str, client: &Client, dir: &Path) -> Result<(), Erro
             let watch = Watch::new(WatchScope::Package(app)).once(true);
             client.watch(watch).try_collect::<Vec<_>>().await.map(drop)
         }
-        "download" => {
-            let target = Target::Stream(Box::new(io::sink()));
-            client.download(Download::new(app, of("live"), target)).await.map(drop)
-        }
-        "gc" => {
-            let collect = GcOptions::new().delete(true).min_age(Duration::ZERO).now(Timestamp::now());
-            client.gc(collect).collect::<Vec<_>>().await.into_iter().try_for_each(|found| found.map(drop))
-        }
-        "fsck" => client.fsck(Fsck::default(), &mut |violation| panic!("{violation:?}")).await.map(drop),
-        "init" => client.init().await.map(drop),
         other => move_data(other, client, dir).await,
     }
 }

@@ -53,7 +53,7 @@ fn moves(plan: &Value) -> Option<Vec<PlannedMove>> {
 }
 
 fn one(the_move: &Value) -> Option<PlannedMove> {
-    let it = keyed(the_move, &["package", "tag", "to", "expect", "require", "confirm"])?;
+    let it = keyed(the_move, &["package", "tag", "to", "expect", "require", "confirm", "override"])?;
     let tag: TagName = text(it.get("tag")?)?;
     let to: Option<Spec> = match it.get("to")? {
         Value::Null => None,
@@ -69,9 +69,10 @@ fn one(the_move: &Value) -> Option<PlannedMove> {
     };
     let confirm: Option<TagName> = optional(it, "confirm")?;
     let confirmed = confirm.as_ref().is_none_or(|confirm| *confirm == tag);
-    let gated = to.is_some() || require.is_empty();
+    let overriding: Option<Message> = optional(it, "override")?;
+    let gated = to.is_some() || require.is_empty() && overriding.is_none();
     let package = text::<PackageName>(it.get("package")?)?;
-    (confirmed && gated).then_some(PlannedMove { package, tag, to, expect, require, confirm })
+    (confirmed && gated).then_some(PlannedMove { package, tag, to, expect, require, confirm, overriding })
 }
 
 fn keyed<'a>(value: &'a Value, known: &[&str]) -> Option<&'a Map<String, Value>> {
@@ -112,6 +113,7 @@ fn write(plan: &Plan) -> Value {
             written["require"] = it.require.iter().map(Gate::to_string).collect();
         }
         written["confirm"] = json!(it.confirm);
+        written["override"] = json!(it.overriding);
         written
     });
     json!({"message": plan.message(), "moves": moves.collect::<Vec<_>>()})

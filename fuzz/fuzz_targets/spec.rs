@@ -89,18 +89,30 @@ fn check_gate(text: &str, tag: Option<&TagName>) {
     let length = text.parse::<Length>().ok();
     let label = Labels::parse([text]).ok();
     // Most texts have no such beginning.
-    for (kind, good) in [("label", label.is_some()), ("tag", tag.is_some()), ("age", length.is_some())] {
+    let soak = text.split_once('=').and_then(|(tag, least)| Some((tag.parse().ok()?, least.parse().ok()?)));
+    for (kind, good) in [
+        ("label", label.is_some()),
+        ("tag", tag.is_some()),
+        ("age", length.is_some()),
+        ("soak", soak.is_some()),
+        ("was", tag.is_some()),
+    ] {
         let gate = parsed::<Gate>(&format!("{kind}:{text}"));
         assert_eq!(gate.is_some(), good, "{kind}:{text:?}");
         match gate {
             Some(Gate::Label { name, value }) => assert_eq!(format!("{name}={value}"), text),
-            Some(Gate::Tag(name)) => assert_eq!(Some(&name), tag),
+            Some(Gate::Tag(name) | Gate::Was(name)) => assert_eq!(Some(&name), tag),
             Some(Gate::Age(age)) => assert_eq!(Some(age), length),
+            Some(Gate::Soak { tag, least }) => assert_eq!(Some((tag, least)), soak),
+            Some(Gate::Other(other)) => panic!("{other:?} is read as a gate"),
             None => {}
         }
     }
     if parsed::<Gate>(text).is_some() {
-        assert!(["label:", "tag:", "age:"].iter().any(|kind| text.starts_with(kind)), "{text:?} is accepted");
+        assert!(
+            ["label:", "tag:", "age:", "soak:", "was:"].iter().any(|kind| text.starts_with(kind)),
+            "{text:?} is accepted"
+        );
     }
 }
 

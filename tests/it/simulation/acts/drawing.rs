@@ -162,7 +162,7 @@ impl Act {
             22..=24 => Self::Apply { moves: plan(random), undo: random.u8(0..3) == 0 },
             25 => {
                 let how = [None, None, Some(Protection::WriteOnce), Some(Protection::Confirm)];
-                let require = if random.u8(0..3) == 0 { standing(random) } else { Vec::new() };
+                let require = if random.u8(0..8) == 0 { standing(random) } else { Vec::new() };
                 let no_override = !require.is_empty() && random.u8(0..4) == 0;
                 let protection = random.choice(how).unwrap();
                 Self::Protect { tag: tag(random), protection, require, no_override }

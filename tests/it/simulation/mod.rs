@@ -59,7 +59,7 @@ use std::{
 /// The number of seeds of each shape, unless `SACKER_SEEDS` sets it.
 const SEEDS: [(Shape, u64); 3] = [(Shape::Few, 1_000), (Shape::Crowd, 200), (Shape::Lasting, 200)];
 /// The number of seeds that a mutant may survive.
-const BITES: u64 = 3_000;
+const BITES: u64 = 6_000;
 
 fn setting(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|value| value.parse().unwrap_or_else(|_| panic!("{name} is no number")))

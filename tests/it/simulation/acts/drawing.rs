@@ -126,7 +126,7 @@ impl Act {
     /// `id` is of the request alone.
     pub fn draw(random: &mut fastrand::Rng, blobs: usize, id: &str) -> Self {
         let confirm = random.u8(0..3) == 0;
-        match random.u8(0..28) {
+        match random.u8(0..32) {
             0..=6 => {
                 let both = random.u8(0..8) == 0;
                 let mut tags = sometimes(random, tag).into_iter().collect::<Vec<_>>();
@@ -159,7 +159,7 @@ impl Act {
                 let expect = if random.u8(0..8) == 0 { Some(version_or_none(random)) } else { None };
                 Self::Rollback { tag: tag(random), to, expect, confirm }
             }
-            22..=24 => Self::Apply { moves: plan(random), undo: random.u8(0..3) == 0 },
+            22..=24 | 28.. => Self::Apply { moves: plan(random), undo: random.u8(0..3) == 0 },
             25 => {
                 let how = [None, None, Some(Protection::WriteOnce), Some(Protection::Confirm)];
                 let require = if random.u8(0..8) == 0 { standing(random) } else { Vec::new() };

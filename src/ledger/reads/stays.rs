@@ -74,8 +74,9 @@ pub(super) fn stays(
     }
     let Some(item) = seen.get::<TagItem>(&key)? else { return Ok(Lookup::Ready(stays)) };
     if item.version == Some(version) {
-        // The present stay began no later than at the last event; its recorded time may be too late, never too early.
-        let known = !is_ahead(item.when, now.at) && !matches!(item.kind, TagKind::Other(_));
+        // By the server's time, the last event was recorded at its time or, if an earlier one was ahead, too late. An
+        // author's own clock that was behind may have recorded it too early, which only the event itself shows.
+        let known = now.of_server && !is_ahead(item.when, now.at) && !matches!(item.kind, TagKind::Other(_));
         let total = if known { now.at.since(item.when) } else { Duration::ZERO };
         stays = Stays { total, was: true, ..stays };
         if until.is_met(&stays) {

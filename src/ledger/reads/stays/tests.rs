@@ -144,6 +144,21 @@ fn a_stay_counts_only_if_both_times_are_known() {
     assert_eq!(log.total(1, year + 100, false), 0);
 }
 
+/// A clock that is behind records a time just after the entry before, long before the stay began.
+#[test]
+fn the_present_stay_of_a_clock_that_was_behind_does_not_count() {
+    let year = 365 * 24 * 3600;
+    let late = Event { clock: Some(5), ..event("canary", 1, year + 1) };
+    let log = Log(vec![event("live", 1, year), late]);
+    let hour = Until::Total(Duration::from_hours(1));
+    let (stays, _) = log.stays(1, hour, year + 4 * 3600, false);
+    assert_eq!((stays.total, stays.unknown, stays.was), (Duration::ZERO, true, true));
+    // A clock that was right counts without the server's time, too, after a look at the event.
+    let log = Log(vec![event("live", 1, year), event("canary", 1, year + 1)]);
+    let (stays, read) = log.stays(1, hour, year + 3601, false);
+    assert_eq!((stays.total, read), (Duration::from_hours(1), vec![2]));
+}
+
 /// Times of corrected clocks may go back by a little: stays never overlap, so the sum is never more than the time since
 /// the first.
 #[test]

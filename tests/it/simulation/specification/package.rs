@@ -214,10 +214,7 @@ impl Package {
             }
             (end, earliest) = (begin, begin.unwrap_or(earliest));
         }
-        // The last event's time may be too late: then it stood there longer than that.
-        let last =
-            self.last(tag).filter(|(_, event)| event.version == Some(number) && !is_ahead(event.when, now));
-        total.max(last.map_or(0, |(_, event)| now.saturating_sub(event.when)))
+        total
     }
 
     /// Puts a tag on a version or takes it off, unless it is so already.

@@ -106,7 +106,7 @@ fn changed(status: &PackageStatus) -> impl Iterator<Item = (&TagStatus, &TagNow)
 
 /// Returns the reason why no plan can put a tag back.
 fn obstacle(tag: &TagStatus, now: &TagNow) -> Option<String> {
-    match (tag.version, now.state, now.protection) {
+    match (tag.version, now.state, now.protection.and_then(Protection::without_gates)) {
         (Some(version), Some(state), _) if state != State::Active => {
             Some(format!("{version} is {state} now"))
         }

@@ -155,13 +155,20 @@ async fn what_can_not_be_restored_is_named_and_nothing_is_planned() {
     let protect = ProtectRequest::new(of("lib"), of("v2"), Some(Protection::WriteOnce)).author(author(None));
     ledger.protect(&protect).await.unwrap();
     tag(ledger, "lib", "2", "v2").await;
+    let gated = ProtectRequest::new(of("lib"), of("v3"), Some(Protection::WriteOnce)).require(of("tag:v2"));
+    ledger.protect(&gated.author(author(None))).await.unwrap();
+    tag(ledger, "lib", "2", "v3").await;
     let request = RestoreRequest::new(StatusQuery::new(), moment(2500));
     let error = timed.client.plan_restore(&request).await.unwrap_err();
     let Error::NotRestorable { obstacles } = &error else { panic!("{error}") };
     let named: Vec<_> = obstacles.iter().map(ToString::to_string).collect();
     assert_eq!(
         named,
-        ["app live: 1 is yanked now", "lib v2: the tag is write-once, so it never moves again"]
+        [
+            "app live: 1 is yanked now",
+            "lib v2: the tag is write-once, so it never moves again",
+            "lib v3: the tag is write-once, so it never moves again",
+        ]
     );
     assert_eq!(error.kind(), ErrorKind::Refused);
 }

@@ -172,8 +172,9 @@ fn write(path: &Path, cursors: &[Cursor]) -> io::Result<()> {
         _ => Path::new("."),
     };
     let mut file = tempfile::Builder::new().prefix(".sacker-").tempfile_in(folder)?;
-    let lines: Vec<_> = cursors.iter().map(ToString::to_string).collect();
-    file.write_all((lines.join("\n") + "\n").as_bytes())?;
+    // No line at all for no cursor: the consumer appends the first one.
+    let text: String = cursors.iter().flat_map(|cursor| [cursor.to_string(), "\n".to_owned()]).collect();
+    file.write_all(text.as_bytes())?;
     durable::flush(file.as_file(), path)?;
     durable::name(file, path, true).map_err(|error| error.error)?;
     durable::flush_directory(folder)
@@ -182,6 +183,18 @@ fn write(path: &Path, cursors: &[Cursor]) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_consumer_can_append_to_a_file_that_was_made_without_a_cursor() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cursors");
+        for made in [Vec::new(), vec!["a=t1".parse().unwrap(), "b=t2,r1".parse().unwrap()]] {
+            write(&path, &made).unwrap();
+            let text = fs::read_to_string(&path).unwrap() + "c=t3\n";
+            let (cursors, lines) = parse(&text).unwrap();
+            assert_eq!((cursors.len(), lines), (made.len() + 1, made.len() + 1), "{text:?}");
+        }
+    }
 
     #[test]
     fn the_last_cursor_of_each_package_counts_and_half_a_line_does_not() {

@@ -98,7 +98,7 @@ impl Snapshot {
 
     /// Takes over the entries of tag logs that an earlier snapshot has read and this one has not: they never change.
     pub(super) fn keep_entries(&mut self, earlier: Self) {
-        let is_kept = |key: &Key, seen: &Seen| schema::is_tag_entry(key) && seen.item.is_some();
+        let is_kept = |key: &Key, seen: &Seen| schema::rev_of_tag_entry(key).is_some() && seen.item.is_some();
         let kept = earlier.items.into_iter().filter(|(key, seen)| is_kept(key, seen) && !self.contains(key));
         let kept: Vec<_> = kept.map(|(key, seen)| (key, seen.item)).collect();
         self.more(kept);

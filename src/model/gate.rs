@@ -42,6 +42,16 @@ pub enum Gate {
     Other(String),
 }
 
+impl Gate {
+    /// Returns the tag on whose changes the result depends; `None` for a gate on the version alone.
+    pub(crate) fn tag(&self) -> Option<&TagName> {
+        match self {
+            Self::Tag(tag) | Self::Soak { tag, .. } | Self::Was(tag) => Some(tag),
+            Self::Label { .. } | Self::Age(_) | Self::Other(_) => None,
+        }
+    }
+}
+
 impl FromStr for Gate {
     type Err = Invalid;
 

@@ -3,7 +3,7 @@
 
 use crate::{
     fault::Fault,
-    ledger::TableLedger,
+    ledger::{TableLedger, schema},
     table::{Item, Key, Order, Query},
 };
 use futures_util::future::try_join_all;
@@ -72,7 +72,7 @@ impl Run {
 fn runs(keys: &[Key]) -> Vec<Run> {
     let mut by_log = BTreeMap::<&str, Vec<(u64, &str)>>::new();
     for key in keys {
-        if let Some(rev) = key.sk.strip_prefix("E#").and_then(|rev| rev.parse().ok()) {
+        if let Some(rev) = schema::rev_of_tag_entry(key) {
             by_log.entry(&key.pk).or_default().push((rev, &key.sk));
         }
     }

@@ -3,10 +3,10 @@
 //! A package whose log has no entry after that time is as it is now. The rules for times that are not certain are those
 //! of `live@{…}`: see [`times`](super::times).
 
-use super::status::Heads;
+use super::{status::Heads, times::uncertain};
 use crate::{
     ledger::{
-        Error, Refused, TableLedger, UncertainTime,
+        Error, TableLedger,
         clock::Now,
         schema::{self, TagEvent, TagItem, VersionItem, is_ahead},
     },
@@ -61,18 +61,7 @@ impl TableLedger {
         let Some(head) = &of.tags else { return Ok(status) };
         let items = self.items_of(package, tags).await?;
         let last = if head.when <= at { head.rev } else { self.last_event_at(package, head.rev, at).await? };
-        let uncertain = |tag: &TagName, event: &TagEvent| {
-            Error::from(Refused::UncertainTime(Box::new(UncertainTime {
-                package: package.clone(),
-                tag: tag.clone(),
-                at,
-                rev: event.rev,
-                who: event.who.clone(),
-                recorded: event.when,
-                clock: event.clock,
-                now: now.at,
-            })))
-        };
+        let uncertain = |tag: &TagName, event: &TagEvent| uncertain((package, tag), at, event, now.at);
         if last < head.rev
             && let Some(moved) = items.iter().find(|item| item.set > last)
         {

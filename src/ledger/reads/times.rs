@@ -12,6 +12,19 @@ use crate::{
     model::{Moment, PackageName, TagName, Timestamp, Version},
 };
 
+/// Returns the error for an event close to the requested time whose own time is not known.
+pub(super) fn uncertain(
+    (package, tag): (&PackageName, &TagName),
+    at: Timestamp,
+    event: &TagEvent,
+    now: Timestamp,
+) -> Error {
+    let (package, tag) = (package.clone(), tag.clone());
+    let TagEvent { rev, who, when: recorded, clock, .. } = event.clone();
+    Refused::UncertainTime(Box::new(UncertainTime { package, tag, at, rev, who, recorded, clock, now }))
+        .into()
+}
+
 impl TableLedger {
     /// Returns the version that a tag was on at a time.
     ///
@@ -34,24 +47,13 @@ impl TableLedger {
         let head: Option<TagHead> = seen.get(&head_key)?;
         let (rev, when) = head.map_or((0, now.at), |head| (head.rev, head.when));
         let last = if when <= at { rev } else { self.last_event_at(package, rev, at).await? };
-        let uncertain = |event: &TagEvent| {
-            Refused::UncertainTime(Box::new(UncertainTime {
-                package: package.clone(),
-                tag: tag.clone(),
-                at,
-                rev: event.rev,
-                who: event.who.clone(),
-                recorded: event.when,
-                clock: event.clock,
-                now: now.at,
-            }))
-        };
+        let uncertain = |event: &TagEvent| uncertain((package, tag), at, event, now.at);
         // The entry may have happened before `at`, as may all after it: their recorded times are only known to be
         // wrong.
         if last < rev && item.set > last {
             let next = self.event(package, last + 1).await?;
             if is_ahead(next.when, now.at) {
-                return Err(uncertain(&next).into());
+                return Err(uncertain(&next));
             }
         }
         // An entry before one with a correct time has happened before it. An entry whose time was raised may have
@@ -63,7 +65,7 @@ impl TableLedger {
         };
         let event = self.find_event(package, last, of_tag).await?;
         if let Some(event) = event.as_ref().filter(|_| !certain) {
-            return Err(uncertain(event).into());
+            return Err(uncertain(event));
         }
         let then = event.and_then(|event| event.version);
         Ok(then.ok_or_else(|| NotFound::Then { package: package.clone(), tag: tag.clone(), at })?)

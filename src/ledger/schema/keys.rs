@@ -74,9 +74,9 @@ pub(in crate::ledger) fn is_logged(key: &Key) -> bool {
     (key.pk.starts_with("P#") || key.pk.starts_with("T#")) && key.sk != "H" && !is_idempotency_key(key)
 }
 
-/// Returns true for an entry of a log of tags.
-pub(in crate::ledger) fn is_tag_entry(key: &Key) -> bool {
-    key.pk.starts_with("T#") && key.sk.starts_with("E#")
+/// Returns the rev of an entry of a log of tags; `None` for any other item.
+pub(in crate::ledger) fn rev_of_tag_entry(key: &Key) -> Option<u64> {
+    key.pk.strip_prefix("T#").and(key.sk.strip_prefix("E#"))?.parse().ok()
 }
 
 /// Returns the key of a blob's item. Each epoch counts a blob separately.

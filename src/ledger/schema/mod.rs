@@ -18,7 +18,7 @@ mod tag_records;
 pub(super) use keys::{
     ANY_RELEASE_EVENT, ANY_TAG, ANY_TAG_EVENT, ANY_VERSION, DIRECTORIES, HIGHEST, blob_key, directory,
     directory_key, fence_key, head_key, idempotency_key, is_idempotency_key, is_logged, is_releases,
-    is_tag_entry, meta_key, release_event_key, releases, tag_event_key, tag_key, tags, version_key,
+    meta_key, release_event_key, releases, rev_of_tag_entry, tag_event_key, tag_key, tags, version_key,
 };
 pub(super) use log::{START, after, chained, is_ahead, stamp, still_at};
 pub(super) use meta::{Meta, SCHEMA, check_schema};

@@ -86,10 +86,7 @@ impl Move {
             Destination::Spec(Spec::Latest) => vec![schema::head_key(&schema::releases(package))],
             Destination::Off | Destination::Back => Vec::new(),
         });
-        keys.extend(self.require.iter().filter_map(|gate| match gate {
-            Gate::Tag(tag) | Gate::Soak { tag, .. } | Gate::Was(tag) => Some(schema::tag_key(package, tag)),
-            Gate::Label { .. } | Gate::Age(_) | Gate::Other(_) => None,
-        }));
+        keys.extend(self.require.iter().filter_map(Gate::tag).map(|tag| schema::tag_key(package, tag)));
         keys
     }
 
@@ -109,8 +106,7 @@ impl Move {
             Destination::Spec(spec) => !matches!(spec, Spec::Version(_)),
             Destination::Fixed(..) | Destination::Off | Destination::Back | Destination::Earlier(..) => false,
         };
-        promotes
-            || self.require.iter().any(|gate| matches!(gate, Gate::Tag(_) | Gate::Soak { .. } | Gate::Was(_)))
+        promotes || self.require.iter().any(|gate| gate.tag().is_some())
     }
 
     /// Returns the maximum number of its actions in a transaction, in addition to the head of the package's tags.

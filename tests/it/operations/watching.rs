@@ -3,22 +3,19 @@
 use super::Site;
 use crate::support::{
     faulty_table::{Fate, Faulty},
+    warned::Warned,
     world::{Tables, World, add, adding, of, retry_policy, tag, try_add},
 };
 use futures_util::{StreamExt, TryStreamExt, future::join_all};
 use sacker::{
     ledger::{Ledger, NotFound, TableLedger},
     model::{Cursor, PackageName, Revs},
-    ops::{Client, Error, Observer, Phase, Watch, WatchScope, WatchedEvent},
+    ops::{Client, Error, Observer, Watch, WatchScope, WatchedEvent},
     retry::{Cancellation, RetryPolicy},
     store::memory::MemoryStore,
     table::memory::MemoryTable,
 };
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 fn client(ledger: Arc<dyn Ledger>) -> Client {
     Client::new(ledger, Arc::new(MemoryStore::new()), retry_policy(), std::env::temp_dir())
@@ -83,23 +80,6 @@ async fn crowd(number: u64) {
 async fn a_consumer_that_is_killed_again_and_again_gets_each_event_once() {
     for seed in 0..20 {
         crowd(seed).await;
-    }
-}
-
-#[derive(Debug, Default)]
-struct Warned(Mutex<Vec<String>>);
-
-impl Observer for Warned {
-    fn begin(&self, _: Phase, _: Option<u64>) {}
-
-    fn resume(&self, _: u64) {}
-
-    fn advance(&self, _: u64) {}
-
-    fn end(&self) {}
-
-    fn warn(&self, text: &str) {
-        self.0.lock().unwrap().push(text.to_owned());
     }
 }
 

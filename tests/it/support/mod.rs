@@ -24,6 +24,7 @@ pub mod server;
 pub mod servers;
 pub mod terraform;
 pub mod turns;
+pub mod warned;
 pub mod wire;
 pub mod world;
 #[cfg(feature = "zookeeper")]

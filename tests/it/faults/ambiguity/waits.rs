@@ -3,35 +3,19 @@
 use super::Scene;
 use crate::support::{
     faulty_table::Fate,
+    warned::Warned,
     world::{of, tag, version},
 };
 use sacker::{
     fault::FaultKind,
     ledger,
-    ops::{Client, Error, LAST_POLL, Observer, Phase, Wait},
+    ops::{Client, Error, LAST_POLL, Observer, Wait},
     store::memory::MemoryStore,
 };
-use std::{
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep};
 
 const TIMEOUT: Duration = Duration::from_mins(30);
-
-/// Keeps the warnings.
-#[derive(Debug, Default)]
-struct Warned(Mutex<Vec<String>>);
-
-impl Observer for Warned {
-    fn begin(&self, _: Phase, _: Option<u64>) {}
-    fn resume(&self, _: u64) {}
-    fn advance(&self, _: u64) {}
-    fn end(&self) {}
-    fn warn(&self, warning: &str) {
-        self.0.lock().unwrap().push(warning.to_owned());
-    }
-}
 
 /// Waits for `live` to be newer than 1, while the ledger is away and others do something. Returns the warnings, how it
 /// ended and how long it took.

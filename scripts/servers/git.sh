@@ -5,7 +5,7 @@
 
 git_files=$here/servers/git
 git_version=$(sed -n 's/^asyncssh==\([^ ]*\).*/\1/p' "$git_files/requirements.txt")
-git_home=$cache/git-$git_version-$(recipe "$git_files"/{requirements.txt,server.py})-$(python_version)
+git_home=$cache/git-$git_version-$(recipe "$git_files"/{requirements.txt,server.py})-$python_version
 
 git_needs() {
   need git 'git 2.36 or newer' git git

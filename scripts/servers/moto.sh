@@ -4,7 +4,7 @@
 
 moto_requirements=$here/servers/moto/requirements.txt
 moto_version=$(sed -n 's/^moto==\([^ ]*\).*/\1/p' "$moto_requirements")
-moto_home=$cache/moto-$moto_version-$(recipe "$moto_requirements")-$(python_version)
+moto_home=$cache/moto-$moto_version-$(recipe "$moto_requirements")-$python_version
 
 moto_needs() {
   need_python

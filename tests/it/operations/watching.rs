@@ -10,7 +10,7 @@ use futures_util::{StreamExt, TryStreamExt, future::join_all};
 use sacker::{
     ledger::{Ledger, NotFound, TableLedger},
     model::{Cursor, PackageName, Revs},
-    ops::{Client, Error, Observer, Watch, WatchScope, WatchedEvent},
+    ops::{Client, Error, Watch, WatchScope, WatchedEvent},
     retry::{Cancellation, RetryPolicy},
     store::memory::MemoryStore,
     table::memory::MemoryTable,

@@ -217,7 +217,8 @@ fn of_not_found(error: &NotFound) -> String {
         NotFound::Version { package, .. } | NotFound::Deleted { package, .. } | NotFound::Latest(package) => {
             format!("`sacker versions {package}` lists its versions")
         }
-        NotFound::Past { package, tag, .. }
+        NotFound::Unset { package, tag, .. }
+        | NotFound::Past { package, tag, .. }
         | NotFound::Then { package, tag, .. }
         | NotFound::Never { package, tag, .. } => {
             format!("`sacker history {package} {tag}` shows its moves")

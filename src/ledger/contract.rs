@@ -137,7 +137,7 @@ pub trait Ledger: sealed::Sealed + fmt::Debug + Send + Sync {
     /// change: one read. The revision grows with every change of the tag.
     ///
     /// # Errors
-    /// [`Error::NotFound`], also for a deleted version, and for a tag that is on no version.
+    /// [`Error::NotFound`], also for a deleted version; [`NotFound::Unset`] for a tag that is on no version now.
     async fn position(&self, package: &PackageName, spec: &Spec) -> Result<(Version, Option<u64>), Error> {
         self.release(package, spec).await.map(|release| (release.version, release.rev))
     }

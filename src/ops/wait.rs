@@ -3,7 +3,7 @@
 use super::{client::Client, error::Error};
 use crate::{
     fault::{Fault, FaultKind},
-    ledger,
+    ledger::{self, NotFound},
     model::{Invalid, PackageName, Release, Spec, Version},
 };
 use std::{mem, time::Duration};
@@ -21,8 +21,9 @@ pub struct Wait {
     pub version: Option<Version>,
     /// It must lead to a version with a higher number than this. A rollback lowers the number, so it is never seen.
     pub newer_than: Option<Version>,
-    /// The tag must have been changed at a higher revision than this: moved forth or back, taken off and put on again,
-    /// put on the same version again, or protected. Only for a spec that is a tag.
+    /// The tag must have been changed at a higher revision than this: moved forth or back, put on the same version
+    /// again, or protected. If it is on no version after such a change, the wait ends with
+    /// [`NotFound::Unset`], unless a version is named. Only for a spec that is a tag.
     pub after_rev: Option<u64>,
     /// The time after which it ends; without it, it waits without end.
     pub timeout: Option<Duration>,
@@ -68,6 +69,13 @@ impl Wait {
             && self.newer_than.is_none_or(|than| version > than)
             && self.after_rev.is_none_or(|after| rev.is_some_and(|rev| rev > after))
     }
+
+    /// Returns `true` if that which was not found is a later change of the tag, and any later change is waited for.
+    fn is_ended_by(&self, not_found: &NotFound) -> bool {
+        let any = self.version.is_none() && self.newer_than.is_none();
+        let unset = matches!(not_found, NotFound::Unset { rev, .. } if self.after_rev.is_some_and(|after| *rev > after));
+        any && unset
+    }
 }
 
 /// The longest time of the last poll: the timeout of a wait has passed by then.
@@ -86,7 +94,8 @@ impl Client {
     ///
     /// # Errors
     /// [`Error::TimedOut`]; a transient [`ledger::Error::Fault`] if the last poll got no answer, so that it is not
-    /// known what is there; [`Error::Invalid`] if `after_rev` is given and the spec is no tag; those of
+    /// known what is there; [`NotFound::Unset`] if the tag was taken off after `after_rev`, and no version is named;
+    /// [`Error::Invalid`] if `after_rev` is given and the spec is no tag; those of
     /// [`Ledger::position`](crate::ledger::Ledger::position), but for what is not there yet.
     pub async fn wait(&self, wait: &Wait) -> Result<Release, Error> {
         if wait.after_rev.is_some() && !matches!(wait.spec, Spec::Tag(_)) {
@@ -102,28 +111,26 @@ impl Client {
                 None => Ok(self.poll(wait).await),
             };
             let result = polled.unwrap_or_else(|_| Err(unanswered()));
-            match &result {
-                Ok(Polled::NotYet(_)) => {
+            let over = left().is_some_and(|left| left.is_zero());
+            match result {
+                Ok(Polled::Met(release)) => return Ok(*release),
+                Ok(Polled::NotYet(found)) => {
                     if mem::take(&mut away) {
                         self.observer.warn("the ledger answers again");
                     }
+                    if over {
+                        let (package, spec) = (wait.package.clone(), wait.spec.clone());
+                        return Err(Error::TimedOut { package, spec, found });
+                    }
                 }
-                Err(ledger::Error::Fault(fault)) if fault.kind.is_transient() && !self.is_stopped() => {
+                Err(ledger::Error::Fault(fault))
+                    if fault.kind.is_transient() && !over && !self.is_stopped() =>
+                {
                     if !mem::replace(&mut away, true) {
                         self.observer.warn(&format!("the ledger does not answer; still waiting: {fault}"));
                     }
                 }
-                Ok(Polled::Met(_)) | Err(_) => {}
-            }
-            let over = left().is_some_and(|left| left.is_zero());
-            match result {
-                Ok(Polled::Met(release)) => return Ok(*release),
-                Ok(Polled::NotYet(found)) if over => {
-                    let (package, spec) = (wait.package.clone(), wait.spec.clone());
-                    return Err(Error::TimedOut { package, spec, found });
-                }
-                Err(error) if over || !away => return Err(error.into()),
-                _ => {}
+                Err(error) => return Err(error.into()),
             }
             let pause = self.retry_policy.pause(POLL);
             // The last poll is at the very end.
@@ -150,7 +157,9 @@ impl Client {
         };
         match found {
             Ok(version) => Ok(Polled::NotYet(Some(version))),
-            Err(ledger::Error::NotFound(_)) => Ok(Polled::NotYet(None)),
+            Err(ledger::Error::NotFound(not_found)) if !wait.is_ended_by(&not_found) => {
+                Ok(Polled::NotYet(None))
+            }
             Err(error) => Err(error),
         }
     }

@@ -25,7 +25,7 @@ pub(in crate::cli) struct Args {
     /// Wait until SPEC is on a version with a higher number; a rollback lowers it, and is missed: see --after-rev
     #[arg(long, value_name = "N")]
     newer_than: Option<Version>,
-    /// Wait until the tag was changed after revision REV, which info and wait show: moved, moved back, or set again
+    /// Wait until the tag was changed after revision REV, which info and wait show: moved, moved back, set again, or taken off (exit code 4)
     #[arg(long, value_name = "REV")]
     after_rev: Option<u64>,
     /// Give up after this long: 90s, 10m [default: never]

@@ -204,7 +204,7 @@ mod tests {
         };
         assert_eq!(shown(""), (String::new(), 0));
         assert_eq!(shown("b=t1,r1\na=t1\nb=t2,r1\n"), ("a=t1 b=t2,r1".to_owned(), 3));
-        assert_eq!(shown("a=t1\na=t1"), ("a=t1".to_owned(), 2));
+        assert_eq!(shown("a=t1\na=t2"), ("a=t1".to_owned(), 2));
         assert_eq!(parse("a=t1\nnonsense\n").unwrap_err().0, 2);
     }
 }

@@ -264,6 +264,7 @@ fn what_the_ledger_answers_of_a_tag() {
         no_override,
     };
     let answers: Vec<ledger::Error> = vec![
+        NotFound::Unset { package: app(), tag: live(), rev: 7 }.into(),
         NotFound::Past { package: app(), tag: live(), steps: 1 }.into(),
         NotFound::Past { package: app(), tag: live(), steps: 3 }.into(),
         NotFound::Then { package: app(), tag: live(), at: Timestamp::from_millis(0) }.into(),
@@ -290,6 +291,8 @@ fn what_the_ledger_answers_of_a_tag() {
         standing(true).into(),
     ];
     assert_snapshot!(all(answers.into_iter().map(ops::Error::Ledger), &cloud()), @"
+    4 not_found: doing it in dynamodb://table: app live is on no version since revision 7
+      `sacker history app live` shows its moves
     4 not_found: doing it in dynamodb://table: app live was on no version before
       `sacker history app live` shows its moves
     4 not_found: doing it in dynamodb://table: app live was on no version 3 moves ago

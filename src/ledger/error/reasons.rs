@@ -39,6 +39,16 @@ pub enum NotFound {
         /// The tag.
         tag: TagName,
     },
+    /// The tag is on no version: it was removed, or only protected.
+    #[error("{package} {tag} is on no version since revision {rev}")]
+    Unset {
+        /// The package.
+        package: PackageName,
+        /// The tag.
+        tag: TagName,
+        /// The revision of the tag's last change.
+        rev: u64,
+    },
     /// The tag has no version that many steps back.
     #[error("{package} {tag} was on no version {}", moves_ago(*steps))]
     Past {

@@ -85,9 +85,14 @@ impl TableLedger {
         let Spec::Tag(tag) = spec else {
             return self.read_blob(package, spec).await.map(|(version, _)| (version, None));
         };
-        let item = self.read_tag(package, tag).await?;
-        let found = item.and_then(|item| Some((item.version?, Some(item.set))));
-        found.ok_or_else(|| NotFound::Tag { package: package.clone(), tag: tag.clone() }.into())
+        let (package, tag) = (package.clone(), tag.clone());
+        match self.read_tag(&package, &tag).await? {
+            Some(TagItem { version: Some(version), set, .. }) => Ok((version, Some(set))),
+            Some(TagItem { version: None, set: rev, .. }) => {
+                Err(NotFound::Unset { package, tag, rev }.into())
+            }
+            None => Err(NotFound::Tag { package, tag }.into()),
+        }
     }
 
     /// Returns the present state of a tag, also of one that is on no version.

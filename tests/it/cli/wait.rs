@@ -93,10 +93,14 @@ fn any_later_change_of_a_tag_is_seen_by_its_revision() {
     }
     sandbox.ok(&["untag", "app", "live"]);
     assert_snapshot!(after(&seen), @"
-    exit 3
-    2| error: waiting for app live to change after revision 4 in file://[HOME]/.local/share/sacker/ledger: the time is up, and app live is not there
-    2| hint: use a longer --timeout; `sacker info app live` shows the present version
+    exit 4
+    2| error: waiting for app live to change after revision 4 in file://[HOME]/.local/share/sacker/ledger: app live is on no version since revision 5
+    2| hint: `sacker history app live` shows its moves
     ");
+    // A wait for a later change than that, or for a version, goes on.
+    assert!(after("5").starts_with("exit 3"));
+    let other = ["wait", "app", "live", "--after-rev", &seen, "--version", "3", "--timeout", "0s"];
+    assert!(sandbox.run(&other).starts_with("exit 3"));
     sandbox.ok(&["tag", "app", "1", "live"]);
     assert!(after(&seen).starts_with("exit 0"), "the same version, put on again");
     // Another tag's change is none of this one.

@@ -44,6 +44,7 @@ pub struct Faulty {
     torn: Mutex<Option<usize>>,
     torn_later: Mutex<Option<usize>>,
     unreachable: AtomicBool,
+    denies: AtomicBool,
     sent: Mutex<Vec<Transaction>>,
     late: Mutex<Vec<Transaction>>,
 }
@@ -75,6 +76,7 @@ impl Faulty {
             torn: Mutex::default(),
             torn_later: Mutex::default(),
             unreachable: AtomicBool::new(false),
+            denies: AtomicBool::new(false),
             sent: Mutex::default(),
             late: Mutex::default(),
         }
@@ -109,6 +111,11 @@ impl Faulty {
         self.unreachable.store(unreachable, Ordering::Relaxed);
     }
 
+    /// Denies each read from now on, as after a grant was taken away.
+    pub fn deny_reads(&self) {
+        self.denies.store(true, Ordering::Relaxed);
+    }
+
     /// Every transaction that was sent, in order.
     pub fn sent(&self) -> Vec<Transaction> {
         self.sent.lock().unwrap().clone()
@@ -134,6 +141,9 @@ impl Faulty {
         if self.unreachable.load(Ordering::Relaxed) {
             tokio::time::sleep(TIMEOUT).await;
             return Err(fault(FaultKind::Unavailable));
+        }
+        if self.denies.load(Ordering::Relaxed) {
+            return Err(fault(FaultKind::Denied));
         }
         Ok(())
     }

@@ -114,3 +114,21 @@ async fn cancellation_ends_it() {
     assert!(ended.is_err());
     assert!(took < Duration::from_secs(30), "{took:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_denial_after_an_outage_ends_it() {
+    let scene = Scene::new(|_, _| Fate::Arrives).await;
+    let (warned, ended, took) = wait(scene, Some(TIMEOUT), |scene| async move {
+        scene.faulty.set_unreachable(true);
+        sleep(Duration::from_mins(2)).await;
+        scene.faulty.deny_reads();
+        scene.faulty.set_unreachable(false);
+    })
+    .await;
+    match ended.unwrap_err() {
+        Error::Ledger(ledger::Error::Fault(fault)) => assert_eq!(fault.kind, FaultKind::Denied),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(warned.len(), 1, "{warned:?}");
+    assert!(took < Duration::from_mins(3), "{took:?}");
+}

@@ -30,7 +30,7 @@ use std::{
     sync::{Arc, Mutex, OnceLock, PoisonError},
     time::{Duration, Instant},
 };
-use tracing::debug;
+use tracing::{debug, trace};
 
 /// The additional time for a completion, which [may take
 /// minutes](https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html).
@@ -178,6 +178,7 @@ impl HttpConnector for ByScheme {
         }
         let attempt = attempt(&request);
         let thinking = thinking(&request);
+        let sent_bytes = request.body().content_length().unwrap_or(0);
         let stall = Stall::of(self.settings.read_timeout(), &mut request, thinking);
         let http = self.http.clone();
         HttpConnectorFuture::new(async move {
@@ -193,6 +194,9 @@ impl HttpConnector for ByScheme {
                 None => answer,
             };
             let status = answer.as_ref().map_or(0, |answer| answer.status().as_u16());
+            if answer.is_ok() {
+                trace!(sent_bytes, "sent");
+            }
             debug!(attempt, status, elapsed = ?began.elapsed(), "answered");
             answer
         })

@@ -19,6 +19,7 @@ use std::{
     time::Duration,
 };
 use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
+use tracing::trace;
 
 /// The size up to which bodies leave at once and are not counted: 256 KiB.
 const SMALL: u64 = 256 << 10;
@@ -110,7 +111,7 @@ impl Stall {
         if let Some(end) = self.end() {
             let body = answer.take_body();
             let timer = Box::pin(sleep_until(end));
-            let received = Received { body, timer, waits: false, stall: self };
+            let received = Received { body, timer, waits: false, bytes: 0, stall: self };
             *answer.body_mut() = SdkBody::from_body_1_x(received);
         }
         answer
@@ -173,7 +174,15 @@ struct Received {
     body: SdkBody,
     timer: Pin<Box<Sleep>>,
     waits: bool,
+    /// The bytes that were received so far.
+    bytes: u64,
     stall: Stall,
+}
+
+impl Drop for Received {
+    fn drop(&mut self) {
+        trace!(received_bytes = self.bytes, "received");
+    }
 }
 
 impl Body for Received {
@@ -186,6 +195,9 @@ impl Body for Received {
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) {
             self.waits = false;
+            if let Some(Ok(frame)) = &frame {
+                self.bytes += frame.data_ref().map_or(0, |data| data.len() as u64);
+            }
             return Poll::Ready(frame);
         }
         if !self.waits {

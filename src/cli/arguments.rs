@@ -8,7 +8,7 @@ use super::{
     },
     options::duration,
 };
-use clap::{Args, ColorChoice, Parser, Subcommand};
+use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
 use std::{path::PathBuf, time::Duration};
 
 const AFTER_HELP: &str = "\
@@ -89,15 +89,31 @@ pub(super) struct Global {
     /// Print no progress, notices or warnings; only errors
     #[arg(short, long, global = true)]
     pub quiet: bool,
-    /// Report each call of a back end; -vv: also retries; -vvv: everything
+    /// Report each call of a back end; -vv: also retries, and the totals; -vvv: everything
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
+    /// The format of stderr: text, or json, an object a line
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    pub log_format: LogFormat,
+    /// Append the whole trace to FILE, an object a line
+    #[arg(long, global = true, value_name = "FILE")]
+    pub trace_json: Option<PathBuf>,
+    /// Write outcome and totals to FILE, for Prometheus
+    #[arg(long, global = true, value_name = "FILE")]
+    pub metrics: Option<PathBuf>,
     /// Color the output
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub color: ColorChoice,
     /// Give up when contention, throttling or an outage stops progress for this long: 90s, 2m
     #[arg(long, global = true, value_name = "DURATION", default_value = "60s", value_parser = deadline)]
     pub deadline: Duration,
+}
+
+/// The format of lines on stderr.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum LogFormat {
+    Text,
+    Json,
 }
 
 /// The commands.

@@ -15,6 +15,8 @@ pub(crate) mod fuzzing;
 mod grants;
 mod hints;
 mod json;
+mod log;
+mod metrics;
 mod notices;
 mod options;
 mod output;
@@ -28,15 +30,18 @@ mod trace;
 use crate::{
     aws::Aws,
     failpoint,
+    model::Timestamp,
     retry::{Cancellation, RetryPolicy},
 };
 use actor::Identity;
-use arguments::{Arguments, Command, Global};
+use arguments::{Arguments, Command, Global, LogFormat};
 use clap::{ColorChoice, CommandFactory, FromArgMatches};
 use config::{Flags, Settings};
 use context::Context;
 use environment::Environment;
 use error::{Failure, Kind};
+use log::RunId;
+use metrics::Finished;
 use notices::{Format, Notices};
 use output::Output;
 use places::Places;
@@ -48,7 +53,10 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     process::ExitCode,
     sync::Arc,
+    time::{Duration, Instant},
 };
+use trace::{Counts, Trace, TraceFile};
+use tracing::Level;
 
 /// Runs the command that the process's arguments name, and returns its exit code.
 #[must_use]
@@ -61,18 +69,22 @@ pub fn main() -> ExitCode {
 }
 
 fn run(arguments: Vec<OsString>, environment: Environment) -> u8 {
-    let parsed = match parse(arguments, &environment) {
+    let (began, run) = (Instant::now(), RunId::random());
+    let (parsed, name) = match parse(arguments, &environment, run) {
         Ok(parsed) => parsed,
         Err(code) => return code,
     };
     let Arguments { global, command } = parsed;
-    let format = match global.json {
-        true => Format::Json,
-        false if colored(global.color, &environment, std::io::stderr().is_terminal()) => Format::Colored,
-        false => Format::Plain,
+    let format = match global.log_format {
+        LogFormat::Json => Format::Log(run),
+        LogFormat::Text if global.json => Format::Json,
+        LogFormat::Text if colored(global.color, &environment, std::io::stderr().is_terminal()) => {
+            Format::Colored
+        }
+        LogFormat::Text => Format::Plain,
     };
     let notices = Arc::new(Notices::new(format, global.quiet, global.verbose > 0));
-    trace::start(global.verbose, Arc::clone(&notices));
+    let observed = Observed::start(&global, run, &notices);
     let terminal = std::io::stdout().is_terminal();
     let mut output = Output::new(global.json, colored(global.color, &environment, terminal));
     let changes = command.changes();
@@ -85,20 +97,23 @@ fn run(arguments: Vec<OsString>, environment: Environment) -> u8 {
         });
     }
     notices.show(None);
-    match done {
-        Ok(()) => 0,
-        Err(failure) => {
+    let code = done.map_or_else(
+        |failure| {
             notices.failure(&failure);
             failure.kind.exit_code()
-        }
-    }
+        },
+        |()| 0,
+    );
+    observed.end(&global, &name, code, began.elapsed(), &notices);
+    code
 }
 
-/// Parses the arguments. Returns an exit code if nothing is left to run.
-fn parse(arguments: Vec<OsString>, environment: &Environment) -> Result<Arguments, u8> {
-    let asked =
-        |option: &str| arguments.iter().take_while(|given| *given != "--").any(|given| given == option);
+/// Parses the arguments. Returns them and the command's name, or an exit code if nothing is left to run.
+fn parse(arguments: Vec<OsString>, environment: &Environment, run: RunId) -> Result<(Arguments, String), u8> {
+    let options: Vec<_> = arguments.iter().take_while(|given| *given != "--").collect();
+    let asked = |option: &str| options.iter().any(|given| *given == option);
     let (json, never) = (asked("--json"), asked("--color=never"));
+    let log = asked("--log-format=json") || options.windows(2).any(|pair| *pair == ["--log-format", "json"]);
     let no_color = never || environment.filled("NO_COLOR").is_some();
     let choice = if no_color { ColorChoice::Never } else { ColorChoice::Auto };
     // The parser quotes its arguments: unsafe characters in them are escaped, at the price of color.
@@ -107,9 +122,13 @@ fn parse(arguments: Vec<OsString>, environment: &Environment) -> Result<Argument
     let matches = parser.try_get_matches_from_mut(arguments);
     // Dropping the parser would take as long as parsing.
     std::mem::forget(parser);
-    matches.and_then(|matches| Arguments::from_arg_matches(&matches)).map_err(|error| {
-        if json && error.use_stderr() {
-            let notices = Notices::new(Format::Json, false, false);
+    let named = |matches: clap::ArgMatches| {
+        let name = matches.subcommand_name().unwrap_or_default().to_owned();
+        Ok((Arguments::from_arg_matches(&matches)?, name))
+    };
+    matches.and_then(named).map_err(|error| {
+        if (json || log) && error.use_stderr() {
+            let notices = Notices::new(if log { Format::Log(run) } else { Format::Json }, false, false);
             let failure = usage(&error.render().to_string());
             notices.failure(&failure);
             return failure.kind.exit_code();
@@ -139,6 +158,53 @@ fn colored(choice: ColorChoice, environment: &Environment, terminal: bool) -> bo
         ColorChoice::Always => true,
         ColorChoice::Never => false,
         ColorChoice::Auto => terminal && environment.filled("NO_COLOR").is_none() && !dumb(),
+    }
+}
+
+/// The trace and the totals of a run.
+struct Observed {
+    file: Option<Arc<TraceFile>>,
+    counts: Option<Arc<Counts>>,
+}
+
+impl Observed {
+    fn start(global: &Global, run: RunId, notices: &Arc<Notices>) -> Self {
+        let file = global.trace_json.as_deref();
+        let file = file.map(|path| Arc::new(TraceFile::open(path, run, Arc::clone(notices))));
+        let counted = global.verbose > 1 || global.metrics.is_some() || file.is_some();
+        let counts = counted.then(Arc::<Counts>::default);
+        let trace = Trace {
+            verbose: global.verbose,
+            notices: Arc::clone(notices),
+            file: file.clone(),
+            counts: counts.clone(),
+        };
+        trace.start();
+        Self { file, counts }
+    }
+
+    /// Reports the totals. A file that can't be written is reported, and changes no exit code.
+    fn end(&self, global: &Global, command: &str, exit_code: u8, took: Duration, notices: &Notices) {
+        let Some(counts) = &self.counts else { return };
+        let totals = counts.totals();
+        let mut fields = totals.fields();
+        fields.insert("command".to_owned(), command.into());
+        fields.insert("exit_code".to_owned(), exit_code.into());
+        fields.insert("took_ms".to_owned(), u64::try_from(took.as_millis()).unwrap_or(u64::MAX).into());
+        if let Some(path) = &global.metrics {
+            let finished = Finished { command, exit_code, took, at: Timestamp::now(), totals: &totals };
+            if let Err(error) = finished.write(path) {
+                let (path, error) = (path.display(), render::plain(&error));
+                notices.warn(&format!("can't write the metrics to {path}: {error}"));
+            }
+        }
+        if global.verbose > 1 {
+            let text = format!("in total: {totals}, {} ms", took.as_millis());
+            notices.event(Level::DEBUG, &text, "in total", &fields);
+        }
+        if let Some(file) = &self.file {
+            file.line(Level::INFO, "in total", &fields);
+        }
     }
 }
 

@@ -3,15 +3,18 @@
 use super::{
     error::{Failure, Kind},
     json,
+    log::{self, RunId},
     render::escaped,
 };
 use clap::builder::styling::{AnsiColor, Style};
 use indicatif::ProgressBar;
+use serde_json::{Map, Value, json};
 use std::{
     fmt,
     io::{self, Write},
     sync::{Mutex, PoisonError},
 };
+use tracing::Level;
 
 /// The format of the lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +22,8 @@ pub(super) enum Format {
     Plain,
     Colored,
     Json,
+    /// Lines of a log, with the time, the level and this run.
+    Log(RunId),
 }
 
 /// The writer of everything but data.
@@ -44,7 +49,7 @@ impl Notices {
     /// Prints information, unless `-q` is given. Returns true if it was printed.
     pub fn note(&self, text: &str) -> bool {
         if !self.quiet {
-            self.say("note", NOTE, text);
+            self.say(Level::INFO, "note", NOTE, text);
         }
         !self.quiet
     }
@@ -52,13 +57,24 @@ impl Notices {
     /// Prints a warning, unless `-q` is given.
     pub fn warn(&self, text: &str) {
         if !self.quiet {
-            self.say("warning", WARNING, text);
+            self.say(Level::WARN, "warning", WARNING, text);
         }
     }
 
     /// Prints a line of the trace.
     pub fn trace(&self, text: &str) {
-        self.say("trace", DIM, text);
+        self.say(Level::DEBUG, "trace", DIM, text);
+    }
+
+    /// Prints an event: its text or, in a log, its message and its fields. With `-q`, no warning.
+    pub fn event(&self, level: Level, text: &str, message: &str, fields: &Map<String, Value>) {
+        let warns = matches!(level, Level::ERROR | Level::WARN);
+        match self.format {
+            Format::Log(_) if warns && self.quiet => {}
+            Format::Log(run) => self.lines(&log::line(run, level, message, fields)),
+            _ if warns => self.warn(text),
+            _ => self.trace(text),
+        }
     }
 
     /// Prints a failure and its hints.
@@ -68,6 +84,10 @@ impl Notices {
         }
         if self.format == Format::Json {
             self.lines(&json::failure(failure, self.verbose));
+            return;
+        }
+        if let Format::Log(run) = self.format {
+            self.lines(&log::line(run, Level::ERROR, &failure.message, &self.fields(failure)));
             return;
         }
         // A message that lists several failures has a line for each; the lines are indented, so that text from
@@ -114,12 +134,26 @@ impl Notices {
         }
     }
 
-    fn say(&self, what: &str, style: Style, text: &str) {
-        if self.format == Format::Json {
-            self.lines(&json::notice(what, text));
-        } else {
-            self.lines(&self.said(what, style, text));
+    fn say(&self, level: Level, what: &str, style: Style, text: &str) {
+        match self.format {
+            Format::Json => self.lines(&json::notice(what, text)),
+            Format::Log(run) => self.lines(&log::line(run, level, text, &Map::new())),
+            Format::Plain | Format::Colored => self.lines(&self.said(what, style, text)),
         }
+    }
+
+    /// Returns the fields of a failure in a log: those of the object that `--json` prints.
+    fn fields(&self, failure: &Failure) -> Map<String, Value> {
+        let mut fields = Map::new();
+        fields.insert("kind".to_owned(), failure.kind.name().into());
+        fields.insert("exit_code".to_owned(), failure.kind.exit_code().into());
+        if !failure.hints.is_empty() {
+            fields.insert("hint".to_owned(), failure.hints.join("; ").into());
+        }
+        if self.verbose {
+            fields.insert("causes".to_owned(), json!(failure.causes));
+        }
+        fields
     }
 
     fn said(&self, what: &str, style: Style, text: &str) -> String {

@@ -1,16 +1,19 @@
-//! The trace on stderr: each call of a back end with its duration and attempt.
+//! The trace: each call of a back end with its duration and attempt, to stderr, to a file and into the totals.
 //!
 //! Only events of this crate are shown: events of the libraries below may contain signed requests.
 
+mod counts;
+mod fields;
+mod file;
+
+pub(super) use counts::{Counts, Totals};
+pub(super) use file::TraceFile;
+
 use super::notices::Notices;
-use std::{
-    fmt::{self, Write},
-    sync::Arc,
-    time::Instant,
-};
+use fields::Fields;
+use std::{sync::Arc, time::Instant};
 use tracing::{
     Event, Level, Subscriber,
-    field::{Field, Visit},
     level_filters::LevelFilter,
     span::{Attributes, Id, Record},
 };
@@ -21,57 +24,37 @@ use tracing_subscriber::{
 
 /// The span that `retry` opens for each attempt.
 const ATTEMPT: &str = "attempt";
+/// The span around all calls of a change.
+const COMMIT: &str = "commit";
 
-/// Shows warnings; with `verbose` 1 also each call, with 2 also the reasons for retries, with 3 everything.
-pub(super) fn start(verbose: u8, notices: Arc<Notices>) {
-    let level = match verbose {
-        0 => LevelFilter::WARN,
-        1 | 2 => LevelFilter::DEBUG,
-        _ => LevelFilter::TRACE,
-    };
-    let own = Targets::new().with_target(env!("CARGO_CRATE_NAME"), level);
-    let trace = Trace { verbose, notices };
-    // The call fails only if a subscriber is installed already, which then takes precedence.
-    let _ = tracing_subscriber::registry().with(trace.with_filter(own)).try_init();
+/// The places to which the trace goes.
+pub(super) struct Trace {
+    /// Shows warnings; with 1 also each call, with 2 also the reasons for retries, with 3 everything.
+    pub verbose: u8,
+    pub notices: Arc<Notices>,
+    pub file: Option<Arc<TraceFile>>,
+    pub counts: Option<Arc<Counts>>,
 }
 
-struct Trace {
-    verbose: u8,
-    notices: Arc<Notices>,
+impl Trace {
+    /// Begins the trace of this process.
+    pub fn start(self) {
+        let level = match self.verbose {
+            _ if self.file.is_some() || self.counts.is_some() => LevelFilter::TRACE,
+            0 => LevelFilter::WARN,
+            1 | 2 => LevelFilter::DEBUG,
+            _ => LevelFilter::TRACE,
+        };
+        let own = Targets::new().with_target(env!("CARGO_CRATE_NAME"), level);
+        // The call fails only if a subscriber is installed already, which then takes precedence.
+        let _ = tracing_subscriber::registry().with(self.with_filter(own)).try_init();
+    }
 }
 
 /// An open span.
 struct Call {
     since: Instant,
     fields: Fields,
-}
-
-/// The text of a span or event: its message first, then ` name=value` for each other field.
-#[derive(Default)]
-struct Fields {
-    message: String,
-    rest: String,
-    number: Option<u64>,
-}
-
-impl Visit for Fields {
-    fn record_u64(&mut self, field: &Field, value: u64) {
-        self.number = Some(value);
-        self.record_debug(field, &value);
-    }
-
-    fn record_str(&mut self, field: &Field, value: &str) {
-        // Table names and keys need no quotes.
-        self.record_debug(field, &format_args!("{value}"));
-    }
-
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        let _ = if field.name() == "message" {
-            write!(self.message, "{value:?}")
-        } else {
-            write!(self.rest, " {}={value:?}", field.name())
-        };
-    }
 }
 
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Trace {
@@ -92,27 +75,56 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Trace {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let mut fields = Fields::default();
         event.record(&mut fields);
-        let text = format!("{}{}", fields.message, fields.rest);
-        match *event.metadata().level() {
-            Level::ERROR | Level::WARN => self.notices.warn(&text),
-            Level::DEBUG if self.verbose < 2 => {}
-            _ => self.notices.trace(&text),
+        let level = *event.metadata().level();
+        if let Some(counts) = &self.counts {
+            counts.event(&fields);
+        }
+        if let Some(file) = &self.file {
+            file.line(level, &fields.message, &fields.object());
+        }
+        let least = match level {
+            Level::ERROR | Level::WARN | Level::INFO => 0,
+            Level::DEBUG => 2,
+            Level::TRACE => 3,
+        };
+        if self.verbose >= least {
+            let text = format!("{}{fields}", fields.message);
+            self.notices.event(level, &text, &fields.message, &fields.object());
         }
     }
 
     fn on_close(&self, id: Id, context: Context<'_, S>) {
         let Some(span) = context.span(&id) else { return };
-        if span.name() == ATTEMPT {
+        let name = span.name();
+        if name == ATTEMPT {
             return;
         }
         let attempt = span
             .scope()
             .find(|span| span.name() == ATTEMPT)
-            .and_then(|span| span.extensions().get::<Call>()?.fields.number);
+            .and_then(|span| span.extensions().get::<Call>()?.fields.whole("number"));
         let extensions = span.extensions();
         let Some(Call { since, fields }) = extensions.get::<Call>() else { return };
-        let attempt = attempt.map_or_else(String::new, |number| format!(", attempt {number}"));
-        let took = since.elapsed().as_secs_f64() * 1000.0;
-        self.notices.trace(&format!("{}{}: {took:.1} ms{attempt}", span.name(), fields.rest));
+        let took = since.elapsed();
+        if let Some(counts) = &self.counts
+            && name != COMMIT
+        {
+            counts.call(name, fields, took);
+        }
+        let took = took.as_secs_f64() * 1000.0;
+        let object = || {
+            let mut object = fields.object();
+            object.insert("took_ms".to_owned(), ((took * 1000.0).round() / 1000.0).into());
+            object.extend(attempt.map(|number| ("attempt".to_owned(), number.into())));
+            object
+        };
+        if let Some(file) = &self.file {
+            file.line(Level::DEBUG, name, &object());
+        }
+        if self.verbose > 0 {
+            let attempt = attempt.map_or_else(String::new, |number| format!(", attempt {number}"));
+            let text = format!("{name}{fields}: {took:.1} ms{attempt}");
+            self.notices.event(Level::DEBUG, &text, name, &object());
+        }
     }
 }

@@ -7,6 +7,7 @@
 
 mod attributes;
 mod canonical;
+mod capacity;
 mod client;
 mod create;
 mod expression;
@@ -86,6 +87,7 @@ impl Table for DynamoTable {
             let get = get.map_err(|error| Fault::new(FaultKind::Unexpected, self.reading(), error))?;
             request = request.transact_items(TransactGetItem::builder().get(get).build());
         }
+        let request = request.set_return_consumed_capacity(capacity::wanted());
         let sent = request.send().instrument(debug_span!("dynamodb.TransactGetItems", table = self.name));
         let answer = sent.await.map_err(|error| match error.as_service_error() {
             Some(TransactGetItemsError::TransactionCanceledException(cancelled)) => {
@@ -95,6 +97,7 @@ impl Table for DynamoTable {
             }
             _ => aws::fault(self.reading(), error),
         })?;
+        capacity::read(answer.consumed_capacity());
         let items = answer.responses.unwrap_or_default();
         if items.len() != keys.len() {
             let source = format!("{} answers to {} keys", items.len(), keys.len());
@@ -127,9 +130,11 @@ impl Table for DynamoTable {
             .expression_attribute_values(":to", AttributeValue::S(query.to.clone()))
             .scan_index_forward(query.order == Order::Ascending)
             .limit(query.limit.try_into().unwrap_or(i32::MAX))
-            .set_exclusive_start_key(after.map(|sk| attributes(&Key::new(&query.pk, sk))));
+            .set_exclusive_start_key(after.map(|sk| attributes(&Key::new(&query.pk, sk))))
+            .set_return_consumed_capacity(capacity::wanted());
         let sent = request.send().instrument(debug_span!("dynamodb.Query", table = self.name));
         let answer = sent.await.map_err(|error| aws::fault(self.reading(), error))?;
+        capacity::read(&answer.consumed_capacity);
         let items = answer.items.unwrap_or_default().into_iter().map(|item| self.item(item));
         let items = items.map(|item| item.map(|(key, item)| (key.sk, item))).collect::<Result<_, _>>()?;
         let next = answer.last_evaluated_key.and_then(|mut last| take_key(&mut last)).map(|key| key.sk);
@@ -144,8 +149,10 @@ impl Table for DynamoTable {
         let request = self.client.scan().table_name(&self.name).consistent_read(true);
         let request = request.limit(most.try_into().unwrap_or(i32::MAX));
         let request = request.set_exclusive_start_key(after.map(attributes));
+        let request = request.set_return_consumed_capacity(capacity::wanted());
         let sent = request.send().instrument(debug_span!("dynamodb.Scan", table = self.name));
         let answer = sent.await.map_err(|error| aws::fault(self.reading(), error))?;
+        capacity::read(&answer.consumed_capacity);
         let items = answer.items.unwrap_or_default().into_iter().map(|item| self.item(item));
         let items = items.collect::<Result<_, _>>()?;
         Ok(Page { items, next: answer.last_evaluated_key.and_then(|mut last| take_key(&mut last)) })
@@ -164,6 +171,7 @@ impl Table for DynamoTable {
             .transact_write_items()
             .client_request_token(transaction.token())
             .set_transact_items(Some(items))
+            .set_return_consumed_capacity(capacity::wanted())
             .customize()
             .interceptor(canonical::CanonicalBody);
         let span = debug_span!(
@@ -171,7 +179,13 @@ impl Table for DynamoTable {
             table = self.name,
             items = transaction.actions().len()
         );
-        let Err(error) = request.send().instrument(span).await else { return Ok(()) };
+        let error = match request.send().instrument(span).await {
+            Ok(answer) => {
+                capacity::written(answer.consumed_capacity());
+                return Ok(());
+            }
+            Err(error) => error,
+        };
         match error.as_service_error() {
             Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
                 let reasons = cancelled.cancellation_reasons().to_vec();

@@ -1,6 +1,9 @@
 //! The table, and reading items from it.
 
-use super::attributes::{Attributes, attributes, is_known, take_key};
+use super::{
+    attributes::{Attributes, attributes, is_known, take_key},
+    capacity,
+};
 use crate::{
     aws,
     fault::{Fault, FaultKind},
@@ -45,9 +48,10 @@ impl DynamoTable {
 
     pub(super) async fn get_one(&self, key: &Key) -> Result<Option<Item>, Fault> {
         let request = self.client.get_item().table_name(&self.name).set_key(Some(attributes(key)));
-        let sent = request.consistent_read(true).send();
-        let answer = sent.instrument(debug_span!("dynamodb.GetItem", table = self.name)).await;
-        let answer = answer.map_err(|error| aws::fault(self.reading(), error))?;
+        let request = request.consistent_read(true).set_return_consumed_capacity(capacity::wanted());
+        let sent = request.send().instrument(debug_span!("dynamodb.GetItem", table = self.name));
+        let answer = sent.await.map_err(|error| aws::fault(self.reading(), error))?;
+        capacity::read(&answer.consumed_capacity);
         answer.item.map(|item| self.item(item).map(|(_, item)| item)).transpose()
     }
 
@@ -60,9 +64,11 @@ impl DynamoTable {
         // once.
         for _ in 0..2 {
             let Some(keys) = batch.take() else { break };
-            let sent = self.client.batch_get_item().request_items(&self.name, keys).send();
+            let request = self.client.batch_get_item().request_items(&self.name, keys);
+            let sent = request.set_return_consumed_capacity(capacity::wanted()).send();
             let answer = sent.instrument(debug_span!("dynamodb.BatchGetItem", table = self.name)).await;
             let answer = answer.map_err(|error| aws::fault(self.reading(), error))?;
+            capacity::read(answer.consumed_capacity());
             for item in answer.responses.unwrap_or_default().into_values().flatten() {
                 found.push(self.item(item)?);
             }

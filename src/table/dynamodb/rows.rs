@@ -1,6 +1,9 @@
 //! Reading a table of another program, whatever its keys are.
 
-use super::attributes::{Attributes, is_known};
+use super::{
+    attributes::{Attributes, is_known},
+    capacity,
+};
 use crate::{
     aws,
     fault::{Fault, FaultKind},
@@ -24,9 +27,11 @@ pub async fn rows(
 ) -> Result<(Vec<Item>, Option<NextRows>), Fault> {
     let doing = || format!("reading the table `{table}`");
     let request = client.scan().table_name(table).consistent_read(true);
-    let sent = request.set_exclusive_start_key(after.map(|NextRows(key)| key)).send();
+    let request = request.set_exclusive_start_key(after.map(|NextRows(key)| key));
+    let sent = request.set_return_consumed_capacity(capacity::wanted()).send();
     let answer = sent.instrument(debug_span!("dynamodb.Scan", table)).await;
     let answer = answer.map_err(|error| aws::fault(doing(), error))?;
+    capacity::read(&answer.consumed_capacity);
     let item = |attributes: Attributes| {
         if !attributes.values().all(is_known) {
             let why = "an item has an attribute of an unknown type";

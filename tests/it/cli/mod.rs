@@ -27,6 +27,7 @@ mod importers;
 mod list;
 mod lost_answers;
 mod network;
+mod observed;
 mod processes;
 mod protect;
 mod python_sacker;

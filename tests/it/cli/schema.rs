@@ -210,6 +210,10 @@ fn printed() -> (BTreeMap<&'static str, Vec<Value>>, BTreeSet<String>) {
     let (to, at) = (format!("file://{}", to.display()), format!("file://{}", at.display()));
     let copy = ["copy", "--from-ledger", &ledger, "--from-store", &store, "--ledger", &to, "--store", &at];
     keep("copied", &copy, Some(0));
+    for logged in [&["tag", "app", "1", "live", "-vv"][..], &["info", "app", "99", "-v"]] {
+        let output = sandbox.command(&[logged, &["--log-format", "json"]].concat()).output().unwrap();
+        lines.entry("log").or_default().extend(objects(&output.stderr));
+    }
     (lines, run)
 }
 

@@ -5,6 +5,7 @@
 mod actor;
 mod arguments;
 mod commands;
+mod completion;
 mod config;
 mod context;
 mod embedded;
@@ -69,6 +70,9 @@ pub fn main() -> ExitCode {
 }
 
 fn run(arguments: Vec<OsString>, environment: Environment) -> u8 {
+    if completion::answer(&arguments, &environment) {
+        return 0;
+    }
     let (began, run) = (Instant::now(), RunId::random());
     let (parsed, name) = match parse(arguments, &environment, run) {
         Ok(parsed) => parsed,
@@ -216,7 +220,7 @@ fn execute(
     output: &mut Output,
 ) -> Result<(), Failure> {
     if let Command::Completions(arguments) = command {
-        return commands::completions::run(&arguments, Arguments::command(), output);
+        return commands::completions::run(&arguments, completion::VARIABLE, output);
     }
     let flags = Flags {
         config: global.config.as_deref(),

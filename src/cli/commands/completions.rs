@@ -1,11 +1,16 @@
 //! `completions`: prints the completion script of a shell.
 
-use crate::cli::{error::Failure, output::Output};
-use clap_complete::Shell;
+use crate::cli::{
+    error::{Failure, Kind},
+    output::Output,
+};
+use clap_complete::{Shell, env::Shells};
 
 /// Print the completion script of a shell
 ///
 /// For bash: sacker completions bash > ~/.local/share/bash-completion/completions/sacker
+///
+/// The script runs sacker, which also completes packages, tags and versions from the ledger.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     /// The shell
@@ -13,13 +18,15 @@ pub(in crate::cli) struct Args {
     shell: Shell,
 }
 
-pub(in crate::cli) fn run(
-    args: &Args,
-    mut command: clap::Command,
-    output: &mut Output,
-) -> Result<(), Failure> {
-    // The generator panics if a write fails, so it does not write to stdout directly.
+/// Prints a script that names the shell in this variable when it runs sacker.
+pub(in crate::cli) fn run(args: &Args, variable: &str, output: &mut Output) -> Result<(), Failure> {
+    let shells = Shells::builtins();
+    let name = args.shell.to_string();
+    let internal = |why: String| Failure::new(Kind::Internal, format!("no completion script: {why}"));
+    let shell = shells.completer(&name).ok_or_else(|| internal(format!("{name} is not known")))?;
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut command, "sacker", &mut script);
+    shell
+        .write_registration(variable, "sacker", "sacker", "sacker", &mut script)
+        .map_err(|error| internal(error.to_string()))?;
     output.line(script.trim_ascii_end())
 }

@@ -9,6 +9,7 @@ mod apply;
 mod change;
 mod check;
 mod clocks;
+mod completion;
 mod configuration;
 mod doctor;
 mod download;

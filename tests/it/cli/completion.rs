@@ -1,0 +1,118 @@
+//! Completion of names, as the scripts of the shells ask for it, and in a real shell on a terminal.
+
+use crate::support::{sandbox::Sandbox, servers};
+use insta::assert_snapshot;
+use std::{
+    net::TcpListener,
+    path::Path,
+    process::{Command, Stdio},
+};
+
+/// The candidates for the last word, as the script of bash gets them; and stderr is empty.
+fn candidates(sandbox: &Sandbox, words: &[&str]) -> String {
+    let output = sandbox
+        .command(&[&["--", "sacker"], words].concat())
+        .env("SACKER_COMPLETE", "bash")
+        .env("_CLAP_COMPLETE_INDEX", words.len().to_string())
+        .env("_CLAP_IFS", " ")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{words:?}");
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "", "{words:?}");
+    let shown = String::from_utf8(output.stdout).unwrap();
+    // Options are offered as well.
+    shown.split(' ').filter(|word| !word.starts_with('-')).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn names_come_from_the_ledger() {
+    for (sandbox, is_empty) in [(Sandbox::with_app(), false), (servers::sandbox(), true)] {
+        if is_empty {
+            sandbox.ok(&["init"]);
+            for text in ["one", "two", "three"] {
+                sandbox.write("f", text);
+                sandbox.ok(&["add", "app", "f"]);
+            }
+            sandbox.ok(&["tag", "app", "1", "live"]);
+            sandbox.ok(&["tag", "app", "3", "canary"]);
+        }
+        sandbox.write("f", "four");
+        sandbox.ok(&["add", "app/web", "f"]);
+        sandbox.ok(&["add", "other", "f"]);
+        let shown = |words: &[&str]| candidates(&sandbox, words);
+        assert_eq!(shown(&["info", "a"]), "app app/web");
+        assert_eq!(shown(&["info", "app/"]), "app/web");
+        assert_eq!(shown(&["rollback", "app", ""]), "canary live");
+        assert_eq!(shown(&["rollback", "app", "l"]), "live");
+        assert_eq!(shown(&["tag", "app", ""]), "canary live latest 3 2 1");
+        assert_eq!(shown(&["tag", "app", "2", "ca"]), "canary");
+        assert_eq!(shown(&["yank", "app", ""]), "3 2 1");
+        assert_eq!(shown(&["-v", "status", "--prefix", "o"]), "other");
+        assert_eq!(shown(&["status", "--tag", ""]), "", "the tags of no package");
+        assert_eq!(shown(&["info", "no-such", ""]), "");
+        // What is known without a ledger is completed as well.
+        assert_eq!(shown(&["rollb"]), "rollback");
+        assert_eq!(shown(&["completions", "z"]), "zsh");
+    }
+}
+
+#[test]
+fn the_ledger_of_the_command_line_is_asked() {
+    let (one, other) = (Sandbox::with_app(), Sandbox::new());
+    let [ledger, store] =
+        ["ledger", "store"].map(|part| format!("file://{}", one.data().join(part).display()));
+    let places = ["--ledger", &ledger, "--store", &store];
+    assert_eq!(candidates(&other, &["info", "a"]), "");
+    assert_eq!(candidates(&other, &[&places[..], &["info", "a"]].concat()), "app");
+    assert_eq!(candidates(&other, &[&["info"], &places[..], &["a"]].concat()), "app");
+    // Asking makes nothing.
+    assert!(!other.data().exists(), "{}", other.data().display());
+}
+
+#[test]
+fn without_an_answer_there_are_no_names_and_no_message() {
+    // A server that accepts and is silent, one that is not there, and settings that are wrong.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent = format!("dynamodb://t?endpoint=http://{}", silent.local_addr().unwrap());
+    let absent = "dynamodb://t?endpoint=http://127.0.0.1:1".to_owned();
+    for ledger in [silent, absent, "nonsense://".to_owned(), "postgres://h:1/db".to_owned()] {
+        let sandbox = servers::sandbox().set("SACKER_LEDGER", &ledger);
+        for words in [&["info", ""][..], &["tag", "app", ""], &["tag", "app", "1", ""]] {
+            assert_eq!(candidates(&sandbox, words), "", "{ledger}");
+        }
+    }
+}
+
+/// A terminal on which bash has read the script, and TAB is pressed.
+#[test]
+fn bash_completes_on_a_terminal() {
+    const TERMINAL: &str = r#"
+import os, pty, sys
+pid, terminal = pty.fork()
+if pid == 0:
+    os.environ.update(PS1="ready> ", TERM="dumb", INPUTRC="/dev/null", HISTFILE="")
+    os.execvp("bash", ["bash", "--norc", "--noprofile", "-i"])
+shown = b""
+def until(text):
+    global shown
+    while text not in shown:
+        shown += os.read(terminal, 4096)
+    shown = shown[shown.index(text) + len(text):]
+until(b"ready> ")
+os.write(terminal, b"bind 'set enable-bracketed-paste off'; source <(sacker completions bash)\n")
+until(b"ready> ")
+for line, completed in [(b"echo 1; sacker roll\tapp l\t", b"rollback app live "), (b" tag ap\t2 ca\t", b"app 2 canary ")]:
+    os.write(terminal, line)
+    until(completed)
+    os.write(terminal, b"\x15")
+    os.write(terminal, b"sacker")
+print("completed")
+"#;
+    let sandbox = Sandbox::with_app();
+    let program = Path::new(env!("CARGO_BIN_EXE_sacker")).parent().unwrap();
+    let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
+    let mut python = Command::new("python3");
+    python.args(["-c", TERMINAL]).env("PATH", path).env("HOME", sandbox.home());
+    let output = python.stderr(Stdio::inherit()).output().unwrap();
+    assert_snapshot!(String::from_utf8(output.stdout).unwrap(), @"completed");
+}

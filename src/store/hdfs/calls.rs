@@ -8,6 +8,7 @@ use crate::{
 use hdfs_native::{HdfsError, client::FileStatus};
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
+use tracing::{Instrument, debug_span};
 
 /// The longest time without progress; less if the deadline is near.
 const QUIET: Duration = Duration::from_secs(20);
@@ -40,7 +41,8 @@ impl Bound {
             let began = Instant::now();
             let quiet = began + self.quiet;
             let end = self.limit.as_ref().map(|limit| limit.end(self.moved, Duration::ZERO));
-            match timeout_at(end.map_or(quiet, |end| end.min(quiet)), call).await {
+            let bounded = timeout_at(end.map_or(quiet, |end| end.min(quiet)), call);
+            match bounded.instrument(debug_span!("hdfs", doing = doing())).await {
                 Ok(Ok(value)) => {
                     self.moved = Some(Instant::now());
                     Ok(value)

@@ -10,6 +10,7 @@ use crate::{
 };
 use std::time::Duration;
 use tokio::{sync::Mutex, time::Instant};
+use tracing::{Instrument, debug_span};
 use zookeeper_client::{Client, CreateMode, CreateOptions, SessionState};
 
 /// The time after which the servers forget a client that is gone.
@@ -81,7 +82,7 @@ impl Session {
         doing: &str,
         answer: impl Future<Output = T>,
     ) -> Result<T, Fault> {
-        let answer = within(answer).await;
+        let answer = within(answer).instrument(debug_span!("zookeeper", doing)).await;
         if answer.is_none() {
             let mut open = self.open.lock().await;
             if open.as_ref().is_some_and(|open| open.session_id() == client.session_id()) {

@@ -46,6 +46,7 @@ const STEPS: &[Step] = &[
     step("tags app"),
     step("info app live --json"),
     step("info app canary"),
+    own("info app canary -v", 0),
     step("download app 1 -o copy"),
     step("download app latest -o -"),
     step("tag app canary live --expect 1 -m promoted --require label:commit=2a7 --key move-1"),
@@ -160,6 +161,8 @@ fn output(sandbox: &Sandbox, places: &[(String, places::Place)], step: &Step) ->
     }
     let mut shown = sandbox.shown(&output);
     assert_eq!(output.status.code(), Some(step.code), "{}: {shown}", step.line);
+    // Each back end reports its calls.
+    assert_eq!(step.line.ends_with(" -v"), shown.contains("2| trace: "), "{}: {shown}", step.line);
     // Longer names first: one is the beginning of another.
     for (name, place) in places.iter().rev() {
         for url in [sandbox.masked(&place.url), place.url.clone()] {

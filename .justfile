@@ -91,6 +91,10 @@ bench-parts *args:
 bench-migration *args: build
     SACKER="{{ justfile_directory() }}/target/release/sacker" benches/migration {{ args }}
 
+# Time `status` over 10,000 packages, and its peak memory
+bench-status *args: build
+    SACKER="{{ justfile_directory() }}/target/release/sacker" benches/status {{ args }}
+
 # The optimised binary
 build:
     cargo build --release --locked

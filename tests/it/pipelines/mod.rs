@@ -1,6 +1,8 @@
 //! The parts for deployments and hosts in `infra/`: their shell is run, on the embedded ledger and on
 //! the real servers.
 
+mod follow;
+mod restart;
 mod version;
 
 use crate::support::sandbox::Sandbox;
@@ -8,6 +10,7 @@ use std::{
     env, fs,
     os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
 };
 
 /// Returns the path of a file of the project.
@@ -35,4 +38,12 @@ fn embedded() -> Sandbox {
     let home = sandbox.home().display().to_string();
     let sandbox = sandbox.set("SACKER_LEDGER", format!("file://{home}/ledger"));
     sandbox.set("SACKER_STORE", format!("file://{home}/store"))
+}
+
+/// Kills a process that was started as a group of its own, with all that it has started.
+fn kill_group(child: &mut Child) {
+    let kill = format!("kill -KILL -{}", child.id());
+    // It may have ended.
+    Command::new("/bin/sh").args(["-c", &kill]).stderr(Stdio::null()).status().unwrap();
+    child.wait().unwrap();
 }

@@ -44,6 +44,7 @@ lint:
     cargo clippy --locked --all-targets --all-features -- -D warnings
     cargo clippy --locked --all-targets --manifest-path fuzz/Cargo.toml -- -D warnings
     scripts/check-scripts
+    scripts/check-ci
 
 # Compare the library's interface with that of a commit (cargo install --locked cargo-semver-checks)
 semver baseline='HEAD~1':

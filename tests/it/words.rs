@@ -57,8 +57,20 @@ const EXCEPTIONS: [(&str, &str); 3] = [
 const LISTS: [&str; 2] = ["tests/it/words.rs", "CONTRIBUTING.md"];
 
 /// Folders and files whose words are checked. The pages at the top of the project are added to them.
-const CHECKED: [&str; 10] =
-    ["src", "tests", "benches", "fuzz", "docs", "schema", "infra", "scripts", ".justfile", ".ci"];
+const CHECKED: [&str; 12] = [
+    "src",
+    "tests",
+    "benches",
+    "fuzz",
+    "docs",
+    "schema",
+    "infra",
+    "scripts",
+    "ci",
+    "templates",
+    ".justfile",
+    ".ci",
+];
 
 /// Folders whose doc comments are checked.
 const COMMENTED: [&str; 4] = ["src", "tests", "benches", "fuzz"];

@@ -7,8 +7,19 @@ use std::{
 };
 
 /// The folders of the repository that pages name files of.
-const ROOTS: [&str; 9] =
-    ["src/", "tests/", "docs/", "benches/", "scripts/", "schema/", "infra/", "fuzz/", "examples/"];
+const ROOTS: [&str; 11] = [
+    "src/",
+    "tests/",
+    "docs/",
+    "benches/",
+    "scripts/",
+    "schema/",
+    "infra/",
+    "fuzz/",
+    "examples/",
+    "ci/",
+    "templates/",
+];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

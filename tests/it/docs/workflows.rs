@@ -101,7 +101,7 @@ fn run(sandbox: &Sandbox, pieces: &[Piece]) -> Vec<(String, i32)> {
 }
 
 /// Runs a page in a home with a ledger and a store of its own.
-fn check(name: &str, ledger: Make, prepare: impl FnOnce(&Sandbox)) {
+pub(super) fn check(name: &str, ledger: Make, prepare: impl FnOnce(&Sandbox)) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/workflows").join(name);
     let page = fs::read_to_string(&path).unwrap();
     let mut sandbox = Sandbox::new();

@@ -1,7 +1,12 @@
-//! The parts for deployments and hosts in `infra/`: their shell is run, on the embedded ledger and on
+//! The parts for CI systems and hosts in `ci/`, `templates/` and `infra/`: their shell is run, on the embedded ledger and on
 //! the real servers.
 
+mod copies;
 mod follow;
+#[cfg(feature = "failpoints")]
+mod kills;
+mod lost;
+mod publish;
 mod restart;
 mod version;
 
@@ -10,7 +15,7 @@ use std::{
     env, fs,
     os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Command, Output, Stdio},
 };
 
 /// Returns the path of a file of the project.
@@ -40,10 +45,36 @@ fn embedded() -> Sandbox {
     sandbox.set("SACKER_STORE", format!("file://{home}/store"))
 }
 
+/// Runs `ci/publish.sh` in a run of GitHub Actions, for the package `app` and the file `f`, with more variables.
+fn job(sandbox: &Sandbox, path: &str, variables: &[(&str, &str)]) -> Command {
+    let mut command = sandbox.shell("exec sh \"$script\"");
+    command.env("script", project("ci/publish.sh")).env("PATH", path).envs([
+        ("GITHUB_RUN_ID", "842"),
+        ("GITHUB_RUN_ATTEMPT", "1"),
+        ("GITHUB_REPOSITORY", "acme/app"),
+        ("GITHUB_JOB", "publish"),
+        ("SACKER_CI_PACKAGE", "app"),
+        ("SACKER_CI_FILE", "f"),
+    ]);
+    command.envs(variables.iter().copied());
+    command
+}
+
+/// Returns the exit code and what a job has printed on stdout.
+fn outcome(sandbox: &Sandbox, output: &Output) -> (i32, String) {
+    let code = output.status.code().unwrap_or_else(|| panic!("{}", sandbox.shown(output)));
+    (code, String::from_utf8(output.stdout.clone()).unwrap())
+}
+
 /// Kills a process that was started as a group of its own, with all that it has started.
 fn kill_group(child: &mut Child) {
     let kill = format!("kill -KILL -{}", child.id());
     // It may have ended.
     Command::new("/bin/sh").args(["-c", &kill]).stderr(Stdio::null()).status().unwrap();
     child.wait().unwrap();
+}
+
+/// Returns the number of versions of a package.
+fn versions(sandbox: &Sandbox, package: &str) -> usize {
+    sandbox.ok(&["versions", package, "--json"]).lines().count()
 }

@@ -41,7 +41,7 @@ def read(stream):
 
 
 def ask(query):
-    """Returns what sacker prints about the version."""
+    """Returns what sacker prints about the version, as strings."""
     command = [query.get("program", "sacker"), "info", "--json", "--quiet"]
     for name in ("ledger", "store"):
         if name in query:
@@ -56,7 +56,10 @@ def ask(query):
     if done.returncode != 0:
         # A process that a signal has ended has a negative code.
         raise Failure(done.returncode if done.returncode > 0 else 1, reason(done.stderr.decode(errors="replace")))
-    return json.loads(done.stdout)
+    try:
+        return flat(json.loads(done.stdout))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Failure(1, f"{command[0]} has not printed a version as JSON") from error
 
 
 def reason(printed):
@@ -80,7 +83,7 @@ def flat(found):
 
 def main():
     try:
-        answer = flat(ask(read(sys.stdin)))
+        answer = ask(read(sys.stdin))
     except Failure as failure:
         print(f"error: {failure}", file=sys.stderr)
         return failure.code

@@ -109,6 +109,38 @@ fn each_variable_is_documented_used_and_set() {
     set("ci/github/action.yml", &[&common[..], &["SACKER_CI_ROLE_ARN"]].concat());
 }
 
+/// Returns the names that end with a colon at this depth of a part of a file.
+fn names(file: &str, begin: &str, end: &str, indent: &str) -> Vec<String> {
+    let text = fs::read_to_string(project(file)).unwrap();
+    let part = text.split_once(begin).unwrap().1.split_once(end).unwrap().0;
+    let name = |line: &str| {
+        let name = line.strip_prefix(indent)?.strip_suffix(':')?;
+        name.starts_with(|c: char| c.is_ascii_lowercase()).then(|| name.to_owned())
+    };
+    part.lines().filter_map(name).collect()
+}
+
+#[test]
+fn each_input_and_setting_is_on_its_page() {
+    let github = names("ci/github/action.yml", "inputs:\n", "\nruns:", "  ");
+    let gitlab = names("templates/publish.yml", "  inputs:\n", "\n---", "    ");
+    let scripts = ["infra/systemd/follow", "infra/systemd/restart"];
+    let scripts = scripts.map(|file| fs::read_to_string(project(file)).unwrap()).concat();
+    let settings =
+        scripts.lines().filter_map(|line| line.strip_prefix("#   SACKER_FOLLOW_")?.split(' ').next());
+    let settings = settings.filter(|name| *name != "READY").map(|name| format!("SACKER_FOLLOW_{name}"));
+    let pages = [("github", github), ("gitlab", gitlab), ("systemd", settings.collect())];
+    for (page, names) in pages {
+        let text = fs::read_to_string(project(&format!("docs/how-to/{page}.md"))).unwrap();
+        assert!(names.len() > 5, "{page}: {names:?}");
+        for name in names {
+            let rows = text.lines().filter(|line| line.starts_with('|'));
+            let cells = rows.filter_map(|row| row.split('|').nth(1));
+            assert!(cells.into_iter().any(|cell| cell.contains(&format!("`{name}`"))), "{page}: {name}");
+        }
+    }
+}
+
 /// Runs a copy as its system does, and returns the version that it prints.
 fn run(sandbox: &Sandbox, shell: &str, interpreter: &str, system: &[(&str, &str)]) -> String {
     let path = path(sandbox, &[]);

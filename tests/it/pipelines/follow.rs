@@ -140,15 +140,17 @@ exec {} "$@""#,
     assert!(sandbox.read("pauses").ends_with("60\n1\n"));
     drop(follower);
     sandbox.write("codes", "2\n");
-    assert_eq!(command(&sandbox, &path).output().unwrap().status.code(), Some(2));
-    for (name, value) in
-        [("SACKER_FOLLOW_PACKAGE", ""), ("SACKER_FOLLOW_FILE", "../x"), ("SACKER_FOLLOW_FILE", "ready")]
-    {
-        assert_eq!(
-            command(&sandbox, &path).env(name, value).output().unwrap().status.code(),
-            Some(2),
-            "{name}"
-        );
+    let wrong = [
+        ("SACKER_FOLLOW_TAG", "live"),
+        ("SACKER_FOLLOW_PACKAGE", ""),
+        ("STATE_DIRECTORY", ""),
+        ("SACKER_FOLLOW_FILE", "../x"),
+        ("SACKER_FOLLOW_FILE", "ready"),
+    ];
+    for (name, value) in wrong {
+        let mut follower = Follower::start(&sandbox, &path, &[(name, value)]);
+        eventually("it ends", || follower.0.try_wait().unwrap().is_some());
+        assert_eq!(follower.0.wait().unwrap().code(), Some(2), "{name}={value}");
     }
 }
 

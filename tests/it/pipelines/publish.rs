@@ -114,7 +114,9 @@ const FILE: &str = "$(touch x) `touch x`; touch x #' touch x \" * ${HOME} %s";
 fn no_input_is_run_or_expanded() {
     let sandbox = embedded().set("GITHUB_ACTOR", HOSTILE);
     sandbox.write(FILE, "the build");
-    let labels = format!("note={HOSTILE}\nother= two  words ");
+    // A file that a pattern would find.
+    sandbox.write("glob=found", "");
+    let labels = format!("note={HOSTILE}\nother= two  words \nglob=*");
     let inputs =
         [("package", "app"), ("file", FILE), ("labels", &labels), ("message", HOSTILE), ("key", HOSTILE)];
     let output = action(&sandbox, &inputs).output().unwrap();
@@ -122,6 +124,7 @@ fn no_input_is_run_or_expanded() {
     let info: serde_json::Value = serde_json::from_str(&sandbox.ok(&["info", "app", "1", "--json"])).unwrap();
     assert_eq!(info["labels"]["note"], HOSTILE);
     assert_eq!(info["labels"]["other"], " two  words ");
+    assert_eq!(info["labels"]["glob"], "*");
     assert_eq!((&info["message"], &info["filename"]), (&HOSTILE.into(), &FILE.into()));
     assert_eq!(info["added_by"], format!("{HOSTILE} (acme/app run 842)"));
     // What sacker refuses is an argument, too.

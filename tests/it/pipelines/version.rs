@@ -80,6 +80,7 @@ fn the_program_fails_with_a_reason_and_prints_nothing_else() {
         (r#"{"package":"app","tag":"live"}"#, 2, "unknown names: tag"),
         (r#"{"package":"app","program":"/nowhere/sacker"}"#, 2, "/nowhere/sacker can't be run"),
         (r#"{"package":"app","program":"/bin/false"}"#, 1, "no reason"),
+        (r#"{"package":"app","program":"/bin/echo"}"#, 1, "not printed a version as JSON"),
         (r#"{"package":"other"}"#, 4, "there is no package other"),
         (r#"{"package":"app","spec":"canary"}"#, 4, "canary"),
         (r#"{"package":"app;touch x","spec":"$(touch x)"}"#, 2, "invalid value"),

@@ -100,7 +100,7 @@ fn action(sandbox: &Sandbox, inputs: &[(&str, &str)]) -> Command {
         command.env(name, given.unwrap_or(default.trim_matches('\'')));
     }
     command.envs([("GITHUB_RUN_ID", "842"), ("GITHUB_REPOSITORY", "acme/app"), ("GITHUB_JOB", "publish")]);
-    command.env("SACKER_CI_DIR", sandbox.path("tools")).env("GITHUB_OUTPUT", sandbox.path("output"));
+    command.env("RUNNER_TEMP", sandbox.path("tools")).env("GITHUB_OUTPUT", sandbox.path("output"));
     command
 }
 
@@ -291,8 +291,8 @@ fn an_installed_program_stays_for_later_steps() {
         let output = action(&sandbox, &inputs).env("GITHUB_PATH", sandbox.path("paths")).output().unwrap();
         assert_eq!(outcome(&sandbox, &output), (0, "1\n".to_owned()), "{}", sandbox.shown(&output));
     }
-    assert_eq!(sandbox.files("tools"), ["sacker"]);
-    let paths = format!("{}\n", sandbox.path("tools").display());
+    assert_eq!(sandbox.files("tools/sacker-bin"), ["sacker"]);
+    let paths = format!("{}\n", sandbox.path("tools/sacker-bin").display());
     assert_eq!(sandbox.read("paths"), paths.repeat(2));
 }
 

@@ -109,8 +109,8 @@ pub mod store;
 pub mod table;
 
 pub use ledger::{
-    AddRequest, ApplyRequest, Author, ChangeRequest, CheckReport, CheckRequest, PackageQuery, ProtectRequest,
-    RollbackRequest, TagRequest, UntagRequest,
+    AddRequest, ApplyRequest, Author, ChangeRequest, CheckReport, CheckRequest, FreezeRequest, PackageQuery,
+    ProtectRequest, RecallRequest, RollbackRequest, TagRequest, ThawRequest, UntagRequest,
 };
 pub use location::{LedgerUrl, StoreUrl};
 pub use model::{

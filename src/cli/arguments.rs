@@ -2,9 +2,9 @@
 
 use super::{
     commands::{
-        add, apply, audit, changes, check, completions, copy, delete, doctor, download, export, find, fsck,
-        gc, history, import, info, init, label, list, protect, rollback, status, tag, tags, unprotect, untag,
-        unyank, versions, wait, watch, yank,
+        add, apply, audit, changes, check, completions, copy, delete, doctor, download, export, find, freeze,
+        fsck, gc, history, import, info, init, label, list, protect, recall, rollback, status, tag, tags,
+        thaw, unprotect, untag, unyank, versions, wait, watch, yank,
     },
     options::duration,
 };
@@ -20,8 +20,8 @@ Exit codes:
     4  not_found: no such package, version or tag
     5  conflict: an expectation failed, the key was used for another change, or
        contention lasted past the deadline; nothing was changed
-    6  refused: the tag is protected, a gate is closed, or the version is
-       yanked, deleted or tagged
+    6  refused: the tag is protected or frozen, a gate is closed, or the
+       version is yanked, deleted or tagged
     7  unavailable: the back end was unreachable or throttling past the
        deadline; nothing was changed
     8  integrity: a blob or the ledger is damaged
@@ -131,6 +131,7 @@ pub(super) enum Command {
     Tag(tag::Args),
     Untag(untag::Args),
     Rollback(rollback::Args),
+    Recall(recall::Args),
     Apply(apply::Args),
     History(history::Args),
     Wait(wait::Args),
@@ -138,6 +139,8 @@ pub(super) enum Command {
     Check(check::Args),
     Protect(protect::Args),
     Unprotect(unprotect::Args),
+    Freeze(freeze::Args),
+    Thaw(thaw::Args),
     Yank(yank::Args),
     Unyank(unyank::Args),
     Delete(delete::Args),
@@ -163,12 +166,15 @@ impl Command {
             | Self::Rollback(_)
             | Self::Protect(_)
             | Self::Unprotect(_)
+            | Self::Thaw(_)
             | Self::Yank(_)
             | Self::Unyank(_)
             | Self::Delete(_)
             | Self::Label(_)
             | Self::Init(_) => true,
             Self::Apply(arguments) => !arguments.dry_run,
+            Self::Recall(arguments) => !arguments.dry_run,
+            Self::Freeze(arguments) => !arguments.list && !arguments.history,
             Self::Gc(arguments) => arguments.delete,
             Self::Fsck(arguments) => arguments.repair,
             Self::Import(arguments) => !arguments.dry_run,

@@ -110,9 +110,9 @@ mod tests {
         the credentials lack one of: dynamodb:ConditionCheckItem on P#app; dynamodb:PutItem on T#app, which the role promoter grants for its packages: use such a role, or see SECURITY.md for what to grant
         the credentials lack dynamodb:Scan on the table t, which the role auditor grants: use such a role, or see SECURITY.md for what to grant
         the credentials lack dynamodb:UpdateItem on B#00, which the roles publisher and collector grant: use such a role, or see SECURITY.md for what to grant
-        the credentials lack dynamodb:GetItem on P#a, P#b, P#c and 2 more, which the roles reader, publisher, promoter and auditor grant: use such a role, or see SECURITY.md for what to grant
+        the credentials lack dynamodb:GetItem on P#a, P#b, P#c and 2 more, which the roles reader, publisher, promoter, freezer and auditor grant: use such a role, or see SECURITY.md for what to grant
         the credentials lack dynamodb:DeleteItem on D#0, which the role administrator grants: use such a role, or see SECURITY.md for what to grant
-        the credentials lack one of: s3:GetObject on p/sha256/00; s3:ListBucket on b, which the roles reader, publisher, promoter and auditor grant: use such a role, or see SECURITY.md for what to grant
+        the credentials lack one of: s3:GetObject on p/sha256/00; s3:ListBucket on b, which the roles reader, publisher, promoter, freezer and auditor grant: use such a role, or see SECURITY.md for what to grant
         the credentials lack s3:PutObject on p/OWNER, which the role administrator grants: use such a role, or see SECURITY.md for what to grant
         these credentials may not assume the role: its trust policy must name them (for a pipeline, the subject of its token), and in another account their own policy must allow sts:AssumeRole, too
         the credentials lack logs:PutLogEvents on l; SECURITY.md lists what to grant

@@ -1,14 +1,18 @@
 //! Hints: the actions that the user can take after an error.
 
+mod configuration;
+
+pub(super) use configuration::of_configuration;
+
 use super::{
-    config, grants,
+    grants,
     places::{Places, Side},
 };
 use crate::{
     fault::{Fault, FaultKind},
     ledger::{self, Conflict, Failed, GateFailure, NotFound, Refused},
-    location::{self, Bucket, Container, StoreUrl},
-    model::{PackageName, Protection, TagName, Version},
+    location::{Bucket, Container, StoreUrl},
+    model::{PackageName, PackagePrefix, Protection, TagName, Version},
     ops,
 };
 use std::{io, path::Path};
@@ -21,6 +25,14 @@ const OF_A_COPY: &str =
 
 const OF_NO_OWNER: &str = "if the blobs belong to this ledger, `sacker init --adopt-store` makes it the owner again; if \
                            they may belong to another, use a separate store, such as another prefix of the bucket";
+
+const UNTAG: &str =
+    "nothing was changed; --untag removes such tags from the version; -n shows what would change";
+
+/// Returns true if a tag of a recall can't go back.
+fn is_stuck(failed: &Failed) -> bool {
+    matches!(failed.error, ledger::Error::Refused(Refused::NowhereToGo { .. }))
+}
 
 pub(super) fn of_operation(error: &ops::Error, places: &Places) -> Vec<String> {
     use ops::Error as E;
@@ -86,6 +98,7 @@ fn of_ledger(error: &ledger::Error, places: &Places) -> Vec<String> {
             "nothing was changed: a plan is undone as a whole; `sacker rollback` moves back one tag"
                 .to_owned()
         }
+        E::Moves { failed, .. } if failed.iter().any(is_stuck) => UNTAG.to_owned(),
         E::Moves { .. } => {
             "nothing was changed: either all moves are made or none; -n checks a plan without applying it".to_owned()
         }
@@ -125,7 +138,9 @@ fn of_conflict(error: &Conflict) -> String {
             "nothing was changed; a key identifies one change permanently: use a new key for another change"
                 .to_owned()
         }
-        Conflict::Contention(_) => "nothing was changed; run it again, or use a longer --deadline".to_owned(),
+        Conflict::Contention(_) | Conflict::FreezeContention => {
+            "nothing was changed; run it again, or use a longer --deadline".to_owned()
+        }
         Conflict::NotApplied { package, tag, .. } => {
             format!("nothing was changed; `sacker history {package} {tag}` shows the changes since then")
         }
@@ -161,12 +176,28 @@ fn of_refusal(error: &Refused) -> String {
                 "nothing was changed; install the latest release of sacker on this machine".to_owned()
             }
         },
+        Refused::Frozen { freezes, .. } if freezes.iter().any(|freeze| freeze.strict) => {
+            "nothing was changed; `sacker freeze --list` shows the freezes; a strict one lets only `rollback`, `recall` \
+             and `untag` pass"
+                .to_owned()
+        }
+        Refused::Frozen { .. } => {
+            "nothing was changed; `sacker freeze --list` shows the freezes; in an emergency, `--emergency WHY` passes"
+                .to_owned()
+        }
+        Refused::AlreadyFrozen(freeze) => {
+            format!("nothing was changed; to change the freeze, run `{}` first", thaw(&freeze.prefix))
+        }
+        Refused::TooManyFreezes(_) => {
+            "nothing was changed; `sacker freeze --list` shows them: thaw those that are not needed".to_owned()
+        }
         Refused::Rollback { package, tag, nearest: Some(nearest), .. } => {
             format!("nothing was changed; the nearest active version: `sacker rollback {package} {tag} --to {nearest}`")
         }
         Refused::Rollback { package, tag, .. } => {
             format!("nothing was changed; `sacker history {package} {tag}` shows its moves")
         }
+        Refused::NowhereToGo { .. } => UNTAG.to_owned(),
         Refused::Gates { package, tag, version, failed, no_override } => {
             of_gates(package, tag, *version, failed, *no_override)
         }
@@ -224,10 +255,20 @@ fn of_not_found(error: &NotFound) -> String {
             format!("`sacker history {package} {tag}` shows its moves")
         }
         NotFound::Tag { package, .. } => format!("`sacker tags {package}` lists its tags"),
+        NotFound::Freeze(_) => "`sacker freeze --list` lists the freezes".to_owned(),
         NotFound::Revision { package, .. } => format!(
             "this ledger may be an older copy than the one that was followed; `sacker history {package}` shows its \
              revisions"
         ),
+    }
+}
+
+/// Returns the command that ends a freeze.
+fn thaw(prefix: &PackagePrefix) -> String {
+    if prefix.as_str().is_empty() {
+        "sacker thaw".to_owned()
+    } else {
+        format!("sacker thaw --prefix {prefix}")
     }
 }
 
@@ -347,41 +388,4 @@ fn of_output(path: &Path, error: &io::Error) -> Vec<String> {
         _ => "-o PATH writes to another file".to_owned(),
     };
     vec![hint]
-}
-
-pub(super) fn of_configuration(error: &config::Error) -> Vec<String> {
-    use config::Error as E;
-    let hint = match error {
-        E::Url { source: location::Error::WeakLedger { .. }, .. } => {
-            "use dynamodb://TABLE with s3:// as the store; the ledger on S3 is for tests only, and needs the cargo feature \
-             `weak-s3-ledger`"
-        }
-        E::Url { source: location::Error::NotBuilt { feature, .. }, .. } => {
-            return vec![format!("install sacker with its default features, or with `--features {feature}`")];
-        }
-        E::Half { missing: "store", .. } => {
-            "set the store too: --store, SACKER_STORE, or `store` in the file"
-        }
-        E::Half { .. } => "set the ledger too: --ledger, SACKER_LEDGER, or `ledger` in the file",
-        E::Empty(_) => "set it to a value, or unset it",
-        E::Url { .. } | E::NotText(_) => return Vec::new(),
-        E::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => {
-            "check --config and SACKER_CONFIG"
-        }
-        E::Read { path, source } if source.kind() == io::ErrorKind::PermissionDenied => {
-            return vec![format!(
-                "check the permissions of {}, or name another file with --config or SACKER_CONFIG",
-                path.display()
-            )];
-        }
-        E::Read { .. } => "name another file with --config or SACKER_CONFIG",
-        E::Open { path } => return vec![format!("run `chmod o-w {}`", path.display())],
-        E::Parse { .. } => r#"an example: {"ledger": "dynamodb://TABLE", "store": "s3://BUCKET/PREFIX"}"#,
-        E::NoHome => "set HOME, or give --ledger and --store",
-        E::Ci => {
-            "nothing was changed; set SACKER_LEDGER and SACKER_STORE: while CI is set, the embedded default is read-only, \
-             so that a pipeline can't publish to its local disk by accident"
-        }
-    };
-    vec![hint.to_owned()]
 }

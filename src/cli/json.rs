@@ -1,12 +1,16 @@
 //! Output for programs: one JSON object per line. Field names are never removed once released.
 
 mod event;
+mod freezes;
+mod recall;
 mod status;
 mod tags;
 mod totals;
 mod transfer;
 
 pub(super) use event::{EventLine, WatchLine};
+pub(super) use freezes::FreezeLine;
+pub(super) use recall::RecallLine;
 pub(super) use status::{PlanLine, StatusLine};
 pub(super) use tags::{CheckLine, TagLine};
 use tags::{GateLine, gate_lines};

@@ -1,8 +1,8 @@
 //! Output for people: tables, sizes, times, and text that is safe for a terminal.
 
 use crate::model::{
-    Digest, Event, EventKind, GateCheck, Gates, Override, PackageSummary, Protection, Release, TagMove,
-    Timestamp, Version,
+    Digest, Event, EventKind, Freeze, FreezeEvent, GateCheck, Gates, Message, Override, PackagePrefix,
+    PackageSummary, Protection, Release, TagMove, Timestamp, Version,
 };
 use std::{borrow::Cow, fmt::Write, io, os::unix::ffi::OsStrExt, path::Path};
 
@@ -180,12 +180,41 @@ pub(super) fn history_row(event: &Event) -> String {
         }
         (None, _, _) => version(event.version),
     };
-    let message = event.message.as_ref().map_or_else(String::new, |message| {
-        format!(": {}", escaped(&message.as_str().replace(['\n', '\t'], " ")))
-    });
+    let emergency = event.emergency.as_ref();
+    let emergency = emergency.map_or_else(String::new, |why| format!(" (emergency{})", reason(Some(why))));
+    let message = reason(event.message.as_ref()) + &emergency;
     let over = overridden(event.overridden.as_ref());
     let (at, rev) = (seconds(event.at), format!("{log}{}", event.rev));
     format!("{at:20}  {rev:>5}  {:9}  {what:24}  {}{message}{over}", event.kind, escaped(event.by.as_str()))
+}
+
+/// Renders a reason after a colon, in one line.
+fn reason(message: Option<&Message>) -> String {
+    message.map_or_else(String::new, |it| format!(": {}", escaped(&it.as_str().replace(['\n', '\t'], " "))))
+}
+
+pub(super) fn freezes_header() -> String {
+    format!("{:24}  {:20}  {:20}  BY: WHY", "PACKAGES", "SINCE", "UNTIL")
+}
+
+pub(super) fn freezes_row(freeze: &Freeze) -> String {
+    let until = freeze.until.map_or_else(|| "-".to_owned(), seconds);
+    let (prefix, since, by) = (freeze.prefix.pattern(), seconds(freeze.since), escaped(freeze.by.as_str()));
+    let strict = if freeze.strict { " (strict)" } else { "" };
+    format!("{prefix:24}  {since:20}  {until:20}  {by}{strict}{}", reason(freeze.message.as_ref()))
+}
+
+/// Renders a change of the freezes as one line of a history.
+pub(super) fn freeze_history_row(event: &FreezeEvent) -> String {
+    let mut what = event.prefix.as_ref().map(PackagePrefix::pattern).unwrap_or_default();
+    if event.strict {
+        what += " strict";
+    }
+    if let Some(until) = event.until {
+        let _ = write!(what, " until {}", seconds(until));
+    }
+    let (at, rev, by) = (seconds(event.at), format!("f{}", event.rev), escaped(event.by.as_str()));
+    format!("{at:20}  {rev:>5}  {:9}  {what:24}  {by}{}", event.kind, reason(event.message.as_ref()))
 }
 
 /// Renders a size in binary units: `1.5 MiB`.

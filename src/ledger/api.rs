@@ -2,13 +2,15 @@
 
 use super::{
     AddRequest, Added, ApplyRequest, AuditReport, BlobStatus, ChangeRequest, Changed, CheckReport,
-    CheckRequest, Draft, Error, ExportItem, Identity, ImportBatch, Importing, Ledger, OnProgress,
-    OnViolation, PackageQuery, Positions, ProtectRequest, RollbackRequest, Staged, TableLedger, TagRequest,
-    UntagRequest, contract::sealed::Sealed, schema,
+    CheckRequest, Draft, Error, ExportItem, FreezeRequest, Identity, ImportBatch, Importing, Ledger,
+    OnProgress, OnViolation, PackageQuery, Positions, ProtectRequest, RecallRequest, Recalled,
+    RollbackRequest, Staged, TableLedger, TagRequest, ThawRequest, UntagRequest, changes::freezing::Freezing,
+    contract::sealed::Sealed, schema,
 };
 use crate::model::{
-    Address, Blob, Created, Digest, Event, Grant, Moment, PackageName, PackageStatus, PackageSummary,
-    Release, Revs, Setting, Spec, TagMove, TagName, Tagged, Timestamp, Trial, Version, VersionRange,
+    Address, Blob, Created, Digest, Event, Freeze, FreezeEvent, Grant, Moment, PackageName, PackageStatus,
+    PackageSummary, Release, Revs, Setting, Spec, TagMove, TagName, Tagged, Timestamp, Trial, Version,
+    VersionRange,
 };
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
@@ -157,6 +159,24 @@ impl Ledger for TableLedger {
         self.check_gates(request).await
     }
 
+    async fn freeze(&self, request: &FreezeRequest) -> Result<FreezeEvent, Error> {
+        Error::check_author(&request.author)?;
+        self.change_freezes(&Freezing::Freeze(request)).await
+    }
+
+    async fn thaw(&self, request: &ThawRequest) -> Result<FreezeEvent, Error> {
+        Error::check_author(&request.author)?;
+        self.change_freezes(&Freezing::Thaw(request)).await
+    }
+
+    async fn freezes(&self) -> Result<Vec<Freeze>, Error> {
+        self.read_freezes().await
+    }
+
+    fn freeze_history(&self) -> BoxStream<'_, Result<FreezeEvent, Error>> {
+        self.read_freeze_history()
+    }
+
     fn history(&self, package: &PackageName, tag: Option<&TagName>) -> BoxStream<'_, Result<Event, Error>> {
         self.read_history(package, tag)
     }
@@ -164,6 +184,16 @@ impl Ledger for TableLedger {
     async fn change(&self, request: &ChangeRequest) -> Result<Changed, Error> {
         Error::check_author(&request.author)?;
         self.change_version(request).await
+    }
+
+    async fn recall(&self, request: &RecallRequest) -> Result<Recalled, Error> {
+        Error::check_author(&request.author)?;
+        self.recall_version(request, false).await
+    }
+
+    async fn preview_recall(&self, request: &RecallRequest) -> Result<Recalled, Error> {
+        Error::check_author(&request.author)?;
+        self.recall_version(request, true).await
     }
 
     async fn identity(&self) -> Result<Option<Identity>, Error> {

@@ -2,14 +2,16 @@
 
 use super::{
     AddRequest, Added, ApplyRequest, AuditReport, BlobStatus, ChangeRequest, Changed, CheckReport,
-    CheckRequest, Draft, Error, ExportItem, Identity, ImportBatch, Importing, OnProgress, OnViolation,
-    PackageQuery, Positions, ProtectRequest, Refused, RollbackRequest, Staged, TagRequest, UntagRequest,
+    CheckRequest, Draft, Error, ExportItem, FreezeRequest, Identity, ImportBatch, Importing, OnProgress,
+    OnViolation, PackageQuery, Positions, ProtectRequest, RecallRequest, Recalled, Refused, RollbackRequest,
+    Staged, TagRequest, ThawRequest, UntagRequest,
 };
 #[cfg(doc)]
 use super::{Conflict, NotFound};
 use crate::model::{
-    Address, Blob, Created, Digest, Event, Grant, Moment, PackageName, PackageStatus, PackageSummary,
-    Release, Revs, Setting, Spec, TagMove, TagName, Tagged, Timestamp, Trial, Version, VersionRange,
+    Address, Blob, Created, Digest, Event, Freeze, FreezeEvent, Grant, Moment, PackageName, PackageStatus,
+    PackageSummary, Release, Revs, Setting, Spec, TagMove, TagName, Tagged, Timestamp, Trial, Version,
+    VersionRange,
 };
 use async_trait::async_trait;
 use futures_util::{
@@ -247,6 +249,47 @@ pub trait Ledger: sealed::Sealed + fmt::Debug + Send + Sync {
         Err(Refused::Unsupported.into())
     }
 
+    /// Freezes packages: once this has returned, no tag of a package whose name begins with the prefix moves forward,
+    /// also if its move was in progress, and also in a package that does not exist yet. [`rollback`](Self::rollback),
+    /// [`untag`](Self::untag), undoing a plan and every change of a version stay possible. Idempotent: if the same
+    /// prefix is frozen already, with the same end and strictness, changes nothing and returns that freeze.
+    ///
+    /// Until it has returned, some moves obey the freeze and others do not. If it was interrupted then, its outcome is
+    /// [`Error::Unknown`], and a repeat completes it.
+    ///
+    /// A freeze depends on a clock only for its end, and then on those of the clients that move tags, corrected by the
+    /// server's time if that is known.
+    ///
+    /// The first freeze of a ledger stops the releases that do not obey freezes: they can't change the ledger any more.
+    ///
+    /// # Errors
+    /// [`Refused::AlreadyFrozen`] if the prefix is frozen with another end or strictness; [`Refused::TooManyFreezes`];
+    /// [`Refused::PastUntil`]; [`Conflict`]; [`Error::Interrupted`]; [`Error::Unknown`].
+    async fn freeze(&self, request: &FreezeRequest) -> Result<FreezeEvent, Error> {
+        let _ = request;
+        Err(Refused::Unsupported.into())
+    }
+
+    /// Ends the freeze of exactly this prefix. Like [`freeze`](Self::freeze), it reaches all moves only by the time that
+    /// it returns, and a repeat completes it.
+    ///
+    /// # Errors
+    /// [`NotFound::Freeze`] if there is none; [`Conflict`]; [`Error::Interrupted`]; [`Error::Unknown`].
+    async fn thaw(&self, request: &ThawRequest) -> Result<FreezeEvent, Error> {
+        let _ = request;
+        Err(Refused::Unsupported.into())
+    }
+
+    /// Returns the freezes that were not thawed, by prefix: one read. Those that have ended by themselves are included.
+    async fn freezes(&self) -> Result<Vec<Freeze>, Error> {
+        Err(Refused::Unsupported.into())
+    }
+
+    /// Lists all changes of the freezes, newest first.
+    fn freeze_history(&self) -> BoxStream<'_, Result<FreezeEvent, Error>> {
+        stream::once(async { Err(Refused::Unsupported.into()) }).boxed()
+    }
+
     /// Lists all events of a package, or of one tag of it, newest first. Reads the two logs of the package page by
     /// page, as of one instant, and merges them by time. Yields [`NotFound`] if there is no such package or tag. If the
     /// head of a log is damaged or missing, yields the log's entries without an upper bound, and [`Error::Damaged`]
@@ -267,6 +310,30 @@ pub trait Ledger: sealed::Sealed + fmt::Debug + Send + Sync {
         let _ = request;
         Err(Refused::Unsupported.into())
     }
+
+    /// Recalls a version: each tag on it goes to the version that [`rollback`](Self::rollback) would put it on, past
+    /// yanked and deleted versions and past this one, and the version is yanked; all in one transaction. So at no moment
+    /// can another client promote it again. Freezes do not refuse it. Idempotent: a version that is yanked already stays
+    /// so.
+    ///
+    /// # Errors
+    /// [`Refused::NowhereToGo`] for a tag that was on no other active version, unless the request takes such tags off;
+    /// [`Refused::Protected`]; [`Error::Moves`] if several tags are refused; [`Refused::TooLarge`] if the version has more
+    /// tags than a transaction holds; [`NotFound`]; [`Conflict`]; [`Error::Interrupted`]; [`Error::Unknown`].
+    async fn recall(&self, request: &RecallRequest) -> Result<Recalled, Error> {
+        let _ = request;
+        Err(Refused::Unsupported.into())
+    }
+
+    /// Returns the outcome that [`recall`](Self::recall) would have now. Changes nothing.
+    ///
+    /// # Errors
+    /// As [`recall`](Self::recall).
+    async fn preview_recall(&self, request: &RecallRequest) -> Result<Recalled, Error> {
+        let _ = request;
+        Err(Refused::Unsupported.into())
+    }
+
     /// Returns the ledger's identity; `None` for a ledger to which nothing was added yet. Changes nothing.
     ///
     /// # Errors

@@ -5,7 +5,9 @@ use super::{
     identity::Identity,
     snapshot::Snapshot,
 };
-use crate::model::{GateCheck, Generation, OpId, PackageName, Protection, Release, State, TagName, Version};
+use crate::model::{
+    GateCheck, Generation, OpId, PackageName, Protection, Release, State, TagMove, TagName, Version,
+};
 
 /// An addition that has begun, with the items that were read for it. See [`Ledger::begin_add`](super::Ledger::begin_add).
 #[derive(Debug, Clone)]
@@ -62,6 +64,18 @@ pub enum Added {
     },
     /// The blob was collected in the meantime, and must be stored at this generation; nothing was added.
     Restage(Generation),
+}
+
+/// The outcome of a recall.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Recalled {
+    /// The version after the recall: yanked, and without tags.
+    pub release: Release,
+    /// The state before the recall.
+    pub previous: State,
+    /// The moves of the tags that were on the version, by tag.
+    pub moves: Vec<TagMove>,
 }
 
 /// The outcome of a change of a version.

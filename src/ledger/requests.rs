@@ -4,12 +4,16 @@
 
 mod author;
 mod check;
+mod freeze;
 mod protect;
+mod recall;
 
 pub use author::Author;
 pub(crate) use author::Authored;
 pub use check::CheckRequest;
+pub use freeze::{FreezeRequest, ThawRequest};
 pub use protect::ProtectRequest;
+pub use recall::RecallRequest;
 
 use crate::model::{
     Expectation, Gate, IdempotencyKey, Invalid, Labels, Message, PackageName, Plan, ReleaseChange, Spec,
@@ -66,6 +70,8 @@ pub struct AddRequest {
     pub confirm: Vec<TagName>,
     /// Passes the standing gates of the tags, for this reason.
     pub overriding: Option<Message>,
+    /// The reason to put the tags on it in spite of a freeze.
+    pub emergency: Option<Message>,
 }
 
 /// The most tags that one addition can set.
@@ -84,6 +90,7 @@ impl AddRequest {
             expect_latest: None,
             confirm: Vec::new(),
             overriding: None,
+            emergency: None,
         }
     }
 
@@ -156,6 +163,8 @@ pub struct TagRequest {
     pub overriding: Option<Message>,
     /// Confirms the move, where the tag is protected so that its moves need that.
     pub confirm: bool,
+    /// The reason to move it in spite of a freeze.
+    pub emergency: Option<Message>,
     /// The author of the move.
     pub author: Author,
 }
@@ -172,6 +181,7 @@ impl TagRequest {
             require: Vec::new(),
             overriding: None,
             confirm: false,
+            emergency: None,
             author: Author::default(),
         }
     }
@@ -248,6 +258,8 @@ pub struct ApplyRequest {
     pub plan: Plan,
     /// Take this plan back, instead of making its moves.
     pub undo: bool,
+    /// The reason to make the moves in spite of a freeze. Taking a plan back needs none.
+    pub emergency: Option<Message>,
     /// The author of the moves.
     pub author: Author,
 }
@@ -256,7 +268,7 @@ impl ApplyRequest {
     /// Makes all moves of a plan.
     #[must_use]
     pub fn new(plan: Plan) -> Self {
-        Self { plan, undo: false, author: Author::default() }
+        Self { plan, undo: false, emergency: None, author: Author::default() }
     }
 
     /// Takes the plan back, instead of making its moves.
@@ -323,6 +335,20 @@ macro_rules! moves_a_tag {
 
 moves_a_tag!(TagRequest, UntagRequest, RollbackRequest);
 
+macro_rules! passes_freezes {
+    ($($request:ty),+) => {$(
+        impl $request {
+            /// Moves tags in spite of a freeze that is not strict, for this reason, which is recorded.
+            #[must_use]
+            pub fn emergency(self, why: Message) -> Self {
+                Self { emergency: Some(why), ..self }
+            }
+        }
+    )+};
+}
+
+passes_freezes!(AddRequest, TagRequest, ApplyRequest);
+
 macro_rules! authored {
     ($($request:ty),+) => {$(
         impl $request {
@@ -360,3 +386,4 @@ macro_rules! authored {
 }
 
 authored!(AddRequest, TagRequest, UntagRequest, RollbackRequest, ApplyRequest, ProtectRequest, ChangeRequest);
+authored!(FreezeRequest, ThawRequest, RecallRequest);

@@ -274,7 +274,7 @@ impl Ledger for WeakS3Ledger {
 
     async fn tag(&self, request: &TagRequest) -> Result<TagMove, Error> {
         Error::check_author(&request.author)?;
-        let TagRequest { package, spec, tag, expect, require, overriding: _, confirm: _, author } = request;
+        let TagRequest { package, spec, tag, expect, require, author, .. } = request;
         // This ledger has no protection, so there is nothing to confirm.
         if !require.is_empty() {
             return Err(Refused::Unsupported.into());

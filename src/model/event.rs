@@ -36,6 +36,8 @@ pub struct Event {
     pub by: Actor,
     /// The reason.
     pub message: Option<Message>,
+    /// The reason of the emergency, for a move that passed a freeze.
+    pub emergency: Option<Message>,
 }
 
 /// The kind of an event.

@@ -1,7 +1,7 @@
 //! The roles that grant a permission. `SECURITY.md` describes the roles; a test compares this with their policies.
 
-const READERS: &[&str] = &["reader", "publisher", TAGGING, "promoter", "auditor"];
-const ALL: &[&str] = &["reader", "publisher", TAGGING, "promoter", "collector", "auditor"];
+const READERS: &[&str] = &["reader", "publisher", TAGGING, "promoter", "freezer", "auditor"];
+const ALL: &[&str] = &["reader", "publisher", TAGGING, "promoter", "freezer", "collector", "auditor"];
 const PUBLISHERS: &[&str] = &["publisher", TAGGING];
 const COLLECTING: &[&str] = &["publisher", TAGGING, "collector"];
 /// The publisher of the module with that variable.
@@ -39,8 +39,12 @@ fn of(action: &str, on: &str) -> &'static [&'static str] {
         | ("dynamodb:ConditionCheckItem", 'T')
         | ("dynamodb:Query", 'B')
         | ("kms:GenerateDataKey", _) => PUBLISHERS,
+        ("dynamodb:GetItem" | "dynamodb:BatchGetItem" | "dynamodb:Query", 'F') if on != "F" => {
+            &[TAGGING, "promoter", "freezer", "auditor"]
+        }
         ("dynamodb:GetItem" | "dynamodb:BatchGetItem" | "dynamodb:Query" | "s3:GetObject", _) => READERS,
-        ("dynamodb:PutItem", 'T') => &["promoter", TAGGING],
+        ("dynamodb:PutItem", 'T') | ("dynamodb:ConditionCheckItem", 'F') => &["promoter", TAGGING],
+        ("dynamodb:PutItem", 'F') => &["freezer"],
         ("dynamodb:ConditionCheckItem", 'P') => &["promoter"],
         ("dynamodb:Scan", _) => &["auditor"],
         ("s3:ListBucketMultipartUploads" | "s3:DeleteObject", _) => &["collector"],
@@ -61,7 +65,9 @@ mod tests {
         assert_eq!(of("dynamodb:Scan", "the whole table"), "auditor");
         assert_eq!(of("dynamodb:CreateTable", "the table t"), "administrator");
         assert_eq!(of("s3:GetObject", "a/OWNER"), "publisher, collector, auditor");
-        assert_eq!(of("s3:GetObject", "a/sha256/*"), "reader, publisher, promoter, auditor");
+        assert_eq!(of("s3:GetObject", "a/sha256/*"), "reader, publisher, promoter, freezer, auditor");
+        assert_eq!(of("dynamodb:PutItem", "F#03"), "freezer");
+        assert_eq!(of("dynamodb:ConditionCheckItem", "F#03"), "promoter, publisher (with publisher_may_tag)");
         assert_eq!(of("s3:DeleteObject", "a/sha256/*"), "collector");
         assert_eq!(of("logs:PutLogEvents", "l"), "");
     }

@@ -1,6 +1,6 @@
 //! The tags of many packages, as they are or as they were.
 
-use super::{Actor, PackageName, Protection, State, TagName, Timestamp, Version};
+use super::{Actor, Freeze, PackageName, Protection, State, TagName, Timestamp, Version};
 
 /// A package and the positions of its tags.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +12,8 @@ pub struct PackageStatus {
     pub latest: Option<Version>,
     /// The tags, by name. All versions are those of one instant.
     pub tags: Vec<TagStatus>,
+    /// The freezes of the package when [`Client::status`](crate::ops::Client::status) began. Empty in a status of the past.
+    pub freezes: Vec<Freeze>,
 }
 
 /// The position of one tag.

@@ -73,7 +73,9 @@ fn of_ledger(error: &ledger::Error) -> ErrorKind {
         | E::Schema { .. }
         | E::Newer { .. }
         | E::Copy { .. }
-        | E::Refused(ledger::Refused::TooLarge { .. }) => ErrorKind::Invalid,
+        | E::Refused(ledger::Refused::TooLarge { .. } | ledger::Refused::PastUntil { .. }) => {
+            ErrorKind::Invalid
+        }
         E::Refused(_) => ErrorKind::Refused,
     }
 }

@@ -3,10 +3,10 @@
 use super::{client::Client, error::Error, find::VersionQuery};
 use crate::{
     ledger::{
-        ApplyRequest, ChangeRequest, Changed, CheckReport, CheckRequest, ProtectRequest, RollbackRequest,
-        TagRequest, UntagRequest,
+        ApplyRequest, ChangeRequest, Changed, CheckReport, CheckRequest, FreezeRequest, ProtectRequest,
+        RecallRequest, Recalled, RollbackRequest, TagRequest, ThawRequest, UntagRequest,
     },
-    model::{Event, PackageName, Release, Spec, TagMove, TagName, Tagged},
+    model::{Event, Freeze, FreezeEvent, PackageName, Release, Spec, TagMove, TagName, Tagged},
 };
 use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
 
@@ -133,6 +133,69 @@ impl Client {
     /// The errors of [`Ledger::protect`](crate::ledger::Ledger::protect).
     pub async fn protect(&self, request: &ProtectRequest) -> Result<TagMove, Error> {
         Ok(self.ledger.protect(&self.signed(request)).await?)
+    }
+
+    /// Freezes the packages below a prefix: their tags move no further.
+    ///
+    /// # Cancellation
+    /// Dropped, it has happened as a whole, or not at all, or happens yet: see [`Client`].
+    ///
+    /// # Errors
+    /// The errors of [`Ledger::freeze`](crate::ledger::Ledger::freeze).
+    pub async fn freeze(&self, request: &FreezeRequest) -> Result<FreezeEvent, Error> {
+        Ok(self.ledger.freeze(&self.signed(request)).await?)
+    }
+
+    /// Ends the freeze of a prefix.
+    ///
+    /// # Cancellation
+    /// Dropped, it has happened as a whole, or not at all, or happens yet: see [`Client`].
+    ///
+    /// # Errors
+    /// The errors of [`Ledger::thaw`](crate::ledger::Ledger::thaw).
+    pub async fn thaw(&self, request: &ThawRequest) -> Result<FreezeEvent, Error> {
+        Ok(self.ledger.thaw(&self.signed(request)).await?)
+    }
+
+    /// Returns the freezes that were not thawed.
+    ///
+    /// # Cancellation
+    /// Changes nothing; may be dropped at any time.
+    ///
+    /// # Errors
+    /// The errors of [`Ledger::freezes`](crate::ledger::Ledger::freezes).
+    pub async fn freezes(&self) -> Result<Vec<Freeze>, Error> {
+        Ok(self.ledger.freezes().await?)
+    }
+
+    /// Streams all changes of the freezes, newest first.
+    ///
+    /// Yields the errors of [`Ledger::freeze_history`](crate::ledger::Ledger::freeze_history).
+    #[must_use]
+    pub fn freeze_history(&self) -> BoxStream<'_, Result<FreezeEvent, Error>> {
+        self.ledger.freeze_history().err_into().boxed()
+    }
+
+    /// Puts all tags on a version back, and yanks it, in one transaction.
+    ///
+    /// # Cancellation
+    /// Dropped, it has happened as a whole, or not at all, or happens yet: see [`Client`].
+    ///
+    /// # Errors
+    /// The errors of [`Ledger::recall`](crate::ledger::Ledger::recall).
+    pub async fn recall(&self, request: &RecallRequest) -> Result<Recalled, Error> {
+        Ok(self.ledger.recall(&self.signed(request)).await?)
+    }
+
+    /// Returns the outcome that [`recall`](Self::recall) would have now.
+    ///
+    /// # Cancellation
+    /// Changes nothing; may be dropped at any time.
+    ///
+    /// # Errors
+    /// The errors of [`Ledger::preview_recall`](crate::ledger::Ledger::preview_recall).
+    pub async fn preview_recall(&self, request: &RecallRequest) -> Result<Recalled, Error> {
+        Ok(self.ledger.preview_recall(&self.signed(request)).await?)
     }
 
     /// Yanks, unyanks, deletes or labels a version.

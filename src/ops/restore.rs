@@ -12,8 +12,8 @@ use crate::model::{
 };
 use futures_util::TryStreamExt;
 
-/// The most items of a plan's transaction. One more is left for an idempotency key.
-const MOST_ITEMS: usize = 99;
+/// The most items of a plan's transaction. Two more are left: for an idempotency key, and for the check of the freezes.
+const MOST_ITEMS: usize = 98;
 
 /// A request for plans that restore the tags of a time.
 #[derive(Debug, Clone)]

@@ -4,7 +4,7 @@ use super::{client::Client, error::Error};
 use crate::{
     fault::FaultKind,
     ledger::{self, PackageQuery, Refused},
-    model::{Moment, PackageName, PackageStatus, TagName, Timestamp},
+    model::{Freeze, Moment, PackageName, PackageStatus, TagName, Timestamp},
 };
 use futures_util::{
     StreamExt, TryStreamExt,
@@ -89,6 +89,7 @@ impl Client {
                 Some(moment) => Some(self.ledger.time_of(moment).await?),
                 None => None,
             };
+            let freezes = if at.is_none() { in_force(self.ledger.freezes().await?) } else { Vec::new() };
             let names = self.ledger.packages(&PackageQuery::new().prefix(prefix)).try_chunks(BATCH);
             let read = names.map(move |names| {
                 let tags = tags.clone();
@@ -102,7 +103,9 @@ impl Client {
                     Ok(stream::iter(statuses.into_iter().map(Ok::<_, ledger::Error>)))
                 }
             });
-            Ok::<_, ledger::Error>(read.buffered(BATCHES).try_flatten())
+            Ok::<_, ledger::Error>(
+                read.buffered(BATCHES).try_flatten().map_ok(move |it| it.frozen_by(&freezes)),
+            )
         };
         stream::once(begin).try_flatten().err_into().boxed()
     }
@@ -125,6 +128,24 @@ impl Client {
         let read: Vec<_> = stream::iter(each).buffered(JOBS).try_collect().await?;
         Ok(read.into_iter().flatten().collect())
     }
+}
+
+impl Status {
+    /// Adds those of the freezes that hold for the package.
+    fn frozen_by(mut self, freezes: &[Freeze]) -> Self {
+        if let Self::Package(status) = &mut self {
+            let of_it = freezes.iter().filter(|freeze| freeze.prefix.selects(&status.package));
+            status.freezes = of_it.cloned().collect();
+        }
+        self
+    }
+}
+
+/// Returns the freezes that have not ended by themselves.
+fn in_force(mut freezes: Vec<Freeze>) -> Vec<Freeze> {
+    let now = Timestamp::now();
+    freezes.retain(|freeze| freeze.until.is_none_or(|until| now < until));
+    freezes
 }
 
 /// Returns true if an error concerns one package, and may leave others readable.

@@ -58,8 +58,10 @@ impl Transaction {
             self.actions.push(action);
             return;
         };
-        let before = std::mem::replace(&mut existing.condition, Condition::Always);
-        existing.condition = before.and(action.condition);
+        if existing.condition != action.condition {
+            let before = std::mem::replace(&mut existing.condition, Condition::Always);
+            existing.condition = before.and(action.condition);
+        }
         match (&existing.change, action.change) {
             (_, Change::Check) => {}
             (Change::Check, change) => existing.change = change,

@@ -74,19 +74,19 @@ variable "source_policy_documents" {
   default     = {}
 
   validation {
-    condition     = alltrue([for role in keys(var.source_policy_documents) : contains(["reader", "publisher", "promoter", "collector", "auditor", "administrator"], role)])
-    error_message = "The roles are reader, publisher, promoter, collector, auditor and administrator."
+    condition     = alltrue([for role in keys(var.source_policy_documents) : contains(["reader", "publisher", "promoter", "freezer", "collector", "auditor", "administrator"], role)])
+    error_message = "The roles are reader, publisher, promoter, freezer, collector, auditor and administrator."
   }
 }
 
 variable "policies" {
   description = "Roles whose document becomes a managed policy."
   type        = set(string)
-  default     = ["reader", "publisher", "promoter", "collector", "auditor", "administrator"]
+  default     = ["reader", "publisher", "promoter", "freezer", "collector", "auditor", "administrator"]
 
   validation {
-    condition     = alltrue([for role in var.policies : contains(["reader", "publisher", "promoter", "collector", "auditor", "administrator"], role)])
-    error_message = "The roles are reader, publisher, promoter, collector, auditor and administrator."
+    condition     = alltrue([for role in var.policies : contains(["reader", "publisher", "promoter", "freezer", "collector", "auditor", "administrator"], role)])
+    error_message = "The roles are reader, publisher, promoter, freezer, collector, auditor and administrator."
   }
 }
 
@@ -104,8 +104,8 @@ variable "roles" {
   default = {}
 
   validation {
-    condition     = alltrue([for role in keys(var.roles) : contains(["reader", "publisher", "promoter", "collector", "auditor", "administrator"], role)])
-    error_message = "The roles are reader, publisher, promoter, collector, auditor and administrator."
+    condition     = alltrue([for role in keys(var.roles) : contains(["reader", "publisher", "promoter", "freezer", "collector", "auditor", "administrator"], role)])
+    error_message = "The roles are reader, publisher, promoter, freezer, collector, auditor and administrator."
   }
 
   validation {

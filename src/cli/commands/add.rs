@@ -50,6 +50,9 @@ pub(in crate::cli) struct Args {
     /// Transfer this many parts of a large file at once, 1 to 64 [default: adaptive, up to 32]
     #[arg(short, long, value_name = "N", value_parser = jobs)]
     jobs: Option<NonZeroUsize>,
+    /// Move the tags in spite of a freeze that is not strict, for this reason, which is recorded
+    #[arg(long, value_name = "WHY", requires = "tags")]
+    emergency: Option<Message>,
     #[command(flatten)]
     change: Change,
 }
@@ -72,6 +75,7 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
         expect_latest,
         confirm,
         overriding,
+        emergency,
         jobs,
         change,
     } = args;
@@ -86,8 +90,17 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
         Some(actor) => client.with_late_actor(actor),
         None => client,
     };
-    let request =
-        AddRequest { package, author, labels, tags, if_changed, expect_latest, confirm, overriding };
+    let request = AddRequest {
+        package,
+        author,
+        labels,
+        tags,
+        if_changed,
+        expect_latest,
+        confirm,
+        overriding,
+        emergency,
+    };
     let input = if stdin { AddInput::stream(std::io::stdin()) } else { AddInput::file(file) };
     let input = match filename {
         Some(filename) => input.filename(filename),

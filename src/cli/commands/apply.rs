@@ -9,7 +9,7 @@ use crate::{
         render::{self, plain},
     },
     ledger::ApplyRequest,
-    model::Plan,
+    model::{Message, Plan},
 };
 use std::{
     io::Read,
@@ -29,6 +29,9 @@ pub(in crate::cli) struct Args {
     /// Undo the plan, if every tag in it is still where a single apply put it
     #[arg(long)]
     undo: bool,
+    /// Move the tags in spite of a freeze that is not strict, for this reason, which is recorded
+    #[arg(long, value_name = "WHY", conflicts_with = "undo")]
+    emergency: Option<Message>,
     #[command(flatten)]
     change: Change,
 }
@@ -47,15 +50,16 @@ or "none"), require, override and confirm work like the options of `tag`.
 
 A plan has at most 25 packages, and at most 100 items in its transaction: 1
 for each package, 2 for each move, 1 more for a move to anything but another
-tag or null, 1 more for an override of a move to a tag or latest, and 1 for
---key. So a plan can move one tag in each of 25 packages; with --key in 24, or
-in 25 if one of them is moved to another tag. --undo counts each move as 3."#;
+tag or null, 1 more for an override of a move to a tag or latest, 1 for --key,
+and 1 for freezes. So a plan can move one tag in each of 24 packages; in 25 if
+one of them is moved to another tag, and with --key if two are. --undo counts
+each move as 3, and does not count freezes."#;
 
 /// The largest accepted plan, in bytes; no valid plan is larger.
 const LARGEST: u64 = 1 << 20;
 
 pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result<(), Failure> {
-    let Args { plan: path, dry_run, undo, change } = args;
+    let Args { plan: path, dry_run, undo, emergency, change } = args;
     let plan: Plan = read(&path)?
         .parse()
         .map_err(|invalid| Failure::new(Kind::Invalid, format!("reading {}: {invalid}", the_plan(&path))))
@@ -64,7 +68,7 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
     let doing = format!("{} {}", if undo { "undoing" } else { "applying" }, the_plan(&path));
     let client = context.ledger().await?;
     let author = context.author(Change { message, ..change }).await?;
-    let request = ApplyRequest { plan, undo, author };
+    let request = ApplyRequest { plan, undo, emergency, author };
     let moved = if dry_run { client.preview(&request).await } else { client.apply(&request).await };
     for moved in moved.map_err(context.failed(&doing))? {
         if context.output.json {

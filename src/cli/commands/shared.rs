@@ -11,7 +11,10 @@ use crate::{
     },
     fault::FaultKind,
     ledger::{self, ChangeRequest},
-    model::{Labels, Moment, PackageName, ReleaseChange, State, TagMove, TagName, Version},
+    model::{
+        FreezeEvent, FreezeKind, Labels, Moment, PackageName, PackagePrefix, ReleaseChange, State, TagMove,
+        TagName, Version,
+    },
     ops::{self, CopyReport, OnPackage, PackageCopied, VersionQuery},
 };
 
@@ -117,6 +120,17 @@ pub(super) async fn change(
         }
         _ => context.output.line(format!("{version}: {} -> {}", changed.previous, changed.release.state)),
     }
+}
+
+/// Prints a change of the freezes.
+pub(super) fn show_freeze(event: &FreezeEvent, context: &mut Context<'_>) -> Result<(), Failure> {
+    if context.output.json {
+        return context.output.object(&json::FreezeLine::of(event));
+    }
+    let pattern = event.prefix.as_ref().map(PackagePrefix::pattern).unwrap_or_default();
+    let state = if event.kind == FreezeKind::Thaw { "thawed" } else { "frozen" };
+    let until = event.until.map_or_else(String::new, |until| format!(" until {until}"));
+    context.output.line(format!("{pattern}: {state}{until}"))
 }
 
 /// Prints a move of a tag.

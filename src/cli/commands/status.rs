@@ -8,7 +8,7 @@ use crate::{
         json,
         tables::{self, StatusTable},
     },
-    model::{Invalid, Moment, PackageStatus, Plan, TagName},
+    model::{Invalid, Moment, PackageStatus, Plan, TagName, Timestamp},
     ops::{Client, RestoreRequest, Status, StatusQuery},
 };
 use futures_util::TryStreamExt;
@@ -141,6 +141,7 @@ async fn print_plans(
             }
         }
     }
+    note_freezes(client, &plans, context).await?;
     let removed = plans.iter().flat_map(Plan::moves).filter(|it| it.to.is_none()).count();
     if plans.is_empty() {
         context.notices.note("there is nothing to restore: the tags are where they were");
@@ -153,6 +154,23 @@ async fn print_plans(
     if plans.len() > 1 {
         let count = plans.len();
         context.notices.note(&format!("{count} plans: each is atomic by itself, all together are not"));
+    }
+    Ok(())
+}
+
+/// Notes the freezes that would refuse a plan, so that nobody meets them only when it is applied.
+async fn note_freezes(client: &Client, plans: &[Plan], context: &mut Context<'_>) -> Result<(), Failure> {
+    if plans.is_empty() {
+        return Ok(());
+    }
+    let freezes = client.freezes().await.map_err(context.failed("reading the freezes"))?;
+    let now = Timestamp::now();
+    let forward = || plans.iter().flat_map(Plan::moves).filter(|it| it.to.is_some());
+    for freeze in freezes.iter().filter(|freeze| freeze.until.is_none_or(|until| now < until)) {
+        if forward().any(|it| freeze.prefix.selects(&it.package)) {
+            let how = if freeze.strict { "until it is thawed" } else { "without --emergency" };
+            context.notices.note(&format!("`apply` will be refused {how}: {freeze}"));
+        }
     }
     Ok(())
 }

@@ -30,18 +30,21 @@ pub(in crate::cli) struct Args {
     /// Confirm the move by repeating the tag's name, as `protect --confirm` requires
     #[arg(long, value_name = "TAG")]
     confirm: Option<TagName>,
+    /// Move the tag in spite of a freeze that is not strict, for this reason, which is recorded
+    #[arg(long, value_name = "WHY")]
+    emergency: Option<Message>,
     #[command(flatten)]
     change: Change,
 }
 
 pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result<(), Failure> {
-    let Args { package, spec, tag, expect, require, overriding, confirm, change } = args;
+    let Args { package, spec, tag, expect, require, overriding, confirm, emergency, change } = args;
     let confirm = super::shared::confirmed(&tag, confirm.as_ref())?;
     let client = context.ledger().await?;
     let author = context.author(change).await?;
     let doing = format!("moving the tag {tag} of {package} to {spec}");
     let overrides = overriding.is_some();
-    let request = TagRequest { package, spec, tag, expect, require, overriding, confirm, author };
+    let request = TagRequest { package, spec, tag, expect, require, overriding, confirm, emergency, author };
     let moved = client.tag(&request).await.map_err(context.failed(&doing))?;
     if overrides && moved.overridden.is_none() {
         context.notices.note("no standing gate was closed, so nothing was overridden");

@@ -26,6 +26,9 @@ pub(in crate::cli) struct EventLine<'a> {
     #[serde(rename = "override", skip_serializing_if = "Option::is_none")]
     overridden: Option<&'a Override>,
     message: Option<&'a str>,
+    /// The reason of the emergency, for a move that passed a freeze.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    emergency: Option<&'a str>,
     /// The log that `rev` counts in.
     log: &'static str,
     rev: u64,
@@ -47,6 +50,7 @@ impl<'a> EventLine<'a> {
             no_override: event.no_override,
             overridden: event.overridden.as_ref(),
             message: event.message.as_ref().map(AsRef::as_ref),
+            emergency: event.emergency.as_ref().map(AsRef::as_ref),
             log: if event.kind.is_of_tags() { "tags" } else { "releases" },
             rev: event.rev,
             at: event.at.to_string(),

@@ -20,6 +20,9 @@ pub(in crate::cli) struct StatusLine<'a> {
     latest: Option<Version>,
     behind: Option<u64>,
     protection: Option<Protection>,
+    /// True if a freeze holds for the package; not for the past.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    frozen: bool,
     /// For `--at` only: the present position of the tag, and the present state of the version.
     #[serde(skip_serializing_if = "Option::is_none")]
     now: Option<NowFields>,
@@ -45,6 +48,7 @@ impl<'a> StatusLine<'a> {
             latest: status.latest.filter(|_| !is_past),
             behind: tag.version.filter(|_| !is_past).map(|version| status.behind(version)),
             protection: tag.protection,
+            frozen: !status.freezes.is_empty(),
             now: tag.now.as_ref().map(|now| NowFields { version: now.version, state: now.state }),
         }
     }
@@ -61,6 +65,7 @@ impl<'a> StatusLine<'a> {
             latest: status.latest,
             behind: None,
             protection: None,
+            frozen: !status.freezes.is_empty(),
             now: None,
         }
     }

@@ -50,7 +50,7 @@ impl StatusTable {
             if on { seconds(tag.since) } else { "-".to_owned() },
             if on { escaped(tag.by.as_str()) } else { "-".to_owned() },
         ];
-        self.line(cells, &marks(tag).join(", "))
+        self.line(cells, &marks(status, tag).join(", "))
     }
 
     /// Returns the row of a tag that is on no version.
@@ -93,8 +93,9 @@ fn shown(version: Option<Version>) -> String {
 
 /// The marks of a row: everything that stands in the way of a move, or has changed since. A new kind of obstacle of a
 /// move gets its mark here, and its field in [`StatusLine`](crate::cli::json::StatusLine).
-fn marks(tag: &TagStatus) -> Vec<String> {
+fn marks(status: &PackageStatus, tag: &TagStatus) -> Vec<String> {
     let mut marks = Vec::new();
+    marks.extend((!status.freezes.is_empty()).then(|| "frozen".to_owned()));
     marks.extend(tag.protection.map(|protection| protection.to_string()));
     if let Some(now) = &tag.now {
         let state = now.state.filter(|state| *state != State::Active);

@@ -87,7 +87,7 @@ impl Addition<'_> {
         Ok(blob.filter(|blob| seen.fits(&key, &keepable(blob))))
     }
 
-    /// Checks that all these tags may be moved to a version: first the gates of all, then each protection.
+    /// Checks that all these tags may be moved to a version: first the freezes and gates of all, then each protection.
     fn allow<'s>(
         &'s self,
         tags: &[&'s TagName],
@@ -97,11 +97,11 @@ impl Addition<'_> {
     ) -> Result<Lookup<Vec<Allowed<'s>>>, Error> {
         let package = &self.request.package;
         let (mut passed, mut missing) = (Vec::new(), BTreeSet::new());
+        let [overriding, emergency] = [&self.request.overriding, &self.request.emergency].map(Option::as_ref);
         for tag in tags {
             let before: Option<TagItem> = seen.get(&schema::tag_key(package, tag))?;
-            let overriding = self.request.overriding.as_ref();
             let before = before.as_ref();
-            let forward = Forward { package, tag, before, candidate, require: &[], overriding };
+            let forward = Forward { package, tag, before, candidate, require: &[], overriding, emergency };
             match forward.pass(seen, context)? {
                 Lookup::Ready(one) => passed.push(one),
                 Lookup::Missing(keys) => missing.extend(keys),
@@ -250,8 +250,8 @@ impl Addition<'_> {
 impl Operation for Addition<'_> {
     type Outcome = Outcome;
 
-    fn package(&self) -> &PackageName {
-        &self.request.package
+    fn package(&self) -> Option<&PackageName> {
+        Some(&self.request.package)
     }
 
     fn request_text(&self) -> String {
@@ -353,6 +353,7 @@ pub(in crate::ledger) fn reads(request: &AddRequest) -> Vec<Key> {
     keys.extend(key_read(&request.author, &log));
     if !request.tags.is_empty() {
         keys.push(schema::head_key(&schema::tags(package)));
+        keys.push(schema::replica_of(package));
         keys.extend(tags(request).into_iter().map(|tag| schema::tag_key(package, tag)));
     }
     keys

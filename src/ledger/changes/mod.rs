@@ -2,6 +2,8 @@
 
 pub(super) mod add;
 mod adding;
+pub(super) mod freezing;
+mod replicating;
 pub(super) mod tagging;
 pub(super) mod tags;
 pub(super) mod version;

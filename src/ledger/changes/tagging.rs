@@ -41,7 +41,7 @@ pub(in crate::ledger) struct Unreadable {
 
 impl Unreadable {
     /// Returns the error of a change of a version that depends on the tag.
-    pub(super) fn error(&self, package: &PackageName, version: Version) -> Error {
+    pub(in crate::ledger) fn error(&self, package: &PackageName, version: Version) -> Error {
         let Self { tag, key, why } = self;
         Error::Damaged {
             what: format!("the ledger's item {key}"),

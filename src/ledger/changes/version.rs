@@ -50,7 +50,7 @@ pub(in crate::ledger) enum Outcome {
 }
 
 impl Changing<'_> {
-    fn version_key(&self) -> Key {
+    pub(in crate::ledger) fn version_key(&self) -> Key {
         schema::version_key(&self.request.package, self.request.version.get())
     }
 
@@ -59,12 +59,12 @@ impl Changing<'_> {
         matches!(self.request.change, ReleaseChange::Yank | ReleaseChange::Delete)
     }
 
-    fn tag_head(&self) -> Key {
+    pub(in crate::ledger) fn tag_head(&self) -> Key {
         schema::head_key(&schema::tags(&self.request.package))
     }
 
     /// Returns the version after the change; `None` if nothing changes.
-    fn apply(&self, before: &VersionItem) -> Result<Option<VersionItem>, Error> {
+    pub(in crate::ledger) fn apply(&self, before: &VersionItem) -> Result<Option<VersionItem>, Error> {
         let (package, version) = (self.request.package.clone(), self.request.version);
         let mut item = before.clone();
         match (&self.request.change, before.state) {
@@ -101,7 +101,7 @@ impl Changing<'_> {
     }
 
     /// Returns `latest` after the change, or the keys that must be read to know.
-    fn latest(
+    pub(in crate::ledger) fn latest(
         &self,
         head: &Head,
         item: &VersionItem,
@@ -165,12 +165,13 @@ impl Changing<'_> {
         Ok(Some(Action { key, condition, change }))
     }
 
-    /// Returns the entry of the change, and the head after it.
-    fn entry(
+    /// Returns the entry of the change, and the head after it. `moves` are the entries of the tags that it puts back.
+    pub(in crate::ledger) fn entry(
         &self,
         head: &Head,
         was: State,
         latest: Option<(Version, BlobFields)>,
+        moves: PlanEntries,
         context: &Context<'_>,
     ) -> (Action, Action) {
         let package = &self.request.package;
@@ -187,6 +188,7 @@ impl Changing<'_> {
             version: Some(self.request.version),
             was: Some(was),
             labels,
+            moves,
             who: context.author.who(),
             when,
             message: context.author.message.clone(),
@@ -210,8 +212,8 @@ impl Changing<'_> {
 impl Operation for Changing<'_> {
     type Outcome = Outcome;
 
-    fn package(&self) -> &PackageName {
-        &self.request.package
+    fn package(&self) -> Option<&PackageName> {
+        Some(&self.request.package)
     }
 
     fn request_text(&self) -> String {
@@ -298,7 +300,7 @@ impl Operation for Changing<'_> {
             Lookup::Ready(latest) => latest,
             Lookup::Missing(keys) => return Ok(Step::Read(keys)),
         };
-        let (entry, new_head) = self.entry(&head, before.state, latest, context);
+        let (entry, new_head) = self.entry(&head, before.state, latest, PlanEntries::new(), context);
         let slot = entry.key.clone();
         let mut set = json!({ "state": item.state });
         if !item.more_labels.is_empty() {

@@ -2,7 +2,7 @@
 
 use super::{
     idempotency::{decide, recall},
-    operation::{Context, Operation, OutcomeRef, Step},
+    operation::{Context, Operation, OutcomeRef, Step, subject},
     pending::Pending,
 };
 use crate::{
@@ -23,7 +23,7 @@ pub(in crate::ledger) struct Commit<'a, O> {
 }
 
 /// The reason why an attempt did not conclude the operation.
-pub(super) enum AttemptError {
+pub(in crate::ledger) enum AttemptError {
     /// Another writer was first; `carried` is true if the refusal returned what the next attempt needs.
     Lost {
         carried: bool,
@@ -93,7 +93,12 @@ impl<O: Operation> Commit<'_, O> {
     }
 
     pub(in crate::ledger) fn context(&self) -> Context<'_> {
-        Context { op: self.op, author: self.author, now: self.ledger.now() }
+        Context {
+            op: self.op,
+            author: self.author,
+            now: self.ledger.now(),
+            replica: self.operation.package().map(schema::replica_of),
+        }
     }
 
     pub(super) async fn decide(&self, snapshot: &mut Snapshot) -> Result<Step<O::Outcome>, Error> {
@@ -159,10 +164,10 @@ impl<O: Operation> Commit<'_, O> {
         keys
     }
 
-    pub(super) fn unknown(&self, slot: u64, why: AttemptError) -> Error {
+    pub(in crate::ledger) fn unknown(&self, slot: u64, why: AttemptError) -> Error {
         let key =
             self.author.key.clone().unwrap_or_else(|| IdempotencyKey::Resume { op: self.op.clone(), slot });
-        let doing = format!("finding out the outcome of a change of {}", self.operation.package());
+        let doing = format!("finding out the outcome of a change of {}", subject(self.operation));
         let source = match why {
             AttemptError::Fault(fault) => fault,
             AttemptError::Lost { .. } => Fault::new(FaultKind::Contended, doing, why.to_string()),

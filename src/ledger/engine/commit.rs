@@ -8,7 +8,7 @@
 use super::{
     attempt::{AttemptError, Commit},
     idempotency::decide,
-    operation::{Operation, Proposal, Step},
+    operation::{Operation, Proposal, Step, subject},
     pending::{Pending, carries},
 };
 use crate::{
@@ -98,11 +98,11 @@ const MAX_READS: usize = 5;
 
 impl<O: Operation> Commit<'_, O> {
     /// Commits the operation, or returns why it can't be. `seen` holds the items that were read for it already, if any.
-    #[instrument(name = "commit", level = "debug", skip_all, fields(package = %self.operation.package()))]
+    #[instrument(name = "commit", level = "debug", skip_all, fields(package = %subject(self.operation)))]
     pub(in crate::ledger) async fn run(&self, seen: Option<Snapshot>) -> Result<O::Outcome, Error> {
         let retry_policy = self.ledger.retry_policy();
         let Some(_guard) = retry_policy.cancellation().begin_commit() else { return Err(Error::Interrupted) };
-        let (heartbeat, doing) = (Heartbeat::new(), format!("changing {}", self.operation.package()));
+        let (heartbeat, doing) = (Heartbeat::new(), format!("changing {}", subject(self.operation)));
         let mut next = seen.map_or(Next::Read, Next::Plan);
         if let Some(IdempotencyKey::Resume { slot, .. }) = self.author.key {
             // The attempt of another process must be settled before there is another.
@@ -139,7 +139,10 @@ impl<O: Operation> Commit<'_, O> {
     }
 
     fn contention(&self) -> Error {
-        Conflict::Contention(self.operation.package().clone()).into()
+        match self.operation.package() {
+            Some(package) => Conflict::Contention(package.clone()).into(),
+            None => Conflict::FreezeContention.into(),
+        }
     }
 
     async fn attempt(&self, progress: &mut Progress<O::Outcome>) -> Result<O::Outcome, AttemptError> {

@@ -4,12 +4,12 @@ use crate::{
     ledger::{
         Author, Error, TableLedger,
         schema::{
-            self, Head, ReleaseEvent, ReleaseEventKind, START, TagEvent, TagHead, after, chained, encode,
-            live, stamp, still_at,
+            self, Head, PlanEntries, ReleaseEvent, ReleaseEventKind, START, TagEvent, TagHead, after,
+            chained, encode, live, stamp, still_at,
         },
         snapshot::{Snapshot, coverage::Sealed},
     },
-    model::{Labels, OpId},
+    model::{Actor, Labels, OpId, Timestamp},
     table::{Action, Change, Condition, Item, Transaction},
 };
 
@@ -35,18 +35,7 @@ impl TableLedger {
             let head: Option<Head> = seen.get(&key)?;
             let rev = head.as_ref().map_or(0, |head| head.rev);
             let when = after(self.now().at, head.as_ref().map(|head| head.when));
-            let event = ReleaseEvent {
-                kind: ReleaseEventKind::Fence,
-                version: None,
-                was: None,
-                labels: Labels::default(),
-                who,
-                when,
-                message: None,
-                op,
-                rev: rev + 1,
-                chain: String::new(),
-            };
+            let event = release_fence(who, when, op, rev + 1);
             let previous = head.as_ref().map_or(START, |head| &head.chain);
             let entry_key = schema::fence_key(log, rev + 1);
             let (entry, chain) = chained(previous, &entry_key, encode(&event));
@@ -64,12 +53,31 @@ impl TableLedger {
             let entry_key = schema::fence_key(log, rev + 1);
             let (entry, chain) = chained(previous, &entry_key, encode(&event));
             let mut rest = head.map(|head| head.rest).unwrap_or_default();
-            live::carry(&mut rest, rev, rev + 1);
+            if log != schema::FREEZES {
+                live::carry(&mut rest, rev, rev + 1);
+            }
             (rev, encode(&TagHead { rev: rev + 1, chain, when, rest }), entry_key, entry)
         };
         let mut fence = Transaction::new(OpId::from(self.retry_policy().random()).to_string());
         fence.push(Action { key, condition: still_at(rev), change: Change::Put(head) });
         fence.push(Action { key: entry_key, condition: Condition::Absent, change: Change::Put(entry) });
         Sealed::or_stop(seen.seal(fence))
+    }
+}
+
+/// Returns the entry of a fence in a log of releases, without its place in the chain.
+fn release_fence(who: Actor, when: Timestamp, op: OpId, rev: u64) -> ReleaseEvent {
+    ReleaseEvent {
+        kind: ReleaseEventKind::Fence,
+        version: None,
+        was: None,
+        labels: Labels::default(),
+        moves: PlanEntries::new(),
+        who,
+        when,
+        message: None,
+        op,
+        rev,
+        chain: String::new(),
     }
 }

@@ -31,7 +31,7 @@ impl TableLedger {
     /// Records in each tag head that is about to be put the live tags after the change. If the head that was seen does
     /// not record them, reads them if `read`. Never fails: without the record, readers read all tags.
     pub(super) async fn record_live_tags(&self, actions: &mut [Action], seen: &Snapshot, read: bool) {
-        let is_head = |key: &Key| key.sk == "H" && !schema::is_releases(&key.pk);
+        let is_head = |key: &Key| key.sk == "H" && key.pk.starts_with("T#");
         for at in 0..actions.len() {
             let key = actions[at].key.clone();
             let Change::Put(head) = &actions[at].change else { continue };

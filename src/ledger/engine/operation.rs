@@ -13,6 +13,8 @@ pub(in crate::ledger) struct Context<'a> {
     pub op: &'a OpId,
     pub author: &'a Author,
     pub now: Now,
+    /// The replica of the freezes that the operation checks.
+    pub replica: Option<Key>,
 }
 
 /// The next step of an operation, given what was read.
@@ -61,11 +63,17 @@ pub(in crate::ledger) struct OutcomeRef {
     pub moves: PlanEntries,
 }
 
+/// Returns the subject of an operation for messages.
+pub(in crate::ledger) fn subject(operation: &impl Operation) -> String {
+    operation.package().map_or_else(|| "the freezes".to_owned(), ToString::to_string)
+}
+
 /// A change of one package, as the protocol sees it.
 pub(in crate::ledger) trait Operation: Sync {
     type Outcome: Clone + Send;
 
-    fn package(&self) -> &PackageName;
+    /// Returns the package that messages name; `None` for a change of the freezes.
+    fn package(&self) -> Option<&PackageName>;
 
     /// Returns the request as text, to detect an idempotency key that is used for another one.
     fn request_text(&self) -> String;

@@ -2,7 +2,7 @@
 
 use super::{
     attempt::{AttemptError, Commit},
-    operation::{Operation, OutcomeRef},
+    operation::{Operation, OutcomeRef, subject},
     pending::{Pending, carries},
 };
 use crate::{
@@ -41,7 +41,7 @@ impl<O: Operation> Commit<'_, O> {
     /// Finds out the outcome of an attempt: `Some` if it landed; `None` if it is certain that it did not and will not.
     /// Has its own time limit, and only an abort ends it early.
     pub(super) async fn settle(&self, pending: &Pending) -> Result<Option<O::Outcome>, AttemptError> {
-        let doing = format!("finding out the outcome of a change of {}", self.operation.package());
+        let doing = format!("finding out the outcome of a change of {}", subject(self.operation));
         let retry_policy = self.ledger.retry_policy().for_settlement(SETTLING);
         let pending = std::slice::from_ref(pending);
         let settle = retry_policy.run(&doing, || self.settle_once(pending));

@@ -2,8 +2,8 @@
 
 use super::uncertain::UncertainTime;
 use crate::model::{
-    Actor, Address, Expectation, Gate, GateCheck, PackageName, Protection, State, TagKind, TagName,
-    Timestamp, Version,
+    Actor, Address, Expectation, Freeze, Gate, GateCheck, PackageName, PackagePrefix, Protection, State,
+    TagKind, TagName, Timestamp, Version,
 };
 
 /// An object that does not exist.
@@ -89,6 +89,9 @@ pub enum NotFound {
         /// The last revision of the log.
         last: String,
     },
+    /// No freeze has exactly this prefix.
+    #[error("{} is not frozen", _0.pattern())]
+    Freeze(PackagePrefix),
     /// The package has versions, but none that is active.
     #[error("{0} has no active version, so it has no latest")]
     Latest(PackageName),
@@ -157,6 +160,9 @@ pub enum Conflict {
     /// Other writers won every race until the deadline.
     #[error("other writers kept changing {0} until the deadline")]
     Contention(PackageName),
+    /// Other changes won every race against a change of the freezes until the deadline.
+    #[error("other changes kept meeting the change of the freezes until the deadline")]
+    FreezeContention,
 }
 
 /// A request that the ledger's rules forbid.
@@ -225,6 +231,30 @@ pub enum Refused {
         /// The protection.
         protection: Protection,
     },
+    /// The tags of the package are frozen: they move no further.
+    #[error("{package} {tag}: {}", each(freezes))]
+    Frozen {
+        /// The package.
+        package: PackageName,
+        /// The tag.
+        tag: TagName,
+        /// The freezes, each with its author and reason.
+        freezes: Vec<Freeze>,
+    },
+    /// The packages are frozen already, with another end or strictness.
+    #[error("{0}")]
+    AlreadyFrozen(Box<Freeze>),
+    /// The end of a freeze is not later than now.
+    #[error("a freeze until {until} would have ended already: it is {now}")]
+    PastUntil {
+        /// The end.
+        until: Timestamp,
+        /// The present time.
+        now: Timestamp,
+    },
+    /// There are as many freezes as a ledger can have.
+    #[error("there are {0} freezes, and no more are allowed")]
+    TooManyFreezes(usize),
     /// The tag can't be rolled back.
     #[error("{package} {tag} can't be rolled back{}", unfit(*to))]
     Rollback {
@@ -236,6 +266,16 @@ pub enum Refused {
         to: Option<(Version, State)>,
         /// The nearest earlier version that the tag can be rolled back to, if there is one.
         nearest: Option<Version>,
+    },
+    /// A tag on a version that is to be recalled was on no other version that is active.
+    #[error("{package} {tag} can't go back from {version}: it was on no other version that is active")]
+    NowhereToGo {
+        /// The package.
+        package: PackageName,
+        /// The tag.
+        tag: TagName,
+        /// The version.
+        version: Version,
     },
     /// The version does not pass a gate.
     #[error("{package} {version} does not pass {}{}", shut(failed), if *no_override { format!("; {tag} allows no override") } else { String::new() })]
@@ -312,6 +352,10 @@ impl From<GateCheck> for GateFailure {
         let GateCheck { gate, standing, found, .. } = check;
         Self { gate, found, standing }
     }
+}
+
+fn each(freezes: &[Freeze]) -> String {
+    freezes.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 fn shut(failed: &[GateFailure]) -> String {

@@ -12,6 +12,7 @@ mod examine;
 mod facts;
 mod fenced;
 mod findings;
+mod freezes;
 mod gather;
 mod package;
 mod records;
@@ -58,7 +59,7 @@ impl TableLedger {
         let mut counts = Counted::default();
         let mut examined = BTreeSet::new();
         let (mut after, mut size): (Option<Key>, _) = (None, PageSize::first());
-        let mut damaged = false;
+        let (mut damaged, mut freezes_read) = (false, false);
         let mut watch = |violation: Violation| {
             let of_a_log = matches!(
                 violation.rule,
@@ -77,16 +78,7 @@ impl TableLedger {
                 match key.pk.split_at_checked(2) {
                     Some(("P#" | "T#", name)) if !examined.contains(name) => {
                         examined.insert(name.to_owned());
-                        match name.parse::<PackageName>() {
-                            Ok(name) => {
-                                self.audit_and_fence(&name, repair, on_violation, on_progress).await?;
-                            }
-                            Err(error) => on_violation(Violation::new(
-                                key.to_string(),
-                                Invariant::Form,
-                                error.to_string(),
-                            )),
-                        }
+                        self.audit_name(key, name, repair, on_violation, on_progress).await?;
                     }
                     Some(("P#" | "T#", _)) => {}
                     Some(("B#", _)) if count::is_blob(key, item) => {}
@@ -98,6 +90,11 @@ impl TableLedger {
                         ));
                     }
                     Some(("D#", _)) => listed.push(key.clone()),
+                    _ if freezes::is_of_freezes(key) => {
+                        if !std::mem::replace(&mut freezes_read, true) {
+                            self.audit_freezes(repair, on_violation, on_progress).await?;
+                        }
+                    }
                     _ if *key == schema::meta_key() => {}
                     _ => on_violation(Violation::new(key.to_string(), Invariant::Newer, UNKNOWN_ITEM)),
                 }
@@ -114,6 +111,24 @@ impl TableLedger {
         self.audit_counts(&counts, repair, !damaged, on_violation, on_progress).await?;
         audit_report.blobs = counts.into_blobs();
         Ok(audit_report)
+    }
+
+    /// Audits the package with this name, at which an item was found.
+    async fn audit_name(
+        &self,
+        key: &Key,
+        name: &str,
+        repair: bool,
+        on_violation: OnViolation<'_>,
+        on_progress: OnProgress<'_>,
+    ) -> Result<(), Error> {
+        match name.parse::<PackageName>() {
+            Ok(name) => self.audit_and_fence(&name, repair, on_violation, on_progress).await,
+            Err(error) => {
+                on_violation(Violation::new(key.to_string(), Invariant::Form, error.to_string()));
+                Ok(())
+            }
+        }
     }
 
     /// Checks that this release may change the ledger, and that the table is not a copy, such as a restored one.

@@ -5,7 +5,7 @@ use crate::{
     ledger::{
         CheckReport, CheckRequest, Error, Refused, TableLedger,
         error::no_version,
-        schema::{self, TagItem, VersionItem, gated::Gated},
+        schema::{self, FREEZES, TagItem, VersionItem, gated::Gated},
         snapshot::{Lookup, Snapshot},
     },
     model::{Gate, GateCheck, PackageName, Protection, State, TagGates, Version},
@@ -25,7 +25,8 @@ impl TableLedger {
         let (version, _) = self.read_position(package, spec).await?;
         let (version_key, tag_key) =
             (schema::version_key(package, version.get()), schema::tag_key(package, tag));
-        let mut seen = self.read(vec![version_key.clone(), tag_key.clone()]).await?;
+        let keys = vec![version_key.clone(), tag_key.clone(), schema::head_key(FREEZES)];
+        let mut seen = self.read(keys).await?;
         let item: Option<VersionItem> = seen.get(&version_key)?;
         let state = item.ok_or_else(|| no_version(package, version, None))?.state;
         if state != State::Active {
@@ -33,6 +34,10 @@ impl TableLedger {
         }
         let before: Option<TagItem> = seen.get(&tag_key)?;
         let in_place = before.as_ref().is_some_and(|before| before.version == Some(version));
+        let freezes = if in_place { Vec::new() } else { self.frozen(package, &seen)? };
+        if !freezes.is_empty() {
+            return Err(Refused::Frozen { package: package.clone(), tag: tag.clone(), freezes }.into());
+        }
         let protection = before.as_ref().and_then(|before| before.protection);
         let is_fixed = before.as_ref().is_some_and(|before| before.version.is_some());
         match protection {

@@ -185,6 +185,7 @@ pub(super) fn addition(item: VersionItem, package: &PackageName) -> Event {
         at: item.when,
         by: item.who,
         message: item.message,
+        emergency: None,
     }
 }
 
@@ -211,6 +212,7 @@ pub(super) fn release_event(event: ReleaseEvent, package: &PackageName) -> Event
         at: event.when,
         by: event.who,
         message: event.message,
+        emergency: None,
     }
 }
 
@@ -238,5 +240,6 @@ pub(super) fn tag_event(event: TagEvent, package: &PackageName) -> Event {
         at: event.when,
         by: event.who,
         message: event.message,
+        emergency: event.emergency,
     }
 }

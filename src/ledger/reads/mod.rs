@@ -4,6 +4,7 @@ mod checks;
 mod entries;
 mod events;
 mod explain;
+pub(super) mod freezes;
 pub(super) mod gates;
 mod history;
 mod lookup;

@@ -38,7 +38,8 @@ pub(super) struct Heads {
 impl Heads {
     /// Returns a status without tags.
     pub fn status(&self) -> PackageStatus {
-        PackageStatus { package: self.package.clone(), latest: self.latest, tags: Vec::new() }
+        let (package, latest) = (self.package.clone(), self.latest);
+        PackageStatus { package, latest, tags: Vec::new(), freezes: Vec::new() }
     }
 
     /// Returns the live tags among these; `None` if the head does not name them.

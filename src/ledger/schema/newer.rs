@@ -11,7 +11,7 @@ use crate::{
     ledger::{Error, Refused},
     table::{Condition, Item, Key},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// The attribute that names the releases that an item needs.
 const NEEDS: &str = "needs";
@@ -19,8 +19,34 @@ const NEEDS: &str = "needs";
 /// The "release" that may write a ledger while an import of it is unfinished: none, so that every release refuses.
 pub(in crate::ledger) const UNFINISHED_IMPORT: &str = "import";
 
-/// This release.
-const THIS: &str = env!("CARGO_PKG_VERSION");
+/// The release that this program counts as: the one that it becomes.
+const THIS: &str = "0.2.0";
+
+/// The oldest release that obeys freezes.
+const FREEZES: &str = "0.2.0";
+
+/// The schema number of a ledger that was ever frozen. It stops the releases that ignore `needs`.
+const FREEZES_SCHEMA: u64 = 2;
+
+/// Returns true if only releases that obey freezes may change the ledger with this item `M`.
+pub(in crate::ledger) fn knows_freezes(meta: &Item) -> bool {
+    let write = meta.get(NEEDS).and_then(|needs| needs.get("write")).and_then(Value::as_str);
+    let schema = meta.get("schema").and_then(Value::as_u64);
+    write.and_then(number) >= number(FREEZES) && schema >= Some(FREEZES_SCHEMA)
+}
+
+/// Makes an item `M` refuse the changes of all releases that do not obey freezes. They may still read.
+pub(in crate::ledger) fn require_freezes(schema: &mut u64, rest: &mut Item) {
+    *schema = FREEZES_SCHEMA.max(*schema);
+    let needs = rest.entry(NEEDS).or_insert_with(|| json!({}));
+    if let Value::Object(needs) = needs {
+        let least = |needs: &Item, purpose: &str| needs.get(purpose).and_then(Value::as_str).and_then(number);
+        if least(needs, "write") < number(FREEZES) {
+            needs.insert("write".to_owned(), FREEZES.into());
+        }
+        needs.entry("read").or_insert_with(|| "0.1.0".into());
+    }
+}
 
 /// Returns the release that `needs` names for a purpose, if this release is older or can't parse it.
 pub(in crate::ledger) fn least(item: &Item, purpose: &str) -> Option<String> {
@@ -61,6 +87,7 @@ fn item_name(key: &Key) -> String {
         (Some(("P#", package)), "H") => format!("the package {package}"),
         (Some(("T#", package)), "H") => format!("the tags of the package {package}"),
         _ if key.pk == "M" => "the ledger".to_owned(),
+        (None, "H") if key.pk == "F" => "the freezes of the ledger".to_owned(),
         _ => format!("the ledger's item {key}"),
     }
 }
@@ -90,7 +117,6 @@ pub(in crate::ledger) fn still_needs(item: Option<&Item>) -> Condition {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn a_release_is_compared_by_its_numbers() {

@@ -2,6 +2,7 @@
 //!
 //! The items are read leniently, since this is shown only: what is missing or unknown is left out.
 
+use super::freezes::FREEZES;
 use crate::table::{Action, Change, Item, Note, Transaction};
 use serde_json::Value;
 
@@ -38,6 +39,11 @@ fn summary(changes: &[String], actions: usize) -> String {
 /// Returns what an entry of a log says, and its item; `None` for other items.
 fn entry(action: &Action) -> Option<(String, &Item)> {
     let Change::Put(item) = &action.change else { return None };
+    if action.key.pk == FREEZES {
+        let prefix = text(item, "prefix").map(|prefix| format!(" {prefix}*")).unwrap_or_default();
+        let is_entry = action.key.sk.starts_with("E#");
+        return is_entry.then(|| Some((format!("{}{prefix}", text(item, "kind")?), item)))?;
+    }
     let (log, package) = action.key.pk.split_once('#')?;
     let (kind, _) = action.key.sk.split_once('#')?;
     let says = match (log, kind) {
@@ -71,6 +77,7 @@ fn other(action: &Action) -> Option<String> {
         return (action.change == Change::Delete).then(|| format!("remove {}", action.key));
     };
     Some(match (action.key.pk.split_once('#'), text(item, "state")) {
+        (Some((FREEZES, replica)), _) => format!("bring the freezes to replica {replica}"),
         (None, _) if action.key.pk == "M" => "identify the ledger".to_owned(),
         (Some(("B", sha256)), Some("condemned")) => format!("condemn the blob {sha256}"),
         (Some(("B", sha256)), Some("kept")) => format!("keep the blob {sha256}"),
@@ -142,6 +149,9 @@ mod tests {
                 "tag a t: none -> 1 (override)",
             ),
             (put("T#a", "E#1", json!({"kind": "fence"})), "fence a"),
+            (put("F", "E#1", json!({"kind": "freeze", "prefix": "web/"})), "freeze web/*"),
+            (put("F", "E#2", json!({"kind": "thaw", "prefix": ""})), "thaw *"),
+            (put("F#07", "F", json!({"rev": 2})), "bring the freezes to replica 07"),
             (put("M", "M", json!({"schema": 1})), "identify the ledger"),
             (put("B#aa", "B", json!({"state": "condemned"})), "condemn the blob aa"),
             (put("X", "Y", json!({})), "set X/Y"),

@@ -116,6 +116,9 @@ pub(in crate::ledger) struct ReleaseEvent {
     /// The requested labels.
     #[serde(default, skip_serializing_if = "Labels::is_empty")]
     pub labels: Labels,
+    /// The entries of the tags that a recall has put back, in the yank that is part of it.
+    #[serde(default, skip_serializing_if = "PlanEntries::is_empty")]
+    pub moves: PlanEntries,
     pub who: Actor,
     #[serde(deserialize_with = "time")]
     pub when: Timestamp,

@@ -88,6 +88,9 @@ pub(in crate::ledger) struct TagEvent {
     /// The standing gates that a move passed over.
     #[serde(default, rename = "override", skip_serializing_if = "Option::is_none")]
     pub overridden: Option<Override>,
+    /// The reason of the emergency, in a move that passed a freeze.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub emergency: Option<Message>,
     /// The highest version that the tag was on so far; 0 for none. Absent if that is not known, and in a fence.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "number_if_any")]
     pub top: Option<u64>,
@@ -163,6 +166,7 @@ impl TagEvent {
             gates: Gates::default(),
             no_override: false,
             overridden: None,
+            emergency: None,
             top: None,
             moves: PlanEntries::new(),
             led_by: PlanEntries::new(),

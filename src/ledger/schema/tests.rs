@@ -250,13 +250,27 @@ proptest! {
     ) {
         let (who, when, message, op, rev, chain) = at;
         round_trips(&ReleaseEvent {
-            kind: ReleaseEventKind::Fence, version, was, labels, who: who.clone(), when, message: message.clone(), op: op.clone(), rev,
-            chain: chain.clone(),
+            kind: ReleaseEventKind::Fence, version, was, labels, moves: moves.clone(), who: who.clone(), when, message: message.clone(),
+            op: op.clone(), rev, chain: chain.clone(),
         });
         round_trips(&TagEvent {
-            kind, tag, previous, version, back, protection, gates, no_override, overridden, top, led_by: moves.clone(),
-            moves, who, when, clock, message, op, rev, chain,
+            kind, tag, previous, version, back, protection, gates, no_override, overridden, top, emergency: message.clone(),
+            led_by: moves.clone(), moves, who, when, clock, message, op, rev, chain,
         });
+    }
+
+    #[test]
+    fn freezes_round_trip(at in entry(), strict: bool, until in clock()) {
+        let (who, when, message, op, rev, chain) = at;
+        let entry = FreezeEntry {
+            kind: crate::model::FreezeKind::Freeze, prefix: Some("a/".parse().unwrap()), strict, until, who, when,
+            clock: until, message, op, rev, chain: chain.clone(),
+        };
+        round_trips(&entry);
+        let fields = FreezeFields { rest: rest(&rev), ..entry.to_fields() };
+        let freezes: InForce = [("a/*".to_owned(), fields)].into();
+        round_trips(&FreezeReplica { rev, freezes: freezes.clone() });
+        round_trips(&FreezeHead { rev, chain, when, freezes, rest: rest(&rev) });
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use crate::{
     conformance::ledger::{
+        freezing::{freezing, thawing},
         plans::{applying, moving},
         rollback::rolling_back,
     },
@@ -16,7 +17,10 @@ use async_trait::async_trait;
 use futures_util::TryStreamExt;
 use sacker::{
     fault::Fault,
-    ledger::{ChangeRequest, CheckRequest, Ledger, PackageQuery, ProtectRequest, TableLedger, TagRequest},
+    ledger::{
+        ChangeRequest, CheckRequest, Ledger, PackageQuery, ProtectRequest, RecallRequest, TableLedger,
+        TagRequest,
+    },
     model::{Created, Labels, Moment, Protection, ReleaseChange, Timestamp},
     ops::{Client, Fsck, StatusQuery, VersionQuery, Wait, Watch, WatchScope},
     table::{Change, Item, Key, Page, Query, Table, TransactError, Transaction},
@@ -90,8 +94,8 @@ impl Table for Witness {
     }
 }
 
-/// Runs a command that adds a version or changes a tag.
-async fn publish_or_promote(ledger: &dyn Ledger, command: &str) {
+/// Runs a command that adds a version or changes a tag. What it needs is done by `direct`.
+async fn publish_or_promote(ledger: &dyn Ledger, direct: &dyn Ledger, command: &str) {
     match command {
         "add" => {
             for content in ["one", "two", "one"] {
@@ -121,9 +125,9 @@ async fn publish_or_promote(ledger: &dyn Ledger, command: &str) {
         }
         "untag" => drop(ledger.untag(&untagging("app", "live")).await.unwrap()),
         "rollback" => {
-            ledger.tag(&tagging("app", "1", "live")).await.unwrap();
+            direct.tag(&tagging("app", "1", "live")).await.unwrap();
             ledger.rollback(&rolling_back("app", "live")).await.unwrap();
-            ledger.tag(&tagging("app", "1", "live")).await.unwrap();
+            direct.tag(&tagging("app", "1", "live")).await.unwrap();
             let to = rolling_back("app", "live").to(version(2));
             ledger.rollback(&to).await.unwrap();
         }
@@ -135,6 +139,10 @@ async fn publish_or_promote(ledger: &dyn Ledger, command: &str) {
             ]);
             ledger.apply(&applying(&plan)).await.unwrap();
             ledger.apply(&applying(&plan).undo(true)).await.unwrap();
+        }
+        "freeze, thaw" => {
+            ledger.freeze(&freezing("app")).await.unwrap();
+            ledger.thaw(&thawing("app")).await.unwrap();
         }
         "protect, unprotect" => {
             for protection in [Some(Protection::Confirm), None] {
@@ -170,6 +178,10 @@ async fn asked(site: &Site, command: &str) -> Asked {
             let request = gates.into_iter().fold(request, CheckRequest::require);
             ledger.check(&request).await.unwrap();
         }
+        "freeze --list" => {
+            ledger.freezes().await.unwrap();
+            ledger.freeze_history().try_collect::<Vec<_>>().await.unwrap();
+        }
         "tags" => drop(ledger.tags(&of("app")).await.unwrap()),
         "list -l" => {
             let query = PackageQuery::default();
@@ -177,13 +189,17 @@ async fn asked(site: &Site, command: &str) -> Asked {
         }
         "history" => drop(ledger.history(&of("app"), None).try_collect::<Vec<_>>().await.unwrap()),
         "wait" => {
-            let (package, spec) = (of("app"), of("live"));
-            let wait = Wait::new(package, spec);
-            client.wait(&wait).await.unwrap();
+            client.wait(&Wait::new(of("app"), of("live"))).await.unwrap();
         }
         "label" => {
-            let labels = Labels::parse(["a=b"]).unwrap();
-            ledger.change(&change(ReleaseChange::Label(labels))).await.unwrap();
+            let labelled = change(ReleaseChange::Label(Labels::parse(["a=b"]).unwrap()));
+            ledger.change(&labelled).await.unwrap();
+        }
+        "recall" => {
+            ledger.tag(&tagging("app", "1", "live")).await.unwrap();
+            ledger.tag(&tagging("app", "2", "live")).await.unwrap();
+            witness.asked.lock().unwrap().clear();
+            ledger.recall(&RecallRequest::new(of("app"), version(2)).author(author(None))).await.unwrap();
         }
         "yank, unyank" => {
             ledger.change(&change(ReleaseChange::Yank)).await.unwrap();
@@ -205,7 +221,7 @@ async fn asked(site: &Site, command: &str) -> Asked {
             client.copy_from(&self::site("").await.client(), false, &mut |_| ()).await.map(|_| ()).unwrap();
         }
         "status" | "changes" | "find" | "watch" | "watch --prefix" => look(&client, command).await,
-        other => publish_or_promote(&*ledger, other).await,
+        other => publish_or_promote(&*ledger, &*site.ledger(), other).await,
     }
     witness.asked.lock().unwrap().clone()
 }
@@ -294,11 +310,14 @@ async fn the_actions_of_dynamodb_are_those_that_are_documented() {
         "status",
         "changes",
         "find",
+        "freeze, thaw",
+        "freeze --list",
         "history",
         "wait",
         "watch",
         "watch --prefix",
         "label",
+        "recall",
         "yank, unyank",
         "delete",
         "gc",

@@ -40,6 +40,8 @@ fn the_help_lists_every_command() {
     1|   untag        Remove a tag; succeeds if it is removed already
     1|   rollback     Move a tag back to its previous version; repeat it to go further
     1|                back
+    1|   recall       Move every tag on a version back and yank the version, in one
+    1|                transaction
     1|   apply        Move tags of many packages in one transaction: all or none
     1|   history      List the changes of a package, or of one of its tags, newest
     1|                first
@@ -51,6 +53,9 @@ fn the_help_lists_every_command() {
     1|                changes nothing
     1|   protect      Protect a tag from accidental moves, or keep gates with it
     1|   unprotect    Remove the protection of a tag
+    1|   freeze       Stop the tags of packages from moving forward, until they are
+    1|                thawed
+    1|   thaw         End a freeze, so that tags move forward again
     1|   yank         Withdraw a version from latest; it can still be downloaded by its
     1|                number
     1|   unyank       Reverse a yank: the version can be tagged, and be latest, again
@@ -149,8 +154,8 @@ fn the_help_explains_every_exit_code_and_the_environment() {
     1|     4  not_found: no such package, version or tag
     1|     5  conflict: an expectation failed, the key was used for another change, or
     1|        contention lasted past the deadline; nothing was changed
-    1|     6  refused: the tag is protected, a gate is closed, or the version is
-    1|        yanked, deleted or tagged
+    1|     6  refused: the tag is protected or frozen, a gate is closed, or the
+    1|        version is yanked, deleted or tagged
     1|     7  unavailable: the back end was unreachable or throttling past the
     1|        deadline; nothing was changed
     1|     8  integrity: a blob or the ledger is damaged
@@ -231,6 +236,8 @@ fn each_command_has_its_help() {
     1|                                 were closed
     1|   -j, --jobs <N>                Transfer this many parts of a large file at
     1|                                 once, 1 to 64 [default: adaptive, up to 32]
+    1|       --emergency <WHY>         Move the tags in spite of a freeze that is not
+    1|                                 strict, for this reason, which is recorded
     1|       --key <KEY>               Idempotency key: repeating the change with the
     1|                                 same key changes nothing and prints the first
     1|                                 outcome

@@ -25,6 +25,7 @@ mod history;
 mod hosts;
 mod identity;
 mod importers;
+mod incident;
 mod list;
 mod lost_answers;
 mod network;

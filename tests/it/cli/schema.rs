@@ -43,7 +43,7 @@ fn objects(output: &[u8]) -> Vec<Value> {
 }
 
 /// Commands in an order in which each has output, with the schema of that output.
-const COMMANDS: [(&str, &[&str]); 71] = [
+const COMMANDS: [(&str, &[&str]); 81] = [
     ("init", &["init"]),
     ("init", &["init"]),
     ("version", &["add", "app", "one", "--label", "commit=1f3", "-m", "first", "--key", "k"]),
@@ -87,6 +87,14 @@ const COMMANDS: [(&str, &[&str]); 71] = [
     ("tag", &["apply", "plan", "--undo"]),
     ("download", &["download", "app", "live"]),
     ("download", &["download", "app", "live"]),
+    ("freeze", &["freeze", "-m", "incident", "--until", "2h"]),
+    ("freeze", &["freeze", "--prefix", "web", "-m", "incident", "--strict"]),
+    ("freeze", &["freeze", "--list"]),
+    ("status", &["status", "--tag", "live"]),
+    ("freeze", &["freeze", "--history"]),
+    ("freeze", &["thaw", "--prefix", "web"]),
+    ("tag", &["tag", "app", "3", "canary", "--emergency", "the fix"]),
+    ("freeze", &["thaw", "-m", "over"]),
     ("version", &["label", "app", "2", "tests=failed"]),
     ("version", &["yank", "app", "2", "-m", "it leaks"]),
     ("version", &["unyank", "app", "2"]),
@@ -107,6 +115,8 @@ const COMMANDS: [(&str, &[&str]); 71] = [
     ("version", &["find", "--label", "commit=1f3"]),
     ("watch", &["watch", "app", "--after-rev", "t0,r0", "--once"]),
     ("watch", &["watch", "app", "live", "--after-rev", "0", "--once"]),
+    ("recall", &["recall", "app", "3", "-n", "--untag"]),
+    ("recall", &["recall", "app", "3", "--untag"]),
     ("head", &["audit"]),
     ("head", &["audit", "verify", "heads"]),
     ("export", &["export", "--blobs", "blobs"]),
@@ -234,7 +244,7 @@ fn what_is_printed_is_as_described() {
 /// The schemas are strict: otherwise the test above would find nothing.
 #[test]
 fn the_descriptions_are_strict() {
-    const OPTIONAL: [(&str, &str); 19] = [
+    const OPTIONAL: [(&str, &str); 22] = [
         ("copied", "numbering"),
         ("version", "rev"),
         ("version", "new"),
@@ -246,9 +256,12 @@ fn the_descriptions_are_strict() {
         ("event", "gates"),
         ("event", "no_override"),
         ("event", "override"),
+        ("event", "emergency"),
         ("watch", "gates"),
         ("watch", "no_override"),
         ("watch", "override"),
+        ("watch", "emergency"),
+        ("status", "frozen"),
         ("status", "now"),
         ("plan", "message"),
         ("init", "adopted"),

@@ -3,6 +3,7 @@
 //! To rewrite the page's tables with what is measured now: set `SACKER_WRITE_CAPACITY`, and read the difference.
 
 mod dead;
+mod freezes;
 mod meter;
 mod weight;
 
@@ -107,6 +108,12 @@ async fn what_each_command_costs() {
     gates(&mut m);
     m.sandbox.ok(&["unprotect", "app", "live"]);
     m.costs("`untag app canary`", &["untag", "app", "canary"]);
+    m.costs("`freeze --prefix x -m WHY`, the first", &["freeze", "--prefix", "x", "-m", "why"]);
+    m.costs("`thaw --prefix x`", &["thaw", "--prefix", "x"]);
+    m.costs("`freeze --list`", &["freeze", "--list"]);
+    m.sandbox.ok(&["add", "bad", "one", "--tag", "live", "--tag", "canary"]);
+    m.sandbox.ok(&["add", "bad", "two", "--tag", "live", "--tag", "canary"]);
+    m.costs("`recall bad 2`, two tags", &["recall", "bad", "2"]);
     m.costs("`info app 2`", &["info", "app", "2"]);
     m.costs("`info app live`", &["info", "app", "live"]);
     m.costs("`tags app`", &["tags", "app"]);
@@ -119,14 +126,14 @@ async fn what_each_command_costs() {
     m.costs("`unyank app 3`", &["unyank", "app", "3"]);
     m.costs("`label app 3 tested=yes`", &["label", "app", "3", "tested=yes"]);
     m.costs("`delete app 3`", &["delete", "app", "3"]);
-    m.add((0..25).map(|number| format!("plan-{number:02}")), 8).await;
+    m.add((0..24).map(|number| format!("plan-{number:02}")), 8).await;
     let moves = |version: &str| {
         let one = |number| json!({ "package": format!("plan-{number:02}"), "tag": "live", "to": version });
-        json!({ "moves": (0..25).map(one).collect::<Vec<_>>() }).to_string()
+        json!({ "moves": (0..24).map(one).collect::<Vec<_>>() }).to_string()
     };
     m.sandbox.write("plan.json", moves("latest"));
-    m.costs("`apply`, 25 packages", &["apply", "plan.json"]);
-    m.costs("`apply --undo`, 25 packages", &["apply", "plan.json", "--undo"]);
+    m.costs("`apply`, 24 packages", &["apply", "plan.json"]);
+    m.costs("`apply --undo`, 24 packages", &["apply", "plan.json", "--undo"]);
     m.add((0..50).map(|_| "many".to_owned()), 1).await;
     m.costs("`versions many`, 50 versions", &["versions", "many"]);
     m.costs("`history many`, 50 events", &["history", "many"]);
@@ -135,7 +142,7 @@ async fn what_each_command_costs() {
     m.costs("`list -l`, 50 packages", &["list", "-l"]);
     overviews(&mut m);
     m.costs("`gc`, 102 blobs", &["gc", "--min-age", "0s"]);
-    m.costs("`fsck`, 103 versions", &["fsck"]);
+    m.costs("`fsck`, 104 versions", &["fsck"]);
     lost_race(&mut m).await;
     check("costs", &m.table);
 }

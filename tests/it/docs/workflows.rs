@@ -179,11 +179,15 @@ fn watch(ledger: Make) {
     check("watch.md", ledger, webhook::prepare);
 }
 
-fn incident(ledger: Make) {
+fn status(ledger: Make) {
     check("status.md", ledger, |_| {});
 }
 
-on_each_ledger! { watch incident promote rollback release ci two_engineers }
+fn incident(ledger: Make) {
+    check("incident.md", ledger, |_| {});
+}
+
+on_each_ledger! { watch status incident promote rollback release ci two_engineers }
 
 /// Its week is made by a clock of its own, which only the embedded ledger has.
 #[test]

@@ -93,6 +93,18 @@ async fn row_security_distinguishes_publishers_and_promoters() {
     ok(&roles.run("promoter", &["rollback", "app", "live"]).await);
     denied(&roles.run("promoter", &["add", "app", "g"]).await);
     denied(&roles.run("promoter", &["yank", "app", "2"]).await);
+    let freeze = ["freeze", "--prefix", "app", "-m", "why"];
+    denied(&roles.run("freezer", &freeze).await);
+    ok(&roles.run("writer", &["freeze", "--prefix", "setup", "-m", "setup"]).await);
+    for role in ["publisher", "promoter", "reader"] {
+        denied(&roles.run(role, &freeze).await);
+    }
+    ok(&roles.run("freezer", &freeze).await);
+    denied(&roles.run("freezer", &["untag", "app", "live"]).await);
+    let frozen = roles.run("promoter", &["tag", "app", "2", "live"]).await;
+    assert!(frozen.starts_with("exit 6\n"), "{frozen}");
+    ok(&roles.run("freezer", &["thaw", "--prefix", "app"]).await);
+    ok(&roles.run("promoter", &["tag", "app", "2", "live"]).await);
     ok(&roles.run("reader", &["tags", "app"]).await);
     ok(&roles.run("writer", &["add", "app", "f", "--tag", "live"]).await);
     assert_eq!(roles.owner.ok(&["fsck", "--read-data"]), "");

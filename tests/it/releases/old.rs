@@ -49,6 +49,12 @@ fn alternate(shared: &Shared) {
     ] {
         assert_eq!(old(arguments), new(arguments), "{arguments:?}");
     }
+    // The earlier release does not obey freezes, so it may not change a ledger that was ever frozen.
+    new(&["freeze", "--prefix", "other", "-m", "why"]);
+    new(&["thaw", "--prefix", "other"]);
+    shared.run_other(self::old(), &["tag", "app", "1", "canary"]).refused(2, "");
+    shared.run_other(self::old(), &["add", "app", "one"]).refused(2, "");
+    assert_eq!(new(&["tag", "app", "1", "canary"]), "canary: none -> 1\n");
 }
 
 /// The earlier release does not know standing gates: it refuses to move such a tag, and does not ignore them.

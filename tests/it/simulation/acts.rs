@@ -5,12 +5,13 @@ mod drawing;
 use super::overview;
 use sacker::{
     ledger::{
-        self, AddRequest, ApplyRequest, Author, ChangeRequest, Conflict, ProtectRequest, RollbackRequest,
-        TagRequest, UntagRequest,
+        self, AddRequest, ApplyRequest, Author, ChangeRequest, Conflict, FreezeRequest, ProtectRequest,
+        RecallRequest, RollbackRequest, TagRequest, ThawRequest, UntagRequest,
     },
     model::{
-        Expectation, FileName, Gate, IdempotencyKey, Labels, Message, Plan, PlannedMove, Protection, Release,
-        ReleaseChange, Spec, State, TagMove, TagName,
+        Expectation, FileName, FreezeEvent, FreezeKind, Gate, IdempotencyKey, Labels, Message, PackagePrefix,
+        Plan, PlannedMove, Protection, Release, ReleaseChange, Spec, State, TagMove, TagName, Timestamp,
+        Until,
     },
     ops::{AddInput, Client, Error},
 };
@@ -33,6 +34,7 @@ pub enum Act {
         expect: Option<Expectation>,
         overriding: Option<Message>,
         confirm: bool,
+        emergency: bool,
     },
     Tag {
         spec: Spec,
@@ -41,6 +43,7 @@ pub enum Act {
         require: Vec<Gate>,
         overriding: Option<Message>,
         confirm: bool,
+        emergency: bool,
     },
     /// To the version before, or to this one.
     Rollback {
@@ -53,6 +56,7 @@ pub enum Act {
     Apply {
         moves: Vec<PlannedMove>,
         undo: bool,
+        emergency: bool,
     },
     Protect {
         tag: TagName,
@@ -66,6 +70,18 @@ pub enum Act {
         confirm: bool,
     },
     Change(u64, ReleaseChange),
+    Recall {
+        version: u64,
+        untag: bool,
+        confirm: bool,
+    },
+    /// Freezes all packages below a prefix.
+    Freeze {
+        prefix: PackagePrefix,
+        strict: bool,
+        until: Option<Timestamp>,
+    },
+    Thaw(PackagePrefix),
     /// Resolve a spec to a version and its blob.
     Read(Spec),
     /// All of a version.
@@ -83,6 +99,9 @@ pub enum Answer {
     },
     Moved(Box<TagMove>),
     Applied(Vec<TagMove>),
+    Frozen(Frozen),
+    /// The state before, and the moves.
+    Recalled(State, Vec<TagMove>),
     /// The state before, and the state after.
     Changed {
         was: State,
@@ -96,6 +115,32 @@ pub enum Answer {
     Status(Vec<String>),
     /// Refused: it is not there, not as expected, or not allowed.
     Refused,
+}
+
+/// A change of the freezes, as it is reported.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frozen {
+    pub kind: FreezeKind,
+    pub strict: bool,
+    pub until: Option<u64>,
+    pub message: Option<String>,
+    pub rev: u64,
+    pub at: u64,
+    pub by: String,
+}
+
+impl From<FreezeEvent> for Frozen {
+    fn from(event: FreezeEvent) -> Self {
+        Self {
+            kind: event.kind,
+            strict: event.strict,
+            until: event.until.map(Timestamp::as_millis),
+            message: event.message.map(|message| message.to_string()),
+            rev: event.rev,
+            at: event.at.as_millis(),
+            by: event.by.to_string(),
+        }
+    }
 }
 
 /// The end of a request.
@@ -126,10 +171,13 @@ impl Act {
             Self::Change(_, ReleaseChange::Delete) => 8,
             Self::Change(_, ReleaseChange::Label(_)) => 9,
             Self::Read(_) | Self::Info(_) | Self::Status => 10,
+            Self::Freeze { .. } => 11,
+            Self::Thaw(_) => 12,
+            Self::Recall { .. } => 13,
         }
     }
 
-    pub const KINDS: u32 = 11;
+    pub const KINDS: u32 = 14;
 
     pub fn only_reads(&self) -> bool {
         matches!(self, Self::Read(_) | Self::Info(_) | Self::Status)
@@ -151,6 +199,11 @@ impl Request {
     /// The actor of the request, as the ledger has it.
     pub fn who(&self) -> String {
         format!("request-{}@host", self.id)
+    }
+
+    /// The reason to pass a freeze, if the request gives one.
+    pub fn emergency(&self, given: bool) -> Option<Message> {
+        given.then(|| format!("emergency of {}", self.id).parse().unwrap())
     }
 
     fn author(&self) -> Author {
@@ -191,15 +244,21 @@ impl Request {
         }
     }
 
+    async fn thaw(&self, prefix: PackagePrefix, client: &Client) -> Result<Answer, Error> {
+        let request = ThawRequest::new(prefix).author(self.author());
+        Ok(Answer::Frozen(client.thaw(&request).await?.into()))
+    }
+
     async fn try_change(&self, act: Act, client: &Client, blobs: &[PathBuf]) -> Result<Answer, Error> {
         let (package, author) = (self.package.parse().unwrap(), self.author());
         Ok(match act {
-            Act::Add { blob, filename, labels, tags, if_changed, expect, overriding, confirm } => {
+            Act::Add { blob, filename, labels, tags, if_changed, expect, overriding, confirm, emergency } => {
                 let confirm = if confirm { tags.clone() } else { Vec::new() };
                 let request = AddRequest::new(package).author(author).labels(labels).tags(tags);
                 let mut request = request.if_changed(if_changed);
                 (request.expect_latest, request.confirm) = (expect, confirm);
                 request.overriding = overriding;
+                request.emergency = self.emergency(emergency);
                 let input = AddInput::file(&blobs[blob]);
                 let input = match filename {
                     Some(filename) => input.filename(filename),
@@ -208,9 +267,10 @@ impl Request {
                 let (release, new) = client.add(request, input).await?;
                 Answer::Added { version: release.version.get(), new }
             }
-            Act::Tag { spec, tag, expect, require, overriding, confirm } => {
+            Act::Tag { spec, tag, expect, require, overriding, confirm, emergency } => {
                 let mut request = TagRequest::new(package, spec, tag).confirm(confirm).author(author);
                 (request.expect, request.require, request.overriding) = (expect, require, overriding);
+                request.emergency = self.emergency(emergency);
                 Answer::Moved(Box::new(client.tag(&request).await?))
             }
             Act::Rollback { tag, to, expect, confirm } => {
@@ -218,9 +278,11 @@ impl Request {
                 (request.to, request.expect) = (to.map(|to| to.try_into().unwrap()), expect);
                 Answer::Moved(Box::new(client.rollback(&request).await?))
             }
-            Act::Apply { moves, undo } => {
+            Act::Apply { moves, undo, emergency } => {
                 let plan = Plan::new(None, moves).unwrap();
-                Answer::Applied(client.apply(&ApplyRequest::new(plan).undo(undo).author(author)).await?)
+                let mut request = ApplyRequest::new(plan).undo(undo).author(author);
+                request.emergency = self.emergency(emergency);
+                Answer::Applied(client.apply(&request).await?)
             }
             Act::Protect { tag, protection, require, no_override } => {
                 let mut request = ProtectRequest::new(package, tag, protection).author(author);
@@ -232,6 +294,22 @@ impl Request {
                 request.expect = expect;
                 Answer::Moved(Box::new(client.untag(&request).await?))
             }
+            Act::Freeze { prefix, strict, until } => {
+                let why = "x".parse().unwrap();
+                let mut request = FreezeRequest::new(prefix, why).strict(strict).author(author);
+                request.until = until.map(Until::Time);
+                Answer::Frozen(client.freeze(&request).await?.into())
+            }
+            Act::Recall { version, untag, confirm } => {
+                let mut request =
+                    RecallRequest::new(package, version.try_into().unwrap()).untag(untag).author(author);
+                if confirm {
+                    request.confirm = TAGS.map(|tag| tag.parse().unwrap()).to_vec();
+                }
+                let recalled = client.recall(&request).await?;
+                Answer::Recalled(recalled.previous, recalled.moves)
+            }
+            Act::Thaw(prefix) => self.thaw(prefix, client).await?,
             Act::Change(version, change) => {
                 let request = ChangeRequest::new(package, version.try_into().unwrap(), change);
                 let changed = client.change(&request.author(author)).await?;
@@ -246,7 +324,8 @@ fn reported(error: ledger::Error) -> Reply {
     match error {
         ledger::Error::Unknown { key, .. } => Reply::Unknown(key),
         ledger::Error::Conflict(Conflict::Key { .. }) => Reply::Wrong(format!("{error:?}")),
-        ledger::Error::Conflict(Conflict::Contention(_)) | ledger::Error::Interrupted => Reply::Failed,
+        ledger::Error::Conflict(Conflict::Contention(_) | Conflict::FreezeContention)
+        | ledger::Error::Interrupted => Reply::Failed,
         ledger::Error::Fault(fault) if fault.kind.is_transient() => Reply::Failed,
         ledger::Error::NotFound(_)
         | ledger::Error::Conflict(_)

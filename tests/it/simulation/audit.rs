@@ -69,6 +69,10 @@ impl Violations {
 /// Checks everything.
 pub async fn audit(dump: &Dump, store: &MemoryStore, contents: &BTreeMap<Digest, Bytes>) -> Violations {
     let mut violations = Violations::default();
+    if let Some(freezes) = dump.get("F") {
+        check_log(&mut violations, "F", freezes, &["E#"]);
+        check_keys(&mut violations, freezes);
+    }
     let packages: BTreeSet<&str> = dump.keys().filter_map(|pk| pk.get(2..)).collect();
     let none = BTreeMap::new();
     let mut needed: BTreeMap<(&str, u64), Vec<&Item>> = BTreeMap::new();

@@ -164,6 +164,10 @@ fn promises_hold_under_any_schedule_and_faults() {
             ("applied", |outcome| outcome.applied),
             ("undone", |outcome| outcome.undone),
             ("rolled back", |outcome| outcome.rolled_back),
+            ("freezes", |outcome| outcome.freezes),
+            ("thaws", |outcome| outcome.thaws),
+            ("emergencies", |outcome| outcome.emergencies),
+            ("recalls", |outcome| outcome.recalls),
             ("collected", |outcome| outcome.deleted),
             ("wrong clocks", |outcome| outcome.wrong_clocks),
             ("repairs", |outcome| outcome.repairs),
@@ -212,12 +216,16 @@ fn a_seed_is_the_same_run_every_time() {
 }
 
 /// All kinds of items.
-const KINDS: [&str; 11] = ["A", "B", "D", "E", "H of P", "H of T", "K of P", "K of T", "M", "V", "t"];
+const KINDS: [&str; 15] = [
+    "A", "B", "D", "E", "E of F", "F", "H of F", "H of P", "H of T", "K of F", "K of P", "K of T", "M", "V",
+    "t",
+];
 
 fn kind(pk: &str, sk: &str) -> String {
     let (partition, place) = (&pk[..1], sk.split('#').next().unwrap());
     match (partition, place) {
         ("D", _) => partition.to_owned(),
+        ("F", "E") => "E of F".to_owned(),
         (_, "H" | "K") => format!("{place} of {partition}"),
         _ => place.to_owned(),
     }

@@ -41,6 +41,10 @@ pub enum Mutant {
     NoTagCheck,
     /// A version is tagged without looking whether it was withdrawn meanwhile.
     NoActiveCheck,
+    /// A tag is moved without looking whether it was frozen meanwhile.
+    NoFreezeCheck,
+    /// A freeze does not reach all movers.
+    HalfTheReplicas,
     /// A tag is overwritten by a client that has not read it, under a head that is not checked.
     NoTagRevision,
     /// The gates that are kept with a tag are not seen.
@@ -71,7 +75,7 @@ impl Mutant {
         matches!(self, Self::NoOwnerCheck | Self::NoEpochOfOwner)
     }
 
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::NoGeneration,
         Self::UnconditionalKeep,
         Self::NoRevision,
@@ -84,6 +88,8 @@ impl Mutant {
         Self::NoKeys,
         Self::NoTagCheck,
         Self::NoActiveCheck,
+        Self::NoFreezeCheck,
+        Self::HalfTheReplicas,
         Self::NoTagRevision,
         Self::NoStandingGates,
         Self::ConflictMeansPresent,
@@ -182,6 +188,7 @@ impl Mutated {
             Mutant::NoRevision => head,
             Mutant::NoTagRevision => head && !check && action.key.pk.starts_with("T#"),
             Mutant::NoTagCheck => check && head && action.key.pk.starts_with("T#"),
+            Mutant::NoFreezeCheck => check && action.key.pk.starts_with("F#"),
             Mutant::NoActiveCheck => check && action.key.sk.starts_with("V#"),
             Mutant::NoKeys => action.key.sk.starts_with("K#"),
             Mutant::UnconditionalKeep | Mutant::NoGeneration => is_blob(&action.key),
@@ -255,6 +262,13 @@ impl Table for Mutated {
         let again = !self.sent.lock().unwrap().insert(transaction.token().to_owned());
         let mut mutated = Transaction::new(transaction.token().to_owned());
         for action in transaction.actions() {
+            let is_replica = action.change != Change::Check && action.key.pk.starts_with("F#");
+            if self.mutant == Mutant::HalfTheReplicas
+                && is_replica
+                && action.key.pk.ends_with(['1', '3', '7'])
+            {
+                continue;
+            }
             let mut action = action.clone();
             self.mutate(&mut action);
             if again && self.mutant == Mutant::NewOpOnResend {

@@ -58,6 +58,12 @@ pub struct Outcome {
     pub applied: usize,
     pub undone: usize,
     pub rolled_back: usize,
+    /// Freezes and thaws, and moves that passed a freeze.
+    pub freezes: usize,
+    pub thaws: usize,
+    pub emergencies: usize,
+    /// Recalls that moved a tag.
+    pub recalls: usize,
     /// The number of times that `fsck --repair` ended well.
     pub repairs: usize,
     /// The number of times that the ledger adopted the store.

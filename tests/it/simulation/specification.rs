@@ -1,19 +1,22 @@
 //! The ledger as its documentation describes it: which requests are refused, and what each of the others makes of every
 //! attribute of every item. Written for the simulation alone, with none of the ledger's code.
 
+mod asking;
+mod freezing;
 mod judging;
 mod making;
 mod package;
+mod recalling;
 
 use super::{
-    acts::{Act, Answer, Request},
+    acts::{Act, Answer, Frozen, Request},
     adoption::EPOCH,
     audit::{Dump, blob_sk},
     recorder::HOME,
 };
 use sacker::{
     model::{
-        Expectation, Gate, Gates, Labels, Override, PlannedMove, Protection, Release, ReleaseChange, State,
+        Expectation, Gate, Gates, Labels, Override, PackagePrefix, Protection, Release, ReleaseChange, State,
         TagKind, TagMove, TagName, Timestamp,
     },
     table::Item,
@@ -41,6 +44,13 @@ pub struct World<'a> {
     blobs: BTreeMap<(usize, u64), Blob>,
     /// For each plan that was applied, the event of each of its tags, by package and tag.
     applied: Vec<BTreeMap<(String, TagName), u64>>,
+    freezes: Log,
+    /// By pattern, as the log has them.
+    frozen: BTreeMap<String, Frozen>,
+    /// The freezes as of each rev of their log.
+    frozen_then: BTreeMap<u64, BTreeMap<String, Frozen>>,
+    /// The states of each item that movers check: the tick of its commit, and the rev of the log that it is a copy of.
+    replicas: BTreeMap<u8, Vec<(u64, u64)>>,
 }
 
 #[derive(Debug, Default)]
@@ -181,6 +191,16 @@ pub enum Change {
         steps: Vec<Step>,
         undo: bool,
     },
+    Freeze {
+        prefix: PackagePrefix,
+        strict: bool,
+        until: Option<u64>,
+    },
+    Thaw(PackagePrefix),
+    Recall {
+        version: u64,
+        steps: Vec<Step>,
+    },
 }
 
 /// The change of one tag.
@@ -199,6 +219,8 @@ pub struct Put {
     pub back: Option<u64>,
     standing: Standing,
     overridden: Option<Overridden>,
+    /// The reason of the emergency that passed a freeze.
+    emergency: Option<String>,
 }
 
 /// The point from which a request is looked at.
@@ -258,7 +280,17 @@ enum RollbackLink {
 impl<'a> World<'a> {
     pub fn new(files: &'a [File]) -> Self {
         let (dump, packages) = (Dump::new(), BTreeMap::new());
-        Self { files, dump, packages, blobs: BTreeMap::new(), applied: Vec::new() }
+        Self {
+            files,
+            dump,
+            packages,
+            blobs: BTreeMap::new(),
+            applied: Vec::new(),
+            freezes: Log::default(),
+            frozen: BTreeMap::new(),
+            frozen_then: BTreeMap::new(),
+            replicas: BTreeMap::new(),
+        }
     }
 }
 
@@ -350,50 +382,5 @@ fn release(package: &str, version: &Version) -> Release {
         tags: Vec::new(),
         rev: None,
         gates: Vec::new(),
-    }
-}
-
-/// The log that an idempotency key belongs to, and what it says that was asked for.
-fn asked(request: &Request, files: &[File]) -> (String, String) {
-    let releases = format!("P#{}", request.package);
-    let tags = format!("T#{}", request.package);
-    match &request.act {
-        Act::Add { blob, .. } => (releases, format!("add {}", files[*blob].sha256)),
-        Act::Tag { spec, tag, .. } => (tags, format!("tag {spec} {tag}")),
-        Act::Rollback { tag, to: None, .. } => (tags, format!("rollback {tag}")),
-        Act::Rollback { tag, to: Some(to), .. } => (tags, format!("rollback {tag} --to {to}")),
-        Act::Untag { tag, .. } => (tags, format!("untag {tag}")),
-        Act::Protect { tag, protection: None, require, .. } if require.is_empty() => {
-            (tags, format!("unprotect {tag}"))
-        }
-        Act::Protect { tag, protection, require, no_override } => {
-            let kind = protection.map(|protection| format!(" --{protection}")).unwrap_or_default();
-            let gates: BTreeSet<_> = require.iter().map(|gate| format!(" --require {gate}")).collect();
-            let gates: String = gates.into_iter().collect();
-            let last = if *no_override { " --no-override" } else { "" };
-            (tags, format!("protect {tag}{kind}{gates}{last}"))
-        }
-        Act::Apply { moves, undo } => {
-            let line = |it: &PlannedMove| {
-                let to = it.to.as_ref().map_or("none".to_owned(), ToString::to_string);
-                format!("{} {} {to}\n", it.package, it.tag)
-            };
-            let plan = hex::encode(Sha256::digest(moves.iter().map(line).collect::<String>()));
-            let first = moves.iter().map(|it| it.package.as_str()).min().expect("there is a move");
-            (format!("T#{first}"), format!("apply {}{plan}", if *undo { "--undo " } else { "" }))
-        }
-        Act::Change(version, change) => {
-            let what = match change {
-                ReleaseChange::Yank => format!("yank {version}"),
-                ReleaseChange::Unyank => format!("unyank {version}"),
-                ReleaseChange::Delete => format!("delete {version}"),
-                ReleaseChange::Label(labels) => {
-                    let labels = pairs(labels).into_iter().map(|(name, value)| format!(" {name}={value}"));
-                    format!("label {version}{}", labels.collect::<String>())
-                }
-            };
-            (releases, what)
-        }
-        Act::Read(_) | Act::Info(_) | Act::Status => unreachable!("what is read has no key"),
     }
 }

@@ -18,6 +18,9 @@ locals {
   directory = ["D#*"]
   all_blobs = ["B#*"]
   meta      = ["M"]
+  # The freezes: their log, and what movers check.
+  freezes  = ["F"]
+  replicas = ["F#*"]
 
   # A statement an action, with all its keys: it then allows a transaction whether DynamoDB passes the keys of each part or
   # those of all parts with that action.
@@ -25,18 +28,22 @@ locals {
   # ForAllValues is also true of a request without keys, such as a Scan; Null excludes those.
   on_keys = {
     for name, grant in {
-      ReadLedger    = { actions = local.reads, keys = concat(local.meta, local.directory, local.readable) }
-      ReadPublished = { actions = local.reads, keys = concat(local.meta, local.directory, local.all_blobs, local.readable, local.own) }
-      ReadPromoted  = { actions = local.reads, keys = concat(local.meta, local.directory, local.readable, local.own) }
+      ReadLedger    = { actions = local.reads, keys = concat(local.meta, local.directory, local.freezes, local.readable) }
+      ReadPublished = { actions = local.reads, keys = concat(local.meta, local.directory, local.freezes, var.publisher_may_tag ? local.replicas : [], local.all_blobs, local.readable, local.own) }
+      ReadPromoted  = { actions = local.reads, keys = concat(local.meta, local.directory, local.freezes, local.replicas, local.readable, local.own) }
+      ReadAudited   = { actions = local.reads, keys = concat(local.meta, local.directory, local.freezes, local.replicas, local.readable) }
       ReadBlobs     = { actions = ["GetItem", "BatchGetItem"], keys = concat(local.meta, local.all_blobs) }
 
-      PutVersions        = { actions = ["PutItem"], keys = concat(local.versions, local.directory) }
-      UpdateVersions     = { actions = ["UpdateItem"], keys = concat(local.versions, local.all_blobs) }
-      CheckTags          = { actions = ["ConditionCheckItem"], keys = local.tags }
-      PutVersionsAndTags = { actions = ["PutItem"], keys = concat(local.versions, local.directory, local.tags) }
+      PutVersions         = { actions = ["PutItem"], keys = concat(local.versions, local.directory) }
+      UpdateVersions      = { actions = ["UpdateItem"], keys = concat(local.versions, local.all_blobs) }
+      CheckTags           = { actions = ["ConditionCheckItem"], keys = local.tags }
+      CheckTagsAndFreezes = { actions = ["ConditionCheckItem"], keys = concat(local.tags, local.replicas) }
+      PutVersionsAndTags  = { actions = ["PutItem"], keys = concat(local.versions, local.directory, local.tags) }
 
       PutTags       = { actions = ["PutItem"], keys = local.tags }
-      CheckVersions = { actions = ["ConditionCheckItem"], keys = local.versions }
+      CheckVersions = { actions = ["ConditionCheckItem"], keys = concat(local.versions, local.replicas) }
+
+      PutFreezes = { actions = ["PutItem"], keys = concat(local.freezes, local.replicas) }
 
       CondemnBlobs    = { actions = ["UpdateItem"], keys = local.all_blobs }
       RepairDirectory = { actions = ["DeleteItem"], keys = local.directory }
@@ -117,10 +124,11 @@ locals {
   # Each role is complete: it needs no other policy.
   roles = {
     reader        = ["ReadLedger", "ReadObjects", "FindObjects", "Decrypt"]
-    publisher     = ["ReadPublished", var.publisher_may_tag ? "PutVersionsAndTags" : "PutVersions", "UpdateVersions", "CheckTags", "ReadObjects", "ReadOwner", "FindObjects", "StoreObjects", "EncryptAndDecrypt"]
+    publisher     = ["ReadPublished", var.publisher_may_tag ? "PutVersionsAndTags" : "PutVersions", "UpdateVersions", var.publisher_may_tag ? "CheckTagsAndFreezes" : "CheckTags", "ReadObjects", "ReadOwner", "FindObjects", "StoreObjects", "EncryptAndDecrypt"]
     promoter      = ["ReadPromoted", "PutTags", "CheckVersions", "ReadObjects", "FindObjects", "Decrypt"]
+    freezer       = ["ReadAudited", "PutFreezes", "ReadObjects", "FindObjects", "Decrypt"]
     collector     = ["ReadBlobs", "CondemnBlobs", "ReadOwner", "FindUploads", "CollectObjects", "Decrypt"]
-    auditor       = ["ReadLedger", "ScanLedger", "ReadObjects", "ReadOwner", "FindObjects", "Decrypt"]
+    auditor       = ["ReadAudited", "ScanLedger", "ReadObjects", "ReadOwner", "FindObjects", "Decrypt"]
     administrator = ["ManageTable", "RepairDirectory", "ManageBucket", "ManageObjects", "WriteOwner", "EncryptAndDecrypt"]
   }
 

@@ -74,7 +74,7 @@ variable "source_policy_documents" {
   default     = {}
 
   validation {
-    condition     = alltrue([for role in keys(var.source_policy_documents) : contains(["reader", "publisher", "promoter", "collector", "auditor", "administrator"], role)])
-    error_message = "The roles are reader, publisher, promoter, collector, auditor and administrator."
+    condition     = alltrue([for role in keys(var.source_policy_documents) : contains(["reader", "publisher", "promoter", "freezer", "collector", "auditor", "administrator"], role)])
+    error_message = "The roles are reader, publisher, promoter, freezer, collector, auditor and administrator."
   }
 }

@@ -16,9 +16,9 @@ variables {
   gitlab_oidc_provider_arn = "arn:aws:iam::111122223333:oidc-provider/gitlab.example.com"
 }
 
-run "six_policies_and_no_roles_by_default" {
+run "seven_policies_and_no_roles_by_default" {
   assert {
-    condition     = join(" ", keys(output.policy_arns)) == "administrator auditor collector promoter publisher reader"
+    condition     = join(" ", keys(output.policy_arns)) == "administrator auditor collector freezer promoter publisher reader"
     error_message = "Policies: ${join(" ", keys(output.policy_arns))}"
   }
   assert {
@@ -36,7 +36,7 @@ run "one_policy_alone" {
     policies = ["reader"]
   }
   assert {
-    condition     = join(" ", keys(output.policy_arns)) == "reader" && length(output.documents) == 6
+    condition     = join(" ", keys(output.policy_arns)) == "reader" && length(output.documents) == 7
     error_message = "Policies: ${join(" ", keys(output.policy_arns))}"
   }
 }
@@ -75,11 +75,11 @@ run "readers_of_some_packages" {
     readable_packages = ["lib/*"]
   }
   assert {
-    condition     = jsondecode(output.documents["reader"]).Statement[0].Condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"] == ["M", "D#*", "P#lib/*", "T#lib/*"]
+    condition     = jsondecode(output.documents["reader"]).Statement[0].Condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"] == ["M", "D#*", "F", "P#lib/*", "T#lib/*"]
     error_message = output.documents["reader"]
   }
   assert {
-    condition     = jsondecode(output.documents["promoter"]).Statement[0].Condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"] == ["M", "D#*", "P#lib/*", "T#lib/*", "P#app", "P#web/*", "T#app", "T#web/*"]
+    condition     = jsondecode(output.documents["promoter"]).Statement[0].Condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"] == ["M", "D#*", "F", "F#*", "P#lib/*", "T#lib/*", "P#app", "P#web/*", "T#app", "T#web/*"]
     error_message = output.documents["promoter"]
   }
 }

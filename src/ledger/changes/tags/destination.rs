@@ -31,6 +31,8 @@ pub(in crate::ledger) struct Move {
     /// The reason for passing over standing gates.
     pub overriding: Option<Message>,
     pub confirmed: bool,
+    /// The reason to pass a freeze.
+    pub emergency: Option<Message>,
 }
 
 /// The requested destination of a tag.
@@ -88,6 +90,15 @@ impl Move {
         });
         keys.extend(self.require.iter().filter_map(Gate::tag).map(|tag| schema::tag_key(package, tag)));
         keys
+    }
+
+    /// Returns true if the tag goes to a version that somebody chose. Then freezes and gates can refuse it. Back to
+    /// where it was, or off its version, responders can always move it.
+    pub(in crate::ledger) fn is_forward(&self) -> bool {
+        match self.to {
+            Destination::Spec(_) | Destination::Fixed(..) => true,
+            Destination::Off | Destination::Back | Destination::Earlier(..) => false,
+        }
     }
 
     /// Returns the target version, if the request names it.
@@ -294,7 +305,7 @@ impl Move {
 }
 
 impl Move {
-    /// Checks the gates of the move for a version. A move back passes the standing gates, and has none of its own.
+    /// Checks the freezes and the gates of the move for a version. A move back passes all of them.
     fn gates(
         &self,
         before: Option<&TagItem>,
@@ -302,11 +313,8 @@ impl Move {
         seen: &Snapshot,
         context: &Context<'_>,
     ) -> Result<Lookup<Passed>, Error> {
-        match self.to {
-            Destination::Off | Destination::Back | Destination::Earlier(..) => {
-                return Ok(Lookup::Ready(Passed::back()));
-            }
-            Destination::Spec(_) | Destination::Fixed(..) => {}
+        if !self.is_forward() {
+            return Ok(Lookup::Ready(Passed::back()));
         }
         let forward = Forward {
             package: &self.package,
@@ -315,6 +323,7 @@ impl Move {
             candidate: Candidate::Existing(version),
             require: &self.require,
             overriding: self.overriding.as_ref(),
+            emergency: self.emergency.as_ref(),
         };
         forward.pass(seen, context)
     }

@@ -1,5 +1,6 @@
-//! The gates of a move: those of the request, and those that are kept with the tag. Pure: over what was read.
+//! The freezes and gates of a move: gates of the request, and those that are kept with the tag. Pure: over what was read.
 
+use super::frozen::{self, Unfrozen};
 use crate::{
     ledger::{
         Error, GateFailure, Refused,
@@ -12,24 +13,27 @@ use crate::{
     table::{Action, Change, Condition},
 };
 
-/// The proof that the standing gates of a tag were checked for a move, or that the move need not pass them.
-#[derive(Debug)]
+/// The proof that the freezes and the standing gates of a tag were checked for a move, or that the move need not pass
+/// them.
+#[derive(Debug, Default)]
 pub(in crate::ledger) struct Passed {
     /// The standing gates that the move passes over.
     pub overridden: Option<Override>,
     /// The check that the version still lacks the labels whose gates are passed over.
     pub pin: Option<Action>,
+    /// The freezes that were checked.
+    pub unfrozen: Unfrozen,
 }
 
 impl Passed {
-    /// The proof for a change that moves a tag back or takes it off. The version that a tag goes back to passed the
-    /// gates when the tag was put on it.
+    /// The proof for a change that moves a tag back or takes it off: no freeze refuses it, so that responders can act.
+    /// The version that a tag goes back to passed the gates when the tag was put on it.
     pub(in crate::ledger) fn back() -> Self {
-        Self { overridden: None, pin: None }
+        Self::default()
     }
 }
 
-/// A move forward of a tag, whose gates are to be checked.
+/// A move forward of a tag, whose freezes and gates are to be checked.
 pub(in crate::ledger) struct Forward<'a> {
     pub package: &'a PackageName,
     pub tag: &'a TagName,
@@ -40,20 +44,29 @@ pub(in crate::ledger) struct Forward<'a> {
     pub require: &'a [Gate],
     /// The reason for passing over standing gates.
     pub overriding: Option<&'a Message>,
+    /// The reason to pass a freeze.
+    pub emergency: Option<&'a Message>,
 }
 
 impl Forward<'_> {
-    /// Checks the gates of the request, and the standing gates if the tag is not on the version already.
+    /// Checks the gates of the request; and first the freezes, and the standing gates, if the tag is not on the version
+    /// already.
     ///
     /// # Errors
-    /// [`Refused::Gates`], which names every gate that failed.
+    /// [`Refused::Frozen`], which names every freeze that refuses the move; [`Refused::Gates`], which names every gate
+    /// that failed.
     pub(in crate::ledger) fn pass(
         &self,
         seen: &Snapshot,
         context: &Context<'_>,
     ) -> Result<Lookup<Passed>, Error> {
-        let Self { package, tag, before, candidate, require, overriding } = *self;
+        let Self { package, tag, before, candidate, require, overriding, emergency } = *self;
         let version = candidate.version();
+        let unfrozen = if before.is_some_and(|before| before.version == Some(version)) {
+            Unfrozen::default()
+        } else {
+            frozen::pass(package, tag, emergency, seen, context)?
+        };
         let moved = before.filter(|before| before.version != Some(version));
         let standing = standing(package, moved)?;
         let asked = require.iter().map(|gate| (gate, false));
@@ -77,7 +90,7 @@ impl Forward<'_> {
         let gates: Gates = over.into_iter().map(|check| check.gate).collect();
         let overridden =
             overriding.filter(|_| !gates.is_empty()).map(|why| Override { why: why.clone(), gates });
-        Ok(Lookup::Ready(Passed { overridden, pin }))
+        Ok(Lookup::Ready(Passed { overridden, pin, unfrozen }))
     }
 
     /// Returns the check that the labels of an existing version are as they were read, if a gate for one that it lacks

@@ -1,6 +1,6 @@
 //! Appending entries to a package's tag log, as part of a transaction; and reading one back.
 
-use super::gates::Passed;
+use super::{frozen::Unfrozen, gates::Passed};
 use crate::{
     ledger::{
         Author, Error, Refused,
@@ -14,19 +14,23 @@ use crate::{
         },
         snapshot::{Lookup, Snapshot},
     },
-    model::{Gates, Override, PackageName, Protection, TagKind, TagMove, TagName, Timestamp, Version, Word},
+    model::{
+        Gates, Message, Override, PackageName, Protection, TagKind, TagMove, TagName, Timestamp, Version,
+        Word,
+    },
     table::{Action, Change, Condition, Item, Key},
 };
 use std::collections::BTreeSet;
 
-/// A tag that may be moved, in its present state. Only [`allow`] returns one, so no entry bypasses protection.
+/// A tag that may be moved, in its present state. Only [`allow`] returns one, so no entry bypasses protection or a
+/// freeze.
 pub(in crate::ledger) struct Allowed<'a> {
     tag: &'a TagName,
     before: Option<TagItem>,
     passed: Passed,
 }
 
-/// Checks that a tag may be moved.
+/// Checks that a tag may be moved, once its freezes and gates are passed.
 ///
 /// # Errors
 /// [`Refused::Protected`].
@@ -84,6 +88,7 @@ struct Entry<'a> {
     back: Option<u64>,
     standing: Standing,
     overridden: Option<Override>,
+    emergency: Option<Message>,
     top: Option<u64>,
 }
 
@@ -118,6 +123,8 @@ pub(in crate::ledger) struct TagLog<'a> {
     leads: PlanEntries,
     led_by: PlanEntries,
     actions: Vec<Action>,
+    /// The conditions of the moves on items of other logs.
+    checks: Vec<Action>,
 }
 
 impl<'a> TagLog<'a> {
@@ -140,6 +147,7 @@ impl<'a> TagLog<'a> {
             leads: PlanEntries::new(),
             led_by: PlanEntries::new(),
             actions: Vec::new(),
+            checks: Vec::new(),
         })
     }
 
@@ -170,8 +178,10 @@ impl<'a> TagLog<'a> {
         target: Option<(Version, BlobFields)>,
         link: RollbackLink,
     ) -> TagMove {
-        let Allowed { tag, before, passed: Passed { overridden, pin } } = allowed;
+        let Allowed { tag, before, passed: Passed { overridden, pin, unfrozen } } = allowed;
         self.actions.extend(pin);
+        let Unfrozen { check, emergency } = unfrozen;
+        self.checks.extend(check);
         let (kind, back) = match link {
             RollbackLink::Previous if target.is_some() => {
                 (TagKind::Move, before.as_ref().map(|before| before.set))
@@ -181,7 +191,7 @@ impl<'a> TagLog<'a> {
         };
         let standing = Standing::of(before.as_ref());
         let top = top_after(before.as_ref(), target.as_ref().map(|(version, _)| *version));
-        self.append(Entry { tag, before, kind, target, back, standing, overridden, top })
+        self.append(Entry { tag, before, kind, target, back, standing, overridden, emergency, top })
     }
 
     /// Changes the protection of a tag, and leaves the tag on its version.
@@ -195,11 +205,12 @@ impl<'a> TagLog<'a> {
         let target = before.as_ref().and_then(|before| before.version.zip(before.blob.clone()));
         let back = before.as_ref().and_then(|before| before.back);
         let top = top_after(before.as_ref(), None);
-        self.append(Entry { tag, before, kind, target, back, standing, overridden: None, top })
+        let (overridden, emergency) = (None, None);
+        self.append(Entry { tag, before, kind, target, back, standing, overridden, emergency, top })
     }
 
     fn append(&mut self, entry: Entry<'_>) -> TagMove {
-        let Entry { tag, before, kind, target, back, standing, overridden, top } = entry;
+        let Entry { tag, before, kind, target, back, standing, overridden, emergency, top } = entry;
         let Standing { protection, gates, no_override } = standing;
         gated::record(&mut self.rest, tag, protection);
         let author = self.context.author;
@@ -217,6 +228,7 @@ impl<'a> TagLog<'a> {
             gates,
             no_override,
             overridden,
+            emergency,
             top,
             led_by: if moves.is_empty() { self.led_by.clone() } else { PlanEntries::new() },
             moves,
@@ -258,6 +270,7 @@ impl<'a> TagLog<'a> {
             let action = Action { key, condition: still_at(self.seen_rev), change: Change::Put(head) };
             self.actions.insert(0, action);
         }
+        self.actions.append(&mut self.checks);
         self.actions
     }
 

@@ -9,6 +9,7 @@ use crate::{
     ledger::{
         Author, Error, Failed, Refused,
         engine::operation::{Context, Operation, OutcomeRef, Step},
+        schema,
         snapshot::{Lookup, Snapshot},
     },
     model::{PackageName, Sha256, TagMove, TagName},
@@ -30,10 +31,16 @@ impl Moving {
     /// [`Refused::TooLarge`].
     pub(in crate::ledger) fn plan(moves: Vec<Move>, author: Author) -> Result<Self, Error> {
         let moving = Self { moves, author };
-        let actions = moving.moves.iter().map(Move::actions).sum();
+        let frozen = usize::from(replica(&moving.moves[0].package, &moving.moves).is_some());
+        let actions = moving.moves.iter().map(Move::actions).sum::<usize>() + frozen;
         check_size(actions, &moving.moves, &moving.author, moving.reads().len())?;
         Ok(moving)
     }
+}
+
+/// Returns the replica of the freezes that moves check, if any of them goes forward.
+pub(super) fn replica(package: &PackageName, moves: &[Move]) -> Option<Key> {
+    moves.iter().any(Move::is_forward).then(|| schema::replica_of(package))
 }
 
 /// Checks that moves with these numbers of actions and reads fit in one transaction.
@@ -92,8 +99,8 @@ pub(super) fn fingerprint(moves: &[Move]) -> String {
 impl Operation for Moving {
     type Outcome = Vec<TagMove>;
 
-    fn package(&self) -> &PackageName {
-        &self.moves[0].package
+    fn package(&self) -> Option<&PackageName> {
+        Some(&self.moves[0].package)
     }
 
     fn request_text(&self) -> String {
@@ -105,7 +112,9 @@ impl Operation for Moving {
     }
 
     fn reads(&self) -> Vec<Key> {
-        reads(&packages(&self.moves), &self.author, self.moves.iter().flat_map(Move::reads))
+        let replica = replica(&self.moves[0].package, &self.moves);
+        let more = self.moves.iter().flat_map(Move::reads).chain(replica);
+        reads(&packages(&self.moves), &self.author, more)
     }
 
     fn reads_at_once(&self) -> bool {

@@ -3,6 +3,7 @@
 use super::{
     destination::{Decision, Destination, Move, Target},
     log::{TagLog, reads, recall_one, stayed},
+    moves::replica,
 };
 use crate::{
     ledger::{
@@ -34,8 +35,8 @@ impl OneMove {
 impl Operation for OneMove {
     type Outcome = TagMove;
 
-    fn package(&self) -> &PackageName {
-        &self.the_move.package
+    fn package(&self) -> Option<&PackageName> {
+        Some(&self.the_move.package)
     }
 
     fn request_text(&self) -> String {
@@ -43,11 +44,13 @@ impl Operation for OneMove {
     }
 
     fn log(&self) -> String {
-        schema::tags(self.package())
+        schema::tags(&self.the_move.package)
     }
 
     fn reads(&self) -> Vec<Key> {
-        reads(&[self.package()].into(), &self.author, self.the_move.reads().into_iter())
+        let replica = replica(&self.the_move.package, std::slice::from_ref(&self.the_move));
+        let more = self.the_move.reads().into_iter().chain(replica);
+        reads(&[&self.the_move.package].into(), &self.author, more)
     }
 
     fn reads_at_once(&self) -> bool {
@@ -55,11 +58,11 @@ impl Operation for OneMove {
     }
 
     fn slots(&self, number: u64) -> Vec<Key> {
-        vec![schema::tag_event_key(self.package(), number)]
+        vec![schema::tag_event_key(&self.the_move.package, number)]
     }
 
     fn plan(&self, seen: &Snapshot, context: &Context<'_>) -> Result<Step<TagMove>, Error> {
-        let package = self.package();
+        let package = &self.the_move.package;
         let decision = match self.the_move.decide(seen, context)? {
             Lookup::Ready(decision) => decision,
             Lookup::Missing(keys) => return Ok(Step::Read(keys)),
@@ -117,11 +120,13 @@ impl Operation for OneMove {
 impl TableLedger {
     /// Implements [`Ledger::tag`](crate::ledger::Ledger::tag).
     pub(in crate::ledger) async fn move_tag(&self, request: &TagRequest) -> Result<TagMove, Error> {
-        let TagRequest { package, spec, tag, expect, require, overriding, confirm, author } = request.clone();
+        let TagRequest { package, spec, tag, expect, require, overriding, confirm, emergency, author } =
+            request.clone();
         let moved = async {
             let to = self.destination(&package, &spec).await.map_err(|error| error.unresolved(&author))?;
             let package = package.clone();
-            let the_move = Move { package, tag, to, expect, require, overriding, confirmed: confirm };
+            let the_move =
+                Move { package, tag, to, expect, require, overriding, confirmed: confirm, emergency };
             self.move_one(the_move, &author).await
         };
         match moved.await {
@@ -134,8 +139,8 @@ impl TableLedger {
     pub(in crate::ledger) async fn take_tag_off(&self, request: &UntagRequest) -> Result<TagMove, Error> {
         let UntagRequest { package, tag, expect, confirm, author } = request.clone();
         let spec = Spec::Tag(tag.clone());
-        let (to, require, overriding) = (Destination::Off, Vec::new(), None);
-        let the_move = Move { package, tag, to, expect, require, overriding, confirmed: confirm };
+        let (to, require, overriding, emergency) = (Destination::Off, Vec::new(), None, None);
+        let the_move = Move { package, tag, to, expect, require, overriding, confirmed: confirm, emergency };
         match self.move_one(the_move, &author).await {
             Ok(moved) => Ok(moved),
             Err(error) => Err(self.explain(&request.package, &spec, error).await),
@@ -154,8 +159,9 @@ impl TableLedger {
                     Destination::Earlier(version, found.map_err(|error| error.unresolved(&author))?)
                 }
             };
-            let (package, require, overriding) = (package.clone(), Vec::new(), None);
-            let the_move = Move { package, tag, to, expect, require, overriding, confirmed: confirm };
+            let (package, require, overriding, emergency) = (package.clone(), Vec::new(), None, None);
+            let the_move =
+                Move { package, tag, to, expect, require, overriding, confirmed: confirm, emergency };
             self.move_one(the_move, &author).await
         };
         match moved.await {

@@ -59,6 +59,7 @@ impl TableLedger {
                 require: planned.require.clone(),
                 overriding: planned.overriding.clone(),
                 confirmed: planned.confirm.as_ref() == Some(&planned.tag),
+                emergency: request.emergency.clone(),
             });
         }
         Ok(moves)

@@ -55,8 +55,8 @@ fn base(protection: Option<Protection>) -> Option<Protection> {
 impl Operation for ProtectRequest {
     type Outcome = TagMove;
 
-    fn package(&self) -> &PackageName {
-        &self.package
+    fn package(&self) -> Option<&PackageName> {
+        Some(&self.package)
     }
 
     fn request_text(&self) -> String {

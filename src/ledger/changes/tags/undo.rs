@@ -148,8 +148,8 @@ fn decide<'a>(
 impl Operation for Undoing<'_> {
     type Outcome = Vec<TagMove>;
 
-    fn package(&self) -> &PackageName {
-        &self.moves[0].package
+    fn package(&self) -> Option<&PackageName> {
+        Some(&self.moves[0].package)
     }
 
     fn request_text(&self) -> String {

@@ -44,7 +44,7 @@ struct Reaching<'a, O> {
 impl<O: Operation> Operation for Reaching<'_, O> {
     type Outcome = O::Outcome;
 
-    fn package(&self) -> &PackageName {
+    fn package(&self) -> Option<&PackageName> {
         self.inner.package()
     }
 
@@ -114,6 +114,7 @@ fn adding(package: &str) -> AddRequest {
         expect_latest: None,
         confirm: Vec::new(),
         overriding: None,
+        emergency: None,
     }
 }
 
@@ -126,6 +127,7 @@ fn moving(tag: &str, to: Destination) -> Move {
         require: Vec::new(),
         overriding: None,
         confirmed: false,
+        emergency: None,
     }
 }
 
@@ -187,7 +189,12 @@ impl World {
         }
         let (author, op) = (author(None), OpId::from(7));
         let seen = Snapshot::new(keys, items, true);
-        let context = Context { op: &op, author: &author, now: self.ledger.now() };
+        let context = Context {
+            op: &op,
+            author: &author,
+            now: self.ledger.now(),
+            replica: operation.package().map(schema::replica_of),
+        };
         let Step::Commit(proposal) = decide(operation, &seen, &context).unwrap() else {
             panic!("{} changes nothing", operation.request_text())
         };
@@ -302,7 +309,7 @@ async fn moves_are_held_to_what_they_cover() {
     };
     world.holds(Moving::plan(moves(), author(None)).unwrap(), &all).await;
     let plan = r#"{"moves": [{"package": "app", "tag": "live", "to": "3"}, {"package": "app", "tag": "beta", "to": "2"}]}"#;
-    let request = ApplyRequest { plan: of(plan), undo: true, author: author(None) };
+    let request = ApplyRequest { plan: of(plan), undo: true, emergency: None, author: author(None) };
     world.holds(Undoing::new(&request, moves()).unwrap(), &[RELEASES, ELSEWHERE, NOWHERE]).await;
     let protect = ProtectRequest {
         package: of("app"),

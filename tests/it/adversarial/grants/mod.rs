@@ -31,11 +31,12 @@ const fn role(title: &'static str, name: &'static str, module: &'static str) -> 
     Role { title, name, module }
 }
 
-const ROLES: [Role; 7] = [
+const ROLES: [Role; 8] = [
     role("reader", "reader", "plain"),
     role("publisher", "publisher", "plain"),
     role("publisher with tags", "publisher", "tagging"),
     role("promoter", "promoter", "plain"),
+    role("freezer", "freezer", "plain"),
     role("collector", "collector", "plain"),
     role("auditor", "auditor", "plain"),
     role("administrator", "administrator", "plain"),

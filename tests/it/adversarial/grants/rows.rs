@@ -46,8 +46,10 @@ const fn after(name: &'static str, line: &'static str, before: &'static [&'stati
     Row { before, ..row(name, line) }
 }
 
+const FREEZABLE: [&str; 2] = ["freeze --prefix zoo -m x", "thaw --prefix zoo"];
+
 /// Each `fresh` has other bytes. The packages of publisher and promoter are `app` and `web/*`.
-pub const ROWS: [Row; 54] = [
+pub const ROWS: [Row; 58] = [
     row("list -l", "list -l"),
     row("versions", "versions app"),
     row("tags", "tags app"),
@@ -87,6 +89,11 @@ pub const ROWS: [Row; 54] = [
         ],
     ),
     after("unprotect", "unprotect app kept", &["protect app kept --confirm"]),
+    // The first freeze of a ledger also changes its identity, which the administrator does here.
+    after("freeze", "freeze --prefix zoo -m why", &FREEZABLE),
+    row("freeze --list", "freeze --list"),
+    after("thaw", "thaw --prefix zoo", &["freeze --prefix zoo -m x"]),
+    after("recall", "recall app {n}", &["add app fresh", "tag app 2 live", "tag app {n} live"]),
     row("label", "label app 1 tests=passed"),
     after("yank", "yank app 3", &["unyank app 3"]),
     after("unyank", "unyank app 3", &["yank app 3"]),

@@ -30,6 +30,10 @@ fn a_plan_is_explained() {
     1|       --undo
     1|           Undo the plan, if every tag in it is still where a single apply put it
     1|
+    1|       --emergency <WHY>
+    1|           Move the tags in spite of a freeze that is not strict, for this
+    1|           reason, which is recorded
+    1|
     1|       --key <KEY>
     1|           Idempotency key: repeating the change with the same key changes
     1|           nothing and prints the first outcome
@@ -107,8 +111,9 @@ fn the_help_of_apply_ends_with_the_form_of_a_plan() {
     1|
     1| A plan has at most 25 packages, and at most 100 items in its transaction: 1
     1| for each package, 2 for each move, 1 more for a move to anything but another
-    1| tag or null, 1 more for an override of a move to a tag or latest, and 1 for
-    1| --key. So a plan can move one tag in each of 25 packages; with --key in 24, or
-    1| in 25 if one of them is moved to another tag. --undo counts each move as 3.
+    1| tag or null, 1 more for an override of a move to a tag or latest, 1 for --key,
+    1| and 1 for freezes. So a plan can move one tag in each of 24 packages; in 25 if
+    1| one of them is moved to another tag, and with --key if two are. --undo counts
+    1| each move as 3, and does not count freezes.
     "#);
 }

@@ -10,6 +10,7 @@ pub mod changing;
 mod changing_races;
 mod concurrent;
 mod events;
+pub mod freezing;
 mod guards;
 mod history;
 mod items;
@@ -18,6 +19,7 @@ mod labels;
 mod pages;
 pub mod plans;
 mod reading;
+pub mod recalling;
 mod resuming;
 pub mod rollback;
 mod standing;
@@ -102,6 +104,16 @@ macro_rules! for_tables {
             changing::messages_of_changes_are_kept
             events::events_continue_after_any_position
             events::a_missing_entry_ends_the_events
+            freezing::a_freeze_refuses_every_move_forward
+            freezing::an_emergency_passes_and_is_recorded
+            freezing::a_freeze_ends_by_itself
+            freezing::a_repeated_freeze_gives_the_first_outcome
+            freezing::a_freeze_stops_releases_that_do_not_obey_it
+            freezing::wrong_freezes_are_found
+            freezing::a_repeat_completes_a_freeze
+            recalling::every_tag_goes_back
+            recalling::a_recall_that_is_refused_names_its_tags
+            recalling::a_repeated_recall_gives_the_first_outcome
             guards::write_once_stays
             guards::confirm_needs_the_name_again
             guards::protection_is_an_event
@@ -185,6 +197,8 @@ macro_rules! for_concurrent {
             plans::a_plan_and_single_moves_exclude_each_other
             changing_races::a_tag_and_a_yank_exclude_each_other
             changing_races::versions_yanked_at_once_leave_the_right_latest
+            freezing::no_move_lands_after_a_freeze
+            recalling::no_tag_is_on_a_recalled_version
             labels::labels_of_many_are_all_kept
             labels::one_name_takes_one_value
         }

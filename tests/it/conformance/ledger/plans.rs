@@ -245,18 +245,25 @@ pub async fn limits_are_checked_first(world: &Tables) {
     let too_many: Result<sacker::model::Plan, _> = plan_of(26, "1").parse();
     assert!(too_many.unwrap_err().to_string().contains("more than 25"));
     let error = ledger.apply(&keyed(applying(&plan_of(25, "1")), "k")).await.unwrap_err();
+    assert!(matches!(error, Error::Refused(Refused::TooLarge { needed: 102, most: 100 })), "{error:?}");
+    let error = ledger.apply(&applying(&plan_of(25, "1"))).await.unwrap_err();
     assert!(matches!(error, Error::Refused(Refused::TooLarge { needed: 101, most: 100 })), "{error:?}");
     for name in &names[..25] {
         add_many(&*ledger, name, 2).await;
     }
-    assert_eq!(ledger.apply(&applying(&plan_of(25, "1"))).await.unwrap().len(), 25);
-    assert_eq!(ledger.apply(&applying(&plan_of(25, r#""latest""#))).await.unwrap().len(), 25);
-    assert_eq!(ledger.apply(&undoing(&plan_of(25, r#""latest""#))).await.unwrap().len(), 25);
+    assert_eq!(ledger.apply(&applying(&plan_of(24, "1"))).await.unwrap().len(), 24);
+    assert_eq!(ledger.apply(&applying(&plan_of(24, r#""latest""#))).await.unwrap().len(), 24);
+    assert_eq!(ledger.apply(&undoing(&plan_of(24, r#""latest""#))).await.unwrap().len(), 24);
+    // A promotion needs no check of its version, so it makes room for the check of the freezes.
+    tag(&*ledger, "p34", "1", "live").await;
+    tag(&*ledger, "p10", "1", "canary").await;
+    let promotion = plan_of(25, "1").replacen("\"to\": 1", "\"to\": \"canary\"", 1);
+    assert_eq!(ledger.apply(&applying(&promotion)).await.unwrap().len(), 25);
     assert_eq!(ledger.apply(&keyed(applying(&plan_of(24, "2")), "k")).await.unwrap().len(), 24);
     for name in &names[..25] {
         audit(&*world.table(), name).await;
     }
-    assert_eq!(tags(&*ledger, "p10").await, "latest=2 live=2");
+    assert_eq!(tags(&*ledger, "p10").await, "latest=2 canary=1 live=2");
     assert_eq!(tags(&*ledger, "p34").await, "latest=2 live=1");
 }
 

@@ -5,8 +5,8 @@ use futures_util::{StreamExt, TryStreamExt};
 use sacker::{
     fault::{Fault, FaultKind},
     ledger::{
-        AddRequest, ApplyRequest, Author, ChangeRequest, CheckRequest, PackageQuery, ProtectRequest,
-        RollbackRequest, TableLedger, TagRequest, UntagRequest,
+        AddRequest, ApplyRequest, Author, ChangeRequest, CheckRequest, FreezeRequest, PackageQuery,
+        ProtectRequest, RecallRequest, RollbackRequest, TableLedger, TagRequest, ThawRequest, UntagRequest,
     },
     model::{Labels, Moment, Plan, Protection, ReleaseChange, Spec, TagName, Timestamp, Version},
     ops::{
@@ -20,7 +20,7 @@ use sacker::{
 use std::{io, path::Path, sync::Arc, time::Duration};
 
 /// Every operation, and the number of runs of tries that it makes at the same time.
-pub const OPERATIONS: [(&str, usize); 46] = [
+pub const OPERATIONS: [(&str, usize); 50] = [
     ("add", 2),
     ("add --tag", 2),
     ("add --if-changed", 2),
@@ -39,6 +39,10 @@ pub const OPERATIONS: [(&str, usize); 46] = [
     ("apply --undo", 1),
     ("protect", 1),
     ("unprotect", 1),
+    ("freeze", 1),
+    ("thaw", 1),
+    ("freeze --list", 1),
+    ("recall", 1),
     ("yank", 1),
     ("unyank", 1),
     ("delete", 2),
@@ -192,6 +196,7 @@ pub async fn perform(name: &str, client: &Client, dir: &Path) -> Result<(), Erro
         }
         "fsck" => client.fsck(Fsck::default(), &mut |violation| panic!("{violation:?}")).await.map(drop),
         "init" => client.init().await.map(drop),
+        "freeze" | "thaw" | "freeze --list" | "recall" => respond(name, client).await,
         other => read(other, client, dir).await,
     }
 }
@@ -222,6 +227,23 @@ async fn read(name: &str, client: &Client, dir: &Path) -> Result<(), Error> {
             client.watch(watch).try_collect::<Vec<_>>().await.map(drop)
         }
         other => move_data(other, client, dir).await,
+    }
+}
+
+/// Does an operation of an incident.
+async fn respond(name: &str, client: &Client) -> Result<(), Error> {
+    match name {
+        "freeze" => {
+            let request = FreezeRequest::new(of("li"), of("why")).author(author());
+            client.freeze(&request.message(of("why"))).await.map(drop)
+        }
+        "thaw" => client.thaw(&ThawRequest::new(of("zoo")).author(author())).await.map(drop),
+        "freeze --list" => client.freezes().await.map(drop),
+        "recall" => {
+            let request = RecallRequest::new(of("app"), version(3)).author(author());
+            client.recall(&request).await.map(drop)
+        }
+        other => panic!("there is no {other}"),
     }
 }
 
@@ -271,4 +293,6 @@ pub async fn prepare(client: &Client, dir: &Path) {
     let lib = AddRequest::new(of("lib")).author(author());
     client.add(lib, AddInput::file(dir.join("1"))).await.unwrap();
     apply(client, false).await.unwrap();
+    let frozen = FreezeRequest::new(of("zoo"), of("why")).author(author());
+    client.freeze(&frozen.message(of("why"))).await.unwrap();
 }

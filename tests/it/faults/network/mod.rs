@@ -4,6 +4,7 @@
 //! No outcome depends on time: a delay is short, and only reorders what may come in any order.
 
 mod bench;
+mod freezing;
 mod moves;
 mod single;
 mod storm;

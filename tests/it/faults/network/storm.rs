@@ -27,7 +27,7 @@ const SEEDS: u64 = 2;
 
 /// Draws fates from a seed. Bits are flipped only where a checksum detects that: elsewhere TLS protects them, and
 /// `single` tests the result.
-fn fault_schedule(seed: u64) -> impl Fn(&Message) -> Fate + Send + Sync + 'static {
+pub fn fault_schedule(seed: u64) -> impl Fn(&Message) -> Fate + Send + Sync + 'static {
     let random = Mutex::new(fastrand::Rng::with_seed(seed));
     move |request| {
         let kind = request.kind();

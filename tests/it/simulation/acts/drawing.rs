@@ -3,8 +3,8 @@
 use super::{Act, PACKAGES, TAGS, YEAR};
 use crate::simulation::network::BASE;
 use sacker::model::{
-    Expectation, Gate, Labels, Message, Moment, PlannedMove, Protection, ReleaseChange, Spec, TagName,
-    Timestamp,
+    Expectation, Gate, Labels, Message, Moment, PackagePrefix, PlannedMove, Protection, ReleaseChange, Spec,
+    TagName, Timestamp,
 };
 
 fn version_or_none(random: &mut fastrand::Rng) -> Expectation {
@@ -84,6 +84,10 @@ fn why(random: &mut fastrand::Rng) -> Option<Message> {
     random.bool().then(|| "it is urgent".parse().unwrap())
 }
 
+fn prefix(random: &mut fastrand::Rng) -> PackagePrefix {
+    random.choice(["", "app", "lib", "lib", "x", "x"]).unwrap().parse().unwrap()
+}
+
 fn plan(random: &mut fastrand::Rng) -> Vec<PlannedMove> {
     let all = PACKAGES.iter().flat_map(|package| TAGS.map(|tag| (*package, tag.parse::<TagName>().unwrap())));
     let mut moves: Vec<_> = all
@@ -125,8 +129,8 @@ fn plan(random: &mut fastrand::Rng) -> Vec<PlannedMove> {
 impl Act {
     /// `id` is of the request alone.
     pub fn draw(random: &mut fastrand::Rng, blobs: usize, id: &str) -> Self {
-        let confirm = random.u8(0..3) == 0;
-        match random.u8(0..32) {
+        let [confirm, emergency] = [(), ()].map(|()| random.u8(0..3) == 0);
+        match random.u8(0..38) {
             0..=6 => {
                 let both = random.u8(0..8) == 0;
                 let mut tags = sometimes(random, tag).into_iter().collect::<Vec<_>>();
@@ -146,20 +150,28 @@ impl Act {
                     expect,
                     overriding: why(random),
                     confirm,
+                    emergency,
                 }
             }
             7..=10 => {
                 let expect = sometimes(random, version_or_none);
                 let require = gates(random);
                 let overriding = why(random);
-                Self::Tag { spec: spec(random), tag: tag(random), expect, require, overriding, confirm }
+                let (spec, tag) = (spec(random), tag(random));
+                Self::Tag { spec, tag, expect, require, overriding, confirm, emergency }
             }
             20 | 21 => {
                 let to = sometimes(random, |random| random.u64(1..4));
                 let expect = if random.u8(0..8) == 0 { Some(version_or_none(random)) } else { None };
                 Self::Rollback { tag: tag(random), to, expect, confirm }
             }
-            22..=24 | 28.. => Self::Apply { moves: plan(random), undo: random.u8(0..3) == 0 },
+            22..=24 | 34.. => Self::Apply { moves: plan(random), undo: random.u8(0..3) == 0, emergency },
+            28 => {
+                let until = sometimes(random, |random| Timestamp::from_millis(BASE + random.u64(0..60_000)));
+                Self::Freeze { prefix: prefix(random), strict: random.u8(0..3) == 0, until }
+            }
+            29..=31 => Self::Thaw(prefix(random)),
+            32 | 33 => Self::Recall { version: random.u64(1..6), untag: random.bool(), confirm },
             25 => {
                 let how = [None, None, Some(Protection::WriteOnce), Some(Protection::Confirm)];
                 let require = if random.u8(0..8) == 0 { standing(random) } else { Vec::new() };

@@ -99,8 +99,21 @@ impl<'a> Replay<'a> {
             let (open, all) = (&self.records[*open], all.join("\n  "));
             return Err(format!("no order explains {open}\nof commits at {ticks:?} and:\n  {all}"));
         }
+        self.are_complete()?;
         first_difference(&self.world.dump, found)
             .map_or(Ok(()), |difference| Err(format!("not as specified, in the end: {difference}")))
+    }
+
+    /// Checks that all movers obeyed each change of the freezes when its maker was answered.
+    fn are_complete(&self) -> Result<(), String> {
+        for record in self.records {
+            if let End::Answered(Answer::Frozen(event)) = &record.end
+                && !self.world.is_complete(event.rev, record.ended.tick)
+            {
+                return Err(format!("answered before all movers obeyed it: {record}"));
+            }
+        }
+        Ok(())
     }
 
     /// Returns the views from which a request may have been decided, by each of its clocks, between two moments.
@@ -252,6 +265,9 @@ impl<'a> Replay<'a> {
                     self.world.identify(text("ledger"), epoch);
                     true
                 }
+                // A repair of the items that movers check depends on the log.
+                None if pk == "F" => true,
+                Some(("F", replica)) => self.world.replicate(replica, number(after, "rev"), landed.at.tick),
                 Some(("B", sha256)) => {
                     let condemned = number(after, "gen");
                     self.world.condemn(sha256, &action.key.sk, condemned, self.ownership.epoch())
@@ -305,7 +321,7 @@ fn looks_back(act: &Act) -> bool {
     let is_time = |spec: &Spec| matches!(spec, Spec::At(..));
     match act {
         Act::Tag { spec, .. } | Act::Read(spec) => is_time(spec),
-        Act::Apply { moves, undo: false } => moves.iter().filter_map(|it| it.to.as_ref()).any(is_time),
+        Act::Apply { moves, undo: false, .. } => moves.iter().filter_map(|it| it.to.as_ref()).any(is_time),
         Act::Rollback { to, .. } => to.is_some(),
         _ => false,
     }

@@ -19,12 +19,17 @@ impl World<'_> {
         let none = Package::default();
         let of = self.packages.get(name).unwrap_or(&none);
         match &request.act {
-            Act::Add { .. } => Self::judge_add(name, of, &request.act, view),
-            Act::Tag { spec, tag, expect, require, overriding, confirm } => {
+            Act::Add { .. } => self.judge_add(name, of, request, view),
+            Act::Recall { version, untag, confirm } => {
+                Self::judge_recall(name, of, *version, *untag, *confirm)
+            }
+            Act::Freeze { .. } | Act::Thaw(_) => self.judge_freezing(&request.act, view),
+            Act::Tag { spec, tag, expect, require, overriding, confirm, .. } => {
                 is_met(*expect, of.on(tag))?;
                 let version = of.active(of.named(spec, view)?)?;
                 let over = of.pass(tag, version, (require, overriding.as_ref()), view).ok()?;
-                Some(self.one(of.step(name, tag, (Some(version), RollbackLink::Previous), over, *confirm)?))
+                let step = of.step(name, tag, (Some(version), RollbackLink::Previous), over, *confirm)?;
+                Some(self.one(self.forward(vec![step], request, view)?.remove(0)))
             }
             Act::Rollback { tag, to, expect, confirm } => {
                 let event = match to {
@@ -52,8 +57,12 @@ impl World<'_> {
                 Some(self.one(of.step(name, tag, (None, RollbackLink::Previous), None, *confirm)?))
             }
             Act::Protect { .. } => self.judge_protect(name, of, &request.act),
-            Act::Apply { moves, undo } => {
-                let steps = if *undo { self.undone(moves) } else { self.planned(moves, view) }?;
+            Act::Apply { moves, undo, .. } => {
+                let steps = if *undo {
+                    self.undone(moves)?
+                } else {
+                    self.forward(self.planned(moves, view)?, request, view)?
+                };
                 if steps.iter().any(|step| step.put.is_some()) {
                     return Some(Verdict::Changes(Change::Plan { steps, undo: *undo }));
                 }
@@ -76,8 +85,10 @@ impl World<'_> {
         }
     }
 
-    fn judge_add(name: &str, of: &Package, act: &Act, view: View) -> Option<Verdict> {
-        let Act::Add { blob, filename, labels, tags, if_changed, expect, overriding, confirm } = act else {
+    fn judge_add(&self, name: &str, of: &Package, request: &Request, view: View) -> Option<Verdict> {
+        let Act::Add { blob, filename, labels, tags, if_changed, expect, overriding, confirm, .. } =
+            &request.act
+        else {
             return None;
         };
         is_met(*expect, of.latest())?;
@@ -94,7 +105,8 @@ impl World<'_> {
             };
             of.step(name, tag, (Some(version), RollbackLink::Previous), over, *confirm)
         };
-        let mut steps = tags.iter().map(step).collect::<Option<Vec<_>>>()?;
+        let steps = tags.iter().map(step).collect::<Option<Vec<_>>>()?;
+        let mut steps = self.forward(steps, request, view)?;
         let Some(latest) = there else {
             let (file, labels) = (*blob, pairs(labels));
             let filename = filename.as_ref().map(ToString::to_string);
@@ -145,7 +157,8 @@ impl World<'_> {
         let kind = if removes { TagKind::Unprotect } else { TagKind::Protect };
         let back = last.and_then(|(_, event)| event.back);
         let version = last.and_then(|(_, event)| event.version);
-        Some(self.one(step(Some(Put { kind, version, back, standing, overridden: None }))))
+        let (overridden, emergency) = (None, None);
+        Some(self.one(step(Some(Put { kind, version, back, standing, overridden, emergency }))))
     }
 
     fn judge_change(of: &Package, number: u64, change: &ReleaseChange) -> Option<Verdict> {

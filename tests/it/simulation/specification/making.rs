@@ -1,8 +1,9 @@
 //! The items that a change makes.
 
+use super::asking::asked;
 use super::{
     Answer, Blob, Change, Commit, EPOCH, Event, File, HOME, Log, Outcome, Overridden, Put, Standing, Step,
-    Version, World, asked, blob_of, blob_sk, clock, event_sk, item, labels_after, pairs, shown, state_after,
+    Version, World, blob_of, blob_sk, clock, event_sk, item, labels_after, pairs, shown, state_after,
     version_sk,
 };
 use crate::simulation::acts::Request;
@@ -30,7 +31,7 @@ impl Standing {
 }
 
 impl World<'_> {
-    fn put(&mut self, pk: impl Into<String>, sk: impl Into<String>, item: Item) {
+    pub(super) fn put(&mut self, pk: impl Into<String>, sk: impl Into<String>, item: Item) {
         self.dump.entry(pk.into()).or_default().insert(sk.into(), item);
     }
 
@@ -45,8 +46,11 @@ impl World<'_> {
 
     /// Returns the time of a log's last entry; `None` if there is none.
     pub fn last_time(&self, pk: &str) -> Option<u64> {
-        let of = self.packages.get(&pk[2..])?;
-        let log = if pk.starts_with("P#") { &of.releases } else { &of.tags };
+        let log = match pk.split_once('#') {
+            None => &self.freezes,
+            Some(("P", name)) => &self.packages.get(name)?.releases,
+            Some((_, name)) => &self.packages.get(name)?.tags,
+        };
         (log.rev > 0).then_some(log.when)
     }
 
@@ -64,7 +68,12 @@ impl World<'_> {
                 let outcome = Outcome { entry: version_sk(*latest), unchanged: true, ..Outcome::default() };
                 (Answer::Added { version: *latest, new: false }, outcome)
             }
-            Change::Version { version, change } => self.change(name, *version, change, commit),
+            Change::Version { version, change } => {
+                self.change(name, *version, change, &BTreeMap::new(), commit)
+            }
+            Change::Recall { version, steps } => self.recall(name, *version, steps, commit),
+            Change::Freeze { prefix, strict, until } => self.freeze(prefix, Some((*strict, *until)), commit),
+            Change::Thaw(prefix) => self.freeze(prefix, None, commit),
             Change::One(step) => {
                 let moved = self.append(std::slice::from_ref(step), None, commit).remove(0);
                 let outcome = Outcome { entry: event_sk('E', moved.rev), ..Outcome::default() };
@@ -120,11 +129,12 @@ impl World<'_> {
         number
     }
 
-    fn change(
+    pub(super) fn change(
         &mut self,
         name: &str,
         number: u64,
         change: &ReleaseChange,
+        moves: &BTreeMap<String, u64>,
         commit: &Commit<'_>,
     ) -> (Answer, Outcome) {
         let of = self.packages.get_mut(name).expect("its version is there");
@@ -148,8 +158,8 @@ impl World<'_> {
         let blob = (version.file, version.item["gen"].as_u64().unwrap() / EPOCH);
         let item_now = version.item.clone();
         let entry = json!({
-            "kind": kind, "version": number, "was": was.to_string(), "labels": labels, "who": commit.who,
-            "when": when, "message": commit.message, "op": commit.op, "rev": rev,
+            "kind": kind, "version": number, "was": was.to_string(), "labels": labels, "moves": moves,
+            "who": commit.who, "when": when, "message": commit.message, "op": commit.op, "rev": rev,
         });
         let (pk, sk) = (format!("P#{name}"), event_sk('A', rev));
         let entry = of.releases.append(&pk, &sk, item(entry), commit.tick);
@@ -164,7 +174,7 @@ impl World<'_> {
     }
 
     /// Appends the changes of tags. The first entry of a plan leads, and the others refer to it.
-    fn append(&mut self, steps: &[Step], plan: Option<bool>, commit: &Commit<'_>) -> Vec<TagMove> {
+    pub(super) fn append(&mut self, steps: &[Step], plan: Option<bool>, commit: &Commit<'_>) -> Vec<TagMove> {
         let leader = steps.iter().filter(|step| step.put.is_some()).map(|step| &step.package).min();
         let leader = leader.filter(|_| plan.is_some());
         let first = leader.map(|leader| self.packages.get(leader).map_or(0, |of| of.tags.rev) + 1);
@@ -220,6 +230,7 @@ impl World<'_> {
             "kind": put.kind.to_string(), "tag": tag.as_str(), "previous": previous, "version": put.version,
             "back": put.back, "top": of.top(tag, put.version), "who": commit.who, "when": when, "clock": clock(when, commit.now), "message": commit.message, "op": commit.op, "rev": rev,
         }));
+        entry.extend(item(json!({ "emergency": put.emergency })));
         entry.extend(item(more));
         entry.extend(put.standing.attributes());
         let why = |(why, gates): &Overridden| json!({ "why": why, "gates": gates });
@@ -257,7 +268,7 @@ impl World<'_> {
 
     /// Advances the head of a log with an entry that says nothing else.
     pub fn fence(&mut self, pk: &str, commit: &Commit<'_>) {
-        let name = &pk[2..];
+        let Some(name) = pk.get(2..) else { return self.fence_freezes(commit) };
         let of = self.packages.entry(name.to_owned()).or_default();
         let is_releases = pk.starts_with("P#");
         let log = if is_releases { &mut of.releases } else { &mut of.tags };

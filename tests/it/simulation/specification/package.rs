@@ -239,6 +239,6 @@ impl Package {
             RollbackLink::Previous => (TagKind::Untag, last.map(|(rev, _)| rev)),
         };
         let standing = self.standing(tag);
-        Some(step(Some(Put { kind, version, back, standing, overridden })))
+        Some(step(Some(Put { kind, version, back, standing, overridden, emergency: None })))
     }
 }

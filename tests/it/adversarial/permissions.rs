@@ -150,6 +150,10 @@ async fn publish_or_promote(ledger: &dyn Ledger, direct: &dyn Ledger, command: &
                 ledger.protect(&request).await.unwrap();
             }
         }
+        "freeze --list" => {
+            client.freezes().await.unwrap();
+            drop(client.freeze_history().try_collect::<Vec<_>>().await.unwrap());
+        }
         other => panic!("{other}"),
     }
 }
@@ -177,10 +181,6 @@ async fn asked(site: &Site, command: &str) -> Asked {
             let gates = ["label:tests=passed", "soak:live=1h", "was:live"].map(of);
             let request = gates.into_iter().fold(request, CheckRequest::require);
             ledger.check(&request).await.unwrap();
-        }
-        "freeze --list" => {
-            ledger.freezes().await.unwrap();
-            ledger.freeze_history().try_collect::<Vec<_>>().await.unwrap();
         }
         "tags" => drop(ledger.tags(&of("app")).await.unwrap()),
         "list -l" => {
@@ -220,7 +220,9 @@ async fn asked(site: &Site, command: &str) -> Asked {
         "import, copy" => {
             client.copy_from(&self::site("").await.client(), false, &mut |_| ()).await.map(|_| ()).unwrap();
         }
-        "status" | "changes" | "find" | "watch" | "watch --prefix" => look(&client, command).await,
+        "status" | "changes" | "find" | "watch" | "watch --prefix" | "freeze --list" => {
+            look(&client, command).await;
+        }
         other => publish_or_promote(&*ledger, &*site.ledger(), other).await,
     }
     witness.asked.lock().unwrap().clone()

@@ -171,7 +171,7 @@ impl Act {
                 Self::Freeze { prefix: prefix(random), strict: random.u8(0..3) == 0, until }
             }
             29..=31 => Self::Thaw(prefix(random)),
-            32 | 33 => Self::Recall { version: random.u64(1..6), untag: random.bool(), confirm },
+            32 | 33 => Self::Recall { version: random.u64(1..5), untag: random.bool(), confirm },
             25 => {
                 let how = [None, None, Some(Protection::WriteOnce), Some(Protection::Confirm)];
                 let require = if random.u8(0..8) == 0 { standing(random) } else { Vec::new() };

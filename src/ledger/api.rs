@@ -2,10 +2,10 @@
 
 use super::{
     AddRequest, Added, ApplyRequest, AuditReport, BlobStatus, ChangeRequest, Changed, CheckReport,
-    CheckRequest, Draft, Error, ExportItem, FreezeRequest, Identity, ImportBatch, Importing, Ledger,
+    CheckRequest, Draft, Error, ExportItem, FreezeRequest, Freezes, Identity, ImportBatch, Importing, Ledger,
     OnProgress, OnViolation, PackageQuery, Positions, ProtectRequest, RecallRequest, Recalled,
-    RollbackRequest, Staged, TableLedger, TagRequest, ThawRequest, UntagRequest, changes::freezing::Freezing,
-    contract::sealed::Sealed, schema,
+    RollbackRequest, Staged, TableLedger, TagRequest, ThawRequest, Transfers, UntagRequest,
+    changes::freezing::Freezing, contract::sealed::Sealed, schema,
 };
 use crate::model::{
     Address, Blob, Created, Digest, Event, Freeze, FreezeEvent, Grant, Moment, PackageName, PackageStatus,
@@ -16,6 +16,27 @@ use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 
 impl Sealed for TableLedger {}
+
+#[async_trait]
+impl Freezes for TableLedger {
+    async fn freeze(&self, request: &FreezeRequest) -> Result<FreezeEvent, Error> {
+        Error::check_author(&request.author)?;
+        self.change_freezes(&Freezing::Freeze(request)).await
+    }
+
+    async fn thaw(&self, request: &ThawRequest) -> Result<FreezeEvent, Error> {
+        Error::check_author(&request.author)?;
+        self.change_freezes(&Freezing::Thaw(request)).await
+    }
+
+    async fn freezes(&self) -> Result<Vec<Freeze>, Error> {
+        self.read_freezes().await
+    }
+
+    fn freeze_history(&self) -> BoxStream<'_, Result<FreezeEvent, Error>> {
+        self.read_freeze_history()
+    }
+}
 
 #[async_trait]
 impl Ledger for TableLedger {
@@ -159,24 +180,6 @@ impl Ledger for TableLedger {
         self.check_gates(request).await
     }
 
-    async fn freeze(&self, request: &FreezeRequest) -> Result<FreezeEvent, Error> {
-        Error::check_author(&request.author)?;
-        self.change_freezes(&Freezing::Freeze(request)).await
-    }
-
-    async fn thaw(&self, request: &ThawRequest) -> Result<FreezeEvent, Error> {
-        Error::check_author(&request.author)?;
-        self.change_freezes(&Freezing::Thaw(request)).await
-    }
-
-    async fn freezes(&self) -> Result<Vec<Freeze>, Error> {
-        self.read_freezes().await
-    }
-
-    fn freeze_history(&self) -> BoxStream<'_, Result<FreezeEvent, Error>> {
-        self.read_freeze_history()
-    }
-
     fn history(&self, package: &PackageName, tag: Option<&TagName>) -> BoxStream<'_, Result<Event, Error>> {
         self.read_history(package, tag)
     }
@@ -228,6 +231,10 @@ impl Ledger for TableLedger {
     ) -> Result<AuditReport, Error> {
         self.audit_all(repair, on_violation, on_progress).await
     }
+}
+
+#[async_trait]
+impl Transfers for TableLedger {
     async fn positions(&self, packages: &[PackageName]) -> Result<Vec<Positions>, Error> {
         self.read_positions(packages).await
     }

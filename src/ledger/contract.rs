@@ -1,17 +1,22 @@
 //! The interface of a ledger, and its guarantees.
 
+mod freezes;
+pub(super) mod sealed;
+mod transfers;
+
+pub use freezes::Freezes;
+pub use transfers::Transfers;
+
 use super::{
     AddRequest, Added, ApplyRequest, AuditReport, BlobStatus, ChangeRequest, Changed, CheckReport,
-    CheckRequest, Draft, Error, ExportItem, FreezeRequest, Identity, ImportBatch, Importing, OnProgress,
-    OnViolation, PackageQuery, Positions, ProtectRequest, RecallRequest, Recalled, Refused, RollbackRequest,
-    Staged, TagRequest, ThawRequest, UntagRequest,
+    CheckRequest, Draft, Error, Identity, OnProgress, OnViolation, PackageQuery, ProtectRequest,
+    RecallRequest, Recalled, Refused, RollbackRequest, Staged, TagRequest, UntagRequest,
 };
 #[cfg(doc)]
 use super::{Conflict, NotFound};
 use crate::model::{
-    Address, Blob, Created, Digest, Event, Freeze, FreezeEvent, Grant, Moment, PackageName, PackageStatus,
-    PackageSummary, Release, Revs, Setting, Spec, TagMove, TagName, Tagged, Timestamp, Trial, Version,
-    VersionRange,
+    Address, Blob, Created, Digest, Event, Grant, Moment, PackageName, PackageStatus, PackageSummary,
+    Release, Revs, Setting, Spec, TagMove, TagName, Tagged, Timestamp, Trial, Version, VersionRange,
 };
 use async_trait::async_trait;
 use futures_util::{
@@ -38,7 +43,7 @@ use std::fmt;
 ///
 /// The trait is sealed: only this crate implements it, so that adding a method is not a breaking change.
 #[async_trait]
-pub trait Ledger: sealed::Sealed + fmt::Debug + Send + Sync {
+pub trait Ledger: Freezes + Transfers + sealed::Sealed + fmt::Debug + Send + Sync {
     /// Returns a description of this ledger for people.
     fn describe(&self) -> String;
 
@@ -58,8 +63,7 @@ pub trait Ledger: sealed::Sealed + fmt::Debug + Send + Sync {
 
     /// Tries which permissions the credentials have on the partitions that the roles use; on those of `package`, if one
     /// is given. Changes nothing. Empty for a ledger without permissions.
-    async fn grants(&self, package: Option<&PackageName>, trial: Trial) -> Result<Vec<Grant>, Error> {
-        let _ = (package, trial);
+    async fn grants(&self, _package: Option<&PackageName>, _trial: Trial) -> Result<Vec<Grant>, Error> {
         Ok(Vec::new())
     }
 
@@ -196,8 +200,7 @@ pub trait Ledger: sealed::Sealed + fmt::Debug + Send + Sync {
     /// [`NotFound::Tag`]; [`NotFound::Past`] if the tag has no earlier version, or was never on the given one;
     /// [`Refused::Rollback`] if the target can't be tagged; [`Conflict`] if the expectation is not met; else as
     /// [`tag`](Self::tag).
-    async fn rollback(&self, request: &RollbackRequest) -> Result<TagMove, Error> {
-        let _ = request;
+    async fn rollback(&self, _request: &RollbackRequest) -> Result<TagMove, Error> {
         Err(Refused::Unsupported.into())
     }
 
@@ -212,8 +215,7 @@ pub trait Ledger: sealed::Sealed + fmt::Debug + Send + Sync {
     /// [`Error::Moves`] names every move that can't be made, and the reason; for a plan of one move, that move's own
     /// error. [`Refused::TooLarge`] if the plan does not fit in one transaction; [`Error::Interrupted`];
     /// [`Error::Unknown`].
-    async fn apply(&self, request: &ApplyRequest) -> Result<Vec<TagMove>, Error> {
-        let _ = request;
+    async fn apply(&self, _request: &ApplyRequest) -> Result<Vec<TagMove>, Error> {
         Err(Refused::Unsupported.into())
     }
 
@@ -221,8 +223,7 @@ pub trait Ledger: sealed::Sealed + fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// As [`apply`](Self::apply).
-    async fn preview(&self, request: &ApplyRequest) -> Result<Vec<TagMove>, Error> {
-        let _ = request;
+    async fn preview(&self, _request: &ApplyRequest) -> Result<Vec<TagMove>, Error> {
         Err(Refused::Unsupported.into())
     }
 
@@ -232,8 +233,7 @@ pub trait Ledger: sealed::Sealed + fmt::Debug + Send + Sync {
     /// # Errors
     /// [`NotFound`]; [`Refused::NotActive`]; [`Refused::Protected`] if the tag is write-once and on another version. A
     /// gate that is closed is not an error: see [`CheckReport::refusal`].
-    async fn check(&self, request: &CheckRequest) -> Result<CheckReport, Error> {
-        let _ = request;
+    async fn check(&self, _request: &CheckRequest) -> Result<CheckReport, Error> {
         Err(Refused::Unsupported.into())
     }
 
@@ -244,58 +244,15 @@ pub trait Ledger: sealed::Sealed + fmt::Debug + Send + Sync {
     /// # Errors
     /// [`NotFound::Package`]; [`NotFound::Tag`] if there is no protection to remove; [`Refused::Protected`] if the tag
     /// has another protection; [`Refused::TooManyGates`]; [`Conflict`]; [`Error::Interrupted`]; [`Error::Unknown`].
-    async fn protect(&self, request: &ProtectRequest) -> Result<TagMove, Error> {
-        let _ = request;
+    async fn protect(&self, _request: &ProtectRequest) -> Result<TagMove, Error> {
         Err(Refused::Unsupported.into())
-    }
-
-    /// Freezes packages: once this has returned, no tag of a package whose name begins with the prefix moves forward,
-    /// also if its move was in progress, and also in a package that does not exist yet. [`rollback`](Self::rollback),
-    /// [`untag`](Self::untag), undoing a plan and every change of a version stay possible. Idempotent: if the same
-    /// prefix is frozen already, with the same end and strictness, changes nothing and returns that freeze.
-    ///
-    /// Until it has returned, some moves obey the freeze and others do not. If it was interrupted then, its outcome is
-    /// [`Error::Unknown`], and a repeat completes it.
-    ///
-    /// A freeze depends on a clock only for its end, and then on those of the clients that move tags, corrected by the
-    /// server's time if that is known.
-    ///
-    /// The first freeze of a ledger stops the releases that do not obey freezes: they can't change the ledger any more.
-    ///
-    /// # Errors
-    /// [`Refused::AlreadyFrozen`] if the prefix is frozen with another end or strictness; [`Refused::TooManyFreezes`];
-    /// [`Refused::PastUntil`]; [`Conflict`]; [`Error::Interrupted`]; [`Error::Unknown`].
-    async fn freeze(&self, request: &FreezeRequest) -> Result<FreezeEvent, Error> {
-        let _ = request;
-        Err(Refused::Unsupported.into())
-    }
-
-    /// Ends the freeze of exactly this prefix. Like [`freeze`](Self::freeze), it reaches all moves only by the time that
-    /// it returns, and a repeat completes it.
-    ///
-    /// # Errors
-    /// [`NotFound::Freeze`] if there is none; [`Conflict`]; [`Error::Interrupted`]; [`Error::Unknown`].
-    async fn thaw(&self, request: &ThawRequest) -> Result<FreezeEvent, Error> {
-        let _ = request;
-        Err(Refused::Unsupported.into())
-    }
-
-    /// Returns the freezes that were not thawed, by prefix: one read. Those that have ended by themselves are included.
-    async fn freezes(&self) -> Result<Vec<Freeze>, Error> {
-        Err(Refused::Unsupported.into())
-    }
-
-    /// Lists all changes of the freezes, newest first.
-    fn freeze_history(&self) -> BoxStream<'_, Result<FreezeEvent, Error>> {
-        stream::once(async { Err(Refused::Unsupported.into()) }).boxed()
     }
 
     /// Lists all events of a package, or of one tag of it, newest first. Reads the two logs of the package page by
     /// page, as of one instant, and merges them by time. Yields [`NotFound`] if there is no such package or tag. If the
     /// head of a log is damaged or missing, yields the log's entries without an upper bound, and [`Error::Damaged`]
     /// last.
-    fn history(&self, package: &PackageName, tag: Option<&TagName>) -> BoxStream<'_, Result<Event, Error>> {
-        let _ = (package, tag);
+    fn history(&self, _package: &PackageName, _tag: Option<&TagName>) -> BoxStream<'_, Result<Event, Error>> {
         stream::once(async { Err(Refused::Unsupported.into()) }).boxed()
     }
 
@@ -306,8 +263,7 @@ pub trait Ledger: sealed::Sealed + fmt::Debug + Send + Sync {
     /// [`NotFound`] for the package or version, also for a deleted one; [`Refused`] if the version is tagged, or has
     /// the label with another value; [`Error::Interrupted`]; [`Error::Unknown`]. [`Refused::Unsupported`] if the ledger
     /// can't.
-    async fn change(&self, request: &ChangeRequest) -> Result<Changed, Error> {
-        let _ = request;
+    async fn change(&self, _request: &ChangeRequest) -> Result<Changed, Error> {
         Err(Refused::Unsupported.into())
     }
 
@@ -320,8 +276,7 @@ pub trait Ledger: sealed::Sealed + fmt::Debug + Send + Sync {
     /// [`Refused::NowhereToGo`] for a tag that was on no other active version, unless the request takes such tags off;
     /// [`Refused::Protected`]; [`Error::Moves`] if several tags are refused; [`Refused::TooLarge`] if the version has more
     /// tags than a transaction holds; [`NotFound`]; [`Conflict`]; [`Error::Interrupted`]; [`Error::Unknown`].
-    async fn recall(&self, request: &RecallRequest) -> Result<Recalled, Error> {
-        let _ = request;
+    async fn recall(&self, _request: &RecallRequest) -> Result<Recalled, Error> {
         Err(Refused::Unsupported.into())
     }
 
@@ -329,8 +284,7 @@ pub trait Ledger: sealed::Sealed + fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// As [`recall`](Self::recall).
-    async fn preview_recall(&self, request: &RecallRequest) -> Result<Recalled, Error> {
-        let _ = request;
+    async fn preview_recall(&self, _request: &RecallRequest) -> Result<Recalled, Error> {
         Err(Refused::Unsupported.into())
     }
 
@@ -348,8 +302,7 @@ pub trait Ledger: sealed::Sealed + fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// [`Refused::Unsupported`] if the ledger can't.
-    async fn adopt(&self, seen: &Identity, epoch: u64) -> Result<Identity, Error> {
-        let _ = (seen, epoch);
+    async fn adopt(&self, _seen: &Identity, _epoch: u64) -> Result<Identity, Error> {
         Err(Refused::Unsupported.into())
     }
 
@@ -358,8 +311,7 @@ pub trait Ledger: sealed::Sealed + fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// [`Refused::Unsupported`] if the ledger can't.
-    async fn raise(&self, seen: &Identity, epoch: u64) -> Result<Identity, Error> {
-        let _ = (seen, epoch);
+    async fn raise(&self, _seen: &Identity, _epoch: u64) -> Result<Identity, Error> {
         Err(Refused::Unsupported.into())
     }
 
@@ -368,8 +320,7 @@ pub trait Ledger: sealed::Sealed + fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// [`Refused::Unsupported`] if the ledger does not count blobs.
-    async fn blob_statuses(&self, addresses: &[Address]) -> Result<Vec<BlobStatus>, Error> {
-        let _ = addresses;
+    async fn blob_statuses(&self, _addresses: &[Address]) -> Result<Vec<BlobStatus>, Error> {
         Err(Refused::Unsupported.into())
     }
 
@@ -378,10 +329,10 @@ pub trait Ledger: sealed::Sealed + fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// [`Refused::Unsupported`] if the ledger can't.
-    async fn condemn(&self, address: &Address) -> Result<bool, Error> {
-        let _ = address;
+    async fn condemn(&self, _address: &Address) -> Result<bool, Error> {
         Err(Refused::Unsupported.into())
     }
+
     /// Checks everything that the ledger holds, and reports each violation as it is found. With `repair`, repairs what
     /// can be derived from the logs, each item under the condition that it has not changed since it was read; else
     /// changes nothing. Safe to run concurrently with writers. Returns the number of records checked, and the blobs
@@ -400,68 +351,10 @@ pub trait Ledger: sealed::Sealed + fmt::Debug + Send + Sync {
     /// As [`audit`](Self::audit).
     async fn audit_observed(
         &self,
-        repair: bool,
-        on_violation: OnViolation<'_>,
-        on_progress: OnProgress<'_>,
+        _repair: bool,
+        _on_violation: OnViolation<'_>,
+        _on_progress: OnProgress<'_>,
     ) -> Result<AuditReport, Error> {
-        let _ = (repair, on_violation, on_progress);
         Err(Refused::Unsupported.into())
     }
-
-    /// Returns the ends of the logs of these packages, in their order; the start for a package that does not exist.
-    ///
-    /// # Errors
-    /// [`Refused::Unsupported`] if the ledger keeps no logs.
-    async fn positions(&self, packages: &[PackageName]) -> Result<Vec<Positions>, Error> {
-        let _ = packages;
-        Err(Refused::Unsupported.into())
-    }
-
-    /// Returns true if the logs of a package have these entries.
-    ///
-    /// # Errors
-    /// [`Refused::Unsupported`] if the ledger keeps no logs.
-    async fn has_passed(&self, package: &PackageName, at: &Positions) -> Result<bool, Error> {
-        let _ = (package, at);
-        Err(Refused::Unsupported.into())
-    }
-
-    /// Lists all items of a package as of one instant, as they are stored: the heads; the entries of the release log by
-    /// their `rev`, and its other items; and the same of the tag log. With `from`, lists what has changed since these
-    /// positions, which the package must have passed.
-    ///
-    /// Yields [`NotFound::Package`] if there is no such package, and [`Refused::Unsupported`] if the ledger keeps no
-    /// logs.
-    fn export(&self, package: &PackageName, from: &Positions) -> BoxStream<'_, Result<ExportItem, Error>> {
-        let _ = (package, from);
-        stream::once(async { Err(Refused::Unsupported.into()) }).boxed()
-    }
-
-    /// Marks the ledger before an import (`begins`), or removes the mark after it; returns the ledger's identity. A
-    /// marked ledger refuses every change but an import. Idempotent.
-    ///
-    /// # Errors
-    /// [`Error::Copy`]; [`Refused::Unsupported`] if the ledger can't.
-    async fn mark_import(&self, begins: bool) -> Result<Identity, Error> {
-        let _ = begins;
-        Err(Refused::Unsupported.into())
-    }
-
-    /// Writes the next items of a package, in one transaction: all or none. The caller must have made sure that the blobs
-    /// that they need are in the store at their addresses, and that the ledger is marked. Items that the ledger has
-    /// already are left as they are. `last` is true for the last items of a package.
-    ///
-    /// # Errors
-    /// [`Refused::Diverged`] if the ledger does not hold an earlier state of the package; [`Refused::Collected`];
-    /// [`Error::Damaged`] if an entry does not follow from the previous one. Nothing was changed.
-    async fn import(&self, importing: &mut Importing, batch: &ImportBatch, last: bool) -> Result<(), Error> {
-        let _ = (importing, batch, last);
-        Err(Refused::Unsupported.into())
-    }
-}
-
-/// Restricts implementations of [`Ledger`] to this crate.
-pub(super) mod sealed {
-    /// A ledger of this crate.
-    pub trait Sealed {}
 }

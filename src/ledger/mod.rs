@@ -25,7 +25,7 @@ mod transfer;
 mod weak_s3;
 
 pub(crate) use crate::clock::CLOCKS_DIFFER;
-pub use contract::Ledger;
+pub use contract::{Freezes, Ledger, Transfers};
 pub use error::{Conflict, Error, Failed, GateFailure, NotFound, Refused, UncertainTime};
 pub use identity::Identity;
 pub use maintenance::{

@@ -133,6 +133,12 @@ fn request_text(sha256: &Digest) -> String {
 impl super::contract::sealed::Sealed for WeakS3Ledger {}
 
 #[async_trait]
+impl super::Freezes for WeakS3Ledger {}
+
+#[async_trait]
+impl super::Transfers for WeakS3Ledger {}
+
+#[async_trait]
 impl Ledger for WeakS3Ledger {
     fn describe(&self) -> String {
         self.objects.describe()

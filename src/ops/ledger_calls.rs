@@ -141,7 +141,7 @@ impl Client {
     /// Dropped, it has happened as a whole, or not at all, or happens yet: see [`Client`].
     ///
     /// # Errors
-    /// The errors of [`Ledger::freeze`](crate::ledger::Ledger::freeze).
+    /// The errors of [`Freezes::freeze`](crate::ledger::Freezes::freeze).
     pub async fn freeze(&self, request: &FreezeRequest) -> Result<FreezeEvent, Error> {
         Ok(self.ledger.freeze(&self.signed(request)).await?)
     }
@@ -152,7 +152,7 @@ impl Client {
     /// Dropped, it has happened as a whole, or not at all, or happens yet: see [`Client`].
     ///
     /// # Errors
-    /// The errors of [`Ledger::thaw`](crate::ledger::Ledger::thaw).
+    /// The errors of [`Freezes::thaw`](crate::ledger::Freezes::thaw).
     pub async fn thaw(&self, request: &ThawRequest) -> Result<FreezeEvent, Error> {
         Ok(self.ledger.thaw(&self.signed(request)).await?)
     }
@@ -163,14 +163,14 @@ impl Client {
     /// Changes nothing; may be dropped at any time.
     ///
     /// # Errors
-    /// The errors of [`Ledger::freezes`](crate::ledger::Ledger::freezes).
+    /// The errors of [`Freezes::freezes`](crate::ledger::Freezes::freezes).
     pub async fn freezes(&self) -> Result<Vec<Freeze>, Error> {
         Ok(self.ledger.freezes().await?)
     }
 
     /// Streams all changes of the freezes, newest first.
     ///
-    /// Yields the errors of [`Ledger::freeze_history`](crate::ledger::Ledger::freeze_history).
+    /// Yields the errors of [`Freezes::freeze_history`](crate::ledger::Freezes::freeze_history).
     #[must_use]
     pub fn freeze_history(&self) -> BoxStream<'_, Result<FreezeEvent, Error>> {
         self.ledger.freeze_history().err_into().boxed()

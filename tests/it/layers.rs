@@ -216,7 +216,7 @@ fn no_files_name_each_other_in_a_circle() {
 const FLOORS: [&[&str]; 13] = [
     &["mod.rs", "fuzzing.rs"],
     &["api.rs", "weak_s3"],
-    &["contract.rs"],
+    &["contract"],
     &["changes", "maintenance", "transfer"],
     &["engine"],
     &["reads"],

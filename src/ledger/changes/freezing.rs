@@ -211,8 +211,8 @@ impl Operation for Freezing<'_> {
 }
 
 impl TableLedger {
-    /// Implements [`Ledger::freeze`](crate::ledger::Ledger::freeze) and
-    /// [`Ledger::thaw`](crate::ledger::Ledger::thaw).
+    /// Implements [`Freezes::freeze`](crate::ledger::Freezes::freeze) and
+    /// [`Freezes::thaw`](crate::ledger::Freezes::thaw).
     pub(in crate::ledger) async fn change_freezes(
         &self,
         operation: &Freezing<'_>,

@@ -43,7 +43,7 @@ impl TableLedger {
         }
     }
 
-    /// Implements [`Ledger::freezes`](crate::ledger::Ledger::freezes).
+    /// Implements [`Freezes::freezes`](crate::ledger::Freezes::freezes).
     pub(in crate::ledger) async fn read_freezes(&self) -> Result<Vec<Freeze>, Error> {
         let key = schema::head_key(FREEZES);
         let head: Option<FreezeHead> = self.read(vec![key.clone()]).await?.get(&key)?;
@@ -51,7 +51,7 @@ impl TableLedger {
         freezes.iter().map(|(pattern, fields)| fields.to_freeze(pattern)).collect()
     }
 
-    /// Implements [`Ledger::freeze_history`](crate::ledger::Ledger::freeze_history).
+    /// Implements [`Freezes::freeze_history`](crate::ledger::Freezes::freeze_history).
     pub(in crate::ledger) fn read_freeze_history(&self) -> BoxStream<'_, Result<FreezeEvent, Error>> {
         let (from, to) = schema::ANY_TAG_EVENT;
         let entries = self.events(FREEZES.to_owned(), from.to_owned(), to.to_owned(), Order::Descending);

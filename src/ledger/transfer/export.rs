@@ -48,7 +48,7 @@ pub(super) fn positions(releases: Option<&Item>, tags: Option<&Item>) -> Positio
 }
 
 impl TableLedger {
-    /// Implements [`Ledger::positions`](crate::ledger::Ledger::positions).
+    /// Implements [`Transfers::positions`](crate::ledger::Transfers::positions).
     pub(in crate::ledger) async fn read_positions(
         &self,
         packages: &[PackageName],
@@ -65,7 +65,7 @@ impl TableLedger {
         .collect()
     }
 
-    /// Implements [`Ledger::has_passed`](crate::ledger::Ledger::has_passed).
+    /// Implements [`Transfers::has_passed`](crate::ledger::Transfers::has_passed).
     pub(in crate::ledger) async fn has_entries(
         &self,
         package: &PackageName,
@@ -92,7 +92,7 @@ impl TableLedger {
         Ok(found(false, releases, &at.releases.chain) && found(true, tags, &at.tags.chain))
     }
 
-    /// Implements [`Ledger::export`](crate::ledger::Ledger::export).
+    /// Implements [`Transfers::export`](crate::ledger::Transfers::export).
     pub(in crate::ledger) fn export_package(
         &self,
         package: &PackageName,

@@ -80,7 +80,7 @@ impl ImportBatch {
 }
 
 impl TableLedger {
-    /// Implements [`Ledger::import`](crate::ledger::Ledger::import).
+    /// Implements [`Transfers::import`](crate::ledger::Transfers::import).
     ///
     /// Each attempt plans the difference between what is stored and the items, from one snapshot. So an attempt without
     /// an answer needs no settling: whether it has arrived shows in the next snapshot, and a late copy of it is refused

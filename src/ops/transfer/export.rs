@@ -107,7 +107,7 @@ impl Client {
     /// which has the layout of a store.
     ///
     /// The stream may be dropped at any time. It yields [`Error::NotCopied`] for a blob that is not in the store, and the
-    /// errors of [`Ledger::export`](crate::ledger::Ledger::export).
+    /// errors of [`Transfers::export`](crate::ledger::Transfers::export).
     #[must_use]
     pub fn export(&self, blobs: Option<&Path>) -> BoxStream<'_, Result<ExportLine, Error>> {
         let blobs = blobs.map(|directory| self.with_directory(directory));

@@ -39,7 +39,7 @@ impl Client {
     /// after that time, in milliseconds since 1970.
     ///
     /// # Errors
-    /// The errors of [`Ledger::positions`](crate::ledger::Ledger::positions).
+    /// The errors of [`Transfers::positions`](crate::ledger::Transfers::positions).
     pub async fn heads(
         &self,
         since: Option<u64>,
@@ -62,7 +62,7 @@ impl Client {
     /// verified.
     ///
     /// # Errors
-    /// The errors of [`Ledger::export`](crate::ledger::Ledger::export). A difference is not an error.
+    /// The errors of [`Transfers::export`](crate::ledger::Transfers::export). A difference is not an error.
     pub async fn verify_heads(
         &self,
         heads: Vec<SavedHead>,

@@ -151,8 +151,8 @@ async fn publish_or_promote(ledger: &dyn Ledger, direct: &dyn Ledger, command: &
             }
         }
         "freeze --list" => {
-            client.freezes().await.unwrap();
-            drop(client.freeze_history().try_collect::<Vec<_>>().await.unwrap());
+            ledger.freezes().await.unwrap();
+            drop(ledger.freeze_history().try_collect::<Vec<_>>().await.unwrap());
         }
         other => panic!("{other}"),
     }

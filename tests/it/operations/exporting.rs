@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use futures_util::{StreamExt, TryStreamExt};
 use sacker::{
     fault::Fault,
-    ledger::{ChangeRequest, ExportItem, Ledger, Positions, TableLedger},
+    ledger::{ChangeRequest, ExportItem, Ledger, Positions, TableLedger, Transfers as _},
     model::{Created, ReleaseChange},
     retry::{Cancellation, RetryPolicy},
     table::{Item, Key, Page, Query, Table, TransactError, Transaction},

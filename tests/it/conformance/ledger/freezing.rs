@@ -14,7 +14,10 @@ use crate::support::{
 };
 use futures_util::TryStreamExt;
 use sacker::{
-    ledger::{Error, FreezeRequest, Invariant, Ledger, NotFound, Refused, Repair, TableLedger, ThawRequest},
+    ledger::{
+        Error, FreezeRequest, Freezes as _, Invariant, Ledger, NotFound, Refused, Repair, TableLedger,
+        ThawRequest,
+    },
     model::{EventKind, Freeze, FreezeKind, PackageName, ReleaseChange, Timestamp, Until},
     table::Item,
 };

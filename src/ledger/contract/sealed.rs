@@ -1,0 +1,4 @@
+//! Restricts implementations of [`Ledger`](super::Ledger) to this crate.
+
+/// A ledger of this crate.
+pub trait Sealed {}

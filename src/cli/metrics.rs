@@ -63,26 +63,30 @@ impl Finished<'_> {
             });
             each.collect::<Vec<_>>()
         };
-        #[expect(clippy::cast_precision_loss, reason = "a run makes no 2^53 requests")]
-        let count = |count: u64| count as f64;
-        family("requests", "The requests of the last run to back ends.", &samples(|count, _| count as f64));
+        family("requests", "The requests of the last run to back ends.", &samples(|count, _| value(count)));
         let help = "The time that the last run waited for them; concurrent requests count in full.";
         family("request_seconds", help, &samples(|_, took| took.as_secs_f64()));
-        family("retries", "The attempts of the last run after the first one.", &one(count(totals.retries)));
+        family("retries", "The attempts of the last run after the first one.", &one(value(totals.retries)));
         family("read_units", "The read units of DynamoDB that the last run took.", &one(totals.read_units));
         family(
             "write_units",
             "The write units of DynamoDB that the last run took.",
             &one(totals.write_units),
         );
-        family("sent_bytes", "The bytes that the last run sent by HTTP.", &one(count(totals.sent_bytes)));
+        family("sent_bytes", "The bytes that the last run sent by HTTP.", &one(value(totals.sent_bytes)));
         family(
             "received_bytes",
             "The bytes that the last run received by HTTP.",
-            &one(count(totals.received_bytes)),
+            &one(value(totals.received_bytes)),
         );
         text
     }
+}
+
+/// Returns a count as the value of a sample.
+#[expect(clippy::cast_precision_loss, reason = "a run makes no 2^53 requests")]
+fn value(count: u64) -> f64 {
+    count as f64
 }
 
 /// Escapes a label's value.

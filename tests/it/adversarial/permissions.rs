@@ -150,10 +150,6 @@ async fn publish_or_promote(ledger: &dyn Ledger, direct: &dyn Ledger, command: &
                 ledger.protect(&request).await.unwrap();
             }
         }
-        "freeze --list" => {
-            ledger.freezes().await.unwrap();
-            drop(ledger.freeze_history().try_collect::<Vec<_>>().await.unwrap());
-        }
         other => panic!("{other}"),
     }
 }
@@ -253,6 +249,10 @@ async fn look(client: &Client, command: &str) {
         "watch --prefix" => {
             let watch = Watch::new(WatchScope::Prefix("a".to_owned())).once(true);
             drop(client.watch(watch).try_collect::<Vec<_>>().await.unwrap());
+        }
+        "freeze --list" => {
+            client.freezes().await.unwrap();
+            drop(client.freeze_history().try_collect::<Vec<_>>().await.unwrap());
         }
         other => panic!("{other}"),
     }

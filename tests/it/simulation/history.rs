@@ -141,8 +141,7 @@ impl<'a> Said<'a> {
     fn fits(&self, change: &Change) -> bool {
         let steps = match change {
             Change::One(step) => std::slice::from_ref(step),
-            Change::Recall { steps, .. } => steps,
-            Change::Plan { steps, .. } => steps,
+            Change::Recall { steps, .. } | Change::Plan { steps, .. } => steps,
             _ => return true,
         };
         steps.iter().all(|Step { package, tag, put }| {

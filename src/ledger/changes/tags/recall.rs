@@ -123,9 +123,9 @@ impl<'a> Recalling<'a> {
         for (allowed, (target, link)) in decided {
             moved.push(log.put(allowed, target, link));
         }
-        let moves: PlanEntries = moved.iter().map(|it| (name(package, &it.tag), it.rev)).collect();
+        let entries: PlanEntries = moved.iter().map(|it| (name(package, &it.tag), it.rev)).collect();
         let mut actions = if moved.is_empty() { vec![log.check()] } else { log.close() };
-        let (entry, new_head) = self.yank.entry(&head, before.state, latest, moves.clone(), context);
+        let (entry, new_head) = self.yank.entry(&head, before.state, latest, entries.clone(), context);
         let slot = entry.key.clone();
         let set = json!({ "state": item.state }).as_object().cloned().unwrap_or_default();
         let condition = seen.unchanged::<VersionItem>(&self.yank.version_key());
@@ -133,7 +133,16 @@ impl<'a> Recalling<'a> {
         actions.extend([new_head, entry, Action { key: self.yank.version_key(), condition, change }]);
         let outcome = Outcome::Recalled(Box::new(item), before.state, moved);
         let (number, entry) = (head.rev + 1, slot.clone());
-        Ok(Step::Commit(Proposal { actions, heads, slot, number, entry, unchanged: false, moves, outcome }))
+        Ok(Step::Commit(Proposal {
+            actions,
+            heads,
+            slot,
+            number,
+            entry,
+            unchanged: false,
+            moves: entries,
+            outcome,
+        }))
     }
 }
 

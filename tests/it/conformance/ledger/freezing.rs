@@ -319,13 +319,13 @@ pub async fn freeze_among(ledger: Arc<dyn Ledger>, movers: Vec<Arc<dyn Ledger>>)
         (then, ledger, all)
     });
     let frozen = tokio::spawn(freezing);
-    let moves = at_once(moving).await;
+    let outcomes = at_once(moving).await;
     let (then, ledger, all) = frozen.await.unwrap();
     let moved = |positions: &[sacker::ledger::Positions]| -> Vec<_> {
         positions.iter().map(|it| it.tags.rev).collect()
     };
     let now = ledger.positions(&all).await.unwrap();
-    println!("{}: {moves:?} moves", ledger.describe());
+    println!("{}: {outcomes:?} outcomes", ledger.describe());
     // A fence may follow, a move may not.
     for ((package, then), now) in packages.iter().zip(moved(&then)).zip(moved(&now)) {
         let events: Vec<_> = ledger.history(package, None).try_collect().await.unwrap();

@@ -64,7 +64,7 @@ impl Run {
     }
 
     /// Returns the items that a participant's transaction shares with others.
-    fn items(&self, who: u64, replicas: &[u64], all: u64) -> Vec<u64> {
+    fn items(who: u64, replicas: &[u64], all: u64) -> Vec<u64> {
         match who {
             0 => (0..all).collect(),
             ALONE.. => vec![who - ALONE],
@@ -114,7 +114,7 @@ fn run(movers: u64, pause: u64, (all, log_first): (u64, bool), seed: u64) -> Fig
         }
         match event {
             Event::Arrives(who) => {
-                let items = run.items(who, &replicas, all);
+                let items = Run::items(who, &replicas, all);
                 if who == 0 && !run.losses.contains_key(&0) {
                     // Nobody else writes the log.
                     run.began = if log_first { now - READ - COMMIT } else { now };
@@ -133,11 +133,13 @@ fn run(movers: u64, pause: u64, (all, log_first): (u64, bool), seed: u64) -> Fig
                     run.at(now + READ + sleep, Event::Arrives(who));
                     continue;
                 }
-                items.iter().for_each(|item| *run.busy.entry(*item).or_default() += 1);
+                for item in &items {
+                    *run.busy.entry(*item).or_default() += 1;
+                }
                 run.at(now + COMMIT, Event::Ends(who));
             }
             Event::Ends(who) => {
-                for item in run.items(who, &replicas, all) {
+                for item in Run::items(who, &replicas, all) {
                     *run.busy.get_mut(&item).unwrap() -= 1;
                 }
                 run.losses.remove(&who);

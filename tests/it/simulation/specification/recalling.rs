@@ -54,8 +54,8 @@ impl World<'_> {
         commit: &Commit<'_>,
     ) -> (Answer, Outcome) {
         let moved = self.append(steps, None, commit);
-        let moves: BTreeMap<_, _> = moved.iter().map(|it| (format!("{name} {}", it.tag), it.rev)).collect();
-        let (_, outcome) = self.change(name, number, &ReleaseChange::Yank, &moves, commit);
-        (Answer::Recalled(State::Active, moved), Outcome { moves, ..outcome })
+        let entries: BTreeMap<_, _> = moved.iter().map(|it| (format!("{name} {}", it.tag), it.rev)).collect();
+        let (_, outcome) = self.change(name, number, &ReleaseChange::Yank, &entries, commit);
+        (Answer::Recalled(State::Active, moved), Outcome { moves: entries, ..outcome })
     }
 }

@@ -48,6 +48,9 @@ Environment:
              the actor recorded with a change [default: the AWS identity, or
              USER@HOST if that is unknown]
   CI         if set, changes need a configured ledger and store
+  SACKER_COMPLETE_TIMEOUT
+             how long the completion of names waits for the ledger
+             [default: 120ms]
   NO_COLOR   if set, no color unless --color=always is given
   XDG_DATA_HOME, XDG_CACHE_HOME, TMPDIR
              directories for data, unfinished uploads and temporary files

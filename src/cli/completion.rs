@@ -7,6 +7,7 @@ use super::{
     arguments::Arguments,
     config::{Flags, Settings},
     environment::Environment,
+    options::duration,
 };
 use crate::{
     aws::Aws,
@@ -31,6 +32,8 @@ use std::{
 
 /// The variable in which the script of a shell names the shell.
 pub(super) const VARIABLE: &str = "SACKER_COMPLETE";
+/// The variable with another time within which the ledger must answer, for one that is far away.
+const TIMEOUT: &str = "SACKER_COMPLETE_TIMEOUT";
 /// The time within which the ledger must answer. With the start of the process, it is less than 150 ms.
 const LIMIT: Duration = Duration::from_millis(120);
 /// The maximum number of names that are offered.
@@ -92,8 +95,11 @@ fn offered(names: Names, current: &OsStr, words: &[OsString]) -> Vec<CompletionC
     let Some(current) = current.to_str() else { return Vec::new() };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let Ok(runtime) = runtime else { return Vec::new() };
+    let environment = Environment::of_process();
+    let limit = environment.filled(TIMEOUT).and_then(|limit| duration(limit.to_str()?).ok()).unwrap_or(LIMIT);
     let found = runtime.block_on(async {
-        tokio::time::timeout(LIMIT, find(names, current, words)).await.ok().flatten().unwrap_or_default()
+        let found = find(names, current, words, (&environment, limit));
+        tokio::time::timeout(limit, found).await.ok().flatten().unwrap_or_default()
     });
     // A thread that still waits for a server does not delay the shell.
     runtime.shutdown_background();
@@ -101,11 +107,16 @@ fn offered(names: Names, current: &OsStr, words: &[OsString]) -> Vec<CompletionC
     fitting.take(MOST).map(CompletionCandidate::new).collect()
 }
 
-async fn find(names: Names, current: &str, words: &[OsString]) -> Option<Vec<String>> {
+async fn find(
+    names: Names,
+    current: &str,
+    words: &[OsString],
+    (environment, limit): (&Environment, Duration),
+) -> Option<Vec<String>> {
     // Words that are missing yet, or wrong, are no error here.
     let parsed = Arguments::command().ignore_errors(true).try_get_matches_from(words).ok()?;
     let (_, given) = parsed.subcommand()?;
-    let client = open(&[given, &parsed]).await?;
+    let client = open(&[given, &parsed], environment, limit).await?;
     let package = given.try_get_one::<PackageName>("package").ok().flatten();
     match names {
         Names::Packages => {
@@ -126,7 +137,7 @@ async fn find(names: Names, current: &str, words: &[OsString]) -> Option<Vec<Str
 }
 
 /// Opens the ledger that the options, before or after the command, or the settings name. Changes nothing.
-async fn open(given: &[&ArgMatches]) -> Option<Client> {
+async fn open(given: &[&ArgMatches], environment: &Environment, limit: Duration) -> Option<Client> {
     fn one<'a, T: Clone + Send + Sync + 'static>(given: &[&'a ArgMatches], name: &str) -> Option<&'a T> {
         given.iter().find_map(|given| given.try_get_one(name).ok().flatten())
     }
@@ -135,9 +146,9 @@ async fn open(given: &[&ArgMatches]) -> Option<Client> {
         ledger: one::<String>(given, "ledger").map(String::as_str),
         store: one::<String>(given, "store").map(String::as_str),
     };
-    let settings = Settings::find(flags, &Environment::of_process()).ok()?;
+    let settings = Settings::find(flags, environment).ok()?;
     let builder = Client::builder_with_store(settings.ledger.clone(), Arc::new(Unopened))
-        .retry_policy(RetryPolicy::new(LIMIT, Cancellation::new()));
+        .retry_policy(RetryPolicy::new(limit, Cancellation::new()));
     #[cfg(feature = "aws")]
     let builder = builder.aws(Aws::standard());
     builder.build().await.ok()

@@ -182,6 +182,9 @@ fn the_help_explains_every_exit_code_and_the_environment() {
     1|              the actor recorded with a change [default: the AWS identity, or
     1|              USER@HOST if that is unknown]
     1|   CI         if set, changes need a configured ledger and store
+    1|   SACKER_COMPLETE_TIMEOUT
+    1|              how long the completion of names waits for the ledger
+    1|              [default: 120ms]
     1|   NO_COLOR   if set, no color unless --color=always is given
     1|   XDG_DATA_HOME, XDG_CACHE_HOME, TMPDIR
     1|              directories for data, unfinished uploads and temporary files

@@ -29,7 +29,7 @@ for family in families(sys.stdin.read()):
     assert family.documentation and family.type == 'gauge', family
     for sample in family.samples:
         labels = ' '.join(sample.labels[name] for name in sorted(sample.labels) if name != 'command')
-        print(sample.name, labels, repr(sample.value), sep='\\t')";
+        print(sample.name, labels, repr(float(sample.value)), sep='\\t')";
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let tools = Command::new(root.join("scripts/python-tools"))
         .args([

@@ -17,7 +17,7 @@ use crate::{
 };
 use facts::{Fact, Used};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt,
     sync::{Mutex, MutexGuard, PoisonError},
 };
@@ -50,6 +50,23 @@ impl<T> Shown<T> {
 pub(super) enum Lookup<T> {
     Ready(T),
     Missing(Vec<Key>),
+}
+
+impl<T> Lookup<T> {
+    /// Returns the data of all lookups, in their order, or all keys that must be read first.
+    pub(super) fn all(each: impl IntoIterator<Item = Result<Self, Error>>) -> Result<Lookup<Vec<T>>, Error> {
+        let (mut ready, mut missing) = (Vec::new(), BTreeSet::new());
+        for one in each {
+            match one? {
+                Self::Ready(one) => ready.push(one),
+                Self::Missing(keys) => missing.extend(keys),
+            }
+        }
+        if missing.is_empty() {
+            return Ok(Lookup::Ready(ready));
+        }
+        Ok(Lookup::Missing(missing.into_iter().collect()))
+    }
 }
 
 /// An item, and the read that returned it.

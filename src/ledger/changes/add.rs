@@ -96,20 +96,17 @@ impl Addition<'_> {
         context: &Context<'_>,
     ) -> Result<Lookup<Vec<Allowed<'s>>>, Error> {
         let package = &self.request.package;
-        let (mut passed, mut missing) = (Vec::new(), BTreeSet::new());
         let [overriding, emergency] = [&self.request.overriding, &self.request.emergency].map(Option::as_ref);
-        for tag in tags {
+        let passed = Lookup::all(tags.iter().map(|tag| {
             let before: Option<TagItem> = seen.get(&schema::tag_key(package, tag))?;
             let before = before.as_ref();
             let forward = Forward { package, tag, before, candidate, require: &[], overriding, emergency };
-            match forward.pass(seen, context)? {
-                Lookup::Ready(one) => passed.push(one),
-                Lookup::Missing(keys) => missing.extend(keys),
-            }
-        }
-        if !missing.is_empty() {
-            return Ok(Lookup::Missing(missing.into_iter().collect()));
-        }
+            forward.pass(seen, context)
+        }));
+        let passed = match passed? {
+            Lookup::Ready(passed) => passed,
+            Lookup::Missing(keys) => return Ok(Lookup::Missing(keys)),
+        };
         let confirmed = |tag| self.request.confirm.contains(tag);
         let each = tags.iter().zip(passed);
         let allowed = each.map(|(tag, passed)| allow(package, tag, confirmed(tag), passed, seen));

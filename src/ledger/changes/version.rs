@@ -209,6 +209,12 @@ impl Changing<'_> {
     }
 }
 
+/// Returns the change that an event records as text, for a key that was used for it.
+pub(super) fn recorded(event: &ReleaseEvent) -> String {
+    let version = event.version.map_or_else(String::new, |version| version.to_string());
+    format!("{:?} {version}", event.kind).to_lowercase()
+}
+
 impl Operation for Changing<'_> {
     type Outcome = Outcome;
 
@@ -344,8 +350,7 @@ impl Operation for Changing<'_> {
             _ => true,
         };
         if event.version != Some(self.request.version) || event.kind != self.kind() || !same_labels {
-            let version = event.version.map_or_else(String::new, |version| version.to_string());
-            return Err(used_for(format!("{:?} {version}", event.kind).to_lowercase(), self, context));
+            return Err(used_for(recorded(&event), self, context));
         }
         let was = event.was.unwrap_or(item.state);
         let is = state_after(was);

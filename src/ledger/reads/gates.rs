@@ -10,7 +10,6 @@ use crate::{
         snapshot::{FixedVersion, Lookup, Snapshot},
     },
     model::{Gate, GateCheck, Labels, Length, PackageName, TagName, Version},
-    table::Key,
 };
 use std::time::Duration;
 
@@ -42,21 +41,14 @@ pub(in crate::ledger) fn check<'a>(
     seen: &Snapshot,
     now: Now,
 ) -> Result<Lookup<Vec<GateCheck>>, Error> {
-    let (mut checks, mut missing) = (Vec::new(), Vec::<Key>::new());
-    for (gate, standing) in gates {
-        match check_one(package, candidate, gate, seen, now)? {
+    Lookup::all(gates.into_iter().map(|(gate, standing)| {
+        Ok(match check_one(package, candidate, gate, seen, now)? {
             Lookup::Ready((passed, found)) => {
-                checks.push(GateCheck { gate: gate.clone(), standing, passed, found });
+                Lookup::Ready(GateCheck { gate: gate.clone(), standing, passed, found })
             }
-            Lookup::Missing(keys) => missing.extend(keys),
-        }
-    }
-    if missing.is_empty() {
-        return Ok(Lookup::Ready(checks));
-    }
-    missing.sort();
-    missing.dedup();
-    Ok(Lookup::Missing(missing))
+            Lookup::Missing(keys) => Lookup::Missing(keys),
+        })
+    }))
 }
 
 fn check_one(

@@ -185,21 +185,17 @@ pub(super) fn recall_plan<'a, O: Operation<Outcome = Vec<TagMove>>>(
         };
         moves = leader.moves;
     }
-    let (mut outcome, mut missing) = (Vec::new(), Vec::new());
-    let all = moves.len();
-    for (package, tag) in tags {
+    let found = Lookup::all(tags.map(|(package, tag)| {
         let Some(rev) = moves.get(&name(package, tag)) else {
             return Err(used_for("another change".to_owned(), operation, context));
         };
-        match recall_one(package, &schema::tag_event_key(package, *rev), reference, seen)? {
-            Lookup::Ready(found) => outcome.push(found),
-            Lookup::Missing(keys) => missing.extend(keys),
-        }
-    }
-    if !missing.is_empty() {
-        return Ok(Step::Read(missing));
-    }
-    if outcome.len() == all {
+        recall_one(package, &schema::tag_event_key(package, *rev), reference, seen)
+    }));
+    let outcome = match found? {
+        Lookup::Ready(found) => found,
+        Lookup::Missing(keys) => return Ok(Step::Read(keys)),
+    };
+    if outcome.len() == moves.len() {
         Ok(Step::Done(outcome))
     } else {
         Err(used_for("another plan".to_owned(), operation, context))

@@ -12,7 +12,10 @@ use super::{
 use crate::{
     ledger::{
         ChangeRequest, Conflict, Error, NotFound, RecallRequest, Recalled, Refused, TableLedger,
-        changes::{tagging::TagDependencies, version::Changing},
+        changes::{
+            tagging::TagDependencies,
+            version::{Changing, recorded},
+        },
         engine::{
             attempt::Commit,
             idempotency::used_for,
@@ -76,11 +79,13 @@ impl<'a> Recalling<'a> {
         let RecallRequest { package, version, untag, confirm, .. } = self.request;
         let allowed = allow(package, tag, confirm.contains(tag), Passed::back(), seen)?;
         let item: Option<TagItem> = seen.get(&schema::tag_key(package, tag))?;
-        let mut back = item.and_then(|item| item.back);
+        let (mut back, mut previous) = item.map_or((None, None), |item| (item.back, item.previous));
         while let Some(rev) = back {
             let key = schema::tag_event_key(package, rev);
             let Some(event) = seen.get_referenced::<TagEvent>(&key)? else {
-                return Ok(Lookup::Missing(vec![key]));
+                // Most likely it names the version before the later event, which is read along.
+                let predicted = previous.map(|version| schema::version_key(package, version.get()));
+                return Ok(Lookup::Missing([key].into_iter().chain(predicted).collect()));
             };
             if let Some(earlier) = event.version.filter(|earlier| earlier != version) {
                 let key = schema::version_key(package, earlier.get());
@@ -92,7 +97,7 @@ impl<'a> Recalling<'a> {
                     return Ok(Lookup::Ready((allowed, (target, RollbackLink::From(event.back)))));
                 }
             }
-            back = event.back;
+            (back, previous) = (event.back, event.previous);
         }
         if *untag {
             return Ok(Lookup::Ready((allowed, (None, RollbackLink::Previous))));
@@ -222,20 +227,15 @@ impl Operation for Recalling<'_> {
             return Ok(Step::Read(vec![reference.entry.clone()]));
         };
         if event.version != Some(self.request.version) || event.kind != ReleaseEventKind::Yank {
-            let version = event.version.map_or_else(String::new, |version| version.to_string());
-            return Err(used_for(format!("{:?} {version}", event.kind).to_lowercase(), self, context));
+            return Err(used_for(recorded(&event), self, context));
         }
-        let (mut moved, mut missing) = (Vec::new(), Vec::new());
-        for rev in event.moves.values() {
-            match recall_one(package, &schema::tag_event_key(package, *rev), reference, seen)? {
-                Lookup::Ready(found) => moved.push(found),
-                Lookup::Missing(keys) => missing.extend(keys),
+        let entries = event.moves.values().map(|rev| schema::tag_event_key(package, *rev));
+        match Lookup::all(entries.map(|entry| recall_one(package, &entry, reference, seen)))? {
+            Lookup::Ready(moved) => {
+                Ok(Step::Done(Outcome::Recalled(item, event.was.unwrap_or(State::Active), moved)))
             }
+            Lookup::Missing(keys) => Ok(Step::Read(keys)),
         }
-        if !missing.is_empty() {
-            return Ok(Step::Read(missing));
-        }
-        Ok(Step::Done(Outcome::Recalled(item, event.was.unwrap_or(State::Active), moved)))
     }
 }
 

@@ -156,6 +156,14 @@ pub struct Freeze {
     pub by: Actor,
 }
 
+impl Freeze {
+    /// Returns true if the freeze has not ended by itself.
+    #[must_use]
+    pub fn is_in_force(&self, now: Timestamp) -> bool {
+        self.until.is_none_or(|until| now < until)
+    }
+}
+
 impl fmt::Display for Freeze {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { prefix, strict, until, message, since, by, .. } = self;

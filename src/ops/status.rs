@@ -89,7 +89,7 @@ impl Client {
                 Some(moment) => Some(self.ledger.time_of(moment).await?),
                 None => None,
             };
-            let freezes = if at.is_none() { in_force(self.ledger.freezes().await?) } else { Vec::new() };
+            let freezes = if at.is_none() { self.freezes_in_force().await? } else { Vec::new() };
             let names = self.ledger.packages(&PackageQuery::new().prefix(prefix)).try_chunks(BATCH);
             let read = names.map(move |names| {
                 let tags = tags.clone();
@@ -141,11 +141,16 @@ impl Status {
     }
 }
 
-/// Returns the freezes that have not ended by themselves.
-fn in_force(mut freezes: Vec<Freeze>) -> Vec<Freeze> {
-    let now = Timestamp::now();
-    freezes.retain(|freeze| freeze.until.is_none_or(|until| now < until));
-    freezes
+impl Client {
+    /// Returns the freezes that have not ended by themselves, by the server's clock if the ledger has a server: so a move
+    /// meets the same ones.
+    pub(crate) async fn freezes_in_force(&self) -> Result<Vec<Freeze>, ledger::Error> {
+        let mut freezes = self.ledger.freezes().await?;
+        // After the read, by which the server has stated its time.
+        let now = self.ledger.server_time().unwrap_or_else(Timestamp::now);
+        freezes.retain(|freeze| freeze.is_in_force(now));
+        Ok(freezes)
+    }
 }
 
 /// Returns true if an error concerns one package, and may leave others readable.

@@ -8,8 +8,8 @@ use crate::{
         json,
         tables::{self, StatusTable},
     },
-    model::{Invalid, Moment, PackageStatus, Plan, TagName, Timestamp},
-    ops::{Client, RestoreRequest, Status, StatusQuery},
+    model::{Invalid, Moment, PackageStatus, Plan, TagName},
+    ops::{self, Client, RestoreRequest, Status, StatusQuery},
 };
 use futures_util::TryStreamExt;
 use std::str::FromStr;
@@ -163,10 +163,10 @@ async fn note_freezes(client: &Client, plans: &[Plan], context: &mut Context<'_>
     if plans.is_empty() {
         return Ok(());
     }
-    let freezes = client.freezes().await.map_err(context.failed("reading the freezes"))?;
-    let now = Timestamp::now();
+    let freezes = client.freezes_in_force().await.map_err(ops::Error::from);
+    let freezes = freezes.map_err(context.failed("reading the freezes"))?;
     let forward = || plans.iter().flat_map(Plan::moves).filter(|it| it.to.is_some());
-    for freeze in freezes.iter().filter(|freeze| freeze.until.is_none_or(|until| now < until)) {
+    for freeze in &freezes {
         if forward().any(|it| freeze.prefix.selects(&it.package)) {
             let how = if freeze.strict { "until it is thawed" } else { "without --emergency" };
             context.notices.note(&format!("`apply` will be refused {how}: {freeze}"));

@@ -93,3 +93,25 @@ async fn the_time_of_dynamodb_is_recorded() {
     sandbox.ok(&["info", "app", &format!("live@{{{then}}}")]);
     assert!(sandbox.run(&["info", "app", "live@{1h ago}"]).starts_with("exit 4\n"));
 }
+
+/// A freeze ends by the server's clock, for moves and for those who look at it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_freeze_ends_by_the_clock_of_dynamodb() {
+    let mut sandbox = servers::sandbox();
+    sandbox.write("f", "x");
+    sandbox.ok(&["init", "-q"]);
+    sandbox.ok(&["add", "app", "f", "--tag", "live"]);
+    sandbox.ok(&["add", "app", "f"]);
+    sandbox.ok(&["freeze", "--until", "2h", "-m", "wait"]);
+    let frozen = |sandbox: &Sandbox| {
+        let shown = sandbox.ok(&["status", "--json"]);
+        serde_json::from_str::<Value>(shown.lines().next().unwrap()).unwrap()["frozen"] == true
+    };
+    assert!(frozen(&sandbox));
+    assert!(sandbox.run(&["tag", "app", "2", "live"]).starts_with("exit 6\n"));
+    let proxy = Proxy::new(&backends::dynamodb(), |_| Fate::IsDatedAhead(365)).await;
+    let ledger = sandbox.variable("SACKER_LEDGER").replace(&backends::dynamodb(), &proxy.url);
+    sandbox = sandbox.set("SACKER_LEDGER", ledger);
+    assert!(!frozen(&sandbox), "it ended long ago");
+    sandbox.ok(&["tag", "app", "2", "live"]);
+}

@@ -24,6 +24,7 @@ use crate::{
     ops::{Downloaded, Finding, Garbage, InitReport, Verdict},
 };
 use serde::Serialize;
+use serde_json::{Map, Value};
 use std::{collections::BTreeMap, fmt::Write};
 
 /// A version.
@@ -262,16 +263,29 @@ struct ErrorLine<'a> {
     causes: Option<&'a [String]>,
 }
 
+impl<'a> ErrorLine<'a> {
+    fn of(failure: &'a Failure, causes: bool) -> Self {
+        Self {
+            kind: failure.kind.name(),
+            message: &failure.message,
+            hint: (!failure.hints.is_empty()).then(|| failure.hints.join("; ")),
+            exit_code: failure.kind.exit_code(),
+            causes: causes.then_some(&failure.causes),
+        }
+    }
+}
+
 /// Renders an error, with its causes if `causes` is true.
 pub(super) fn failure(failure: &Failure, causes: bool) -> String {
-    let failed = ErrorLine {
-        kind: failure.kind.name(),
-        message: &failure.message,
-        hint: (!failure.hints.is_empty()).then(|| failure.hints.join("; ")),
-        exit_code: failure.kind.exit_code(),
-        causes: causes.then_some(&failure.causes),
-    };
-    object("error", &failed)
+    object("error", &ErrorLine::of(failure, causes))
+}
+
+/// Returns the fields of an error in a log: those that it has besides its message.
+pub(super) fn failure_fields(failure: &Failure, causes: bool) -> Map<String, Value> {
+    let line = serde_json::to_value(ErrorLine::of(failure, causes));
+    let Ok(Value::Object(mut fields)) = line else { unreachable!("an error is an object") };
+    fields.retain(|name, value| name != "message" && !value.is_null());
+    fields
 }
 
 /// Renders a notice, a warning, or a line of the trace.

@@ -8,7 +8,7 @@ use super::{
 };
 use clap::builder::styling::{AnsiColor, Style};
 use indicatif::ProgressBar;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use std::{
     fmt,
     io::{self, Write},
@@ -87,7 +87,8 @@ impl Notices {
             return;
         }
         if let Format::Log(run) = self.format {
-            self.lines(&log::line(run, Level::ERROR, &failure.message, &self.fields(failure)));
+            let fields = json::failure_fields(failure, self.verbose);
+            self.lines(&log::line(run, Level::ERROR, &failure.message, &fields));
             return;
         }
         // A message that lists several failures has a line for each; the lines are indented, so that text from
@@ -140,20 +141,6 @@ impl Notices {
             Format::Log(run) => self.lines(&log::line(run, level, text, &Map::new())),
             Format::Plain | Format::Colored => self.lines(&self.said(what, style, text)),
         }
-    }
-
-    /// Returns the fields of a failure in a log: those of the object that `--json` prints.
-    fn fields(&self, failure: &Failure) -> Map<String, Value> {
-        let mut fields = Map::new();
-        fields.insert("kind".to_owned(), failure.kind.name().into());
-        fields.insert("exit_code".to_owned(), failure.kind.exit_code().into());
-        if !failure.hints.is_empty() {
-            fields.insert("hint".to_owned(), failure.hints.join("; ").into());
-        }
-        if self.verbose {
-            fields.insert("causes".to_owned(), json!(failure.causes));
-        }
-        fields
     }
 
     fn said(&self, what: &str, style: Style, text: &str) -> String {

@@ -96,13 +96,16 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Trace {
     fn on_close(&self, id: Id, context: Context<'_, S>) {
         let Some(span) = context.span(&id) else { return };
         let name = span.name();
-        if name == ATTEMPT {
-            return;
-        }
         let attempt = span
             .scope()
             .find(|span| span.name() == ATTEMPT)
             .and_then(|span| span.extensions().get::<Call>()?.fields.whole("number"));
+        if name == ATTEMPT {
+            if let Some(counts) = self.counts.as_ref().filter(|_| attempt > Some(1)) {
+                counts.retry();
+            }
+            return;
+        }
         let extensions = span.extensions();
         let Some(Call { since, fields }) = extensions.get::<Call>() else { return };
         let took = since.elapsed();

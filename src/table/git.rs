@@ -142,7 +142,7 @@ impl GitTable {
     }
 
     /// Returns the newest commit, to read from it.
-    #[tracing::instrument(level = "debug", name = "git", skip_all, fields(doing))]
+    #[tracing::instrument(level = "debug", name = "git.read", skip_all, fields(doing))]
     async fn view<'a>(&'a self, doing: &'a str) -> Result<View<'a>, Fault> {
         if let Place::Remote(remote) = &self.place
             && !remote.refresh(doing).await?

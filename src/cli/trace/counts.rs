@@ -22,6 +22,7 @@ pub(in crate::cli) struct Calls {
 pub(in crate::cli) struct Totals {
     /// The calls of back ends, by back end and operation, such as `dynamodb` and `GetItem`; answered or not.
     pub calls: BTreeMap<(String, String), Calls>,
+    /// The attempts after the first one of each operation.
     pub retries: u64,
     /// The units that DynamoDB reports. It reports none for a transaction that it refuses.
     pub read_units: f64,
@@ -54,7 +55,6 @@ impl Totals {
         self.write_units += fields.number("write_units").unwrap_or_default();
         self.sent_bytes += fields.whole("sent_bytes").unwrap_or_default();
         self.received_bytes += fields.whole("received_bytes").unwrap_or_default();
-        self.retries += u64::from(fields.message.starts_with("retrying"));
     }
 }
 
@@ -95,6 +95,11 @@ impl Counts {
             calls.count += 1;
             calls.took += took;
         });
+    }
+
+    /// Counts an attempt after the first one.
+    pub(super) fn retry(&self) {
+        self.change(|totals| totals.retries += 1);
     }
 
     pub(super) fn event(&self, fields: &Fields) {

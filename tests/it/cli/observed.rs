@@ -1,14 +1,20 @@
 //! Logs for programs, the file of the trace, the totals and the metrics.
 
-use crate::support::{sandbox::Sandbox, servers};
+use crate::support::{
+    backends,
+    proxy::{Answer, Fate, Proxy},
+    sandbox::Sandbox,
+    servers,
+};
 use insta::assert_snapshot;
 use serde_json::Value;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     os::unix::fs::PermissionsExt,
     path::Path,
     process::{Command, Stdio},
+    sync::atomic::{AtomicUsize, Ordering},
 };
 
 /// The lines of a log, each of which is an object.
@@ -168,4 +174,49 @@ fn a_file_that_can_not_be_written_fails_no_command() {
         "{full}"
     );
     assert!(full.starts_with("exit 0"), "{full}");
+}
+
+/// Each attempt after the first counts, whatever the reason for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn retries_are_attempts_after_the_first() {
+    let sandbox = servers::sandbox();
+    sandbox.write("f", "x");
+    sandbox.ok(&["init", "-q"]);
+    sandbox.ok(&["add", "app", "f"]);
+    let sent = AtomicUsize::new(0);
+    let fate = move |_: &_| match sent.fetch_add(1, Ordering::Relaxed) {
+        0..3 => Fate::IsAnswered(Answer::Throttling),
+        _ => Fate::Passes,
+    };
+    let proxy = Proxy::new(&backends::dynamodb(), fate).await;
+    let ledger = sandbox.variable("SACKER_LEDGER").replace(&backends::dynamodb(), &proxy.url);
+    let sandbox = sandbox.set("SACKER_LEDGER", ledger);
+    let shown = sandbox.run(&["tag", "app", "1", "live", "-vv"]);
+    let last = shown.lines().last().unwrap();
+    assert!(last.starts_with("2| trace: in total: 5 requests (4 dynamodb.BatchGetItem, "), "{shown}");
+    assert!(last.contains(", 3 retries, "), "{shown}");
+    assert_eq!(shown.matches("2| trace: retrying: ").count(), 3, "{shown}");
+}
+
+#[test]
+fn sixteen_processes_share_the_files() {
+    let sandbox = Sandbox::new();
+    let (trace, metrics) = (sandbox.path("trace"), sandbox.path("metrics.prom"));
+    sandbox.add_at_once(
+        16,
+        &["--trace-json", trace.to_str().unwrap(), "--metrics", metrics.to_str().unwrap(), "-q"],
+    );
+    let lines = lines(&fs::read_to_string(&trace).unwrap());
+    let runs: BTreeSet<_> = lines.iter().map(|line| line["run"].as_str().unwrap()).collect();
+    let totals: Vec<_> = lines.iter().filter(|line| line["message"] == "in total").collect();
+    assert_eq!((runs.len(), totals.len()), (16, 16), "a run's lines are whole");
+    assert!(totals.iter().all(|line| line["fields"]["exit_code"] == 0), "{totals:?}");
+    // One of them was the last.
+    let read = samples(&metrics);
+    assert_eq!(read["sacker_exit_code"], "0.0", "{read:?}");
+    assert!(
+        fs::read_dir(sandbox.home())
+            .unwrap()
+            .all(|entry| { !entry.unwrap().file_name().to_string_lossy().starts_with(".sacker-") })
+    );
 }

@@ -157,6 +157,11 @@ pub(crate) fn name(temporary: NamedTempFile, path: &Path, replace: bool) -> Resu
     Ok(())
 }
 
+/// Returns the directory that a path names a file in.
+pub(crate) fn directory_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// Flushes a directory, so that names that were added or removed in it are durable.
 pub(crate) fn flush_directory(directory: &Path) -> io::Result<()> {
     sync(&File::open(directory)?, directory, "fsync-directory")

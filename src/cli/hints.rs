@@ -9,6 +9,7 @@ use super::{
     places::{Places, Side},
 };
 use crate::{
+    durable,
     fault::{Fault, FaultKind},
     ledger::{self, Conflict, Failed, GateFailure, NotFound, Refused},
     location::{Bucket, Container, StoreUrl},
@@ -378,7 +379,7 @@ fn is_full(kind: io::ErrorKind) -> bool {
 }
 
 fn of_output(path: &Path, error: &io::Error) -> Vec<String> {
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let directory = durable::directory_of(path);
     let hint = match error.kind() {
         kind if is_full(kind) => {
             format!("free space at {}", directory.display())

@@ -22,10 +22,7 @@ pub(super) struct Finished<'a> {
 impl Finished<'_> {
     /// Replaces the file at one instant, so that a reader never sees half of it.
     pub fn write(&self, path: &Path) -> io::Result<()> {
-        let folder = match path.parent() {
-            Some(folder) if folder != Path::new("") => folder,
-            _ => Path::new("."),
-        };
+        let folder = durable::directory_of(path);
         // Readable by the exporter, which is another user.
         let permissions = fs::Permissions::from_mode(0o666);
         let file = tempfile::Builder::new().prefix(".sacker-").permissions(permissions).tempfile_in(folder);

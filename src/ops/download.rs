@@ -176,10 +176,7 @@ impl Client {
         observer: &Arc<dyn Observer>,
     ) -> Result<Landed, Error> {
         let Permission { force, preserve_mode } = permission;
-        let directory = match path.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-            _ => PathBuf::from("."),
-        };
+        let directory = durable::directory_of(&path).to_owned();
         let found = is_there(path.clone(), directory.clone(), blob.clone(), permission);
         if found.await?.reported(&path, observer) {
             // It may have come another way, after a try that was interrupted.

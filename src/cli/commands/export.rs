@@ -75,10 +75,7 @@ impl Target {
             let message = format!("{} exists", path.display());
             return Err(Failure::new(Kind::Refused, message).hint("-f replaces it"));
         }
-        let directory = match path.parent() {
-            Some(parent) if parent != Path::new("") => parent.to_owned(),
-            _ => PathBuf::from("."),
-        };
+        let directory = durable::directory_of(path).to_owned();
         let file = tempfile::Builder::new().prefix(".sacker-").tempfile_in(&directory);
         let file = BufWriter::with_capacity(1 << 18, file.map_err(|error| failed(path, &error))?);
         Ok(Self { path: path.to_owned(), directory, force, file })

@@ -167,10 +167,7 @@ fn parse(text: &str) -> Result<(Vec<Cursor>, usize), (usize, Invalid)> {
 
 /// Replaces the file, durably and at one instant.
 fn write(path: &Path, cursors: &[Cursor]) -> io::Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    };
+    let folder = durable::directory_of(path);
     let mut file = tempfile::Builder::new().prefix(".sacker-").tempfile_in(folder)?;
     // No line at all for no cursor: the consumer appends the first one.
     let text: String = cursors.iter().flat_map(|cursor| [cursor.to_string(), "\n".to_owned()]).collect();

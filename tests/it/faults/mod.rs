@@ -7,7 +7,7 @@ mod durability;
 #[cfg(feature = "hdfs")]
 mod hdfs;
 #[cfg(feature = "failpoints")]
-mod kills;
+pub(crate) mod kills;
 mod lasting;
 mod network;
 mod retries;

@@ -1,9 +1,12 @@
 //! Jobs that are killed at different moments, with all their processes, and run again: published once.
 
 use super::{embedded, job, kill_group, outcome, path, versions};
-use crate::support::{
-    sandbox::{Sandbox, eventually},
-    servers,
+use crate::{
+    faults::kills::STEPS_OF_ADD,
+    support::{
+        sandbox::{Sandbox, eventually},
+        servers,
+    },
 };
 use std::{fs, os::unix::process::CommandExt, process::Stdio};
 
@@ -32,19 +35,8 @@ fn published_once(sandbox: &Sandbox, path: &str, package: &str, moment: &str) {
     assert_eq!(sandbox.ok(&["fsck", "--read-data"]), "", "{moment}");
 }
 
-/// The steps of `add` at which the program can be stopped.
-const STEPS: [&str; 7] = [
-    "add-hashed",
-    "add-owned",
-    "add-staged",
-    "add-sending",
-    "add-uploaded",
-    "commit-planned",
-    "commit-answered",
-];
-
 fn each_step(make: fn() -> Sandbox) {
-    for step in STEPS {
+    for step in STEPS_OF_ADD {
         let sandbox = make();
         sandbox.ok(&["init"]);
         sandbox.write("f", "the build".repeat(1000));

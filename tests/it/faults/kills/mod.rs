@@ -190,18 +190,20 @@ fn each_step_of_an_add_to_git() {
     each_step_of_add(Place::Git, 1 << 20, &steps);
 }
 
+/// The steps of an addition on any back end.
+pub(crate) const STEPS_OF_ADD: [&str; 7] = [
+    "add-hashed",
+    "add-owned",
+    "add-staged",
+    "add-sending",
+    "add-uploaded",
+    "commit-planned",
+    "commit-answered",
+];
+
 #[test]
 fn each_step_of_an_add_to_servers() {
-    let steps = [
-        "add-hashed",
-        "add-owned",
-        "add-staged",
-        "add-sending",
-        "add-uploaded",
-        "commit-planned",
-        "commit-answered",
-    ];
-    each_step_of_add(Place::Servers, 3 << 20, &steps);
+    each_step_of_add(Place::Servers, 3 << 20, &STEPS_OF_ADD);
 }
 
 #[test]

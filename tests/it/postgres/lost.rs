@@ -13,6 +13,7 @@ use std::sync::{
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream, tcp::OwnedReadHalf, tcp::OwnedWriteHalf},
+    sync::oneshot,
 };
 
 /// The client sends the writes and the commit together.
@@ -62,8 +63,12 @@ async fn pass(
 ) {
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = server.into_split();
+    let (stop, stopped) = oneshot::channel();
     let answers = tokio::spawn(async move {
-        let _ = tokio::io::copy(&mut from_server, &mut to_client).await;
+        tokio::select! {
+            _ = tokio::io::copy(&mut from_server, &mut to_client) => {}
+            _ = stopped => {}
+        }
         (from_server, to_client)
     });
     let mut buffer = vec![0; 1 << 20];
@@ -76,23 +81,31 @@ async fn pass(
             }
             continue;
         }
-        answers.abort();
-        return meet(fate, &buffer[..read], to_server, from_client).await;
+        let _ = stop.send(());
+        let (from_server, _to_client) = answers.await.unwrap();
+        return meet(fate, &buffer[..read], from_client, (from_server, to_server)).await;
     }
     drop(to_server);
     let _ = answers.await;
 }
 
-async fn meet(fate: Fate, bytes: &[u8], mut to_server: OwnedWriteHalf, mut from_client: OwnedReadHalf) {
+async fn meet(
+    fate: Fate,
+    bytes: &[u8],
+    mut from_client: OwnedReadHalf,
+    (mut from_server, mut to_server): (OwnedReadHalf, OwnedWriteHalf),
+) {
+    let mut rest = Vec::new();
     match fate {
         Fate::IsLost => {}
         Fate::LosesAnswer => {
             to_server.write_all(bytes).await.unwrap();
-            // The server closes after what it has read is done.
             to_server.shutdown().await.unwrap();
+            // The server closes after what it has read is done. A connection that ends before is a reset, at which the
+            // server can give up the transaction.
+            let _ = from_server.read_to_end(&mut rest).await;
         }
         Fate::IsSilent => {
-            let mut rest = Vec::new();
             let _ = from_client.read_to_end(&mut rest).await;
         }
     }
@@ -164,6 +177,7 @@ async fn an_outcome_that_is_not_found_out_has_a_key() {
     let said = scene.run(&["tag", "app", "1", "canary", "--deadline", "2s"]).await;
     // The change was made, so the outcome is certain as soon as the slot can be read.
     assert!(said.starts_with("exit 0\n") || said.starts_with("exit 9\n"), "{said}");
+    assert_eq!(scene.audit().await, (1, 2, 0));
     let lost = Scene::new(Fate::IsLost, usize::MAX).await;
     let said = lost.run(&["tag", "app", "1", "canary", "--deadline", "2s"]).await;
     assert!(said.starts_with("exit 9\n"), "{said}");

@@ -110,18 +110,19 @@ pub mod table;
 
 pub use ledger::{
     AddRequest, ApplyRequest, Author, ChangeRequest, CheckReport, CheckRequest, FreezeRequest, PackageQuery,
-    ProtectRequest, RecallRequest, RollbackRequest, TagRequest, ThawRequest, UntagRequest,
+    ProtectRequest, PruneRequest, RecallRequest, RollbackRequest, Stop, Stops, TagRequest, ThawRequest,
+    UntagRequest,
 };
 pub use location::{LedgerUrl, StoreUrl};
 pub use model::{
     Actor, Cursor, Digest, Event, Expectation, FileName, Gate, GateCheck, Gates, IdempotencyKey, Labels,
-    Message, Override, PackageName, PackageStatus, Plan, Protection, Release, ReleaseChange, Revs, Spec,
-    TagGates, TagMove, TagName, TagStatus, Version, VersionRange,
+    Message, Override, PackageName, PackageStatus, Plan, Protection, Release, ReleaseChange, Retention,
+    RetentionPolicy, Revs, Spec, TagGates, TagMove, TagName, TagStatus, Version, VersionRange,
 };
 pub use ops::{
     AddInput, Client, ClientBuilder, Download, Downloaded, Error, ErrorKind, Found, Fsck, FsckReport,
-    GcOptions, Observer, RestoreRequest, Status, StatusQuery, Target, VersionQuery, Wait, Watch, WatchScope,
-    WatchedEvent,
+    GcOptions, Observer, PruneAction, PruneOptions, PruneReason, PruneScope, PrunedVersion, Pruning,
+    RestoreRequest, Status, StatusQuery, Target, VersionQuery, Wait, Watch, WatchScope, WatchedEvent,
 };
 pub use retry::{Cancellation, RetryPolicy};
 pub use store::Store;

@@ -19,7 +19,7 @@ const RECORDS: [(Record, &[&str]); 9] = [
     (Record::Head, &["n", "latest", "blob", "rev", "chain", "when"]),
     (Record::TagHead, &["rev", "chain", "when"]),
     (Record::Version, &["n", "labels", "more_labels", "state"]),
-    (Record::ReleaseEvent, &["kind", "version", "was", "labels"]),
+    (Record::ReleaseEvent, &["kind", "version", "was", "state", "labels", "moves"]),
     (
         Record::Tag,
         &[
@@ -80,7 +80,7 @@ enum Json {
     Map(Vec<(Json, Json)>),
 }
 
-const WORDS: [&str; 22] = [
+const WORDS: [&str; 23] = [
     "active",
     "yanked",
     "deleted",
@@ -91,6 +91,7 @@ const WORDS: [&str; 22] = [
     "fence",
     "yank",
     "unyank",
+    "undelete",
     "delete",
     "label",
     "sha256",
@@ -144,7 +145,9 @@ fn right(record: Record, name: &str, choice: u64) -> Value {
         "labels" | "more_labels" => [("a".to_owned(), hex(4))].into_iter().collect::<Map<_, _>>().into(),
         "state" if record == Record::Blob => word(&["kept", "condemned"]),
         "state" | "was" => word(&["active", "yanked", "deleted"]),
-        "kind" if record == Record::ReleaseEvent => word(&["yank", "unyank", "delete", "label", "fence"]),
+        "kind" if record == Record::ReleaseEvent => {
+            word(&["yank", "unyank", "delete", "undelete", "label", "fence"])
+        }
         "kind" => word(&["move", "rollback", "untag", "protect", "unprotect", "fence"]),
         "protection" => word(&["write-once", "confirm"]),
         "moves" | "led_by" => {

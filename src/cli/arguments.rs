@@ -3,8 +3,8 @@
 use super::{
     commands::{
         add, apply, audit, changes, check, completions, copy, delete, doctor, download, export, find, freeze,
-        fsck, gc, history, import, info, init, label, list, protect, recall, rollback, status, tag, tags,
-        thaw, unprotect, untag, unyank, versions, wait, watch, yank,
+        fsck, gc, history, import, info, init, label, list, protect, prune, recall, rollback, status, tag,
+        tags, thaw, undelete, unprotect, untag, unyank, versions, wait, watch, yank,
     },
     options::duration,
 };
@@ -147,7 +147,9 @@ pub(super) enum Command {
     Yank(yank::Args),
     Unyank(unyank::Args),
     Delete(delete::Args),
+    Undelete(undelete::Args),
     Label(label::Args),
+    Prune(prune::Args),
     Gc(gc::Args),
     Fsck(fsck::Args),
     Audit(audit::Args),
@@ -173,12 +175,14 @@ impl Command {
             | Self::Yank(_)
             | Self::Unyank(_)
             | Self::Delete(_)
+            | Self::Undelete(_)
             | Self::Label(_)
             | Self::Init(_) => true,
             Self::Apply(arguments) => !arguments.dry_run,
             Self::Recall(arguments) => !arguments.dry_run,
             Self::Freeze(arguments) => !arguments.list && !arguments.history,
             Self::Gc(arguments) => arguments.delete,
+            Self::Prune(arguments) => arguments.delete,
             Self::Fsck(arguments) => arguments.repair,
             Self::Import(arguments) => !arguments.dry_run,
             Self::Copy(arguments) => !arguments.dry_run,
@@ -211,6 +215,7 @@ impl Command {
             | Self::Status(_)
             | Self::Find(_)
             | Self::History(_)
+            | Self::Prune(_)
             | Self::Gc(_)
             | Self::Fsck(_)
             | Self::Audit(_)

@@ -161,7 +161,10 @@ fn of_refusal(error: &Refused) -> String {
             format!("nothing was changed; remove the tags first: `sacker untag {package} {}`", tags[0])
         }
         Refused::WayBack { package, version, .. } => {
-            format!("nothing was changed; to exclude it from rollbacks, run `sacker yank {package} {version}` first")
+            format!("nothing was changed; to exclude it from rollbacks, run `sacker yank {package} {version}` first; --force deletes it anyway")
+        }
+        Refused::Gone { package, .. } => {
+            format!("nothing was changed; `sacker add {package} FILE` adds the file again, as a new version")
         }
         Refused::Labelled { package, version, .. } | Refused::Labels { package, version, .. } => {
             format!("nothing was changed; `sacker info {package} {version}` shows its labels")
@@ -246,9 +249,13 @@ fn of_not_found(error: &NotFound) -> String {
         NotFound::Package(package) => {
             format!("`sacker list --prefix {}` lists packages with similar names", beginning(package))
         }
-        NotFound::Version { package, .. } | NotFound::Deleted { package, .. } | NotFound::Latest(package) => {
+        NotFound::Version { package, .. } | NotFound::Latest(package) => {
             format!("`sacker versions {package}` lists its versions")
         }
+        NotFound::Deleted { package, version } => format!(
+            "`sacker versions {package}` lists its versions; `sacker undelete {package} {version}` brings it back until \
+             it is collected"
+        ),
         NotFound::Unset { package, tag, .. }
         | NotFound::Past { package, tag, .. }
         | NotFound::Then { package, tag, .. }

@@ -2,6 +2,7 @@
 
 mod event;
 mod freezes;
+mod prune;
 mod recall;
 mod status;
 mod tags;
@@ -10,6 +11,7 @@ mod transfer;
 
 pub(super) use event::{EventLine, WatchLine};
 pub(super) use freezes::FreezeLine;
+pub(super) use prune::{PrunedLine, pruned_word};
 pub(super) use recall::RecallLine;
 pub(super) use status::{PlanLine, StatusLine};
 pub(super) use tags::{CheckLine, TagLine};

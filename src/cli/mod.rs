@@ -287,6 +287,8 @@ async fn dispatch(command: Command, context: &mut Context<'_>) -> Result<(), Fai
         Command::Yank(arguments) => commands::yank::run(arguments, context).await,
         Command::Unyank(arguments) => commands::unyank::run(arguments, context).await,
         Command::Delete(arguments) => commands::delete::run(arguments, context).await,
+        Command::Undelete(arguments) => commands::undelete::run(arguments, context).await,
+        Command::Prune(arguments) => commands::prune::run(arguments, context).await,
         Command::Label(arguments) => commands::label::run(arguments, context).await,
         Command::Gc(arguments) => commands::gc::run(arguments, context).await,
         Command::Fsck(arguments) => commands::fsck::run(arguments, context).await,

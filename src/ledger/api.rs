@@ -3,8 +3,8 @@
 use super::{
     AddRequest, Added, ApplyRequest, AuditReport, BlobStatus, ChangeRequest, Changed, CheckReport,
     CheckRequest, Draft, Error, ExportItem, FreezeRequest, Freezes, Identity, ImportBatch, Importing, Ledger,
-    OnProgress, OnViolation, PackageQuery, Positions, ProtectRequest, RecallRequest, Recalled,
-    RollbackRequest, Staged, TableLedger, TagRequest, ThawRequest, Transfers, UntagRequest,
+    OnProgress, OnViolation, PackageQuery, Positions, ProtectRequest, PruneRequest, Pruned, RecallRequest,
+    Recalled, RollbackRequest, Staged, Stops, TableLedger, TagRequest, ThawRequest, Transfers, UntagRequest,
     changes::freezing::Freezing, contract::sealed::Sealed, schema,
 };
 use crate::model::{
@@ -197,6 +197,15 @@ impl Ledger for TableLedger {
     async fn preview_recall(&self, request: &RecallRequest) -> Result<Recalled, Error> {
         Error::check_author(&request.author)?;
         self.recall_version(request, true).await
+    }
+
+    async fn stops(&self, package: &PackageName, depth: u16) -> Result<Stops, Error> {
+        self.read_stops(package, depth).await
+    }
+
+    async fn prune(&self, request: &PruneRequest, stops: &Stops) -> Result<Pruned, Error> {
+        Error::check_author(&request.author)?;
+        self.prune_version(request, stops).await
     }
 
     async fn identity(&self) -> Result<Option<Identity>, Error> {

@@ -10,7 +10,8 @@ pub use transfers::Transfers;
 use super::{
     AddRequest, Added, ApplyRequest, AuditReport, BlobStatus, ChangeRequest, Changed, CheckReport,
     CheckRequest, Draft, Error, Identity, OnProgress, OnViolation, PackageQuery, ProtectRequest,
-    RecallRequest, Recalled, Refused, RollbackRequest, Staged, TagRequest, UntagRequest,
+    PruneRequest, Pruned, RecallRequest, Recalled, Refused, RollbackRequest, Staged, Stops, TagRequest,
+    UntagRequest,
 };
 #[cfg(doc)]
 use super::{Conflict, NotFound};
@@ -24,6 +25,8 @@ use futures_util::{
     stream::{self, BoxStream},
 };
 use std::fmt;
+
+type Releases<'a> = BoxStream<'a, Result<Release, Error>>;
 
 /// A ledger.
 ///
@@ -75,14 +78,10 @@ pub trait Ledger: Freezes + Transfers + sealed::Sealed + fmt::Debug + Send + Syn
 
     /// Lists every version of a package, newest first, including deleted ones. Yields [`NotFound::Package`] if there is
     /// no such package.
-    fn versions(&self, package: &PackageName) -> BoxStream<'_, Result<Release, Error>>;
+    fn versions(&self, package: &PackageName) -> Releases<'_>;
 
     /// Does the same as [`versions`](Self::versions) for the versions in a range, and reads no others.
-    fn versions_in(
-        &self,
-        package: &PackageName,
-        range: VersionRange,
-    ) -> BoxStream<'_, Result<Release, Error>> {
+    fn versions_in(&self, package: &PackageName, range: VersionRange) -> Releases<'_> {
         let is_in = move |release: &Release| std::future::ready(range.contains(release.version));
         self.versions(package).try_filter(is_in).boxed()
     }
@@ -256,13 +255,14 @@ pub trait Ledger: Freezes + Transfers + sealed::Sealed + fmt::Debug + Send + Syn
         stream::once(async { Err(Refused::Unsupported.into()) }).boxed()
     }
 
-    /// Changes a version: yanks, unyanks, deletes or labels it. Idempotent: if the version is in that state already,
-    /// changes nothing.
+    /// Changes a version: yanks, unyanks, deletes, undeletes or labels it. Idempotent: if the version is in that state
+    /// already, changes nothing. An undeletion is conditional on the state of the blob, so no collection can take the
+    /// blob of a version that came back; the caller must have made sure that the blob is in the store at its address.
     ///
     /// # Errors
-    /// [`NotFound`] for the package or version, also for a deleted one; [`Refused`] if the version is tagged, or has
-    /// the label with another value; [`Error::Interrupted`]; [`Error::Unknown`]. [`Refused::Unsupported`] if the ledger
-    /// can't.
+    /// [`NotFound`] for the package or version, also for a deleted one; [`Refused`] if the version is tagged, has the
+    /// label with another value, or its blob was collected; [`Error::Interrupted`]; [`Error::Unknown`].
+    /// [`Refused::Unsupported`] if the ledger can't.
     async fn change(&self, _request: &ChangeRequest) -> Result<Changed, Error> {
         Err(Refused::Unsupported.into())
     }
@@ -285,6 +285,23 @@ pub trait Ledger: Freezes + Transfers + sealed::Sealed + fmt::Debug + Send + Syn
     /// # Errors
     /// As [`recall`](Self::recall).
     async fn preview_recall(&self, _request: &RecallRequest) -> Result<Recalled, Error> {
+        Err(Refused::Unsupported.into())
+    }
+
+    /// Returns the versions that the next `depth` rollbacks of each tag would go to, past yanked and deleted ones.
+    ///
+    /// # Errors
+    /// [`Refused::Unsupported`] if the ledger keeps no logs.
+    async fn stops(&self, _package: &PackageName, _depth: u16) -> Result<Stops, Error> {
+        Err(Refused::Unsupported.into())
+    }
+
+    /// Deletes a version, unless it is `latest` or has the label that keeps it, in a transaction that is conditional on
+    /// both logs of the package, so that `stops` still holds. After [`Pruned::Moved`], the caller reads the stops again.
+    ///
+    /// # Errors
+    /// As [`change`](Self::change).
+    async fn prune(&self, _request: &PruneRequest, _stops: &Stops) -> Result<Pruned, Error> {
         Err(Refused::Unsupported.into())
     }
 

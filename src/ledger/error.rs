@@ -3,11 +3,13 @@
 //! The kinds are sorted by how a caller handles them. Messages name the package, the version and the tag; hints and
 //! exit codes belong to the command line.
 
+mod gates;
 mod reasons;
 mod uncertain;
 
+pub use gates::GateFailure;
 pub(super) use reasons::no_version;
-pub use reasons::{Conflict, GateFailure, NotFound, Refused};
+pub use reasons::{Conflict, NotFound, Refused};
 pub use uncertain::UncertainTime;
 
 use super::Author;

@@ -32,11 +32,11 @@ pub use maintenance::{
     audit::{AuditReport, Invariant, NeededBlob, OnProgress, OnViolation, Repair, Violation},
     condemn::BlobStatus,
 };
-pub use outcomes::{Added, Changed, CheckReport, Draft, Recalled, Staged};
+pub use outcomes::{Added, Changed, CheckReport, Draft, Pruned, Recalled, Staged, Stop, Stops};
 pub(crate) use requests::Authored;
 pub use requests::{
     AddRequest, ApplyRequest, Author, ChangeRequest, CheckRequest, FreezeRequest, MAX_TAGS, PackageQuery,
-    ProtectRequest, RecallRequest, RollbackRequest, TagRequest, ThawRequest, UntagRequest,
+    ProtectRequest, PruneRequest, RecallRequest, RollbackRequest, TagRequest, ThawRequest, UntagRequest,
 };
 pub use table_ledger::TableLedger;
 pub use transfer::{

@@ -1,5 +1,9 @@
 //! Results of requests to a ledger.
 
+mod stops;
+
+pub use stops::{Stop, Stops};
+
 use super::{
     error::{Error, GateFailure, Refused},
     identity::Identity,
@@ -85,6 +89,22 @@ pub struct Changed {
     pub release: Release,
     /// The state before the change; equal to the present state if the change did not affect it.
     pub previous: State,
+}
+
+/// The outcome of [`Ledger::prune`](super::Ledger::prune).
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Pruned {
+    /// The version was deleted, or was deleted before.
+    Deleted(Box<Changed>),
+    /// The version is `latest` now, and stays.
+    Latest,
+    /// The version has a label that keeps it, and stays.
+    Labelled,
+    /// The version is a stop, and stays.
+    Stop,
+    /// A log of the package has changed since the stops were read. Nothing was changed.
+    Moved,
 }
 
 /// The answer to the question whether a tag could be moved to a version, as of the reads that it was made from: a move

@@ -6,6 +6,7 @@ mod author;
 mod check;
 mod freeze;
 mod protect;
+mod prune;
 mod recall;
 
 pub use author::Author;
@@ -13,6 +14,7 @@ pub(crate) use author::Authored;
 pub use check::CheckRequest;
 pub use freeze::{FreezeRequest, ThawRequest};
 pub use protect::ProtectRequest;
+pub use prune::PruneRequest;
 pub use recall::RecallRequest;
 
 use crate::model::{
@@ -288,6 +290,8 @@ pub struct ChangeRequest {
     pub version: Version,
     /// The change.
     pub change: ReleaseChange,
+    /// Deletes the version also if a rollback of a tag goes to it.
+    pub force: bool,
     /// The author of the change.
     pub author: Author,
 }
@@ -296,7 +300,13 @@ impl ChangeRequest {
     /// Changes one version of a package.
     #[must_use]
     pub fn new(package: PackageName, version: Version, change: ReleaseChange) -> Self {
-        Self { package, version, change, author: Author::default() }
+        Self { package, version, change, force: false, author: Author::default() }
+    }
+
+    /// Deletes the version also if a rollback of a tag goes to it. The rollback is then refused.
+    #[must_use]
+    pub fn force(self, force: bool) -> Self {
+        Self { force, ..self }
     }
 }
 
@@ -386,4 +396,4 @@ macro_rules! authored {
 }
 
 authored!(AddRequest, TagRequest, UntagRequest, RollbackRequest, ApplyRequest, ProtectRequest, ChangeRequest);
-authored!(FreezeRequest, ThawRequest, RecallRequest);
+authored!(FreezeRequest, ThawRequest, RecallRequest, PruneRequest);

@@ -52,6 +52,8 @@ pub enum EventKind {
     Unyank,
     /// A version was deleted.
     Delete,
+    /// The deletion of a version was reversed.
+    Undelete,
     /// Labels were added to a version.
     Label,
     /// A tag was put on a version.
@@ -99,6 +101,7 @@ impl fmt::Display for EventKind {
             Self::Yank => "yank",
             Self::Unyank => "unyank",
             Self::Delete => "delete",
+            Self::Undelete => "undelete",
             Self::Label => "label",
             Self::Move => "move",
             Self::Rollback => "rollback",

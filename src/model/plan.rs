@@ -1,12 +1,15 @@
 //! Plans: atomic sets of moves of tags of many packages.
 
-use super::{Expectation, Gate, Invalid, Message, PackageName, Spec, TagName};
+use super::{
+    Expectation, Gate, Invalid, Message, PackageName, Spec, TagName,
+    object::{Object, read},
+};
 use serde::{
     Deserialize, Deserializer,
-    de::{self, Error as _, MapAccess, Visitor, value::MapAccessDeserializer},
+    de::{self, Error as _},
 };
 use serde_json::Value;
-use std::{collections::BTreeSet, fmt, marker::PhantomData, str::FromStr};
+use std::{collections::BTreeSet, str::FromStr};
 
 /// An atomic set of moves of tags.
 ///
@@ -116,39 +119,8 @@ impl FromStr for Plan {
             message: Option<Message>,
             moves: Vec<Object<PlannedMove>>,
         }
-        let Object(written) = serde_json::from_str::<Object<Written>>(text).map_err(|error| {
-            let place = format!("line {}, column {}", error.line(), error.column());
-            let why = error.to_string();
-            let why = why.rsplit_once(" at line ").map_or(why.as_str(), |(why, _)| why);
-            // An unknown key may contain control characters.
-            let why = why.replace(char::is_control, "?");
-            Invalid::new("JSON at", &place, format!("can't be read: {why}"))
-        })?;
+        let written: Written = read(text)?;
         Self::new(written.message, written.moves.into_iter().map(|Object(it)| it).collect())
-    }
-}
-
-/// A value written as a JSON object. serde would also accept a list of the values, in which the meaning of a `null` is
-/// not visible.
-struct Object<T>(T);
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Keyed<T>(PhantomData<T>);
-
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for Keyed<T> {
-            type Value = T;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
-                T::deserialize(MapAccessDeserializer::new(map))
-            }
-        }
-
-        deserializer.deserialize_map(Keyed(PhantomData)).map(Self)
     }
 }
 

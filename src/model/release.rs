@@ -24,9 +24,12 @@ pub enum ReleaseChange {
     Yank,
     /// Reverses a yank.
     Unyank,
-    /// Makes the version read as not found, permanently; its blob can be collected. Refused while it is tagged, and
-    /// while it is active and one rollback of a tag goes to it.
+    /// Makes the version read as not found; its blob can be collected, and the version is gone permanently once it is.
+    /// Refused while the version is tagged and, unless forced, while it is active and one rollback of a tag goes to it.
     Delete,
+    /// Reverses a deletion, for as long as the blob is not collected: the number, the blob, the labels and the state
+    /// before the deletion come back.
+    Undelete,
     /// Adds labels. Refused if the version has one of them with another value.
     Label(Labels),
 }

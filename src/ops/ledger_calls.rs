@@ -4,9 +4,11 @@ use super::{client::Client, error::Error, find::VersionQuery};
 use crate::{
     ledger::{
         ApplyRequest, ChangeRequest, Changed, CheckReport, CheckRequest, FreezeRequest, ProtectRequest,
-        RecallRequest, Recalled, RollbackRequest, TagRequest, ThawRequest, UntagRequest,
+        RecallRequest, Recalled, RollbackRequest, Stops, TagRequest, ThawRequest, UntagRequest,
     },
-    model::{Event, Freeze, FreezeEvent, PackageName, Release, Spec, TagMove, TagName, Tagged},
+    model::{
+        Event, Freeze, FreezeEvent, PackageName, Release, ReleaseChange, Spec, TagMove, TagName, Tagged,
+    },
 };
 use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
 
@@ -198,14 +200,31 @@ impl Client {
         Ok(self.ledger.preview_recall(&self.signed(request)).await?)
     }
 
-    /// Yanks, unyanks, deletes or labels a version.
+    /// Returns the versions that the next rollbacks of each tag of a package would go to, this many of each tag.
+    ///
+    /// # Cancellation
+    /// Changes nothing; may be dropped at any time.
+    ///
+    /// # Errors
+    /// The errors of [`Ledger::stops`](crate::ledger::Ledger::stops).
+    pub async fn stops(&self, package: &PackageName, depth: u16) -> Result<Stops, Error> {
+        Ok(self.ledger.stops(package, depth).await?)
+    }
+
+    /// Yanks, unyanks, deletes, undeletes or labels a version. An undeletion also needs the store: it fails if the blob
+    /// is not there.
     ///
     /// # Cancellation
     /// Dropped, it has happened as a whole, or not at all, or happens yet: see [`Client`].
     ///
     /// # Errors
-    /// The errors of [`Ledger::change`](crate::ledger::Ledger::change).
+    /// The errors of [`Ledger::change`](crate::ledger::Ledger::change); for an undeletion also [`Error::NotOwner`], and
+    /// [`Error::Lost`] if the blob was removed from the store by other means than a collection.
     pub async fn change(&self, request: &ChangeRequest) -> Result<Changed, Error> {
-        Ok(self.ledger.change(&self.signed(request)).await?)
+        let request = self.signed(request);
+        if request.change == ReleaseChange::Undelete {
+            return self.undelete(&request).await;
+        }
+        Ok(self.ledger.change(&request).await?)
     }
 }

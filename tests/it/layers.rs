@@ -220,7 +220,7 @@ const FLOORS: [&[&str]; 13] = [
     &["changes", "maintenance", "transfer"],
     &["engine"],
     &["reads"],
-    &["outcomes.rs"],
+    &["outcomes"],
     &["identity.rs"],
     &["table_ledger.rs"],
     &["snapshot"],

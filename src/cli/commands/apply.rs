@@ -1,20 +1,12 @@
 //! `apply`: moves tags of many packages in one transaction.
 
+use super::shared::{named, read_file};
 use crate::{
-    cli::{
-        context::Context,
-        error::{Failure, Kind},
-        json,
-        options::Change,
-        render::{self, plain},
-    },
+    cli::{context::Context, error::Failure, json, options::Change, render},
     ledger::ApplyRequest,
     model::{Message, Plan},
 };
-use std::{
-    io::Read,
-    path::{Path, PathBuf},
-};
+use std::path::PathBuf;
 
 /// Move tags of many packages in one transaction: all or none
 #[derive(Debug, clap::Args)]
@@ -55,17 +47,11 @@ and 1 for freezes. So a plan can move one tag in each of 24 packages; in 25 if
 one of them is moved to another tag, and with --key if two are. --undo counts
 each move as 3, and does not count freezes."#;
 
-/// The largest accepted plan, in bytes; no valid plan is larger.
-const LARGEST: u64 = 1 << 20;
-
 pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result<(), Failure> {
     let Args { plan: path, dry_run, undo, emergency, change } = args;
-    let plan: Plan = read(&path)?
-        .parse()
-        .map_err(|invalid| Failure::new(Kind::Invalid, format!("reading {}: {invalid}", the_plan(&path))))
-        .map_err(|failure| failure.hint("nothing was changed; `sacker apply --help` shows a plan"))?;
+    let plan: Plan = read_file("plan", &path, "nothing was changed; `sacker apply --help` shows a plan")?;
     let message = change.message.clone().or_else(|| plan.message().filter(|_| !undo).cloned());
-    let doing = format!("{} {}", if undo { "undoing" } else { "applying" }, the_plan(&path));
+    let doing = format!("{} {}", if undo { "undoing" } else { "applying" }, named("plan", &path));
     let client = context.ledger().await?;
     let author = context.author(Change { message, ..change }).await?;
     let request = ApplyRequest { plan, undo, emergency, author };
@@ -82,28 +68,4 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
         context.notices.note("nothing was changed");
     }
     Ok(())
-}
-
-fn the_plan(path: &Path) -> String {
-    if path == Path::new("-") {
-        "the plan on standard input".to_owned()
-    } else {
-        format!("the plan {}", path.display())
-    }
-}
-
-fn read(path: &Path) -> Result<String, Failure> {
-    let mut text = String::new();
-    let source: std::io::Result<Box<dyn Read>> = if path == Path::new("-") {
-        Ok(Box::new(std::io::stdin()))
-    } else {
-        std::fs::File::open(path).map(|file| Box::new(file) as Box<dyn Read>)
-    };
-    let read = source.and_then(|source| source.take(LARGEST + 1).read_to_string(&mut text));
-    let failed = |why: String| Failure::new(Kind::Invalid, format!("can't read {}: {why}", the_plan(path)));
-    match read {
-        Ok(bytes) if bytes as u64 > LARGEST => Err(failed("it is larger than 1 MiB".to_owned())),
-        Ok(_) => Ok(text),
-        Err(error) => Err(failed(plain(&error))),
-    }
 }

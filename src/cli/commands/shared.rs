@@ -12,11 +12,12 @@ use crate::{
     fault::FaultKind,
     ledger::{self, ChangeRequest},
     model::{
-        FreezeEvent, FreezeKind, Labels, Moment, PackageName, PackagePrefix, ReleaseChange, State, TagMove,
-        TagName, Version,
+        FreezeEvent, FreezeKind, Invalid, Labels, Moment, PackageName, PackagePrefix, ReleaseChange, State,
+        TagMove, TagName, Version,
     },
-    ops::{self, CopyReport, OnPackage, PackageCopied, VersionQuery},
+    ops::{self, Client, CopyReport, OnPackage, PackageCopied, VersionQuery},
 };
+use std::{io::Read, path::Path, str::FromStr};
 
 /// The options that select versions.
 #[derive(Debug, clap::Args)]
@@ -87,12 +88,12 @@ impl Unreadable {
 pub(super) struct VersionArgs {
     /// The package
     #[arg(value_name = "PACKAGE")]
-    package: PackageName,
+    pub package: PackageName,
     /// The number of the version
     #[arg(value_name = "VERSION")]
-    version: Version,
+    pub version: Version,
     #[command(flatten)]
-    change: Change,
+    pub change: Change,
 }
 
 /// Changes a version, and prints the result.
@@ -102,12 +103,23 @@ pub(super) async fn change(
     doing: &str,
     context: &mut Context<'_>,
 ) -> Result<(), Failure> {
-    let VersionArgs { package, version, change: by } = of;
-    let doing = format!("{doing} {package} {version}");
     let client = context.ledger().await?;
+    let VersionArgs { package, version, change: by } = of;
     let author = context.author(by).await?;
-    let request = ChangeRequest { package, version, change, author };
-    let changed = client.change(&request).await.map_err(context.failed(&doing))?;
+    let request = ChangeRequest::new(package, version, change).author(author);
+    make_change(&client, &request, doing, context).await
+}
+
+/// Makes a change of a version, and prints the result.
+pub(super) async fn make_change(
+    client: &Client,
+    request: &ChangeRequest,
+    doing: &str,
+    context: &mut Context<'_>,
+) -> Result<(), Failure> {
+    let ChangeRequest { package, version, .. } = request;
+    let doing = format!("{doing} {package} {version}");
+    let changed = client.change(request).await.map_err(context.failed(&doing))?;
     if context.output.json {
         return context.output.object(&json::VersionLine::of(&changed.release, None));
     }
@@ -197,4 +209,40 @@ fn print_copied(copied: &PackageCopied, output: &mut Output) -> Result<(), Failu
         output.line(format!("  {version} <- {}", render::escaped(name)))?;
     }
     Ok(())
+}
+
+/// Returns a file that a command reads, for messages: "the plan PATH".
+pub(super) fn named(what: &str, path: &Path) -> String {
+    if path == Path::new("-") {
+        format!("the {what} on standard input")
+    } else {
+        format!("the {what} {}", path.display())
+    }
+}
+
+/// Reads a file, or standard input for `-`, and parses it.
+pub(super) fn read_file<T: FromStr<Err = Invalid>>(
+    what: &str,
+    path: &Path,
+    hint: &str,
+) -> Result<T, Failure> {
+    /// The largest accepted file, in bytes; no valid one is larger.
+    const LARGEST: u64 = 1 << 20;
+    let mut text = String::new();
+    let source: std::io::Result<Box<dyn Read>> = if path == Path::new("-") {
+        Ok(Box::new(std::io::stdin()))
+    } else {
+        std::fs::File::open(path).map(|file| Box::new(file) as Box<dyn Read>)
+    };
+    let read = source.and_then(|source| source.take(LARGEST + 1).read_to_string(&mut text));
+    let failed =
+        |why: String| Failure::new(Kind::Invalid, format!("can't read {}: {why}", named(what, path)));
+    match read {
+        Ok(bytes) if bytes as u64 > LARGEST => return Err(failed("it is larger than 1 MiB".to_owned())),
+        Ok(_) => {}
+        Err(error) => return Err(failed(render::plain(&error))),
+    }
+    text.parse().map_err(|invalid| {
+        Failure::new(Kind::Invalid, format!("reading {}: {invalid}", named(what, path))).hint(hint)
+    })
 }

@@ -200,7 +200,7 @@ fn what_the_ledger_answers() {
     4 not_found: doing it in dynamodb://table: app has no version 9; its last is 3
       `sacker versions app` lists its versions
     4 not_found: doing it in dynamodb://table: app 2 was deleted
-      `sacker versions app` lists its versions
+      `sacker versions app` lists its versions; `sacker undelete app 2` brings it back until it is collected
     4 not_found: doing it in dynamodb://table: app has no tag live
       `sacker tags app` lists its tags
     4 not_found: doing it in dynamodb://table: app has no active version, so it has no latest

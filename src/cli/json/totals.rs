@@ -25,6 +25,14 @@ pub(in crate::cli) enum Totals {
         uploads: u64,
         removed: bool,
     },
+    /// The number of versions kept, and of those deleted or to be deleted (`removed` if they were), and the number of
+    /// packages without a rule.
+    Prune {
+        kept: u64,
+        deleted: u64,
+        without_rule: u64,
+        removed: bool,
+    },
     /// The amounts checked, the violations found, and the violations repaired.
     Fsck {
         packages: u64,

@@ -76,8 +76,8 @@ impl From<TagEvent> for Position {
 }
 
 impl TableLedger {
-    /// Reads the tags that a change of a version depends on. Only a deletion reads more than the names of the live
-    /// tags.
+    /// Reads the tags that a change of a version depends on. Only a deletion that is not forced reads more than the names
+    /// of the live tags.
     pub(in crate::ledger) async fn tagging(&self, request: &ChangeRequest) -> Result<TagDependencies, Error> {
         let ChangeRequest { package, version, .. } = request;
         let key = schema::head_key(&schema::tags(package));
@@ -89,7 +89,7 @@ impl TableLedger {
             None => self.look_for_live(package, &mut tagging).await?,
         };
         tagging.on = live.iter().filter(|(_, at)| *at == version).map(|(name, _)| name.clone()).collect();
-        if request.change == ReleaseChange::Delete && tagging.on.is_empty() {
+        if request.change == ReleaseChange::Delete && tagging.on.is_empty() && !request.force {
             let live = live.keys().filter_map(|name| name.parse().ok()).collect();
             self.look_for_ways_back(package, *version, live, &mut tagging).await?;
         }

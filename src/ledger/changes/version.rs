@@ -1,6 +1,10 @@
-//! Changing a version: yank, unyank, delete, label.
+//! Changing a version: yank, unyank, delete, undelete, label.
 
-use super::tagging::TagDependencies;
+use super::{
+    effects::{self, Deletion},
+    guard::{Found, Guard, Kept},
+    tagging::TagDependencies,
+};
 use crate::{
     failpoint::reach,
     ledger::{
@@ -12,19 +16,16 @@ use crate::{
         },
         error::no_version,
         schema::{
-            self, BlobFields, BlobItem, BlobState, Head, PlanEntries, ReleaseEvent, ReleaseEventKind,
-            Revision, VersionItem, after, chained, encode, still_at,
+            self, BlobFields, Head, PlanEntries, ReleaseEvent, ReleaseEventKind, Revision, VersionItem,
+            after, chained, encode, still_at,
         },
         snapshot::{Lookup, Snapshot},
     },
-    model::{Address, Labels, PackageName, ReleaseChange, State, Version, epoch},
+    model::{Address, Labels, PackageName, ReleaseChange, State, Version},
     table::{Action, Change, Condition, Key},
 };
-use futures_util::future::try_join;
+use futures_util::future::try_join3;
 use serde_json::json;
-
-/// The number of versions read at once below a withdrawn `latest`, to find the one that replaces it.
-const BELOW: u64 = 50;
 
 /// The maximum number of times that a change of a version reads the package's tags again because one has moved.
 const MAX_TAG_READS: usize = 100;
@@ -35,9 +36,13 @@ pub(in crate::ledger) struct Changing<'a> {
     pub request: &'a ChangeRequest,
     /// The tags that it depends on, read before the change.
     pub tags: TagDependencies,
-    /// The blob of a version that is to be deleted, so that its count is read in one snapshot with the version: if it
-    /// were read later, another deletion of the version could come between.
+    /// The blob of a version that is to be deleted or undeleted, so that its count is read in one snapshot with the
+    /// version: if it were read later, another deletion of the version could come between.
     pub blob: Option<Address>,
+    /// The last deletion of a version that is to be undeleted.
+    pub deletion: Option<Deletion>,
+    /// Further reasons to keep a version that is to be deleted.
+    pub guard: Option<Guard<'a>>,
 }
 
 /// The outcome of a change of a version.
@@ -45,8 +50,11 @@ pub(in crate::ledger) struct Changing<'a> {
 pub(in crate::ledger) enum Outcome {
     /// The version after the change, and its state before.
     Changed(Box<VersionItem>, State),
-    /// The tags and the blob must be read again: a tag has moved, or the version was just added.
+    /// The tags and the blob must be read again: a tag has moved, or the version was just added. Or another change of
+    /// the package's versions came between the reads.
     ReadAgain,
+    /// A guard keeps the version.
+    Kept(Kept),
 }
 
 impl Changing<'_> {
@@ -70,10 +78,14 @@ impl Changing<'_> {
         match (&self.request.change, before.state) {
             (ReleaseChange::Delete, State::Deleted)
             | (ReleaseChange::Yank, State::Yanked)
-            | (ReleaseChange::Unyank, State::Active) => return Ok(None),
+            | (ReleaseChange::Unyank, State::Active)
+            | (ReleaseChange::Undelete, State::Active | State::Yanked) => return Ok(None),
             (_, State::Other(word)) => {
                 let what = format!("version {version} of {package}");
                 return Err(Error::unknown_word(&what, word.as_str(), "be changed"));
+            }
+            (ReleaseChange::Undelete, State::Deleted) => {
+                item.state = self.deletion.and_then(|deletion| deletion.was).unwrap_or(State::Deleted);
             }
             (_, State::Deleted) => return Err(NotFound::Deleted { package, version }.into()),
             (ReleaseChange::Yank, _) => item.state = State::Yanked,
@@ -100,93 +112,28 @@ impl Changing<'_> {
         Ok(Some(item))
     }
 
-    /// Returns `latest` after the change, or the keys that must be read to know.
-    pub(in crate::ledger) fn latest(
-        &self,
-        head: &Head,
-        item: &VersionItem,
-        seen: &Snapshot,
-    ) -> Result<Lookup<Option<(Version, BlobFields)>>, Error> {
-        let as_it_is = || head.latest.zip(head.blob.clone());
-        if item.state == State::Active {
-            let higher = head.latest.is_none_or(|latest| item.n > latest);
-            return Ok(Lookup::Ready(if higher { Some((item.n, item.copied_blob())) } else { as_it_is() }));
-        }
-        if head.latest != Some(item.n) {
-            return Ok(Lookup::Ready(as_it_is()));
-        }
-        // The head's rev covers all versions, and was read before them.
-        let mut below = item.n.get();
-        while below > 1 {
-            let keys: Vec<_> = (below.saturating_sub(BELOW).max(1)..below)
-                .rev()
-                .map(|number| schema::version_key(&self.request.package, number))
-                .collect();
-            if !keys.iter().all(|key| seen.contains(key)) {
-                return Ok(Lookup::Missing(keys));
-            }
-            for key in &keys {
-                let Some(candidate) = seen.get_referenced::<VersionItem>(key)? else { continue };
-                if candidate.state == State::Active {
-                    return Ok(Lookup::Ready(Some((candidate.n, candidate.copied_blob()))));
-                }
-            }
-            below -= keys.len() as u64;
-        }
-        Ok(Lookup::Ready(None))
-    }
-
-    /// Decrements the number of versions that need the blob; `None` if the blob was not read.
-    fn release_blob(&self, item: &VersionItem, seen: &Snapshot) -> Result<Option<Action>, Error> {
-        let key = schema::blob_key(&item.blob.sha256, epoch(item.blob.generation));
-        if seen.shown::<BlobItem>(&key)?.is_none() {
-            return Ok(None);
-        }
-        let condition = Condition::All(vec![
-            Condition::equals("state", "kept"),
-            Condition::equals("gen", item.blob.generation),
-            Condition::AtLeast("refs", 1),
-        ]);
-        if !seen.fits(&key, &condition) {
-            if let Some(BlobItem { state: BlobState::Other(word), .. }) = seen.get(&key)? {
-                let what = format!("the blob of version {} of {}", item.n, self.request.package);
-                return Err(Error::unknown_word(&what, word.as_str(), "be changed"));
-            }
-            return Err(Error::Damaged {
-                what: format!("the ledger's item {key}"),
-                why: format!(
-                    "{} {} needs it, and its count does not include that",
-                    self.request.package, item.n
-                ),
-            });
-        }
-        let change = Change::Update { set: crate::table::Item::new(), add: [("refs", -1)].into() };
-        let condition = Condition::All(vec![condition, schema::still_needs(seen.item(&key))]);
-        Ok(Some(Action { key, condition, change }))
-    }
-
     /// Returns the entry of the change, and the head after it. `moves` are the entries of the tags that it puts back.
     pub(in crate::ledger) fn entry(
         &self,
         head: &Head,
-        was: State,
+        (was, is): (State, State),
         latest: Option<(Version, BlobFields)>,
         moves: PlanEntries,
         context: &Context<'_>,
     ) -> (Action, Action) {
         let package = &self.request.package;
-        let (kind, labels) = match &self.request.change {
-            ReleaseChange::Yank => (ReleaseEventKind::Yank, Labels::default()),
-            ReleaseChange::Unyank => (ReleaseEventKind::Unyank, Labels::default()),
-            ReleaseChange::Delete => (ReleaseEventKind::Delete, Labels::default()),
-            ReleaseChange::Label(labels) => (ReleaseEventKind::Label, labels.clone()),
+        let labels = match &self.request.change {
+            ReleaseChange::Label(labels) => labels.clone(),
+            _ => Labels::default(),
         };
+        let kind = self.kind();
         let rev = head.rev + 1;
         let when = after(context.now.at, Some(head.when));
         let event = ReleaseEvent {
             kind,
             version: Some(self.request.version),
             was: Some(was),
+            state: (kind == ReleaseEventKind::Undelete).then_some(is),
             labels,
             moves,
             who: context.author.who(),
@@ -215,6 +162,29 @@ pub(super) fn recorded(event: &ReleaseEvent) -> String {
     format!("{:?} {version}", event.kind).to_lowercase()
 }
 
+impl Changing<'_> {
+    /// Checks the tags before a version is withdrawn. Returns the outcome if they must be read again.
+    fn check_tags(&self, rev: u64, before: &VersionItem) -> Result<Option<Outcome>, Error> {
+        if rev != self.tags.rev {
+            return Ok(Some(Outcome::ReadAgain));
+        }
+        let (package, version) = (self.request.package.clone(), self.request.version);
+        if !self.tags.on.is_empty() {
+            return Err(Refused::Tagged { package, version, tags: self.tags.on.clone() }.into());
+        }
+        // No tag is on a yanked version, and no rollback goes to one.
+        if before.state == State::Active {
+            if !self.tags.back.is_empty() {
+                return Err(Refused::WayBack { package, version, tags: self.tags.back.clone() }.into());
+            }
+            if let Some(unreadable) = &self.tags.unreadable {
+                return Err(unreadable.error(&package, version));
+            }
+        }
+        Ok(None)
+    }
+}
+
 impl Operation for Changing<'_> {
     type Outcome = Outcome;
 
@@ -228,6 +198,7 @@ impl Operation for Changing<'_> {
             ReleaseChange::Yank => format!("yank {version}"),
             ReleaseChange::Unyank => format!("unyank {version}"),
             ReleaseChange::Delete => format!("delete {version}"),
+            ReleaseChange::Undelete => format!("undelete {version}"),
             ReleaseChange::Label(labels) => {
                 let labels: Vec<_> = labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
                 format!("label {version} {}", labels.join(" "))
@@ -250,8 +221,9 @@ impl Operation for Changing<'_> {
     }
 
     fn reads_at_once(&self) -> bool {
-        // A refusal because of a tag depends on the version and on the head of the tags.
-        self.withdraws()
+        // A refusal because of a tag depends on the version and on the head of the tags; that of an undeletion on the
+        // version and on its blob.
+        self.withdraws() || self.request.change == ReleaseChange::Undelete
     }
 
     fn slots(&self, number: u64) -> Vec<Key> {
@@ -277,36 +249,40 @@ impl Operation for Changing<'_> {
         let mut actions = Vec::new();
         if self.withdraws() {
             let rev = seen.get::<Revision>(&self.tag_head())?.map_or(0, |head| head.rev);
-            if rev != self.tags.rev {
-                return Ok(Step::Done(Outcome::ReadAgain));
-            }
-            let (package, version) = (package.clone(), self.request.version);
-            if !self.tags.on.is_empty() {
-                return Err(Refused::Tagged { package, version, tags: self.tags.on.clone() }.into());
-            }
-            // No tag is on a yanked version, and no rollback goes to one.
-            if before.state == State::Active {
-                if !self.tags.back.is_empty() {
-                    return Err(Refused::WayBack { package, version, tags: self.tags.back.clone() }.into());
-                }
-                if let Some(unreadable) = &self.tags.unreadable {
-                    return Err(unreadable.error(&package, version));
-                }
+            if let Some(outcome) = self.check_tags(rev, &before)? {
+                return Ok(Step::Done(outcome));
             }
             heads.push((schema::tags(&self.request.package), rev));
             actions.push(Action { key: self.tag_head(), condition: still_at(rev), change: Change::Check });
         }
-        if self.request.change == ReleaseChange::Delete {
-            match self.release_blob(&before, seen)? {
-                Some(action) => actions.push(action),
-                None => return Ok(Step::Done(Outcome::ReadAgain)),
-            }
+        match self.guard.map(|guard| guard.look(&before, &head)) {
+            None | Some(Found::Nothing) => {}
+            Some(Found::Later) => return Ok(Step::Done(Outcome::ReadAgain)),
+            Some(Found::Kept(kept)) => return Ok(Step::Done(Outcome::Kept(kept))),
         }
-        let latest = match self.latest(&head, &item, seen)? {
+        // The deletion that was found is the last one only if no entry came after it was looked for.
+        if self.deletion.is_some_and(|deletion| deletion.looked_at != head.rev) {
+            return Ok(Step::Done(Outcome::ReadAgain));
+        }
+        if let Some(deletion) = self.deletion {
+            deletion.check(&self.version_key())?;
+        }
+        let counted = match self.request.change {
+            ReleaseChange::Delete => Some(effects::release_blob(package, &before, seen)?),
+            ReleaseChange::Undelete => Some(effects::keep_blob(package, &before, seen)?),
+            _ => None,
+        };
+        match counted {
+            None => {}
+            Some(Some(action)) => actions.push(action),
+            Some(None) => return Ok(Step::Done(Outcome::ReadAgain)),
+        }
+        let latest = match effects::latest(package, &head, &item, seen)? {
             Lookup::Ready(latest) => latest,
             Lookup::Missing(keys) => return Ok(Step::Read(keys)),
         };
-        let (entry, new_head) = self.entry(&head, before.state, latest, PlanEntries::new(), context);
+        let (was, moves) = (before.state, PlanEntries::new());
+        let (entry, new_head) = self.entry(&head, (was, item.state), latest, moves, context);
         let slot = entry.key.clone();
         let mut set = json!({ "state": item.state });
         if !item.more_labels.is_empty() {
@@ -335,7 +311,7 @@ impl Operation for Changing<'_> {
             ReleaseChange::Yank => State::Yanked,
             ReleaseChange::Unyank => State::Active,
             ReleaseChange::Delete => State::Deleted,
-            ReleaseChange::Label(_) => otherwise,
+            ReleaseChange::Undelete | ReleaseChange::Label(_) => otherwise,
         };
         if reference.unchanged {
             let state = state_after(item.state);
@@ -353,7 +329,7 @@ impl Operation for Changing<'_> {
             return Err(used_for(recorded(&event), self, context));
         }
         let was = event.was.unwrap_or(item.state);
-        let is = state_after(was);
+        let is = state_after(event.state.unwrap_or(was));
         let item = VersionItem { state: is, ..item };
         Ok(Step::Done(Outcome::Changed(Box::new(item), was)))
     }
@@ -365,6 +341,7 @@ impl Changing<'_> {
             ReleaseChange::Yank => ReleaseEventKind::Yank,
             ReleaseChange::Unyank => ReleaseEventKind::Unyank,
             ReleaseChange::Delete => ReleaseEventKind::Delete,
+            ReleaseChange::Undelete => ReleaseEventKind::Undelete,
             ReleaseChange::Label(_) => ReleaseEventKind::Label,
         }
     }
@@ -376,10 +353,11 @@ impl TableLedger {
         let op = self.op_id(&request.author);
         // The tags are read again as long as tags of the package keep moving.
         for _ in 0..MAX_TAG_READS {
-            let found = try_join(self.tagging(request), self.blob_to_delete(request)).await;
-            let (tags, blob) = found.map_err(|error| error.unresolved(&request.author))?;
+            let found =
+                try_join3(self.tagging(request), self.blob_to_count(request), self.last_deletion(request));
+            let (tags, blob, deletion) = found.await.map_err(|error| error.unresolved(&request.author))?;
             reach("change-tags-read");
-            let operation = Changing { request, tags, blob };
+            let operation = Changing { request, tags, blob, deletion, guard: None };
             let commit = Commit { ledger: self, operation: &operation, author: &request.author, op: &op };
             if let Outcome::Changed(item, previous) = commit.run(None).await? {
                 reach("change-done");

@@ -71,6 +71,7 @@ fn release_fence(who: Actor, when: Timestamp, op: OpId, rev: u64) -> ReleaseEven
         kind: ReleaseEventKind::Fence,
         version: None,
         was: None,
+        state: None,
         labels: Labels::default(),
         moves: PlanEntries::new(),
         who,

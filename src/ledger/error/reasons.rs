@@ -1,9 +1,9 @@
 //! The reasons why a ledger does not carry out a request.
 
-use super::uncertain::UncertainTime;
+use super::{gates::GateFailure, uncertain::UncertainTime};
 use crate::model::{
-    Actor, Address, Expectation, Freeze, Gate, GateCheck, PackageName, PackagePrefix, Protection, State,
-    TagKind, TagName, Timestamp, Version,
+    Actor, Address, Expectation, Freeze, PackageName, PackagePrefix, Protection, State, TagKind, TagName,
+    Timestamp, Version,
 };
 
 /// An object that does not exist.
@@ -189,7 +189,7 @@ pub enum Refused {
         /// The tags on it.
         tags: Vec<String>,
     },
-    /// A version that is the rollback target of a tag can't be deleted while it is active.
+    /// A version that is the rollback target of a tag can't be deleted while it is active, unless the deletion is forced.
     #[error("{package} {version} is the rollback target of {}", tags.join(", "))]
     WayBack {
         /// The package.
@@ -198,6 +198,14 @@ pub enum Refused {
         version: Version,
         /// The tags.
         tags: Vec<String>,
+    },
+    /// The blob of a deleted version was collected, so the version can't be undeleted.
+    #[error("the blob of {package} {version} was collected, so the version can't come back")]
+    Gone {
+        /// The package.
+        package: PackageName,
+        /// The version.
+        version: Version,
     },
     /// A label is never replaced.
     #[error("{package} {version} has the label {name}={value} already")]
@@ -334,24 +342,6 @@ pub enum Refused {
     /// The ledger has collected a blob at the address at which an imported version needs it.
     #[error("this ledger has collected {0}, and an address is never used again after that")]
     Collected(Address),
-}
-
-/// A gate that failed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GateFailure {
-    /// The gate.
-    pub gate: Gate,
-    /// The value that was found instead, for people.
-    pub found: String,
-    /// True for a gate that is kept with the tag; else the request named it.
-    pub standing: bool,
-}
-
-impl From<GateCheck> for GateFailure {
-    fn from(check: GateCheck) -> Self {
-        let GateCheck { gate, standing, found, .. } = check;
-        Self { gate, found, standing }
-    }
 }
 
 fn each(freezes: &[Freeze]) -> String {

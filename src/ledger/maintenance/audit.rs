@@ -2,9 +2,9 @@
 //!
 //! Writers may be active. A package is judged as of the instant at which its two heads were read, first and as one
 //! snapshot: later commits are left out (see [`package`]). The count of a blob is judged by its item, read between two
-//! passes over the whole table that find the same versions to need it, and the same number of deleted ones: versions
-//! are added and deleted only once. Memory: about 200 bytes for each entry of one package at a time, a name for each
-//! package, and a small record for each distinct blob.
+//! passes over the whole table that find the same versions of it, and together with these versions at one instant: a
+//! version is added only once, but may be deleted and undeleted any number of times. Memory: about 200 bytes for each
+//! entry of one package at a time, a name for each package, and a small record for each distinct blob.
 
 mod compact;
 mod count;

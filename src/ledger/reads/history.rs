@@ -196,6 +196,7 @@ pub(super) fn release_event(event: ReleaseEvent, package: &PackageName) -> Event
             ReleaseEventKind::Yank => EventKind::Yank,
             ReleaseEventKind::Unyank => EventKind::Unyank,
             ReleaseEventKind::Delete => EventKind::Delete,
+            ReleaseEventKind::Undelete => EventKind::Undelete,
             ReleaseEventKind::Label => EventKind::Label,
             ReleaseEventKind::Fence => EventKind::ReleaseFence,
             ReleaseEventKind::Other(word) => EventKind::OtherOfReleases(word),

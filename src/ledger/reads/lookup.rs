@@ -320,12 +320,12 @@ impl TableLedger {
         Ok(by_version(latest, &self.live_tags(package, seen.get(&tag_head)?).await?))
     }
 
-    /// Returns the blob of a version that is to be deleted, if there is such a version.
-    pub(in crate::ledger) async fn blob_to_delete(
+    /// Returns the blob of a version that is to be deleted or undeleted, if there is such a version.
+    pub(in crate::ledger) async fn blob_to_count(
         &self,
         request: &ChangeRequest,
     ) -> Result<Option<Address>, Error> {
-        if request.change != ReleaseChange::Delete {
+        if !matches!(request.change, ReleaseChange::Delete | ReleaseChange::Undelete) {
             return Ok(None);
         }
         let key = schema::version_key(&request.package, request.version.get());

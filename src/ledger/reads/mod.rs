@@ -13,4 +13,5 @@ pub(super) mod past;
 mod status;
 mod status_then;
 mod stays;
+mod stops;
 mod times;

@@ -113,6 +113,9 @@ pub(in crate::ledger) struct ReleaseEvent {
     /// The version's state before the event.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub was: Option<State>,
+    /// The version's state after an undeletion: the one before the deletion.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<State>,
     /// The requested labels.
     #[serde(default, skip_serializing_if = "Labels::is_empty")]
     pub labels: Labels,
@@ -136,13 +139,21 @@ pub(in crate::ledger) enum ReleaseEventKind {
     Yank,
     Unyank,
     Delete,
+    Undelete,
     Label,
     Fence,
     /// A kind that a newer release of this program added.
     Other(Word),
 }
 
-words!(ReleaseEventKind { Yank: "yank", Unyank: "unyank", Delete: "delete", Label: "label", Fence: "fence" });
+words!(ReleaseEventKind {
+    Yank: "yank",
+    Unyank: "unyank",
+    Delete: "delete",
+    Undelete: "undelete",
+    Label: "label",
+    Fence: "fence"
+});
 
 /// The entry of each move of a plan: its rev in its package's tag log, by package and tag with a space between.
 pub(in crate::ledger) type PlanEntries = BTreeMap<String, u64>;

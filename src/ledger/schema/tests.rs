@@ -250,7 +250,7 @@ proptest! {
     ) {
         let (who, when, message, op, rev, chain) = at;
         round_trips(&ReleaseEvent {
-            kind: ReleaseEventKind::Fence, version, was, labels, moves: moves.clone(), who: who.clone(), when, message: message.clone(),
+            kind: ReleaseEventKind::Fence, version, was, state: was, labels, moves: moves.clone(), who: who.clone(), when, message: message.clone(),
             op: op.clone(), rev, chain: chain.clone(),
         });
         round_trips(&TagEvent {

@@ -157,6 +157,7 @@ fn restore(key: &Key, item: &mut Item, events: &[ReleaseEvent]) -> Result<(), Er
             ReleaseEventKind::Yank => state = State::Yanked,
             ReleaseEventKind::Unyank => state = State::Active,
             ReleaseEventKind::Delete => state = State::Deleted,
+            ReleaseEventKind::Undelete => state = event.state.unwrap_or(State::Active),
             ReleaseEventKind::Label => more = more.and(&event.labels.without(&version.labels)),
             ReleaseEventKind::Fence => {}
             ReleaseEventKind::Other(word) => {

@@ -8,6 +8,7 @@ mod objects;
 mod permissions;
 mod places;
 mod secrets;
+mod store_permissions;
 mod targets;
 mod text;
 

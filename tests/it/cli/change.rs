@@ -117,7 +117,7 @@ fn a_deleted_version_is_collected_and_its_number_stays_spent() {
     assert_snapshot!(sandbox.run(&["info", "app", "2"]), @"
     exit 4
     2| error: reading app 2 in file://[HOME]/.local/share/sacker/ledger: app 2 was deleted
-    2| hint: `sacker versions app` lists its versions
+    2| hint: `sacker versions app` lists its versions; `sacker undelete app 2` brings it back until it is collected
     ");
     assert_snapshot!(sandbox.run(&["gc"]), @"
     exit 0

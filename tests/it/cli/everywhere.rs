@@ -112,6 +112,18 @@ const STEPS: &[Step] = &[
     own("gc --min-age 0s", 0),
     own("gc --min-age 0s --delete", 0),
     failing("download app 3 -o none", 4),
+    failing("undelete app 3", 6),
+    step("add app five"),
+    step("delete app 4"),
+    step("undelete app 4 -m mistake"),
+    step("download app 4 -o -"),
+    step("add app one --tag live"),
+    step("tag app 4 live"),
+    step("rollback app live"),
+    step("delete app 4"),
+    step("prune app --keep 1 --json"),
+    step("prune --policy policy.json"),
+    step("prune --keep 1 --rollback-depth 0 --min-age 0s --delete -m retention"),
     step("fsck --read-data"),
     step("fsck --repair --json"),
     step("audit"),
@@ -156,7 +168,9 @@ fn run(ledger: Make, store: Make) -> Vec<String> {
         ("two", "second\n"),
         ("three", "the third\n"),
         ("four", "4\n"),
+        ("five", "the fifth, and no other\n"),
         ("plan.json", PLAN),
+        ("policy.json", r#"{"rules": [{"prefix": "zoo", "keep": "all"}, {"prefix": "app", "keep": 2}]}"#),
     ] {
         sandbox.write(name, content);
     }

@@ -32,6 +32,7 @@ mod network;
 mod observed;
 mod processes;
 mod protect;
+mod prune;
 mod python_sacker;
 mod python_tables;
 mod requests;

@@ -3,6 +3,7 @@
 use super::help::commands;
 use crate::support::sandbox::Sandbox;
 use jsonschema::{Draft, Validator};
+use sacker::model::RetentionPolicy;
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -43,7 +44,7 @@ fn objects(output: &[u8]) -> Vec<Value> {
 }
 
 /// Commands in an order in which each has output, with the schema of that output.
-const COMMANDS: [(&str, &[&str]); 81] = [
+const COMMANDS: [(&str, &[&str]); 86] = [
     ("init", &["init"]),
     ("init", &["init"]),
     ("version", &["add", "app", "one", "--label", "commit=1f3", "-m", "first", "--key", "k"]),
@@ -100,7 +101,12 @@ const COMMANDS: [(&str, &[&str]); 81] = [
     ("version", &["unyank", "app", "2"]),
     ("version", &["yank", "app", "2"]),
     ("version", &["delete", "app", "2"]),
+    ("version", &["undelete", "app", "2"]),
+    ("version", &["delete", "app", "2", "--force"]),
     ("summary", &["list", "-l"]),
+    ("pruned", &["prune", "app", "--keep", "1"]),
+    ("pruned", &["prune", "--policy", "policy", "--delete", "-m", "retention"]),
+    ("pruned", &["prune", "--prefix", "none", "--min-age", "1h"]),
     ("event", &["history", "app"]),
     ("event", &["history", "app", "live", "--limit", "1"]),
     ("status", &["status"]),
@@ -153,6 +159,8 @@ fn sandbox() -> Sandbox {
         sandbox.write(name, name);
     }
     sandbox.write("app-1.0", "one");
+    let rules = json!({"rules": [{"prefix": "app", "keep": 3}, {"prefix": "x", "keep": "all"}]});
+    sandbox.write("policy", rules.to_string());
     // What is deleted is to be left over, so its bytes are no other version's.
     sandbox.write("two", "only app 2 and web 1 have this");
     sandbox.write(
@@ -179,7 +187,7 @@ fn printed() -> (BTreeMap<&'static str, Vec<Value>>, BTreeSet<String>) {
         assert!(!found.is_empty() || code != Some(0), "{arguments:?} printed nothing");
         // The last line of these, and of no other, is their totals.
         let totals = found.iter().filter(|line| line.get("summary").is_some()).count();
-        let has_totals = ["list", "gc", "fsck", "audit", "import", "copy"].contains(&arguments[0])
+        let has_totals = ["list", "prune", "gc", "fsck", "audit", "import", "copy"].contains(&arguments[0])
             || arguments.contains(&"-o") && arguments[0] == "export";
         assert_eq!(totals, usize::from(has_totals), "{arguments:?}");
         assert!(!has_totals || found.last().unwrap()["summary"]["command"] == arguments[0], "{arguments:?}");
@@ -233,12 +241,42 @@ fn what_is_printed_is_as_described() {
     let (lines, run) = printed();
     let wrong: Vec<_> = lines.iter().flat_map(|(schema, lines)| schemas.wrong(schema, lines)).collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    let described: Vec<_> = schemas.0.keys().map(String::as_str).collect();
+    // No command prints a policy: see the next test.
+    let described: Vec<_> = schemas.0.keys().map(String::as_str).filter(|name| *name != "policy").collect();
     assert_eq!(lines.keys().copied().collect::<Vec<_>>(), described, "each is used");
     let mut all: BTreeSet<_> = commands(&Sandbox::new()).into_iter().collect();
     assert!(all.remove("completions"), "it prints a script, whatever is asked");
     let without: Vec<_> = all.difference(&run).collect();
     assert!(without.is_empty(), "without a schema: {without:?}");
+}
+
+#[test]
+fn a_policy_is_described_as_it_is_read() {
+    let schemas = Schemas::read();
+    let rule = |more: &str| format!(r#"{{"rules": [{{"prefix": "a/"{more}}}]}}"#);
+    for (policy, expected) in [
+        (rule(r#", "keep": 3"#), true),
+        (rule(r#", "keep": "all", "min_age": "30d", "rollback_depth": 0, "label_keep": "audit""#), true),
+        (rule(r#", "min_age": "1h 30m""#), true),
+        (rule(""), false),
+        (rule(r#", "keep": -1"#), false),
+        (rule(r#", "keep": "some""#), false),
+        (rule(r#", "keep": null"#), false),
+        (rule(r#", "keep": 3, "min_age": 3"#), false),
+        (rule(r#", "keep": 3, "rollback_depth": -1"#), false),
+        (rule(r#", "keep": 3, "rollback_depth": 65536"#), false),
+        (rule(r#", "keep": 3, "label_keep": "a b""#), false),
+        (rule(r#", "keep": 3, "more": 1"#), false),
+        (r#"{"rules": [{"keep": 3}]}"#.to_owned(), false),
+        (r#"{"rules": []}"#.to_owned(), false),
+        (r#"{"rules": [{"prefix": "a b", "keep": 3}]}"#.to_owned(), false),
+        (r#"{"rules": [], "more": 1}"#.to_owned(), false),
+        ("[]".to_owned(), false),
+    ] {
+        let value: Value = serde_json::from_str(&policy).unwrap();
+        assert_eq!(schemas.wrong("policy", &[value]).is_empty(), expected, "the schema: {policy}");
+        assert_eq!(policy.parse::<RetentionPolicy>().is_ok(), expected, "the program: {policy}");
+    }
 }
 
 /// The schemas are strict: otherwise the test above would find nothing.

@@ -126,6 +126,8 @@ async fn what_each_command_costs() {
     m.costs("`unyank app 3`", &["unyank", "app", "3"]);
     m.costs("`label app 3 tested=yes`", &["label", "app", "3", "tested=yes"]);
     m.costs("`delete app 3`", &["delete", "app", "3"]);
+    m.costs("`undelete app 3`", &["undelete", "app", "3"]);
+    m.costs("`delete app 3 --force`", &["delete", "app", "3", "--force"]);
     m.add((0..24).map(|number| format!("plan-{number:02}")), 8).await;
     let moves = |version: &str| {
         let one = |number| json!({ "package": format!("plan-{number:02}"), "tag": "live", "to": version });
@@ -141,6 +143,8 @@ async fn what_each_command_costs() {
     m.costs("`list`, 50 packages", &["list"]);
     m.costs("`list -l`, 50 packages", &["list", "-l"]);
     overviews(&mut m);
+    m.costs("`prune many --keep 40`, 50 versions", &["prune", "many", "--keep", "40"]);
+    m.costs("`prune many --keep 49 --delete`, one to delete", &["prune", "many", "--keep", "49", "--delete"]);
     m.costs("`gc`, 102 blobs", &["gc", "--min-age", "0s"]);
     m.costs("`fsck`, 104 versions", &["fsck"]);
     lost_race(&mut m).await;

@@ -187,7 +187,11 @@ fn incident(ledger: Make) {
     check("incident.md", ledger, |_| {});
 }
 
-on_each_ledger! { watch status incident promote rollback release ci two_engineers }
+fn retention(ledger: Make) {
+    check("prune.md", ledger, |_| {});
+}
+
+on_each_ledger! { watch status incident retention promote rollback release ci two_engineers }
 
 /// Its week is made by a clock of its own, which only the embedded ledger has.
 #[test]

@@ -83,7 +83,9 @@ impl SmallPages {
             6 => {
                 let keyed = adding_with_key("app", &format!("other {number}"));
                 let (added, _) = try_add(ledger, &keyed, "the same").await.unwrap();
-                change(added.version.get(), ReleaseChange::Delete).await;
+                for to in [ReleaseChange::Delete, ReleaseChange::Undelete, ReleaseChange::Delete] {
+                    change(added.version.get(), to).await;
+                }
             }
             7 => {
                 let request = changing(
@@ -243,6 +245,11 @@ async fn write(site: &Site, package: &str, rounds: u64) {
         if round % 3 > 0 {
             unless_refused(ledger.untag(&untagging(package, "live")).await);
             change(ReleaseChange::Delete).await;
+            // A collection may have been faster.
+            change(ReleaseChange::Undelete).await;
+        }
+        if round % 3 == 1 {
+            change(ReleaseChange::Delete).await;
         }
     }
 }
@@ -264,8 +271,8 @@ async fn look(site: &Site) {
         let events: Vec<_> = client.history(&of(package), None).try_collect().await.unwrap();
         assert!(events.is_sorted_by(|newer, older| newer.at >= older.at));
         let of_releases = |event: &&Event| {
-            use EventKind::{Add, Delete, Label, Unyank, Yank};
-            matches!(event.kind, Add | Delete | Label | Unyank | Yank)
+            use EventKind::{Add, Delete, Label, Undelete, Unyank, Yank};
+            matches!(event.kind, Add | Delete | Undelete | Label | Unyank | Yank)
         };
         let revs: Vec<_> = events.iter().filter(of_releases).map(|event| event.rev).collect();
         assert_eq!(revs, (1..=revs.len() as u64).rev().collect::<Vec<_>>());

@@ -15,6 +15,7 @@ mod importing;
 mod listing;
 mod overview;
 pub mod owner;
+mod pruning;
 mod race;
 mod reading;
 mod resume;

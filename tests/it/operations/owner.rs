@@ -142,6 +142,7 @@ fn changes(ledger: &TableLedger) -> Vec<(&'static str, BoxFuture<'_, Result<(), 
         ("yank", change(1, ReleaseChange::Yank)),
         ("unyank", change(1, ReleaseChange::Unyank)),
         ("delete", change(1, ReleaseChange::Delete)),
+        ("undelete", change(1, ReleaseChange::Undelete)),
         ("fsck --repair", async { ledger.audit(true, &mut |_| ()).await.map(drop) }.boxed()),
     ]
 }

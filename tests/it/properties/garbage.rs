@@ -58,10 +58,12 @@ async fn everything(ledger: &TableLedger) {
     let mut request = adding_with_key("app", "other");
     (request.if_changed, request.tags) = (true, vec![of("live")]);
     drop(try_add(ledger, &request, "two").await);
-    for change in [ReleaseChange::Yank, ReleaseChange::Unyank, ReleaseChange::Delete] {
+    for change in [ReleaseChange::Yank, ReleaseChange::Unyank, ReleaseChange::Delete, ReleaseChange::Undelete]
+    {
         let (package, author) = (of("app"), author(None));
         drop(ledger.change(&ChangeRequest::new(package, version(2), change).author(author)).await);
     }
+    drop(ledger.stops(&package, 3).await);
 }
 
 fn anything() -> impl Strategy<Value = Value> {

@@ -16,6 +16,8 @@ enum Without {
     Refs,
     /// A version is committed whatever has become of the blob.
     Commit,
+    /// A version is undeleted whatever has become of the blob.
+    Undeletion,
     /// The collector deletes what it has not condemned.
     Condemning,
     /// A message that the store is busy is taken for one that the object is there.
@@ -61,6 +63,8 @@ struct State {
     collector: Collector,
     /// The number of versions that need each generation.
     needed: [u8; GENERATIONS],
+    /// The number of deleted versions that needed each generation.
+    deleted: [u8; GENERATIONS],
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +74,7 @@ enum Action {
     Verify(usize),
     Commit(usize),
     DeleteVersion(usize),
+    UndeleteVersion(usize),
     PutArrives(usize),
     DeleteArrives(usize),
     Look(usize),
@@ -138,6 +143,7 @@ impl Model for Blob {
             adders: [(Adder::Idle, 2), (Adder::Idle, 1)],
             collector: Collector::Idle,
             needed: [0; GENERATIONS],
+            deleted: [0; GENERATIONS],
         }]
     }
 
@@ -155,6 +161,7 @@ impl Model for Blob {
                 (state.puts[at] && !state.objects[at], Action::PutArrives(at)),
                 (state.deletes[at] && state.objects[at], Action::DeleteArrives(at)),
                 (state.needed[at] > 0, Action::DeleteVersion(at)),
+                (state.deleted[at] > 0, Action::UndeleteVersion(at)),
                 (state.collector == Collector::Idle && state.objects[at], Action::Look(at)),
             ];
             actions.extend(may.into_iter().filter(|(may, _)| *may).map(|(_, action)| action));
@@ -196,8 +203,18 @@ impl Model for Blob {
                     next.adders[who].0 = Adder::Sends(self.wanted(state.item));
                 }
             }
+            Action::UndeleteVersion(at) => {
+                match &mut next.item {
+                    Item::Kept { generation, refs } if *generation == at => *refs += 1,
+                    _ if self.without == Without::Undeletion => {}
+                    _ => return None,
+                }
+                next.deleted[at] -= 1;
+                next.needed[at] += 1;
+            }
             Action::DeleteVersion(at) => {
                 next.needed[at] -= 1;
+                next.deleted[at] += 1;
                 if let Item::Kept { refs, .. } = &mut next.item {
                     *refs = refs.saturating_sub(1);
                 }
@@ -256,7 +273,15 @@ fn no_version_ever_lacks_its_object() {
 
 #[test]
 fn every_protection_of_a_blob_is_needed() {
-    for without in [Without::Generations, Without::Refs, Without::Commit, Without::Condemning, Without::Put] {
+    let all = [
+        Without::Generations,
+        Without::Refs,
+        Without::Commit,
+        Without::Undeletion,
+        Without::Condemning,
+        Without::Put,
+    ];
+    for without in all {
         let steps = fails(Blob { without }, "no version lacks its object");
         println!("blobs without {without:?}: lost in {steps} steps");
     }

@@ -3,15 +3,16 @@
 mod drawing;
 
 use super::overview;
+use futures_util::TryStreamExt;
 use sacker::{
     ledger::{
         self, AddRequest, ApplyRequest, Author, ChangeRequest, Conflict, FreezeRequest, ProtectRequest,
-        RecallRequest, RollbackRequest, TagRequest, ThawRequest, UntagRequest,
+        PruneRequest, Pruned, RecallRequest, RollbackRequest, TagRequest, ThawRequest, UntagRequest,
     },
     model::{
-        Expectation, FileName, FreezeEvent, FreezeKind, Gate, IdempotencyKey, Labels, Message, PackagePrefix,
-        Plan, PlannedMove, Protection, Release, ReleaseChange, Spec, State, TagMove, TagName, Timestamp,
-        Until,
+        Expectation, FileName, FreezeEvent, FreezeKind, Gate, IdempotencyKey, Labels, Message, PackageName,
+        PackagePrefix, Plan, PlannedMove, Protection, Release, ReleaseChange, Spec, State, TagMove, TagName,
+        Timestamp, Until, Version, VersionRange,
     },
     ops::{AddInput, Client, Error},
 };
@@ -82,6 +83,12 @@ pub enum Act {
         until: Option<Timestamp>,
     },
     Thaw(PackagePrefix),
+    /// Delete this version, unless one of this many rollbacks of a tag goes to it, or it has this label.
+    Prune {
+        version: u64,
+        depth: u16,
+        label: &'static str,
+    },
     /// Resolve a spec to a version and its blob.
     Read(Spec),
     /// All of a version.
@@ -167,8 +174,8 @@ impl Act {
             Self::Protect { .. } => 4,
             Self::Untag { .. } => 5,
             Self::Change(_, ReleaseChange::Yank) => 6,
-            Self::Change(_, ReleaseChange::Unyank) => 7,
-            Self::Change(_, ReleaseChange::Delete) => 8,
+            Self::Change(_, ReleaseChange::Unyank | ReleaseChange::Undelete) => 7,
+            Self::Change(_, ReleaseChange::Delete) | Self::Prune { .. } => 8,
             Self::Change(_, ReleaseChange::Label(_)) => 9,
             Self::Read(_) | Self::Info(_) | Self::Status => 10,
             Self::Freeze { .. } => 11,
@@ -244,6 +251,20 @@ impl Request {
         }
     }
 
+    async fn recall(
+        &self,
+        (version, untag, confirm): (u64, bool, bool),
+        client: &Client,
+    ) -> Result<Answer, Error> {
+        let (package, version) = (self.package.parse().unwrap(), version.try_into().unwrap());
+        let mut request = RecallRequest::new(package, version).untag(untag).author(self.author());
+        if confirm {
+            request.confirm = TAGS.map(|tag| tag.parse().unwrap()).to_vec();
+        }
+        let recalled = client.recall(&request).await?;
+        Ok(Answer::Recalled(recalled.previous, recalled.moves))
+    }
+
     async fn thaw(&self, prefix: PackagePrefix, client: &Client) -> Result<Answer, Error> {
         let request = ThawRequest::new(prefix).author(self.author());
         Ok(Answer::Frozen(client.thaw(&request).await?.into()))
@@ -300,23 +321,49 @@ impl Request {
                 request.until = until.map(Until::Time);
                 Answer::Frozen(client.freeze(&request).await?.into())
             }
-            Act::Recall { version, untag, confirm } => {
-                let mut request =
-                    RecallRequest::new(package, version.try_into().unwrap()).untag(untag).author(author);
-                if confirm {
-                    request.confirm = TAGS.map(|tag| tag.parse().unwrap()).to_vec();
-                }
-                let recalled = client.recall(&request).await?;
-                Answer::Recalled(recalled.previous, recalled.moves)
-            }
+            Act::Recall { version, untag, confirm } => self.recall((version, untag, confirm), client).await?,
             Act::Thaw(prefix) => self.thaw(prefix, client).await?,
             Act::Change(version, change) => {
                 let request = ChangeRequest::new(package, version.try_into().unwrap(), change);
                 let changed = client.change(&request.author(author)).await?;
                 Answer::Changed { was: changed.previous, is: changed.release.state }
             }
+            Act::Prune { version, depth, label } => {
+                self.prune(client, (version.try_into().unwrap(), depth, label), author).await?
+            }
             Act::Read(_) | Act::Info(_) | Act::Status => unreachable!("they change nothing"),
         })
+    }
+}
+
+/// The number of times that a version is decided on again.
+const DECISIONS: usize = 10;
+
+impl Request {
+    /// Deletes a version as `prune` does, without the limits by number and age.
+    async fn prune(
+        &self,
+        client: &Client,
+        (version, depth, label): (Version, u16, &str),
+        author: Author,
+    ) -> Result<Answer, Error> {
+        let package: PackageName = self.package.parse().unwrap();
+        let range = VersionRange { first: Some(version), last: Some(version) };
+        let mut found = client.ledger().versions_in(&package, range);
+        let Some(release) = found.try_next().await? else { return Ok(Answer::Refused) };
+        let mut request = PruneRequest::new(&release).label_keep(label);
+        request.author = author;
+        for _ in 0..DECISIONS {
+            let stops = client.stops(&package, depth).await?;
+            match client.ledger().prune(&request, &stops).await? {
+                Pruned::Deleted(changed) => {
+                    return Ok(Answer::Changed { was: changed.previous, is: changed.release.state });
+                }
+                Pruned::Latest | Pruned::Labelled | Pruned::Stop => return Ok(Answer::Refused),
+                _ => {}
+            }
+        }
+        Err(Error::Ledger(Conflict::Contention(package).into()))
     }
 }
 

@@ -90,6 +90,8 @@ struct Time {
 struct Version {
     file: usize,
     state: State,
+    /// The state before the last deletion.
+    before: State,
     labels: BTreeMap<String, String>,
     more_labels: BTreeMap<String, String>,
     item: Item,
@@ -309,12 +311,14 @@ fn blob_of(version: &Item) -> Item {
     blob
 }
 
-fn state_after(was: State, change: &ReleaseChange) -> State {
+/// The state of a version after a change. Only a deleted version changes by an undeletion.
+fn state_after(was: State, before: State, change: &ReleaseChange) -> State {
     match change {
+        ReleaseChange::Undelete if was == State::Deleted => before,
         ReleaseChange::Yank => State::Yanked,
         ReleaseChange::Unyank => State::Active,
         ReleaseChange::Delete => State::Deleted,
-        ReleaseChange::Label(_) => was,
+        ReleaseChange::Undelete | ReleaseChange::Label(_) => was,
     }
 }
 

@@ -71,13 +71,21 @@ fn check_states(events: &[(String, Item)], versions: &[&(String, Item)]) {
     events.sort_by_key(|event| number(event, "rev"));
     for (sk, version) in versions {
         let (mut state, mut more) = ("active", serde_json::Map::new());
+        let mut before = "active";
         let first = version.get("labels").and_then(Value::as_object);
         for event in events.iter().filter(|event| event.get("version") == version.get("n")) {
             assert_eq!(text(event, "was"), state, "{sk}: an event found another state");
             match text(event, "kind") {
                 "yank" => state = "yanked",
                 "unyank" => state = "active",
-                "delete" => state = "deleted",
+                "delete" => {
+                    before = state;
+                    state = "deleted";
+                }
+                "undelete" => {
+                    assert_eq!(text(event, "state"), before, "{sk}: it came back in another state");
+                    state = before;
+                }
                 "label" => {
                     for (name, value) in event["labels"].as_object().unwrap() {
                         let there = first.and_then(|first| first.get(name)).or(more.get(name));

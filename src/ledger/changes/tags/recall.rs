@@ -13,6 +13,7 @@ use crate::{
     ledger::{
         ChangeRequest, Conflict, Error, NotFound, RecallRequest, Recalled, Refused, TableLedger,
         changes::{
+            effects,
             tagging::TagDependencies,
             version::{Changing, recorded},
         },
@@ -67,7 +68,8 @@ impl<'a> Recalling<'a> {
         if needed > MAX_ACTIONS {
             return Err(Refused::TooLarge { needed, most: MAX_ACTIONS }.into());
         }
-        Ok(Self { request, yank: Changing { request: yank, tags: on, blob: None }, tags })
+        let yank = Changing { request: yank, tags: on, blob: None, deletion: None, guard: None };
+        Ok(Self { request, yank, tags })
     }
 
     /// Decides where a tag goes.
@@ -118,7 +120,7 @@ impl<'a> Recalling<'a> {
         let package = &self.request.package;
         let head: Option<Head> = seen.get(&schema::head_key(&self.log()))?;
         let head = head.filter(|head| head.n > 0).ok_or_else(|| NotFound::Package(package.clone()))?;
-        let latest = match self.yank.latest(&head, &item, seen)? {
+        let latest = match effects::latest(package, &head, &item, seen)? {
             Lookup::Ready(latest) => latest,
             Lookup::Missing(keys) => return Ok(Step::Read(keys)),
         };
@@ -130,7 +132,8 @@ impl<'a> Recalling<'a> {
         }
         let entries: PlanEntries = moved.iter().map(|it| (name(package, &it.tag), it.rev)).collect();
         let mut actions = if moved.is_empty() { vec![log.check()] } else { log.close() };
-        let (entry, new_head) = self.yank.entry(&head, before.state, latest, entries.clone(), context);
+        let (entry, new_head) =
+            self.yank.entry(&head, (before.state, item.state), latest, entries.clone(), context);
         let slot = entry.key.clone();
         let set = json!({ "state": item.state }).as_object().cloned().unwrap_or_default();
         let condition = seen.unchanged::<VersionItem>(&self.yank.version_key());

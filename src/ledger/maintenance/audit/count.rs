@@ -10,11 +10,12 @@ use crate::{
         Error, TableLedger,
         reads::pages::PageSize,
         schema::{self, BlobItem, BlobState, VersionItem, decode},
-        snapshot::Snapshot,
+        table_ledger::READING,
     },
     model::{Digest, State, epoch},
     table::{Action, Change, Condition, Item, Key, MAX_ACTIONS},
 };
+use futures_util::{StreamExt, TryStreamExt, stream};
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -85,12 +86,30 @@ fn blob_key((sha256, epoch): &Spot) -> Key {
     schema::blob_key(&Digest::from(*sha256), *epoch)
 }
 
+/// The number of blobs that are counted at once.
+const JOBS: usize = 8;
+
+/// The versions of one blob, deleted ones included.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Need {
+    tally: Tally,
+    /// The packages that need it, with the revs of their heads.
+    packages: BTreeMap<String, u64>,
+    /// The keys of the versions, as far as they fit in one read with the blob's item.
+    versions: Vec<Key>,
+}
+
 /// The counts of some blobs over the whole table, and the packages that need them.
 #[derive(Default, PartialEq)]
 struct Pass {
-    needs: BTreeMap<Spot, (Tally, BTreeMap<String, u64>)>,
+    needs: BTreeMap<Spot, Need>,
     /// The hash of all heads: the same in two passes if none has moved in between.
     heads: u128,
+}
+
+/// Returns true if all versions of a blob fit in one read with its item.
+fn fits(versions: &[Key]) -> bool {
+    versions.len() < MAX_ACTIONS
 }
 
 impl TableLedger {
@@ -115,21 +134,24 @@ impl TableLedger {
         let mut found: BTreeMap<Spot, (Tally, BTreeMap<String, u64>, bool)> = BTreeMap::new();
         for _ in 0..RECOUNTS {
             let first = self.pass(&suspects, on_progress).await?;
-            let keys: Vec<_> = suspects.iter().map(blob_key).collect();
-            let seen = Snapshot::new(keys.clone(), self.read_each(&keys).await?, false);
+            let counts: Vec<_> = suspects.iter().map(|at| self.count(*at, first.needs.get(at))).collect();
+            let counts: Vec<_> = stream::iter(counts).buffered(JOBS).try_collect().await?;
             let second = self.pass(&suspects, on_progress).await?;
             let quiet = second == first;
-            for (at, key) in std::mem::take(&mut suspects).into_iter().zip(&keys) {
-                let (mut tally, packages) = first.needs.get(&at).cloned().unwrap_or_default();
-                let later = second.needs.get(&at).map_or_else(Tally::default, |(tally, _)| *tally);
-                if tally != later {
+            for (at, counted) in std::mem::take(&mut suspects).into_iter().zip(counts) {
+                let Need { tally, packages, versions } = first.needs.get(&at).cloned().unwrap_or_default();
+                let later = second.needs.get(&at).cloned().unwrap_or_default();
+                // An unreadable one was reported when it was first read.
+                let Some(counted) = counted else { continue };
+                // Versions are added only once. Of a blob with more versions than fit in one read, one may be deleted and
+                // undeleted in between.
+                let same = if fits(&versions) { versions == later.versions } else { tally == later.tally };
+                if !same {
                     // A version was added or deleted, perhaps before its item was read: the count is inconclusive.
                     suspects.insert(at);
                     continue;
                 }
-                // An unreadable one was reported when it was first read.
-                let Ok(item) = seen.get::<BlobItem>(key) else { continue };
-                tally.item = item.map(|item| (item.state, item.generation, item.refs));
+                let tally = if fits(&versions) { counted } else { Tally { item: counted.item, ..tally } };
                 if tally.wrong().is_some() {
                     // It can't be repaired while others write, but a later attempt may succeed.
                     if repair && !quiet {
@@ -165,6 +187,31 @@ impl TableLedger {
         Ok(())
     }
 
+    /// Counts the versions of a blob at one instant, if they fit in one read; else reads only its item. Returns `None` if
+    /// one of them can't be read.
+    async fn count(&self, at: Spot, need: Option<&Need>) -> Result<Option<Tally>, Error> {
+        let versions = need.map_or(&[][..], |need| &need.versions);
+        let key = blob_key(&at);
+        let mut keys = vec![key.clone()];
+        if fits(versions) {
+            keys.extend(versions.iter().cloned());
+        }
+        let one = keys.len() > 1;
+        let seen = self.retry_policy().run(READING, || self.read_once(keys.clone(), one)).await?;
+        let mut tally = Tally::default();
+        let Ok(item) = seen.get::<BlobItem>(&key) else { return Ok(None) };
+        tally.item = item.map(|item| (item.state, item.generation, item.refs));
+        for key in &keys[1..] {
+            let Ok(Some(version)) = seen.get::<VersionItem>(key) else { return Ok(None) };
+            if version.state == State::Deleted {
+                tally.deleted += 1;
+            } else {
+                tally.need(&version);
+            }
+        }
+        Ok(Some(tally))
+    }
+
     /// Counts some blobs over the whole table.
     async fn pass(&self, suspects: &BTreeSet<Spot>, on_progress: OnProgress<'_>) -> Result<Pass, Error> {
         let mut pass = Pass::default();
@@ -186,7 +233,10 @@ impl TableLedger {
                 if !suspects.contains(&at) {
                     continue;
                 }
-                let (tally, packages) = pass.needs.entry(at).or_default();
+                let Need { tally, packages, versions } = pass.needs.entry(at).or_default();
+                if fits(versions) {
+                    versions.push(key.clone());
+                }
                 if version.state == State::Deleted {
                     tally.deleted += 1;
                 } else {
@@ -199,8 +249,8 @@ impl TableLedger {
                 break;
             }
         }
-        for (_, packages) in pass.needs.values_mut() {
-            for (log, rev) in packages {
+        for need in pass.needs.values_mut() {
+            for (log, rev) in &mut need.packages {
                 *rev = revs.get(log).copied().unwrap_or_default();
             }
         }

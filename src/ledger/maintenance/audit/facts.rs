@@ -225,6 +225,8 @@ pub(super) struct ReleaseFact {
     pub kind: ReleaseEventKind,
     pub version: Option<Version>,
     pub was: Option<State>,
+    /// The state after an undeletion.
+    pub state: Option<State>,
     pub labels: Packed,
 }
 

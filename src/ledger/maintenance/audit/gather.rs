@@ -155,13 +155,21 @@ impl Releases {
             Some("V#") => self.take_version(&key, item, tagged),
             Some("A#") => {
                 let Some(event) = log.read.read::<ReleaseEvent>(&key, &item) else { return };
-                let ReleaseEvent { kind, version, was, labels, when, op, rev, chain, .. } = event;
+                let ReleaseEvent { kind, version, was, state, labels, when, op, rev, chain, .. } = event;
                 if number(&key.sk) != Some(rev) {
                     log.read.add(&key, Invariant::Form, format!("its key does not match its rev, {rev}"));
                 }
                 let place = Place::of(&key.sk);
                 log.push(Entry::new(place.clone(), rev, when, &op, &chain), item);
-                self.events.push(ReleaseFact { place, rev, kind, version, was, labels: pack(&labels) });
+                self.events.push(ReleaseFact {
+                    place,
+                    rev,
+                    kind,
+                    version,
+                    was,
+                    state,
+                    labels: pack(&labels),
+                });
             }
             Some("K#") => log.take_key(&key, &item),
             _ => log.read.unjudged(&key, UNKNOWN_ITEM),

@@ -23,6 +23,8 @@ use std::collections::{BTreeMap, BTreeSet};
 struct Replayed {
     /// The state, and the later labels, of each version that has an event.
     versions: BTreeMap<Version, (State, Labels)>,
+    /// The state of each version before its last deletion.
+    deleted_from: BTreeMap<Version, State>,
     /// Versions whose events contradict each other, or record something that can't be written.
     doubtful: BTreeSet<Version>,
     /// Versions with an event of an unknown kind, and whether there is such an event without a version.
@@ -161,7 +163,22 @@ fn go_through(releases: &Releases, findings: &mut Findings) -> Replayed {
         match event.kind {
             ReleaseEventKind::Yank => state = State::Yanked,
             ReleaseEventKind::Unyank => state = State::Active,
-            ReleaseEventKind::Delete => state = State::Deleted,
+            ReleaseEventKind::Delete => {
+                replayed.deleted_from.insert(number, state);
+                state = State::Deleted;
+            }
+            ReleaseEventKind::Undelete => {
+                let before = replayed.deleted_from.get(&number).copied().unwrap_or(State::Active);
+                if !replayed.is_unknown(number) && event.state != Some(before) {
+                    findings.add(
+                        key,
+                        Invariant::State,
+                        format!("its version was {before} before the deletion"),
+                    );
+                    replayed.doubtful.insert(number);
+                }
+                state = event.state.unwrap_or(before);
+            }
             ReleaseEventKind::Fence | ReleaseEventKind::Other(_) => {}
             ReleaseEventKind::Label => {
                 more = more.and(&unpack(&event.labels).without(&unpack(&version.labels)));

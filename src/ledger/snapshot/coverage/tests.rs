@@ -297,8 +297,7 @@ async fn moves_are_held_to_what_they_cover() {
     };
     world.commit(&one("canary", Destination::Spec(Spec::Version(version(2)))), None).await;
     let label = ReleaseChange::Label(Labels::parse(["tests=passed"]).unwrap());
-    let label =
-        ChangeRequest { package: of("app"), version: version(2), change: label, author: author(None) };
+    let label = ChangeRequest::new(of("app"), version(2), label).author(author(None));
     world.ledger.change(&label).await.unwrap();
     world.holds(OneMove::new(gated, author(None)), &all).await;
     let moves = || {
@@ -341,11 +340,11 @@ async fn changes_of_a_version_are_held_to_what_they_cover() {
     for change in changes {
         let withdraws = matches!(change, ReleaseChange::Yank | ReleaseChange::Delete);
         let blob = (change == ReleaseChange::Delete).then(|| blob(3).address);
-        let request = ChangeRequest { package: of("app"), version: version(3), change, author: author(None) };
+        let request = ChangeRequest::new(of("app"), version(3), change).author(author(None));
         let head = world.table.get(&Key::new(TAGS.0, TAGS.1)).await.unwrap().unwrap();
         let rev = head["rev"].as_u64().unwrap();
         let tags = TagDependencies { rev, on: Vec::new(), back: Vec::new(), unreadable: None };
-        let changing = Changing { request: &request, tags, blob };
+        let changing = Changing { request: &request, tags, blob, deletion: None, guard: None };
         let outside: &[_] =
             if withdraws { &[ELSEWHERE, NOWHERE] } else { &[TAGS, A_TAG, ELSEWHERE, NOWHERE] };
         world.holds(changing, outside).await;

@@ -49,7 +49,7 @@ const fn after(name: &'static str, line: &'static str, before: &'static [&'stati
 const FREEZABLE: [&str; 2] = ["freeze --prefix zoo -m x", "thaw --prefix zoo"];
 
 /// Each `fresh` has other bytes. The packages of publisher and promoter are `app` and `web/*`.
-pub const ROWS: [Row; 58] = [
+pub const ROWS: [Row; 63] = [
     row("list -l", "list -l"),
     row("versions", "versions app"),
     row("tags", "tags app"),
@@ -98,6 +98,11 @@ pub const ROWS: [Row; 58] = [
     after("yank", "yank app 3", &["unyank app 3"]),
     after("unyank", "unyank app 3", &["yank app 3"]),
     after("delete", "delete app {n}", &["add app fresh"]),
+    after("delete --force", "delete app {n} --force", &["add app fresh"]),
+    after("undelete", "undelete app {n}", &["add app fresh", "delete app {n}"]),
+    row("prune", "prune app --keep 0 --min-age 1000h"),
+    row("prune --prefix", "prune --prefix app --keep 1000"),
+    after("prune --delete", "prune app --keep 3 --delete", &["add app fresh"]),
     after("delete` of another package `", "delete other {n}", &["add other fresh"]),
     after("gc", "gc --min-age 0s", &["add other fresh", "delete other {n}"]),
     after("gc --delete", "gc --delete --min-age 0s", &["add other fresh", "delete other {n}"]),

@@ -1,15 +1,15 @@
 //! Changes of versions that run concurrently with others.
 
-use super::changing::{change, changing, refs};
+use super::changing::{change, changing, refs, states};
 use super::concurrent::at_once;
 use crate::support::{
     audit::audit,
     faulty_table::{Fate, Faulty},
-    world::{Tables, World, add_many, of, retry_policy, tagging, tags, untag},
+    world::{Tables, World, add, add_many, author, of, retry_policy, tag, tagging, tags, untag, version},
 };
-use futures_util::FutureExt;
+use futures_util::{FutureExt, StreamExt, TryStreamExt, future::ready};
 use sacker::{
-    ledger::{Error, TableLedger},
+    ledger::{Error, PruneRequest, Pruned, TableLedger},
     model::{ReleaseChange, State},
 };
 use std::sync::{
@@ -61,6 +61,71 @@ pub async fn versions_yanked_at_once_leave_the_right_latest(world: &Tables) {
     for number in 1..=8 {
         assert_eq!(refs(world, &number.to_string()).await, u64::from(number == 1));
     }
+}
+
+/// A tag is never left on a version that was pruned.
+pub async fn moves_and_prunes_exclude_each_other(world: &Tables) {
+    add_many(&*world.ledger(), "app", 4).await;
+    for round in 0..6 {
+        let (promoter, pruner) = (world.ledger(), world.ledger());
+        let release = pruner.versions(&of("app")).try_filter(|it| ready(it.version == version(2)));
+        let release = release.boxed().try_next().await.unwrap().unwrap();
+        let prune = async move {
+            let request = PruneRequest::new(&release).author(author(None));
+            loop {
+                let stops = pruner.stops(&of("app"), 2).await?;
+                match pruner.prune(&request, &stops).await {
+                    Ok(Pruned::Moved) => {}
+                    pruned => return pruned.map(drop),
+                }
+            }
+        };
+        let mut done = at_once([
+            Box::pin(async move { promoter.tag(&tagging("app", "2", "live")).await.map(drop) })
+                as std::pin::Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>,
+            Box::pin(prune),
+        ])
+        .await;
+        done.retain(Result::is_ok);
+        assert!(!done.is_empty(), "neither was done");
+        let ledger = world.ledger();
+        let tagged = ledger.tags(&of("app")).await.unwrap().tags;
+        let state = states(&*ledger).await;
+        assert_eq!(state.contains("2 deleted"), tagged.is_empty(), "round {round}: {state}");
+        if tagged.is_empty() {
+            change(&*ledger, 2, ReleaseChange::Undelete).await;
+        } else {
+            untag(&*ledger, "app", "live").await;
+            // So that the tag has no stop there.
+            for to in ["1", "3", "4"] {
+                tag(&*ledger, "app", to, "live").await;
+            }
+            untag(&*ledger, "app", "live").await;
+        }
+    }
+    audit(&*world.table(), "app").await;
+}
+
+/// A version never comes back without its blob.
+pub async fn an_undeletion_and_a_collection_exclude_each_other(world: &Tables) {
+    for round in 0..4 {
+        let content = format!("content {round}");
+        let added = add(&*world.ledger(), "app", &content).await;
+        let number = added.version.get();
+        change(&*world.ledger(), number, ReleaseChange::Delete).await;
+        let (collector, publisher) = (world.ledger(), world.ledger());
+        let address = added.blob.address.clone();
+        let done = at_once([
+            Box::pin(async move { collector.condemn(&address).await.unwrap() })
+                as std::pin::Pin<Box<dyn Future<Output = bool> + Send>>,
+            Box::pin(
+                async move { publisher.change(&changing(number, ReleaseChange::Undelete)).await.is_ok() },
+            ),
+        ])
+        .await;
+        assert_eq!(done.iter().filter(|done| **done).count(), 1, "exactly one of them: {done:?}");
+    }
+    audit(&*world.table(), "app").await;
 }
 
 /// The version that would have become `latest` is yanked by someone else just before: it must be read again.

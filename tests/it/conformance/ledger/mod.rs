@@ -18,6 +18,7 @@ mod keys;
 mod labels;
 mod pages;
 pub mod plans;
+mod pruning;
 mod reading;
 pub mod recalling;
 mod resuming;
@@ -28,6 +29,7 @@ pub mod steps;
 mod tagging;
 mod times;
 mod transfer;
+mod undeleting;
 mod undoing;
 mod unreadable;
 
@@ -102,6 +104,13 @@ macro_rules! for_tables {
             changing::a_repeated_change_gives_the_first_outcome
             changing::a_change_is_resumed
             changing::messages_of_changes_are_kept
+            undeleting::a_deleted_version_comes_back_as_it_was
+            undeleting::what_was_collected_does_not_come_back
+            undeleting::an_undeletion_is_done_once
+            undeleting::a_forced_deletion_takes_the_target_of_a_rollback
+            pruning::the_stops_are_what_rollbacks_can_reach
+            pruning::a_stop_is_never_pruned
+            pruning::stops_that_can_not_be_read_are_damage
             events::events_continue_after_any_position
             events::a_missing_entry_ends_the_events
             freezing::a_freeze_refuses_every_move_forward
@@ -199,6 +208,8 @@ macro_rules! for_concurrent {
             changing_races::versions_yanked_at_once_leave_the_right_latest
             freezing::no_move_lands_after_a_freeze
             recalling::no_tag_is_on_a_recalled_version
+            changing_races::moves_and_prunes_exclude_each_other
+            changing_races::an_undeletion_and_a_collection_exclude_each_other
             labels::labels_of_many_are_all_kept
             labels::one_name_takes_one_value
         }

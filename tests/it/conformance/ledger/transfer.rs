@@ -66,7 +66,12 @@ async fn populate(ledger: &dyn Ledger) {
     let protect = ProtectRequest::new(of("app"), of("live"), Some(Protection::Confirm)).author(author(None));
     ledger.protect(&protect).await.unwrap();
     change(ledger, 1, ReleaseChange::Yank).await;
-    change(ledger, 2, ReleaseChange::Delete).await;
+    for number in [1, 2, 8] {
+        change(ledger, number, ReleaseChange::Delete).await;
+    }
+    for number in [1, 8] {
+        change(ledger, number, ReleaseChange::Undelete).await;
+    }
     change(ledger, 7, ReleaseChange::Label(Labels::parse(["a=b"]).unwrap())).await;
     change(ledger, 61, ReleaseChange::Yank).await;
 }
@@ -103,6 +108,7 @@ pub async fn an_import_continues_from_an_earlier_state(world: &Tables) {
     // Changes of what is there, and more than fits in one transaction.
     change(&*source, 3, ReleaseChange::Yank).await;
     change(&*source, 9, ReleaseChange::Delete).await;
+    change(&*source, 2, ReleaseChange::Undelete).await;
     change(&*source, 7, ReleaseChange::Label(Labels::parse(["c=d"]).unwrap())).await;
     tag(&*source, "app", "8", "canary").await;
     for number in 0..60 {
@@ -130,6 +136,9 @@ pub async fn later_changes_are_left_out(world: &Tables) {
     // From here on, everything is later than the heads that were read.
     change(&*source, 3, ReleaseChange::Yank).await;
     change(&*source, 6, ReleaseChange::Delete).await;
+    change(&*source, 2, ReleaseChange::Undelete).await;
+    change(&*source, 8, ReleaseChange::Delete).await;
+    change(&*source, 8, ReleaseChange::Undelete).await;
     change(&*source, 7, ReleaseChange::Label(Labels::parse(["c=d"]).unwrap())).await;
     tag(&*source, "app", "8", "canary").await;
     tag(&*source, "app", "8", "fresh").await;

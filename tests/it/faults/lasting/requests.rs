@@ -8,10 +8,14 @@ use sacker::{
         AddRequest, ApplyRequest, Author, ChangeRequest, CheckRequest, FreezeRequest, PackageQuery,
         ProtectRequest, RecallRequest, RollbackRequest, TableLedger, TagRequest, ThawRequest, UntagRequest,
     },
-    model::{Labels, Moment, Plan, Protection, ReleaseChange, Spec, TagName, Timestamp, Version},
+    model::{
+        Labels, Moment, Plan, Protection, ReleaseChange, Retention, RetentionPolicy, Spec, TagName,
+        Timestamp, Version,
+    },
     ops::{
         AddInput, Client, Doctor, Download, Error, ErrorKind, FilesOptions, Foreign, Fsck, GcOptions,
-        RestoreRequest, SavedHead, StatusQuery, Target, Verdict, VersionQuery, Watch, WatchScope,
+        PruneOptions, PruneScope, RestoreRequest, SavedHead, StatusQuery, Target, Verdict, VersionQuery,
+        Watch, WatchScope,
     },
     retry::{Cancellation, RetryPolicy},
     store::{memory::MemoryStore, named::DirectoryFiles},
@@ -20,7 +24,7 @@ use sacker::{
 use std::{io, path::Path, sync::Arc, time::Duration};
 
 /// Every operation, and the number of runs of tries that it makes at the same time.
-pub const OPERATIONS: [(&str, usize); 50] = [
+pub const OPERATIONS: [(&str, usize); 53] = [
     ("add", 2),
     ("add --tag", 2),
     ("add --if-changed", 2),
@@ -46,6 +50,9 @@ pub const OPERATIONS: [(&str, usize); 50] = [
     ("yank", 1),
     ("unyank", 1),
     ("delete", 2),
+    ("delete --force", 2),
+    ("undelete", 3),
+    ("prune --delete", 4),
     ("label", 1),
     ("info", 2),
     ("versions", 2),
@@ -182,6 +189,13 @@ pub async fn perform(name: &str, client: &Client, dir: &Path) -> Result<(), Erro
         "yank" => client.change(&change(2, ReleaseChange::Yank)).await.map(drop),
         "unyank" => client.change(&change(4, ReleaseChange::Unyank)).await.map(drop),
         "delete" => client.change(&change(4, ReleaseChange::Delete)).await.map(drop),
+        "delete --force" => client.change(&change(4, ReleaseChange::Delete).force(true)).await.map(drop),
+        "undelete" => client.change(&change(5, ReleaseChange::Undelete)).await.map(drop),
+        "prune --delete" => {
+            let rules = RetentionPolicy::for_all(Retention::new(Some(1), None).unwrap());
+            let options = PruneOptions::new(PruneScope::Prefix(String::new()), rules).author(author());
+            client.prune(&options.delete(true)).try_collect::<Vec<_>>().await.map(drop)
+        }
         "label" => {
             let labels = Labels::parse(["scan=passed"]).unwrap();
             client.change(&change(1, ReleaseChange::Label(labels))).await.map(drop)

@@ -88,6 +88,11 @@ fn prefix(random: &mut fastrand::Rng) -> PackagePrefix {
     random.choice(["", "app", "lib", "lib", "x", "x"]).unwrap().parse().unwrap()
 }
 
+fn freeze(random: &mut fastrand::Rng) -> Act {
+    let until = sometimes(random, |random| Timestamp::from_millis(BASE + random.u64(0..60_000)));
+    Act::Freeze { prefix: prefix(random), strict: random.u8(0..3) == 0, until }
+}
+
 fn plan(random: &mut fastrand::Rng) -> Vec<PlannedMove> {
     let all = PACKAGES.iter().flat_map(|package| TAGS.map(|tag| (*package, tag.parse::<TagName>().unwrap())));
     let mut moves: Vec<_> = all
@@ -124,6 +129,17 @@ fn plan(random: &mut fastrand::Rng) -> Vec<PlannedMove> {
         }
     }
     moves
+}
+
+fn prune(random: &mut fastrand::Rng) -> Act {
+    // As long as a read, so that the seeds of other requests stay as they are.
+    let version = match spec(random) {
+        Spec::Version(version) => version.get(),
+        Spec::Past(_, steps) => u64::from(steps) + 1,
+        Spec::Latest => 1,
+        _ => 2,
+    };
+    Act::Prune { version, depth: u16::try_from(version % 3).unwrap(), label: "scan" }
 }
 
 impl Act {
@@ -166,10 +182,7 @@ impl Act {
                 Self::Rollback { tag: tag(random), to, expect, confirm }
             }
             22..=24 | 34.. => Self::Apply { moves: plan(random), undo: random.u8(0..3) == 0, emergency },
-            28 => {
-                let until = sometimes(random, |random| Timestamp::from_millis(BASE + random.u64(0..60_000)));
-                Self::Freeze { prefix: prefix(random), strict: random.u8(0..3) == 0, until }
-            }
+            28 => freeze(random),
             29..=31 => Self::Thaw(prefix(random)),
             32 | 33 => Self::Recall { version: random.u64(1..5), untag: random.bool(), confirm },
             25 => {
@@ -185,6 +198,7 @@ impl Act {
                     12 => ReleaseChange::Yank,
                     13 => ReleaseChange::Unyank,
                     14 | 26 => ReleaseChange::Label(labels(random, id)),
+                    16 => ReleaseChange::Undelete,
                     _ => ReleaseChange::Delete,
                 };
                 Self::Change(random.u64(1..5), change)
@@ -195,6 +209,7 @@ impl Act {
                 let _ = spec(random);
                 Self::Status
             }
+            18 => prune(random),
             _ => Self::Read(spec(random)),
         }
     }

@@ -48,6 +48,7 @@ pub(super) fn asked(request: &Request, files: &[File]) -> (String, String) {
                 ReleaseChange::Yank => format!("yank {version}"),
                 ReleaseChange::Unyank => format!("unyank {version}"),
                 ReleaseChange::Delete => format!("delete {version}"),
+                ReleaseChange::Undelete => format!("undelete {version}"),
                 ReleaseChange::Label(labels) => {
                     let labels = pairs(labels).into_iter().map(|(name, value)| format!(" {name}={value}"));
                     format!("label {version}{}", labels.collect::<String>())
@@ -55,6 +56,7 @@ pub(super) fn asked(request: &Request, files: &[File]) -> (String, String) {
             };
             (releases, what)
         }
+        Act::Prune { version, .. } => (releases, format!("delete {version}")),
         Act::Read(_) | Act::Info(_) | Act::Status => unreachable!("what is read has no key"),
     }
 }

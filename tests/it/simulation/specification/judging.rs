@@ -1,8 +1,8 @@
 //! The outcome of a request.
 
 use super::{
-    Act, Answer, Change, Event, Outcome, Package, Put, RollbackLink, Standing, Step, Verdict, View, World,
-    event_sk, is_met, labels_after, pairs, release, shown, state_after, version_sk,
+    Act, Answer, Change, EPOCH, Event, Outcome, Package, Put, RollbackLink, Standing, Step, Verdict, View,
+    World, event_sk, is_met, labels_after, pairs, release, shown, state_after, version_sk,
 };
 use crate::simulation::acts::Request;
 use sacker::model::{PlannedMove, Protection, ReleaseChange, State, TagKind, TagMove, TagName};
@@ -69,19 +69,27 @@ impl World<'_> {
                 let answer = Answer::Applied(steps.iter().map(|step| self.stayed(step)).collect());
                 Some(Verdict::Stays(answer, self.outcome_of_plan(&steps, true)))
             }
-            Act::Change(version, change) => Self::judge_change(of, *version, change),
-            Act::Read(spec) => {
-                let number = of.named(spec, view)?;
-                let version = of.version(number).filter(|version| version.state != State::Deleted)?;
-                let address = format!("{}.{}", self.files[version.file].sha256, version.item["gen"]);
-                Some(Verdict::Stays(Answer::Read(number, address), Outcome::default()))
-            }
-            Act::Status => Some(Verdict::Stays(Answer::Status(of.status()), Outcome::default())),
-            Act::Info(number) => {
-                let version = of.version(*number).filter(|version| version.state != State::Deleted)?;
-                let answer = Answer::Info(Box::new(release(name, version)));
+            Act::Change(version, change) => self.judge_change(of, *version, change),
+            Act::Prune { version, depth, label } => self.judge_prune(of, *version, *depth, label),
+            Act::Read(_) | Act::Status | Act::Info(_) => {
+                let answer = self.judge_read(name, of, &request.act, view)?;
                 Some(Verdict::Stays(answer, Outcome::default()))
             }
+        }
+    }
+
+    fn judge_read(&self, name: &str, of: &Package, act: &Act, view: View) -> Option<Answer> {
+        let there = |number| of.version(number).filter(|version| version.state != State::Deleted);
+        match act {
+            Act::Read(spec) => {
+                let number = of.named(spec, view)?;
+                let version = there(number)?;
+                let address = format!("{}.{}", self.files[version.file].sha256, version.item["gen"]);
+                Some(Answer::Read(number, address))
+            }
+            Act::Status => Some(Answer::Status(of.status())),
+            Act::Info(number) => Some(Answer::Info(Box::new(release(name, there(*number)?)))),
+            _ => None,
         }
     }
 
@@ -161,9 +169,38 @@ impl World<'_> {
         Some(self.one(step(Some(Put { kind, version, back, standing, overridden, emergency }))))
     }
 
-    fn judge_change(of: &Package, number: u64, change: &ReleaseChange) -> Option<Verdict> {
+    /// The deletion of a version that nothing keeps.
+    fn judge_prune(&self, of: &Package, number: u64, depth: u16, label: &str) -> Option<Verdict> {
         let version = of.version(number)?;
-        let is = state_after(version.state, change);
+        let labelled = version.labels.contains_key(label) || version.more_labels.contains_key(label);
+        let kept = of.latest() == Some(number) || labelled || of.is_stop(number, depth);
+        if version.state != State::Deleted && kept {
+            return None;
+        }
+        // Even the next stop of a tag is no stop if none is to be kept.
+        self.judge_withdrawal(of, number, &ReleaseChange::Delete, true)
+    }
+
+    fn judge_change(&self, of: &Package, number: u64, change: &ReleaseChange) -> Option<Verdict> {
+        self.judge_withdrawal(of, number, change, false)
+    }
+
+    fn judge_withdrawal(
+        &self,
+        of: &Package,
+        number: u64,
+        change: &ReleaseChange,
+        force: bool,
+    ) -> Option<Verdict> {
+        let version = of.version(number)?;
+        let is = state_after(version.state, version.before, change);
+        if *change == ReleaseChange::Undelete && version.state == State::Deleted {
+            let generation = version.item["gen"].as_u64()?;
+            let blob = self.blobs.get(&(version.file, generation / EPOCH))?;
+            let there = blob.kept && blob.generation == generation;
+            return there
+                .then(|| Verdict::Changes(Change::Version { version: number, change: change.clone() }));
+        }
         let adds = match change {
             ReleaseChange::Label(labels) => labels_after(version, labels).ok().map(|more| more.is_some()),
             _ => Some(false),
@@ -185,7 +222,7 @@ impl World<'_> {
             of.on(tag).is_some() && of.past(tag, 1).and_then(|event| event.version) == Some(number)
         };
         let is_way_back = version.state == State::Active && tags.iter().any(leads_here);
-        if *change == ReleaseChange::Delete && is_way_back {
+        if *change == ReleaseChange::Delete && is_way_back && !force {
             return None;
         }
         Some(Verdict::Changes(Change::Version { version: number, change: change.clone() }))

@@ -118,7 +118,8 @@ impl World<'_> {
         let (pk, sk) = (format!("P#{name}"), version_sk(number));
         let item = of.releases.append(&pk, &sk, item(entry), commit.tick);
         let (state, labels) = (State::Active, labels.clone());
-        let version = Version { file, state, labels, more_labels: BTreeMap::new(), item: item.clone() };
+        let (before, more_labels) = (state, BTreeMap::new());
+        let version = Version { file, state, before, labels, more_labels, item: item.clone() };
         of.versions.push(version);
         self.put(pk, sk, item);
         if number == 1 {
@@ -140,11 +141,13 @@ impl World<'_> {
         let of = self.packages.get_mut(name).expect("its version is there");
         let (rev, when) = of.releases.next(commit.now);
         let version = &mut of.versions[usize::try_from(number).unwrap() - 1];
-        let (was, is) = (version.state, state_after(version.state, change));
+        let (was, is) = (version.state, state_after(version.state, version.before, change));
+        version.before = if is == State::Deleted { was } else { version.before };
         let (kind, labels) = match change {
             ReleaseChange::Yank => ("yank", None),
             ReleaseChange::Unyank => ("unyank", None),
             ReleaseChange::Delete => ("delete", None),
+            ReleaseChange::Undelete => ("undelete", None),
             ReleaseChange::Label(labels) => ("label", Some(pairs(labels))),
         };
         version.state = is;
@@ -159,14 +162,16 @@ impl World<'_> {
         let item_now = version.item.clone();
         let entry = json!({
             "kind": kind, "version": number, "was": was.to_string(), "labels": labels, "moves": moves,
+            "state": (*change == ReleaseChange::Undelete).then(|| is.to_string()),
             "who": commit.who, "when": when, "message": commit.message, "op": commit.op, "rev": rev,
         });
         let (pk, sk) = (format!("P#{name}"), event_sk('A', rev));
         let entry = of.releases.append(&pk, &sk, item(entry), commit.tick);
         self.put(pk.clone(), sk.clone(), entry);
         self.put(pk, version_sk(number), item_now);
-        if *change == ReleaseChange::Delete {
-            self.blobs.get_mut(&blob).expect("its blob is there").refs -= 1;
+        if matches!(change, ReleaseChange::Delete | ReleaseChange::Undelete) {
+            let refs = &mut self.blobs.get_mut(&blob).expect("its blob is there").refs;
+            *refs = if is == State::Deleted { *refs - 1 } else { *refs + 1 };
             self.put_blob(blob);
         }
         self.put_head(name);

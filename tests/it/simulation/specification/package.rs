@@ -78,6 +78,28 @@ impl Package {
         Some(event)
     }
 
+    /// Returns `true` if one of this many rollbacks of a tag goes to a version. What is yanked or deleted is passed over.
+    pub(super) fn is_stop(&self, number: u64, depth: u16) -> bool {
+        let is_stop_of = |tag: &str| {
+            let tag = tag.parse::<TagName>().unwrap();
+            let Some((_, last)) = self.last(&tag) else { return false };
+            let (mut at, mut back, mut left) = (last.version, last.back, depth);
+            while let Some(event) = back.filter(|_| left > 0).map(|rev| &self.events[&rev]) {
+                back = event.back;
+                let Some(version) = event.version else { continue };
+                let state = self.version(version).expect("it was tagged").state;
+                if state != State::Deleted && version == number {
+                    return true;
+                }
+                if state == State::Active && at != Some(version) {
+                    (at, left) = (Some(version), left - 1);
+                }
+            }
+            false
+        };
+        TAGS.iter().any(|tag| is_stop_of(tag))
+    }
+
     /// The version that a spec names, whatever its state.
     pub(super) fn named(&self, spec: &Spec, view: View) -> Option<u64> {
         match spec {

@@ -5,9 +5,9 @@ use crate::support::world::{add_many, author, of, tagging, untagging};
 use futures_util::TryStreamExt;
 use proptest::prelude::*;
 use sacker::{
-    ledger::{ChangeRequest, RollbackRequest, TableLedger},
+    ledger::{self, ChangeRequest, Refused, RollbackRequest, TableLedger},
     model::{ReleaseChange, Retention, RetentionPolicy, Spec, State, TagName, Version},
-    ops::{Client, PruneAction, PruneOptions, PruneScope, PrunedVersion, Pruning},
+    ops::{Client, Error, PruneAction, PruneOptions, PruneScope, PrunedVersion, Pruning},
     retry::{Cancellation, RetryPolicy},
     store::memory::MemoryStore,
     table::{Action, Change, Condition, Item, Key, Table, Transaction, memory::MemoryTable},
@@ -62,31 +62,23 @@ async fn copied(table: &MemoryTable) -> Arc<MemoryTable> {
     copy
 }
 
-/// The versions that rollbacks of a tag go to, one after another, each by `rollback` or, where that is refused, by
-/// `rollback --to` the version that the refusal names. The first number is that of the plain ones at the beginning.
+/// The versions that rollbacks of a tag go to, one after another, and the number of them. Where the next one is refused,
+/// the version that the refusal names follows: `rollback --to` goes there.
 async fn roll_back(table: &MemoryTable, tag: &str) -> (usize, Vec<Version>) {
     let client = client(copied(table).await);
-    let (mut plain, mut all) = (None, Vec::new());
+    let mut all = Vec::new();
     let request = RollbackRequest::new(of("app"), of(tag)).author(author(None));
     loop {
-        let moved = match client.rollback(&request).await {
-            Ok(moved) => moved,
-            Err(sacker::Error::Ledger(sacker::ledger::Error::Refused(refused))) => {
-                plain.get_or_insert(all.len());
-                let sacker::ledger::Refused::Rollback { nearest: Some(nearest), .. } = refused else { break };
-                match client.rollback(&request.clone().to(nearest)).await {
-                    Ok(moved) => moved,
-                    Err(_) => break,
-                }
+        match client.rollback(&request).await {
+            Ok(moved) if moved.previous != moved.version => all.extend(moved.version),
+            Err(Error::Ledger(ledger::Error::Refused(Refused::Rollback { nearest, .. }))) => {
+                let plain = all.len();
+                all.extend(nearest);
+                return (plain, all);
             }
-            Err(_) => break,
-        };
-        if moved.previous == moved.version {
-            break;
+            _ => return (all.len(), all),
         }
-        all.extend(moved.version);
     }
-    (plain.unwrap_or(all.len()), all)
 }
 
 async fn prune(client: &Client) -> Vec<PrunedVersion> {

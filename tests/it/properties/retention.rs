@@ -1,11 +1,11 @@
-//! Whatever sequence of prunes, moves, removals and rollbacks has happened: as many rollbacks of each tag as are kept
-//! work, as long as there were that many before.
+//! Whatever sequence of prunes, moves, removals, rollbacks and recalls has happened: as many rollbacks of each tag as are
+//! kept work, as long as there were that many before.
 
 use crate::support::world::{add_many, author, of, tagging, untagging};
 use futures_util::TryStreamExt;
 use proptest::prelude::*;
 use sacker::{
-    ledger::{self, ChangeRequest, Refused, RollbackRequest, TableLedger},
+    ledger::{self, ChangeRequest, RecallRequest, Refused, RollbackRequest, TableLedger},
     model::{ReleaseChange, Retention, RetentionPolicy, Spec, State, TagName, Version},
     ops::{Client, Error, PruneAction, PruneOptions, PruneScope, PrunedVersion, Pruning},
     retry::{Cancellation, RetryPolicy},
@@ -23,6 +23,8 @@ enum Step {
     Move(usize, u64),
     Rollback(usize),
     Untag(usize),
+    /// A recall, and true if it takes off the tags that have nowhere to go.
+    Recall(u64, bool),
     Yank(u64),
     Unyank(u64),
     Undelete(u64),
@@ -36,6 +38,7 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (tag(), version()).prop_map(|(tag, version)| Step::Move(tag, version)),
         4 => tag().prop_map(Step::Rollback),
         1 => tag().prop_map(Step::Untag),
+        2 => (version(), any::<bool>()).prop_map(|(version, untag)| Step::Recall(version, untag)),
         1 => version().prop_map(Step::Yank),
         1 => version().prop_map(Step::Unyank),
         1 => version().prop_map(Step::Undelete),
@@ -129,6 +132,10 @@ async fn take(step: &Step, table: &MemoryTable, client: &Client) {
             drop(client.rollback(&request).await);
         }
         Step::Untag(tag) => drop(client.untag(&untagging("app", TAGS[*tag])).await),
+        Step::Recall(version, untag) => {
+            let request = RecallRequest::new(of("app"), (*version).try_into().unwrap()).untag(*untag);
+            drop(client.recall(&request.author(author(None))).await);
+        }
         Step::Yank(version) => drop(client.change(&change(*version, ReleaseChange::Yank)).await),
         Step::Unyank(version) => drop(client.change(&change(*version, ReleaseChange::Unyank)).await),
         // The store is empty: the ledger alone is asked.

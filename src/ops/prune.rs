@@ -3,6 +3,9 @@
 //! A version is decided on once it is read, newest first, together with the stops of the package's tags. Its deletion is
 //! a transaction under the condition that neither log of the package has changed since the stops were read. If one has,
 //! the stops are read again, and the version is decided on again. So a tag that moves in between wins.
+//!
+//! Freezes are read once for the report, and again before each deletion. They are no condition of the transaction: they stop
+//! tags, not changes of versions, and a condition would need further permissions and could refuse the moves of others.
 
 use super::{
     client::Client,
@@ -14,8 +17,8 @@ use crate::{
     failpoint::reach,
     ledger::{self, Author, Authored, Conflict, PackageQuery, PruneRequest, Pruned, Stops},
     model::{
-        Length, Moment, PackageName, Release, Retention, RetentionPolicy, State, TagName, Timestamp, Version,
-        Word,
+        Freeze, Length, Moment, PackageName, PackagePrefix, Release, Retention, RetentionPolicy, State,
+        TagName, Timestamp, Version, Word,
     },
 };
 use futures_util::{
@@ -100,6 +103,8 @@ pub enum PruneReason {
     Newest(u64),
     /// It was added less than this long ago.
     Younger(Length),
+    /// The packages below this prefix are frozen.
+    Frozen(PackagePrefix),
     /// Its state is not known to this release.
     State(Word),
     /// To delete it: it is not one of the newest versions, this many of which are kept.
@@ -118,6 +123,7 @@ impl fmt::Display for PruneReason {
             Self::Newest(u64::MAX) => f.write_str("newest:all"),
             Self::Newest(keep) => write!(f, "newest:{keep}"),
             Self::Younger(age) => write!(f, "younger:{}", plain(*age)),
+            Self::Frozen(prefix) => write!(f, "frozen:{}", prefix.pattern()),
             Self::State(word) => write!(f, "state:{}", word.as_str()),
             Self::NotNewest(keep) => write!(f, "not-newest:{keep}"),
             Self::Older(age) => write!(f, "older:{}", plain(*age)),
@@ -183,6 +189,8 @@ struct Pruner<'a> {
     /// The time before which a version is old enough.
     old: Option<Timestamp>,
     stops: Stops,
+    /// The freezes in force of all packages.
+    freezes: Arc<[Freeze]>,
     /// The number of active versions so far: all of them are newer than the next one.
     newer: u64,
     versions: BoxStream<'a, Result<Release, ledger::Error>>,
@@ -196,8 +204,9 @@ impl Client {
     /// not grow with the number of versions.
     ///
     /// Never deletes a version that a tag is on or that is `latest`, that has the label, or that the next rollbacks of a
-    /// tag would go to, also if a tag moves concurrently: such a version is then reported as kept. An interrupted run is
-    /// resumed by the next one.
+    /// tag would go to, also if a tag moves concurrently: such a version is then reported as kept. Deletes no version of a
+    /// package that is frozen: the freezes are read again before each deletion, so one that begins at that moment may miss
+    /// that deletion. An interrupted run is resumed by the next one.
     ///
     /// A package that can't be read is yielded as [`Pruning::Unreadable`] and ends nothing. Yields
     /// [`NotFound`](ledger::NotFound) if the one package does not exist.
@@ -208,12 +217,14 @@ impl Client {
         stream::once(async move {
             let author = self.signed(&options).into_owned().author;
             let options = PruneOptions { author, ..options };
+            let freezes: Arc<[Freeze]> = self.freezes_in_force().await?.into();
             let examining = Within::begin(&observer, Phase::Examining, None);
             let rows = match options.scope.clone() {
-                PruneScope::Package(package) => self.prune_one(package, &options),
+                PruneScope::Package(package) => self.prune_one(package, &options, freezes),
                 PruneScope::Prefix(prefix) => {
                     let packages = self.ledger.packages(&PackageQuery::new().prefix(prefix));
-                    let each = packages.map_ok(move |package| self.prune_each(package, &options));
+                    let each = packages
+                        .map_ok(move |package| self.prune_each(package, &options, Arc::clone(&freezes)));
                     each.try_flatten_unordered(JOBS).boxed()
                 }
             };
@@ -225,8 +236,8 @@ impl Client {
     }
 
     /// Prunes one of several packages: its failure does not end the others.
-    fn prune_each(&self, package: PackageName, options: &PruneOptions) -> Rows<'_> {
-        let rows = self.prune_one(package.clone(), options);
+    fn prune_each(&self, package: PackageName, options: &PruneOptions, freezes: Arc<[Freeze]>) -> Rows<'_> {
+        let rows = self.prune_one(package.clone(), options, freezes);
         rows.map(move |row| match row {
             Err(error) if is_of_one(&error) => Ok(Pruning::Unreadable { package: package.clone(), error }),
             row => row,
@@ -234,7 +245,7 @@ impl Client {
         .boxed()
     }
 
-    fn prune_one(&self, package: PackageName, options: &PruneOptions) -> Rows<'_> {
+    fn prune_one(&self, package: PackageName, options: &PruneOptions, freezes: Arc<[Freeze]>) -> Rows<'_> {
         let Some(retention) = options.policy.of(&package).cloned() else {
             return stream::once(async move { Ok(Pruning::NoRule(package)) }).boxed();
         };
@@ -246,8 +257,18 @@ impl Client {
                 None => None,
             };
             let versions = self.ledger.versions(&package);
-            let pruner =
-                Pruner { client: self, package, retention, delete, author, old, stops, newer: 0, versions };
+            let pruner = Pruner {
+                client: self,
+                package,
+                retention,
+                delete,
+                author,
+                old,
+                stops,
+                freezes,
+                newer: 0,
+                versions,
+            };
             Ok::<_, ledger::Error>(stream::try_unfold(pruner, Pruner::next))
         })
         .try_flatten()
@@ -278,7 +299,11 @@ impl Pruner<'_> {
         release: &Release,
     ) -> Result<Option<(PruneAction, Vec<PruneReason>)>, ledger::Error> {
         for _ in 0..MAX_DECISIONS {
-            let kept = self.reasons_to_keep(release);
+            let mut kept = self.reasons_to_keep(release);
+            if kept.is_empty() && self.delete {
+                self.freezes = self.client.freezes_in_force().await?.into();
+                kept = self.reasons_to_keep(release);
+            }
             if !kept.is_empty() {
                 return Ok(Some((PruneAction::Keep, kept)));
             }
@@ -311,7 +336,8 @@ impl Pruner<'_> {
     }
 
     /// Returns the reasons to keep a version: the one place where a new reason is added. A reason that can come up at any
-    /// time must also be a condition of the deletion, as those of [`Stops`] are.
+    /// time must also be a condition of the deletion, as those of [`Stops`] are, or be looked for just before it, as freezes
+    /// are.
     fn reasons_to_keep(&self, release: &Release) -> Vec<PruneReason> {
         let mut reasons = Vec::new();
         reasons.extend(release.tags.iter().any(|tag| tag == "latest").then_some(PruneReason::Latest));
@@ -325,6 +351,8 @@ impl Pruner<'_> {
         reasons.extend(keep.map(PruneReason::Newest));
         let is_young = self.old.is_some_and(|old| release.added_at > old);
         reasons.extend(self.retention.min_age.filter(|_| is_young).map(PruneReason::Younger));
+        let frozen = self.freezes.iter().filter(|freeze| freeze.prefix.selects(&self.package));
+        reasons.extend(frozen.map(|freeze| PruneReason::Frozen(freeze.prefix.clone())));
         if let State::Other(word) = release.state {
             reasons.push(PruneReason::State(word));
         }

@@ -20,7 +20,8 @@ use std::{path::PathBuf, time::Duration};
 ///
 /// Prints each version that is not deleted yet, and the reasons to keep or delete it. A version is never deleted while
 /// it is latest or tagged, has the label `keep`, or is among the next 5 rollbacks of a tag, also of a removed one, and
-/// not if a tag moves to it meanwhile. An interrupted run is resumed by running it again. gc --delete frees the bytes.
+/// not if a tag moves to it meanwhile. Nor is any version of a frozen package. An interrupted run is resumed by running it
+/// again. gc --delete frees the bytes.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = POLICY)]
 pub(in crate::cli) struct Args {

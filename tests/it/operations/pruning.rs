@@ -1,10 +1,13 @@
 //! `prune`: which versions go, and what happens meanwhile.
 
 use super::{Site, collect, gc};
-use crate::support::{
-    audit::audit,
-    faulty_table::{Fate, Faulty},
-    world::{add_many, author, edit, of, retry_policy, tag, version},
+use crate::{
+    conformance::ledger::freezing::{freezing, thawing},
+    support::{
+        audit::audit,
+        faulty_table::{Fate, Faulty},
+        world::{add_many, author, edit, of, retry_policy, tag, version},
+    },
 };
 use futures_util::{FutureExt, StreamExt, TryStreamExt};
 use sacker::{
@@ -199,6 +202,30 @@ async fn what_happens_meanwhile_wins() {
         back.await[1..],
         ["3 Keep rollback:live~1", "2 Keep rollback:live~1", "1 Keep rollback:live~1"]
     );
+}
+
+#[tokio::test]
+async fn nothing_goes_while_it_is_frozen() {
+    let site = Site::memory();
+    for package in ["app", "lib"] {
+        add_many(&*site.ledger(), package, 3).await;
+    }
+    site.ledger().freeze(&freezing("ap")).await.unwrap();
+    let kept = ["3 Keep latest newest:1 frozen:ap*", "2 Keep frozen:ap*", "1 Keep frozen:ap*"];
+    for delete in [false, true] {
+        assert_eq!(shown(&prune(&site.client(), &options(1, 5).delete(delete)).await), kept);
+    }
+    let mut all = options(1, 5);
+    all.scope = PruneScope::Prefix(String::new());
+    let rows = prune(&site.client(), &all).await;
+    let deleted = rows.iter().filter(|row| row.action == PruneAction::Deleted);
+    assert_eq!(deleted.map(|row| row.package.as_str()).collect::<Vec<_>>(), ["lib", "lib"]);
+    // A freeze that begins during a prune ends the deletions, after the one that had begun.
+    site.ledger().thaw(&thawing("ap")).await.unwrap();
+    let frozen = meanwhile(site, options(1, 5), |rival| {
+        rival.freeze(&freezing("app")).now_or_never().unwrap().unwrap();
+    });
+    assert_eq!(frozen.await, ["3 Keep latest newest:1", "2 Deleted not-newest:1", "1 Keep frozen:app*"]);
 }
 
 #[tokio::test]

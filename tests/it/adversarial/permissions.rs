@@ -214,7 +214,7 @@ async fn asked(site: &Site, command: &str) -> Asked {
         "import, copy" => {
             client.copy_from(&self::site("").await.client(), false, &mut |_| ()).await.map(|_| ()).unwrap();
         }
-        "status" | "changes" | "find" | "watch" | "watch --prefix" => {
+        "status" | "changes" | "find" | "watch" | "watch --prefix" | "freeze --list" => {
             look(&client, command).await;
         }
         other => publish_or_promote(&*ledger, &*site.ledger(), other).await,

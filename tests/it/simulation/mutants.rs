@@ -49,6 +49,10 @@ pub enum Mutant {
     NoTagRevision,
     /// The gates that are kept with a tag are not seen.
     NoStandingGates,
+    /// A recall moves its tags whatever has happened since they were read.
+    UnconditionalRecall,
+    /// A version comes back whatever has become of its blob.
+    UnconditionalUndelete,
     /// The store's 409 is read as "it is there".
     ConflictMeansPresent,
     /// The collector deletes, and condemns afterwards.
@@ -75,7 +79,7 @@ impl Mutant {
         matches!(self, Self::NoOwnerCheck | Self::NoEpochOfOwner)
     }
 
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 23] = [
         Self::NoGeneration,
         Self::UnconditionalKeep,
         Self::NoRevision,
@@ -92,6 +96,8 @@ impl Mutant {
         Self::HalfTheReplicas,
         Self::NoTagRevision,
         Self::NoStandingGates,
+        Self::UnconditionalRecall,
+        Self::UnconditionalUndelete,
         Self::ConflictMeansPresent,
         Self::DeletesBeforeCondemning,
         Self::CollectorIgnoresRefs,
@@ -126,12 +132,17 @@ fn is_blob(key: &Key) -> bool {
     key.pk.starts_with("B#")
 }
 
-fn is_fence(transaction: &Transaction) -> bool {
-    let kind = |action: &Action| match &action.change {
-        Change::Put(item) => item.get("kind").cloned(),
-        _ => None,
+/// Returns true if a transaction records an event of this kind.
+fn records(transaction: &Transaction, kind: &str) -> bool {
+    let has = |action: &Action| match &action.change {
+        Change::Put(item) => item.get("kind").is_some_and(|of| of == kind),
+        _ => false,
     };
-    transaction.actions().iter().filter_map(kind).any(|kind| kind == "fence")
+    transaction.actions().iter().any(has)
+}
+
+fn is_recall(transaction: &Transaction) -> bool {
+    records(transaction, "yank") && transaction.actions().iter().any(|action| action.key.sk.starts_with("t#"))
 }
 
 /// A tag as if it had no gates.
@@ -255,11 +266,16 @@ impl Table for Mutated {
     }
 
     async fn transact(&self, transaction: &Transaction) -> Result<(), TransactError> {
-        if self.mutant == Mutant::NoFence && is_fence(transaction) {
+        if self.mutant == Mutant::NoFence && records(transaction, "fence") {
             return Ok(());
         }
         let doomed = self.doomed(transaction).await;
         let again = !self.sent.lock().unwrap().insert(transaction.token().to_owned());
+        let is_free = |action: &Action| match self.mutant {
+            Mutant::UnconditionalRecall => is_recall(transaction) && action.change != Change::Check,
+            Mutant::UnconditionalUndelete => records(transaction, "undelete") && is_blob(&action.key),
+            _ => false,
+        };
         let mut mutated = Transaction::new(transaction.token().to_owned());
         for action in transaction.actions() {
             let is_replica = action.change != Change::Check && action.key.pk.starts_with("F#");
@@ -271,6 +287,9 @@ impl Table for Mutated {
             }
             let mut action = action.clone();
             self.mutate(&mut action);
+            if is_free(&action) {
+                action.condition = Condition::Always;
+            }
             if again && self.mutant == Mutant::NewOpOnResend {
                 self.rename(&mut action);
             }

@@ -102,7 +102,11 @@ pub const ROWS: [Row; 63] = [
     after("undelete", "undelete app {n}", &["add app fresh", "delete app {n}"]),
     row("prune", "prune app --keep 0 --min-age 1000h"),
     row("prune --prefix", "prune --prefix app --keep 1000"),
-    after("prune --delete", "prune app --keep 3 --delete", &["add app fresh"]),
+    after(
+        "prune --delete",
+        "prune web/site --keep 1 --delete",
+        &["add web/site fresh", "add web/site fresh"],
+    ),
     after("delete` of another package `", "delete other {n}", &["add other fresh"]),
     after("gc", "gc --min-age 0s", &["add other fresh", "delete other {n}"]),
     after("gc --delete", "gc --delete --min-age 0s", &["add other fresh", "delete other {n}"]),

@@ -15,7 +15,7 @@ pub struct Stops {
     pub(in crate::ledger) tags_rev: u64,
     pub(in crate::ledger) releases_rev: u64,
     pub(in crate::ledger) on: BTreeMap<Version, Vec<TagName>>,
-    pub(in crate::ledger) stops: BTreeMap<Version, Vec<Stop>>,
+    pub(in crate::ledger) of: BTreeMap<Version, Vec<Stop>>,
 }
 
 /// A version as the target of a rollback of a tag.
@@ -39,7 +39,7 @@ impl Stops {
     /// Returns the tags that rollbacks would put on a version, each with the least number of rollbacks.
     #[must_use]
     pub fn of(&self, version: Version) -> &[Stop] {
-        self.stops.get(&version).map_or(&[], Vec::as_slice)
+        self.of.get(&version).map_or(&[], Vec::as_slice)
     }
 
     /// Follows a deletion of a version that is no stop, which the ledger has just reported.

@@ -77,7 +77,7 @@ impl TableLedger {
             tags_rev: tags.as_ref().map_or(0, |head| head.rev),
             releases_rev: releases.map_or(0, |head| head.rev),
             on: BTreeMap::new(),
-            stops: BTreeMap::new(),
+            of: BTreeMap::new(),
         };
         let mut walks = self.begin_walks(package, live(tags.as_ref()), &mut stops).await?;
         let mut states: BTreeMap<Version, State> = BTreeMap::new();
@@ -94,7 +94,7 @@ impl TableLedger {
                 }
             }
             for (walk, rev) in walks.iter_mut().zip(revs) {
-                walk.take(&states, &mut stops.stops);
+                walk.take(&states, &mut stops.of);
                 if let Some(rev) = rev {
                     let event = seen_event(package, rev, &seen)?;
                     (walk.found, walk.back) = (event.version, event.back);

@@ -39,8 +39,8 @@ async fn prune(client: &Client, options: &PruneOptions) -> Vec<PrunedVersion> {
 /// `3 keep latest tag:live`, as they are reported.
 fn shown(rows: &[PrunedVersion]) -> Vec<String> {
     let reasons =
-        |row: &PrunedVersion| row.reasons.iter().map(|reason| format!(" {reason}")).collect::<String>();
-    rows.iter().map(|row| format!("{} {:?}{}", row.version, row.action, reasons(row))).collect()
+        |row: &PrunedVersion| row.reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+    rows.iter().map(|row| format!("{} {:?} {}", row.version, row.action, reasons(row))).collect()
 }
 
 async fn change(ledger: &dyn Ledger, number: u64, change: ReleaseChange) {

@@ -47,7 +47,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 fn client(table: Arc<MemoryTable>) -> Client {
-    let policy = || RetryPolicy::seeded(Duration::from_secs(60), Cancellation::new(), 1);
+    let policy = || RetryPolicy::seeded(Duration::from_mins(1), Cancellation::new(), 1);
     let ledger = Arc::new(TableLedger::new(table as Arc<dyn Table>, policy()));
     Client::new(ledger, Arc::new(MemoryStore::new()), policy(), PathBuf::from("."))
         .with_author(of("someone@host"))

@@ -76,7 +76,7 @@ pub async fn moves_and_prunes_exclude_each_other(world: &Tables) {
                 let stops = pruner.stops(&of("app"), 2).await?;
                 match pruner.prune(&request, &stops).await {
                     Ok(Pruned::Moved) => {}
-                    pruned => return pruned.map(drop),
+                    answer => return answer.map(drop),
                 }
             }
         };

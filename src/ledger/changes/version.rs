@@ -314,7 +314,14 @@ impl Operation for Changing<'_> {
             ReleaseChange::Undelete | ReleaseChange::Label(_) => otherwise,
         };
         if reference.unchanged {
-            let state = state_after(item.state);
+            let mut state = state_after(item.state);
+            if self.request.change == ReleaseChange::Undelete && state == State::Deleted {
+                // It was deleted later: the state before that is one in which it was not deleted.
+                let Some(was) = self.deletion.and_then(|deletion| deletion.was) else {
+                    return Ok(Step::Done(Outcome::ReadAgain));
+                };
+                state = was;
+            }
             let item = VersionItem { state, ..item };
             return Ok(Step::Done(Outcome::Changed(Box::new(item), state)));
         }

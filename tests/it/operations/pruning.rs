@@ -134,22 +134,27 @@ async fn a_policy_decides_by_the_first_rule() {
     assert_eq!((deleted, without_rule), (vec!["a/two 1".to_owned(), "b 1".to_owned()], vec!["c".to_owned()]));
 }
 
+/// Returns a client during whose work others do something once, just before the first change of a version is sent.
+fn preceded(site: &Site, act: impl Fn(&dyn Ledger) + Send + Sync + 'static) -> Client {
+    let (rival, begun) = (site.ledger(), AtomicBool::new(false));
+    let script = move |_, transaction: &Transaction| {
+        let changes = transaction.actions().iter().any(|action| action.key.sk.starts_with("A#"));
+        if changes && !begun.swap(true, Ordering::Relaxed) {
+            act(&*rival);
+        }
+        Fate::Arrives
+    };
+    let faulty = Arc::new(Faulty::new(site.table(), script));
+    site.with(Arc::new(TableLedger::new(faulty, retry_policy())))
+}
+
 /// Runs a prune during which others do something once, just before the first deletion of a version is sent.
 async fn meanwhile(
     site: Site,
     options: PruneOptions,
     act: impl Fn(&dyn Ledger) + Send + Sync + 'static,
 ) -> Vec<String> {
-    let (rival, begun) = (site.ledger(), AtomicBool::new(false));
-    let script = move |_, transaction: &Transaction| {
-        let deletes = transaction.actions().iter().any(|action| action.key.sk.starts_with("A#"));
-        if deletes && !begun.swap(true, Ordering::Relaxed) {
-            act(&*rival);
-        }
-        Fate::Arrives
-    };
-    let faulty = Arc::new(Faulty::new(site.table(), script));
-    let client = site.with(Arc::new(TableLedger::new(faulty, retry_policy())));
+    let client = preceded(&site, act);
     let rows = prune(&client, &options).await;
     audit(&*site.table(), "app").await;
     shown(&rows)
@@ -261,6 +266,23 @@ async fn several_prunes_at_once_delete_each_version_once() {
     deleted.sort_unstable();
     assert_eq!(deleted, [1, 2, 3, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17]);
     assert!(rows.iter().any(|row| row.reasons == [PruneReason::Rollback(of("live"), 1)]));
+    audit(&*site.table(), "app").await;
+}
+
+/// The state before the deletion is that of the last one, also if others have undeleted and deleted the version meanwhile.
+#[tokio::test]
+async fn an_undeletion_reverses_the_last_deletion() {
+    let site = Site::memory();
+    add_many(&*site.ledger(), "app", 2).await;
+    change(&*site.ledger(), 1, ReleaseChange::Delete).await;
+    let client = preceded(&site, |rival| {
+        for to in [ReleaseChange::Undelete, ReleaseChange::Yank, ReleaseChange::Delete] {
+            change(rival, 1, to).now_or_never().unwrap();
+        }
+    });
+    let request = ChangeRequest::new(of("app"), version(1), ReleaseChange::Undelete).author(author(None));
+    let changed = client.ledger().change(&request).await.unwrap();
+    assert_eq!((changed.previous, changed.release.state), (State::Deleted, State::Yanked));
     audit(&*site.table(), "app").await;
 }
 

@@ -12,7 +12,7 @@ use super::{
 };
 use replay::Replay;
 use sacker::{
-    model::{IdempotencyKey, TagKind},
+    model::{IdempotencyKey, State, TagKind},
     table::{Change as Written, Item, Transaction},
 };
 use serde_json::Value;
@@ -78,6 +78,12 @@ impl Record {
         let moved = answers.iter().filter(|it| it.version != it.previous);
         let packages: BTreeSet<_> = moved.map(|it| it.package.as_str()).collect();
         if *undo == back { packages.len() } else { 0 }
+    }
+
+    /// Returns true if it was a prune that deleted a version.
+    pub fn prunes(&self) -> bool {
+        let deleted = |end: &End| matches!(end, End::Answered(Answer::Changed { is: State::Deleted, .. }));
+        matches!(self.request.act, Act::Prune { .. }) && deleted(&self.end)
     }
 
     /// Returns `true` if it put a tag back.

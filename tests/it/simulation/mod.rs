@@ -168,6 +168,8 @@ fn promises_hold_under_any_schedule_and_faults() {
             ("thaws", |outcome| outcome.thaws),
             ("emergencies", |outcome| outcome.emergencies),
             ("recalls", |outcome| outcome.recalls),
+            ("prunes", |outcome| outcome.prunes),
+            ("undeletions", |outcome| outcome.undeletions * 5),
             ("collected", |outcome| outcome.deleted),
             ("wrong clocks", |outcome| outcome.wrong_clocks),
             ("repairs", |outcome| outcome.repairs),

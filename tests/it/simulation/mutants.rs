@@ -51,8 +51,8 @@ pub enum Mutant {
     NoStandingGates,
     /// A recall moves its tags whatever has happened since they were read.
     UnconditionalRecall,
-    /// A version comes back whatever has become of its blob.
-    UnconditionalUndelete,
+    /// A version comes back, and its blob does not count it.
+    UncountedUndelete,
     /// The store's 409 is read as "it is there".
     ConflictMeansPresent,
     /// The collector deletes, and condemns afterwards.
@@ -97,7 +97,7 @@ impl Mutant {
         Self::NoTagRevision,
         Self::NoStandingGates,
         Self::UnconditionalRecall,
-        Self::UnconditionalUndelete,
+        Self::UncountedUndelete,
         Self::ConflictMeansPresent,
         Self::DeletesBeforeCondemning,
         Self::CollectorIgnoresRefs,
@@ -271,23 +271,21 @@ impl Table for Mutated {
         }
         let doomed = self.doomed(transaction).await;
         let again = !self.sent.lock().unwrap().insert(transaction.token().to_owned());
-        let is_free = |action: &Action| match self.mutant {
-            Mutant::UnconditionalRecall => is_recall(transaction) && action.change != Change::Check,
-            Mutant::UnconditionalUndelete => records(transaction, "undelete") && is_blob(&action.key),
+        let is_free = self.mutant == Mutant::UnconditionalRecall && is_recall(transaction);
+        let is_left_out = |action: &Action| match self.mutant {
+            Mutant::HalfTheReplicas => {
+                action.change != Change::Check
+                    && action.key.pk.starts_with("F#")
+                    && action.key.pk.ends_with(['1', '3', '7'])
+            }
+            Mutant::UncountedUndelete => records(transaction, "undelete") && is_blob(&action.key),
             _ => false,
         };
         let mut mutated = Transaction::new(transaction.token().to_owned());
-        for action in transaction.actions() {
-            let is_replica = action.change != Change::Check && action.key.pk.starts_with("F#");
-            if self.mutant == Mutant::HalfTheReplicas
-                && is_replica
-                && action.key.pk.ends_with(['1', '3', '7'])
-            {
-                continue;
-            }
+        for action in transaction.actions().iter().filter(|action| !is_left_out(action)) {
             let mut action = action.clone();
             self.mutate(&mut action);
-            if is_free(&action) {
+            if is_free && action.change != Change::Check {
                 action.condition = Condition::Always;
             }
             if again && self.mutant == Mutant::NewOpOnResend {

@@ -308,3 +308,24 @@ impl Table for Remote {
             .await?
     }
 }
+
+/// Faults of about a minute, of table and store: for all clients, or for some, so that they part from the others.
+pub fn faults_that_last(random: &mut fastrand::Rng, clients: u64) -> [Vec<Lasting>; 2] {
+    let mut faults = [Vec::new(), Vec::new()];
+    for _ in 0..random.u32(1..4) {
+        let what = random.choice([Lasts::Outage, Lasts::Throttling]).unwrap();
+        let from = random.u64(0..20_000);
+        let when = from..from + random.u64(30_000..90_000);
+        let all = random.bool();
+        let clients = (0..clients).filter(|_| !all && random.bool()).collect();
+        let fault = Lasting { what, when, clients };
+        // Of the table, of the store, or of both.
+        let of = random.u8(0..3);
+        for (at, faults) in (0..).zip(&mut faults) {
+            if of == 2 || of == at {
+                faults.push(fault.clone());
+            }
+        }
+    }
+    faults
+}

@@ -7,7 +7,7 @@ use super::{
     collector::{Collector, collect},
     history::{End, Record, check},
     mutants::{Before, Mutant, Mutated},
-    network::{BASE, LATEST, Lasting, Lasts, Link, Remote, Time},
+    network::{BASE, LATEST, Lasting, Link, Remote, Time, faults_that_last},
     objects::{RemoteStore, Warehouse},
     recorder::Recorder,
     shape::{Blobs, Outcome, Shape},
@@ -270,27 +270,6 @@ fn simulate(shape: Shape, seed: u64, blobs: &Blobs, mutant: Option<Mutant>) -> (
     runtime.unwrap().block_on(live(shape, seed, blobs, mutant))
 }
 
-/// Faults of about a minute, of table and store: for all clients, or for some, so that they part from the others.
-fn faults_that_last(random: &mut fastrand::Rng, clients: u64) -> [Vec<Lasting>; 2] {
-    let mut faults = [Vec::new(), Vec::new()];
-    for _ in 0..random.u32(1..4) {
-        let what = random.choice([Lasts::Outage, Lasts::Throttling]).unwrap();
-        let from = random.u64(0..20_000);
-        let when = from..from + random.u64(30_000..90_000);
-        let all = random.bool();
-        let clients = (0..clients).filter(|_| !all && random.bool()).collect();
-        let fault = Lasting { what, when, clients };
-        // Of the table, of the store, or of both.
-        let of = random.u8(0..3);
-        for (at, faults) in (0..).zip(&mut faults) {
-            if of == 2 || of == at {
-                faults.push(fault.clone());
-            }
-        }
-    }
-    faults
-}
-
 async fn live(shape: Shape, seed: u64, blobs: &Blobs, mutant: Option<Mutant>) -> (Outcome, Dump) {
     let time = Arc::new(Time::new());
     let recorder = Arc::new(Recorder::new(&time));
@@ -389,6 +368,8 @@ async fn judge(world: &World<'_>, records: &[Record], adoptions: &[Adoption]) ->
         recalls: entries()
             .filter(|item| item.get("kind").is_some_and(|kind| kind == "yank") && item.contains_key("moves"))
             .count(),
+        prunes: count(&Record::prunes),
+        undeletions: kinds("undelete"),
         emergencies: entries().filter(|item| item.contains_key("emergency")).count(),
         adopted,
         commits: landed.len(),

@@ -64,6 +64,9 @@ pub struct Outcome {
     pub emergencies: usize,
     /// Recalls that moved a tag.
     pub recalls: usize,
+    /// Prunes that deleted a version, and versions that came back.
+    pub prunes: usize,
+    pub undeletions: usize,
     /// The number of times that `fsck --repair` ended well.
     pub repairs: usize,
     /// The number of times that the ledger adopted the store.

@@ -107,6 +107,7 @@ macro_rules! for_tables {
             undeleting::a_deleted_version_comes_back_as_it_was
             undeleting::what_was_collected_does_not_come_back
             undeleting::an_undeletion_is_done_once
+            undeleting::an_undeletion_of_what_is_not_deleted_never_reports_a_deletion
             undeleting::a_forced_deletion_takes_the_target_of_a_rollback
             pruning::the_stops_are_what_rollbacks_can_reach
             pruning::a_stop_is_never_pruned

@@ -109,6 +109,22 @@ pub async fn an_undeletion_is_done_once(world: &Tables) {
     audit(&*world.table(), "app").await;
 }
 
+pub async fn an_undeletion_of_what_is_not_deleted_never_reports_a_deletion(world: &Tables) {
+    let ledger = world.ledger();
+    add_many(&*ledger, "app", 2).await;
+    let answer = async || {
+        let changed = ledger.change(&with_key(1, ReleaseChange::Undelete, "k")).await.unwrap();
+        (changed.previous, changed.release.state)
+    };
+    assert_eq!(answer().await, (State::Active, State::Active));
+    change(&*ledger, 1, ReleaseChange::Yank).await;
+    assert_eq!(answer().await, (State::Yanked, State::Yanked), "the key does not record which state it was");
+    change(&*ledger, 1, ReleaseChange::Delete).await;
+    assert_eq!(answer().await, (State::Yanked, State::Yanked));
+    assert_eq!(states(&*ledger).await, "1 deleted, 2 active");
+    audit(&*world.table(), "app").await;
+}
+
 pub async fn a_forced_deletion_takes_the_target_of_a_rollback(world: &Tables) {
     let ledger = world.ledger();
     add_many(&*ledger, "app", 3).await;

@@ -146,7 +146,7 @@ impl Act {
     /// `id` is of the request alone.
     pub fn draw(random: &mut fastrand::Rng, blobs: usize, id: &str) -> Self {
         let [confirm, emergency] = [(), ()].map(|()| random.u8(0..3) == 0);
-        match random.u8(0..38) {
+        match random.u8(0..42) {
             0..=6 => {
                 let both = random.u8(0..8) == 0;
                 let mut tags = sometimes(random, tag).into_iter().collect::<Vec<_>>();
@@ -181,10 +181,10 @@ impl Act {
                 let expect = if random.u8(0..8) == 0 { Some(version_or_none(random)) } else { None };
                 Self::Rollback { tag: tag(random), to, expect, confirm }
             }
-            22..=24 | 34.. => Self::Apply { moves: plan(random), undo: random.u8(0..3) == 0, emergency },
+            22..=24 | 35..=37 => Self::Apply { moves: plan(random), undo: random.u8(0..3) == 0, emergency },
             28 => freeze(random),
             29..=31 => Self::Thaw(prefix(random)),
-            32 | 33 => Self::Recall { version: random.u64(1..5), untag: random.bool(), confirm },
+            32..=34 => Self::Recall { version: random.u64(1..5), untag: random.bool(), confirm },
             25 => {
                 let how = [None, None, Some(Protection::WriteOnce), Some(Protection::Confirm)];
                 let require = if random.u8(0..8) == 0 { standing(random) } else { Vec::new() };
@@ -203,6 +203,9 @@ impl Act {
                 };
                 Self::Change(random.u64(1..5), change)
             }
+            // Of few versions, so that some come back.
+            38 | 39 => Self::Change(random.u64(1..4), ReleaseChange::Delete),
+            40.. => Self::Change(random.u64(1..4), ReleaseChange::Undelete),
             27 => Self::Info(random.u64(1..5)),
             19 => {
                 // As long as a read, so that the seeds of other requests stay as they are.

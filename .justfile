@@ -54,6 +54,10 @@ semver baseline='HEAD~1':
 doc *args:
     RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --all-features {{ args }}
 
+# Build the pages of docs/ as a book into target/site, and check its links
+site:
+    scripts/site
+
 # Check licences, bans and sources of the dependencies
 deny:
     cargo deny --all-features check licenses bans sources

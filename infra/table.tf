@@ -21,7 +21,7 @@ resource "aws_dynamodb_table" "ledger" {
   stream_enabled   = var.stream ? true : null
   stream_view_type = var.stream ? "NEW_IMAGE" : null
 
-  # A restored copy is older than the store: `sacker init --adopt-store` makes the store its own (see the README).
+  # A restored copy is older than the store: `sacker init --adopt-store` makes the store its own (see docs/restoring.md).
   point_in_time_recovery {
     enabled                 = true
     recovery_period_in_days = var.point_in_time_recovery_days

@@ -47,10 +47,11 @@ const NOT_FIRST: [&str; 13] =
     ["What", "Whether", "Who", "That", "Those", "Of", "Which", "How", "Where", "When", "So", "And", "But"];
 
 /// Text that is left out before a file is read, with the reason.
-const EXCEPTIONS: [(&str, &str); 3] = [
+const EXCEPTIONS: [(&str, &str); 4] = [
     ("\"mended\"", "a name in the JSON that `fsck` prints, which scripts read"),
     ("\\\"mended\\\"", "the same name inside a string"),
     ("`mended`", "the same name in a sentence about it"),
+    ("`summary.mended`", "the same name in the list of fields"),
 ];
 
 /// Files that name the words in order to forbid them.

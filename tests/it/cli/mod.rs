@@ -19,7 +19,7 @@ mod errno;
 mod everywhere;
 mod git;
 mod global_options;
-mod help;
+pub mod help;
 mod history;
 #[cfg(feature = "failpoints")]
 mod hosts;

@@ -7,6 +7,7 @@ mod freezes;
 mod meter;
 mod weight;
 
+use super::generated::Generated;
 use crate::support::{
     backends,
     proxy::{Fate, Proxy},
@@ -23,7 +24,7 @@ use sacker::{
     table::{Table, dynamodb::DynamoTable},
 };
 use serde_json::json;
-use std::{fmt::Write as _, fs, path::Path, sync::Arc};
+use std::{fmt::Write as _, sync::Arc};
 
 /// Runs commands, and notes in a table what each costs.
 struct Measuring {
@@ -225,17 +226,12 @@ fn agree(said: &str, measured: &str) -> bool {
 
 /// Compares a table of the page with what was measured, or writes it there.
 fn check(name: &str, measured: &str) {
-    let (begin, end) = (format!("<!-- {name} -->\n"), format!("<!-- end of {name} -->\n"));
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/capacity.md");
-    let page = fs::read_to_string(&path).unwrap();
-    let (before, rest) = page.split_once(&begin).expect("the page marks its table");
-    let (said, after) = rest.split_once(&end).expect("the page marks the end of its table");
+    let part = Generated::find("capacity.md", name);
     if std::env::var_os("SACKER_WRITE_CAPACITY").is_some() {
-        fs::write(&path, format!("{before}{begin}{measured}{end}{after}")).unwrap();
-        return;
+        return part.write(measured);
     }
     let rows = |table: &str| table.lines().map(str::to_owned).collect::<Vec<_>>();
-    let (said, measured) = (rows(said), rows(measured));
+    let (said, measured) = (rows(&part.text), rows(measured));
     assert_eq!(said.len(), measured.len(), "other commands are measured than docs/capacity.md lists");
     let wrong: Vec<_> =
         said.iter().zip(&measured).filter(|(said, measured)| !agree(said, measured)).collect();

@@ -72,18 +72,12 @@ fn write(pieces: &[Piece]) -> String {
 }
 
 /// Types all commands of a page into a shell, and returns the output and the exit code of each.
-fn run(sandbox: &Sandbox, pieces: &[Piece]) -> Vec<(String, i32)> {
+fn run(sandbox: &Sandbox, pieces: &[Piece], switch: Words<'_>) -> Vec<(String, i32)> {
     let mut script = "exec 2>&1\n".to_owned();
     for piece in pieces {
         let Piece::Command { who, typed, .. } = piece else { continue };
-        let who = if who.is_empty() { "ann" } else { who };
         // So that the next command finds the exit code of this one in `$?`.
-        write!(
-            script,
-            "code=$?; SACKER_ACTOR={who}@laptop; export SACKER_ACTOR; (exit $code)\n{}\n",
-            typed.join("\n")
-        )
-        .unwrap();
+        write!(script, "code=$?; {}; (exit $code)\n{}\n", switch(who), typed.join("\n")).unwrap();
         script.push_str("code=$?; printf '\\036%s\\036' $code; (exit $code)\n");
     }
     let bin = sandbox.path("tmp/bin");
@@ -100,10 +94,11 @@ fn run(sandbox: &Sandbox, pieces: &[Piece]) -> Vec<(String, i32)> {
     results
 }
 
+/// A function from a text to another.
+pub(super) type Words<'a> = &'a dyn Fn(&str) -> String;
+
 /// Runs a page in a home with a ledger and a store of its own.
 pub(super) fn check(name: &str, ledger: Make, prepare: impl FnOnce(&Sandbox)) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/workflows").join(name);
-    let page = fs::read_to_string(&path).unwrap();
     let mut sandbox = Sandbox::new();
     let home = sandbox.home().to_str().unwrap().to_owned();
     let place = ledger(&sandbox, "ledger");
@@ -114,9 +109,23 @@ pub(super) fn check(name: &str, ledger: Make, prepare: impl FnOnce(&Sandbox)) {
     }
     sandbox.ok(&["init", "-q"]);
     prepare(&sandbox);
+    let switch = |who: &str| {
+        let who = if who.is_empty() { "ann" } else { who };
+        format!("SACKER_ACTOR={who}@laptop; export SACKER_ACTOR")
+    };
+    let shown =
+        |output: &str| output.replace(&place.url, &format!("file://{HOME}/ledger")).replace(&home, HOME);
+    compare(&format!("workflows/{name}"), &sandbox, &switch, &shown);
+}
+
+/// Runs the commands of a page, and compares their output with the page. `switch` gives the shell text that makes a user
+/// the one who types, and `shown` the output in the words of the page.
+pub(super) fn compare(name: &str, sandbox: &Sandbox, switch: Words<'_>, shown: Words<'_>) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name);
+    let page = fs::read_to_string(&path).unwrap();
     let mut pieces = read(&page);
     assert_eq!(write(&pieces), page, "{name} is read wrongly");
-    let results = run(&sandbox, &pieces);
+    let results = run(sandbox, &pieces, switch);
     let commands = pieces.iter_mut().filter_map(|piece| match piece {
         Piece::Command { typed, printed, .. } => Some((typed, printed)),
         Piece::Text(_) => None,
@@ -127,9 +136,8 @@ pub(super) fn check(name: &str, ledger: Make, prepare: impl FnOnce(&Sandbox)) {
         assert!(failed == 0 || asked, "{name}: before `{}`, a command failed with {failed}", typed[0]);
         failed = if asked { 0 } else { *code };
         ran += 1;
-        let output = output.replace(&place.url, &format!("file://{HOME}/ledger"));
-        let output: Vec<_> = output.replace(&home, HOME).lines().map(str::to_owned).collect();
-        if masked(&sandbox, &output) != masked(&sandbox, printed) {
+        let output: Vec<_> = shown(output).lines().map(str::to_owned).collect();
+        if masked(sandbox, &output) != masked(sandbox, printed) {
             *printed = output;
         }
     }

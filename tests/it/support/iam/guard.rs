@@ -153,6 +153,12 @@ impl Guard {
         (std::mem::take(&mut state.seen), std::mem::take(&mut state.denied))
     }
 
+    /// Returns the URLs of the ledger and the store through the proxies.
+    pub fn urls(&self) -> [&str; 2] {
+        let [_, ledger, _, store] = &self.flags;
+        [ledger, store]
+    }
+
     /// Returns a command line with the addresses of the proxies, unless it names a ledger itself.
     pub fn line(&self, line: &str) -> Vec<String> {
         let [_, ledger, _, store] = &self.flags;

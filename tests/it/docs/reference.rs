@@ -20,13 +20,17 @@ fn between<'a>(help: &'a str, from: &str, to: &str) -> &'a str {
     rest.split_once(&format!("\n{to}\n")).map_or(rest, |(text, _)| text)
 }
 
+/// The text without spaces at the ends of its lines.
+fn trimmed(text: &str) -> String {
+    text.trim_end().lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+}
+
 /// Writes the help of a command, without the options of all commands, and of the commands below it.
 fn section(sandbox: &Sandbox, command: &str, page: &mut String) {
     let words: Vec<_> = command.split(' ').chain(["--help"]).collect();
     let help = sandbox.ok(&words);
     let text = help.split("\nGlobal options:\n").next().unwrap();
-    let text: String = text.trim_end().lines().map(|line| format!("{}\n", line.trim_end())).collect();
-    write!(page, "## sacker {command}\n\n```text\n{text}```\n\n").unwrap();
+    write!(page, "## sacker {command}\n\n```text\n{}\n```\n\n", trimmed(text)).unwrap();
     if help.contains("\nCommands:\n") {
         for line in between(&help, "Commands:", "").lines() {
             let name = line.trim_start().split(' ').next().unwrap();
@@ -46,12 +50,7 @@ fn the_commands_are_those_of_the_program() {
         ("Options of all commands", "Global options:", "Exit codes:"),
         ("How to name a version", "A SPEC is one of:", "Environment:"),
     ] {
-        let text: String = between(&whole, from, to)
-            .trim_end()
-            .lines()
-            .map(|line| format!("{}\n", line.trim_end()))
-            .collect();
-        write!(page, "## {title}\n\n```text\n{text}```\n\n").unwrap();
+        write!(page, "## {title}\n\n```text\n{}\n```\n\n", trimmed(between(&whole, from, to))).unwrap();
     }
     for command in commands(&sandbox) {
         section(&sandbox, &command, &mut page);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 /// The versions that the tags of a package are on, and the *stops* of these tags: the versions that their next rollbacks
 /// would put them on. Read with the revisions of both logs first, so that all of it is as of one instant if neither log
-/// has changed since: that is a condition of each deletion by [`Ledger::prune`](super::Ledger::prune).
+/// has changed since: that is a condition of each deletion by [`Ledger::prune`](crate::ledger::Ledger::prune).
 ///
 /// A tag that was removed has stops, too: a rollback puts it back.
 #[derive(Debug, Clone)]

@@ -3,8 +3,9 @@
 use super::shared::{VersionArgs, make_change};
 use crate::{
     cli::{context::Context, error::Failure},
-    ledger::{ChangeRequest, Stops},
+    ledger::{self, ChangeRequest, Stops},
     model::{ReleaseChange, Retention, Version},
+    ops,
 };
 
 /// Delete a version; its number is not reused, its bytes become garbage
@@ -24,9 +25,16 @@ pub(in crate::cli) struct Args {
 pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result<(), Failure> {
     let Args { of: VersionArgs { package, version, change }, force } = args;
     let client = context.ledger().await?;
-    // What the tags are is of interest only for the warning: the deletion checks them for itself.
-    let stops = client.stops(&package, Retention::ROLLBACK_DEPTH).await;
     let author = context.author(change).await?;
+    // They are of interest only for the warning: the deletion checks the tags for itself.
+    let stops = match client.stops(&package, Retention::ROLLBACK_DEPTH).await {
+        // The deletion would wait for the same outage, up to the deadline once more.
+        Err(ops::Error::Ledger(error)) if is_outage(&error) => {
+            let doing = format!("deleting {package} {version}");
+            return Err(context.failed(&doing)(error.unresolved(&author).into()));
+        }
+        stops => stops,
+    };
     let request = ChangeRequest::new(package, version, ReleaseChange::Delete).force(force).author(author);
     make_change(&client, &request, "deleting", context).await?;
     match stops {
@@ -39,6 +47,15 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
         }
     }
     Ok(())
+}
+
+/// Returns true if an error is one for which a read was tried up to the deadline, or until an interruption.
+fn is_outage(error: &ledger::Error) -> bool {
+    match error {
+        ledger::Error::Fault(fault) => fault.kind.is_transient(),
+        ledger::Error::Interrupted => true,
+        _ => false,
+    }
 }
 
 /// Warns of the rollbacks that went to the version.

@@ -276,3 +276,19 @@ fn a_proxy_whose_address_cant_be_read_is_a_wrong_setting() {
     // What needs no proxy does without.
     assert!(run("http://127.0.0.1:1").starts_with("exit 7\n"));
 }
+
+/// A deletion first reads the tags, for a warning: an outage then must not be waited for twice.
+#[test]
+fn a_deletion_waits_for_an_outage_once() {
+    let behind = Behind::new(None);
+    let store = behind.store.url();
+    let behind = behind.at("http://127.0.0.1:1", &store);
+    let delete = ["delete", "app", "1", "--deadline", "1s", "-v"];
+    let shown = behind.sandbox.run(&delete);
+    assert!(shown.starts_with("exit 7\n"), "{shown}");
+    assert_eq!(shown.matches("attempt 1\n").count(), 1, "{shown}");
+    // The outcome of an earlier run stays unknown.
+    let key = format!("{}@2", "0".repeat(32));
+    let shown = behind.sandbox.run(&[&delete[..], &["--key", &key]].concat());
+    assert!(shown.starts_with("exit 9\n") && shown.contains("`--key [ID]@2`"), "{shown}");
+}

@@ -160,8 +160,13 @@ impl Freeze {
     /// Returns true if the freeze has not ended by itself.
     #[must_use]
     pub fn is_in_force(&self, now: Timestamp) -> bool {
-        self.until.is_none_or(|until| now < until)
+        is_in_force(self.until, now)
     }
+}
+
+/// Returns true if a freeze until this time has not ended by itself.
+pub(crate) fn is_in_force(until: Option<Timestamp>, now: Timestamp) -> bool {
+    until.is_none_or(|until| now < until)
 }
 
 impl fmt::Display for Freeze {

@@ -37,6 +37,7 @@ pub use blob::{Address, Blob, FileName, Generation, Mode, first_generation};
 pub use cursor::{Cursor, Revs};
 pub use digest::{Digest, Sha256};
 pub use event::{Event, EventKind};
+pub(crate) use freeze::is_in_force;
 pub use freeze::{Freeze, FreezeEvent, FreezeKind, PackagePrefix, Until};
 pub use gate::{Gate, GateCheck, Gates, Override, TagGates};
 pub use grant::{Grant, GrantState, Trial};

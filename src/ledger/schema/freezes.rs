@@ -11,7 +11,10 @@ use super::{
 };
 use crate::{
     ledger::Error,
-    model::{Actor, Freeze, FreezeEvent, FreezeKind, Message, OpId, PackageName, PackagePrefix, Timestamp},
+    model::{
+        Actor, Freeze, FreezeEvent, FreezeKind, Message, OpId, PackageName, PackagePrefix, Timestamp,
+        is_in_force,
+    },
     table::{Item, Key},
 };
 use serde::{Deserialize, Serialize};
@@ -115,7 +118,7 @@ impl Record for FreezeEntry {
 impl FreezeFields {
     /// Returns true if the freeze has not ended by itself.
     pub(in crate::ledger) fn is_in_force(&self, now: Timestamp) -> bool {
-        self.until.is_none_or(|until| now < until)
+        is_in_force(self.until, now)
     }
 
     /// Returns the freeze at its pattern.

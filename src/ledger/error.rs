@@ -17,6 +17,7 @@ use crate::{
     fault::Fault,
     model::{IdempotencyKey, PackageName, TagName},
     retry::{RetryHint, Retryable},
+    table::Key,
 };
 
 /// A failure of a ledger's operation.
@@ -101,6 +102,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// Returns the error for an item that is not as it must be.
+    pub(super) fn damaged(item: &Key, why: impl Into<String>) -> Self {
+        Self::Damaged { what: format!("the ledger's item {item}"), why: why.into() }
+    }
+
     /// Returns the error for a state or kind that this release does not know.
     pub(super) fn unknown_word(what: &str, word: &str, done: &str) -> Self {
         Self::Newer { what: format!("{what} ({word})"), done: done.to_owned(), least: None }

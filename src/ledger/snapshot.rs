@@ -274,8 +274,5 @@ impl Snapshot {
 }
 
 fn missing(key: &Key) -> Error {
-    Error::Damaged {
-        what: format!("the ledger's item {key}"),
-        why: "it is missing, and another item refers to it".to_owned(),
-    }
+    Error::damaged(key, "it is missing, and another item refers to it")
 }

@@ -68,10 +68,8 @@ impl Addition<'_> {
             }
         };
         if epoch(generation) != self.epoch {
-            return Err(Error::Damaged {
-                what: format!("the ledger's item {}", self.blob_key()),
-                why: format!("its next generation, {generation}, belongs to another epoch"),
-            });
+            let why = format!("its next generation, {generation}, belongs to another epoch");
+            return Err(Error::damaged(&self.blob_key(), why));
         }
         Ok(Staged::Upload { generation, expected })
     }
@@ -310,10 +308,8 @@ impl Operation for Addition<'_> {
         if entry.pk != self.log() {
             // The tags were put on the version that had this blob already.
             let event: Option<TagEvent> = seen.get_referenced(entry)?;
-            let version = event.and_then(|event| event.version).ok_or_else(|| Error::Damaged {
-                what: format!("the ledger's item {entry}"),
-                why: "it names no version".to_owned(),
-            })?;
+            let version = event.and_then(|event| event.version);
+            let version = version.ok_or_else(|| Error::damaged(entry, "it names no version"))?;
             let entry = schema::version_key(&self.request.package, version.get());
             return self.recall(&OutcomeRef { entry, unchanged: true, ..reference.clone() }, seen, context);
         }

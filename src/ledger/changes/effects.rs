@@ -32,10 +32,9 @@ impl Deletion {
             Some(State::Other(word)) => {
                 Err(Error::unknown_word(&format!("the state of {version}"), word.as_str(), "be restored"))
             }
-            Some(State::Deleted) | None => Err(Error::Damaged {
-                what: format!("the ledger's item {version}"),
-                why: "it is deleted, and no entry of its log states that".to_owned(),
-            }),
+            Some(State::Deleted) | None => {
+                Err(Error::damaged(version, "it is deleted, and no entry of its log states that"))
+            }
         }
     }
 }
@@ -117,24 +116,9 @@ pub(super) fn release_blob(
     if seen.shown::<BlobItem>(&key)?.is_none() {
         return Ok(None);
     }
-    let condition = Condition::All(vec![
-        Condition::equals("state", "kept"),
-        Condition::equals("gen", item.blob.generation),
-        Condition::AtLeast("refs", 1),
-    ]);
-    if !seen.fits(&key, &condition) {
-        if let Some(BlobItem { state: BlobState::Other(word), .. }) = seen.get(&key)? {
-            let what = format!("the blob of version {} of {package}", item.n);
-            return Err(Error::unknown_word(&what, word.as_str(), "be changed"));
-        }
-        return Err(Error::Damaged {
-            what: format!("the ledger's item {key}"),
-            why: format!("{package} {} needs it, and its count does not include that", item.n),
-        });
-    }
-    let change = Change::Update { set: Item::new(), add: [("refs", -1)].into() };
-    let condition = Condition::All(vec![condition, schema::still_needs(seen.item(&key))]);
-    Ok(Some(Action { key, condition, change }))
+    let counted = count((package, item), key.clone(), -1, seen)?;
+    let why = || format!("{package} {} needs it, and its count does not include that", item.n);
+    counted.map(Some).ok_or_else(|| Error::damaged(&key, why()))
 }
 
 /// Increments the number of versions that need the blob again; `None` if the blob was not read.
@@ -150,18 +134,30 @@ pub(super) fn keep_blob(
     if !seen.contains(&key) {
         return Ok(None);
     }
-    let condition = Condition::All(vec![
-        Condition::equals("state", "kept"),
-        Condition::equals("gen", item.blob.generation),
-    ]);
+    let counted = count((package, item), key, 1, seen)?;
+    counted.map(Some).ok_or_else(|| Refused::Gone { package: package.clone(), version: item.n }.into())
+}
+
+/// Adds to the number of versions that need a blob, of which this is one; `None` if the blob is not kept for it, or if there
+/// are fewer than are subtracted.
+fn count(
+    (package, version): (&PackageName, &VersionItem),
+    key: Key,
+    by: i64,
+    seen: &Snapshot,
+) -> Result<Option<Action>, Error> {
+    let mut condition =
+        vec![Condition::equals("state", "kept"), Condition::equals("gen", version.blob.generation)];
+    condition.extend((by < 0).then_some(Condition::AtLeast("refs", 1)));
+    let condition = Condition::All(condition);
     if !seen.fits(&key, &condition) {
         if let Some(BlobItem { state: BlobState::Other(word), .. }) = seen.get(&key)? {
-            let what = format!("the blob of version {} of {package}", item.n);
+            let what = format!("the blob of version {} of {package}", version.n);
             return Err(Error::unknown_word(&what, word.as_str(), "be changed"));
         }
-        return Err(Refused::Gone { package: package.clone(), version: item.n }.into());
+        return Ok(None);
     }
-    let change = Change::Update { set: Item::new(), add: [("refs", 1)].into() };
+    let change = Change::Update { set: Item::new(), add: [("refs", by)].into() };
     let condition = Condition::All(vec![condition, schema::still_needs(seen.item(&key))]);
     Ok(Some(Action { key, condition, change }))
 }

@@ -63,10 +63,9 @@ impl TableLedger {
         let head_key = schema::head_key(FREEZES);
         let head = self.table().get_many(std::slice::from_ref(&head_key)).await?;
         let head: Option<FreezeHead> = Snapshot::new(vec![head_key.clone()], head, false).get(&head_key)?;
-        let head = head.filter(|head| head.rev >= rev).ok_or_else(|| Error::Damaged {
-            what: format!("the ledger's item {head_key}"),
-            why: format!("it is older than its entry {rev}"),
-        })?;
+        let head = head
+            .filter(|head| head.rev >= rev)
+            .ok_or_else(|| Error::damaged(&head_key, format!("it is older than its entry {rev}")))?;
         seen.check_writable(&older)?;
         // Nothing depends on the others any more.
         seen.begin();

@@ -43,13 +43,11 @@ impl Unreadable {
     /// Returns the error of a change of a version that depends on the tag.
     pub(in crate::ledger) fn error(&self, package: &PackageName, version: Version) -> Error {
         let Self { tag, key, why } = self;
-        Error::Damaged {
-            what: format!("the ledger's item {key}"),
-            why: format!(
-                "{why}; the tag {tag} may be on {package} {version} or go back to it, so nothing was changed; \
-                 run `sacker fsck --repair` to repair what can be repaired"
-            ),
-        }
+        let why = format!(
+            "{why}; the tag {tag} may be on {package} {version} or go back to it, so nothing was changed; \
+             run `sacker fsck --repair` to repair what can be repaired"
+        );
+        Error::damaged(key, why)
     }
 }
 

@@ -136,10 +136,7 @@ impl TableLedger {
     async fn rev_of(&self, package: &PackageName, number: u64) -> Result<u64, Error> {
         let key = schema::version_key(package, number);
         let item: Option<VersionItem> = self.read(vec![key.clone()]).await?.get(&key)?;
-        let missing = || Error::Damaged {
-            what: format!("the ledger's item {key}"),
-            why: "it is missing, and there are later versions".to_owned(),
-        };
+        let missing = || Error::damaged(&key, "it is missing, and there are later versions");
         Ok(item.ok_or_else(missing)?.rev)
     }
 }

@@ -163,10 +163,7 @@ async fn has_entry(events: &mut Ordered<'_, Event>) -> bool {
 }
 
 fn lost_head(log: &str) -> Error {
-    Error::Damaged {
-        what: format!("the ledger's item {}", schema::head_key(log)),
-        why: "it is missing, and its log has entries".to_owned(),
-    }
+    Error::damaged(&schema::head_key(log), "it is missing, and its log has entries")
 }
 
 pub(super) fn addition(item: VersionItem, package: &PackageName) -> Event {

@@ -289,11 +289,8 @@ impl TableLedger {
                 self.pages(schema::directory(number), from.clone(), to.clone(), Order::Ascending)
                     .map(|row| {
                         let (key, _) = row?;
-                        let damaged = |error: crate::model::Invalid| Error::Damaged {
-                            what: format!("the ledger's item {key}"),
-                            why: error.to_string(),
-                        };
-                        key.sk.parse::<PackageName>().map_err(damaged)
+                        let name = key.sk.parse::<PackageName>();
+                        name.map_err(|error| Error::damaged(&key, error.to_string()))
                     })
                     .try_filter(move |name| std::future::ready(after.as_ref() != Some(name)))
                     .boxed()

@@ -60,10 +60,7 @@ impl TableLedger {
 
     pub(in crate::ledger) async fn event(&self, package: &PackageName, rev: u64) -> Result<TagEvent, Error> {
         let key = schema::tag_event_key(package, rev);
-        let missing = || Error::Damaged {
-            what: format!("the ledger's item {key}"),
-            why: "it is missing, and its log has later entries".to_owned(),
-        };
+        let missing = || Error::damaged(&key, "it is missing, and its log has later entries");
         self.read(vec![key.clone()]).await?.get(&key)?.ok_or_else(missing)
     }
 

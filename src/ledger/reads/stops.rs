@@ -122,7 +122,8 @@ impl TableLedger {
                 && !is_later
                 && item.version != Some(version)
             {
-                return Err(damaged(&key, format!("it is not on {version}, as the head of the tags states")));
+                let why = format!("it is not on {version}, as the head of the tags states");
+                return Err(Error::damaged(&key, why));
             }
             if let Some(version) = item.version {
                 stops.on.entry(version).or_default().push(item.tag.clone());
@@ -134,7 +135,7 @@ impl TableLedger {
         match named.first_key_value() {
             Some((name, _)) => {
                 let key = Key::new(schema::tags(package), format!("t#{name}"));
-                Err(damaged(&key, "it is missing, and the head of the tags names it".to_owned()))
+                Err(Error::damaged(&key, "it is missing, and the head of the tags names it"))
             }
             None => Ok(walks),
         }
@@ -167,15 +168,10 @@ fn seen_version(
 fn seen_event(package: &PackageName, rev: u64, seen: &Snapshot) -> Result<TagEvent, Error> {
     let key = schema::tag_event_key(package, rev);
     let event: Option<TagEvent> = seen.get(&key)?;
-    let event =
-        event.ok_or_else(|| damaged(&key, "it is missing, and its log has later entries".to_owned()))?;
+    let event = event.ok_or_else(|| Error::damaged(&key, "it is missing, and its log has later entries"))?;
     // Otherwise the links would have no end.
     if event.back.is_some_and(|back| back >= rev) {
-        return Err(damaged(&key, "its rollback link refers to a later entry".to_owned()));
+        return Err(Error::damaged(&key, "its rollback link refers to a later entry"));
     }
     Ok(event)
-}
-
-fn damaged(key: &Key, why: String) -> Error {
-    Error::Damaged { what: format!("the ledger's item {key}"), why }
 }

@@ -23,7 +23,7 @@ pub(in crate::ledger) fn decode<T: Serialize + DeserializeOwned>(
     item: &Item,
 ) -> Result<T, LedgerError> {
     newer::check_read(key, item)?;
-    let damaged = |why: String| LedgerError::Damaged { what: format!("the ledger's item {key}"), why };
+    let damaged = |why: String| LedgerError::damaged(key, why);
     let record = T::deserialize(item).map_err(|error| damaged(error.to_string()))?;
     // serde also accepts a list for a record, and `{"kept": null}` for a word. A condition made from the record would
     // then not hold for the stored item.

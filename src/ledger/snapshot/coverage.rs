@@ -74,10 +74,8 @@ impl Gap {
     }
 
     fn into_error(self) -> Error {
-        Error::Damaged {
-            what: format!("the ledger's item {}", self.key),
-            why: format!("or sacker {} has a bug: {self}; nothing was sent", env!("CARGO_PKG_VERSION")),
-        }
+        let why = format!("or sacker {} has a bug: {self}; nothing was sent", env!("CARGO_PKG_VERSION"));
+        Error::damaged(&self.key, why)
     }
 }
 

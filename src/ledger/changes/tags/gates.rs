@@ -113,10 +113,8 @@ fn standing(package: &PackageName, before: Option<&TagItem>) -> Result<Gates, Er
     let Some(before) = before else { return Ok(Gates::default()) };
     let unknown = matches!(before.protection, Some(Protection::Other(_)));
     if !unknown && before.protection.is_some_and(Protection::has_gates) == before.gates.is_empty() {
-        return Err(Error::Damaged {
-            what: format!("the ledger's item {}", schema::tag_key(package, &before.tag)),
-            why: "its protection and its gates contradict each other".to_owned(),
-        });
+        let key = schema::tag_key(package, &before.tag);
+        return Err(Error::damaged(&key, "its protection and its gates contradict each other"));
     }
     Ok(before.gates.clone())
 }

@@ -321,9 +321,6 @@ pub(super) fn recall_one(
         return Ok(Lookup::Missing(vec![entry.clone()]));
     };
     let stays = reference.unchanged || event.op != reference.op;
-    let found = event.into_move(package).ok_or_else(|| Error::Damaged {
-        what: format!("the ledger's item {entry}"),
-        why: "it names no tag".to_owned(),
-    })?;
+    let found = event.into_move(package).ok_or_else(|| Error::damaged(entry, "it names no tag"))?;
     Ok(Lookup::Ready(if stays { stayed(found) } else { found }))
 }

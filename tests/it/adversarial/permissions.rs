@@ -8,7 +8,10 @@ use crate::{
         rollback::rolling_back,
     },
     operations::{Site, collect, gc},
-    support::world::{adding, author, of, retry_policy, tag, tagging, try_add, untagging, version},
+    support::{
+        repository::read,
+        world::{adding, author, of, retry_policy, tag, tagging, try_add, untagging, version},
+    },
 };
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
@@ -298,14 +301,9 @@ fn row(command: &str, asked: &Asked) -> String {
     format!("| `{command}` | {read} | {} |", writes.join(", "))
 }
 
-/// Returns the page that documents the permissions.
-pub(super) fn page() -> String {
-    std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/SECURITY.md")).unwrap()
-}
-
 #[tokio::test]
 async fn the_actions_of_dynamodb_are_those_that_are_documented() {
-    let page = page();
+    let page = read("SECURITY.md");
     let mut missing = Vec::new();
     for command in [
         "download",

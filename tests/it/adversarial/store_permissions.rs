@@ -1,8 +1,7 @@
 //! The permissions that each command needs on S3, as `SECURITY.md` lists them: the rows of its table are made here, from the
 //! calls.
 
-use super::permissions::page;
-use crate::support::servers;
+use crate::support::{repository::read, servers};
 use std::collections::BTreeSet;
 
 /// The permission that a call of S3 needs.
@@ -56,7 +55,7 @@ fn the_actions_of_s3_are_those_that_are_documented() {
             &[&["import", "export", "--blobs", "blobs", "--ledger", &other, "--store", &elsewhere]],
         ),
     ];
-    let page = page();
+    let page = read("SECURITY.md");
     let mut missing = Vec::new();
     for (command, commands) in rows {
         let asked: Vec<_> = run(commands).into_iter().collect();

@@ -1,9 +1,7 @@
 //! The parts of pages that a program writes: between `<!-- NAME -->` and `<!-- end of NAME -->`.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use crate::support::repository::root;
+use std::{fs, path::PathBuf};
 
 /// A part of a page of `docs/`, with what is before and after it.
 pub struct Generated {
@@ -15,7 +13,7 @@ pub struct Generated {
 
 impl Generated {
     pub fn find(page: &str, name: &str) -> Self {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(page);
+        let path = root().join("docs").join(page);
         let text = fs::read_to_string(&path).unwrap();
         let (begin, end) = (format!("<!-- {name} -->\n"), format!("<!-- end of {name} -->\n"));
         let (before, rest) = text.split_once(&begin).expect("the page marks the part");

@@ -1,5 +1,6 @@
 //! The Markdown pages of the repository: each relative link and each named path exists.
 
+use crate::support::repository::root;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
@@ -21,10 +22,6 @@ const ROOTS: [&str; 11] = [
     "templates/",
 ];
 
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
 fn find(under: &Path, pages: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(under).unwrap() {
         let entry = entry.unwrap();
@@ -40,7 +37,7 @@ fn find(under: &Path, pages: &mut Vec<PathBuf>) {
 }
 
 /// Each page by its path in the repository.
-fn pages() -> BTreeMap<PathBuf, String> {
+pub fn pages() -> BTreeMap<PathBuf, String> {
     let mut found = Vec::new();
     find(root(), &mut found);
     let pages: BTreeMap<_, _> = found
@@ -105,7 +102,7 @@ fn links(line: &str) -> Vec<String> {
 }
 
 /// The path from the root that a link of a page names; none if it leaves the repository.
-fn resolve(page: &Path, to: &str) -> Option<PathBuf> {
+pub fn resolve(page: &Path, to: &str) -> Option<PathBuf> {
     let mut path = page.parent().unwrap().to_owned();
     for part in Path::new(to).components() {
         match part {

@@ -5,14 +5,16 @@
 mod schemas;
 
 use super::generated::Generated;
-use crate::{cli::help::commands, support::sandbox::Sandbox};
-use std::{collections::BTreeSet, fmt::Write as _, fs, path::Path};
+use crate::{
+    cli::help::commands,
+    support::{
+        repository::{files, read},
+        sandbox::Sandbox,
+    },
+};
+use std::{collections::BTreeSet, fmt::Write as _, fs};
 
 const WRITE: &str = "SACKER_WRITE_REFERENCE";
-
-fn read(path: &str) -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
-}
 
 /// The text of a help from a line on, up to another.
 fn between<'a>(help: &'a str, from: &str, to: &str) -> &'a str {
@@ -127,18 +129,6 @@ fn the_exit_codes_are_those_of_the_program() {
     assert_eq!(kinds, rows[1..].iter().map(|(_, kind)| kind.as_str()).collect());
 }
 
-/// The files below a folder.
-fn files(folder: &Path, found: &mut Vec<String>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            files(&path, found);
-        } else {
-            found.push(fs::read_to_string(path).unwrap());
-        }
-    }
-}
-
 /// Returns true for the name of a variable that is a setting. Those that sacker gives to the program `git`, and those that a
 /// completion script gives to sacker, are none.
 fn is_variable(text: &str) -> bool {
@@ -155,8 +145,7 @@ fn is_variable(text: &str) -> bool {
 #[test]
 fn the_settings_are_those_of_the_program() {
     let page = read("docs/reference/settings.md");
-    let mut sources = Vec::new();
-    files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut sources);
+    let sources: Vec<_> = files("src").iter().map(|path| fs::read_to_string(path).unwrap()).collect();
     let found: BTreeSet<_> =
         sources.iter().flat_map(|source| source.split('"')).filter(|text| is_variable(text)).collect();
     assert!(found.len() > 20, "the variables were not found: {found:?}");

@@ -1,11 +1,14 @@
 //! `docs/runbooks.md`: each exit code and each alarm has its section; and the commands of pages that are not run exist.
 
 use super::reference::exit_codes;
-use crate::support::sandbox::Sandbox;
+use crate::support::{
+    repository::{files, read},
+    sandbox::Sandbox,
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    path::Path,
+    path::PathBuf,
 };
 
 /// The paragraphs of each section.
@@ -20,10 +23,6 @@ const PAGES: [&str; 6] = [
     "docs/checking.md",
     "docs/tutorial.md",
 ];
-
-fn read(path: &str) -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
-}
 
 /// The sections of the page, by their headings.
 fn sections(page: &str) -> BTreeMap<&str, &str> {
@@ -64,20 +63,11 @@ fn each_exit_code_and_each_alarm_has_its_section() {
 /// All alarms of the repository are in the file that the test above reads.
 #[test]
 fn no_other_file_makes_alarms() {
-    fn find(folder: &Path, found: &mut Vec<String>) {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                find(&path, found);
-            } else if fs::read_to_string(&path)
-                .is_ok_and(|text| text.contains("\"aws_cloudwatch_metric_alarm\""))
-            {
-                found.push(path.file_name().unwrap().to_str().unwrap().to_owned());
-            }
-        }
-    }
-    let mut found = Vec::new();
-    find(&Path::new(env!("CARGO_MANIFEST_DIR")).join("infra"), &mut found);
+    let makes = |path: &PathBuf| {
+        fs::read_to_string(path).is_ok_and(|text| text.contains("\"aws_cloudwatch_metric_alarm\""))
+    };
+    let found: Vec<_> = files("infra").into_iter().filter(makes).collect();
+    let found: Vec<_> = found.iter().map(|path| path.file_name().unwrap()).collect();
     assert_eq!(found, ["alarms.tf"]);
 }
 

@@ -4,10 +4,11 @@
 use super::workflows::compare;
 use crate::support::{
     iam::{BUCKET, Guard, PREFIX, Policies, TABLE, guard::name},
+    repository::read,
     servers, terraform,
 };
 use serde_json::{Value, json};
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, fs};
 
 /// The users of the page, and their roles.
 const USERS: [(&str, &str); 4] =
@@ -16,10 +17,6 @@ const USERS: [(&str, &str); 4] =
 /// The URLs of the page.
 const LEDGER: &str = "dynamodb://sacker?region=eu-west-1";
 const STORE: &str = "s3://acme-blobs/blobs?region=eu-west-1";
-
-fn read(path: &str) -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
-}
 
 /// The Terraform code of the page.
 fn module(page: &str) -> &str {

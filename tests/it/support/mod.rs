@@ -17,6 +17,7 @@ pub mod places;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 pub mod proxy;
+pub mod repository;
 pub mod rewriting;
 pub mod sandbox;
 pub mod scripted_s3;

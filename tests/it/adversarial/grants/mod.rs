@@ -12,6 +12,7 @@ mod variants;
 
 use crate::support::{
     iam::{BUCKET, KEY, PREFIX, Policies, TABLE},
+    repository::read,
     terraform,
 };
 use column::{Cell, Place, column};
@@ -73,10 +74,6 @@ impl Role {
     }
 }
 
-fn page() -> String {
-    std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/SECURITY.md")).unwrap()
-}
-
 /// The rows of the page's table of commands and roles.
 fn table(columns: &[Vec<Cell>]) -> String {
     let titles: Vec<_> = ROLES.iter().map(|role| role.title).collect();
@@ -126,5 +123,5 @@ fn every_command_is_run_as_every_role() {
         threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
     });
     let table = table(&columns);
-    assert!(page().contains(&table), "SECURITY.md lacks:\n{table}");
+    assert!(read("SECURITY.md").contains(&table), "SECURITY.md lacks:\n{table}");
 }

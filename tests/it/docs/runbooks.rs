@@ -15,10 +15,12 @@ use std::{
 const PARAGRAPHS: [&str; 4] = ["**Meaning.**", "**Look.**", "**Do.**", "**Escalate.**"];
 
 /// The pages whose commands are not run, since they need an account or damage.
-const PAGES: [&str; 6] = [
+const PAGES: [&str; 8] = [
     "docs/runbooks.md",
     "docs/upgrading.md",
+    "docs/migration.md",
     "docs/moving.md",
+    "docs/observing.md",
     "docs/restoring.md",
     "docs/checking.md",
     "docs/tutorial.md",

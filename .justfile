@@ -100,6 +100,15 @@ bench-migration *args: build
 bench-status *args: build
     SACKER="{{ justfile_directory() }}/target/release/sacker" benches/status {{ args }}
 
+# Build the files of a release into dist/, and check them as those who install them use them
+release *args:
+    scripts/release {{ args }}
+    scripts/check-release
+
+# Build a release twice, in two folders, and compare its files
+reproducible *args:
+    scripts/reproducible {{ args }}
+
 # The optimised binary
 build:
     cargo build --release --locked

@@ -78,8 +78,8 @@ install_program() {
     *.tar.gz | *.tgz)
       mkdir "$work/unpacked"
       tar -xzf "$work/fetched" -C "$work/unpacked"
-      program=$(find "$work/unpacked" -type f -name sacker | head -n 1)
-      [ -n "$program" ] || fail "there is no file sacker in $SACKER_CI_URL"
+      program=$(find "$work/unpacked" -type f -name sacker -perm -100 | head -n 1)
+      [ -n "$program" ] || fail "there is no program sacker in $SACKER_CI_URL"
       ;;
     *) program=$work/fetched ;;
   esac

@@ -3,10 +3,11 @@
 use super::{
     commands::{
         add, apply, audit, changes, check, completions, copy, delete, doctor, download, export, find, freeze,
-        fsck, gc, history, import, info, init, label, list, protect, prune, recall, rollback, status, tag,
-        tags, thaw, undelete, unprotect, untag, unyank, versions, wait, watch, yank,
+        fsck, gc, history, import, info, init, label, list, man_pages, protect, prune, recall, rollback,
+        status, tag, tags, thaw, undelete, unprotect, untag, unyank, versions, wait, watch, yank,
     },
     options::duration,
+    version,
 };
 use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
 use std::{path::PathBuf, time::Duration};
@@ -61,7 +62,7 @@ $XDG_DATA_HOME/sacker, by default ~/.local/share/sacker.";
 
 /// A release registry: stores blobs as versions 1, 2, 3 … of a package, and moves tags between versions.
 #[derive(Debug, Parser)]
-#[command(name = "sacker", version, after_long_help = AFTER_HELP, max_term_width = 80)]
+#[command(name = "sacker", version, long_version = version::long(), after_long_help = AFTER_HELP, max_term_width = 80)]
 pub(super) struct Arguments {
     #[command(flatten)]
     pub global: Global,
@@ -159,6 +160,7 @@ pub(super) enum Command {
     Init(init::Args),
     Doctor(doctor::Args),
     Completions(completions::Args),
+    ManPages(man_pages::Args),
 }
 
 impl Command {
@@ -201,7 +203,8 @@ impl Command {
             | Self::Doctor(_)
             | Self::Audit(_)
             | Self::Export(_)
-            | Self::Completions(_) => false,
+            | Self::Completions(_)
+            | Self::ManPages(_) => false,
         }
     }
 

@@ -27,6 +27,7 @@ mod render;
 mod run;
 mod tables;
 mod trace;
+mod version;
 
 use crate::{
     aws::Aws,
@@ -222,6 +223,9 @@ fn execute(
     if let Command::Completions(arguments) = command {
         return commands::completions::run(&arguments, completion::VARIABLE, output);
     }
+    if let Command::ManPages(arguments) = command {
+        return commands::man_pages::run(&arguments, Arguments::command(), notices);
+    }
     let flags = Flags {
         config: global.config.as_deref(),
         ledger: global.ledger.as_deref(),
@@ -298,6 +302,6 @@ async fn dispatch(command: Command, context: &mut Context<'_>) -> Result<(), Fai
         Command::Import(arguments) => commands::import::run(arguments, context).await,
         Command::Copy(arguments) => commands::copy::run(arguments, context).await,
         Command::Init(arguments) => commands::init::run(&arguments, context).await,
-        Command::Completions(_) => unreachable!("completions were handled above"),
+        Command::Completions(_) | Command::ManPages(_) => unreachable!("these were handled above"),
     }
 }

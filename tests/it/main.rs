@@ -11,6 +11,7 @@ mod faults;
 mod large;
 mod layers;
 mod operations;
+mod packaging;
 mod pipelines;
 #[cfg(feature = "postgres")]
 mod postgres;

@@ -18,6 +18,13 @@ pub(in crate::cli) struct Args {
     shell: Shell,
 }
 
+/// The end of the script of zsh: a script in `$fpath` is read by the first Tab, which then completes, too.
+const ZSH_FIRST_TAB: &str = r#"
+if [ "$funcstack[1]" = _sacker ]; then
+    _clap_dynamic_completer_sacker "$@"
+fi
+"#;
+
 /// Prints a script that names the shell in this variable when it runs sacker.
 pub(in crate::cli) fn run(args: &Args, variable: &str, output: &mut Output) -> Result<(), Failure> {
     let shells = Shells::builtins();
@@ -28,5 +35,8 @@ pub(in crate::cli) fn run(args: &Args, variable: &str, output: &mut Output) -> R
     shell
         .write_registration(variable, "sacker", "sacker", "sacker", &mut script)
         .map_err(|error| internal(error.to_string()))?;
+    if args.shell == Shell::Zsh {
+        script.extend_from_slice(ZSH_FIRST_TAB.as_bytes());
+    }
     output.line(script.trim_ascii_end())
 }

@@ -22,6 +22,7 @@ pub(super) mod info;
 pub(super) mod init;
 pub(super) mod label;
 pub(super) mod list;
+pub(super) mod man_pages;
 pub(super) mod protect;
 pub(super) mod prune;
 pub(super) mod recall;

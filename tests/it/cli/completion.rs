@@ -1,7 +1,6 @@
 //! Completion of names, as the scripts of the shells ask for it, and in a real shell on a terminal.
 
 use crate::support::{sandbox::Sandbox, servers};
-use insta::assert_snapshot;
 use std::{
     net::TcpListener,
     path::Path,
@@ -89,40 +88,97 @@ fn without_an_answer_there_are_no_names_and_no_message() {
     }
 }
 
-/// A terminal on which bash has read the script, and TAB is pressed.
-#[test]
-fn bash_completes_on_a_terminal() {
-    const TERMINAL: &str = r#"
-import os, pty, sys
+/// Types into a shell on a terminal; TAB completes what is left out. Prints what the shell printed until the end.
+const TERMINAL: &str = r#"
+import os, pty, select, shlex, sys
+start, lines = sys.argv[1], sys.argv[2:]
 pid, terminal = pty.fork()
 if pid == 0:
-    os.environ.update(PS1="ready> ", TERM="dumb", INPUTRC="/dev/null", HISTFILE="")
-    os.execvp("bash", ["bash", "--norc", "--noprofile", "-i"])
+    # A shell that starts this Python drops the prompt.
+    os.environ.update({name[4:]: value for name, value in os.environ.items() if name.startswith("SET_")})
+    words = shlex.split(start)
+    os.execvp(words[0], words)
 shown = b""
 def until(text):
     global shown
     while text not in shown:
-        shown += os.read(terminal, 4096)
+        if not select.select([terminal], [], [], 60)[0]:
+            sys.exit(f"{text} does not appear: {shown}")
+        try:
+            shown += os.read(terminal, 4096)
+        except OSError:
+            sys.exit(f"the shell ended: {shown}")
     shown = shown[shown.index(text) + len(text):]
-until(b"ready> ")
-os.write(terminal, b"bind 'set enable-bracketed-paste off'; source <(sacker completions bash)\n")
-until(b"ready> ")
-for line, completed in [(b"echo 1; sacker roll\tapp l\t", b"rollback app live "), (b" tag ap\t2 ca\t", b"app 2 canary ")]:
-    os.write(terminal, line)
-    until(completed)
-    os.write(terminal, b"\x15")
-    os.write(terminal, b"sacker")
+until(b"ready>")
+for line in lines:
+    typed, answer = line.split("=>")
+    os.write(terminal, typed.encode() + b"\r")
+    until(answer.encode())
+    until(b"ready>")
 print("completed")
 "#;
+
+/// Completes a command, a package and a tag on a terminal, and runs the completed line.
+fn completes(start: &str, set_up: &str, environment: &[(&str, &str)]) {
     let sandbox = Sandbox::with_app();
+    let shell = start.split(' ').next().unwrap();
+    let is_there = Command::new(shell).arg("--version").stdout(Stdio::null()).status().is_ok();
+    assert!(is_there, "{shell} not found: apt-get install {shell} (macOS: brew install {shell})");
     let program = Path::new(env!("CARGO_BIN_EXE_sacker")).parent().unwrap();
     let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
+    let functions = sandbox.home().join("functions");
+    std::fs::create_dir(&functions).unwrap();
+    std::fs::write(functions.join("_sacker"), sandbox.ok(&["completions", "zsh"])).unwrap();
     let mut python = Command::new("python3");
     python
-        .args(["-c", TERMINAL])
+        .args(["-c", TERMINAL, start])
+        .args([
+            &format!("{set_up}; echo is 'set' up=>is set up"),
+            "sacker inf\tap\tcan\t=>version: 2",
+            "sacker info app li\t--js\t=>\"version\":1",
+        ])
+        .envs(environment.iter().copied())
         .env("SACKER_COMPLETE_TIMEOUT", "60s")
+        .env("TERM", "dumb")
         .env("PATH", path)
         .env("HOME", sandbox.home());
     let output = python.stderr(Stdio::inherit()).output().unwrap();
-    assert_snapshot!(String::from_utf8(output.stdout).unwrap(), @"completed");
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "completed\n");
+}
+
+#[test]
+fn bash_completes_on_a_terminal() {
+    completes(
+        "bash --norc --noprofile -i",
+        "bind 'set enable-bracketed-paste off'; source <(sacker completions bash)",
+        &[("SET_PS1", "ready> "), ("INPUTRC", "/dev/null"), ("HISTFILE", "")],
+    );
+}
+
+#[test]
+fn zsh_completes_on_a_terminal() {
+    completes(
+        "zsh -f -i",
+        "autoload -Uz compinit; compinit -u -D; source <(sacker completions zsh)",
+        &[("SET_PS1", "ready> ")],
+    );
+}
+
+/// As a package installs it: the first Tab reads the script, and completes.
+#[test]
+fn zsh_completes_by_a_script_in_its_path() {
+    completes(
+        "zsh -f -i",
+        "fpath=(~/functions $fpath); autoload -Uz compinit; compinit -u -D",
+        &[("SET_PS1", "ready> ")],
+    );
+}
+
+#[test]
+fn fish_completes_on_a_terminal() {
+    completes(
+        r#"fish --no-config --init-command "function fish_prompt; echo 'ready> '; end; set -g fish_greeting""#,
+        "sacker completions fish | source",
+        &[],
+    );
 }

@@ -95,6 +95,7 @@ fn the_help_lists_the_commands_for_versions_and_the_ledger() {
     1|   doctor       Examine the set-up: configuration, table, bucket, clocks and
     1|                permissions; changes nothing
     1|   completions  Print the completion script of a shell
+    1|   man-pages    Write the man pages of all commands into a directory
     1|   help         Print this message or the help of the given subcommand(s)
     1|
     "#);
@@ -302,6 +303,55 @@ fn each_command_has_its_help() {
 fn the_version_is_that_of_the_crate() {
     let sandbox = Sandbox::new();
     assert_eq!(sandbox.ok(&["-V"]), concat!("sacker ", env!("CARGO_PKG_VERSION"), "\n"));
+}
+
+#[test]
+fn the_long_version_names_the_build() {
+    let shown = Sandbox::new().ok(&["--version"]);
+    let lines: Vec<_> = shown.lines().map(|line| line.split_once(' ').unwrap()).collect();
+    let [("sacker", version), ("commit:", commit), ("target:", target), ("features:", features)] = lines[..]
+    else {
+        panic!("{shown}")
+    };
+    assert_eq!(version, env!("CARGO_PKG_VERSION"));
+    // A build for development asks nobody.
+    assert!(commit == "not recorded" || commit.trim_end_matches("-dirty").len() == 40, "{shown}");
+    assert!(target.starts_with(std::env::consts::ARCH) && target.contains(std::env::consts::OS), "{shown}");
+    assert!(features.contains("dynamodb") && features.contains("git"), "{shown}");
+}
+
+#[test]
+fn there_is_a_man_page_for_each_command() {
+    let sandbox = Sandbox::new().set("SACKER_LEDGER", "");
+    assert_snapshot!(sandbox.run(&["man-pages", "share/man1"]), @"
+    exit 0
+    2| note: 39 man pages in share/man1
+    ");
+    let page = |name: &str| {
+        let file = sandbox.home().join("share/man1").join(name);
+        std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
+    };
+    let all = page("sacker.1");
+    let help = sandbox.ok(&["--help"]);
+    let (_, commands) = help.split_once("Commands:\n").unwrap();
+    let (commands, _) = commands.split_once("\n\n").unwrap();
+    // A description continues in lines that are indented further.
+    let names = commands.lines().filter_map(|line| line.strip_prefix("  ")?.split(' ').next());
+    let names: Vec<_> = names.filter(|name| !["", "help"].contains(name)).collect();
+    assert_eq!(names.len(), 38);
+    for name in names {
+        assert!(all.contains(&format!(r"sacker\-{}(1)", name.replace('-', r"\-"))), "{name}");
+        assert!(page(&format!("sacker-{name}.1")).contains(".SH OPTIONS"), "{name}");
+    }
+    assert!(all.contains("SACKER_ACTOR") && page("sacker-add.1").contains(r"\-\-if\-changed"));
+    // A repeat replaces them, and what can't be written is an error.
+    sandbox.ok(&["man-pages", "share/man1"]);
+    sandbox.write("file", "");
+    assert_snapshot!(sandbox.run(&["man-pages", "file/man1"]), @"
+    exit 2
+    2| error: can't write into file/man1: Not a directory
+    2| hint: free space there, or name another directory
+    ");
 }
 
 #[test]

@@ -246,6 +246,7 @@ fn what_is_printed_is_as_described() {
     assert_eq!(lines.keys().copied().collect::<Vec<_>>(), described, "each is used");
     let mut all: BTreeSet<_> = commands(&Sandbox::new()).into_iter().collect();
     assert!(all.remove("completions"), "it prints a script, whatever is asked");
+    assert!(all.remove("man-pages"), "it prints nothing");
     let without: Vec<_> = all.difference(&run).collect();
     assert!(without.is_empty(), "without a schema: {without:?}");
 }

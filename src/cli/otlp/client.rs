@@ -8,6 +8,8 @@ use async_trait::async_trait;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response, hyper::HyperClient};
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
+use prost::Message;
 use rustls::{
     ClientConfig, RootCertStore,
     crypto::ring,
@@ -23,6 +25,9 @@ use tokio::{
     runtime::{Builder, Runtime},
     time::error::Elapsed,
 };
+
+/// The most characters of a collector's message that are shown.
+const MOST_SHOWN: usize = 200;
 
 /// The client. Its first request sets it up, since reading the system's certificates takes milliseconds.
 pub(super) struct Client {
@@ -65,10 +70,11 @@ impl Client {
 #[async_trait]
 impl HttpClient for Client {
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
-        self.send(request).map_err(|why| {
-            self.outcome.failed(why.clone());
-            why.into()
-        })
+        let answer = self.send(request).inspect_err(|why| self.outcome.failed(why.clone()))?;
+        if let Some((spans, why)) = rejected(answer.body()) {
+            self.outcome.rejected(spans, why);
+        }
+        Ok(answer)
     }
 }
 
@@ -94,6 +100,14 @@ impl Inner {
             Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
         Ok(Self { runtime, client: HyperClient::new(connector, settings.timeout, None) })
     }
+}
+
+/// Returns the number of spans that an answer rejects, and the reason.
+fn rejected(answer: &[u8]) -> Option<(usize, String)> {
+    let rejected = ExportTraceServiceResponse::decode(answer).ok()?.partial_success?;
+    let spans = usize::try_from(rejected.rejected_spans).ok().filter(|spans| *spans > 0)?;
+    let why: String = rejected.error_message.chars().take(MOST_SHOWN).collect();
+    Some((spans, format!("the collector rejects spans: {why}")))
 }
 
 /// Reads the trusted authorities in a file of PEM blocks.

@@ -15,6 +15,7 @@ use std::sync::{
 pub(super) struct Outcome {
     ended: AtomicUsize,
     arrived: AtomicUsize,
+    rejected: AtomicUsize,
     failure: Mutex<Option<String>>,
 }
 
@@ -29,15 +30,22 @@ impl Outcome {
         *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
     }
 
+    /// Counts spans of an arrived batch that the collector rejects.
+    pub fn rejected(&self, spans: usize, why: String) {
+        self.rejected.fetch_add(spans, Ordering::Relaxed);
+        self.failed(why);
+    }
+
     /// Returns the reason why the last batch that was not taken was not.
     pub fn failure(&self) -> Option<String> {
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Returns the number of spans that have not arrived, and of all.
+    /// Returns the number of spans that the collector does not have, and of all.
     pub fn lost(&self) -> (usize, usize) {
-        let all = self.ended.load(Ordering::Relaxed);
-        (all.saturating_sub(self.arrived.load(Ordering::Relaxed)), all)
+        let [all, arrived, rejected] =
+            [&self.ended, &self.arrived, &self.rejected].map(|number| number.load(Ordering::Relaxed));
+        (all.saturating_sub(arrived) + rejected, all)
     }
 }
 

@@ -19,7 +19,7 @@ use opentelemetry_otlp::{Protocol, RetryPolicy, SpanExporter, WithExportConfig, 
 use opentelemetry_sdk::{
     Resource,
     resource::{EnvResourceDetector, TelemetryResourceDetector},
-    trace::{BatchSpanProcessor, SdkTracer, SdkTracerProvider, Span},
+    trace::{BatchConfigBuilder, BatchSpanProcessor, SdkTracer, SdkTracerProvider, Span},
 };
 use outcome::{Counted, Outcome};
 use serde_json::{Map, Value};
@@ -84,8 +84,11 @@ impl Export {
             .with_retry_policy(RetryPolicy::disabled())
             .build();
         let exporter = exporter.map_err(|error| notices.warn(&format!("no trace is sent: {error}"))).ok()?;
-        let batches =
-            BatchSpanProcessor::builder(Counted { exporter, outcome: Arc::clone(&outcome) }).build();
+        let config = BatchConfigBuilder::default()
+            .with_max_queue_size(settings.waiting)
+            .with_scheduled_delay(settings.delay)
+            .build();
+        let batches = BatchSpanProcessor::new(Counted { exporter, outcome: Arc::clone(&outcome) }, config);
         let provider = SdkTracerProvider::builder()
             .with_span_processor(batches)
             .with_resource(resource(environment))

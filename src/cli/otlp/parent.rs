@@ -63,7 +63,7 @@ mod tests {
         let (zero_trace, zero_span) = ("0".repeat(32), "0".repeat(16));
         let (upper, long, signed) = (TRACE.to_uppercase(), format!("{TRACE}0"), format!("+{}", &TRACE[1..]));
         for text in [
-            "".to_owned(),
+            String::new(),
             "00".to_owned(),
             format!("00-{TRACE}-{SPAN}"),
             format!("00-{TRACE}-{SPAN}-"),

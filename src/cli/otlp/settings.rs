@@ -2,7 +2,7 @@
 //!
 //! They are those of the [exporter](https://opentelemetry.io/docs/specs/otel/protocol/exporter/) and of the
 //! [SDK](https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/). The libraries read the
-//! headers, the attributes of the resource, the sampler and the sizes of batches themselves.
+//! headers, the attributes of the resource, the sampler and the size of a batch themselves.
 
 use super::super::environment::Environment;
 use std::{path::PathBuf, time::Duration};
@@ -19,6 +19,11 @@ const PATH: &str = "/v1/traces";
 const SUPPORTED: &str = "http/protobuf";
 /// The time for a request that the standard gives.
 const STANDARD_TIMEOUT: Duration = Duration::from_secs(10);
+/// The most spans that wait. The standard gives this number, too; the environment can only lower it, since the memory
+/// is taken at the start.
+const MOST_WAITING: usize = 2048;
+/// The time between two batches that the standard gives.
+const STANDARD_DELAY: Duration = Duration::from_secs(5);
 
 /// The place to which a trace goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +34,10 @@ pub(super) struct Settings {
     pub timeout: Duration,
     /// A PEM file of trusted authorities, in place of the system's.
     pub certificate: Option<PathBuf>,
+    /// The number of spans that can wait.
+    pub waiting: usize,
+    /// The time between two batches.
+    pub delay: Duration,
 }
 
 impl Settings {
@@ -54,12 +63,20 @@ impl Settings {
             // The value may contain a password.
             format!("{variable} is not the address of a collector, such as http://localhost:4318")
         })?;
-        let timeout = first(environment, TIMEOUT)
-            .and_then(|(_, timeout)| timeout.parse().ok())
-            .filter(|milliseconds| *milliseconds > 0)
-            .map_or(STANDARD_TIMEOUT, Duration::from_millis);
+        // Another value, such as 0 for a time, is ignored.
+        let number = |text: String| text.parse::<u32>().ok().filter(|number| *number > 0);
+        let milliseconds = |text: String| Some(Duration::from_millis(number(text)?.into()));
+        let timeout = first(environment, TIMEOUT).and_then(|(_, timeout)| milliseconds(timeout));
         let certificate = CERTIFICATE.into_iter().find_map(|name| environment.filled(name));
-        Ok(Some(Self { endpoint, timeout, certificate: certificate.map(PathBuf::from) }))
+        let waiting = text("OTEL_BSP_MAX_QUEUE_SIZE").and_then(number);
+        let waiting = waiting.and_then(|waiting| usize::try_from(waiting).ok());
+        Ok(Some(Self {
+            endpoint,
+            timeout: timeout.unwrap_or(STANDARD_TIMEOUT),
+            certificate: certificate.map(PathBuf::from),
+            waiting: waiting.map_or(MOST_WAITING, |waiting| waiting.min(MOST_WAITING)),
+            delay: text("OTEL_BSP_SCHEDULE_DELAY").and_then(milliseconds).unwrap_or(STANDARD_DELAY),
+        }))
     }
 }
 
@@ -161,6 +178,21 @@ mod tests {
         assert_eq!(timeout(&[(TIMEOUT[1], "1500"), (TIMEOUT[0], "70")]), Duration::from_millis(70));
         for ignored in ["0", "-1", "1s", ""] {
             assert_eq!(timeout(&[(TIMEOUT[1], ignored)]), Duration::from_secs(10), "{ignored}");
+        }
+    }
+
+    #[test]
+    fn no_environment_makes_the_queue_longer_or_a_batch_constant_work() {
+        let batches = |variables: &[_]| {
+            let found = find(&[&[(ENDPOINT[1], "http://localhost")], variables].concat()).unwrap().unwrap();
+            (found.waiting, found.delay)
+        };
+        let standard = (2048, Duration::from_secs(5));
+        assert_eq!(batches(&[]), standard);
+        let (queue, delay) = ("OTEL_BSP_MAX_QUEUE_SIZE", "OTEL_BSP_SCHEDULE_DELAY");
+        assert_eq!(batches(&[(queue, "7"), (delay, "20")]), (7, Duration::from_millis(20)));
+        for (length, time) in [("2049", "0"), ("0", "-5"), ("4000000000", "x"), ("many", "")] {
+            assert_eq!(batches(&[(queue, length), (delay, time)]), standard, "{length} {time}");
         }
     }
 }

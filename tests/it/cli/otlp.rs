@@ -43,8 +43,11 @@ fn nanoseconds(time: SystemTime) -> u64 {
     u64::try_from(time.duration_since(UNIX_EPOCH).unwrap().as_nanos()).unwrap()
 }
 
-/// The lines of a trace, each with its name and its fields. The one of the totals is taken from them.
-fn traced(sandbox: &Sandbox) -> (Vec<(String, Map<String, Value>)>, Map<String, Value>) {
+/// The name and the fields of a line of a trace.
+type Line = (String, Map<String, Value>);
+
+/// The lines of a trace. The fields of the one of the totals are taken from them.
+fn traced(sandbox: &Sandbox) -> (Vec<Line>, Map<String, Value>) {
     let text = fs::read_to_string(sandbox.path("trace")).unwrap();
     fs::remove_file(sandbox.path("trace")).unwrap();
     let mut lines: Vec<_> = text

@@ -295,7 +295,7 @@ fn nothing_is_sent_unless_it_is_requested() {
     // Arguments that are wrong are no run.
     assert!(run_with(&sandbox, &[endpoint], &["nosuch"]).starts_with("exit 2"));
     assert_eq!(collector.connections(), 0);
-    // The setting in which they were all left out.
+    // Without these variables, it is sent.
     assert_eq!(run_with(&sandbox, &[endpoint], &["list"]), plain);
     assert_eq!(collector.connections(), 1);
 }

@@ -18,7 +18,7 @@ use std::{
     thread,
 };
 
-/// What the collector does with a request that it has read.
+/// The answer of the collector to a request that it has read.
 #[derive(Clone)]
 pub enum Answer {
     /// It takes all spans.

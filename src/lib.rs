@@ -60,6 +60,7 @@
 //! | `zookeeper` | no | ledgers in ZooKeeper: `zookeeper://HOST:PORT/ROOT` |
 //! | `azure` | no | stores in Azure Blob Storage: `azure://ACCOUNT/CONTAINER` |
 //! | `hdfs` | no | stores in HDFS: `hdfs://NAMENODE/PATH` |
+//! | `otlp` | no | to the program: traces that are sent to a collector of OpenTelemetry |
 //! | `aws` | by `dynamodb`, `s3` and `azure` | what these share; it does nothing alone |
 //!
 //! A store in a directory is always there. A library that publishes to AWS needs `default-features = false, features =

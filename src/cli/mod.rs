@@ -20,6 +20,11 @@ mod log;
 mod metrics;
 mod notices;
 mod options;
+#[cfg(feature = "otlp")]
+mod otlp;
+#[cfg(not(feature = "otlp"))]
+#[path = "otlp/absent.rs"]
+mod otlp;
 mod output;
 mod places;
 mod progress;
@@ -45,6 +50,7 @@ use error::{Failure, Kind};
 use log::RunId;
 use metrics::Finished;
 use notices::{Format, Notices};
+use otlp::Export;
 use output::Output;
 use places::Places;
 use progress::Progress;
@@ -89,11 +95,13 @@ fn run(arguments: Vec<OsString>, environment: Environment) -> u8 {
         LogFormat::Text => Format::Plain,
     };
     let notices = Arc::new(Notices::new(format, global.quiet, global.verbose > 0));
-    let observed = Observed::start(&global, run, &notices);
+    let export = Export::start(&environment, &name, run, began, &notices);
+    let observed = Observed::start(&global, run, export, &notices);
+    let cancellation = Cancellation::new();
     let terminal = std::io::stdout().is_terminal();
     let mut output = Output::new(global.json, colored(global.color, &environment, terminal));
     let changes = command.changes();
-    let mut done = execute(&global, command, environment, &notices, &mut output);
+    let mut done = execute(&global, command, environment, &cancellation, &notices, &mut output);
     // Output printed before a failure is shown, too.
     let flushed = output.flush();
     if done.is_ok() {
@@ -109,7 +117,7 @@ fn run(arguments: Vec<OsString>, environment: Environment) -> u8 {
         },
         |()| 0,
     );
-    observed.end(&global, &name, code, began.elapsed(), &notices);
+    observed.end(&global, &name, code, began.elapsed(), &cancellation, &notices);
     code
 }
 
@@ -170,31 +178,42 @@ fn colored(choice: ColorChoice, environment: &Environment, terminal: bool) -> bo
 struct Observed {
     file: Option<Arc<TraceFile>>,
     counts: Option<Arc<Counts>>,
+    export: Option<Arc<Export>>,
 }
 
 impl Observed {
-    fn start(global: &Global, run: RunId, notices: &Arc<Notices>) -> Self {
+    fn start(global: &Global, run: RunId, export: Option<Arc<Export>>, notices: &Arc<Notices>) -> Self {
         let file = global.trace_json.as_deref();
         let file = file.map(|path| Arc::new(TraceFile::open(path, run, Arc::clone(notices))));
-        let counted = global.verbose > 1 || global.metrics.is_some() || file.is_some();
+        let counted = global.verbose > 1 || global.metrics.is_some() || file.is_some() || export.is_some();
         let counts = counted.then(Arc::<Counts>::default);
         let trace = Trace {
             verbose: global.verbose,
             notices: Arc::clone(notices),
             file: file.clone(),
             counts: counts.clone(),
+            export: export.clone(),
         };
         trace.start();
-        Self { file, counts }
+        Self { file, counts, export }
     }
 
-    /// Reports the totals. A file that can't be written is reported, and changes no exit code.
-    fn end(&self, global: &Global, command: &str, exit_code: u8, took: Duration, notices: &Notices) {
+    /// Reports the totals. A file or a trace that can't be written or sent is reported, and changes no exit code.
+    fn end(
+        &self,
+        global: &Global,
+        command: &str,
+        exit_code: u8,
+        took: Duration,
+        cancellation: &Cancellation,
+        notices: &Notices,
+    ) {
         let Some(counts) = &self.counts else { return };
         let totals = counts.totals();
         let mut fields = totals.fields();
         fields.insert("command".to_owned(), command.into());
         fields.insert("exit_code".to_owned(), exit_code.into());
+        let exported = fields.clone();
         fields.insert("took_ms".to_owned(), u64::try_from(took.as_millis()).unwrap_or(u64::MAX).into());
         if let Some(path) = &global.metrics {
             let finished = Finished { command, exit_code, took, at: Timestamp::now(), totals: &totals };
@@ -210,6 +229,9 @@ impl Observed {
         if let Some(file) = &self.file {
             file.line(Level::INFO, "in total", &fields);
         }
+        if let Some(export) = &self.export {
+            export.end(exit_code, exported, cancellation, notices);
+        }
     }
 }
 
@@ -217,6 +239,7 @@ fn execute(
     global: &Global,
     command: Command,
     environment: Environment,
+    cancellation: &Cancellation,
     notices: &Arc<Notices>,
     output: &mut Output,
 ) -> Result<(), Failure> {
@@ -237,7 +260,6 @@ fn execute(
         settings.allow_change(&environment)?;
     }
     let threads = if command.is_heavy() { Threads::Many } else { Threads::One };
-    let cancellation = Cancellation::new();
     let bars = !global.quiet && !global.json && std::io::stderr().is_terminal();
     let mut context = Context {
         places: Places::new(&settings, &environment),
@@ -251,7 +273,7 @@ fn execute(
         aws: Aws::standard(),
         identity: Identity::default(),
     };
-    run::run_until_done_or_signal(&cancellation, notices, changes, threads, async {
+    run::run_until_done_or_signal(cancellation, notices, changes, threads, async {
         let done = dispatch(command, &mut context).await;
         if context.identity.is_asked_for() {
             // The answer is flushed first, so that its reader does not wait for the identity; `run` reports a failure

@@ -1,4 +1,5 @@
-//! The trace: each call of a back end with its duration and attempt, to stderr, to a file and into the totals.
+//! The trace: each call of a back end with its duration and attempt, to stderr, to a file, to a collector and into the
+//! totals.
 //!
 //! Only events of this crate are shown: events of the libraries below may contain signed requests.
 
@@ -9,7 +10,10 @@ mod file;
 pub(super) use counts::{Counts, Totals};
 pub(super) use file::TraceFile;
 
-use super::notices::Notices;
+use super::{
+    notices::Notices,
+    otlp::{Export, Open},
+};
 use fields::Fields;
 use std::{sync::Arc, time::Instant};
 use tracing::{
@@ -34,6 +38,7 @@ pub(super) struct Trace {
     pub notices: Arc<Notices>,
     pub file: Option<Arc<TraceFile>>,
     pub counts: Option<Arc<Counts>>,
+    pub export: Option<Arc<Export>>,
 }
 
 impl Trace {
@@ -55,6 +60,7 @@ impl Trace {
 struct Call {
     since: Instant,
     fields: Fields,
+    exported: Option<Open>,
 }
 
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Trace {
@@ -62,7 +68,18 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Trace {
         let Some(span) = context.span(id) else { return };
         let mut fields = Fields::default();
         attributes.record(&mut fields);
-        span.extensions_mut().insert(Call { since: Instant::now(), fields });
+        let (name, since) = (span.name(), Instant::now());
+        let export = self.export.as_ref().filter(|_| name != ATTEMPT);
+        let exported = export.map(|export| {
+            let open = |below: Option<&Open>| export.open(name, name != COMMIT, since, below);
+            // An attempt is no span of its own there, so what is above it counts.
+            let below = span.scope().skip(1).find(|above| above.name() != ATTEMPT);
+            match below {
+                Some(above) => open(above.extensions().get::<Call>().and_then(|call| call.exported.as_ref())),
+                None => open(None),
+            }
+        });
+        span.extensions_mut().insert(Call { since, fields, exported });
     }
 
     fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
@@ -106,19 +123,26 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Trace {
             }
             return;
         }
-        let extensions = span.extensions();
-        let Some(Call { since, fields }) = extensions.get::<Call>() else { return };
-        let took = since.elapsed();
+        let Some(Call { since, fields, exported }) = span.extensions_mut().remove::<Call>() else { return };
+        let ended = Instant::now();
+        let took = ended.duration_since(since);
         if let Some(counts) = &self.counts
             && name != COMMIT
         {
-            counts.call(name, fields, took);
+            counts.call(name, &fields, took);
+        }
+        let described = || {
+            let mut object = fields.object();
+            object.extend(attempt.map(|number| ("attempt".to_owned(), number.into())));
+            object
+        };
+        if let (Some(export), Some(open)) = (&self.export, exported) {
+            export.close(open, ended, described());
         }
         let took = took.as_secs_f64() * 1000.0;
         let object = || {
-            let mut object = fields.object();
+            let mut object = described();
             object.insert("took_ms".to_owned(), ((took * 1000.0).round() / 1000.0).into());
-            object.extend(attempt.map(|number| ("attempt".to_owned(), number.into())));
             object
         };
         if let Some(file) = &self.file {

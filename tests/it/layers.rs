@@ -120,7 +120,7 @@ fn every_module_names_only_those_below_it() {
 }
 
 /// Text that only some places may hold: `(text, places, reason)`.
-const ONLY: [(&[&str], &[&str], &str); 13] = [
+const ONLY: [(&[&str], &[&str], &str); 14] = [
     (
         &["aws_sdk_", "aws_config", "aws_smithy"],
         &["aws", "table/dynamodb", "store/s3", "store/azure", "store/body.rs", "store/received.rs"],
@@ -129,6 +129,7 @@ const ONLY: [(&[&str], &[&str], &str); 13] = [
     (&["rusqlite"], &["table/sqlite"], "so does SQLite"),
     (&["zookeeper_client"], &["table/zookeeper"], "so does ZooKeeper"),
     (&["tokio_postgres"], &["table/postgres"], "and PostgreSQL"),
+    (&["opentelemetry", "hyper_rustls"], &["cli/otlp"], "one place sends traces, in builds with the feature"),
     (&["backoff::"], &["retry"], "one place would replace the crate"),
     (&["sleep("], &["retry"], "one place sleeps between tries"),
     (&["println!", "print!(", "eprintln!", "stdout()", "stderr()"], &["cli"], "only the command line prints"),

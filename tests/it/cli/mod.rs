@@ -30,6 +30,8 @@ mod list;
 mod lost_answers;
 mod network;
 mod observed;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod processes;
 mod protect;
 mod prune;

@@ -132,8 +132,8 @@ fn the_exit_codes_are_those_of_the_program() {
 /// Returns true for the name of a variable that is a setting. Those that sacker gives to the program `git`, and those that a
 /// completion script gives to sacker, are none.
 fn is_variable(text: &str) -> bool {
-    let begins = ["SACKER_", "AWS_", "XDG_", "HADOOP_", "AZURE_", "PG"];
-    let named = ["CI", "HOME", "TMPDIR", "TERM", "NO_COLOR"];
+    let begins = ["SACKER_", "AWS_", "XDG_", "HADOOP_", "AZURE_", "OTEL_", "PG"];
+    let named = ["CI", "HOME", "TMPDIR", "TERM", "NO_COLOR", "TRACEPARENT", "TRACESTATE"];
     let is_name =
         text.len() > 2 && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
     named.contains(&text)

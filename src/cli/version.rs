@@ -5,13 +5,14 @@ use std::sync::LazyLock;
 /// The commit, if the build recorded one.
 const COMMIT: Option<&str> = option_env!("BUILD_COMMIT");
 /// The cargo features by which builds differ, and true for those of this build.
-const FEATURES: [(&str, bool); 11] = [
+const FEATURES: [(&str, bool); 12] = [
     ("azure", cfg!(feature = "azure")),
     ("dynamodb", cfg!(feature = "dynamodb")),
     ("failpoints", cfg!(feature = "failpoints")),
     ("fuzzing", cfg!(feature = "fuzzing")),
     ("git", cfg!(feature = "git")),
     ("hdfs", cfg!(feature = "hdfs")),
+    ("otlp", cfg!(feature = "otlp")),
     ("postgres", cfg!(feature = "postgres")),
     ("s3", cfg!(feature = "s3")),
     ("sqlite", cfg!(feature = "sqlite")),

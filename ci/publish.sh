@@ -78,7 +78,7 @@ install_program() {
     *.tar.gz | *.tgz)
       mkdir "$work/unpacked"
       tar -xzf "$work/fetched" -C "$work/unpacked"
-      program=$(find "$work/unpacked" -type f -name sacker -perm -100 | head -n 1)
+      program=$(find "$work/unpacked" -type f -name sacker ! -path '*/share/*' | head -n 1)
       [ -n "$program" ] || fail "there is no program sacker in $SACKER_CI_URL"
       ;;
     *) program=$work/fetched ;;

@@ -58,7 +58,7 @@ pub(super) fn of_operation(error: &ops::Error, places: &Places) -> Vec<String> {
         ),
         E::Output { path, source } => return of_output(path, source),
         E::Lost { .. } | E::Damaged { .. } => {
-            "add the original file again to store its bytes; a versioned bucket still has the old versions"
+            "check the URL of the store; else add the original file again, or restore an old version of the object"
                 .to_owned()
         }
         E::NotCopied { .. } => {
@@ -300,7 +300,7 @@ pub(super) fn of_fault(fault: &Fault, side: Side, places: &Places) -> Vec<String
         }
         FaultKind::Unavailable => match places.address(side) {
             Some(address) => format!("nothing was changed; check that {address} is correct and reachable"),
-            None => "nothing was changed; check the network, then run it again".to_owned(),
+            None => "nothing was changed; check the region and the network, then run it again".to_owned(),
         },
         FaultKind::Denied if places.endpoint(side).is_some() => CREDENTIALS.to_owned(),
         FaultKind::Denied => format!("check the permissions of {}", places.url(side)),

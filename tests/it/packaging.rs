@@ -33,7 +33,10 @@ impl Release {
         }
         let _ = fs::remove_file(self.path("runs"));
         let path = format!("{}:{}", self.path("bin").display(), std::env::var("PATH").unwrap());
-        Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/release"))
+        // A job in the background may ignore interrupts, which a shell inherits and can't undo.
+        Command::new("env")
+            .arg("--default-signal=INT,TERM")
+            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/release"))
             .args(["--only", std::env::consts::ARCH, "--out"])
             .arg(self.path("dist"))
             .env("PATH", path)

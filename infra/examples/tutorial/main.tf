@@ -43,7 +43,7 @@ module "roles" {
 
   table_arn  = "arn:aws:dynamodb:${var.region}:${data.aws_caller_identity.this.account_id}:table/sacker"
   bucket_arn = "arn:aws:s3:::${var.bucket_name}"
-  prefix     = "blobs"
+  prefix     = "sacker"
   packages   = ["app"]
 
   roles = {

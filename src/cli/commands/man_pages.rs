@@ -5,8 +5,11 @@ use crate::cli::{
     notices::Notices,
     render,
 };
+use clap_mangen::Man;
 use std::{
-    fs, io,
+    fs,
+    io::{self, Write},
+    iter,
     path::{Path, PathBuf},
 };
 
@@ -36,15 +39,57 @@ pub(in crate::cli) fn run(args: &Args, definition: clap::Command, notices: &Noti
 /// Returns the number of pages.
 fn write(definition: clap::Command, directory: &Path) -> io::Result<u64> {
     fs::create_dir_all(directory)?;
-    let mut program = definition.disable_help_subcommand(true);
+    let version = env!("CARGO_PKG_VERSION");
+    let mut program = definition.disable_help_subcommand(true).long_version(version);
     program.build();
     let mut pages = 0;
-    for command in std::iter::once(&program).chain(program.get_subcommands()) {
-        let page = clap_mangen::Man::new(command.clone());
-        let mut text = Vec::new();
-        page.render(&mut text)?;
+    for command in iter::once(&program).chain(program.get_subcommands()) {
+        let page = Man::new(command.clone());
+        let text = rendered(&page, command)?;
         fs::write(directory.join(page.get_filename()), text)?;
         pages += 1;
     }
     Ok(pages)
+}
+
+/// Returns a page: as the library renders it, except for the end of the help, whose lines are kept as they are.
+fn rendered(page: &Man, command: &clap::Command) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    page.render_title(&mut text)?;
+    page.render_name_section(&mut text)?;
+    page.render_synopsis_section(&mut text)?;
+    page.render_description_section(&mut text)?;
+    page.render_options_section(&mut text)?;
+    if command.has_subcommands() {
+        page.render_subcommands_section(&mut text)?;
+    }
+    let notes = command.get_after_long_help().or(command.get_after_help());
+    for paragraph in notes.map(ToString::to_string).unwrap_or_default().split("\n\n") {
+        write_section(&mut text, paragraph)?;
+    }
+    if !command.has_subcommands() {
+        writeln!(text, ".SH \"SEE ALSO\"\n\\fBsacker\\fR(1)")?;
+    }
+    page.render_version_section(&mut text)?;
+    Ok(text)
+}
+
+/// Writes a paragraph of the help; the sections have the names that man pages use.
+fn write_section(text: &mut Vec<u8>, paragraph: &str) -> io::Result<()> {
+    let (heading, lines) = paragraph.split_once('\n').unwrap_or(("", paragraph));
+    let (heading, lines) = match heading {
+        "Exit codes:" => ("EXIT STATUS", lines),
+        "Environment:" => ("ENVIRONMENT", lines),
+        _ if heading.starts_with("A SPEC") => ("SPECS", lines),
+        _ if paragraph.is_empty() => return Ok(()),
+        _ => ("NOTES", paragraph),
+    };
+    writeln!(text, ".SH \"{heading}\"\n.nf")?;
+    for line in lines.lines() {
+        let escaped = line.replace('\\', "\\\\").replace('-', "\\-");
+        // A line that begins with a dot or an apostrophe would be a request.
+        let first = if escaped.starts_with(['.', '\'']) { "\\&" } else { "" };
+        writeln!(text, "{first}{escaped}")?;
+    }
+    writeln!(text, ".fi")
 }

@@ -79,7 +79,7 @@ fn faults_of_the_ledger() {
     5 conflict: doing it in dynamodb://table: talking to it: another client is changing it: the root of it
       nothing was changed; run it again, or use a longer --deadline
     7 unavailable: doing it in dynamodb://table: talking to it: no usable answer: the root of it
-      nothing was changed; check the network, then run it again
+      nothing was changed; check the region and the network, then run it again
     7 unavailable: doing it in dynamodb://table: talking to it: the request could not be made yet: the root of it
       nothing was changed; run it again, or use a longer --deadline
     10 denied: doing it in dynamodb://table: talking to it: access denied: the root of it
@@ -104,7 +104,7 @@ fn faults_of_the_ledger() {
     5 conflict: doing it in file:///l: talking to it: another client is changing it: the root of it
       nothing was changed; run it again, or use a longer --deadline
     7 unavailable: doing it in file:///l: talking to it: no usable answer: the root of it
-      nothing was changed; check the network, then run it again
+      nothing was changed; check the region and the network, then run it again
     7 unavailable: doing it in file:///l: talking to it: the request could not be made yet: the root of it
       nothing was changed; run it again, or use a longer --deadline
     10 denied: doing it in file:///l: talking to it: access denied: the root of it

@@ -212,7 +212,7 @@ fn damage_is_found_and_no_file_appears() {
     assert_snapshot!(sandbox.run(&["download", "app", "1", "-o", "to/file"]), @"
     exit 8
     2| error: downloading app 1 in file://[HOME]/.local/share/sacker/store: what came from the store is not 2c8b08da5ce60398e1f19af0e5dccc744df274b826abe585eaba68c525434806: its sha256 is 0408b6cd993ec832ed7ad1fb3c87d23929d457903d3ec1fea0727e65a983f341
-    2| hint: add the original file again to store its bytes; a versioned bucket still has the old versions
+    2| hint: check the URL of the store; else add the original file again, or restore an old version of the object
     ");
     replace(&blob(&sandbox, "2"), "short\n");
     assert_snapshot!(sandbox.run(&["download", "app", "2", "-o", "to/file", "--json"]), @r#"
@@ -223,7 +223,7 @@ fn damage_is_found_and_no_file_appears() {
     assert_snapshot!(sandbox.run(&["download", "app", "3", "-o", "to/file"]), @"
     exit 8
     2| error: downloading app 3 in file://[HOME]/.local/share/sacker/store: the blob of app 3 is not in the store (f7aefbdb2c63c7703a61fe46071993ecb2e76128596e894571e821777bfdf156)
-    2| hint: add the original file again to store its bytes; a versioned bucket still has the old versions
+    2| hint: check the URL of the store; else add the original file again, or restore an old version of the object
     ");
     assert_eq!(sandbox.files("to"), Vec::<String>::new());
     // A stream has passed on what it has by then, and fails loudly.
@@ -231,7 +231,7 @@ fn damage_is_found_and_no_file_appears() {
     exit 8
     1| eno
     2| error: downloading app 1 in file://[HOME]/.local/share/sacker/store: what came from the store is not 2c8b08da5ce60398e1f19af0e5dccc744df274b826abe585eaba68c525434806: its sha256 is 0408b6cd993ec832ed7ad1fb3c87d23929d457903d3ec1fea0727e65a983f341
-    2| hint: add the original file again to store its bytes; a versioned bucket still has the old versions
+    2| hint: check the URL of the store; else add the original file again, or restore an old version of the object
     ");
 }
 

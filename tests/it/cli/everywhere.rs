@@ -143,6 +143,7 @@ const STEPS: &[Step] = &[
     step("fsck --ledger @second --store @store"),
     own("add app one", 2),
     step("completions bash"),
+    step("man-pages pages"),
 ];
 
 const PLAN: &str = r#"{"moves": [{"package": "app", "to": "3", "tag": "live"},

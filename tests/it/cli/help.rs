@@ -343,6 +343,15 @@ fn there_is_a_man_page_for_each_command() {
         assert!(all.contains(&format!(r"sacker\-{}(1)", name.replace('-', r"\-"))), "{name}");
         assert!(page(&format!("sacker-{name}.1")).contains(".SH OPTIONS"), "{name}");
     }
+    for section in [
+        r#".SH "EXIT STATUS""#,
+        ".SH \"SPECS\"",
+        ".SH \"ENVIRONMENT\"",
+        r"\n   10  denied: credentials missing",
+    ] {
+        assert!(all.contains(&section.replace(r"\n", "\n")), "{section}");
+    }
+    assert!(page("sacker-tag.1").contains(".SH \"SEE ALSO\""));
     assert!(all.contains("SACKER_ACTOR") && page("sacker-add.1").contains(r"\-\-if\-changed"));
     // A repeat replaces them, and what can't be written is an error.
     sandbox.ok(&["man-pages", "share/man1"]);

@@ -16,7 +16,7 @@ const USERS: [(&str, &str); 4] =
 
 /// The URLs of the page.
 const LEDGER: &str = "dynamodb://sacker?region=eu-west-1";
-const STORE: &str = "s3://acme-blobs/blobs?region=eu-west-1";
+const STORE: &str = "s3://acme-blobs/sacker?region=eu-west-1";
 
 /// The Terraform code of the page.
 fn module(page: &str) -> &str {
@@ -24,15 +24,15 @@ fn module(page: &str) -> &str {
     code.split_once("```").unwrap().0
 }
 
-/// The variables that the page gives to the module of the roles. All strings and lists of strings are literals.
+/// The variables that the page gives to the module of the roles, with the names of the tests. All strings and lists of strings are literals.
 fn variables(page: &str) -> Value {
     let given = |name: &str| {
         let mut lines = module(page).lines().filter_map(|line| line.trim().split_once(" = "));
         let (_, value) = lines.find(|(key, _)| key.trim() == name).unwrap_or_else(|| panic!("no {name}"));
         serde_json::from_str::<Value>(value.trim()).unwrap()
     };
-    assert_eq!(given("prefix"), PREFIX);
-    json!({ "table_arn": TABLE, "bucket_arn": BUCKET, "prefix": given("prefix"), "packages": given("packages") })
+    assert_eq!(given("prefix"), "sacker");
+    json!({ "table_arn": TABLE, "bucket_arn": BUCKET, "prefix": PREFIX, "packages": given("packages") })
 }
 
 /// The program's words about servers that lack what AWS has.

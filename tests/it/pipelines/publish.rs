@@ -230,7 +230,12 @@ fn a_program_is_installed_only_with_the_right_checksum() {
     // In the place of the program: a script that runs it, and leaves a sign.
     let program = format!("#!/bin/sh\ntouch \"$HOME/ran\"\nexec {} \"$@\"\n", env!("CARGO_BIN_EXE_sacker"));
     sandbox.write("program", &program);
-    sandbox.ok_shell("mkdir -p pack/sacker-1.0/bin && cp program pack/sacker-1.0/bin/sacker && tar -czf p.tar.gz -C pack .");
+    sandbox.ok_shell("mkdir -p pack/sacker-1.0/bin && cp program pack/sacker-1.0/bin/sacker");
+    // A release has another file of that name; whichever comes first in the archive, the program is found.
+    sandbox.ok_shell(
+        "mkdir -p pack/sacker-1.0/share/completions && echo false > pack/sacker-1.0/share/completions/sacker",
+    );
+    sandbox.ok_shell("cd pack && tar -czf ../p.tar.gz sacker-1.0/share sacker-1.0/bin");
     let url = serve(&sandbox);
     // Only with the downloaders that are named; no other sacker is there.
     let tools = |downloader: &str| {

@@ -56,9 +56,9 @@ fn what_operations_answer() {
     2 invalid: doing it: can't write to/file: other error
       -o PATH writes to another file
     8 integrity: doing it in s3://bucket/blobs: the blob of app 3 is not in the store (aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa)
-      add the original file again to store its bytes; a versioned bucket still has the old versions
+      check the URL of the store; else add the original file again, or restore an old version of the object
     8 integrity: doing it in s3://bucket/blobs: what came from the store is not aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa: its sha256 is another
-      add the original file again to store its bytes; a versioned bucket still has the old versions
+      check the URL of the store; else add the original file again, or restore an old version of the object
     "#);
     assert_snapshot!(show(&not_owner(false), &places("file:///l", "file:///s")), @"
     2 invalid: doing it: the store s3://bucket/blobs belongs to another ledger (1), not to dynamodb://table (2)

@@ -9,7 +9,6 @@ use clap_mangen::Man;
 use std::{
     fs,
     io::{self, Write},
-    iter,
     path::{Path, PathBuf},
 };
 
@@ -42,14 +41,16 @@ fn write(definition: clap::Command, directory: &Path) -> io::Result<u64> {
     let version = env!("CARGO_PKG_VERSION");
     let mut program = definition.disable_help_subcommand(true).long_version(version);
     program.build();
-    let mut pages = 0;
-    for command in iter::once(&program).chain(program.get_subcommands()) {
-        let page = Man::new(command.clone());
-        let text = rendered(&page, command)?;
-        fs::write(directory.join(page.get_filename()), text)?;
-        pages += 1;
-    }
-    Ok(pages)
+    write_with_subcommands(&program, directory)
+}
+
+/// Returns the number of pages.
+fn write_with_subcommands(command: &clap::Command, directory: &Path) -> io::Result<u64> {
+    let page = Man::new(command.clone());
+    fs::write(directory.join(page.get_filename()), rendered(&page, command)?)?;
+    command
+        .get_subcommands()
+        .try_fold(1, |pages, below| Ok(pages + write_with_subcommands(below, directory)?))
 }
 
 /// Returns a page: as the library renders it, except for the end of the help, whose lines are kept as they are.
@@ -67,10 +68,11 @@ fn rendered(page: &Man, command: &clap::Command) -> io::Result<Vec<u8>> {
     for paragraph in notes.map(ToString::to_string).unwrap_or_default().split("\n\n") {
         write_section(&mut text, paragraph)?;
     }
-    if !command.has_subcommands() {
+    if command.get_version().is_some() {
+        page.render_version_section(&mut text)?;
+    } else {
         writeln!(text, ".SH \"SEE ALSO\"\n\\fBsacker\\fR(1)")?;
     }
-    page.render_version_section(&mut text)?;
     Ok(text)
 }
 

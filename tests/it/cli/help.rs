@@ -325,7 +325,7 @@ fn there_is_a_man_page_for_each_command() {
     let sandbox = Sandbox::new().set("SACKER_LEDGER", "");
     assert_snapshot!(sandbox.run(&["man-pages", "share/man1"]), @"
     exit 0
-    2| note: 39 man pages in share/man1
+    2| note: 40 man pages in share/man1
     ");
     let page = |name: &str| {
         let file = sandbox.home().join("share/man1").join(name);

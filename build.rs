@@ -12,7 +12,7 @@ fn main() {
     let root = Path::new(&root);
     let optimised = env::var("PROFILE").is_ok_and(|profile| profile == "release");
     let given = env::var("SACKER_COMMIT").ok().filter(|commit| !commit.is_empty());
-    let commit = given.or_else(|| of_package(root)).or_else(|| of_repository(root).filter(|_| optimised));
+    let commit = given.or_else(|| of_package(root)).or_else(|| of_repository(root, optimised));
     if let Some(commit) = commit {
         println!("cargo::rustc-env=BUILD_COMMIT={commit}");
     }
@@ -26,9 +26,9 @@ fn of_package(root: &Path) -> Option<String> {
     rest.split('"').next().map(str::to_owned)
 }
 
-/// The commit of the repository whose root this is. A repository around it is another project's.
-fn of_repository(root: &Path) -> Option<String> {
-    if !root.join(".git").exists() {
+/// The commit of the repository whose root this is, in an optimised build. A repository around it is another project's.
+fn of_repository(root: &Path, optimised: bool) -> Option<String> {
+    if !optimised || !root.join(".git").exists() {
         return None;
     }
     println!("cargo::rerun-if-changed=.git/HEAD");

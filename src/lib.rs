@@ -108,6 +108,8 @@ pub mod ops;
 pub mod retry;
 pub mod store;
 pub mod table;
+#[cfg(any(feature = "otlp", feature = "postgres"))]
+mod tls;
 
 pub use ledger::{
     AddRequest, ApplyRequest, Author, ChangeRequest, CheckReport, CheckRequest, FreezeRequest, PackageQuery,

@@ -10,22 +10,23 @@ use std::{
 };
 
 /// Each module of the crate, and the modules that it may name.
-const LAYERS: [(&str, &[&str]); 15] = [
+const LAYERS: [(&str, &[&str]); 16] = [
     ("blocking", &[]),
     ("durable", &[]),
     ("endpoint", &[]),
     ("failpoint", &[]),
     ("model", &[]),
+    ("tls", &[]),
     ("fault", &[]),
     ("clock", &["model"]),
     ("retry", &["fault"]),
     ("aws", &["clock", "endpoint", "fault", "model", "retry"]),
-    ("table", &["aws", "clock", "endpoint", "fault", "model", "retry"]),
+    ("table", &["aws", "clock", "endpoint", "fault", "model", "retry", "tls"]),
     ("store", &["aws", "clock", "fault", "model", "retry"]),
     ("ledger", &["aws", "clock", "fault", "model", "retry", "table"]),
     ("ops", &["aws", "fault", "ledger", "location", "model", "retry", "store"]),
     ("location", &["aws", "endpoint", "fault", "ledger", "retry", "store", "table"]),
-    ("cli", &["aws", "endpoint", "fault", "ledger", "location", "model", "ops", "retry", "store"]),
+    ("cli", &["aws", "endpoint", "fault", "ledger", "location", "model", "ops", "retry", "store", "tls"]),
 ];
 
 fn sources(under: &Path, found: &mut Vec<PathBuf>) {

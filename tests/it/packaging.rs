@@ -46,13 +46,19 @@ impl Release {
             .unwrap()
     }
 
-    /// Starts it, and sends a signal to all of its processes as soon as a tool runs.
-    fn interrupt(&self, signal: Signal) -> ExitStatus {
+    /// Starts it, and returns when a tool runs, which then never ends.
+    fn start_and_wait(&self) -> Child {
         let mut running = self.start("exec sleep 600");
         while !self.path("runs").exists() {
             assert!(running.try_wait().unwrap().is_none(), "it ended before a tool ran");
             std::thread::sleep(std::time::Duration::from_millis(10));
         }
+        running
+    }
+
+    /// Starts it, and sends a signal to all of its processes as soon as a tool runs.
+    fn interrupt(&self, signal: Signal) -> ExitStatus {
+        let mut running = self.start_and_wait();
         kill_process_group(Pid::from_child(&running), signal).unwrap();
         running.wait().unwrap()
     }
@@ -109,10 +115,7 @@ fn a_folder_that_is_no_release_is_not_replaced() {
 #[test]
 fn two_releases_into_one_folder_do_not_mix() {
     let release = Release::new();
-    let mut first = release.start("exec sleep 600");
-    while !release.path("runs").exists() {
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
+    let mut first = release.start_and_wait();
     assert_eq!(release.start("exit 0").wait().unwrap().code(), Some(1), "another release is being built");
     assert_eq!(release.left(), [".dist.new"]);
     kill_process_group(Pid::from_child(&first), Signal::INT).unwrap();

@@ -4,21 +4,17 @@
 //! requests are no spans of the trace, since only spans of this crate are.
 
 use super::{outcome::Outcome, settings::Settings};
+use crate::tls;
 use async_trait::async_trait;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response, hyper::HyperClient};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
 use prost::Message;
-use rustls::{
-    ClientConfig, RootCertStore,
-    crypto::ring,
-    pki_types::{CertificateDer, pem::PemObject},
-};
+use rustls::RootCertStore;
 use std::{
     error::Error,
     fmt,
-    path::Path,
     sync::{Arc, OnceLock},
 };
 use tokio::{
@@ -80,20 +76,13 @@ impl HttpClient for Client {
 
 impl Inner {
     fn new(settings: &Settings) -> Result<Self, String> {
-        let trusted = match (settings.endpoint.scheme(), &settings.certificate) {
+        let trusted = match (settings.endpoint.scheme(), settings.certificate.as_deref()) {
             ("http", _) => RootCertStore::empty(),
-            (_, None) => {
-                let mut trusted = RootCertStore::empty();
-                trusted.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-                trusted
-            }
-            (_, Some(path)) => read(path)?,
+            (_, None) => tls::roots(None)?,
+            (_, Some(path)) => tls::roots(Some(path))
+                .map_err(|why| format!("OTEL_EXPORTER_OTLP_CERTIFICATE, {}: {why}", path.display()))?,
         };
-        let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(|error| error.to_string())?
-            .with_root_certificates(trusted)
-            .with_no_client_auth();
+        let tls = tls::config(trusted)?;
         let connector =
             HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().build();
         let runtime =
@@ -108,20 +97,6 @@ fn rejected(answer: &[u8]) -> Option<(usize, String)> {
     let spans = usize::try_from(rejected.rejected_spans).ok().filter(|spans| *spans > 0)?;
     let why: String = rejected.error_message.chars().take(MOST_SHOWN).collect();
     Some((spans, format!("the collector rejects spans: {why}")))
-}
-
-/// Reads the trusted authorities in a file of PEM blocks.
-fn read(path: &Path) -> Result<RootCertStore, String> {
-    let wrong = |why: String| format!("OTEL_EXPORTER_OTLP_CERTIFICATE, {}: {why}", path.display());
-    let mut trusted = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(path).map_err(|error| wrong(error.to_string()))? {
-        trusted.add_parsable_certificates([certificate.map_err(|error| wrong(error.to_string()))?]);
-    }
-    if trusted.is_empty() {
-        Err(wrong("it has no certificate that can be trusted".to_owned()))
-    } else {
-        Ok(trusted)
-    }
 }
 
 /// Returns the first cause of an error, which names what happened.

@@ -78,8 +78,9 @@ install_program() {
     *.tar.gz | *.tgz)
       mkdir "$work/unpacked"
       tar -xzf "$work/fetched" -C "$work/unpacked"
-      program=$(find "$work/unpacked" -type f -name sacker ! -path '*/share/*' | head -n 1)
-      [ -n "$program" ] || fail "there is no program sacker in $SACKER_CI_URL"
+      program=$(cd "$work/unpacked" && find . -type f -name sacker ! -path '*/share/*' | head -n 1)
+      [ -n "$program" ] || fail "there is no file sacker in $SACKER_CI_URL"
+      program=$work/unpacked/$program
       ;;
     *) program=$work/fetched ;;
   esac

@@ -236,6 +236,9 @@ fn a_program_is_installed_only_with_the_right_checksum() {
         "mkdir -p pack/sacker-1.0/share/completions && echo false > pack/sacker-1.0/share/completions/sacker",
     );
     sandbox.ok_shell("cd pack && tar -czf ../p.tar.gz sacker-1.0/share sacker-1.0/bin");
+    // A name of the runner's own folder says nothing about the archive.
+    sandbox.ok_shell("mkdir -p share/tmp");
+    let temporary = sandbox.path("share/tmp").display().to_string();
     let url = serve(&sandbox);
     // Only with the downloaders that are named; no other sacker is there.
     let tools = |downloader: &str| {
@@ -256,6 +259,7 @@ fn a_program_is_installed_only_with_the_right_checksum() {
                     ("SACKER_CI_URL", address.as_str()),
                     ("SACKER_CI_SHA256", sha256),
                     ("SACKER_CI_KEY", key),
+                    ("TMPDIR", temporary.as_str()),
                 ];
                 let output = job(&sandbox, &tools(downloader), &variables).output().unwrap();
                 (outcome(&sandbox, &output), sandbox.path("ran").exists())
@@ -273,7 +277,7 @@ fn a_program_is_installed_only_with_the_right_checksum() {
         }
     }
     assert_eq!(versions(&sandbox, "app"), 4);
-    assert_eq!(sandbox.files("tmp"), [""; 0]);
+    assert_eq!(sandbox.files("share/tmp"), [""; 0]);
     // A file that is not there is out of reach; and without a downloader, the message says so.
     let absent = format!("{url}/absent");
     let variables = [("SACKER_CI_URL", absent.as_str()), ("SACKER_CI_SHA256", "0")];

@@ -14,6 +14,7 @@ mod error;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 mod grants;
+mod groups;
 mod hints;
 mod json;
 mod log;
@@ -26,6 +27,7 @@ mod otlp;
 #[path = "otlp/absent.rs"]
 mod otlp;
 mod output;
+mod parse;
 mod places;
 mod progress;
 mod render;
@@ -42,7 +44,7 @@ use crate::{
 };
 use actor::Identity;
 use arguments::{Arguments, Command, Global, LogFormat};
-use clap::{ColorChoice, CommandFactory, FromArgMatches};
+use clap::{ColorChoice, CommandFactory};
 use config::{Flags, Settings};
 use context::Context;
 use environment::Environment;
@@ -52,6 +54,7 @@ use metrics::Finished;
 use notices::{Format, Notices};
 use otlp::Export;
 use output::Output;
+use parse::parse;
 use places::Places;
 use progress::Progress;
 use run::Threads;
@@ -119,50 +122,6 @@ fn run(arguments: Vec<OsString>, environment: Environment) -> u8 {
     );
     observed.end(&global, &name, code, began.elapsed(), &cancellation, &notices);
     code
-}
-
-/// Parses the arguments. Returns them and the command's name, or an exit code if nothing is left to run.
-fn parse(arguments: Vec<OsString>, environment: &Environment, run: RunId) -> Result<(Arguments, String), u8> {
-    let options: Vec<_> = arguments.iter().take_while(|given| *given != "--").collect();
-    let asked = |option: &str| options.iter().any(|given| *given == option);
-    let (json, never) = (asked("--json"), asked("--color=never"));
-    let log = asked("--log-format=json") || options.windows(2).any(|pair| *pair == ["--log-format", "json"]);
-    let no_color = never || environment.filled("NO_COLOR").is_some();
-    let choice = if no_color { ColorChoice::Never } else { ColorChoice::Auto };
-    // The parser quotes its arguments: unsafe characters in them are escaped, at the price of color.
-    let tricky = arguments.iter().any(|given| given.to_string_lossy().contains(render::unsafe_for_terminal));
-    let mut parser = Arguments::command().color(choice);
-    let matches = parser.try_get_matches_from_mut(arguments);
-    // Dropping the parser would take as long as parsing.
-    std::mem::forget(parser);
-    let named = |matches: clap::ArgMatches| {
-        let name = matches.subcommand_name().unwrap_or_default().to_owned();
-        Ok((Arguments::from_arg_matches(&matches)?, name))
-    };
-    matches.and_then(named).map_err(|error| {
-        if (json || log) && error.use_stderr() {
-            let notices = Notices::new(if log { Format::Log(run) } else { Format::Json }, false, false);
-            let failure = usage(&error.render().to_string());
-            notices.failure(&failure);
-            return failure.kind.exit_code();
-        }
-        if tricky && error.use_stderr() {
-            Notices::new(Format::Plain, false, false).plain(&error.render().to_string());
-            return u8::try_from(error.exit_code()).unwrap_or(Kind::Invalid.exit_code());
-        }
-        // A failure to write can't be reported anywhere.
-        let _ = error.print();
-        u8::try_from(error.exit_code()).unwrap_or(Kind::Invalid.exit_code())
-    })
-}
-
-/// Returns a usage error from the parser's text: the error, an empty line, and advice.
-fn usage(text: &str) -> Failure {
-    let message: Vec<_> = text.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
-    let message = message.join(" ");
-    let message = message.strip_prefix("error: ").unwrap_or(&message);
-    Failure::new(Kind::Invalid, message)
-        .hint("`sacker --help` lists the commands, `sacker COMMAND --help` their options")
 }
 
 fn colored(choice: ColorChoice, environment: &Environment, terminal: bool) -> bool {

@@ -3,7 +3,7 @@
 use crate::{
     cli::{context::Context, error::Failure, options::Change},
     ledger::TagRequest,
-    model::{Expectation, Gate, Message, PackageName, Spec, TagName},
+    model::{Expectation, Gate, Invalid, Message, PackageName, Spec, TagName},
 };
 
 /// Move a tag to a version; resolving SPEC and moving the tag is one atomic step
@@ -16,7 +16,7 @@ pub(in crate::cli) struct Args {
     #[arg(value_name = "SPEC")]
     spec: Spec,
     /// The tag
-    #[arg(value_name = "TAG")]
+    #[arg(value_name = "TAG", value_parser = tag_after_spec)]
     tag: TagName,
     /// Move the tag only if it is on N; none: only if it is on no version
     #[arg(long, value_name = "N|none")]
@@ -35,6 +35,14 @@ pub(in crate::cli) struct Args {
     emergency: Option<Message>,
     #[command(flatten)]
     change: Change,
+}
+
+fn tag_after_spec(text: &str) -> Result<TagName, String> {
+    text.parse().map_err(|invalid: Invalid| {
+        let number = text.bytes().all(|byte| byte.is_ascii_digit());
+        let order = if number { "; the version comes before the tag: PACKAGE SPEC TAG" } else { "" };
+        format!("{invalid}{order}")
+    })
 }
 
 pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result<(), Failure> {

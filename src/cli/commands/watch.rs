@@ -87,7 +87,7 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
     let client = context.ledger().await?;
     let after = match (after_rev, &cursor) {
         (Some(after), _) => vec![given(after, &scope)?],
-        (None, None) => client.cursors(&scope).await.map_err(context.failed(&doing))?,
+        (None, None) => now(&client, &scope, &doing, context).await?,
         (None, Some(path)) => kept(&client, &scope, path, &doing, context).await?,
     };
     let watch = Watch::new(scope).after(after).once(once);
@@ -119,6 +119,25 @@ fn given(after: After, scope: &WatchScope) -> Result<Cursor, Failure> {
     }
 }
 
+/// Returns the cursors of now. A package that is not there is noted, since its name may be misspelt.
+async fn now(
+    client: &Client,
+    scope: &WatchScope,
+    doing: &str,
+    context: &mut Context<'_>,
+) -> Result<Vec<Cursor>, Failure> {
+    let cursors = client.cursors(scope).await.map_err(context.failed(doing))?;
+    if let (WatchScope::Package(package) | WatchScope::Tag(package, _), [cursor]) =
+        (scope, cursors.as_slice())
+        && cursor.revs == Revs::START
+    {
+        context
+            .notices
+            .note(&format!("there is no package {package} yet; its events are printed when it appears"));
+    }
+    Ok(cursors)
+}
+
 /// Returns the cursors of a file. A file that does not exist is made.
 async fn kept(
     client: &Client,
@@ -133,7 +152,7 @@ async fn kept(
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let now = client.cursors(scope).await.map_err(context.failed(doing))?;
+            let now = now(client, scope, doing, context).await?;
             write(path, &now).map_err(|error| failed("write", &error))?;
             return Ok(now);
         }

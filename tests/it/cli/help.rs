@@ -16,89 +16,101 @@ fn help(sandbox: &Sandbox) -> [String; 3] {
 /// The list of commands, in two parts.
 fn listed() -> [String; 2] {
     let [commands, ..] = help(&Sandbox::new());
-    let (first, rest) = commands.split_at(commands.find("1|   yank ").unwrap());
+    let (first, rest) = commands.split_at(commands.find("1| Guard tags").unwrap());
     [first, rest].map(str::to_owned)
 }
 
 #[test]
 fn the_help_lists_the_commands_for_packages_and_tags() {
-    assert_snapshot!(listed()[0], @r#"
+    assert_snapshot!(listed()[0], @"
     exit 0
     1| A release registry: stores blobs as versions 1, 2, 3 … of a package, and moves
     1| tags between versions
     1|
     1| Usage: sacker [OPTIONS] <COMMAND>
     1|
-    1| Commands:
-    1|   list         List the packages, by name
-    1|   versions     List the versions of a package, newest first
-    1|   tags         List the tags of a package: latest first, then by name
-    1|   info         Show everything recorded about a version
-    1|   status       Show the tags of many packages: versions, since when, by whom,
-    1|                and how far behind latest
-    1|   changes      List the versions between two specs, newest first: what a deploy
-    1|                from A to B contains
-    1|   find         Find versions of all packages by their labels, state or age
-    1|   add          Store a file as the next version of a package; prints the version
-    1|                number
-    1|   download     Download the file of a version and verify it; prints its path
-    1|   tag          Move a tag to a version; resolving SPEC and moving the tag is one
-    1|                atomic step
-    1|   untag        Remove a tag; succeeds if it is removed already
-    1|   rollback     Move a tag back to its previous version; repeat it to go further
-    1|                back
-    1|   recall       Move every tag on a version back and yank the version, in one
-    1|                transaction
-    1|   apply        Move tags of many packages in one transaction: all or none
-    1|   history      List the changes of a package, or of one of its tags, newest
-    1|                first
-    1|   wait         Wait until a version exists, or a tag has moved; then show it as
-    1|                `info` does
-    1|   watch        Print the events of packages as lines of JSON, as they happen:
-    1|                none left out, none twice
-    1|   check        Show whether a tag could be moved to a version now, gate by gate;
-    1|                changes nothing
-    1|   protect      Protect a tag from accidental moves, or keep gates with it
-    1|   unprotect    Remove the protection of a tag
-    1|   freeze       Stop the tags of packages from moving forward, until they are
-    1|                thawed
-    1|   thaw         End a freeze, so that tags move forward again
-    "#);
+    1| Publish and fetch:
+    1|   add       Store a file as the next version of a package; prints the version
+    1|             number
+    1|   download  Download the file of a version and verify it; prints its path
+    1|
+    1| Look up:
+    1|   list      List the packages, by name
+    1|   versions  List the versions of a package, newest first
+    1|   tags      List the tags of a package: latest first, then by name
+    1|   info      Show everything recorded about a version
+    1|   status    Show the tags of many packages: versions, since when, by whom, and
+    1|             how far behind latest
+    1|   changes   List the versions between two specs, newest first: what a deploy
+    1|             from A to B contains
+    1|   history   List the changes of a package, or of one of its tags, newest first
+    1|   find      Find versions of all packages by their labels, state or age
+    1|
+    1| Move tags:
+    1|   tag       Move a tag to a version; resolving SPEC and moving the tag is one
+    1|             atomic step
+    1|   untag     Remove a tag; succeeds if it is removed already
+    1|   rollback  Move a tag back to its previous version; repeat it to go further
+    1|             back
+    1|   recall    Move every tag on a version back and yank the version, in one
+    1|             transaction
+    1|   apply     Move tags of many packages in one transaction: all or none
+    1|   check     Show whether a tag could be moved to a version now, gate by gate;
+    1|             changes nothing
+    1|
+    1| Follow what happens:
+    1|   wait   Wait until a version exists, or a tag has moved; then show it as `info`
+    1|          does
+    1|   watch  Print the events of packages as lines of JSON, as they happen: none
+    1|          left out, none twice
+    1|
+    ");
 }
 
 #[test]
 fn the_help_lists_the_commands_for_versions_and_the_ledger() {
-    assert_snapshot!(listed()[1], @r#"
-    1|   yank         Withdraw a version from latest; it can still be downloaded by its
-    1|                number
-    1|   unyank       Reverse a yank: the version can be tagged, and be latest, again
-    1|   delete       Delete a version; its number is not reused, its bytes become
-    1|                garbage
-    1|   undelete     Reverse a deletion: the version comes back with its number, bytes
-    1|                and labels
-    1|   label        Add labels to a version; an existing label is never replaced
-    1|   prune        Report the versions that nothing keeps; deletes them only with
-    1|                --delete
-    1|   gc           Report the blobs that no version needs; removes them only with
-    1|                --delete
-    1|   fsck         Check the whole ledger, and that the store has every blob; exits
-    1|                with 8 on a violation
-    1|   audit        Print the chain value of each log's head, to be saved where the
-    1|                ledger's writers can't reach it
-    1|   export       Write all packages with their whole history as lines of JSON
-    1|   import       Make this ledger hold what an export holds: the same numbers,
-    1|                tags and history
-    1|   copy         Copy another ledger and its store to this one: the same numbers,
-    1|                tags and history; repeat it to copy what is new
-    1|   init         Create the ledger and the store with safe settings, or check
-    1|                existing ones
-    1|   doctor       Examine the set-up: configuration, table, bucket, clocks and
-    1|                permissions; changes nothing
+    assert_snapshot!(listed()[1], @"
+    1| Guard tags:
+    1|   protect    Protect a tag from accidental moves, or keep gates with it
+    1|   unprotect  Remove the protection of a tag
+    1|   freeze     Stop the tags of packages from moving forward, until they are
+    1|              thawed
+    1|   thaw       End a freeze, so that tags move forward again
+    1|
+    1| Change versions:
+    1|   label     Add labels to a version; an existing label is never replaced
+    1|   yank      Withdraw a version from latest; it can still be downloaded by its
+    1|             number
+    1|   unyank    Reverse a yank: the version can be tagged, and be latest, again
+    1|   delete    Delete a version; its number is not reused, its bytes become garbage
+    1|   undelete  Reverse a deletion: the version comes back with its number, bytes
+    1|             and labels
+    1|   prune     Report the versions that nothing keeps; deletes them only with
+    1|             --delete
+    1|
+    1| Set up and maintain:
+    1|   init    Create the ledger and the store with safe settings, or check existing
+    1|           ones
+    1|   doctor  Examine the set-up: configuration, table, bucket, clocks and
+    1|           permissions; changes nothing
+    1|   fsck    Check the whole ledger, and that the store has every blob; exits with
+    1|           8 on a violation
+    1|   gc      Report the blobs that no version needs; removes them only with
+    1|           --delete
+    1|   audit   Print the chain value of each log's head, to be saved where the
+    1|           ledger's writers can't reach it
+    1|   export  Write all packages with their whole history as lines of JSON
+    1|   import  Make this ledger hold what an export holds: the same numbers, tags and
+    1|           history
+    1|   copy    Copy another ledger and its store to this one: the same numbers, tags
+    1|           and history; repeat it to copy what is new
+    1|
+    1| Shells and manuals:
     1|   completions  Print the completion script of a shell
     1|   man-pages    Write the man pages of all commands into a directory
     1|   help         Print this message or the help of the given subcommand(s)
     1|
-    "#);
+    ");
 }
 
 #[test]
@@ -215,14 +227,14 @@ fn the_help_explains_every_exit_code_and_the_environment() {
     assert!(help.lines().all(|line| line.chars().count() <= 80), "it fits a terminal");
 }
 
-/// Every command, from the list that the program itself gives.
+/// Every command, from the lists that the program itself gives.
 pub fn commands(sandbox: &Sandbox) -> Vec<String> {
     let help = sandbox.ok(&["--help"]);
-    let list =
-        help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    let (lists, _) = help.split_once("\nOptions:\n").unwrap();
+    // A description continues in lines that are indented further.
     let name = |line: &str| Some(line.strip_prefix("  ")?.split(' ').next()?.to_owned());
     let commands: Vec<_> =
-        list.filter_map(name).filter(|name| !["", "help"].contains(&name.as_str())).collect();
+        lists.lines().filter_map(name).filter(|name| !["", "help"].contains(&name.as_str())).collect();
     assert!(commands.len() > 20, "{commands:?}");
     commands
 }
@@ -332,12 +344,7 @@ fn there_is_a_man_page_for_each_command() {
         std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
     };
     let all = page("sacker.1");
-    let help = sandbox.ok(&["--help"]);
-    let (_, commands) = help.split_once("Commands:\n").unwrap();
-    let (commands, _) = commands.split_once("\n\n").unwrap();
-    // A description continues in lines that are indented further.
-    let names = commands.lines().filter_map(|line| line.strip_prefix("  ")?.split(' ').next());
-    let names: Vec<_> = names.filter(|name| !["", "help"].contains(name)).collect();
+    let names = commands(&sandbox);
     assert_eq!(names.len(), 38);
     for name in names {
         assert!(all.contains(&format!(r"sacker\-{}(1)", name.replace('-', r"\-"))), "{name}");

@@ -53,3 +53,38 @@ fn wrong_usage_is_explained() {
     2| For more information, try '--help'.
     ");
 }
+
+#[test]
+fn a_command_of_another_tool_is_answered_with_the_one_that_does_the_same() {
+    let sandbox = Sandbox::new();
+    assert_snapshot!(sandbox.run(&["promote", "app", "42", "live"]), @"
+    exit 2
+    2| error: unrecognized subcommand 'promote'
+    2|
+    2|   tip: a similar subcommand exists: 'tag'
+    2|
+    2| Usage: sacker [OPTIONS] <COMMAND>
+    2|
+    2| For more information, try '--help'.
+    ");
+    assert_snapshot!(sandbox.run(&["push", "app", "f", "--json"]), @r#"
+    exit 2
+    2| {"error":{"kind":"invalid","message":"unrecognized subcommand 'push'","hint":"a similar subcommand exists: 'add'","exit_code":2}}
+    "#);
+}
+
+#[test]
+fn a_tag_before_its_version_is_answered_with_the_order() {
+    assert_snapshot!(Sandbox::new().run(&["tag", "app", "live", "42"]), @r#"
+    exit 2
+    2| error: invalid value '42' for '<TAG>': tag "42" does not begin with a letter; the version comes before the tag: PACKAGE SPEC TAG
+    2|
+    2| For more information, try '--help'.
+    "#);
+    assert_snapshot!(Sandbox::new().run(&["tag", "app", "42", "4live"]), @r#"
+    exit 2
+    2| error: invalid value '4live' for '<TAG>': tag "4live" does not begin with a letter
+    2|
+    2| For more information, try '--help'.
+    "#);
+}

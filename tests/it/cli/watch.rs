@@ -19,6 +19,25 @@ fn cursors(sandbox: &Sandbox, arguments: &[&str]) -> Vec<String> {
     printed.lines().map(cursor).collect()
 }
 
+#[test]
+fn a_package_that_is_not_there_is_noted() {
+    let sandbox = Sandbox::with_app();
+    assert_snapshot!(sandbox.run(&["watch", "ap", "--once"]), @"
+    exit 0
+    2| note: there is no package ap yet; its events are printed when it appears
+    ");
+    assert_snapshot!(sandbox.run(&["watch", "ap", "live", "--once", "--cursor", "cursors"]), @"
+    exit 0
+    2| note: there is no package ap yet; its events are printed when it appears
+    ");
+    assert_snapshot!(sandbox.run(&["watch", "app", "--once"]), @"
+    exit 0
+    ");
+    assert_snapshot!(sandbox.run(&["watch", "ap", "--once", "--after-rev", "0"]), @"
+    exit 0
+    ");
+}
+
 const FOLLOW: [&str; 6] = ["watch", "--prefix", "", "--cursor", "cursors", "--once"];
 
 #[test]

@@ -73,14 +73,14 @@ use tracing::Level;
 #[must_use]
 pub fn main() -> ExitCode {
     let _failpoints = failpoint::set_up();
-    let run = || run(std::env::args_os().collect(), Environment::of_process());
+    let run = || run(&std::env::args_os().collect::<Vec<_>>(), Environment::of_process());
     // The panic hook has reported a panic by then.
     let code = catch_unwind(AssertUnwindSafe(run)).unwrap_or(Kind::Internal.exit_code());
     ExitCode::from(code)
 }
 
-fn run(arguments: Vec<OsString>, environment: Environment) -> u8 {
-    if completion::answer(&arguments, &environment) {
+fn run(arguments: &[OsString], environment: Environment) -> u8 {
+    if completion::answer(arguments, &environment) {
         return 0;
     }
     let (began, run) = (Instant::now(), RunId::random());

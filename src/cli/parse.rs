@@ -33,7 +33,7 @@ const ELSEWHERE: [(&[&str], &str); 12] = [
 
 /// Parses the arguments. Returns them and the command's name, or an exit code if nothing is left to run.
 pub(super) fn parse(
-    arguments: Vec<OsString>,
+    arguments: &[OsString],
     environment: &Environment,
     run: RunId,
 ) -> Result<(Arguments, String), u8> {
@@ -46,10 +46,10 @@ pub(super) fn parse(
     // The parser quotes its arguments: unsafe characters in them are escaped, at the price of color.
     let tricky = arguments.iter().any(|given| given.to_string_lossy().contains(render::unsafe_for_terminal));
     let mut parser = Arguments::command().color(choice);
-    let mut matches = parser.try_get_matches_from_mut(&arguments);
+    let mut matches = parser.try_get_matches_from_mut(arguments);
     if matches.as_ref().is_err_and(|error| !is_mistake(error.kind())) {
         let with_groups = groups::grouped(Arguments::command().color(choice));
-        matches = with_groups.try_get_matches_from(&arguments);
+        matches = with_groups.try_get_matches_from(arguments);
     }
     // Dropping the parser would take as long as parsing.
     std::mem::forget(parser);

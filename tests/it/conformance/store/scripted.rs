@@ -67,6 +67,20 @@ async fn refused_bytes_of_an_unchanged_file_are_damage_on_the_way() {
     }
 }
 
+/// A proxy that inspects TLS can answer in the place of S3.
+#[tokio::test]
+async fn an_answer_without_an_etag_is_never_taken_for_success() {
+    let (_files, content) = small();
+    for body in ["", "<html>Sign in</html>"] {
+        let server = Server::new(move |_, _| (200, body.to_owned()));
+        assert_eq!(
+            fault_kind(put(&server.store().await, &content).await),
+            FaultKind::Unavailable,
+            "{body:?}"
+        );
+    }
+}
+
 fn created() -> Answer {
     (200, "<InitiateMultipartUploadResult><UploadId>id</UploadId></InitiateMultipartUploadResult>".to_owned())
 }
@@ -294,7 +308,7 @@ async fn payloads_to_another_machine_are_signed() {
             let lines = reader.by_ref().lines().map_while(Result::ok);
             let headers: Vec<_> = lines.take_while(|line| !line.is_empty()).collect();
             reader.read_exact(&mut [0]).unwrap();
-            let answer = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+            let answer = "HTTP/1.1 200 OK\r\netag: \"1\"\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
             stream.write_all(answer.as_bytes()).unwrap();
             let name = "x-amz-content-sha256: ";
             headers.iter().find_map(|line| line.strip_prefix(name)).unwrap().to_owned()

@@ -12,6 +12,9 @@ use super::{
 use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
 use std::{path::PathBuf, time::Duration};
 
+/// The width of the help on a wider terminal, in characters.
+pub(super) const WIDTH: usize = 80;
+
 const AFTER_HELP: &str = "\
 Exit codes:
     0  success, or the change was made already
@@ -62,7 +65,7 @@ $XDG_DATA_HOME/sacker, by default ~/.local/share/sacker.";
 
 /// A release registry: stores blobs as versions 1, 2, 3 … of a package, and moves tags between versions.
 #[derive(Debug, Parser)]
-#[command(name = "sacker", version, long_version = version::long(), after_long_help = AFTER_HELP, max_term_width = 80)]
+#[command(name = "sacker", version, long_version = version::long(), after_long_help = AFTER_HELP, max_term_width = WIDTH)]
 pub(super) struct Arguments {
     #[command(flatten)]
     pub global: Global,

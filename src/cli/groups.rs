@@ -1,5 +1,6 @@
 //! The commands in the program's help, in groups by the task.
 
+use super::arguments::WIDTH;
 use clap::{Command, builder::StyledStr};
 use std::fmt::Write;
 
@@ -15,8 +16,8 @@ const GROUPS: [(&str, &[&str]); 8] = [
     ("Shells and manuals", &["completions", "man-pages", "help"]),
 ];
 
-/// Returns the definition with a help that lists the commands in groups. Only for printing that help: it takes as long
-/// as several starts.
+/// Returns the definition with a help that lists the commands in groups. Only for printing that help: no other start
+/// should render the lists.
 pub(super) fn grouped(mut program: Command) -> Command {
     program.build();
     let header = *program.get_styles().get_header();
@@ -27,7 +28,7 @@ pub(super) fn grouped(mut program: Command) -> Command {
         let mut group = Command::new("group")
             .disable_help_subcommand(true)
             .help_template("{subcommands}")
-            .max_term_width(80)
+            .max_term_width(WIDTH)
             .subcommands(listed);
         let text = group.render_help().ansi().to_string();
         // Writing to a string does not fail.

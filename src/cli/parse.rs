@@ -16,12 +16,13 @@ use clap::{
 use std::ffi::OsString;
 
 /// The words of other tools, and the commands that do the same here.
-const ELSEWHERE: [(&[&str], &str); 12] = [
+const ELSEWHERE: [(&[&str], &str); 13] = [
     (&["push", "publish", "upload", "put", "create"], "add"),
     (&["pull", "get", "fetch", "install"], "download"),
     (&["promote", "deploy", "move", "set", "ship"], "tag"),
     (&["show", "describe", "inspect"], "info"),
-    (&["ls", "packages", "search"], "list"),
+    (&["ls", "packages"], "list"),
+    (&["search", "grep"], "find"),
     (&["log", "logs"], "history"),
     (&["diff", "compare", "changelog"], "changes"),
     (&["rm", "remove"], "delete"),
@@ -47,7 +48,7 @@ pub(super) fn parse(
     let tricky = arguments.iter().any(|given| given.to_string_lossy().contains(render::unsafe_for_terminal));
     let mut parser = Arguments::command().color(choice);
     let mut matches = parser.try_get_matches_from_mut(arguments);
-    if matches.as_ref().is_err_and(|error| !is_mistake(error.kind())) {
+    if matches.as_ref().is_err_and(|error| is_help(error.kind())) {
         let with_groups = groups::grouped(Arguments::command().color(choice));
         matches = with_groups.try_get_matches_from(arguments);
     }
@@ -75,14 +76,9 @@ pub(super) fn parse(
     })
 }
 
-/// Returns false for what ends with the help or the version.
-fn is_mistake(kind: ErrorKind) -> bool {
-    !matches!(
-        kind,
-        ErrorKind::DisplayHelp
-            | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
-            | ErrorKind::DisplayVersion
-    )
+/// Returns true for what ends with a help.
+fn is_help(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::DisplayHelp | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand)
 }
 
 /// Returns the error with the command that other tools call by the name that was given. The parser's own suggestions are

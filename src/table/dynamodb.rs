@@ -111,10 +111,11 @@ impl Table for DynamoTable {
     }
 
     async fn query(&self, query: &Query) -> Result<Page<String>, Fault> {
+        // DynamoDB refuses an empty range, and a start outside of the range.
+        if query.is_exhausted() {
+            return Ok(NOTHING);
+        }
         let after = match (&query.after, query.order) {
-            (Some(after), Order::Ascending) if *after >= query.to => return Ok(NOTHING),
-            (Some(after), Order::Descending) if *after <= query.from => return Ok(NOTHING),
-            // DynamoDB refuses a start outside of the range.
             (Some(after), Order::Ascending) => Some(after).filter(|after| **after >= query.from),
             (Some(after), Order::Descending) => Some(after).filter(|after| **after <= query.to),
             (None, _) => None,

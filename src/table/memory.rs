@@ -63,10 +63,7 @@ impl Table for MemoryTable {
             (Some(after), Order::Descending) if *after <= query.to => high = Bound::Excluded(key(after)),
             _ => {}
         }
-        if query.after.as_ref().is_some_and(|after| match query.order {
-            Order::Ascending => *after >= query.to,
-            Order::Descending => *after <= query.from,
-        }) {
+        if query.is_exhausted() {
             return Ok(Page { items: Vec::new(), next: None });
         }
         let mut found = items.range((low, high));

@@ -77,7 +77,7 @@ pub struct Query {
     pub pk: String,
     /// The lowest sort key of the range. Not empty.
     pub from: String,
-    /// The highest sort key of the range; not below `from`.
+    /// The highest sort key of the range. Below `from`, the range is empty.
     pub to: String,
     /// The order of the items.
     pub order: Order,
@@ -85,6 +85,17 @@ pub struct Query {
     pub limit: u32,
     /// The sort key after which the items begin, in the order of the query: a page's `next`. Need not exist.
     pub after: Option<String>,
+}
+
+impl Query {
+    /// Returns true if the range is empty, or if nothing of it can follow `after`.
+    pub(crate) fn is_exhausted(&self) -> bool {
+        self.from > self.to
+            || self.after.as_ref().is_some_and(|after| match self.order {
+                Order::Ascending => *after >= self.to,
+                Order::Descending => *after <= self.from,
+            })
+    }
 }
 
 /// A page of items, each with the part of its key that the request did not contain.

@@ -87,7 +87,7 @@ pub(in crate::cli) async fn run(args: Args, context: &mut Context<'_>) -> Result
     let client = context.ledger().await?;
     let after = match (after_rev, &cursor) {
         (Some(after), _) => vec![given(after, &scope)?],
-        (None, None) => now(&client, &scope, &doing, context).await?,
+        (None, None) => cursors_of_now(&client, &scope, &doing, context).await?,
         (None, Some(path)) => kept(&client, &scope, path, &doing, context).await?,
     };
     let watch = Watch::new(scope).after(after).once(once);
@@ -120,11 +120,11 @@ fn given(after: After, scope: &WatchScope) -> Result<Cursor, Failure> {
 }
 
 /// Returns the cursors of now. A package that is not there is noted, since its name may be misspelt.
-async fn now(
+async fn cursors_of_now(
     client: &Client,
     scope: &WatchScope,
     doing: &str,
-    context: &mut Context<'_>,
+    context: &Context<'_>,
 ) -> Result<Vec<Cursor>, Failure> {
     let cursors = client.cursors(scope).await.map_err(context.failed(doing))?;
     if let (WatchScope::Package(package) | WatchScope::Tag(package, _), [cursor]) =
@@ -152,7 +152,7 @@ async fn kept(
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let now = now(client, scope, doing, context).await?;
+            let now = cursors_of_now(client, scope, doing, context).await?;
             write(path, &now).map_err(|error| failed("write", &error))?;
             return Ok(now);
         }

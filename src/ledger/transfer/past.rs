@@ -117,10 +117,6 @@ impl TableLedger {
         if number(&item, "set") <= rev {
             return Ok(Some((key, item)));
         }
-        // The log had no entry yet. DynamoDB refuses a range that ends before its beginning.
-        if rev == 0 {
-            return Ok(None);
-        }
         let at = |rev| schema::tag_event_key(package, rev).sk;
         let mut events = self.pages(schema::tags(package), at(1), at(rev), Order::Descending);
         while let Some((event_key, event)) = events.next().await.transpose()? {

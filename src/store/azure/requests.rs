@@ -128,9 +128,16 @@ impl Request<'_> {
         }
     }
 
-    /// Sends the request, and returns its answer if it is a success.
+    /// Sends the request, and returns its answer if it is a success. A proxy can answer in the place of the service, with
+    /// a page: each answer of the service
+    /// [has an id](https://learn.microsoft.com/en-us/rest/api/storageservices/common-rest-api-response-headers).
     pub async fn ok(self, doing: impl Fn() -> String) -> Result<Result<Answer, Refusal>, Fault> {
-        self.send(doing).await?.ok().await
+        let answer = self.send(&doing).await?.ok().await?;
+        if answer.as_ref().is_ok_and(|answer| answer.header("x-ms-request-id").is_none()) {
+            let why = "the answer has no x-ms-request-id, so it is not an answer of Azure";
+            return Err(Fault::new(FaultKind::Unavailable, doing(), why));
+        }
+        Ok(answer)
     }
 }
 

@@ -3,9 +3,11 @@
 //! Codes are those of the
 //! [list of error responses](https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html).
 
+use crate::fault::{Fault, FaultKind};
 use aws_sdk_s3::{
     config::http::HttpResponse,
     error::{ProvideErrorMetadata, SdkError},
+    operation::put_object::PutObjectOutput,
 };
 
 /// Returns the code in an error response; empty without one, as for `HeadObject`, which has no body.
@@ -23,6 +25,16 @@ pub(super) fn status<E>(error: &SdkError<E, HttpResponse>) -> Option<u16> {
 pub(super) fn is_unreadable<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {
     let whole = error.raw_response().is_some_and(|answer| answer.body().bytes().is_some());
     whole && status(error) == Some(200) && code(error).is_empty()
+}
+
+/// Returns a fault unless the answer to a `PutObject` has an `ETag`, as S3's answer for a stored object has. A proxy can
+/// answer in the place of S3, with a page. The outcome is unknown, so that the next attempt compares.
+pub(super) fn must_be_stored(answer: &PutObjectOutput, doing: impl FnOnce() -> String) -> Result<(), Fault> {
+    if answer.e_tag().is_some() {
+        return Ok(());
+    }
+    let why = "the answer has no ETag, so it is not an answer of S3";
+    Err(Fault::new(FaultKind::Unavailable, doing(), why))
 }
 
 /// Returns true if S3 reports that the received bytes do not match their checksums or length.

@@ -2,7 +2,7 @@
 
 use super::{
     client::S3Store,
-    faults::{code, status},
+    faults::{code, must_be_stored, status},
 };
 use crate::{
     aws::fault,
@@ -49,7 +49,10 @@ pub(super) async fn write(store: &S3Store, owner: &str, etag: Option<String>) ->
     };
     let answer = request.body(ByteStream::from(owner.as_bytes().to_vec())).send();
     match answer.instrument(debug_span!("s3.PutObject", key)).await {
-        Ok(_) => Ok(owner.to_owned()),
+        Ok(answer) => {
+            must_be_stored(&answer, doing)?;
+            Ok(owner.to_owned())
+        }
         // The condition failed, perhaps because an earlier copy of this same request succeeded.
         Err(error) if status(&error) == Some(412) || code(&error) == "NoSuchKey" => {
             let now = read(store).await?;

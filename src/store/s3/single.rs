@@ -5,7 +5,7 @@ use super::{
     client::S3Store,
     compare::{Found, look},
     encoding::{encoded_sha256, unreadable},
-    faults::{code, status},
+    faults::{code, must_be_stored, status},
     payload::Payload,
 };
 use crate::{
@@ -54,12 +54,10 @@ pub(super) async fn put(
         };
         let request = request.customize().interceptor(payload.clone());
         match request.send().instrument(debug_span!("s3.PutObject", key)).await {
-            // A proxy can answer in the place of S3, with a page: what S3 has stored has an ETag. The next attempt compares.
-            Ok(answer) if answer.e_tag().is_none() => {
-                let why = "the answer has no ETag, so it is not an answer of S3";
-                return Err(Fault::new(FaultKind::Unavailable, doing(), why).into());
+            Ok(answer) => {
+                must_be_stored(&answer, doing)?;
+                return Ok(if replaced.is_none() { Put::Stored } else { Put::Replaced });
             }
-            Ok(_) => return Ok(if replaced.is_none() { Put::Stored } else { Put::Replaced }),
             // The condition failed. With `If-Match` on an object that no longer exists the answer is 404.
             Err(error) if status(&error) == Some(412) || code(&error) == "NoSuchKey" => {}
             Err(error) => return Err(store.explain_failed_put(content, Some(0), doing(), error).await),

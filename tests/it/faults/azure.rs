@@ -35,6 +35,25 @@ fn without_credentials(container: &Container, endpoint: &str) -> Sandbox {
     sandbox.set("SACKER_LEDGER", ledger).set("SACKER_STORE", store)
 }
 
+/// A proxy that inspects TLS can answer in the place of Azure.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_is_never_taken_for_success() {
+    let container = Container::new().await;
+    let dir = tempfile::tempdir().unwrap();
+    let page = |request: &Message| {
+        let page = Message::response("200 OK", "content-type: text/html\r\netag: \"1\"\r\n", "Sign in");
+        request.head.starts_with(b"PUT").then_some(page)
+    };
+    let store = container.store_at(&guarding(&azurite(), page, |_, _| {}), &key()).await;
+    for size in [1000, 17 << 20] {
+        let (content, at) = blobs::random(&dir, size);
+        let fault = blobs::put(&store, &at, &content).await.unwrap_err();
+        assert_eq!(fault.kind, FaultKind::Unavailable, "{size}: {fault:?}");
+        assert_eq!(store.stat(&at).await.unwrap(), None);
+    }
+    assert_eq!(store.claim("a ledger").await.unwrap_err().kind, FaultKind::Unavailable);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn refusals_of_the_service_have_their_kinds() {
     let container = Container::new().await;
@@ -164,7 +183,7 @@ async fn a_server_that_lacks_something_is_refused_by_its_name() {
                 }
             };
             if refused && hides && request.head.starts_with(b"PUT") {
-                *answer = Message::response("201 Created", "etag: \"same\"\r\n", "");
+                *answer = Message::response("201 Created", "etag: \"same\"\r\nx-ms-request-id: 1\r\n", "");
             }
         });
         let fault = container.store_at(&url, &key()).await.probe("ledger").await.unwrap_err();

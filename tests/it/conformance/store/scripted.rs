@@ -72,12 +72,13 @@ async fn refused_bytes_of_an_unchanged_file_are_damage_on_the_way() {
 async fn an_answer_without_an_etag_is_never_taken_for_success() {
     let (_files, content) = small();
     for body in ["", "<html>Sign in</html>"] {
-        let server = Server::new(move |_, _| (200, body.to_owned()));
-        assert_eq!(
-            fault_kind(put(&server.store().await, &content).await),
-            FaultKind::Unavailable,
-            "{body:?}"
-        );
+        let server = Server::new(move |request, _| match request {
+            request if request.starts_with("PutObject") => (200, body.to_owned()),
+            _ => error(404, "NoSuchKey"),
+        });
+        let store = server.store().await;
+        assert_eq!(fault_kind(put(&store, &content).await), FaultKind::Unavailable, "{body:?}");
+        assert_eq!(store.claim("a ledger").await.unwrap_err().kind, FaultKind::Unavailable, "{body:?}");
     }
 }
 

@@ -51,6 +51,11 @@ pub async fn a_range_is_inclusive_and_bytewise(table: Shared) {
     assert_eq!(all(&*table, query("aa", "aa", Order::Ascending, 10)).await, ["aa"]);
     assert_eq!(all(&*table, query("ab", "az", Order::Ascending, 10)).await, [""; 0]);
     assert_eq!(all(&*table, query("A#", "A#\u{10FFFF}", Order::Descending, 10)).await, [sks[1], sks[0]]);
+    for order in [Order::Ascending, Order::Descending] {
+        assert_eq!(all(&*table, query("b", "a", order, 10)).await, [""; 0], "an empty range");
+        let after = Query { after: Some("aa".to_owned()), ..query("b", "a", order, 10) };
+        assert_eq!(all(&*table, after).await, [""; 0], "an empty range, continued");
+    }
 }
 
 pub async fn either_order_comes_in_pages(table: Shared) {
